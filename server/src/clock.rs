@@ -1,0 +1,153 @@
+//! The only source of time in the workspace.
+//!
+//! A [`Clock`] tells what time it is and when to wake. Everything that waits or stamps asks one, so that a test can
+//! decide how time passes: as on the wall (*real*), N times as fast (*scaled*), or not at all until everybody sleeps
+//! (*paused*, tokio's test time).
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::{Add, Sub};
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A point in a world's time: how long it is after the world's epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The world's epoch.
+    pub const EPOCH: Self = Self(Duration::ZERO);
+
+    /// Whole milliseconds since the epoch.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The time since the epoch.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, after: Duration) -> Self {
+        Self(self.0.saturating_add(after))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A wait: ready once its deadline has come, never before.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What time it is, and when to wake.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The time now. It never runs backwards.
+    fn now(&self) -> Instant;
+
+    /// Waits until `deadline`. Sleepers wake in the order of their deadlines.
+    fn sleep_until(&self, deadline: Instant) -> Sleep;
+}
+
+/// tokio's clock: *real* on an ordinary runtime, *paused* on one started with `start_paused(true)`, and *scaled* with a
+/// `speed` above one.
+///
+/// tokio wakes on whole milliseconds of its own time, never early. A paused run stays on the millisecond grid, and so
+/// is exact, as long as every deadline in it is a whole number of milliseconds after the start.
+#[derive(Debug)]
+pub struct TokioClock {
+    start: tokio::time::Instant,
+    speed: NonZeroU32,
+}
+
+impl TokioClock {
+    /// A clock whose epoch is now and which runs as tokio's time does.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::scaled(NonZeroU32::MIN)
+    }
+
+    /// A clock whose epoch is now and which runs `speed` times as fast as tokio's time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the clock is the one place that asks for the time")]
+    pub fn scaled(speed: NonZeroU32) -> Self {
+        Self { start: tokio::time::Instant::now(), speed }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        Instant(self.start.elapsed().saturating_mul(self.speed.get()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock is the one place that waits")]
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        // Rounded up to a nanosecond, since a sleeper may be late but never early.
+        let nanos = deadline.0.as_nanos().div_ceil(u128::from(self.speed.get()));
+        let after = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        match self.start.checked_add(after) {
+            Some(at) => Box::pin(tokio::time::sleep_until(at)),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::EPOCH + Duration::from_millis(ms)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_clock_wakes_exactly_at_the_deadline() {
+        let clock = TokioClock::start();
+        for ms in [50, 100, 101, 30_000, 3_600_000] {
+            clock.sleep_until(at(ms)).await;
+            assert_eq!(clock.now(), at(ms));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_in_the_past_is_ready_at_once() {
+        let clock = TokioClock::start();
+        clock.sleep_until(at(70)).await;
+        clock.sleep_until(at(20)).await;
+        assert_eq!(clock.now(), at(70));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_runs_n_times_as_fast() {
+        let plain = TokioClock::start();
+        let scaled = TokioClock::scaled(NonZeroU32::new(100).expect("100 is not zero"));
+        scaled.sleep_until(at(75_000)).await;
+        assert_eq!(scaled.now(), at(75_000));
+        assert_eq!(plain.now(), at(750));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_is_never_early() {
+        let clock = TokioClock::scaled(NonZeroU32::new(7).expect("7 is not zero"));
+        for ms in 1..100 {
+            clock.sleep_until(at(ms)).await;
+            assert!(clock.now() >= at(ms), "woke at {:?} for {ms} ms", clock.now());
+        }
+    }
+
+    #[test]
+    fn time_saturates_at_its_ends() {
+        assert_eq!(at(1) - at(5), Duration::ZERO);
+        assert_eq!((at(1) + Duration::MAX) - Instant::EPOCH, Duration::MAX);
+    }
+}

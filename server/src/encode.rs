@@ -1,0 +1,148 @@
+//! The encoder: the event stream format of WHATWG HTML, 9.2.5 and 9.2.6, written line by line.
+//!
+//! It is total: whatever it is given it writes a valid event stream, and no value can start a line of its own. Names
+//! and single-line values are checked when they are made ([`Line`]); data may hold any text.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// Text without a line break, fit to be a field's name or value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a>(&'a str);
+
+impl<'a> Line<'a> {
+    /// `text` as a line, or nothing if it holds a CR or an LF.
+    #[must_use]
+    pub const fn new(text: &'a str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let mut i = 0;
+        while i < bytes.len() {
+            if matches!(bytes[i], b'\r' | b'\n') {
+                return None;
+            }
+            i += 1;
+        }
+        Some(Self(text))
+    }
+
+    /// A line known when the program is written; for constants, where a line break fails the build.
+    ///
+    /// # Panics
+    ///
+    /// If `text` holds a CR or an LF.
+    #[must_use]
+    pub const fn literal(text: &'a str) -> Self {
+        Self::new(text).expect("a line holds no line break")
+    }
+}
+
+/// Part of an event stream, being written: some lines, whole events or not.
+#[derive(Clone, Debug, Default)]
+pub struct Lines(Vec<u8>);
+
+impl Lines {
+    /// No lines yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A comment: `:` and the text. Parsers ignore it.
+    #[must_use]
+    pub fn comment(mut self, text: Line<'_>) -> Self {
+        self.push(&[":", text.0, "\n"]);
+        self
+    }
+
+    /// An `event` field: the type of the event being written.
+    #[must_use]
+    pub fn event(self, event_type: Line<'_>) -> Self {
+        self.field("event", event_type.0)
+    }
+
+    /// A `data` field for each line of `text`; CR, LF and CR LF all end a line, as they do for parsers.
+    #[must_use]
+    pub fn data(self, text: &str) -> Self {
+        let mut lines = self;
+        let mut rest = text;
+        while let Some(end) = rest.find(['\r', '\n']) {
+            lines = lines.field("data", &rest[..end]);
+            rest = rest[end..].strip_prefix("\r\n").unwrap_or(&rest[end + 1..]);
+        }
+        lines.field("data", rest)
+    }
+
+    /// A `retry` field: the reconnection time, in whole milliseconds.
+    #[must_use]
+    pub fn retry(self, reconnection_time: Duration) -> Self {
+        self.field("retry", &reconnection_time.as_millis().to_string())
+    }
+
+    /// A field of another name, which parsers ignore. A name with a colon in it would end there.
+    #[must_use]
+    pub fn other(self, name: Line<'_>, value: Line<'_>) -> Self {
+        self.field(name.0, value.0)
+    }
+
+    /// Ends the event with a blank line, upon which a parser dispatches it.
+    #[must_use]
+    pub fn dispatch(mut self) -> Bytes {
+        self.push(&["\n"]);
+        self.0.into()
+    }
+
+    /// Just these lines: the event goes on in the next write.
+    #[must_use]
+    pub fn to_be_continued(self) -> Bytes {
+        self.0.into()
+    }
+
+    /// One space goes after the colon, which parsers take off again, so that a value may begin with one.
+    fn field(mut self, name: &str, value: &str) -> Self {
+        let separator = if value.is_empty() { ":" } else { ": " };
+        self.push(&[name, separator, value, "\n"]);
+        self
+    }
+
+    fn push(&mut self, parts: &[&str]) {
+        self.0.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
+        for part in parts {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_line_is_written_as_the_contract_shows_it() {
+        let heartbeat = Line::literal("heartbeat");
+        let empty = Line::literal("");
+        for (bytes, expected) in [
+            (Lines::new().data(r#"{"done": true}"#).dispatch(), "data: {\"done\": true}\n\n"),
+            (Lines::new().event(Line::literal("status")).to_be_continued(), "event: status\n"),
+            (Lines::new().retry(Duration::from_secs(5)).dispatch(), "retry: 5000\n\n"),
+            (Lines::new().comment(empty).dispatch(), ":\n\n"),
+            (Lines::new().other(heartbeat, empty).dispatch(), "heartbeat:\n\n"),
+            (Lines::new().to_be_continued(), ""),
+        ] {
+            assert_eq!(bytes, expected);
+        }
+    }
+
+    #[test]
+    fn data_of_several_lines_becomes_several_fields() {
+        let bytes = Lines::new().data("a\nb\r\n\rc\n").dispatch();
+        assert_eq!(bytes, "data: a\ndata: b\ndata:\ndata: c\ndata:\n\n");
+    }
+
+    #[test]
+    fn a_line_has_no_line_break() {
+        assert!(Line::new("two words").is_some());
+        assert!(Line::new("one\nevent: two").is_none());
+        assert!(Line::new("one\rtwo").is_none());
+    }
+}

@@ -1,0 +1,15 @@
+//! The endpoints: one file each, siblings in shape.
+//!
+//! Five are streams, each a [`Script`](crate::script::Script); two fan out to every client of `/sse`, each an
+//! [`Event`](crate::hub::Event) and an answer.
+
+pub mod broadcast_text;
+pub mod dynamic_counter;
+pub mod send_heartbeat;
+pub mod sse;
+pub mod sse_data;
+pub mod stream_json;
+pub mod stream_text;
+
+#[cfg(test)]
+mod testing;

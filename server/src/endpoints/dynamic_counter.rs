@@ -1,0 +1,49 @@
+//! `GET /dynamic-counter`: counts from 0 to 30, a second apart, and is done.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::encode::Lines;
+use crate::json;
+use crate::script::{Script, Start, Write};
+use crate::timestamp::Timestamp;
+
+/// The route.
+pub const PATH: &str = "/dynamic-counter";
+
+const PERIOD: Duration = Duration::from_millis(1000);
+const LAST: u32 = 30;
+const DONE: &str = r#"{"done": true}"#;
+
+#[derive(Serialize)]
+struct Count {
+    counter: u32,
+    ts: Timestamp,
+}
+
+/// The counts, and `done` together with the last.
+#[must_use]
+pub fn script(start: Start) -> impl Script {
+    let counts = (0..=LAST).map(move |counter| {
+        let at = PERIOD * (counter + 1);
+        let count = Count { counter, ts: start.timestamp(at) };
+        Write { at, bytes: Lines::new().data(&json::stringify(&count)).dispatch() }
+    });
+    counts.chain([Write { at: PERIOD * (LAST + 1), bytes: Lines::new().data(DONE).dispatch() }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{start, table};
+
+    #[test]
+    fn dynamic_counter_counts_to_30_and_is_done() {
+        let writes = table(super::script(start()));
+        assert_eq!(writes.len(), 32);
+        let data = |counter: u32, ts: &str| format!("data: {{\"counter\":{counter},\"ts\":\"{ts}\"}}\n\n");
+        assert_eq!(writes[0], (1000, data(0, "2025-12-01T00:00:01.000Z")));
+        assert_eq!(writes[30], (31_000, data(30, "2025-12-01T00:00:31.000Z")));
+        assert_eq!(writes[31], (31_000, "data: {\"done\": true}\n\n".into()));
+    }
+}

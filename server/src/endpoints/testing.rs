@@ -1,0 +1,22 @@
+//! What the tests of the scripts share.
+
+use crate::clock::Instant;
+use crate::random::Seed;
+use crate::script::{Script, Start};
+
+/// A stream that starts with its world, on 2025-12-01.
+pub(crate) fn start() -> Start {
+    Start {
+        epoch: "2025-12-01T00:00:00Z".parse().expect("a valid epoch"),
+        at: Instant::EPOCH,
+        seed: Seed(42),
+        connection: 0,
+        request: 0,
+    }
+}
+
+/// The writes as (milliseconds, text).
+pub(crate) fn table(script: impl Script) -> Vec<(u128, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("streams are UTF-8");
+    script.map(|write| (write.at.as_millis(), text(&write.bytes))).collect()
+}

@@ -1,0 +1,43 @@
+//! What the reference's HTTP parser (Node's) refuses and hyper lets through.
+
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{HeaderValue, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Node's `--max-http-header-size`: the target, and the names and values of all headers, stay below this.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Answers a malformed request with a 4xx and closes the connection; passes any other on.
+pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
+    match malformed(&request) {
+        None => next.run(request).await,
+        Some((status, why)) => {
+            tracing::debug!(%status, why, "request refused");
+            let close = (CONNECTION, HeaderValue::from_static("close"));
+            (status, [close], format!("{why}\n")).into_response()
+        }
+    }
+}
+
+fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
+    if head_bytes(request) >= HEAD_BYTES_MAX {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some((status, "the target and the headers are 16 KiB or more"));
+    }
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    if !target.is_ascii() {
+        return Some((StatusCode::BAD_REQUEST, "the target is not ASCII: percent-encode it"));
+    }
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+        return Some((StatusCode::BAD_REQUEST, "HTTP/1.1 asks for a Host header (RFC 9112, 3.2)"));
+    }
+    None
+}
+
+fn head_bytes(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    target + headers.sum::<usize>()
+}

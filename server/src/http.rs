@@ -1,0 +1,166 @@
+//! One connection: HTTP/1.1, by hyper, over anything that reads and writes.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, Request, Response};
+use bytes::{Buf, BytesMut};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower_service::Service;
+
+use crate::connection::Connection;
+use crate::router::Origin;
+
+/// Room for a head of 16 KiB, by the guard's count, with the separators around it. Writes that wait are gathered up to
+/// the same size.
+const BUFFER_BYTES_MAX: usize = 24 * 1024;
+/// As many as fit into a head of 16 KiB if each is of a useful size.
+const HEADERS_MAX: usize = 1024;
+/// What a client may send ahead while it is answered with a stream.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Serves `connection` over `io` until it is closed, on either side.
+///
+/// A client that leaves (FIN, half-close or RST) is noticed at once, whatever HTTP is busy with; its streams are then
+/// dropped. `head_time_max` bounds the wait for a request's head, in the machine's time; in memory there is none.
+pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_time_max: Option<Duration>)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let socket = Watched::new(io);
+    let origin = Arc::clone(&connection);
+    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&origin), request));
+    let mut http = http1::Builder::new();
+    http.auto_date_header(false).writev(false).max_buf_size(BUFFER_BYTES_MAX).max_headers(HEADERS_MAX);
+    if let Some(time) = head_time_max {
+        http.timer(TokioTimer::new()).header_read_timeout(time);
+    }
+    let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
+    let mut told_to_end = false;
+    poll_fn(|cx| {
+        connection.register(cx.waker());
+        if connection.is_ending() && !told_to_end {
+            told_to_end = true;
+            served.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(outcome) = served.as_mut().poll(cx) {
+            if let Err(error) = outcome {
+                tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
+            }
+            return Poll::Ready(());
+        }
+        if connection.is_aborted() {
+            tracing::info!(connection = connection.ordinal(), "client evicted: its mailbox was full");
+            return Poll::Ready(());
+        }
+        if connection.is_streaming() { socket.poll_left(cx) } else { Poll::Pending }
+    })
+    .await;
+}
+
+async fn answer(
+    mut router: Router,
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<axum::body::Body>, Infallible> {
+    let ordinal = connection.next_request();
+    let closes = asks_to_close(request.headers());
+    request.extensions_mut().insert(Origin { connection, ordinal, closes });
+    router.call(request).await
+}
+
+/// Whether `close` is among the connection options (RFC 9112, 9.6).
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// A socket that can be watched for the client's leaving while HTTP does not read.
+///
+/// hyper stops reading when it has bytes of a next request, or has given up on a request's body, and then would notice
+/// nothing until its next write. The watcher reads ahead instead, and hyper is served from what it has read.
+struct Watched<I>(Arc<Mutex<Socket<I>>>);
+
+struct Socket<I> {
+    io: I,
+    ahead: BytesMut,
+    /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
+    overrun: bool,
+}
+
+impl<I> Clone for Watched<I> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
+    fn new(io: I) -> Self {
+        Self(Arc::new(Mutex::new(Socket { io, ahead: BytesMut::new(), overrun: false })))
+    }
+
+    /// Both owners are polled by the same task, so nobody ever waits for this lock.
+    fn socket(&self) -> MutexGuard<'_, Socket<I>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready when the client has left.
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut socket = self.socket();
+        loop {
+            let mut room = [0; 512];
+            let mut buf = ReadBuf::new(&mut room);
+            match ready!(Pin::new(&mut socket.io).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => socket.keep(buf.filled()),
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<I> Socket<I> {
+    fn keep(&mut self, bytes: &[u8]) {
+        self.overrun |= self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
+        if !self.overrun {
+            self.ahead.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut socket = self.socket();
+        if !socket.ahead.is_empty() {
+            let taken = socket.ahead.len().min(buf.remaining());
+            buf.put_slice(&socket.ahead[..taken]);
+            socket.ahead.advance(taken);
+            return Poll::Ready(Ok(()));
+        }
+        if socket.overrun { Poll::Ready(Ok(())) } else { Pin::new(&mut socket.io).poll_read(cx, buf) }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket().io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket().io).poll_shutdown(cx)
+    }
+}

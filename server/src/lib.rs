@@ -1,0 +1,43 @@
+//! A Server-Sent Events server whose every byte is a function of seed, epoch, requests and time.
+//!
+//! Seven endpoints: five streams, and two that fan out to the clients of `/sse`. Data flows one way, and a module uses
+//! only those before it:
+//!
+//! ```text
+//!  clock  timestamp  random  json  encode     what a script is made of
+//!                    │
+//!                 script                      when to write which bytes; pure
+//!                    │
+//!    connection ── hub ── query               who listens, and what they are sent
+//!                    │
+//!                endpoints                    one file each
+//!                    │
+//!      world ──── body                        plays a script in a world's time
+//!                    │
+//!                 router ── cors ── guard     which request gets which endpoint
+//!                    │
+//!                  http                       one connection, over anything that reads and writes
+//!                    │
+//!                 listener                    many connections, over TCP
+//! ```
+//!
+//! A test makes a [`world::World`] with a paused clock and hands [`http::serve`] one end of a pipe; `onbeat serve` makes
+//! one with a real clock and hands [`listener::serve`] a socket. The code in between is the same.
+
+pub mod body;
+pub mod clock;
+pub mod connection;
+mod cors;
+pub mod encode;
+pub mod endpoints;
+mod guard;
+pub mod http;
+pub mod hub;
+pub mod json;
+pub mod listener;
+pub mod query;
+pub mod random;
+pub mod router;
+pub mod script;
+pub mod timestamp;
+pub mod world;

@@ -1,0 +1,101 @@
+//! The only source of randomness in the workspace: a seed, and the values that follow from it.
+//!
+//! Every stream draws from a `ChaCha8` keystream of its own, found by a rule that any language can follow:
+//!
+//! - the **key** is the seed as eight little-endian bytes, then 24 zero bytes;
+//! - the **stream number** (nonce) is the ordinal of the connection, counted from 0 in the order of accepting;
+//! - the **block counter** starts at 2³² × the ordinal of the request on that connection, counted from 0;
+//! - the keystream is read as little-endian `u64`s, and a value in [0, 1) is `(x >> 11) × 2⁻⁵³`.
+//!
+//! So nothing that another client does changes the values that a client sees.
+
+use std::fmt;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The seed of a world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Words of keystream (32 bits each, 16 a block) set aside for each request: 2³² blocks.
+const WORDS_PER_REQUEST: u128 = 16 << 32;
+
+/// The random values of one stream.
+#[derive(Debug)]
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    /// The values for the given request of the given connection, both counted from 0.
+    #[must_use]
+    pub fn new(seed: Seed, connection: u64, request: u32) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.0.to_le_bytes());
+        let mut rng = ChaCha8Rng::from_seed(key);
+        rng.set_stream(connection);
+        rng.set_word_pos(u128::from(request) * WORDS_PER_REQUEST);
+        Self(rng)
+    }
+
+    /// The next value, at least 0 and less than 1, as `Math.random` gives it.
+    pub fn next_unit(&mut self) -> f64 {
+        unit(self.0.next_u64())
+    }
+}
+
+/// The upper 53 bits of `x`, as a fraction.
+#[expect(clippy::cast_precision_loss, reason = "53 bits are just what an f64 holds")]
+fn unit(x: u64) -> f64 {
+    const TWO_POW_MINUS_53: f64 = f64::EPSILON / 2.0;
+    (x >> 11) as f64 * TWO_POW_MINUS_53
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(seed: u64, connection: u64, request: u32) -> f64 {
+        Random::new(Seed(seed), connection, request).next_unit()
+    }
+
+    #[test]
+    fn the_values_are_the_keystream_of_chacha8() {
+        // The published test vector of ChaCha8 with an all-zero key and nonce begins with these eight bytes.
+        let x = u64::from_le_bytes([0x3e, 0x00, 0xef, 0x2f, 0x89, 0x5f, 0x40, 0xd6]);
+        assert_eq!(first(0, 0, 0).to_bits(), unit(x).to_bits());
+    }
+
+    #[test]
+    fn a_fraction_has_53_bits() {
+        for (x, fraction) in
+            [(0, 0.0), (1 << 63, 0.5), (0x7ff, 0.0), (0x800, 2_f64.powi(-53)), (u64::MAX, 1.0 - 2_f64.powi(-53))]
+        {
+            assert_eq!(unit(x).to_bits(), f64::to_bits(fraction));
+        }
+    }
+
+    #[test]
+    fn seed_connection_and_request_each_change_the_values() {
+        let values = [first(42, 0, 0), first(43, 0, 0), first(42, 1, 0), first(42, 0, 1)];
+        for (i, a) in values.iter().enumerate() {
+            for b in &values[i + 1..] {
+                assert_ne!(a.to_bits(), b.to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn values_lie_in_the_unit_interval_and_fill_it() {
+        let mut random = Random::new(Seed(42), 0, 0);
+        let values: Vec<f64> = (0..10_000).map(|_| random.next_unit()).collect();
+        assert!(values.iter().all(|value| (0.0..1.0).contains(value)));
+        let mean = values.iter().sum::<f64>() / 10_000.0;
+        assert!((0.49..0.51).contains(&mean), "mean {mean}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Which request gets which endpoint.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use serde::Serialize;
+
+use crate::body::EventStream;
+use crate::connection::Connection;
+use crate::endpoints::{broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text};
+use crate::hub::{Delivery, Event};
+use crate::json;
+use crate::query::Message;
+use crate::script::{Script, Start};
+use crate::timestamp::Timestamp;
+use crate::world::World;
+use crate::{cors, guard};
+
+/// The whole application, in `world`.
+///
+/// Served by [`crate::http::serve`], a client that leaves is noticed at once, and one that is evicted is cut off at
+/// once; another server may notice the one at the next write, and do the other when the client reads again.
+pub fn router(world: Arc<World>) -> Router {
+    let endpoints = Router::new()
+        .route(sse::PATH, stream(sse::script, Hears::Broadcasts))
+        .route(stream_text::PATH, stream(stream_text::script, Hears::Nothing))
+        .route(sse_data::PATH, stream(sse_data::script, Hears::Nothing))
+        .route(dynamic_counter::PATH, stream(dynamic_counter::script, Hears::Nothing))
+        .route(stream_json::PATH, stream(stream_json::script, Hears::Nothing))
+        .route(send_heartbeat::PATH, fan_out(send_heartbeat::event, send_heartbeat::answer))
+        .route(broadcast_text::PATH, fan_out(broadcast_text::event, broadcast_text::answer))
+        .method_not_allowed_fallback(not_found)
+        .fallback(not_found)
+        .with_state(world);
+    // What rewrites a request goes around a router of its own, so that it comes before the routing.
+    Router::new()
+        .fallback_service(endpoints)
+        .layer(middleware::from_fn(normalise_path))
+        .layer(middleware::from_fn(cors::allow_any_origin))
+        .layer(middleware::from_fn(guard::refuse_malformed))
+}
+
+/// Whether a stream is a member of the hub.
+#[derive(Clone, Copy)]
+enum Hears {
+    Broadcasts,
+    Nothing,
+}
+
+/// A stream: its head at once, and for `GET` its writes as they fall due.
+fn stream<S: Script>(script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
+    get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
+        let body = if method == Method::HEAD {
+            Body::empty()
+        } else {
+            let start = world.start(&request.connection, request.ordinal);
+            let mailbox = match hears {
+                Hears::Broadcasts => Some(world.hub().join(Arc::clone(&request.connection))),
+                Hears::Nothing => None,
+            };
+            let clock = Arc::clone(world.clock());
+            Body::new(EventStream::new(clock, &start, script(start), mailbox, request.connection))
+        };
+        let connection = if request.closes { "close" } else { "keep-alive" };
+        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, connection)];
+        (head.map(|(name, value)| (name, HeaderValue::from_static(value))), body)
+    })
+}
+
+/// An endpoint that sends an event to every member of the hub and tells what became of it.
+fn fan_out<A: Serialize + 'static>(
+    event: fn(Timestamp, Option<Message>) -> Event,
+    answer: fn(Delivery) -> A,
+) -> MethodRouter<Arc<World>> {
+    get(move |State(world): State<Arc<World>>, RawQuery(query): RawQuery| async move {
+        let msg = Message::from_query(query.as_deref().unwrap_or_default());
+        let now = world.clock().now();
+        let delivery = world.hub().publish(now, event(world.timestamp(now), msg));
+        // The clients come first: a burst of broadcasts must not run ahead of those who read.
+        tokio::task::yield_now().await;
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        ([(CONTENT_TYPE, json)], json::stringify(&answer(delivery)))
+    })
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "not found\n").into_response()
+}
+
+/// Paths are case-insensitive and may end in one slash; nothing else is decoded or normalised.
+async fn normalise_path(mut request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    let path = uri.path();
+    let plain = path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase();
+    if plain != path {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = PathAndQuery::try_from(format!("{plain}{query}")).ok();
+        if let Ok(uri) = parts.try_into() {
+            *request.uri_mut() = uri;
+        }
+    }
+    next.run(request).await
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The connection that carries it.
+    pub(crate) connection: Arc<Connection>,
+    /// Its ordinal on the connection, from 0.
+    pub(crate) ordinal: u32,
+    /// Whether the client wants the connection closed after it.
+    pub(crate) closes: bool,
+}
+
+impl FromRequestParts<Arc<World>> for Origin {
+    type Rejection = Infallible;
+
+    /// Put there by [`crate::http::serve`]; under another server each request counts as a connection of its own.
+    async fn from_request_parts(parts: &mut Parts, world: &Arc<World>) -> Result<Self, Infallible> {
+        let known = parts.extensions.remove::<Self>();
+        Ok(known.unwrap_or_else(|| Self { connection: Arc::new(world.next_connection()), ordinal: 0, closes: false }))
+    }
+}

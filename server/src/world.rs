@@ -1,0 +1,82 @@
+//! A world: everything that one server depends on. Nothing else is global, random or timed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::{Clock, Instant};
+use crate::connection::Connection;
+use crate::hub::Hub;
+use crate::random::Seed;
+use crate::script::Start;
+use crate::timestamp::{Epoch, Timestamp};
+
+/// How much a server takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events that a client of `/sse` may be behind before it is evicted.
+    pub mailbox_events_max: u64,
+    /// Connections served at a time; more wait to be accepted.
+    pub connections_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { mailbox_events_max: 1024, connections_max: 65_536 }
+    }
+}
+
+/// What one server depends on.
+#[derive(Debug)]
+pub struct World {
+    clock: Arc<dyn Clock>,
+    seed: Seed,
+    epoch: Epoch,
+    limits: Limits,
+    hub: Arc<Hub>,
+    connections: AtomicU64,
+}
+
+impl World {
+    /// A new world, with nobody in it, whose wall clock shows `epoch` when `clock` stands at zero.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
+        let hub = Arc::new(Hub::new(limits.mailbox_events_max));
+        Self { clock, seed, epoch, limits, hub, connections: AtomicU64::new(0) }
+    }
+
+    /// Its only source of time.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The clients of `/sse`.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// How much it takes on.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The wall-clock time at `instant`.
+    #[must_use]
+    pub fn timestamp(&self, instant: Instant) -> Timestamp {
+        self.epoch.at(instant)
+    }
+
+    /// The next connection, numbered in the order of these calls.
+    #[must_use]
+    pub fn next_connection(&self) -> Connection {
+        Connection::new(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The start of a stream, now, for this request of this connection.
+    #[must_use]
+    pub fn start(&self, connection: &Connection, request: u32) -> Start {
+        Start { epoch: self.epoch, at: self.clock.now(), seed: self.seed, connection: connection.ordinal(), request }
+    }
+}
