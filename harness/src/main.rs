@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `onbeat`: see `onbeat::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    onbeat::cli::main().into()
+}

@@ -1,0 +1,181 @@
+//! The raw client: it sends any bytes at all, and notes what it sees.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use onbeat_server::clock::{Clock, Instant};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::account::{Account, Note};
+use crate::response::{Part, Responses};
+use crate::transcript::{How, Transcript, What};
+use crate::transport::{Arrival, Sender, Tap};
+
+/// A client on a connection of its own. It reads all the time, in a task beside its owner's.
+#[derive(Debug)]
+pub struct Client {
+    clock: Arc<dyn Clock>,
+    sender: Sender,
+    shared: Arc<Shared>,
+    /// The one reading task, which ends with its owner.
+    reader: JoinSet<()>,
+}
+
+impl Client {
+    /// A client at its end of a connection.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, sender: Sender, tap: Tap) -> Self {
+        let shared = Arc::new(Shared::default());
+        let mut reader = JoinSet::new();
+        reader.spawn(read(tap, Arc::clone(&shared)));
+        Self { clock, sender, shared, reader }
+    }
+
+    /// Sends a `GET` for `target`.
+    pub async fn get(&mut self, target: &str) {
+        self.request("GET", target, &[]).await;
+    }
+
+    /// Sends a request without a body.
+    pub async fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: onbeat\r\n");
+        for (name, value) in headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        self.shared.state().responses.expect(method);
+        self.send((head + "\r\n").as_bytes()).await;
+    }
+
+    /// Sends these bytes, whatever they are.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.shared.state().note(self.clock.now(), Note::Sent(bytes.to_vec()));
+        // If the server has closed already, the reader is the one to see it.
+        let _ = self.sender.send(bytes).await;
+    }
+
+    /// Waits until this many responses in all have ended, or the connection has.
+    pub async fn responses(&self, count: usize) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if self.shared.state().is_done(count) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// What it has done and seen so far.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.shared.state().account.clone()
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn transcript(&self) -> Transcript {
+        self.account().into_transcript()
+    }
+
+    /// Sends no more, but goes on reading.
+    pub async fn half_close(&mut self) {
+        self.shared.state().note(self.clock.now(), Note::HalfClosed);
+        self.sender.half_close().await;
+    }
+
+    /// Closes the connection (FIN).
+    pub async fn close(self) -> Account {
+        self.leave(Note::Closed, How::Closed).await
+    }
+
+    /// Resets the connection (RST).
+    pub async fn reset(mut self) -> Account {
+        self.sender.reset();
+        self.leave(Note::Reset, How::Reset).await
+    }
+
+    async fn leave(self, note: Note, how: How) -> Account {
+        let Self { clock, sender, shared, mut reader } = self;
+        // The pipe is closed when both its sides have been dropped: the reader's, and then the sender's.
+        reader.shutdown().await;
+        drop(sender);
+        let mut state = shared.state();
+        state.note(clock.now(), note);
+        if !state.responses.is_between() {
+            state.note(clock.now(), Note::Saw(What::End(how)));
+        }
+        std::mem::take(&mut state.account)
+    }
+}
+
+async fn read(mut tap: Tap, shared: Arc<Shared>) {
+    loop {
+        let arrival = tap.next().await;
+        let last = arrival.bytes.is_none();
+        shared.state().take_in(&arrival);
+        shared.changed.notify_waiters();
+        if last {
+            return;
+        }
+    }
+}
+
+/// What the client and its reader share.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    responses: Responses,
+    account: Account,
+    ended: usize,
+    server_closed: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_done(&self, responses: usize) -> bool {
+        self.server_closed || self.ended >= responses
+    }
+
+    fn note(&mut self, at: Instant, note: Note) {
+        self.account.notes.push((at, note));
+    }
+
+    fn take_in(&mut self, Arrival { at, bytes }: &Arrival) {
+        if let Some(bytes) = bytes {
+            self.responses.push(bytes);
+            while let Some(part) = self.responses.next_part().unwrap_or_else(|error| panic!("not HTTP/1.1: {error}")) {
+                self.see(*at, part);
+            }
+        } else {
+            let end = self.responses.close();
+            if let Some(part) = end {
+                self.see(*at, part);
+            } else if !self.responses.is_between() {
+                self.note(*at, Note::Saw(What::End(How::Cut)));
+            }
+            self.server_closed = true;
+            self.note(*at, Note::ServerClosed);
+        }
+    }
+
+    fn see(&mut self, at: Instant, part: Part) {
+        let what = match part {
+            Part::Head(head) => What::Head(head),
+            Part::Data(bytes) => What::Write(bytes),
+            Part::End => {
+                self.ended += 1;
+                What::End(How::Complete)
+            }
+        };
+        self.note(at, Note::Saw(what));
+    }
+}

@@ -1,0 +1,173 @@
+//! The lab: one world in paused time, with the real server in it, and clients over in-memory HTTP/1.1.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onbeat_server::clock::{Instant, TokioClock};
+use onbeat_server::http;
+use onbeat_server::random::Seed;
+use onbeat_server::router::router;
+use onbeat_server::timestamp::Epoch;
+use onbeat_server::world::{Limits, World};
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::idle::Idle;
+use crate::transport;
+
+/// What a lab's world is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// The world's seed.
+    pub seed: Seed,
+    /// The wall-clock time of the world's epoch.
+    pub epoch: Epoch,
+    /// What the server takes on.
+    pub limits: Limits,
+    /// The virtual time by which the scene must have ended.
+    pub deadline: Duration,
+}
+
+impl Setup {
+    /// Seed and epoch, with the usual limits and an hour of virtual time.
+    #[must_use]
+    pub fn new(seed: Seed, epoch: Epoch) -> Self {
+        Self { seed, epoch, limits: Limits::default(), deadline: Duration::from_secs(3600) }
+    }
+}
+
+/// A scene that went on past its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scene did not end within {0:?} of virtual time: something is waited for that never comes")]
+pub struct Overdue(pub Duration);
+
+/// One world in paused time.
+#[derive(Debug)]
+pub struct Lab {
+    world: Arc<World>,
+    router: axum::Router,
+    served: JoinSet<()>,
+    idle: Idle,
+}
+
+/// Plays `scene` in a world of its own, on a runtime of its own, and waits until the server has let go of every
+/// connection that the scene has dropped.
+///
+/// # Errors
+///
+/// If virtual time passes the deadline first.
+///
+/// # Panics
+///
+/// If the scene panics, or the server does.
+pub fn run<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T, Overdue> {
+    let idle = Idle::default();
+    let signal = idle.clone();
+    // No I/O driver: a stray socket panics instead of disturbing the time.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .on_thread_park(move || signal.signal())
+        .build()
+        .expect("a runtime without I/O asks nothing of the machine");
+    runtime.block_on(async {
+        let clock = Arc::new(TokioClock::start());
+        let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits));
+        let deadline = world.clock().sleep_until(Instant::EPOCH + setup.deadline);
+        let router = router(Arc::clone(&world));
+        let mut lab = Lab { world, router, served: JoinSet::new(), idle };
+        let played = async {
+            let outcome = scene(&mut lab).await;
+            while let Some(ended) = lab.served.join_next().await {
+                ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            }
+            outcome
+        };
+        tokio::select! {
+            biased;
+            outcome = played => Ok(outcome),
+            () = deadline => Err(Overdue(setup.deadline)),
+        }
+    })
+}
+
+impl Lab {
+    /// The world under test.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// A new client, connected.
+    pub fn connect(&mut self) -> Client {
+        let clock = self.world.clock();
+        let (server, sender, tap) = transport::connect(Arc::clone(clock));
+        let connection = Arc::new(self.world.next_connection());
+        self.served.spawn(http::serve(server, connection, self.router.clone(), None));
+        Client::new(Arc::clone(clock), sender, tap)
+    }
+
+    /// Lets time pass until `time` after the epoch, and everything happen that is due by then.
+    pub async fn until(&self, time: Duration) {
+        self.world.clock().sleep_until(Instant::EPOCH + time).await;
+        self.settle().await;
+    }
+
+    /// Lets everything happen that happens without time passing.
+    pub async fn settle(&self) {
+        self.idle.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(deadline: Duration) -> Setup {
+        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+        Setup { deadline, ..Setup::new(Seed(42), epoch) }
+    }
+
+    #[test]
+    fn a_scene_that_waits_for_ever_is_overdue() {
+        let deadline = Duration::from_secs(5);
+        let outcome = run(&setup(deadline), async |_| std::future::pending::<()>().await);
+        assert_eq!(outcome, Err(Overdue(deadline)));
+    }
+
+    #[test]
+    fn a_client_that_is_never_answered_is_overdue() {
+        let outcome = run(&setup(Duration::from_secs(5)), async |lab| {
+            let mut client = lab.connect();
+            client.send(b"GET /sse HTTP/1.1\r\n").await;
+            client.responses(1).await;
+        });
+        assert!(outcome.is_err());
+    }
+
+    #[test]
+    fn settling_takes_no_time_and_sees_all_consequences() {
+        let outcome = run(&setup(Duration::from_secs(5)), async |lab| {
+            let mut client = lab.connect();
+            client.get("/sse").await;
+            lab.settle().await;
+            assert_eq!(client.transcript().writes().count(), 1);
+            assert_eq!(lab.world().hub().clients(), 1);
+            lab.world().clock().now()
+        });
+        assert_eq!(outcome, Ok(Instant::EPOCH));
+    }
+
+    #[test]
+    fn until_includes_what_is_due_at_that_very_instant() {
+        let outcome = run(&setup(Duration::from_secs(61)), async |lab| {
+            let mut client = lab.connect();
+            client.get("/sse").await;
+            lab.until(Duration::from_millis(29_999)).await;
+            let before = client.transcript().writes().count();
+            lab.until(Duration::from_millis(30_000)).await;
+            (before, client.transcript().writes().count())
+        });
+        assert_eq!(outcome, Ok((1, 2)));
+    }
+}

@@ -1,0 +1,80 @@
+//! Replays: an endpoint from its head to its end, in virtual time, in a fresh world.
+
+use std::fmt;
+use std::time::Duration;
+
+use onbeat_server::endpoints::{dynamic_counter, sse, sse_data, stream_json, stream_text};
+
+use crate::lab::{self, Overdue, Setup};
+use crate::transcript::Transcript;
+
+/// A stream that can be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// `/sse`, which never ends.
+    Sse,
+    /// `/stream-text`.
+    StreamText,
+    /// `/sse-data`.
+    SseData,
+    /// `/dynamic-counter`.
+    DynamicCounter,
+    /// `/stream-json`.
+    StreamJson,
+}
+
+impl Stream {
+    /// All five, in the order of the contract.
+    pub const ALL: [Self; 5] = [Self::Sse, Self::StreamText, Self::SseData, Self::DynamicCounter, Self::StreamJson];
+
+    /// The path of its endpoint.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Sse => sse::PATH,
+            Self::StreamText => stream_text::PATH,
+            Self::SseData => sse_data::PATH,
+            Self::DynamicCounter => dynamic_counter::PATH,
+            Self::StreamJson => stream_json::PATH,
+        }
+    }
+
+    /// Its name: the path without the slash.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        &self.path()[1..]
+    }
+
+    fn ends(self) -> bool {
+        self != Self::Sse
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Plays `stream` in a world of its own. A stream that ends is played to its end; one that doesn't is left by the client
+/// after `watched`, together with what is due at that very instant.
+///
+/// # Errors
+///
+/// If a stream that should end goes on past the deadline of `setup`.
+pub fn replay(stream: Stream, setup: &Setup, watched: Duration) -> Result<Transcript, Overdue> {
+    let mut setup = *setup;
+    if !stream.ends() {
+        setup.deadline = setup.deadline.max(watched.saturating_add(Duration::from_secs(1)));
+    }
+    lab::run(&setup, async |lab| {
+        let mut client = lab.connect();
+        client.get(stream.path()).await;
+        if stream.ends() {
+            client.responses(1).await;
+        } else {
+            lab.until(watched).await;
+        }
+        client.close().await.into_transcript()
+    })
+}

@@ -1,0 +1,212 @@
+//! The transcript: what one client saw, and when.
+//!
+//! The one form in which a stream is printed, snapshotted, stored, compared and drawn. As text it is for people; as
+//! jsonl, one object a line, for programs:
+//!
+//! ```json
+//! {"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}
+//! {"t_ms":0,"kind":"write","text":"retry: 5000\n\n"}
+//! {"t_ms":20000,"kind":"end","how":"complete"}
+//! ```
+
+use std::fmt;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use onbeat_server::clock::Instant;
+use serde::{Serialize, Serializer};
+
+use crate::response::Head;
+
+/// What one client saw on one connection, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    /// What it saw.
+    pub entries: Vec<Entry>,
+}
+
+impl Transcript {
+    /// The writes alone, with their times.
+    pub fn writes(&self) -> impl Iterator<Item = (Instant, &Bytes)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Write(bytes) => Some((entry.at, bytes)),
+            What::Head(_) | What::End(_) => None,
+        })
+    }
+
+    /// The transcript as jsonl: one object a line, each line ended.
+    ///
+    /// # Panics
+    ///
+    /// Never: an entry has no map with other keys than strings, and memory takes every byte.
+    #[must_use]
+    pub fn to_jsonl(&self) -> String {
+        let line = |entry| serde_json::to_string(entry).expect("an entry is plain data");
+        self.entries.iter().map(|entry| line(entry) + "\n").collect()
+    }
+}
+
+/// Something that a client saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it came.
+    pub at: Instant,
+    /// What it was.
+    pub what: What,
+}
+
+/// What a client can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The head of a response.
+    Head(Head),
+    /// A write: one chunk, or the body of a response without chunks.
+    Write(Bytes),
+    /// The end of a response.
+    End(How),
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// As it should: with its last chunk, at its length, or without either by closing.
+    Complete,
+    /// The client closed the connection.
+    Closed,
+    /// The client, or the server, reset the connection.
+    Reset,
+    /// The server closed the connection in the middle.
+    Cut,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "complete",
+            Self::Closed => "closed by the client",
+            Self::Reset => "reset",
+            Self::Cut => "cut off by the server",
+        })
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>9} ms  ", self.at.as_millis())?;
+        match &self.what {
+            What::Head(head) => {
+                write!(f, "head   {}", head.status)?;
+                head.headers.iter().try_for_each(|(name, value)| write!(f, "\n{:21}{name}: {value}", ""))
+            }
+            What::Write(bytes) => write!(f, "write  {}", visible(bytes)),
+            What::End(how) => write!(f, "end    {how}"),
+        }
+    }
+}
+
+/// Bytes on one line: LF as ⏎, CR as ␍, and what is not UTF-8 in hexadecimal.
+#[must_use]
+pub fn visible(bytes: &[u8]) -> String {
+    let mut line = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\n' => line.push('⏎'),
+                '\r' => line.push('␍'),
+                control if control.is_control() => line.extend(control.escape_unicode()),
+                plain => line.push(plain),
+            }
+        }
+        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    line
+}
+
+/// An entry's keys, in the order of the format.
+#[derive(Serialize)]
+struct Keys<'a> {
+    t_ms: u64,
+    #[serde(flatten)]
+    kind: Kind<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Kind<'a> {
+    Head {
+        status: u16,
+        headers: &'a [(String, String)],
+    },
+    Write {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
+    End {
+        how: How,
+    },
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kind = match &self.what {
+            What::Head(head) => Kind::Head { status: head.status, headers: &head.headers },
+            What::Write(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Kind::Write { text: Some(text), base64: None },
+                Err(_) => Kind::Write { text: None, base64: Some(BASE64_STANDARD.encode(bytes)) },
+            },
+            What::End(how) => Kind::End { how: *how },
+        };
+        Keys { t_ms: self.at.as_millis(), kind }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn transcript() -> Transcript {
+        let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+        let entry = |ms, what| Entry { at: Instant::EPOCH + Duration::from_millis(ms), what };
+        let entries = vec![
+            entry(0, What::Head(Head { minor_version: 1, status: 200, headers })),
+            entry(0, What::Write(Bytes::from_static("data: \"你\"\n\n".as_bytes()))),
+            entry(50, What::Write(Bytes::from_static(b"a\xff\0\r\n"))),
+            entry(20_000, What::End(How::Complete)),
+        ];
+        Transcript { entries }
+    }
+
+    #[test]
+    fn jsonl_has_one_object_a_line_with_its_keys_in_order() {
+        let lines = [
+            r#"{"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}"#,
+            r#"{"t_ms":0,"kind":"write","text":"data: \"你\"\n\n"}"#,
+            r#"{"t_ms":50,"kind":"write","base64":"Yf8ADQo="}"#,
+            r#"{"t_ms":20000,"kind":"end","how":"complete"}"#,
+        ];
+        assert_eq!(transcript().to_jsonl(), lines.map(|line| format!("{line}\n")).concat());
+    }
+
+    #[test]
+    fn text_is_aligned_and_shows_every_byte() {
+        let lines = [
+            "        0 ms  head   200",
+            "                     content-type: text/event-stream",
+            "        0 ms  write  data: \"你\"⏎⏎",
+            "       50 ms  write  a\\xff\\u{0}␍⏎",
+            "    20000 ms  end    complete",
+        ];
+        assert_eq!(transcript().to_string(), lines.map(|line| format!("{line}\n")).concat());
+    }
+}
