@@ -85,8 +85,8 @@ fn log_to_stderr() {
     }
 }
 
-fn parse_seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
-    text.parse().map(Seed)
+fn parse_seed(text: &str) -> Result<Seed, String> {
+    text.parse().map(Seed).map_err(|_| "expected a whole number from 0 to 2^64 - 1".into())
 }
 
 #[cfg(test)]

@@ -170,7 +170,14 @@ impl State {
     fn see(&mut self, at: Instant, part: Part) {
         let what = match part {
             Part::Head(head) => What::Head(head),
-            Part::Data(bytes) => What::Write(bytes),
+            Part::Data(bytes) => match self.account.notes.last_mut() {
+                // Without chunks nothing tells writes apart but their time.
+                Some((then, Note::Saw(What::Write(before)))) if *then == at && !self.responses.is_chunked() => {
+                    *before = [&before[..], &bytes[..]].concat().into();
+                    return;
+                }
+                _ => What::Write(bytes),
+            },
             Part::End => {
                 self.ended += 1;
                 What::End(How::Complete)

@@ -1,9 +1,10 @@
 //! The lab: one world in paused time, with the real server in it, and clients over in-memory HTTP/1.1.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use onbeat_server::clock::{Instant, TokioClock};
+use onbeat_server::connection::Connection;
 use onbeat_server::http;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::idle::Idle;
-use crate::transport;
+use crate::transport::{self, Sender, Tap};
 
 /// What a lab's world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +30,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Seed and epoch, with the usual limits and an hour of virtual time.
+    /// Seed and epoch, with an hour of virtual time, and the usual limits but one: no timer bounds the wait for a
+    /// request, since a stray timer would hide that nothing is left to happen.
     #[must_use]
     pub fn new(seed: Seed, epoch: Epoch) -> Self {
-        Self { seed, epoch, limits: Limits::default(), deadline: Duration::from_secs(3600) }
+        let limits = Limits { head_time_max: None, ..Limits::default() };
+        Self { seed, epoch, limits, deadline: Duration::from_secs(3600) }
     }
 }
 
@@ -47,6 +50,7 @@ pub struct Lab {
     world: Arc<World>,
     router: axum::Router,
     served: JoinSet<()>,
+    connections: Vec<Weak<Connection>>,
     idle: Idle,
 }
 
@@ -75,7 +79,7 @@ pub fn run<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T
         let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits));
         let deadline = world.clock().sleep_until(Instant::EPOCH + setup.deadline);
         let router = router(Arc::clone(&world));
-        let mut lab = Lab { world, router, served: JoinSet::new(), idle };
+        let mut lab = Lab { world, router, served: JoinSet::new(), connections: Vec::new(), idle };
         let played = async {
             let outcome = scene(&mut lab).await;
             while let Some(ended) = lab.served.join_next().await {
@@ -100,11 +104,22 @@ impl Lab {
 
     /// A new client, connected.
     pub fn connect(&mut self) -> Client {
-        let clock = self.world.clock();
-        let (server, sender, tap) = transport::connect(Arc::clone(clock));
+        let (sender, tap) = self.pipe();
+        Client::new(Arc::clone(self.world.clock()), sender, tap)
+    }
+
+    /// The bare ends of a new connection, for a client that reads when it likes, or never.
+    pub fn pipe(&mut self) -> (Sender, Tap) {
+        let (server, sender, tap) = transport::connect(Arc::clone(self.world.clock()));
         let connection = Arc::new(self.world.next_connection());
-        self.served.spawn(http::serve(server, connection, self.router.clone(), None));
-        Client::new(Arc::clone(clock), sender, tap)
+        self.connections.push(Arc::downgrade(&connection));
+        self.served.spawn(http::serve(server, connection, self.router.clone(), self.world.limits().head_time_max));
+        (sender, tap)
+    }
+
+    /// Has the server end all streams and close all connections, as it does at the end of its process.
+    pub fn shut_down(&self) {
+        self.connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
     }
 
     /// Lets time pass until `time` after the epoch, and everything happen that is due by then.

@@ -101,6 +101,12 @@ impl Responses {
         self.expecting == Expecting::Head && self.buffer.is_empty()
     }
 
+    /// Whether the body being read is in chunks, so that each datum is one.
+    #[must_use]
+    pub fn is_chunked(&self) -> bool {
+        !matches!(self.expecting, Expecting::UntilClose)
+    }
+
     /// The next part, if it is all there.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, Read
 
 /// How much may be on its way in each direction: what a socket's buffers hold.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// What the client takes out at a time.
+const READ_BYTES: usize = 4096;
 
 /// A connection in memory: what the server holds, and what the client writes to and reads from.
 #[must_use]
@@ -108,6 +110,7 @@ pub struct Tap {
 impl Tap {
     /// Waits for the next bytes, or for the end.
     pub async fn next(&mut self) -> Arrival {
+        self.buffer.reserve(READ_BYTES);
         let end = !matches!(self.pipe.read_buf(&mut self.buffer).await, Ok(1..));
         let at = self.clock.now();
         Arrival { at, bytes: (!end).then(|| self.buffer.split().freeze()) }

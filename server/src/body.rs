@@ -115,3 +115,152 @@ impl<S> Drop for EventStream<S> {
         self.connection.stream_stopped();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_test::task::{self, Spawn};
+    use tokio_test::{assert_pending, assert_ready};
+
+    use super::*;
+    use crate::clock::TokioClock;
+    use crate::endpoints::{sse, stream_text};
+    use crate::hub::{Event, Hub};
+    use crate::random::Seed;
+
+    /// A body, polled by hand, and everything around it.
+    struct Stage<S> {
+        clock: Arc<dyn Clock>,
+        hub: Arc<Hub>,
+        connection: Arc<Connection>,
+        body: Spawn<EventStream<S>>,
+    }
+
+    fn stage<S: Script>(script: fn(Start) -> S, joins: bool) -> Stage<S> {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let hub = Arc::new(Hub::new(2));
+        let connection = Arc::new(Connection::new(0));
+        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+        let start = Start { epoch, at: clock.now(), seed: Seed(42), connection: 0, request: 0 };
+        let mailbox = joins.then(|| hub.join(Arc::clone(&connection)));
+        let body = EventStream::new(Arc::clone(&clock), &start, script(start), mailbox, Arc::clone(&connection));
+        Stage { clock, hub, connection, body: task::spawn(body) }
+    }
+
+    impl<S: Script> Stage<S> {
+        fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
+            let frame = self.body.enter(|cx, body| body.poll_frame(cx));
+            frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().expect("data frames only"))))
+        }
+
+        /// The writes that are due now.
+        fn due(&mut self) -> Vec<String> {
+            let write = |bytes: Bytes| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+            std::iter::from_fn(|| match self.poll() {
+                Poll::Ready(Some(Ok(bytes))) => Some(write(bytes)),
+                _ => None,
+            })
+            .collect()
+        }
+
+        fn publish(&self, writes: [&'static str; 2]) {
+            let event = Event::from(writes.map(|write| Bytes::from_static(write.as_bytes())));
+            self.hub.publish(self.clock.now(), event);
+        }
+
+        async fn until(&self, ms: u64) {
+            self.clock.sleep_until(Instant::EPOCH + Duration::from_millis(ms)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_pending_between_its_writes_and_woken_once_for_each() {
+        let mut stage = stage(stream_text::script, false);
+        assert_eq!(stage.due().len(), 1);
+        for ms in [50, 100, 150] {
+            assert_pending!(stage.poll());
+            assert!(!stage.body.is_woken());
+            stage.until(ms - 1).await;
+            assert!(!stage.body.is_woken());
+            stage.until(ms).await;
+            assert!(stage.body.is_woken());
+            assert_eq!(stage.due().len(), 1);
+            assert!(!stage.body.is_woken());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mailbox_wakes_its_stream_once_for_events_that_come_together() {
+        let mut stage = stage(sse::script, true);
+        assert_eq!(stage.due().len(), 1);
+        assert_pending!(stage.poll());
+        assert!(!stage.body.is_woken());
+        stage.publish(["event: a\n", "data: 1\n\n"]);
+        stage.publish(["event: a\n", "data: 2\n\n"]);
+        assert!(stage.body.is_woken());
+        assert_eq!(stage.due(), ["event: a\n", "data: 1\n\n", "event: a\n", "data: 2\n\n"]);
+        assert!(!stage.body.is_woken());
+        assert_pending!(stage.poll());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_dropped_in_the_middle_of_an_event_leaves_the_hub() {
+        let mut stage = stage(sse::script, true);
+        stage.due();
+        stage.publish(["event: a\n", "data: 1\n\n"]);
+        assert!(matches!(stage.poll(), Poll::Ready(Some(Ok(bytes))) if bytes == "event: a\n"));
+        assert!(stage.connection.is_streaming());
+        drop(stage.body);
+        assert_eq!(stage.hub.clients(), 0);
+        assert!(!stage.connection.is_streaming());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_reader_gets_heartbeats_and_events_in_the_order_of_their_times() {
+        let mut stage = stage(sse::script, true);
+        stage.until(30_000).await;
+        stage.publish(["event: at 30 s\n", "data: 1\n\n"]);
+        stage.until(59_999).await;
+        stage.publish(["event: before 60 s\n", "data: 2\n\n"]);
+        stage.until(95_000).await;
+        let greeting = "data: {\"message\": \"连接成功\"}\n\n";
+        let (beat, first, second) = ("heartbeat:\n\n", "event: at 30 s\n", "event: before 60 s\n");
+        assert_eq!(stage.due(), [greeting, beat, first, "data: 1\n\n", second, "data: 2\n\n", beat, beat]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ending_stream_first_hands_over_what_is_due() {
+        let mut stage = stage(sse::script, true);
+        stage.due();
+        stage.publish(["event: a\n", "data: 1\n\n"]);
+        stage.until(30_000).await;
+        stage.connection.end();
+        assert_eq!(stage.due(), ["event: a\n", "data: 1\n\n", "heartbeat:\n\n"]);
+        assert!(assert_ready!(stage.poll()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_evicted_stream_breaks_off() {
+        let mut stage = stage(sse::script, true);
+        stage.due();
+        assert_pending!(stage.poll());
+        for _ in 0..3 {
+            stage.publish(["event: a\n", "data: 1\n\n"]);
+        }
+        assert!(stage.body.is_woken());
+        assert!(matches!(stage.poll(), Poll::Ready(Some(Err(Evicted)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finite_stream_says_so_with_its_last_write() {
+        let mut stage = stage(stream_text::script, false);
+        stage.until(4799).await;
+        assert_eq!(stage.due().len(), 81);
+        assert!(!stage.body.is_end_stream());
+        stage.until(4800).await;
+        assert_eq!(stage.due(), ["data: {\"done\": true}\n\n"]);
+        assert!(stage.body.is_end_stream());
+        assert!(assert_ready!(stage.poll()).is_none());
+    }
+}

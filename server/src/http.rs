@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use crate::connection::Connection;
 use crate::router::Origin;
+use crate::target::Targets;
 
 /// Room for a head of 16 KiB, by the guard's count, with the separators around it. Writes that wait are gathered up to
 /// the same size.
@@ -94,6 +95,8 @@ struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
 struct Socket<I> {
     io: I,
+    targets: Targets,
+    /// Read, but not yet by hyper.
     ahead: BytesMut,
     /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
     overrun: bool,
@@ -107,7 +110,7 @@ impl<I> Clone for Watched<I> {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
     fn new(io: I) -> Self {
-        Self(Arc::new(Mutex::new(Socket { io, ahead: BytesMut::new(), overrun: false })))
+        Self(Arc::new(Mutex::new(Socket { io, targets: Targets::default(), ahead: BytesMut::new(), overrun: false })))
     }
 
     /// Both owners are polled by the same task, so nobody ever waits for this lock.
@@ -133,21 +136,32 @@ impl<I> Socket<I> {
     fn keep(&mut self, bytes: &[u8]) {
         self.overrun |= self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
         if !self.overrun {
-            self.ahead.extend_from_slice(bytes);
+            let encoded = self.targets.encode(bytes);
+            self.ahead.extend_from_slice(encoded.as_deref().unwrap_or(bytes));
         }
+    }
+
+    /// Fills `buf` from what was read ahead.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let taken = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
     }
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut socket = self.socket();
-        if !socket.ahead.is_empty() {
-            let taken = socket.ahead.len().min(buf.remaining());
-            buf.put_slice(&socket.ahead[..taken]);
-            socket.ahead.advance(taken);
-            return Poll::Ready(Ok(()));
+        if socket.ahead.is_empty() && !socket.overrun {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut socket.io).poll_read(cx, buf))?;
+            if let Some(encoded) = socket.targets.encode(&buf.filled()[before..]) {
+                buf.set_filled(before);
+                socket.ahead.extend_from_slice(&encoded);
+            }
         }
-        if socket.overrun { Poll::Ready(Ok(())) } else { Pin::new(&mut socket.io).poll_read(cx, buf) }
+        socket.hand_over(buf);
+        Poll::Ready(Ok(()))
     }
 }
 

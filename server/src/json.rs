@@ -44,7 +44,7 @@ mod tests {
         let sign = if value < 0.0 { "-" } else { "" };
         let scientific = format!("{:e}", value.abs());
         let (mantissa, exponent) = scientific.split_once('e').expect("scientific notation");
-        let digits = mantissa.replace('.', "");
+        let digits = even_of_two(&mantissa.replace('.', ""), value);
         let k = i32::try_from(digits.len()).expect("at most 17 digits");
         let n = exponent.parse::<i32>().expect("an exponent") + 1;
         let zeros = |count: i32| "0".repeat(usize::try_from(count).expect("not negative"));
@@ -64,6 +64,18 @@ mod tests {
         format!("{sign}{body}")
     }
 
+    /// Where two shortest spellings are equally close, the standard wants the even one, and Rust rounds up.
+    fn even_of_two(digits: &str, value: f64) -> String {
+        let exact = format!("{:.1074}", value.abs()).replace('.', "");
+        let exact = exact.trim_matches('0');
+        match exact.strip_suffix('5') {
+            Some(lower) if lower.len() == digits.len() && lower.ends_with(['0', '2', '4', '6', '8']) => {
+                lower.to_owned()
+            }
+            _ => digits.to_owned(),
+        }
+    }
+
     #[test]
     fn numbers_are_spelled_as_in_ecmascript() {
         for (value, printed) in [
@@ -81,6 +93,7 @@ mod tests {
             (1.5e300, "1.5e+300"),
             (5e-324, "5e-324"),
             (f64::MAX, "1.7976931348623157e+308"),
+            (1_125_874_010_522_507.0 + 0.25, "1125874010522507.2"),
             (9_007_199_254_740_993.0, "9007199254740992"),
             (f64::NAN, "null"),
             (f64::INFINITY, "null"),

@@ -16,7 +16,7 @@
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
-//!                  http                       one connection, over anything that reads and writes
+//!       target ── http                       one connection, over anything that reads and writes
 //!                    │
 //!                 listener                    many connections, over TCP
 //! ```
@@ -39,5 +39,6 @@ pub mod query;
 pub mod random;
 pub mod router;
 pub mod script;
+mod target;
 pub mod timestamp;
 pub mod world;

@@ -19,8 +19,6 @@ use crate::world::World;
 const BACKLOG: u32 = 4096;
 /// What the kernel keeps for a client that does not read; beyond it the client's mailbox fills.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
-/// How long a client may take over the head of a request.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long accepting rests when the machine is short of something, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients may take to receive the end of their streams.
@@ -112,7 +110,7 @@ impl Connections {
         let ordinal = connection.ordinal();
         tracing::debug!(connection = ordinal, %peer, "connection accepted");
         self.open.insert(ordinal, Arc::clone(&connection));
-        let served = http::serve(stream, connection, self.router.clone(), Some(HEAD_TIME_MAX));
+        let served = http::serve(stream, connection, self.router.clone(), self.world.limits().head_time_max);
         self.tasks.spawn(async move {
             served.await;
             ordinal

@@ -39,13 +39,13 @@ pub fn router(world: Arc<World>) -> Router {
         .route(stream_json::PATH, stream(stream_json::script, Hears::Nothing))
         .route(send_heartbeat::PATH, fan_out(send_heartbeat::event, send_heartbeat::answer))
         .route(broadcast_text::PATH, fan_out(broadcast_text::event, broadcast_text::answer))
-        .method_not_allowed_fallback(not_found)
         .fallback(not_found)
         .with_state(world);
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
         .layer(middleware::from_fn(normalise_path))
+        .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
 }
@@ -91,6 +91,11 @@ fn fan_out<A: Serialize + 'static>(
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         ([(CONTENT_TYPE, json)], json::stringify(&answer(delivery)))
     })
+}
+
+/// Other methods than `GET` and `HEAD` find nothing, whatever the path.
+async fn only_reading(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) { next.run(request).await } else { not_found().await }
 }
 
 async fn not_found() -> Response {

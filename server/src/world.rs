@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
 use crate::connection::Connection;
@@ -17,11 +18,13 @@ pub struct Limits {
     pub mailbox_events_max: u64,
     /// Connections served at a time; more wait to be accepted.
     pub connections_max: usize,
+    /// How long a client may take over the head of a request, in the machine's time; for ever without it.
+    pub head_time_max: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { mailbox_events_max: 1024, connections_max: 65_536 }
+        Self { mailbox_events_max: 1024, connections_max: 65_536, head_time_max: Some(Duration::from_secs(30)) }
     }
 }
 

@@ -19,13 +19,13 @@ pub(super) struct Arguments {
     #[arg(value_name = "ENDPOINT")]
     streams: Vec<Stream>,
     /// The seed of the random values
-    #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N")]
+    #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
     /// The wall-clock time at which each stream starts
     #[arg(long, default_value = "2025-12-01T00:00:00Z", value_name = "RFC3339")]
     epoch: Epoch,
     /// How long to watch `sse`, which never ends
-    #[arg(long = "for", default_value = "95s", value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long = "for", default_value = "95s", value_parser = parse_duration, value_name = "DURATION", allow_negative_numbers = true)]
     watched: Duration,
     /// How to print
     #[arg(long, default_value = "text")]

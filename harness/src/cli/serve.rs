@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "real", value_name = "real|scaled:N")]
     clock: ClockKind,
     /// The seed of the random values
-    #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N")]
+    #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
     /// The wall-clock time at the start; the machine's without it
     #[arg(long, value_name = "RFC3339")]
@@ -80,6 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         let limits = Limits {
             mailbox_events_max: arguments.mailbox,
             connections_max: usize::try_from(arguments.connections).unwrap_or(usize::MAX),
+            ..Limits::default()
         };
         let epoch = arguments.epoch.unwrap_or_else(Epoch::today);
         let world = World::new(Arc::new(arguments.clock.start()), arguments.seed, epoch, limits);

@@ -1,0 +1,205 @@
+//! The ways to leave: each frees the client's place at once, and disturbs nobody.
+
+use onbeat::account::{Account, Note};
+use onbeat::client::Client;
+use onbeat::lab::Lab;
+use onbeat::transcript::{How, What};
+use proptest::prelude::*;
+
+use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Fin,
+    HalfClose,
+    Rst,
+}
+
+const WAYS: [Way; 3] = [Way::Fin, Way::HalfClose, Way::Rst];
+
+/// Leaves, and lets the server find out.
+async fn leave(lab: &Lab, mut client: Client, way: Way) -> Account {
+    let account = match way {
+        Way::Fin => client.close().await,
+        Way::Rst => client.reset().await,
+        Way::HalfClose => {
+            client.half_close().await;
+            lab.settle().await;
+            let account = client.account();
+            drop(client);
+            account
+        }
+    };
+    lab.settle().await;
+    account
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_place_at_once_in_each_way() {
+    let told = play(async |lab| {
+        let stays = listener(lab, "/sse").await;
+        let mut accounts = Vec::new();
+        for (second, way) in (1..).zip(WAYS) {
+            let client = listener(lab, "/sse").await;
+            lab.until(ms(second * 1000)).await;
+            assert_eq!(lab.world().hub().clients(), 2, "before {way:?}");
+            let account = leave(lab, client, way).await;
+            assert_eq!(lab.world().hub().clients(), 1, "after {way:?}");
+            accounts.push((
+                if let Way::Fin = way {
+                    "FIN"
+                } else if let Way::Rst = way {
+                    "RST"
+                } else {
+                    "half-close"
+                },
+                account,
+            ));
+        }
+        assert_eq!(ask(lab, "/send-heartbeat").await, r#"{"ok":true,"clients":1,"removed":0}"#);
+        accounts.push(("the one who stays", stays.close().await));
+        tell(&accounts)
+    });
+    assert_snapshot!("leaving", told);
+}
+
+#[test]
+fn a_half_close_is_answered_by_closing_without_the_last_chunk() {
+    let account = play(async |lab| {
+        let client = listener(lab, "/stream-text").await;
+        lab.until(ms(100)).await;
+        leave(lab, client, Way::HalfClose).await
+    });
+    let (_, last) = account.notes.last().expect("notes");
+    assert_eq!(*last, Note::ServerClosed);
+    assert_eq!(account.into_transcript().entries.last().map(|entry| entry.what.clone()), Some(What::End(How::Cut)));
+}
+
+#[test]
+fn nothing_is_left_running_after_a_client_of_any_stream_has_left() {
+    for target in ["/sse", "/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"] {
+        for way in WAYS {
+            // The lab waits for the server's tasks; one that went on for a client that left would be overdue.
+            play(async |lab| {
+                let client = listener(lab, target).await;
+                lab.until(ms(3000)).await;
+                leave(lab, client, way).await;
+            });
+        }
+    }
+}
+
+#[test]
+fn a_client_that_leaves_behind_a_pipelined_request_is_noticed_at_once() {
+    // Such a client could crash the reference: it wrote after the end.
+    for way in WAYS {
+        play(async |lab| {
+            let stays = listener(lab, "/sse").await;
+            let mut client = lab.connect();
+            client.send("GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(2).as_bytes()).await;
+            lab.settle().await;
+            client.send(b"GET /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+            lab.settle().await;
+            assert_eq!(lab.world().hub().clients(), 2);
+            leave(lab, client, way).await;
+            assert_eq!(lab.world().hub().clients(), 1, "{way:?}");
+            assert_eq!(ask(lab, "/broadcast-text?msg=a").await, r#"{"ok":true,"sent":1,"clients":1}"#);
+            lab.until(ms(30_000)).await;
+            assert_eq!(writes(&stays.close().await.into_transcript()).len(), 4);
+        });
+    }
+}
+
+#[test]
+fn pipelined_streams_are_answered_one_after_another() {
+    let transcript = play(async |lab| {
+        let mut client = lab.connect();
+        client.get("/stream-text").await;
+        client.get("/stream-text").await;
+        client.get("/send-heartbeat").await;
+        client.responses(3).await;
+        client.close().await.into_transcript()
+    });
+    let ends = transcript.entries.iter().filter(|entry| entry.what == What::End(How::Complete));
+    assert_eq!(ends.map(|entry| entry.at.as_millis()).collect::<Vec<_>>(), [4800, 9600, 9600]);
+}
+
+#[test]
+fn a_client_that_sends_without_end_while_it_is_answered_costs_no_more_than_the_bound() {
+    play(async |lab| {
+        let mut client = listener(lab, "/sse").await;
+        for _ in 0..100 {
+            client.send(&vec![b'x'; 50_000]).await;
+            lab.settle().await;
+        }
+        lab.until(ms(30_000)).await;
+        assert_eq!(client.transcript().writes().count(), 2);
+        client.close().await;
+        lab.settle().await;
+        assert_eq!(lab.world().hub().clients(), 0);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_is_evicted_and_counted_once() {
+    let (reader, removed) = play_with_mailboxes(4, async |lab| {
+        let reader = listener(lab, "/sse").await;
+        let (mut stuck, _never_read) = lab.pipe();
+        stuck.send(b"GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the server listens");
+        lab.settle().await;
+        assert_eq!(lab.world().hub().clients(), 2);
+        let mut removed = Vec::new();
+        let long = "x".repeat(10_000);
+        for _ in 0..40 {
+            let answer = ask(lab, &format!("/send-heartbeat?msg={long}")).await;
+            removed.push(answer.contains(r#""clients":1,"removed":1"#));
+        }
+        lab.settle().await;
+        assert_eq!(lab.world().hub().clients(), 1);
+        (reader.close().await.into_transcript(), removed)
+    });
+    assert_eq!(removed.iter().filter(|removed| **removed).count(), 1, "{removed:?}");
+    assert_eq!(reader.writes().count(), 1 + 2 * 40);
+}
+
+#[test]
+fn a_shutdown_ends_every_stream_in_good_order() {
+    let told = play(async |lab| {
+        let sse = listener(lab, "/sse").await;
+        let text = listener(lab, "/stream-text").await;
+        let idle = lab.connect();
+        ask(lab, "/broadcast-text?msg=bye").await;
+        lab.until(ms(120)).await;
+        lab.shut_down();
+        lab.settle().await;
+        tell(&[("on /sse", sse.close().await), ("on /stream-text", text.close().await), ("idle", idle.close().await)])
+    });
+    assert_eq!(told.matches("end    complete").count(), 2);
+    assert_eq!(told.matches("120 ms  server closes the connection").count(), 3);
+    assert_snapshot!("shutdown", told);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_client_may_leave_at_any_time_in_any_way(
+        leavers in prop::collection::vec((0..5_usize, 0..90_000_u64, 0..3_usize), 1..12),
+    ) {
+        let targets = ["/sse", "/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
+        play(async |lab| {
+            let mut clients = Vec::new();
+            for (target, at, way) in &leavers {
+                clients.push((*at, WAYS[*way], *target == 0, listener(lab, targets[*target]).await));
+            }
+            clients.sort_by_key(|(at, ..)| *at);
+            let mut there = clients.iter().filter(|(_, _, sse, _)| *sse).count();
+            for (at, way, sse, client) in clients {
+                lab.until(ms(at)).await;
+                assert_eq!(lab.world().hub().clients(), there);
+                leave(lab, client, way).await;
+                there -= usize::from(sse);
+                assert_eq!(lab.world().hub().clients(), there);
+            }
+        });
+    }
+}

@@ -1,0 +1,13 @@
+//! Protocol traces: what goes over the wire in the lab, to the byte and the millisecond.
+//!
+//! Each trace states laws first and is then held against a snapshot, which is what a reviewer reads.
+
+mod abuse;
+mod broadcasts;
+mod determinism;
+mod leaving;
+mod other_requests;
+mod parsers;
+mod snapshots;
+mod streams;
+mod support;

@@ -1,0 +1,99 @@
+//! The small language in which traces are written.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use onbeat::account::Account;
+use onbeat::client::Client;
+use onbeat::lab::{self, Lab, Setup};
+use onbeat::transcript::{Transcript, What};
+use onbeat_server::random::Seed;
+use onbeat_server::world::Limits;
+
+/// Where snapshots are: beside the packages, not inside one.
+pub(crate) const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots");
+
+/// Holds `$text` against the snapshot `$name`. The name must be a literal here, so that orphans can be found.
+macro_rules! assert_snapshot {
+    ($name:literal, $text:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path($crate::support::SNAPSHOTS);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, $text));
+    }};
+}
+pub(crate) use assert_snapshot;
+
+/// The setup of every trace that doesn't need another.
+pub(crate) fn setup() -> Setup {
+    Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"))
+}
+
+/// Plays `scene` in a fresh world.
+pub(crate) fn play<T>(scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+    play_in(&setup(), scene)
+}
+
+/// Plays `scene` in a fresh world with mailboxes of this size.
+pub(crate) fn play_with_mailboxes<T>(mailbox_events_max: u64, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+    let setup = setup();
+    play_in(&Setup { limits: Limits { mailbox_events_max, ..setup.limits }, ..setup }, scene)
+}
+
+pub(crate) fn play_in<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+    lab::run(setup, scene).expect("the scene ends in time")
+}
+
+/// A client that has asked for `target` and seen what comes at once.
+pub(crate) async fn listener(lab: &mut Lab, target: &str) -> Client {
+    let mut client = lab.connect();
+    client.get(target).await;
+    lab.settle().await;
+    client
+}
+
+/// The body of the answer to a single `GET`, by a client of its own that leaves again.
+pub(crate) async fn ask(lab: &mut Lab, target: &str) -> String {
+    let mut client = lab.connect();
+    client.get(target).await;
+    client.responses(1).await;
+    let transcript = client.close().await.into_transcript();
+    writes(&transcript).into_iter().map(|(_, text)| text).collect()
+}
+
+/// The account of a client that sends these bytes, on a connection of its own, and closes once all has settled.
+pub(crate) async fn send(lab: &mut Lab, bytes: impl AsRef<[u8]>) -> Account {
+    let mut client = lab.connect();
+    client.send(bytes.as_ref()).await;
+    lab.settle().await;
+    client.close().await
+}
+
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// The writes as (milliseconds, text).
+pub(crate) fn writes(transcript: &Transcript) -> Vec<(u64, String)> {
+    transcript.writes().map(|(at, bytes)| (at.as_millis(), String::from_utf8_lossy(bytes).into_owned())).collect()
+}
+
+/// The status of each response, in order.
+pub(crate) fn statuses(transcript: &Transcript) -> Vec<u16> {
+    let heads = transcript.entries.iter().filter_map(|entry| match &entry.what {
+        What::Head(head) => Some(head.status),
+        _ => None,
+    });
+    heads.collect()
+}
+
+/// The accounts of several clients, each under its name.
+pub(crate) fn tell(accounts: &[(&str, Account)]) -> String {
+    let mut text = String::new();
+    for (name, account) in accounts {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        write!(text, "{gap}{name}\n{account}").expect("memory takes every byte");
+    }
+    text
+}
