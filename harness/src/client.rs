@@ -56,11 +56,11 @@ impl Client {
     /// Waits until this many responses in all have ended, or the connection has.
     pub async fn responses(&self, count: usize) {
         loop {
-            let changed = self.shared.changed.notified();
+            let next = self.shared.ended.notified();
             if self.shared.state().is_done(count) {
                 return;
             }
-            changed.await;
+            next.await;
         }
     }
 
@@ -110,10 +110,10 @@ impl Client {
 async fn read(mut tap: Tap, shared: Arc<Shared>) {
     loop {
         let arrival = tap.next().await;
-        let last = arrival.bytes.is_none();
-        shared.state().take_in(&arrival);
-        shared.changed.notify_waiters();
-        if last {
+        if shared.state().take_in(&arrival) {
+            shared.ended.notify_waiters();
+        }
+        if arrival.bytes.is_none() {
             return;
         }
     }
@@ -123,7 +123,8 @@ async fn read(mut tap: Tap, shared: Arc<Shared>) {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    changed: Notify,
+    /// A response has ended, or the connection has.
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -149,7 +150,9 @@ impl State {
         self.account.notes.push((at, note));
     }
 
-    fn take_in(&mut self, Arrival { at, bytes }: &Arrival) {
+    /// Notes what has come; returns whether it ended something.
+    fn take_in(&mut self, Arrival { at, bytes }: &Arrival) -> bool {
+        let before = self.ended;
         if let Some(bytes) = bytes {
             self.responses.push(bytes);
             while let Some(part) = self.responses.next_part().unwrap_or_else(|error| panic!("not HTTP/1.1: {error}")) {
@@ -165,6 +168,7 @@ impl State {
             self.server_closed = true;
             self.note(*at, Note::ServerClosed);
         }
+        self.server_closed || self.ended > before
     }
 
     fn see(&mut self, at: Instant, part: Part) {
