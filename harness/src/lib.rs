@@ -20,6 +20,49 @@
 //! ```
 //!
 //! The server is the crate `onbeat-server`, which knows nothing of this one.
+//!
+//! # Examples
+//!
+//! One stream, from head to end:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use onbeat::lab::Setup;
+//! use onbeat::replay::{Stream, replay};
+//! use onbeat_server::random::Seed;
+//!
+//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
+//! let transcript = replay(Stream::StreamText, &setup, Duration::ZERO)?;
+//! let (at, bytes) = transcript.writes().last().expect("it says that it is done");
+//! assert_eq!((at.as_millis(), &bytes[..]), (4800, &b"data: {\"done\": true}\n\n"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A scene of two clients, at whose end the hub is empty again:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use onbeat::lab::{self, Setup};
+//! use onbeat_server::random::Seed;
+//!
+//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
+//! lab::run(&setup, async |lab| {
+//!     let mut alice = lab.connect();
+//!     alice.get("/sse").await;
+//!     lab.until(Duration::from_secs(30)).await;
+//!     let mut bob = lab.connect();
+//!     bob.get("/broadcast-text?msg=hi").await;
+//!     lab.settle().await;
+//!     // A greeting, a heartbeat, and the two writes of a broadcast.
+//!     assert_eq!(alice.transcript().writes().count(), 4);
+//!     alice.close().await;
+//!     lab.settle().await;
+//!     assert_eq!(lab.world().hub().clients(), 0);
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod account;
 pub mod cli;
