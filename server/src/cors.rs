@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
+const VARIES: HeaderValue = HeaderValue::from_static("Access-Control-Request-Headers");
 
 /// Answers every `OPTIONS` as a preflight, and lets any origin read every other answer.
 pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
@@ -26,7 +27,7 @@ fn preflight(request: &HeaderMap) -> Response {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(VARY, HeaderValue::from(ACCESS_CONTROL_REQUEST_HEADERS));
+    headers.insert(VARY, VARIES);
     if let Some(requested) = requested_headers(request) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested);
     }

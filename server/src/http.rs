@@ -1,6 +1,5 @@
 //! One connection: HTTP/1.1, by hyper, over anything that reads and writes.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -9,39 +8,36 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderMap, Request, Response};
+use axum::http::Request;
 use bytes::{Buf, BytesMut};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tower_service::Service;
 
 use crate::connection::Connection;
-use crate::router::Origin;
-use crate::target::Targets;
+use crate::pipeline::{Answer, Broken, Pipeline};
+use crate::requests::{HEADERS_MAX, Requests};
 
 /// Room for a head of 16 KiB, by the guard's count, with the separators around it. Writes that wait are gathered up to
 /// the same size.
 const BUFFER_BYTES_MAX: usize = 24 * 1024;
-/// As many as fit into a head of 16 KiB if each is of a useful size.
-const HEADERS_MAX: usize = 1024;
 /// What a client may send ahead while it is answered with a stream.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves `connection` over `io` until it is closed, on either side.
 ///
 /// A client that leaves (FIN, half-close or RST) is noticed at once, whatever HTTP is busy with; its streams are then
-/// dropped. `head_time_max` bounds the wait for a request's head, in the machine's time; in memory there is none.
+/// dropped. Requests that come behind a stream are executed at once, and answered after it. `head_time_max` bounds the
+/// wait for a request's head, in the machine's time; without it there is no bound.
 pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_time_max: Option<Duration>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let socket = Watched::new(io);
-    let origin = Arc::clone(&connection);
-    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&origin), request));
+    let socket = Watched::new(io, Pipeline::new(router, Arc::clone(&connection)));
+    let answering = socket.clone();
+    let service = service_fn(move |request| answering.answer(request));
     let mut http = http1::Builder::new();
     http.auto_date_header(false).writev(false).max_buf_size(BUFFER_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
@@ -65,26 +61,9 @@ where
             tracing::info!(connection = connection.ordinal(), "client evicted: its mailbox was full");
             return Poll::Ready(());
         }
-        if connection.is_streaming() { socket.poll_left(cx) } else { Poll::Pending }
+        if connection.is_streaming() { socket.poll_behind_stream(cx) } else { Poll::Pending }
     })
     .await;
-}
-
-async fn answer(
-    mut router: Router,
-    connection: Arc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response<axum::body::Body>, Infallible> {
-    let ordinal = connection.next_request();
-    let closes = asks_to_close(request.headers());
-    request.extensions_mut().insert(Origin { connection, ordinal, closes });
-    router.call(request).await
-}
-
-/// Whether `close` is among the connection options (RFC 9112, 9.6).
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// A socket that can be watched for the client's leaving while HTTP does not read.
@@ -95,7 +74,8 @@ struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
 struct Socket<I> {
     io: I,
-    targets: Targets,
+    requests: Requests,
+    pipeline: Pipeline,
     /// Read, but not yet by hyper.
     ahead: BytesMut,
     /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
@@ -109,8 +89,14 @@ impl<I> Clone for Watched<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
-    fn new(io: I) -> Self {
-        Self(Arc::new(Mutex::new(Socket { io, targets: Targets::default(), ahead: BytesMut::new(), overrun: false })))
+    fn new(io: I, pipeline: Pipeline) -> Self {
+        let (requests, ahead) = (Requests::default(), BytesMut::new());
+        Self(Arc::new(Mutex::new(Socket { io, requests, pipeline, ahead, overrun: false })))
+    }
+
+    fn answer(&self, request: Request<Incoming>) -> Answer {
+        let Socket { requests, pipeline, .. } = &mut *self.socket();
+        pipeline.answer(requests, request)
     }
 
     /// Both owners are polled by the same task, so nobody ever waits for this lock.
@@ -118,25 +104,37 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ready when the client has left.
-    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the client has left, or sends what is no HTTP.
+    fn poll_behind_stream(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut socket = self.socket();
-        loop {
-            let mut room = [0; 512];
-            let mut buf = ReadBuf::new(&mut room);
-            match ready!(Pin::new(&mut socket.io).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => socket.keep(buf.filled()),
-                _ => return Poll::Ready(()),
-            }
+        if socket.poll_left(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Socket { requests, pipeline, .. } = &mut *socket;
+        match pipeline.execute_early(requests, cx) {
+            Ok(()) => Poll::Pending,
+            Err(Broken) => Poll::Ready(()),
         }
     }
 }
 
-impl<I> Socket<I> {
+impl<I: AsyncRead + Unpin> Socket<I> {
+    /// Reads ahead; ready when the client has left.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut room = [0; 512];
+            let mut buf = ReadBuf::new(&mut room);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         self.overrun |= self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
         if !self.overrun {
-            let encoded = self.targets.encode(bytes);
+            let encoded = self.requests.follow(bytes);
             self.ahead.extend_from_slice(encoded.as_deref().unwrap_or(bytes));
         }
     }
@@ -155,7 +153,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
         if socket.ahead.is_empty() && !socket.overrun {
             let before = buf.filled().len();
             ready!(Pin::new(&mut socket.io).poll_read(cx, buf))?;
-            if let Some(encoded) = socket.targets.encode(&buf.filled()[before..]) {
+            if let Some(encoded) = socket.requests.follow(&buf.filled()[before..]) {
                 buf.set_filled(before);
                 socket.ahead.extend_from_slice(&encoded);
             }

@@ -16,7 +16,9 @@
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
-//!       target ── http                       one connection, over anything that reads and writes
+//!  requests ── pipeline                      which requests a connection carries, and whose turn it is
+//!                    │
+//!                  http                       one connection, over anything that reads and writes
 //!                    │
 //!                 listener                    many connections, over TCP
 //! ```
@@ -35,10 +37,11 @@ pub mod http;
 pub mod hub;
 pub mod json;
 pub mod listener;
+mod pipeline;
 pub mod query;
 pub mod random;
+mod requests;
 pub mod router;
 pub mod script;
-mod target;
 pub mod timestamp;
 pub mod world;

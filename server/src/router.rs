@@ -60,20 +60,15 @@ enum Hears {
 /// A stream: its head at once, and for `GET` its writes as they fall due.
 fn stream<S: Script>(script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
-        let body = if method == Method::HEAD {
-            Body::empty()
-        } else {
-            let start = world.start(&request.connection, request.ordinal);
-            let mailbox = match hears {
-                Hears::Broadcasts => Some(world.hub().join(Arc::clone(&request.connection))),
-                Hears::Nothing => None,
-            };
-            let clock = Arc::clone(world.clock());
-            Body::new(EventStream::new(clock, &start, script(start), mailbox, request.connection))
-        };
+        let start = world.start(&request.connection, request.ordinal);
+        // The body of an answer to `HEAD` is never played, so it must not hear anything either.
+        let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
+        let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
+        let clock = Arc::clone(world.clock());
+        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection);
         let connection = if request.closes { "close" } else { "keep-alive" };
         let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, connection)];
-        (head.map(|(name, value)| (name, HeaderValue::from_static(value))), body)
+        (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
     })
 }
 

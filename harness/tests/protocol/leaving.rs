@@ -90,7 +90,7 @@ fn nothing_is_left_running_after_a_client_of_any_stream_has_left() {
 }
 
 #[test]
-fn a_client_that_leaves_behind_a_pipelined_request_is_noticed_at_once() {
+fn a_client_that_leaves_with_requests_behind_its_stream_is_noticed_at_once() {
     // Such a client could crash the reference: it wrote after the end.
     for way in WAYS {
         play(async |lab| {
@@ -100,7 +100,8 @@ fn a_client_that_leaves_behind_a_pipelined_request_is_noticed_at_once() {
             lab.settle().await;
             client.send(b"GET /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 2);
+            // As in the reference, a request counts from its arrival, even if its answer has to wait.
+            assert_eq!(lab.world().hub().clients(), 3);
             leave(lab, client, way).await;
             assert_eq!(lab.world().hub().clients(), 1, "{way:?}");
             assert_eq!(ask(lab, "/broadcast-text?msg=a").await, r#"{"ok":true,"sent":1,"clients":1}"#);
@@ -108,20 +109,6 @@ fn a_client_that_leaves_behind_a_pipelined_request_is_noticed_at_once() {
             assert_eq!(writes(&stays.close().await.into_transcript()).len(), 4);
         });
     }
-}
-
-#[test]
-fn pipelined_streams_are_answered_one_after_another() {
-    let transcript = play(async |lab| {
-        let mut client = lab.connect();
-        client.get("/stream-text").await;
-        client.get("/stream-text").await;
-        client.get("/send-heartbeat").await;
-        client.responses(3).await;
-        client.close().await.into_transcript()
-    });
-    let ends = transcript.entries.iter().filter(|entry| entry.what == What::End(How::Complete));
-    assert_eq!(ends.map(|entry| entry.at.as_millis()).collect::<Vec<_>>(), [4800, 9600, 9600]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod determinism;
 mod leaving;
 mod other_requests;
 mod parsers;
+mod pipelining;
 mod snapshots;
 mod streams;
 mod support;

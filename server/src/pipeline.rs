@@ -1,0 +1,106 @@
+//! Which answers belong to which requests, when several are under way on one connection.
+//!
+//! HTTP/1.1 lets a client send requests without waiting (RFC 9112, 9.3.2). hyper takes up one when the answer before it
+//! is complete, which behind a stream may be never. The reference executes each when it arrives, and so does this: a
+//! broadcast goes out, a stream's time begins; just the answers wait for their turn.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, Request, Version};
+use axum::response::Response;
+use http_body::Body as HttpBody;
+use tower_service::Service;
+
+use crate::connection::Connection;
+use crate::guard;
+use crate::requests::Requests;
+use crate::router::Origin;
+
+/// An answer under way.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// The answers of one connection.
+pub(crate) struct Pipeline {
+    router: Router,
+    connection: Arc<Connection>,
+    /// Those whose turn has not come.
+    early: VecDeque<Early>,
+    /// The last request was executed: the connection closes after it.
+    closing: bool,
+}
+
+enum Early {
+    Running(Answer),
+    Ready(Response),
+}
+
+/// What follows a stream is no HTTP.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl Pipeline {
+    pub(crate) fn new(router: Router, connection: Arc<Connection>) -> Self {
+        Self { router, connection, early: VecDeque::new(), closing: false }
+    }
+
+    /// The answer to the request that hyper has come to, the oldest of `requests` if none is under way already.
+    pub(crate) fn answer<B>(&mut self, requests: &mut Requests, request: Request<B>) -> Answer
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        match self.early.pop_front() {
+            Some(Early::Running(answer)) => answer,
+            Some(Early::Ready(response)) => Box::pin(std::future::ready(Ok(response))),
+            None => match requests.take().and_then(|head| head.malformed) {
+                Some(why) => Box::pin(std::future::ready(Ok(guard::bad_request(why)))),
+                None => self.execute(request),
+            },
+        }
+    }
+
+    /// Executes the requests that wait behind a stream.
+    pub(crate) fn execute_early(&mut self, requests: &mut Requests, cx: &mut Context<'_>) -> Result<(), Broken> {
+        while !self.closing
+            && let Some(head) = requests.take()
+        {
+            let request = head.request().ok_or(Broken)?;
+            let answer = self.execute(request.map(|()| Body::empty()));
+            self.early.push_back(Early::Running(answer));
+        }
+        for early in &mut self.early {
+            if let Early::Running(answer) = early
+                && let Poll::Ready(Ok(response)) = answer.as_mut().poll(cx)
+            {
+                *early = Early::Ready(response);
+            }
+        }
+        if requests.is_broken() { Err(Broken) } else { Ok(()) }
+    }
+
+    fn execute<B>(&mut self, mut request: Request<B>) -> Answer
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let closes = asks_to_close(request.headers());
+        self.closing |= closes || request.version() != Version::HTTP_11;
+        let origin =
+            Origin { connection: Arc::clone(&self.connection), ordinal: self.connection.next_request(), closes };
+        request.extensions_mut().insert(origin);
+        Box::pin(self.router.call(request))
+    }
+}
+
+/// Whether `close` is among the connection options (RFC 9112, 9.6).
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
