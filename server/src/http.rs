@@ -18,11 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::Connection;
 use crate::pipeline::{Answer, Broken, Pipeline};
-use crate::requests::{HEADERS_MAX, Requests};
+use crate::requests::{HEAD_BYTES_MAX, HEADERS_MAX, Requests};
 
-/// Room for a head of 16 KiB, by the guard's count, with the separators around it. Writes that wait are gathered up to
-/// the same size.
-const BUFFER_BYTES_MAX: usize = 24 * 1024;
 /// What a client may send ahead while it is answered with a stream.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -39,7 +36,7 @@ where
     let answering = socket.clone();
     let service = service_fn(move |request| answering.answer(request));
     let mut http = http1::Builder::new();
-    http.auto_date_header(false).writev(false).max_buf_size(BUFFER_BYTES_MAX).max_headers(HEADERS_MAX);
+    http.auto_date_header(false).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }

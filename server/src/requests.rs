@@ -15,6 +15,10 @@ use axum::http::{Request, Uri, Version};
 /// More fields than any sensible request has; the reference has no bound on their number, just on their size.
 pub(crate) const HEADERS_MAX: usize = 1024;
 
+/// A head that grows beyond this is not waited for. The reference's own bound, which the guard keeps, is 16 KiB without
+/// separators.
+pub(crate) const HEAD_BYTES_MAX: usize = 24 * 1024;
+
 /// Follows the requests on a connection.
 ///
 /// A body would have to be parsed to find its end, so after a request with one the rest of the connection passes as it
@@ -100,7 +104,9 @@ impl Requests {
 
     /// Whether what has been read of the next head is wrong already.
     pub(crate) fn is_broken(&self) -> bool {
-        self.head.malformed.is_some() || parse(&self.head.bytes, &mut [httparse::EMPTY_HEADER; 1]).is_err()
+        let Head { bytes, malformed } = &self.head;
+        let grammatical = parse(bytes, &mut [httparse::EMPTY_HEADER; 1]).is_ok();
+        malformed.is_some() || bytes.len() > HEAD_BYTES_MAX || !grammatical
     }
 
     fn step(&mut self, byte: u8) {

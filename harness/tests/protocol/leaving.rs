@@ -112,11 +112,11 @@ fn a_client_that_leaves_with_requests_behind_its_stream_is_noticed_at_once() {
 }
 
 #[test]
-fn a_client_that_sends_without_end_while_it_is_answered_costs_no_more_than_the_bound() {
+fn a_client_that_sends_line_ends_without_end_is_answered_all_the_same() {
     play(async |lab| {
         let mut client = listener(lab, "/sse").await;
         for _ in 0..100 {
-            client.send(&vec![b'x'; 50_000]).await;
+            client.send("\r\n".repeat(25_000).as_bytes()).await;
             lab.settle().await;
         }
         lab.until(ms(30_000)).await;
