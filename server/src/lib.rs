@@ -16,7 +16,7 @@
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
-//!  requests ── pipeline                      which requests a connection carries, and whose turn it is
+//!  requests ── pipeline ── watched           which requests a connection carries, whose turn it is, who has left
 //!                    │
 //!                  http                       one connection, over anything that reads and writes
 //!                    │
@@ -44,4 +44,5 @@ mod requests;
 pub mod router;
 pub mod script;
 pub mod timestamp;
+mod watched;
 pub mod world;

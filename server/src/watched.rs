@@ -1,0 +1,131 @@
+//! A socket that is watched for the client's leaving while HTTP does not read.
+//!
+//! hyper stops reading when it has bytes of a next request, or has given up on a request's body, and then would notice
+//! nothing until its next write. The watcher reads ahead instead, has what came behind a stream executed, and hyper is
+//! served from what it has read.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::http::Request;
+use bytes::{Buf, BytesMut};
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::pipeline::{Answer, Broken, Pipeline};
+use crate::requests::Requests;
+
+/// What a client may send ahead while it is answered with a stream.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// The socket of one connection, shared by hyper and the watcher.
+pub(crate) struct Watched<I>(Arc<Mutex<Socket<I>>>);
+
+struct Socket<I> {
+    io: I,
+    requests: Requests,
+    pipeline: Pipeline,
+    /// Read, but not yet by hyper.
+    ahead: BytesMut,
+    /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
+    overrun: bool,
+}
+
+impl<I> Clone for Watched<I> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
+    /// Watches `io`, whose requests `pipeline` answers.
+    pub(crate) fn new(io: I, pipeline: Pipeline) -> Self {
+        let (requests, ahead) = (Requests::default(), BytesMut::new());
+        Self(Arc::new(Mutex::new(Socket { io, requests, pipeline, ahead, overrun: false })))
+    }
+
+    /// The answer to the request that hyper has come to.
+    pub(crate) fn answer(&self, request: Request<Incoming>) -> Answer {
+        let Socket { requests, pipeline, .. } = &mut *self.socket();
+        pipeline.answer(requests, request)
+    }
+
+    /// Both owners are polled by the same task, so nobody ever waits for this lock.
+    fn socket(&self) -> MutexGuard<'_, Socket<I>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready when the client has left, or sends what is no HTTP.
+    pub(crate) fn poll_behind_stream(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut socket = self.socket();
+        if socket.poll_left(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Socket { requests, pipeline, .. } = &mut *socket;
+        match pipeline.execute_early(requests, cx) {
+            Ok(()) => Poll::Pending,
+            Err(Broken) => Poll::Ready(()),
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> Socket<I> {
+    /// Reads ahead; ready when the client has left.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut room = [0; 512];
+            let mut buf = ReadBuf::new(&mut room);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.overrun |= self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
+        if !self.overrun {
+            let encoded = self.requests.follow(bytes);
+            self.ahead.extend_from_slice(encoded.as_deref().unwrap_or(bytes));
+        }
+    }
+
+    /// Fills `buf` from what was read ahead.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let taken = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut socket = self.socket();
+        if socket.ahead.is_empty() && !socket.overrun {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut socket.io).poll_read(cx, buf))?;
+            if let Some(encoded) = socket.requests.follow(&buf.filled()[before..]) {
+                buf.set_filled(before);
+                socket.ahead.extend_from_slice(&encoded);
+            }
+        }
+        socket.hand_over(buf);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket().io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket().io).poll_shutdown(cx)
+    }
+}
