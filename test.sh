@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands. Needs Rust (https://rustup.rs) and installs what else it lacks.
+# Everything that must hold before a change lands. Needs Rust (https://rustup.rs), Node.js 20 and Python 3.9 or newer, and
+# installs what else it lacks.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -19,5 +20,7 @@ cargo clippy --locked --workspace --all-targets -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 cargo test --locked --workspace --doc
+say "fixtures, read from JavaScript and Python"
+consumers/test.sh
 say "tests"
 cargo nextest run --locked --workspace --profile ci

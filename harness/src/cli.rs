@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod fixtures;
 mod replay;
 mod serve;
 
@@ -44,6 +45,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::Arguments),
+    /// Write the golden wire-format fixtures, or verify that they have not drifted
+    Fixtures(fixtures::Arguments),
 }
 
 /// Runs the program with the process's arguments.
@@ -55,6 +58,7 @@ pub fn main() -> Exit {
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match outcome {
         Ok(exit) => exit,

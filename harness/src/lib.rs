@@ -14,7 +14,9 @@
 //!      │
 //!  lab           one world in paused time, with the server in it ── idle: when all has happened
 //!      │
-//!  replay        one endpoint from head to end
+//!  replay        one endpoint from head to end ── event_stream: what a parser dispatches
+//!      │
+//!  fixtures      the contract as data
 //!      │
 //!  cli           the command line
 //! ```
@@ -68,6 +70,7 @@ pub mod account;
 pub mod cli;
 pub mod client;
 pub mod event_stream;
+pub mod fixtures;
 mod idle;
 pub mod lab;
 pub mod replay;

@@ -1,0 +1,41 @@
+//! `onbeat fixtures`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use super::Exit;
+use crate::fixtures;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// The folder of the corpus
+    #[arg(long, default_value = "fixtures", value_name = "FOLDER", global = true)]
+    folder: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Write the golden files from the embedded server
+    Write,
+    /// Fail where the golden files have drifted from the embedded server
+    Verify,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    let corpus = fixtures::corpus()?;
+    match arguments.action {
+        Action::Write => {
+            fixtures::write(&corpus, &arguments.folder)?;
+            Ok(Exit::Holds)
+        }
+        Action::Verify => {
+            let drifts = fixtures::verify(&corpus, &arguments.folder);
+            for drift in &drifts {
+                println!("{drift}");
+            }
+            Ok(if drifts.is_empty() { Exit::Holds } else { Exit::Differs })
+        }
+    }
+}
