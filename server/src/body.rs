@@ -15,6 +15,9 @@ use crate::connection::Connection;
 use crate::hub::Mailbox;
 use crate::script::{Script, Start, Write};
 
+/// Writes that wait are sent together, but no more than this at a time: hyper keeps the room that it once needed.
+const GATHERED_BYTES_MAX: usize = 2 * 1024;
+
 /// The client did not read, its mailbox was full, and the connection is broken off.
 #[derive(Debug, thiserror::Error)]
 #[error("the client was evicted: its mailbox is full")]
@@ -29,6 +32,8 @@ pub struct EventStream<S> {
     sleep: Option<Sleep>,
     mailbox: Option<Mailbox>,
     connection: Arc<Connection>,
+    /// Handed over since it last paused.
+    gathered: usize,
 }
 
 impl<S: Script> EventStream<S> {
@@ -42,7 +47,7 @@ impl<S: Script> EventStream<S> {
     ) -> Self {
         connection.stream_started();
         let next = script.next();
-        Self { clock, started: start.at, script, next, sleep: None, mailbox, connection }
+        Self { clock, started: start.at, script, next, sleep: None, mailbox, connection, gathered: 0 }
     }
 
     /// The next write, if it is time for one.
@@ -93,13 +98,20 @@ impl<S: Script> Body for EventStream<S> {
             if stream.connection.is_aborted() {
                 return Poll::Ready(Some(Err(Evicted)));
             }
+            if stream.gathered >= GATHERED_BYTES_MAX {
+                stream.gathered = 0;
+                stream.connection.pause(cx.waker());
+                return Poll::Pending;
+            }
             if let Some(bytes) = stream.due() {
+                stream.gathered += bytes.len();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             if stream.is_over() || stream.connection.is_ending() {
                 return Poll::Ready(None);
             }
             if stream.poll_sleep(cx).is_pending() {
+                stream.gathered = 0;
                 return Poll::Pending;
             }
         }
@@ -154,14 +166,16 @@ mod tests {
             frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().expect("data frames only"))))
         }
 
-        /// The writes that are due now.
+        /// The writes that are due now, however often the stream pauses between them.
         fn due(&mut self) -> Vec<String> {
-            let write = |bytes: Bytes| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-            std::iter::from_fn(|| match self.poll() {
-                Poll::Ready(Some(Ok(bytes))) => Some(write(bytes)),
-                _ => None,
-            })
-            .collect()
+            let mut writes = Vec::new();
+            loop {
+                match self.poll() {
+                    Poll::Ready(Some(Ok(bytes))) => writes.push(String::from_utf8(bytes.to_vec()).expect("UTF-8")),
+                    Poll::Pending if self.body.is_woken() => {}
+                    _ => return writes,
+                }
+            }
         }
 
         fn publish(&self, writes: [&'static str; 2]) {

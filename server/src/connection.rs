@@ -13,6 +13,8 @@ pub struct Connection {
     streams: AtomicU32,
     ending: AtomicBool,
     aborted: AtomicBool,
+    resumes: AtomicBool,
+    paused: AtomicBool,
     task: AtomicWaker,
 }
 
@@ -26,6 +28,8 @@ impl Connection {
             streams: AtomicU32::new(0),
             ending: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
+            resumes: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             task: AtomicWaker::new(),
         }
     }
@@ -79,6 +83,26 @@ impl Connection {
     /// Has `task` woken from now on. Register first and look afterwards: what happens in between is then not missed.
     pub fn register(&self, task: &Waker) {
         self.task.register(task);
+    }
+
+    /// Promises that whoever serves it asks [`Connection::is_paused`], and goes on at once if it is.
+    pub(crate) fn resumes(&self) {
+        self.resumes.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets what was handed over be sent, before its stream goes on. A stream that had to wait for its turn among all
+    /// others would fall behind, so it is woken only where nobody has promised to resume it.
+    pub(crate) fn pause(&self, task: &Waker) {
+        if self.resumes.load(Ordering::Relaxed) {
+            self.paused.store(true, Ordering::Relaxed);
+        } else {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Whether its stream has paused since this was last asked.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn stream_started(&self) {

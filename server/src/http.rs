@@ -34,6 +34,7 @@ where
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
+    connection.resumes();
     let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
     let mut told_to_end = false;
     poll_fn(|cx| {
@@ -42,7 +43,11 @@ where
             told_to_end = true;
             served.as_mut().graceful_shutdown();
         }
-        if let Poll::Ready(outcome) = served.as_mut().poll(cx) {
+        let mut polled = served.as_mut().poll(cx);
+        while polled.is_pending() && connection.is_paused() {
+            polled = served.as_mut().poll(cx);
+        }
+        if let Poll::Ready(outcome) = polled {
             if let Err(error) = outcome {
                 tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
             }

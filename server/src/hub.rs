@@ -22,6 +22,9 @@ use bytes::Bytes;
 use crate::clock::Instant;
 use crate::connection::Connection;
 
+/// The part of a mailbox that may be full before it counts as filling: one in so many.
+const FILLING: u64 = 8;
+
 /// What is fanned out: one or more writes that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -43,6 +46,8 @@ pub struct Delivery {
     pub removed: usize,
     /// How many clients there are now, after the removals.
     pub clients: usize,
+    /// A mailbox is filling: it would be wise to let its client read.
+    pub filling: bool,
 }
 
 /// The clients of `/sse`, in the order of joining.
@@ -92,9 +97,11 @@ impl Hub {
     pub fn publish(&self, now: Instant, event: Event) -> Delivery {
         let mut members = self.lock();
         let before = members.by_order_of_joining.len();
-        let last = members.last.number;
+        let (last, mut filling) = (members.last.number, false);
         members.by_order_of_joining.retain(|_, member| {
-            let full = last - member.taken.load(Ordering::Acquire) >= self.mailbox_events_max;
+            let behind = last - member.taken.load(Ordering::Acquire);
+            let full = behind >= self.mailbox_events_max;
+            filling |= behind >= self.mailbox_events_max / FILLING;
             if full {
                 member.connection.abort();
             }
@@ -105,7 +112,7 @@ impl Hub {
             member.connection.wake();
         }
         let clients = members.by_order_of_joining.len();
-        Delivery { sent: clients, removed: before - clients, clients }
+        Delivery { sent: clients, removed: before - clients, clients, filling }
     }
 
     /// How many clients there are.
@@ -222,7 +229,7 @@ mod tests {
     }
 
     fn publish(hub: &Hub, text: &'static str) -> (usize, usize, usize) {
-        let Delivery { sent, removed, clients } = hub.publish(Instant::EPOCH, event(text));
+        let Delivery { sent, removed, clients, .. } = hub.publish(Instant::EPOCH, event(text));
         (sent, removed, clients)
     }
 
@@ -261,6 +268,16 @@ mod tests {
         assert!(stuck.member.connection.is_aborted());
         assert!(!reader.member.connection.is_aborted());
         assert_eq!(read(&mut reader), ["three"]);
+    }
+
+    #[test]
+    fn a_mailbox_is_filling_when_an_eighth_of_it_is_full() {
+        let hub = Arc::new(Hub::new(16));
+        let mut mailbox = join(&hub);
+        let filling = || hub.publish(Instant::EPOCH, event("x")).filling;
+        assert_eq!([filling(), filling(), filling()], [false, false, true]);
+        read(&mut mailbox);
+        assert!(!hub.publish(Instant::EPOCH, event("x")).filling);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
@@ -111,10 +112,7 @@ impl Connections {
         tracing::debug!(connection = ordinal, %peer, "connection accepted");
         self.open.insert(ordinal, Arc::clone(&connection));
         let served = http::serve(stream, connection, self.router.clone(), self.world.limits().head_time_max);
-        self.tasks.spawn(async move {
-            served.await;
-            ordinal
-        });
+        self.tasks.spawn(served.map(move |()| ordinal));
         if !self.has_room() {
             tracing::warn!(open = self.tasks.len(), "connection limit reached: further clients wait");
         }

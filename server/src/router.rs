@@ -81,8 +81,10 @@ fn fan_out<A: Serialize + 'static>(
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
         let now = world.clock().now();
         let delivery = world.hub().publish(now, event(world.timestamp(now), msg));
-        // The clients come first: a burst of broadcasts must not run ahead of those who read.
-        tokio::task::yield_now().await;
+        if delivery.filling {
+            // A burst of broadcasts must not run ahead of those who read.
+            tokio::task::yield_now().await;
+        }
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         ([(CONTENT_TYPE, json)], json::stringify(&answer(delivery)))
     })
