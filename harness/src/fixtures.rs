@@ -1,7 +1,7 @@
 //! The golden fixtures: the contract as data, for readers in any language.
 //!
 //! Everything that is generated comes from the embedded server in paused time, so that it can be written again, byte for
-//! byte: [`corpus`] is the whole of it in memory, and [`write`] and [`verify`] hold it against a folder.
+//! byte: [`corpus`] is the whole of it in memory, and [`write()`] and [`verify`] hold it against a folder.
 
 mod cases;
 mod format;
