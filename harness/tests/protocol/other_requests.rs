@@ -65,7 +65,8 @@ fn head_of_a_stream_is_answered_at_once_and_registers_nobody() {
 
 #[test]
 fn paths_are_case_insensitive_and_may_end_in_one_slash() {
-    play(async |lab| {
+    let told = play(async |lab| {
+        let mut told = String::new();
         for (target, status) in [
             ("/SSE", 200),
             ("/Sse/", 200),
@@ -84,8 +85,11 @@ fn paths_are_case_insensitive_and_may_end_in_one_slash() {
         ] {
             let transcript = send(lab, plain("GET", target)).await.into_transcript();
             assert_eq!(statuses(&transcript), [status], "{target}");
+            told += &format!("{status}  GET {target}\n");
         }
+        told
     });
+    assert_snapshot!("paths", told);
 }
 
 #[test]
@@ -138,7 +142,8 @@ fn malformed_http_is_answered_with_400_and_closed() {
 
 #[test]
 fn a_head_of_16_kib_is_too_large_and_a_byte_less_is_not() {
-    play(async |lab| {
+    let told = play(async |lab| {
+        let mut told = String::new();
         let alice = listener(lab, "/sse").await;
         // What counts is the target, and the names and values of the headers: here `Host`, `onbeat` and `x`.
         let room = 16 * 1024 - "Hostonbeatx".len();
@@ -156,9 +161,13 @@ fn a_head_of_16_kib_is_too_large_and_a_byte_less_is_not() {
             let closed = account.notes.iter().any(|(_, note)| *note == Note::ServerClosed);
             assert_eq!(statuses(&account.into_transcript()), [status], "{} + {}", target.len(), value.len());
             assert_eq!(closed, status == 431);
+            let then = if closed { "closed" } else { "open" };
+            told += &format!("{status}, {then:6}  target of {:5} bytes, header of {:7}\n", target.len(), value.len());
         }
         assert_eq!(writes(&alice.close().await.into_transcript()).len(), 3, "the one that fits is broadcast");
+        told
     });
+    assert_snapshot!("too-large", told);
 }
 
 #[test]
@@ -204,18 +213,23 @@ fn connection_close_is_honoured_at_the_end_of_the_stream() {
 
 #[test]
 fn if_none_match_is_ignored() {
-    play(async |lab| {
+    let told = play(async |lab| {
+        let mut accounts = Vec::new();
         for target in ["/broadcast-text?msg=a", "/send-heartbeat"] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\nIf-None-Match: *\r\n\r\n");
             let account = send(lab, request).await;
-            assert_eq!(statuses(&account.into_transcript()), [200]);
+            assert_eq!(statuses(&account.clone().into_transcript()), [200]);
+            accounts.push(("client", account));
         }
+        tell(&accounts)
     });
+    assert_snapshot!("if-none-match", told);
 }
 
 #[test]
 fn a_body_on_a_get_is_ignored_and_the_stream_goes_on() {
-    play(async |lab| {
+    let told = play(async |lab| {
+        let mut told = String::new();
         let small = r#"{"a":1}"#.to_owned();
         for body in [small, "x".repeat(1_000_000)] {
             let mut client = lab.connect();
@@ -229,12 +243,15 @@ fn a_body_on_a_get_is_ignored_and_the_stream_goes_on() {
             client.send(body.as_bytes()).await;
             lab.until(begun.since_epoch() + ms(60_000)).await;
             assert_eq!(lab.world().hub().clients(), 1, "with a body of {length} bytes");
-            let writes = writes(&client.close().await.into_transcript());
-            assert_eq!(writes.len(), 3, "with a body of {length} bytes: {writes:?}");
+            let transcript = client.close().await.into_transcript();
+            assert_eq!(transcript.writes().count(), 3, "with a body of {length} bytes: {transcript}");
             lab.settle().await;
             assert_eq!(lab.world().hub().clients(), 0, "with a body of {length} bytes");
+            told += &format!("with a body of {length} bytes\n{transcript}");
         }
+        told
     });
+    assert_snapshot!("get-with-a-body", told);
 }
 
 #[test]
