@@ -9,43 +9,10 @@ use axum::response::{IntoResponse, Response};
 /// Node's `--max-http-header-size`: the target, and the names and values of all headers, stay below this.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// The methods that Node knows, in order; `CONNECT`, which it knows too, it does not answer.
-const METHODS: [&str; 34] = [
-    "ACL",
-    "BIND",
-    "CHECKOUT",
-    "COPY",
-    "DELETE",
-    "GET",
-    "HEAD",
-    "LINK",
-    "LOCK",
-    "M-SEARCH",
-    "MERGE",
-    "MKACTIVITY",
-    "MKCALENDAR",
-    "MKCOL",
-    "MOVE",
-    "NOTIFY",
-    "OPTIONS",
-    "PATCH",
-    "POST",
-    "PROPFIND",
-    "PROPPATCH",
-    "PURGE",
-    "PUT",
-    "QUERY",
-    "REBIND",
-    "REPORT",
-    "SEARCH",
-    "SOURCE",
-    "SUBSCRIBE",
-    "TRACE",
-    "UNBIND",
-    "UNLINK",
-    "UNLOCK",
-    "UNSUBSCRIBE",
-];
+/// The methods that Node knows; `CONNECT`, which it knows too, it does not answer.
+const METHODS: &str = "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE \
+    NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND \
+    UNLINK UNLOCK UNSUBSCRIBE";
 
 /// Answers a malformed request with a 4xx and closes the connection; passes any other on.
 pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
@@ -71,7 +38,7 @@ fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some((status, "the target and the headers are 16 KiB or more"));
     }
-    if METHODS.binary_search(&request.method().as_str()).is_err() {
+    if !METHODS.split(' ').any(|known| known == request.method()) {
         return Some((StatusCode::BAD_REQUEST, "the method is unknown"));
     }
     let uri = request.uri();
