@@ -28,6 +28,8 @@ pub enum Note {
     Reset,
     /// The server closed the connection.
     ServerClosed,
+    /// What came can't be read any further; the reason.
+    Broken(String),
 }
 
 impl Account {
@@ -55,6 +57,7 @@ impl fmt::Display for Account {
                 Note::Closed => ("client", "closes the connection (FIN)".into()),
                 Note::Reset => ("client", "resets the connection (RST)".into()),
                 Note::ServerClosed => ("server", "closes the connection".into()),
+                Note::Broken(why) => ("client", format!("stops reading: {why}")),
             };
             writeln!(f, "{:>9} ms  {who} {does}", at.as_millis())?;
         }

@@ -9,7 +9,21 @@ use tokio::task::JoinSet;
 use crate::account::{Account, Note};
 use crate::response::{Part, Responses};
 use crate::transcript::{How, Transcript, What};
-use crate::transport::{Arrival, Sender, Tap};
+use crate::transport::{Arrival, Came, Sender, Tap};
+
+/// How much of a server's answers a client takes in before it stops reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes.
+    pub bytes_max: usize,
+    /// Notes of its account: heads, writes, ends.
+    pub notes_max: usize,
+}
+
+impl Bounds {
+    /// For a server that is trusted.
+    pub const NONE: Self = Self { bytes_max: usize::MAX, notes_max: usize::MAX };
+}
 
 /// A client on a connection of its own. It reads all the time, in a task beside its owner's.
 #[derive(Debug)]
@@ -25,9 +39,15 @@ impl Client {
     /// A client at its end of a connection.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, sender: Sender, tap: Tap) -> Self {
+        Self::bounded(clock, sender, tap, Bounds::NONE)
+    }
+
+    /// A client that stops reading beyond its bounds.
+    #[must_use]
+    pub fn bounded(clock: Arc<dyn Clock>, sender: Sender, tap: Tap, bounds: Bounds) -> Self {
         let shared = Arc::new(Shared::default());
         let mut reader = JoinSet::new();
-        reader.spawn(read(tap, Arc::clone(&shared)));
+        reader.spawn(read(tap, Arc::clone(&shared), bounds));
         Self { clock, sender, shared, reader }
     }
 
@@ -42,8 +62,13 @@ impl Client {
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        self.shared.state().responses.expect(method);
+        self.expect(method);
         self.send((head + "\r\n").as_bytes()).await;
+    }
+
+    /// Expects the answer to a request of this method, which is about to be sent.
+    pub fn expect(&mut self, method: &str) {
+        self.shared.state().responses.expect(method);
     }
 
     /// Sends these bytes, whatever they are.
@@ -59,6 +84,20 @@ impl Client {
             let next = self.shared.ended.notified();
             if self.shared.state().is_done(count) {
                 return;
+            }
+            next.await;
+        }
+    }
+
+    /// Waits until what it has seen is `enough`, or nothing more can come.
+    pub async fn until(&self, enough: impl Fn(&Account) -> bool) {
+        loop {
+            let next = self.shared.arrived.notified();
+            {
+                let state = self.shared.state();
+                if state.closed || enough(&state.account) {
+                    return;
+                }
             }
             next.await;
         }
@@ -107,13 +146,19 @@ impl Client {
     }
 }
 
-async fn read(mut tap: Tap, shared: Arc<Shared>) {
+async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
     loop {
         let arrival = tap.next().await;
-        if shared.state().take_in(&arrival) {
+        let (ended, closed) = {
+            let mut state = shared.state();
+            let ended = state.take_in(arrival, &mut bounds);
+            (ended, state.closed)
+        };
+        shared.arrived.notify_waiters();
+        if ended {
             shared.ended.notify_waiters();
         }
-        if arrival.bytes.is_none() {
+        if closed {
             return;
         }
     }
@@ -123,6 +168,8 @@ async fn read(mut tap: Tap, shared: Arc<Shared>) {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
+    /// Something has come.
+    arrived: Notify,
     /// A response has ended, or the connection has.
     ended: Notify,
 }
@@ -132,7 +179,8 @@ struct State {
     responses: Responses,
     account: Account,
     ended: usize,
-    server_closed: bool,
+    /// Nothing more is read: the server has closed the connection, or it can't be read any further.
+    closed: bool,
 }
 
 impl Shared {
@@ -143,7 +191,7 @@ impl Shared {
 
 impl State {
     fn is_done(&self, responses: usize) -> bool {
-        self.server_closed || self.ended >= responses
+        self.closed || self.ended >= responses
     }
 
     fn note(&mut self, at: Instant, note: Note) {
@@ -151,24 +199,43 @@ impl State {
     }
 
     /// Notes what has come; returns whether it ended something.
-    fn take_in(&mut self, Arrival { at, bytes }: &Arrival) -> bool {
+    fn take_in(&mut self, Arrival { at, came }: Arrival, bounds: &mut Bounds) -> bool {
         let before = self.ended;
-        if let Some(bytes) = bytes {
-            self.responses.push(bytes);
-            while let Some(part) = self.responses.next_part().unwrap_or_else(|error| panic!("not HTTP/1.1: {error}")) {
-                self.see(*at, part);
+        match came {
+            Came::Bytes(bytes) => {
+                bounds.bytes_max = bounds.bytes_max.saturating_sub(bytes.len());
+                self.responses.push(&bytes);
+                self.read_on(at, bounds);
             }
-        } else {
-            let end = self.responses.close();
-            if let Some(part) = end {
-                self.see(*at, part);
-            } else if !self.responses.is_between() {
-                self.note(*at, Note::Saw(What::End(How::Cut)));
+            Came::End | Came::Reset => {
+                let end = self.responses.close();
+                if let Some(part) = end {
+                    self.see(at, part);
+                } else if !self.responses.is_between() {
+                    let how = if came == Came::End { How::Cut } else { How::Reset };
+                    self.note(at, Note::Saw(What::End(how)));
+                }
+                self.closed = true;
+                self.note(at, Note::ServerClosed);
             }
-            self.server_closed = true;
-            self.note(*at, Note::ServerClosed);
         }
-        self.server_closed || self.ended > before
+        self.closed || self.ended > before
+    }
+
+    fn read_on(&mut self, at: Instant, bounds: &Bounds) {
+        let broken = loop {
+            match self.responses.next_part() {
+                Ok(Some(part)) => self.see(at, part),
+                Ok(None) if bounds.bytes_max == 0 => break "more bytes came than were ever expected".to_owned(),
+                Ok(None) => return,
+                Err(malformed) => break malformed.to_string(),
+            }
+            if self.account.notes.len() > bounds.notes_max {
+                break "more writes came than were ever expected".to_owned();
+            }
+        };
+        self.closed = true;
+        self.note(at, Note::Broken(broken));
     }
 
     fn see(&mut self, at: Instant, part: Part) {

@@ -1,8 +1,12 @@
 //! The lab: one world in paused time, with the real server in it, and clients over in-memory HTTP/1.1.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use axum::Router;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use onbeat_server::clock::{Instant, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::http;
@@ -14,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::idle::Idle;
-use crate::transport::{self, Sender, Tap};
+use crate::transport::{self, Sender, ServerEnd, Tap};
 
 /// What a lab's world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +49,10 @@ impl Setup {
 pub struct Overdue(pub Duration);
 
 /// One world in paused time.
-#[derive(Debug)]
 pub struct Lab {
     world: Arc<World>,
-    router: axum::Router,
+    serve: Serve,
+    router: Router,
     served: JoinSet<()>,
     connections: Vec<Weak<Connection>>,
     idle: Idle,
@@ -65,6 +69,61 @@ pub struct Lab {
 ///
 /// If the scene panics, or the server does.
 pub fn run<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T, Overdue> {
+    run_with(setup, &Application::embedded(), scene)
+}
+
+/// What serves in a lab: the embedded server, or another in its place.
+pub struct Application {
+    /// Which request gets which answer, in a world.
+    pub router: Box<dyn Fn(Arc<World>) -> Router + Send + Sync>,
+    /// Serves a connection until it is closed.
+    pub serve: Serve,
+}
+
+/// Serves one connection; the last argument bounds the wait for a request's head.
+pub type Serve =
+    Arc<dyn Fn(ServerEnd, Arc<Connection>, Router, Option<Duration>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Application {
+    /// The embedded server.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self::with_router(router)
+    }
+
+    /// Another application, served as the embedded one is.
+    pub fn with_router(router: impl Fn(Arc<World>) -> Router + Send + Sync + 'static) -> Self {
+        let serve = |io, connection, router, head_time_max| http::serve(io, connection, router, head_time_max).boxed();
+        Self { router: Box::new(router), serve: Arc::new(serve) }
+    }
+}
+
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lab").field("world", &self.world).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application").finish_non_exhaustive()
+    }
+}
+
+/// Plays `scene` as [`run`] does, with another application in place of the embedded server.
+///
+/// # Errors
+///
+/// If virtual time passes the deadline first.
+///
+/// # Panics
+///
+/// If the scene panics, or the server does.
+pub fn run_with<T>(
+    setup: &Setup,
+    application: &Application,
+    scene: impl AsyncFnOnce(&mut Lab) -> T,
+) -> Result<T, Overdue> {
     let idle = Idle::default();
     let signal = idle.clone();
     // No I/O driver: a stray socket panics instead of disturbing the time.
@@ -78,8 +137,15 @@ pub fn run<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T
         let clock = Arc::new(TokioClock::start());
         let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits));
         let deadline = world.clock().sleep_until(Instant::EPOCH + setup.deadline);
-        let router = router(Arc::clone(&world));
-        let mut lab = Lab { world, router, served: JoinSet::new(), connections: Vec::new(), idle };
+        let router = (application.router)(Arc::clone(&world));
+        let mut lab = Lab {
+            world,
+            serve: Arc::clone(&application.serve),
+            router,
+            served: JoinSet::new(),
+            connections: Vec::new(),
+            idle,
+        };
         let played = async {
             let outcome = scene(&mut lab).await;
             while let Some(ended) = lab.served.join_next().await {
@@ -113,7 +179,7 @@ impl Lab {
         let (server, sender, tap) = transport::connect(Arc::clone(self.world.clock()));
         let connection = Arc::new(self.world.next_connection());
         self.connections.push(Arc::downgrade(&connection));
-        self.served.spawn(http::serve(server, connection, self.router.clone(), self.world.limits().head_time_max));
+        self.served.spawn((self.serve)(server, connection, self.router.clone(), self.world.limits().head_time_max));
         (sender, tap)
     }
 

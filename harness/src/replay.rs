@@ -45,7 +45,9 @@ impl Stream {
         &self.path()[1..]
     }
 
-    fn ends(self) -> bool {
+    /// Whether it ends by itself.
+    #[must_use]
+    pub fn ends(self) -> bool {
         self != Self::Sse
     }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use onbeat_server::clock::Instant;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::response::Head;
 
@@ -67,7 +67,7 @@ pub enum What {
 }
 
 /// How a response ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     /// As it should: with its last chunk, at its length, or without either by closing.

@@ -1,14 +1,18 @@
-//! The in-memory transport: a pipe that can be reset, and the tap that stamps what comes out of it.
+//! Transports: a pipe in memory that can be reset, a TCP connection, and the tap that stamps what comes out of either.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use onbeat_server::clock::{Clock, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 /// How much may be on its way in each direction: what a socket's buffers hold.
 const WINDOW_BYTES: usize = 64 * 1024;
@@ -20,9 +24,33 @@ const READ_BYTES: usize = 4096;
 pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
     let (server, client) = tokio::io::duplex(WINDOW_BYTES);
     let reset = Arc::new(AtomicBool::new(false));
-    let (reader, writer) = tokio::io::split(client);
     let server = ServerEnd { pipe: server, reset: Arc::clone(&reset) };
-    (server, Sender { pipe: writer, reset }, Tap { pipe: reader, clock, buffer: BytesMut::new() })
+    let reset = move || reset.store(true, Ordering::Release);
+    let (sender, tap) = ends(client, Box::new(reset), clock);
+    (server, sender, tap)
+}
+
+/// A connection to `addr` over TCP, with `TCP_NODELAY`.
+///
+/// # Errors
+///
+/// If it can't be established.
+pub async fn connect_tcp(addr: impl ToSocketAddrs, clock: Arc<dyn Clock>) -> io::Result<(Sender, Tap)> {
+    let socket = TcpStream::connect(addr).await?;
+    socket.set_nodelay(true)?;
+    // Closing a socket that does not linger resets the connection (RFC 9293, 3.6.1).
+    let twin = SockRef::from(&socket).try_clone()?;
+    let reset = move || drop(twin.set_linger(Some(Duration::ZERO)));
+    Ok(ends(socket, Box::new(reset), clock))
+}
+
+fn ends<P>(pipe: P, reset: Box<dyn FnOnce() + Send>, clock: Arc<dyn Clock>) -> (Sender, Tap)
+where
+    P: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (reader, writer) = tokio::io::split(pipe);
+    let sender = Sender { pipe: Box::new(writer), reset: Some(reset) };
+    (sender, Tap { pipe: Box::new(reader), clock, buffer: BytesMut::new() })
 }
 
 /// The server's end. Once the client has reset the connection, it fails as a TCP socket does.
@@ -62,10 +90,10 @@ impl AsyncWrite for ServerEnd {
 }
 
 /// The client's sending side.
-#[derive(Debug)]
 pub struct Sender {
-    pipe: WriteHalf<DuplexStream>,
-    reset: Arc<AtomicBool>,
+    pipe: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Makes the closing of the connection a reset.
+    reset: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Sender {
@@ -80,13 +108,15 @@ impl Sender {
 
     /// Sends no more, but goes on reading: a half-close.
     pub async fn half_close(&mut self) {
-        // In memory, closing one's own direction can't fail.
+        // It can fail only if the connection is gone, and then there is nothing left to close.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut self.pipe).await;
     }
 
-    /// Resets the connection: the server's end fails from now on, and finds out when the pipe is dropped.
+    /// Makes it a reset when the connection is closed, by dropping both ends.
     pub fn reset(&mut self) {
-        self.reset.store(true, Ordering::Release);
+        if let Some(reset) = self.reset.take() {
+            reset();
+        }
     }
 }
 
@@ -95,14 +125,24 @@ impl Sender {
 pub struct Arrival {
     /// When it came.
     pub at: Instant,
-    /// The bytes; nothing at the end of the connection.
-    pub bytes: Option<Bytes>,
+    /// What it was.
+    pub came: Came,
+}
+
+/// What can come out of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Bytes.
+    Bytes(Bytes),
+    /// The end of the connection (FIN).
+    End,
+    /// The end of the connection, by a reset (RST) or another failure.
+    Reset,
 }
 
 /// The client's receiving side: it stamps raw bytes with the time of their arrival.
-#[derive(Debug)]
 pub struct Tap {
-    pipe: ReadHalf<DuplexStream>,
+    pipe: Box<dyn AsyncRead + Send + Unpin>,
     clock: Arc<dyn Clock>,
     buffer: BytesMut,
 }
@@ -111,8 +151,25 @@ impl Tap {
     /// Waits for the next bytes, or for the end.
     pub async fn next(&mut self) -> Arrival {
         self.buffer.reserve(READ_BYTES);
-        let end = !matches!(self.pipe.read_buf(&mut self.buffer).await, Ok(1..));
+        let read = self.pipe.read_buf(&mut self.buffer).await;
         let at = self.clock.now();
-        Arrival { at, bytes: (!end).then(|| self.buffer.split().freeze()) }
+        let came = match read {
+            Ok(0) => Came::End,
+            Ok(_) => Came::Bytes(self.buffer.split().freeze()),
+            Err(_) => Came::Reset,
+        };
+        Arrival { at, came }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap").finish_non_exhaustive()
     }
 }
