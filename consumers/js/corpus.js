@@ -16,6 +16,7 @@ export const paths = readdirSync(folder, { recursive: true })
 /** The data that the manifest must name: all but the manifest, the schemas and the files for people. */
 export const data = paths.filter((path) => !/^(manifest\.json|README\.md|LICENSE|schema\/.*)$/.test(path));
 export const transcripts = data.filter((path) => path.endsWith('.jsonl'));
+export const exchanges = data.filter((path) => path.startsWith('requests/'));
 
 export const bytes = (path) => readFileSync(join(folder, path));
 export const text = (path) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes(path));
@@ -38,6 +39,9 @@ export function schemaOf(path) {
   return `${found ? byFolder[found] : path.replace('.json', '')}.schema.json`;
 }
 
+/** Whatever names the cases that it checks: the lines of transcripts, and single requests. */
+export const checked = () => [...transcripts, ...exchanges].flatMap(values).flat().filter(({ cases }) => cases);
+
 /** The lines of each client, by its name; a stream has one client, without a name. */
 export function byClient(path) {
   const lists = new Map();
@@ -57,8 +61,7 @@ export function responses(lines) {
       responses.push({ head: line, writes: [] });
     } else if (line.kind === 'write') {
       assert.ok(responses.length > 0, 'a write before any head');
-      const bytes = 'text' in line ? Buffer.from(line.text) : Buffer.from(line.base64, 'base64');
-      responses.at(-1).writes.push({ bytes, events: [] });
+      responses.at(-1).writes.push({ bytes: Buffer.from(line.text), events: [] });
     } else if (line.kind === 'event') {
       const write = responses.at(-1)?.writes.at(-1);
       assert.ok(write, 'an event before any write');
@@ -67,6 +70,9 @@ export function responses(lines) {
   }
   return responses;
 }
+
+/** The pieces of an event stream, which are the writes, however it was framed: lines, each with the empty lines after it. */
+export const pieces = (text) => text.match(/(?:[^\r\n]+(?:\r\n?|\n|$)|^)(?:\r\n?|\n)*/g).filter((piece) => piece !== '');
 
 export const isEventStream = ({ head }) =>
   head.headers.some(([name, value]) => name === 'content-type' && value === 'text/event-stream');

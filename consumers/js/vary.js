@@ -1,4 +1,4 @@
-// What may vary in a write.
+// What may vary in a write, or in the body of an answer.
 
 import assert from 'node:assert/strict';
 
@@ -10,10 +10,12 @@ export function at(value, pointer) {
     .reduce((value, key) => (value !== null && Object.hasOwn(Object(value), key) ? value[key] : undefined), value);
 }
 
-/** Asserts that what a write says keeps to its own rules. */
-export function check({ text, vary }) {
-  const json = /^data: (.*)\n\n$/s.exec(text)?.[1];
-  assert.notEqual(json, undefined, `no JSON after "data: " in ${JSON.stringify(text)}`);
+/** The JSON in a text: what follows "data: " in an event stream, or all of it. */
+const jsonIn = (text) => /^data: (.*)\n\n$/s.exec(text)?.[1] ?? text;
+
+/** Asserts that a text keeps to its own rules. */
+export function check(text, vary) {
+  const json = jsonIn(text);
   const data = JSON.parse(json);
   assert.equal(JSON.stringify(data), json, 'not spelled as JSON.stringify would');
   for (const rule of vary) {
@@ -37,6 +39,9 @@ export function satisfies(value, rule) {
         value < (rule.below ?? Infinity) &&
         decimals(value) <= (rule.decimals_max ?? Infinity)
       );
+    case 'count':
+    case 'removals':
+      return Number.isSafeInteger(value) && value >= 0;
     default:
       throw new Error(`unknown rule: ${rule.as}`);
   }

@@ -1,6 +1,5 @@
 """The fixtures, read from their folder alone: ../../fixtures, or the one that ONBEAT_FIXTURES names."""
 
-import base64
 import json
 import os
 import re
@@ -13,6 +12,7 @@ PATHS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*")
 # The data that the manifest must name: all but the manifest, the schemas and the files for people.
 DATA = [path for path in PATHS if not re.fullmatch(r"manifest\.json|README\.md|LICENSE|schema/.*", path)]
 TRANSCRIPTS = [path for path in DATA if path.endswith(".jsonl")]
+EXCHANGES = [path for path in DATA if path.startswith("requests/")]
 
 
 def read(path):
@@ -24,7 +24,7 @@ def load(path):
 
 
 def lines(path):
-    """The lines of a jsonl file. Only LF ends one; str.splitlines would split at U+2028 too, within a string."""
+    """The lines of a jsonl file. Only LF ends one."""
     *whole, rest = read(path).split(b"\n")
     assert rest == b"", f"{path}: the last line is not ended"
     return [json.loads(line) for line in whole]
@@ -41,6 +41,13 @@ def schema_of(path):
     folder, slash, _ = path.partition("/")
     name = by_folder[folder] if slash else path[: -len(".json")]
     return f"{name}.schema.json"
+
+
+def checked():
+    """Whatever names the cases that it checks: the lines of transcripts, and single requests."""
+    told = [line for path in TRANSCRIPTS for line in lines(path)]
+    asked = [exchange for path in EXCHANGES for exchange in load(path)]
+    return [item for item in told + asked if "cases" in item]
 
 
 def by_client(path):
@@ -60,12 +67,16 @@ def responses(seen):
             found.append((line, []))
         elif line["kind"] == "write":
             assert found, "a write before any head"
-            data = line["text"].encode() if "text" in line else base64.b64decode(line["base64"])
-            found[-1][1].append((data, []))
+            found[-1][1].append((line["text"].encode(), []))
         elif line["kind"] == "event":
             assert found and found[-1][1], "an event before any write"
             found[-1][1][-1][1].append((line["type"], line["data"], line["last_event_id"]))
     return found
+
+
+def pieces(body):
+    """The pieces of an event stream, which are the writes, however it was framed: lines, each with the empty ones after it."""
+    return [piece for piece in re.findall(rb"(?:[^\r\n]+(?:\r\n?|\n|\Z)|\A)(?:\r\n?|\n)*", body) if piece]
 
 
 def is_event_stream(head):

@@ -1,15 +1,39 @@
 """The fixtures hold together, for a reader who knows nothing but their folder."""
 
 import hashlib
+import re
 import unittest
 
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from sseclient import SSEClient
 
-from corpus import DATA, PATHS, TRANSCRIPTS, by_client, is_event_stream, lines, load, read, responses, schema_of, values
+from corpus import (
+    DATA,
+    EXCHANGES,
+    PATHS,
+    TRANSCRIPTS,
+    by_client,
+    checked,
+    is_event_stream,
+    lines,
+    load,
+    pieces,
+    read,
+    responses,
+    schema_of,
+    values,
+)
 from vary import Number, check, number_to_string, satisfies
 
+# The aspects that lines of each kind have, and the answers to single requests, which have no kind.
+ASPECTS = {
+    "head": "status header head-time time".split(),
+    "write": "bytes presence order line-end id timestamp number spelling count time period framing".split(),
+    "event": "events".split(),
+    "end": "end reuse".split(),
+    None: "status header bytes presence end".split(),
+}
 SCHEMAS = [f"{name}.schema.json" for name in ("stream", "scene", "requests", "cases", "manifest")]
 
 
@@ -33,6 +57,15 @@ class Schemas(unittest.TestCase):
                     self.assertEqual(faults, [])
 
 
+class Files(unittest.TestCase):
+    def test_they_have_no_line_end_but_lf(self):
+        for path in PATHS:
+            with self.subTest(path):
+                text = read(path).decode()
+                self.assertEqual(re.findall("[\r\v\f\x1c-\x1e\x85\u2028\u2029]", text), [])
+                self.assertEqual(text.splitlines(), text.rstrip("\n").split("\n"))
+
+
 class Manifest(unittest.TestCase):
     def test_there_are_fixtures_of_every_kind(self):
         for folder in ("streams/", "fanout/", "requests/"):
@@ -48,14 +81,37 @@ class Manifest(unittest.TestCase):
 class Cases(unittest.TestCase):
     def test_every_case_that_is_named_exists_once_and_every_case_is_named(self):
         ids = [case["id"] for case in load("cases.json")]
-        named = set()
-        for path in DATA:
-            if path != "cases.json":
-                for value in values(path):
-                    for item in value if isinstance(value, list) else [value]:
-                        named.update(item.get("cases", []))
-                        named.update([item["case"]] if "case" in item else [])
+        named = {case for item in checked() for case in item["cases"]}
         self.assertEqual(sorted(named), sorted(ids))
+
+    def test_every_case_checks_something_of_what_names_it(self):
+        checks = {case["id"]: case["checks"] for case in load("cases.json")}
+        for item in checked():
+            aspects = ASPECTS[item.get("kind")]
+            for case in item["cases"]:
+                self.assertTrue(set(checks[case]).intersection(aspects), f"{case} has nothing to check in {item}")
+
+    def test_a_case_that_looks_at_one_header_alone_is_named_where_that_header_is(self):
+        header = {case["id"]: case["header"] for case in load("cases.json") if "header" in case}
+        for head in (item for item in checked() if item.get("kind") == "head"):
+            names = [name for name, _ in head["headers"]]
+            for case in header.keys() & set(head["cases"]):
+                self.assertIn(header[case], names, case)
+
+
+class Exchanges(unittest.TestCase):
+    def test_an_id_is_unique_and_begins_with_the_name_of_its_file(self):
+        ids = [exchange["id"] for path in EXCHANGES for exchange in load(path)]
+        self.assertEqual(sorted(ids), sorted(set(ids)))
+        for path in EXCHANGES:
+            for exchange in load(path):
+                self.assertTrue(f"requests/{exchange['id']}".startswith(path[: -len("json")]), f"{path}: {exchange['id']}")
+
+    def test_they_keep_to_what_may_vary_in_them(self):
+        for path in EXCHANGES:
+            for response in (exchange["response"] for exchange in load(path)):
+                if "vary" in response:
+                    check(response["body"], response["vary"])
 
 
 class Transcripts(unittest.TestCase):
@@ -70,8 +126,12 @@ class Transcripts(unittest.TestCase):
                     self.assertEqual(f"fanout/{told[0]['name']}.jsonl", path)
                     self.not_decreasing([line for line in told if line["kind"] in ("request", "leave")])
                 else:
-                    self.assertEqual((kinds[0], kinds.count("head")), ("head", 1))
+                    self.assertEqual(kinds[:2], ["request", "head"])
+                    self.assertEqual((kinds.count("request"), kinds.count("head")), (1, 1))
                     self.assertEqual((kinds[-1], kinds.count("end")), ("end", 1))
+                    # Who does not wait for the end leaves before it.
+                    left = told[-1]["how"] != "complete"
+                    self.assertEqual((kinds[-2] == "leave", kinds.count("leave")), (left, int(left)))
                 for client, seen in by_client(path).items():
                     self.not_decreasing(seen, client)
 
@@ -87,14 +147,15 @@ class Transcripts(unittest.TestCase):
                         self.dispatches(head, writes)
 
     def dispatches(self, head, writes):
-        pieces = [piece for piece, _ in writes]
+        written = [piece for piece, _ in writes]
         events = [event for _, events in writes for event in events]
         if not is_event_stream(head):
             self.assertEqual(events, [], "events of a response that is no event stream")
             return
         placed = [(number, event) for number, (_, events) in enumerate(writes, 1) for event in events]
-        self.assertEqual(dispatched(pieces), placed, "write by write")
-        whole = b"".join(pieces)
+        self.assertEqual(dispatched(written), placed, "write by write")
+        whole = b"".join(written)
+        self.assertEqual(pieces(whole), written, "each piece is a write")
         for size in (1, 2, 3, 7, len(whole)):
             split = [whole[start : start + size] for start in range(0, len(whole), size)]
             self.assertEqual([event for _, event in dispatched(split)], events, f"in pieces of {size} bytes")
@@ -104,7 +165,17 @@ class Transcripts(unittest.TestCase):
             for number, line in enumerate(lines(path), 1):
                 if "vary" in line:
                     with self.subTest(path, line=number):
-                        check(line)
+                        check(line["text"], line["vary"])
+
+    def test_pieces_are_lines_with_the_empty_lines_after_them(self):
+        for body, expected in [
+            (b"event: a\ndata: b\n\n:\n\n", [b"event: a\n", b"data: b\n\n", b":\n\n"]),
+            (b"event: a\r\ndata: b\r\n\r\n", [b"event: a\r\n", b"data: b\r\n\r\n"]),
+            (b"event: a\rdata: b\r\r", [b"event: a\r", b"data: b\r\r"]),
+            (b"\n\ndata: x", [b"\n\n", b"data: x"]),
+            (b"", []),
+        ]:
+            self.assertEqual(pieces(body), expected)
 
 
 class Rules(unittest.TestCase):
@@ -113,6 +184,7 @@ class Rules(unittest.TestCase):
         timed = {"as": "text-and-timestamp", "text": "at "}
         percent = {"as": "number", "minimum": 0, "maximum": 100, "decimals_max": 1}
         fraction = {"as": "number", "minimum": 0, "below": 100}
+        count = {"as": "count"}
         for value, rule, good in [
             ("2025-12-01T00:00:01.000Z", timestamp, True),
             ("2025-12-01T00:00:01Z", timestamp, False),
@@ -129,6 +201,13 @@ class Rules(unittest.TestCase):
             (Number("1e-7"), fraction, True),
             (Number("0.0000001"), fraction, False),
             (Number("100"), fraction, False),
+            (Number("0"), count, True),
+            (Number("12"), count, True),
+            (Number("12.0"), count, False),
+            (Number("-1"), count, False),
+            (Number("0.5"), count, False),
+            ("1", count, False),
+            (Number("1"), {"as": "removals"}, True),
         ]:
             self.assertEqual(satisfies(value, rule), good, (value, rule))
 

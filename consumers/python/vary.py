@@ -1,4 +1,4 @@
-"""What may vary in a write."""
+"""What may vary in a write, or in the body of an answer."""
 
 import json
 import re
@@ -26,12 +26,16 @@ def at(value, pointer):
     return value
 
 
-def check(write):
-    """Asserts that what a write says keeps to its own rules."""
-    text = write["text"]
-    assert text.startswith("data: ") and text.endswith("\n\n"), f"no JSON after 'data: ' in {text!r}"
-    data = parse(text[len("data: ") : -len("\n\n")])
-    for rule in write["vary"]:
+def json_in(text):
+    """The JSON in a text: what follows "data: " in an event stream, or all of it."""
+    found = re.fullmatch(r"data: (.*)\n\n", text, re.DOTALL)
+    return found[1] if found else text
+
+
+def check(text, vary):
+    """Asserts that a text keeps to its own rules."""
+    data = parse(json_in(text))
+    for rule in vary:
         try:
             value = at(data, rule["pointer"])
         except (LookupError, TypeError, ValueError):
@@ -55,6 +59,8 @@ def satisfies(value, rule):
             and value < rule.get("below", float("inf"))
             and decimals(value.spelling) <= rule.get("decimals_max", float("inf"))
         )
+    if kind in ("count", "removals"):
+        return isinstance(value, Number) and value.spelling.isdecimal() and value.spelling == number_to_string(value)
     raise AssertionError(f"unknown rule: {kind}")
 
 

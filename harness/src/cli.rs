@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod check;
 mod fixtures;
 mod replay;
 mod serve;
@@ -45,6 +46,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::Arguments),
+    /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
+    Check(check::Arguments),
     /// Write the golden wire-format fixtures, or verify that they have not drifted
     Fixtures(fixtures::Arguments),
 }
@@ -58,6 +61,7 @@ pub fn main() -> Exit {
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match outcome {

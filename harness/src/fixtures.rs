@@ -3,8 +3,10 @@
 //! Everything that is generated comes from the embedded server in paused time, so that it can be written again, byte for
 //! byte: [`corpus`] is the whole of it in memory, and [`write()`] and [`verify`] hold it against a folder.
 
+mod annotator;
 mod cases;
-mod format;
+pub(crate) mod format;
+pub(crate) mod golden;
 mod manifest;
 mod requests;
 mod scenes;
@@ -56,7 +58,7 @@ pub fn corpus() -> Result<Corpus, Overdue> {
     Ok(corpus)
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup::new(Seed(SEED), EPOCH.parse().expect("a valid epoch"))
 }
 
@@ -130,12 +132,22 @@ fn difference(path: PathBuf, expected: &[u8], got: &[u8]) -> Option<Drift> {
     Some(Drift::Different { path, at: same, line, expected: from(expected), got: from(got) })
 }
 
-/// Files in the generated folders that the corpus does not have.
-fn unknown(corpus: &Corpus, folder: &Path) -> impl Iterator<Item = Drift> {
-    let folders = ["streams", "fanout", "requests", "schema"].into_iter();
-    let files = folders.flat_map(move |name| {
-        let entries = fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
-        entries.map(move |entry| (format!("{name}/{}", entry.file_name().display()), entry.path()))
-    });
-    files.filter(|(name, _)| !corpus.contains_key(name)).map(|(_, path)| Drift::Unknown { path })
+/// What lies beside the corpus, written by hand.
+const BESIDE: [&str; 2] = ["README.md", "LICENSE"];
+
+/// Files in the folder that the corpus does not have.
+fn unknown(corpus: &Corpus, folder: &Path) -> Vec<Drift> {
+    let mut unknown = Vec::new();
+    let mut folders = vec![(String::new(), folder.to_owned())];
+    while let Some((within, folder)) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (name, path) = (format!("{within}{}", entry.file_name().display()), entry.path());
+            if path.is_dir() {
+                folders.push((format!("{name}/"), path));
+            } else if !corpus.contains_key(&name) && !BESIDE.contains(&name.as_str()) {
+                unknown.push(Drift::Unknown { path });
+            }
+        }
+    }
+    unknown
 }

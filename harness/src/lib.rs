@@ -18,6 +18,8 @@
 //!      │
 //!  fixtures      the contract as data
 //!      │
+//!  check         any server, judged by the fixtures
+//!      │
 //!  cli           the command line
 //! ```
 //!
@@ -67,6 +69,7 @@
 //! ```
 
 pub mod account;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod event_stream;

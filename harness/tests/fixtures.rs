@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use onbeat::fixtures::{corpus, verify, write};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
@@ -48,13 +49,32 @@ fn drift_is_told_with_its_first_differing_byte() {
     });
     assert_eq!(spoiled.len(), 1);
     assert!(spoiled[0].starts_with("fixtures/streams/sse.jsonl differs from byte "), "{}", spoiled[0]);
-    assert!(spoiled[0].contains(r#"(line 4): expected ":\\n\\n\"#), "{}", spoiled[0]);
+    assert!(spoiled[0].contains(r#"(line 5): expected ":\\n\\n\"#), "{}", spoiled[0]);
     let missing = drifts("missing", |folder| fs::remove_file(folder.join("cases.json")).expect("removable"));
     assert!(missing[0].starts_with("failed to read fixtures/cases.json: "), "{missing:?}");
-    let unknown = drifts("unknown", |folder| fs::write(folder.join("streams/old.jsonl"), "{}").expect("writable"));
-    assert_eq!(unknown, ["fixtures/streams/old.jsonl is not part of the corpus: delete it, or write it anew"]);
+    for name in ["streams/old.jsonl", "old.json", "more/old.json"] {
+        let unknown = drifts("unknown", |folder| {
+            fs::create_dir_all(folder.join("more")).expect("a writable folder");
+            fs::write(folder.join(name), "{}").expect("writable");
+        });
+        assert_eq!(unknown, [format!("fixtures/{name} is not part of the corpus: delete it, or write it anew")]);
+    }
     let shorter = drifts("shorter", |folder| fs::write(folder.join("streams/sse.jsonl"), "").expect("writable"));
     assert!(shorter[0].contains("differs from byte 0 on (line 1)"), "{shorter:?}");
+}
+
+#[test]
+fn a_released_version_never_changes() {
+    let corpus = corpus().expect("in time");
+    let manifest: Value = serde_json::from_slice(&corpus["manifest.json"]).expect("JSON");
+    let version = manifest["corpus_version"].as_str().expect("a version");
+    if version.ends_with("-draft") {
+        return;
+    }
+    let sum: String = Sha256::digest(&corpus["manifest.json"]).iter().map(|byte| format!("{byte:02x}")).collect();
+    let released = include_str!("released.txt").lines().find_map(|line| line.strip_prefix(version));
+    let released = released.unwrap_or_else(|| panic!("add {version} to released.txt, with the sum {sum}")).trim();
+    assert_eq!(released, sum, "{version} is released: give what has changed another CORPUS_VERSION");
 }
 
 #[test]

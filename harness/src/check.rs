@@ -1,0 +1,44 @@
+//! The check: any server, held against the golden fixtures.
+//!
+//! ```text
+//!   fixtures ──► play, exchange ──► accounts ──► judge ──► evidence ──► verdicts ──► report
+//!                 on a target                  sans-IO
+//! ```
+//!
+//! The target is the embedded server in virtual time, where every time is exact, or a server over TCP, where a write is
+//! never early, late only beyond a tolerance, and a period is judged by its median. The judge knows no difference.
+
+mod align;
+mod application;
+mod data;
+mod embedded;
+mod evidence;
+mod exchange;
+pub mod expectations;
+mod judge;
+mod live;
+mod pace;
+mod pieces;
+mod play;
+pub mod report;
+mod responses;
+mod selection;
+mod tag;
+mod target;
+mod timeline;
+mod values;
+mod verdict;
+
+pub use embedded::check_embedded;
+pub use evidence::Finding;
+pub use live::{Progress, Remote, Unreachable, check_live};
+pub use selection::Selection;
+pub use timeline::{Mark, Timeline};
+pub use verdict::{Jitter, Outcome, Report, Verdict};
+
+pub use crate::fixtures::format::{Aspect, Tier};
+
+/// A pattern of a selection that matches no case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no case matches {0:?}: fixtures/cases.json has their ids")]
+pub struct NoSuchCase(pub String);

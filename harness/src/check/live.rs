@@ -1,0 +1,479 @@
+//! The check of a server over TCP, in real time.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::{FutureExt, StreamExt, stream};
+use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_server::timestamp::Epoch;
+use reqwest::Url;
+use tokio::task::JoinSet;
+
+use super::application::{self, Dispatched};
+use super::evidence::Evidence;
+use super::judge::{Noise, Seen, judge};
+use super::pace::{Pace, Stalls};
+use super::play::Accounts;
+use super::responses::got;
+use super::tag::Tag;
+use super::target::{Live, Target};
+use super::timeline::{Timeline, timeline};
+use super::verdict::{Report, verdicts};
+use super::{NoSuchCase, Selection, exchange, play};
+use crate::account::Account;
+use crate::client::Bounds;
+use crate::fixtures::format::{Case, Exchange};
+use crate::fixtures::golden::{Golden, Scene};
+
+/// A server over TCP, and how it is judged.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints.
+    pub url: String,
+    /// How late an event may be.
+    pub tolerance: Duration,
+    /// How many times as fast as the contract's its clock runs.
+    pub scale: NonZeroU32,
+}
+
+/// Why a server can't be judged at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreachable {
+    /// The URL is none that can be checked.
+    #[error("failed to read the URL {url:?}: {why}")]
+    Url {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nobody listens there.
+    #[error("failed to connect to {url}: {why}; is the server running?")]
+    Connect {
+        /// As it was given.
+        url: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The selection is wrong.
+    #[error(transparent)]
+    NoSuchCase(#[from] NoSuchCase),
+}
+
+/// Told of how far a check has come.
+pub trait Progress {
+    /// It will take so long at most, if the server conforms.
+    fn planned(&self, length: Duration);
+    /// It has taken so long, and so many of so many parts are done.
+    fn passed(&self, time: Duration, done: usize, of: usize);
+}
+
+/// A connection that is not established by then is none.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// A server whose streams have not begun by then is none.
+const BEGIN_MAX: Duration = Duration::from_secs(10);
+/// A failed part is tried again as often: strangers may have come or gone, or a reset have overtaken an answer.
+const ATTEMPTS: usize = 3;
+/// What a client of a scene takes in: strangers may say a lot.
+const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, notes_max: 1 << 14 };
+/// A stream is watched raw, and by an application.
+const WATCHERS: u64 = 2;
+/// How often progress is told, and stalls are looked for.
+const TICK: Duration = Duration::from_millis(100);
+const STALL_TICK: Duration = Duration::from_millis(10);
+const STALL_MIN: Duration = Duration::from_millis(15);
+
+/// Judges the server by the fixtures, over real sockets: all streams at the same time, scenes one after another.
+///
+/// # Errors
+///
+/// If the URL is wrong, nobody listens there, or the selection names no case.
+pub async fn check_live(
+    remote: &Remote,
+    selection: &Selection,
+    progress: &impl Progress,
+) -> Result<Report, Unreachable> {
+    let golden = Golden::read();
+    if let Some(pattern) = selection.misspelled(&golden.cases) {
+        return Err(NoSuchCase(pattern.as_str().into()).into());
+    }
+    let live = reach(remote).await?;
+    let stalls = Arc::new(Mutex::new(Stalls::default()));
+    let mut watch = JoinSet::new();
+    watch.spawn(look_for_stalls(Arc::clone(&live.clock), Arc::clone(&stalls)));
+    let inspection = Inspection::new(remote, &live, &golden.cases, stalls);
+    let plan = Plan::new(&golden, selection, &live.pace);
+    progress.planned(plan.length);
+    let outcome = {
+        let told = inspection.tell(progress, plan.parts());
+        let trouble = trouble(&live);
+        tokio::select! {
+            biased;
+            outcome = inspection.perform(&plan) => Ok(outcome),
+            why = trouble => Err(why),
+            () = told => unreachable!("it is told for ever"),
+        }
+    };
+    let (evidence, timelines, trouble) = match outcome {
+        Ok((evidence, timelines)) => (evidence, timelines, None),
+        Err(why) => (Evidence::new(&golden.cases), Vec::new(), Some(why)),
+    };
+    let verdicts = verdicts(&evidence, |id| selection.has(id));
+    Ok(Report { target: remote.url.clone(), verdicts, timelines, trouble })
+}
+
+/// Finds out where the server is, and whether anybody listens there.
+async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
+    let wrong = |why: &str| Unreachable::Url { url: remote.url.clone(), why: why.into() };
+    let url = Url::parse(&remote.url)
+        .map_err(|error| wrong(&format!("expected one like http://127.0.0.1:3000 ({error})")))?;
+    if url.scheme() != "http" {
+        return Err(wrong("expected http://; put what speaks TLS in front of the checker, not of the server"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("expected nothing after the path"));
+    }
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+    let unreachable = |why: String| Unreachable::Connect { url: remote.url.clone(), why };
+    let addrs: Vec<SocketAddr> = (host.trim_start_matches('[').trim_end_matches(']'), port)
+        .to_socket_addrs()
+        .map_err(|error| unreachable(error.to_string()))?
+        .collect();
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+    let mut why = "no address".to_owned();
+    for addr in addrs {
+        let live = Live {
+            clock: Arc::clone(&clock),
+            pace: Pace::real(remote.scale, remote.tolerance),
+            addr,
+            host: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            prefix: url.path().trim_end_matches('/').to_owned(),
+        };
+        let connected = live.clone();
+        tokio::select! {
+            biased;
+            outcome = async { { let mut live = connected; live.connect(Bounds::NONE).await } } => match outcome {
+                Ok(_) => return Ok(live),
+                Err(error) => why = error.to_string(),
+            },
+            () = clock.sleep_until(clock.now() + CONNECT_MAX) => why = format!("no answer within {CONNECT_MAX:?}"),
+        }
+    }
+    Err(unreachable(why))
+}
+
+/// Ready when it is clear that this is no such server at all: not one of its streams begins as an event stream.
+async fn trouble(live: &Live) -> String {
+    let paths = ["/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
+    let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
+    let mut why = Vec::new();
+    for begun in begins {
+        match begun {
+            Ok(()) => std::future::pending().await,
+            Err(reason) => why.push(reason),
+        }
+    }
+    why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
+    why.join("; ")
+}
+
+/// Whether a path is answered as an event stream is.
+async fn begins(mut live: Live, path: &str) -> Result<(), String> {
+    let told = |why: &str| Err(format!("GET {path}: {why}"));
+    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 64 };
+    let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
+    client.expect("GET");
+    client.send(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).as_bytes()).await;
+    let begun = |account: &Account| got(account).first().is_some_and(|got| got.head.is_some() || got.broken.is_some());
+    tokio::select! {
+        biased;
+        () = client.until(begun) => {}
+        () = live.clock.sleep_until(live.clock.now() + BEGIN_MAX) => {}
+    }
+    let account = client.close().await;
+    let Some(got) = got(&account).into_iter().next() else { return told("nothing was sent") };
+    let Some((_, head)) = &got.head else {
+        return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
+    };
+    let location = head.header("location").map(|to| format!(" to {to}")).unwrap_or_default();
+    match (head.status, head.header("content-type"), head.header("content-encoding")) {
+        (200, Some(kind), None) if kind.starts_with("text/event-stream") => Ok(()),
+        (200, _, Some(coding)) => told(&format!("expected an event stream as it is, got one encoded as {coding}")),
+        (200, kind, _) => told(&format!("expected text/event-stream, got {}", kind.unwrap_or("no content type"))),
+        (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
+        (status, _, _) => told(&format!("expected 200, got {status}")),
+    }
+}
+
+/// Notes when nothing of this process ran: what came then may have been in time.
+async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: Arc<Mutex<Stalls>>) {
+    loop {
+        let due = clock.now() + STALL_TICK;
+        clock.sleep_until(due).await;
+        let now = clock.now();
+        if now - due > STALL_MIN {
+            stalls.lock().unwrap_or_else(PoisonError::into_inner).note(due, now);
+        }
+    }
+}
+
+/// What has to be done.
+struct Plan<'a> {
+    /// Watched all at the same time.
+    streams: Vec<Scene>,
+    /// `/sse`, watched when the short scenes are over.
+    sse: Option<Scene>,
+    /// Played one after another, since they count the clients of `/sse`.
+    short: Vec<&'a Scene>,
+    /// Played beside `/sse`.
+    long: Vec<&'a Scene>,
+    /// Those that the clients of `/sse` do not notice.
+    apart: Vec<&'a Exchange>,
+    /// Those that join them, or send them events.
+    noticed: Vec<&'a Exchange>,
+    length: Duration,
+}
+
+/// A scene that is over by then is short.
+const SHORT_MS: u64 = 5_000;
+
+impl<'a> Plan<'a> {
+    fn new(golden: &'a Golden, selection: &Selection, pace: &Pace) -> Self {
+        let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
+        let (sse, streams): (Vec<&Scene>, Vec<&Scene>) =
+            golden.streams.iter().filter(wanted).partition(|scene| scene.path.ends_with("/sse.jsonl"));
+        let cut = |scene: &Scene| scene.clone().until(selection.watched_ms());
+        let in_time = |scene: &&Scene| scene.length_ms <= selection.watched_ms();
+        let (short, long) =
+            golden.scenes.iter().filter(wanted).filter(in_time).partition(|scene| scene.length_ms <= SHORT_MS);
+        let (noticed, apart) = golden
+            .requests
+            .iter()
+            .filter(|request| selection.has_any(&request.cases))
+            .partition(|request| is_noticed(request));
+        let mut plan = Self {
+            streams: streams.into_iter().map(cut).collect(),
+            sse: sse.into_iter().map(cut).next(),
+            short,
+            long,
+            apart,
+            noticed,
+            length: Duration::ZERO,
+        };
+        let longest = plan.streams.iter().map(|scene| scene.length_ms).max().unwrap_or_default();
+        let beside =
+            plan.sse.iter().chain(plan.long.iter().copied()).map(|scene| scene.length_ms).max().unwrap_or_default();
+        let short: Duration = plan.short.iter().map(|scene| pace.takes(scene.length_ms) + 4 * pace.settling).sum();
+        plan.length = pace.takes(longest).max(pace.takes(beside) + short) + pace.settling;
+        plan
+    }
+
+    fn parts(&self) -> usize {
+        let requests = usize::from(!self.apart.is_empty()) + usize::from(!self.noticed.is_empty());
+        self.streams.len() + usize::from(self.sse.is_some()) + self.short.len() + self.long.len() + requests
+    }
+}
+
+/// Whether the request looks like one that joins the clients of `/sse`, or sends them an event, even where it must not.
+fn is_noticed(exchange: &Exchange) -> bool {
+    let target = exchange.request.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
+    target.replace("sse-data", "").contains("sse")
+        || ["broadcast", "heartbeat"].iter().any(|word| target.contains(word))
+}
+
+/// One check being made.
+struct Inspection<'a> {
+    live: &'a Live,
+    cases: &'a [Case],
+    stalls: Arc<Mutex<Stalls>>,
+    application: reqwest::Client,
+    base: String,
+    tag: Tag,
+    done: AtomicUsize,
+}
+
+type Part<'a> = (Evidence<'a>, Option<Timeline>);
+
+impl<'a> Inspection<'a> {
+    fn new(remote: &Remote, live: &'a Live, cases: &'a [Case], stalls: Arc<Mutex<Stalls>>) -> Self {
+        let application = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .build()
+            .expect("a client without TLS asks nothing of the machine");
+        // Nobody else's check has it: two processes of one machine differ in their ids, two machines in the time.
+        let now: String = Epoch::today().to_string().chars().filter(char::is_ascii_digit).collect();
+        let tag = Tag::new(format!("onbeat-{now}-{}-", std::process::id()));
+        let base = remote.url.trim_end_matches('/').to_owned();
+        Self { live, cases, stalls, application, base, tag, done: AtomicUsize::new(0) }
+    }
+
+    /// Tells how far it has come, for ever.
+    async fn tell(&self, progress: &impl Progress, of: usize) {
+        let start = self.live.clock.now();
+        loop {
+            progress.passed(self.live.clock.now() - start, self.done.load(Ordering::Relaxed), of);
+            self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+        }
+    }
+
+    async fn perform(&self, plan: &Plan<'_>) -> (Evidence<'a>, Vec<Timeline>) {
+        let mut lanes: Vec<LocalBoxFuture<Vec<Part<'a>>>> = Vec::new();
+        for scene in &plan.streams {
+            lanes.push(async { vec![self.stream(scene, Noise::None).await] }.boxed_local());
+        }
+        lanes.push(self.exchanges(&plan.apart).boxed_local());
+        lanes.push(
+            async {
+                let mut parts = self.exchanges(&plan.noticed).await;
+                if !parts.is_empty() {
+                    self.live.settle().await;
+                }
+                for scene in &plan.short {
+                    parts.push(self.scene(scene).await);
+                }
+                let alone = self.clients().await == 0;
+                let mut beside: Vec<LocalBoxFuture<Part<'a>>> = Vec::new();
+                if let Some(scene) = &plan.sse {
+                    beside.push(self.stream(scene, Noise::Anybody).boxed_local());
+                }
+                let watchers = if plan.sse.is_some() { WATCHERS } else { 0 };
+                for scene in &plan.long {
+                    beside.push(self.long_scene(scene, alone.then_some(watchers)).boxed_local());
+                }
+                parts.extend(join_all(beside).await);
+                parts
+            }
+            .boxed_local(),
+        );
+        let mut evidence = Evidence::new(self.cases);
+        let mut timelines = Vec::new();
+        for (more, timeline) in join_all(lanes).await.into_iter().flatten() {
+            evidence.add(more);
+            timelines.extend(timeline);
+        }
+        timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
+        (evidence, timelines)
+    }
+
+    fn finished(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stalls(&self) -> Stalls {
+        self.stalls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Watches a stream twice at the same time: raw, and as an application does.
+    async fn stream(&self, scene: &Scene, noise: Noise) -> Part<'a> {
+        let text: usize = scene.lines.iter().map(|(_, line)| line.written().len()).sum();
+        // Strangers may say a lot to the clients of /sse.
+        let room = if noise == Noise::None { 1 } else { 256 };
+        let bounds =
+            Bounds { bytes_max: room * (8 * text + (1 << 16)), notes_max: room * (4 * scene.lines.len() + 64) };
+        let dispatched = Arc::new(Mutex::new(Dispatched::default()));
+        let path = format!("/{}", scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl"));
+        let url = format!("{}{path}", self.base);
+        let watched = application::watch(self.application.clone(), url, bounds, Arc::clone(&dispatched));
+        let raw = async {
+            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), bounds).await;
+            // The application's stream began at the same time, or nearly.
+            self.live.settle().await;
+            accounts
+        };
+        let (raw, watched) = (std::pin::pin!(raw), std::pin::pin!(watched));
+        let accounts = match futures_util::future::select(raw, watched).await {
+            futures_util::future::Either::Left((accounts, _)) => accounts,
+            futures_util::future::Either::Right(((), raw)) => raw.await,
+        };
+        let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner).clone().outcome();
+        let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
+        let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.stalls());
+        self.finished();
+        (evidence, Some(timeline(scene, &seen, &self.live.pace)))
+    }
+
+    /// Plays a scene; again, if it failed and strangers may have had a part in it.
+    async fn scene(&self, scene: &Scene) -> Part<'a> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let before = self.clients().await;
+            let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
+            let noise = if before == 0 { Noise::None } else { Noise::Strangers };
+            let evidence = self.judge(scene, accounts, noise, Some(before));
+            if evidence.is_clean() || attempts == ATTEMPTS || before == 0 && self.clients().await == 0 {
+                self.finished();
+                return (evidence, None);
+            }
+        }
+    }
+
+    /// Plays a scene beside so many clients of our own. It is too long to be played again, so its counts are judged only
+    /// if nobody else is there.
+    async fn long_scene(&self, scene: &Scene, others: Option<u64>) -> Part<'a> {
+        let given_up = self.live.clock.now() + BEGIN_MAX;
+        while let Some(ours) = others
+            && self.live.clock.now() < given_up
+            && self.clients().await < ours
+        {
+            self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+        }
+        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
+        self.finished();
+        (self.judge(scene, accounts, Noise::Strangers, others), None)
+    }
+
+    fn judge(&self, scene: &Scene, accounts: Accounts, noise: Noise, others: Option<u64>) -> Evidence<'a> {
+        let seen = Seen { accounts, tag: self.tag.clone(), noise, others, dispatched: None };
+        judge(self.cases, scene, &seen, &self.live.pace, &self.stalls())
+    }
+
+    /// How many clients of `/sse` the server has; none if it does not say.
+    async fn clients(&self) -> u64 {
+        let mut live = self.live.clone();
+        let Ok(mut client) = live.connect(Bounds { bytes_max: 1 << 16, notes_max: 64 }).await else { return 0 };
+        client.expect("GET");
+        client.send(live.address("GET /send-heartbeat HTTP/1.1\r\nHost: onbeat\r\n\r\n").as_bytes()).await;
+        tokio::select! {
+            biased;
+            () = client.responses(1) => {}
+            () = live.clock.sleep_until(live.clock.now() + live.pace.patience) => {}
+        }
+        let account = client.close().await;
+        let answer = got(&account).into_iter().next().map(|got| got.body()).unwrap_or_default();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
+        answer["clients"].as_u64().unwrap_or_default()
+    }
+
+    /// Performs requests side by side.
+    async fn exchanges(&self, exchanges: &[&Exchange]) -> Vec<Part<'a>> {
+        if exchanges.is_empty() {
+            return Vec::new();
+        }
+        let evidence = stream::iter(exchanges).map(|exchange| self.exchange(exchange)).buffer_unordered(16);
+        let parts = evidence.map(|evidence| (evidence, None)).collect().await;
+        self.finished();
+        parts
+    }
+
+    /// Performs a request; again, if it failed at once.
+    async fn exchange(&self, wanted: &Exchange) -> Evidence<'a> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let start = self.live.clock.now();
+            let account = exchange::perform(&mut self.live.clone(), wanted, self.cases).await;
+            let evidence = exchange::judge(self.cases, wanted, account.as_ref());
+            let quick = self.live.clock.now() - start < Duration::from_secs(1);
+            if evidence.is_clean() || attempts == ATTEMPTS || !quick {
+                return evidence;
+            }
+        }
+    }
+}

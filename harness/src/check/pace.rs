@@ -1,0 +1,163 @@
+//! What a time must be to count as on time, on clocks of every kind.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use onbeat_server::clock::Instant;
+
+/// How time is judged, and how long is waited.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// How many times as fast as the contract's time the target's runs.
+    pub(crate) speed: NonZeroU32,
+    /// How much too early a write may seem, by the grain of clocks.
+    pub(crate) early_max: Duration,
+    /// How late a write may be.
+    pub(crate) late_max: Duration,
+    /// How much a period may be off as a rule.
+    pub(crate) periods: Periods,
+    /// How long after its time a line is waited for before the rest is given up: what a timer brings, and what a request
+    /// brings.
+    pub(crate) patience: Duration,
+    pub(crate) patience_for_effects: Duration,
+    /// How long a server may take to notice what nobody tells it.
+    pub(crate) settling: Duration,
+}
+
+/// How exactly a period is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Periods {
+    /// To the nanosecond.
+    Exact,
+    /// By the median, as well as timers on a busy machine can.
+    Median,
+}
+
+/// Of fewer gaps than this the median tells less.
+const FEW: usize = 10;
+
+impl Pace {
+    /// In virtual time: everything is exact.
+    pub(crate) fn exact() -> Self {
+        Self {
+            speed: NonZeroU32::MIN,
+            early_max: Duration::ZERO,
+            late_max: Duration::ZERO,
+            periods: Periods::Exact,
+            patience: Duration::from_secs(10),
+            patience_for_effects: Duration::from_secs(2),
+            settling: Duration::ZERO,
+        }
+    }
+
+    /// In real time, against a server on its own machine or near it.
+    pub(crate) fn real(speed: NonZeroU32, late_max: Duration) -> Self {
+        Self {
+            speed,
+            early_max: Duration::from_millis(5),
+            late_max,
+            periods: Periods::Median,
+            patience: Duration::from_secs(10),
+            patience_for_effects: Duration::from_secs(2) + late_max,
+            settling: late_max,
+        }
+    }
+
+    /// So much of the contract's time, as long as it takes the target.
+    pub(crate) fn takes(&self, ms: u64) -> Duration {
+        Duration::from_millis(ms) / self.speed.get()
+    }
+
+    /// How far a timestamp may be from the time that passed, in the target's time; nothing where time is exact.
+    pub(crate) fn stamp_off_max(&self) -> Duration {
+        match self.periods {
+            Periods::Exact => Duration::ZERO,
+            Periods::Median => Duration::from_secs(1) + self.late_max * self.speed.get(),
+        }
+    }
+
+    /// How far the median of `gaps` is from a period of so many ms, if that is too far.
+    pub(crate) fn median_off(&self, period_ms: u64, gaps: &mut [Duration]) -> Option<Duration> {
+        gaps.sort_unstable();
+        let median = *gaps.get(gaps.len().saturating_sub(1) / 2)?;
+        let period = self.takes(period_ms);
+        let slack = match self.periods {
+            Periods::Exact => Duration::ZERO,
+            Periods::Median => {
+                let few = if gaps.len() < FEW { Duration::from_millis(20) } else { Duration::ZERO };
+                period * 4 / 100 + Duration::from_millis(6) + few
+            }
+        };
+        (median.abs_diff(period) > slack).then_some(median)
+    }
+}
+
+/// The times at which the checker itself was held up: what came then may have been in time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stalls {
+    stalls: Vec<(Instant, Instant)>,
+}
+
+impl Stalls {
+    /// From then to then nothing of the checker ran.
+    pub(crate) fn note(&mut self, from: Instant, to: Instant) {
+        self.stalls.push((from, to));
+    }
+
+    /// How long the checker was held up in between.
+    pub(crate) fn within(&self, from: Instant, to: Instant) -> Duration {
+        self.stalls.iter().map(|(start, end)| (*end).min(to) - (*start).max(from)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Whether a server that takes `gap` for a period of 50 ms, with these hiccups, keeps it.
+    fn keeps(period: u64, gap: u64, count: usize, hiccups: &[u64]) -> bool {
+        let pace = Pace::real(NonZeroU32::MIN, ms(250));
+        let mut gaps: Vec<_> = (0..count).map(|n| ms(gap + hiccups.get(n).unwrap_or(&0))).collect();
+        pace.median_off(period, &mut gaps).is_none()
+    }
+
+    #[test]
+    fn a_period_is_kept_in_spite_of_hiccups_but_not_if_it_is_another() {
+        assert!(keeps(50, 51, 70, &[900, 400, 30]));
+        assert!(!keeps(50, 60, 70, &[]));
+        assert!(!keeps(50, 40, 70, &[]));
+        assert!(keeps(1000, 1028, 20, &[200]));
+        assert!(!keeps(1000, 1100, 20, &[]));
+        assert!(!keeps(1500, 1600, 50, &[]));
+        assert!(!keeps(200, 300, 4, &[]));
+        assert!(!keeps(200, 100, 4, &[]));
+        assert!(keeps(200, 215, 4, &[60]));
+    }
+
+    #[test]
+    fn in_virtual_time_a_period_is_exact() {
+        let off = |gap| Pace::exact().median_off(50, &mut [ms(gap)]);
+        assert_eq!((off(49), off(50), off(51)), (Some(ms(49)), None, Some(ms(51))));
+    }
+
+    #[test]
+    fn a_fast_target_has_short_periods() {
+        let pace = Pace::real(NonZeroU32::new(100).expect("not zero"), ms(250));
+        assert_eq!(pace.takes(1500), ms(15));
+    }
+
+    #[test]
+    fn stalls_are_counted_where_they_overlap() {
+        let at = |after| Instant::EPOCH + ms(after);
+        let mut stalls = Stalls::default();
+        stalls.note(at(100), at(200));
+        stalls.note(at(300), at(350));
+        assert_eq!(stalls.within(at(0), at(1000)), ms(150));
+        assert_eq!(stalls.within(at(150), at(310)), ms(60));
+        assert_eq!(stalls.within(at(200), at(300)), ms(0));
+    }
+}

@@ -1,0 +1,63 @@
+//! For CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
+
+use crate::check::{Outcome, Report, Verdict};
+
+/// The report as a JUnit file.
+///
+/// # Errors
+///
+/// If the XML can't be written.
+pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
+    let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
+    let mut suites: Vec<TestSuite> = Vec::new();
+    for verdict in &report.verdicts {
+        let (suite, name) = verdict.id.split_once('.').unwrap_or((&verdict.id, ""));
+        if suites.last().is_none_or(|last| last.name.as_str() != suite) {
+            suites.push(TestSuite::new(suite));
+        }
+        if let Some(last) = suites.last_mut() {
+            last.add_test_case(test_case(suite, name, verdict));
+        }
+    }
+    if let Some(trouble) = &report.trouble {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(trouble.as_str());
+        let mut suite = TestSuite::new("target");
+        suite.add_test_case(TestCase::new(report.target.as_str(), status));
+        suites.insert(0, suite);
+    }
+    junit.add_test_suites(suites);
+    junit.to_string()
+}
+
+fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
+    let status = match verdict.outcome {
+        Outcome::Pass | Outcome::Observed => TestCaseStatus::success(),
+        Outcome::Fail => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(verdict.clause.as_str()).set_type("conformance").set_description(findings(verdict));
+            status
+        }
+        Outcome::Skipped => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(verdict.reason.as_deref().unwrap_or_default());
+            status
+        }
+    };
+    let mut case = TestCase::new(name, status);
+    case.set_classname(XmlString::new(suite));
+    if verdict.outcome == Outcome::Observed {
+        case.set_system_out(findings(verdict));
+    }
+    case
+}
+
+fn findings(verdict: &Verdict) -> String {
+    let lines = verdict.findings.iter().map(|finding| {
+        let (place, why) = (&finding.place, &finding.why);
+        format!("{place}: {why}\n  expected {}\n  actual   {}\n", finding.expected, finding.actual)
+    });
+    lines.collect()
+}

@@ -1,0 +1,137 @@
+//! For people at a terminal: a table, with what stands against a case below it.
+
+use anstyle::{AnsiColor, Style};
+
+use crate::check::expectations::Expectations;
+use crate::check::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+
+/// How many findings of a case are shown in full.
+const FINDINGS_SHOWN: usize = 3;
+/// How many characters before the first differing one are shown, and from it on.
+const BEFORE_CHARS: usize = 40;
+const AFTER_CHARS: usize = 80;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTABLE: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// The report as a table; cases that hold are one line each, and those that were left out a number.
+#[must_use]
+pub fn render(report: &Report, expected: &Expectations) -> String {
+    let mut text = format!("onbeat check: {}\n", report.target);
+    if let Some(trouble) = &report.trouble {
+        text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
+        return text;
+    }
+    let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
+    let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
+    let mut part = "";
+    for verdict in judged {
+        let of = verdict.id.split('.').next().unwrap_or_default();
+        if of != std::mem::replace(&mut part, of) {
+            text += "\n";
+        }
+        text += &row(verdict, width, expected.has(&verdict.id));
+    }
+    text += &unreached(report);
+    text + "\n" + &summary(report)
+}
+
+fn row(verdict: &Verdict, width: usize, expected: bool) -> String {
+    let (style, word) = match (verdict.outcome, expected) {
+        (Outcome::Pass, _) => (GOOD, "pass"),
+        (Outcome::Fail, true) => (NOTABLE, "fails, as expected"),
+        (Outcome::Fail, false) => (BAD, "FAIL"),
+        (Outcome::Observed, _) => (NOTABLE, "observed"),
+        (Outcome::Skipped, _) => (DIM, "skipped"),
+    };
+    let id = &verdict.id;
+    let late = verdict.late_ms.filter(|jitter| jitter.max > 0.0).map(jitter).unwrap_or_default();
+    let mut text = format!("{style}{word:>8}{style:#}  {id:width$}  {DIM}{}{late}{DIM:#}\n", verdict.clause);
+    for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
+        text += &finding_lines(finding);
+    }
+    let more = verdict.found.saturating_sub(FINDINGS_SHOWN);
+    if more > 0 {
+        text += &format!("{:10}and {more} more\n", "");
+    }
+    text
+}
+
+fn jitter(Jitter { p50, p99, max }: Jitter) -> String {
+    format!("  (late: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms)")
+}
+
+fn finding_lines(finding: &Finding) -> String {
+    let Finding { place, t_ms, expected, actual, why, .. } = finding;
+    let when = t_ms.map(|ms| format!(", at {ms:.0} ms")).unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    let (expected, actual) = around_the_difference(expected, actual);
+    let mut text = format!("{:10}{place}{when}{why}\n", "");
+    text += &format!("{:12}expected  {expected}\n", "");
+    text += &format!("{:12}actual    {actual}\n", "");
+    if let Some(byte) = finding.first_differing_byte {
+        text += &format!("{:12}they differ from byte {byte} on\n", "");
+    }
+    text
+}
+
+/// Two long texts, cut to where they first differ.
+fn around_the_difference(expected: &str, actual: &str) -> (String, String) {
+    let expected: Vec<char> = expected.chars().collect();
+    let actual: Vec<char> = actual.chars().collect();
+    let same = expected.iter().zip(&actual).take_while(|(a, b)| a == b).count();
+    let start = same.saturating_sub(BEFORE_CHARS);
+    let cut = |text: &[char]| {
+        let end = text.len().min(same + AFTER_CHARS);
+        let before = if start > 0 { "…" } else { "" };
+        let after = if end < text.len() { "…" } else { "" };
+        let middle: String = text[start.min(end)..end].iter().collect();
+        format!("{before}{middle}{after}")
+    };
+    (cut(&expected), cut(&actual))
+}
+
+/// What could not be judged, with the reasons.
+fn unreached(report: &Report) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for verdict in &report.verdicts {
+        let Some(reason) = verdict.reason.as_deref() else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, ids)) => ids.push(&verdict.id),
+            None => reasons.push((reason, vec![&verdict.id])),
+        }
+    }
+    let lines = reasons.iter().map(|(reason, ids)| match &ids[..] {
+        few if few.len() <= 3 => format!("\n{DIM} skipped  {}: {reason}{DIM:#}\n", few.join(", ")),
+        [first, .., last] => format!("\n{DIM} skipped  {} cases, {first} to {last}: {reason}{DIM:#}\n", ids.len()),
+        _ => String::new(),
+    });
+    lines.collect()
+}
+
+fn summary(report: &Report) -> String {
+    let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
+    let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
+    let (failed, observed, skipped) =
+        (report.count(Outcome::Fail), report.count(Outcome::Observed), report.count(Outcome::Skipped));
+    let (style, word) = if report.conforms() { (GOOD, "conforms") } else { (BAD, "does not conform") };
+    format!(
+        "{style}{word}{style:#}: {held} required cases hold, {failed} fail; {observed} differ as they may; {skipped} were skipped\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_to_where_they_differ() {
+        let (same, rest) = ("=".repeat(100), "x".repeat(200));
+        let (expected, actual) = around_the_difference(&format!("{same}a{rest}"), &format!("{same}b"));
+        assert_eq!(expected, format!("…{}a{}…", "=".repeat(40), "x".repeat(79)));
+        assert_eq!(actual, format!("…{}b", "=".repeat(40)));
+        assert_eq!(around_the_difference("a", "a"), ("a".into(), "a".into()));
+    }
+}

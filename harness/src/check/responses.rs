@@ -1,0 +1,139 @@
+//! What a client expected and what it got, response by response.
+
+use bytes::Bytes;
+use onbeat_server::clock::Instant;
+
+use super::pieces::{self, Piece};
+use crate::account::{Account, Note};
+use crate::fixtures::format::{Kind, Line};
+use crate::fixtures::golden::Scene;
+use crate::response::Head;
+use crate::transcript::{How, What};
+
+/// A line of a fixture, with its number.
+pub(super) type Numbered<'a> = (usize, &'a Line);
+
+/// A response as the fixture has it.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    pub(super) request: Numbered<'a>,
+    pub(super) head: Option<Numbered<'a>>,
+    pub(super) writes: Vec<Numbered<'a>>,
+    /// Each with the write that dispatches it.
+    pub(super) events: Vec<(Numbered<'a>, Numbered<'a>)>,
+    pub(super) end: Option<Numbered<'a>>,
+}
+
+/// The responses that a client of a scene expects, in order.
+pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> {
+    let mut responses: Vec<Expected> = Vec::new();
+    let mut at = 0;
+    for (number, line) in scene.lines.iter().filter(|(_, line)| line.client == client) {
+        let numbered = (*number, line);
+        if let Kind::Request { .. } = line.kind {
+            let (head, writes, events, end) = (None, Vec::new(), Vec::new(), None);
+            responses.push(Expected { request: numbered, head, writes, events, end });
+        }
+        // The answers to requests that were sent at once come one after another.
+        while responses.get(at).is_some_and(|response| response.end.is_some()) {
+            at += 1;
+        }
+        let Some(response) = responses.get_mut(at) else { continue };
+        match &line.kind {
+            Kind::Head { .. } => response.head = Some(numbered),
+            Kind::Write { .. } => response.writes.push(numbered),
+            Kind::End { .. } => response.end = Some(numbered),
+            Kind::Event { .. } => {
+                if let Some(write) = response.writes.last() {
+                    response.events.push((numbered, *write));
+                }
+            }
+            Kind::Request { .. } | Kind::Leave { .. } | Kind::Dropped => {}
+        }
+    }
+    responses
+}
+
+/// A response as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    /// When the request was sent.
+    pub(super) sent: Instant,
+    pub(super) head: Option<(Instant, Head)>,
+    pub(super) chunks: Vec<(Instant, Bytes)>,
+    pub(super) end: Option<(Instant, How)>,
+    /// Why no more was read.
+    pub(super) broken: Option<String>,
+}
+
+impl Got {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.as_ref().and_then(|(_, head)| head.header(name))
+    }
+
+    /// The whole body.
+    pub(super) fn body(&self) -> Vec<u8> {
+        self.chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
+    }
+
+    /// The body, cut as a stream is, if it is one; what has a length is none.
+    pub(super) fn pieces(&self) -> Vec<Piece> {
+        let streams = self.header("content-length").is_none();
+        if streams { pieces::of_stream(&self.chunks) } else { pieces::whole(&self.chunks) }
+    }
+
+    /// Why there is no more of it, in words.
+    pub(super) fn why_no_more(&self) -> String {
+        match (&self.broken, &self.end) {
+            (Some(why), _) => why.clone(),
+            (None, Some((_, How::Complete))) => "the response ended".into(),
+            (None, Some((_, How::Cut))) => "the server closed the connection in the middle".into(),
+            (None, Some((_, How::Reset))) => "the connection was reset".into(),
+            (None, Some((_, How::Closed)) | None) => "nothing more came".into(),
+        }
+    }
+}
+
+/// The responses that a client got, one for each request that it sent.
+pub(super) fn got(account: &Account) -> Vec<Got> {
+    let mut responses: Vec<Got> = Vec::new();
+    let mut at = 0;
+    for (when, note) in &account.notes {
+        match note {
+            Note::Sent(_) => {
+                let (head, chunks, end, broken) = (None, Vec::new(), None, None);
+                responses.push(Got { sent: *when, head, chunks, end, broken });
+            }
+            Note::Saw(what) => {
+                while responses.get(at).is_some_and(|response| response.end.is_some()) {
+                    at += 1;
+                }
+                let Some(response) = responses.get_mut(at) else { continue };
+                match what {
+                    What::Head(head) if head.status >= 200 => response.head = Some((*when, head.clone())),
+                    What::Head(_) => {}
+                    What::Write(bytes) => response.chunks.push((*when, bytes.clone())),
+                    What::End(how) => response.end = Some((*when, *how)),
+                }
+            }
+            Note::Broken(why) => {
+                if let Some(response) = responses.iter_mut().find(|response| response.end.is_none()) {
+                    response.broken = Some(why.clone());
+                }
+            }
+            Note::ServerClosed => {
+                for response in responses.iter_mut().filter(|response| response.head.is_none()) {
+                    response.broken = Some("the server closed the connection without an answer".into());
+                }
+            }
+            Note::HalfClosed | Note::Closed | Note::Reset => {}
+        }
+    }
+    responses
+}
+
+/// How many of a fixture's lines a client has seen by now, if they are right: heads, writes and ends.
+pub(super) fn lines_seen(account: &Account) -> usize {
+    let of = |got: &Got| usize::from(got.head.is_some()) + got.pieces().len() + usize::from(got.end.is_some());
+    got(account).iter().map(of).sum()
+}

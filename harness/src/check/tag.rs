@@ -1,0 +1,89 @@
+//! A mark in every message of a run, so that its events are told from those of others on the same server.
+
+use crate::fixtures::format::Vary;
+
+/// What a run puts before the text of each message; nothing where nobody else can be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tag(String);
+
+impl Tag {
+    /// A tag of letters, digits and dashes.
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The request, with the tag in its first message, if that has any text.
+    pub(super) fn request(&self, request: &str) -> String {
+        let (line, rest) = request.split_once(" HTTP/").unwrap_or((request, ""));
+        let Some((path, query)) = line.split_once('?') else { return request.into() };
+        let mut tagged = false;
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((key @ ("msg" | "%6Dsg"), value)) if !value.is_empty() && !tagged => {
+                tagged = true;
+                format!("{key}={}{value}", self.0)
+            }
+            _ => pair.to_owned(),
+        });
+        let query: Vec<String> = pairs.collect();
+        format!("{path}?{} HTTP/{rest}", query.join("&"))
+    }
+
+    /// What is expected of the tagged message.
+    pub(super) fn expected(&self, write: &str, vary: &[Vary]) -> String {
+        if self.0.is_empty() || vary.iter().any(|vary| vary.pointer == "/msg") {
+            return write.into();
+        }
+        for start in [r#""msg":""#, r#""msg":[""#] {
+            if let Some((before, after)) = write.split_once(start)
+                && !after.starts_with('"')
+            {
+                return format!("{before}{start}{}{after}", self.0);
+            }
+        }
+        write.into()
+    }
+
+    /// Whether the bytes bear it.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        !self.0.is_empty() && bytes.windows(self.0.len()).any(|window| window == self.0.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::format::Rule;
+
+    #[test]
+    fn a_request_is_tagged_where_its_message_will_show_it() {
+        let tag = Tag::new("t-".into());
+        for (line, tagged) in [
+            ("GET /sse", "GET /sse"),
+            ("GET /broadcast-text?msg=a=b&&x=1", "GET /broadcast-text?msg=t-a=b&&x=1"),
+            ("GET /broadcast-text?msg=a&msg=b", "GET /broadcast-text?msg=t-a&msg=b"),
+            ("GET /broadcast-text?msg=&msg=", "GET /broadcast-text?msg=&msg="),
+            ("GET /broadcast-text?%6Dsg=k", "GET /broadcast-text?%6Dsg=t-k"),
+            ("GET /broadcast-text?msg[x]=1&MSG=a", "GET /broadcast-text?msg[x]=1&MSG=a"),
+        ] {
+            let request = |line: &str| format!("{line} HTTP/1.1\r\n\r\n");
+            assert_eq!(tag.request(&request(line)), request(tagged));
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_tagged_alike() {
+        let tag = Tag::new("t-".into());
+        for (write, tagged) in [
+            (r#"data: {"msg":"a","ts":"x"}"#, r#"data: {"msg":"t-a","ts":"x"}"#),
+            (r#"data: {"msg":["a","b"]}"#, r#"data: {"msg":["t-a","b"]}"#),
+            (r#"data: {"msg":["",""]}"#, r#"data: {"msg":["",""]}"#),
+            ("event: broadcast\n", "event: broadcast\n"),
+        ] {
+            assert_eq!(tag.expected(write, &[]), tagged);
+        }
+        let vary = [Vary { pointer: "/msg".into(), rule: Rule::TextAndTimestamp { text: "at ".into() } }];
+        assert_eq!(tag.expected(r#"{"msg":"at 1"}"#, &vary), r#"{"msg":"at 1"}"#);
+        assert!(tag.is_in(b"data: t-a"));
+        assert!(!Tag::default().is_in(b"data: t-a"));
+    }
+}

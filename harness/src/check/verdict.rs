@@ -1,0 +1,139 @@
+//! The verdicts: what the evidence means for each case, and for the whole.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Finding, Record};
+use super::timeline::Timeline;
+use crate::fixtures::format::{Case, Tier};
+
+/// What is to be said about a server.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was judged.
+    pub target: String,
+    /// One for each case of the contract, in its order.
+    pub verdicts: Vec<Verdict>,
+    /// The streams, as they should have been and as they were.
+    pub timelines: Vec<Timeline>,
+    /// Why nothing could be judged, if so.
+    pub trouble: Option<String>,
+}
+
+/// What is to be said about one case.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The case's id.
+    pub id: String,
+    /// Whether a failure means that the server does not conform.
+    pub tier: Tier,
+    /// What came of it.
+    #[serde(rename = "verdict")]
+    pub outcome: Outcome,
+    /// The clause of the contract.
+    pub clause: String,
+    /// Why it could not be judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many things stand against it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub found: usize,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// How late its writes were, if it speaks of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<Jitter>,
+}
+
+/// What came of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It does not hold, as it may.
+    Observed,
+    /// It was not judged: left out, or out of reach.
+    Skipped,
+}
+
+/// How late writes were, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Jitter {
+    /// The median.
+    pub p50: f64,
+    /// Of a hundred, ninety-nine were no later.
+    pub p99: f64,
+    /// The latest.
+    pub max: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Report {
+    /// Whether nothing stands against the server, and something speaks for it.
+    #[must_use]
+    pub fn conforms(&self) -> bool {
+        self.trouble.is_none()
+            && self.count(Outcome::Fail) == 0
+            && self.verdicts.iter().any(|verdict| verdict.outcome != Outcome::Skipped)
+    }
+
+    /// How many cases came to this.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.verdicts.iter().filter(|verdict| verdict.outcome == outcome).count()
+    }
+}
+
+/// The verdicts on all cases.
+pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool) -> Vec<Verdict> {
+    let verdict = |case: &Case| {
+        let selected = is_selected(&case.id);
+        let record = if selected { evidence.record(&case.id) } else { Record::default() };
+        let Record { judged, findings, found, unjudged, late } = record;
+        let outcome = match (found, judged, case.tier) {
+            (1.., _, Tier::Required) => Outcome::Fail,
+            (1.., _, Tier::Observe) => Outcome::Observed,
+            (0, 1.., _) => Outcome::Pass,
+            (0, 0, _) => Outcome::Skipped,
+        };
+        let reason = (outcome == Outcome::Skipped).then(|| match (selected, unjudged) {
+            (false, _) => "left out".into(),
+            (true, Some(why)) => why,
+            (true, None) => "it needs more time than was given".into(),
+        });
+        let (id, tier, clause) = (case.id.clone(), case.tier, case.clause.clone());
+        Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late) }
+    };
+    evidence.cases.iter().map(verdict).collect()
+}
+
+fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
+    late.sort_unstable();
+    let rank = |percent: usize| {
+        let at = (late.len() * percent).div_ceil(100).max(1) - 1;
+        late.get(at).map(|late| (late.as_secs_f64() * 100_000.0).round() / 100.0)
+    };
+    Some(Jitter { p50: rank(50)?, p99: rank(99)?, max: rank(100)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_by_rank() {
+        let late: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(jitter(late), Some(Jitter { p50: 100.0, p99: 198.0, max: 200.0 }));
+        assert_eq!(jitter(vec![Duration::from_micros(1234)]), Some(Jitter { p50: 1.23, p99: 1.23, max: 1.23 }));
+        assert_eq!(jitter(vec![]), None);
+    }
+}

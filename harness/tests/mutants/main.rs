@@ -1,0 +1,148 @@
+//! The harness checks itself: servers with one bug each, and each is caught by the case that names its clause.
+
+mod fan_out;
+mod kit;
+mod other_requests;
+mod streams;
+
+use std::collections::BTreeSet;
+
+use kit::Mutant;
+use onbeat::check::{Outcome, Selection, Tier, check_embedded};
+use onbeat::lab::Application;
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/mutants");
+
+/// Every case of the contract that must hold.
+fn required() -> BTreeSet<String> {
+    let report = check_embedded(&Application::embedded(), &Selection::default()).expect("no selection");
+    let required = report.verdicts.into_iter().filter(|verdict| verdict.tier == Tier::Required);
+    required.map(|verdict| verdict.id).collect()
+}
+
+/// Checks each mutant, and returns what fails of it, for people: a snapshot shows how far a bug is seen.
+fn caught(mutants: &[Mutant]) -> String {
+    let line = |mutant: &Mutant| {
+        let report = check_embedded(&mutant.application, &Selection::default()).expect("no selection");
+        let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+        let failed: Vec<&str> = failed.map(|verdict| verdict.id.as_str()).collect();
+        let Mutant { name, case, .. } = mutant;
+        assert!(failed.contains(&case.as_str()), "{case} does not catch {name:?}; these fail: {failed:?}");
+        let others: Vec<&str> = failed.into_iter().filter(|id| id != case).collect();
+        let also = if others.is_empty() { String::new() } else { format!("\n    also {}", others.join(", ")) };
+        format!("{case}: {name}{also}\n")
+    };
+    mutants.iter().map(line).collect()
+}
+
+macro_rules! assert_caught {
+    ($name:literal, $mutants:expr) => {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(SNAPSHOTS);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, caught(&$mutants)));
+    };
+}
+
+#[test]
+fn what_any_stream_can_get_wrong_is_caught() {
+    assert_caught!("of_any_stream", streams::common());
+}
+
+#[test]
+fn mutants_of_sse_are_caught() {
+    assert_caught!("of_sse", streams::of_sse());
+}
+
+#[test]
+fn mutants_of_stream_text_are_caught() {
+    assert_caught!("of_stream_text", streams::of_stream_text());
+}
+
+#[test]
+fn mutants_of_sse_data_are_caught() {
+    assert_caught!("of_sse_data", streams::of_sse_data());
+}
+
+#[test]
+fn mutants_of_dynamic_counter_are_caught() {
+    assert_caught!("of_dynamic_counter", streams::of_dynamic_counter());
+}
+
+#[test]
+fn mutants_of_stream_json_are_caught() {
+    assert_caught!("of_stream_json", streams::of_stream_json());
+}
+
+#[test]
+fn mutants_of_events_are_caught() {
+    assert_caught!("of_events", fan_out::of_events());
+}
+
+#[test]
+fn mutants_of_the_hub_are_caught() {
+    assert_caught!("of_the_hub", fan_out::of_the_hub());
+}
+
+#[test]
+fn mutants_of_answers_are_caught() {
+    assert_caught!("of_answers", fan_out::of_answers());
+}
+
+#[test]
+fn mutants_of_queries_are_caught() {
+    assert_caught!("of_queries", fan_out::of_queries());
+}
+
+#[test]
+fn mutants_of_methods_and_paths_are_caught() {
+    assert_caught!("of_methods_and_paths", other_requests::of_methods_and_paths());
+}
+
+#[test]
+fn mutants_of_heads_are_caught() {
+    assert_caught!("of_heads", other_requests::of_heads());
+}
+
+#[test]
+fn every_snapshot_belongs_to_a_test() {
+    let source = include_str!("main.rs");
+    for entry in std::fs::read_dir(SNAPSHOTS).expect("a readable folder") {
+        let name = entry.expect("a readable entry").file_name().display().to_string();
+        let quoted = format!("\"{}\"", name.trim_end_matches(".snap"));
+        assert!(source.contains(&quoted), "no test has {name}: delete it");
+    }
+}
+
+#[test]
+fn every_required_case_catches_a_mutant() {
+    let streams = [
+        streams::common(),
+        streams::of_sse(),
+        streams::of_stream_text(),
+        streams::of_sse_data(),
+        streams::of_dynamic_counter(),
+        streams::of_stream_json(),
+    ];
+    let fan_out = [fan_out::of_events(), fan_out::of_the_hub(), fan_out::of_answers(), fan_out::of_queries()];
+    let mutants = streams.into_iter().chain(fan_out).flatten();
+    let mutants = mutants.chain(other_requests::of_methods_and_paths()).chain(other_requests::of_heads());
+    let caught: BTreeSet<String> = mutants.map(|mutant| mutant.case).collect();
+    let uncaught: Vec<_> = required().into_iter().filter(|case| !caught.contains(case)).collect();
+    assert!(uncaught.is_empty(), "no mutant breaks these: {uncaught:?}");
+}
+
+#[test]
+fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
+    let runs = || {
+        for _ in 0..50 {
+            let report = check_embedded(&Application::embedded(), &Selection::default()).expect("no selection");
+            let wrong = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
+            let wrong: Vec<_> = wrong.map(|verdict| &verdict.id).collect();
+            assert!(wrong.is_empty(), "{wrong:?}");
+        }
+    };
+    // More threads than most machines of ours have cores: none of them has time to spare.
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(runs))));
+}
