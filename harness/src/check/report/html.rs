@@ -14,7 +14,7 @@ const FINDINGS_SHOWN: usize = 3;
 const BEFORE_CHARS: usize = 120;
 const AFTER_CHARS: usize = 240;
 /// Texts with as much in common at their beginning are worth a mark where they part, even if they are no bytes.
-const SAME_CHARS_MIN: usize = 8;
+const SAME_CHARS_MIN: usize = 16;
 /// No drawing is shorter: the milliseconds of a lone greeting would fill it.
 const LENGTH_MS_MIN: f64 = 1000.0;
 /// A write that is further from its time is coloured.
@@ -71,7 +71,6 @@ impl<'a> Page<'a> {
             () if report.conforms() => ("Conforms", "good"),
             () => ("Does not conform", "bad"),
         };
-        let parts = report.verdicts.chunk_by(|a, b| part(&a.id) == part(&b.id));
         Self {
             headline,
             headline_class,
@@ -86,7 +85,7 @@ impl<'a> Page<'a> {
             failures: report.verdicts.iter().filter(|of| of.outcome == Outcome::Fail).map(Case::new).collect(),
             far_ms: FAR_MS,
             drawings: report.timelines.iter().map(Drawing::new).collect(),
-            parts: parts.map(Part::new).collect(),
+            parts: parts(&report.verdicts),
         }
     }
 }
@@ -104,12 +103,19 @@ struct Part<'a> {
     cases: Vec<Case<'a>>,
 }
 
-impl<'a> Part<'a> {
-    fn new(verdicts: &'a [Verdict]) -> Self {
-        let name = verdicts.first().map_or("", |first| part(&first.id));
-        let holds = verdicts.iter().all(|verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped));
-        Self { name, holds, cases: verdicts.iter().map(Case::new).collect() }
+/// The parts in the order of their first cases; a part's cases may be apart in the contract.
+fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part> = Vec::new();
+    for verdict in verdicts {
+        let name = part(&verdict.id);
+        let at = parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
+            parts.push(Part { name, holds: true, cases: Vec::new() });
+            parts.len() - 1
+        });
+        parts[at].holds &= matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped);
+        parts[at].cases.push(Case::new(verdict));
     }
+    parts
 }
 
 struct Case<'a> {
@@ -134,7 +140,7 @@ impl<'a> Case<'a> {
         let (word, class, color) = match verdict.outcome {
             Outcome::Pass => ("holds", "pass", "good"),
             Outcome::Fail => ("fails", "fail", "bad"),
-            Outcome::Observed => ("may differ", "observed", "notable"),
+            Outcome::Observed => ("differs", "observed", "notable"),
             Outcome::Skipped => ("skipped", "skipped", "quiet"),
         };
         let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
@@ -186,7 +192,8 @@ impl<'a> Found<'a> {
             why: &finding.why,
             expected: Cut::new(&finding.expected, same),
             actual: Cut::new(&finding.actual, same),
-            marked: finding.first_differing_byte.is_some() || same >= SAME_CHARS_MIN,
+            marked: finding.expected != finding.actual
+                && (finding.first_differing_byte.is_some() || same >= SAME_CHARS_MIN),
             differs_at: finding.first_differing_byte,
         }
     }
@@ -491,6 +498,13 @@ mod tests {
             assert!(page.contains(&format!("scope=\"rowgroup\">{part}<")), "{part}");
         }
         assert!(page.contains("Skipped: left out.") && page.contains(">12.2<"));
+    }
+
+    #[test]
+    fn a_part_is_told_once() {
+        let verdicts = ["sse.a", "json.b", "sse.c"].map(|id| verdict(id, Outcome::Pass));
+        let told: Vec<_> = parts(&verdicts).iter().map(|part| (part.name, part.cases.len())).collect();
+        assert_eq!(told, [("sse", 2), ("json", 1)]);
     }
 
     #[test]
