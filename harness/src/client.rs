@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Waits until what it has seen is `enough`, or nothing more can come.
-    pub async fn until(&self, enough: impl Fn(&Account) -> bool) {
+    pub async fn until(&self, mut enough: impl FnMut(&Account) -> bool) {
         loop {
             let next = self.shared.arrived.notified();
             {

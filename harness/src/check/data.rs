@@ -38,7 +38,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
         return one(Aspect::Bytes, "");
     };
     let differences = before.differences(&after, vary, others);
-    let wanted = before.with_values_of(&after, vary);
+    let wanted = before.with_values_of(&after, vary, others);
     if !differences.is_empty() {
         let told = |(aspect, what)| Difference { aspect, what, expected: wanted.clone() };
         return differences.into_iter().map(told).collect();
@@ -99,12 +99,14 @@ impl<'a> Object<'a> {
         differences
     }
 
-    /// The text around it and in it, with what may vary as it is in `got`.
-    fn with_values_of(&self, got: &Self, vary: &[Vary]) -> String {
+    /// The text around it and in it, with what may vary, and does so as it may, as it is in `got`.
+    fn with_values_of(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> String {
         let mut text = format!("{}{}{}", self.head, self.text, self.tail);
         for (key, value) in &self.entries {
-            let varies = vary.iter().any(|vary| vary.pointer.strip_prefix('/') == Some(key));
-            if let (true, Some(came)) = (varies, got.get(key)) {
+            let rule = vary.iter().find(|vary| vary.pointer.strip_prefix('/') == Some(key));
+            if let (Some(vary), Some(came)) = (rule, got.get(key))
+                && breach(&vary.rule, value.get(), came, others).is_none()
+            {
                 let quoted = Value::from(key.as_str()).to_string();
                 text = text.replacen(&format!("{quoted}:{}", value.get()), &format!("{quoted}:{came}"), 1);
             }

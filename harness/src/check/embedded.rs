@@ -50,7 +50,7 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
         });
         evidence.add(exchange::judge(&golden.cases, request, settled(account).as_ref()));
     }
-    let verdicts = verdicts(&evidence, |id| selection.has(id));
+    let verdicts = verdicts(&evidence, |id| selection.has(id), None);
     Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None })
 }
 

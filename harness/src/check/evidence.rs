@@ -29,6 +29,18 @@ pub struct Finding {
     pub why: String,
 }
 
+/// Of what a server sends a finding keeps so much.
+const TEXT_CHARS_MAX: usize = 2000;
+
+/// The beginning of a text, if it is very long.
+pub(super) fn clipped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// What is known about one case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::data;
-use super::evidence::{Evidence, Finding};
+use super::evidence::{Evidence, Finding, clipped};
 use super::responses::{self, Got};
 use super::target::Target;
 use crate::account::{Account, Note};
@@ -73,8 +73,8 @@ pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, account: Option<
             place: format!("requests/{}", exchange.id),
             t_ms: None,
             first_differing_byte: None,
-            expected,
-            actual,
+            expected: clipped(expected),
+            actual: clipped(actual),
             why: line.chars().take(60).flat_map(char::escape_debug).collect(),
         };
         match header {

@@ -9,7 +9,7 @@ use onbeat_server::clock::Instant;
 
 use super::align::{Step, UNIT, align};
 use super::data::{self, Difference};
-use super::evidence::{Evidence, Finding};
+use super::evidence::{Evidence, Finding, clipped};
 use super::pace::{Pace, Stalls};
 use super::pieces::Piece;
 use super::responses::{Expected, Got, Numbered, expected, got};
@@ -45,6 +45,19 @@ pub(super) enum Noise {
     Strangers,
     /// Anybody's.
     Anybody,
+}
+
+impl Seen {
+    /// Whether a piece of a client of `/sse` is somebody else's event.
+    pub(super) fn is_noise(&self, piece: &[u8]) -> bool {
+        let is_event = [&b":\n\n"[..], b"event: broadcast\n", b"event: heartbeat\n"].contains(&piece)
+            || (piece.starts_with(b"data: {") && contains(piece, b"\"msg\":"));
+        match self.noise {
+            Noise::None => false,
+            Noise::Strangers => is_event && !self.tag.is_in(piece),
+            Noise::Anybody => is_event,
+        }
+    }
 }
 
 /// Holds what was seen of a scene against the fixture.
@@ -88,6 +101,8 @@ fn checks(cases: &[Case], line: &Line, aspect: Aspect) -> bool {
     cases.iter().any(|case| case.checks.contains(&aspect) && line.cases.contains(&case.id))
 }
 
+/// A response is judged by so many pieces at most: more than any conforming one has, even if strangers say a lot.
+const PIECES_MAX: usize = 4096;
 /// Of the writes past which another was moved, so many are told.
 const CROSSED_MAX: usize = 3;
 
@@ -111,6 +126,7 @@ impl Trial<'_, '_> {
 
     fn finding(&self, (number, line): Numbered, expected: String, actual: String, why: impl Into<String>) -> Finding {
         let (place, why) = (self.place(number), why.into());
+        let (expected, actual) = (clipped(expected), clipped(actual));
         #[expect(clippy::cast_precision_loss, reason = "a scene lasts minutes")]
         let t_ms = Some(line.at_ms as f64);
         Finding { place, t_ms, expected, actual, first_differing_byte: None, why }
@@ -130,7 +146,10 @@ impl Trial<'_, '_> {
     fn response(&mut self, expected: &Expected, got: &Got) {
         let Some(head) = expected.head else { return };
         if self.head(expected, head, got) {
-            let pieces = got.pieces();
+            // Where anybody may be heard, what anybody may say is none of this stream's.
+            let mut pieces = got.pieces();
+            pieces.retain(|piece| self.seen.noise != Noise::Anybody || !self.seen.is_noise(&piece.bytes));
+            pieces.truncate(PIECES_MAX);
             let times = self.writes(expected, got, &pieces);
             self.end(expected, got, times);
         }
@@ -214,7 +233,7 @@ impl Trial<'_, '_> {
                 false => 2 * UNIT + 1,
             }
         };
-        let noise = |g: usize| if self.is_noise(&pieces[g].bytes) { 1 } else { UNIT };
+        let noise = |g: usize| if self.seen.is_noise(&pieces[g].bytes) { 1 } else { UNIT };
         let steps = align(writes.len(), pieces.len(), cost, noise);
         let chunked = got.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         let mut last = (expected.request.1.at_ms, got.sent);
@@ -250,13 +269,13 @@ impl Trial<'_, '_> {
                         });
                         self.out_of_order(writes[e], &crossed.take(CROSSED_MAX).collect::<Vec<_>>(), got);
                     } else {
-                        let instead = in_place_of(&steps, at).filter(|g| !self.is_noise(&pieces[*g].bytes));
+                        let instead = in_place_of(&steps, at).filter(|g| !self.seen.is_noise(&pieces[*g].bytes));
                         self.missing(writes[e], instead.map(|g| &pieces[g]), got);
                     }
                 }
                 Step::Extra(g) => {
                     // What came in place of something is told with what it is not.
-                    if self.is_noise(&pieces[g].bytes) || is_in_place(&steps, at) {
+                    if self.seen.is_noise(&pieces[g].bytes) || is_in_place(&steps, at) {
                         continue;
                     }
                     let moved = steps.iter().any(|step| match *step {
@@ -284,17 +303,6 @@ impl Trial<'_, '_> {
 
     fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
         data::compare(&self.seen.tag.expected(line.written(), &line.vary), &line.vary, got, self.seen.others)
-    }
-
-    /// Whether a piece is somebody else's event.
-    fn is_noise(&self, piece: &[u8]) -> bool {
-        let is_event = [&b":\n\n"[..], b"event: broadcast\n", b"event: heartbeat\n"].contains(&piece)
-            || (piece.starts_with(b"data: {") && [&b"\"msg\":"[..]].iter().any(|key| contains(piece, key)));
-        match self.seen.noise {
-            Noise::None => false,
-            Noise::Strangers => is_event && !self.seen.tag.is_in(piece),
-            Noise::Anybody => is_event,
-        }
     }
 
     fn differs(&mut self, write: Numbered, piece: &Piece, got: &Got, difference: Difference) {
@@ -390,7 +398,7 @@ impl Trial<'_, '_> {
         // Of the requests of that instant any may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
         let earliest = caused.map_or(after((expected.request.1.at_ms, got.sent)), |(_, then)| then);
-        let heard = self.is_noise(line.written().as_bytes());
+        let heard = self.seen.is_noise(line.written().as_bytes());
         if heard {
             return;
         }

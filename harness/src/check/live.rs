@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use super::evidence::Evidence;
 use super::judge::{Noise, Seen, judge};
 use super::pace::{Pace, Stalls};
 use super::play::Accounts;
-use super::responses::got;
+use super::responses::{Got, LinesSeen, got};
 use super::tag::Tag;
 use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
@@ -78,8 +77,11 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// A failed part is tried again as often: strangers may have come or gone, or a reset have overtaken an answer.
 const ATTEMPTS: usize = 3;
-/// What a client of a scene takes in: strangers may say a lot.
-const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, notes_max: 1 << 14 };
+/// What a client of a scene, and of `/sse`, takes in: strangers may say a lot.
+const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, notes_max: 1 << 13 };
+const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, notes_max: 1 << 15 };
+/// A check that takes so much longer than planned is broken off.
+const OVERTIME_MAX: Duration = Duration::from_secs(20);
 /// A stream is watched raw, and by an application.
 const WATCHERS: u64 = 2;
 /// How often progress is told, and stalls are looked for.
@@ -108,21 +110,21 @@ pub async fn check_live(
     let inspection = Inspection::new(remote, &live, &golden.cases, stalls);
     let plan = Plan::new(&golden, selection, &live.pace);
     progress.planned(plan.length);
-    let outcome = {
-        let told = inspection.tell(progress, plan.parts());
-        let trouble = trouble(&live);
+    let trouble = {
+        // A server whose timers drift takes a quarter more at most.
+        let overtime = live.clock.sleep_until(live.clock.now() + plan.length * 5 / 4 + OVERTIME_MAX);
         tokio::select! {
             biased;
-            outcome = inspection.perform(&plan) => Ok(outcome),
-            why = trouble => Err(why),
-            () = told => unreachable!("it is told for ever"),
+            () = inspection.perform(&plan) => None,
+            why = trouble(&live) => Some(why),
+            () = overtime => Some(format!("the check was not over {OVERTIME_MAX:?} after its time, and was broken off")),
+            () = inspection.tell(progress, plan.parts()) => unreachable!("it is told for ever"),
         }
     };
-    let (evidence, timelines, trouble) = match outcome {
-        Ok((evidence, timelines)) => (evidence, timelines, None),
-        Err(why) => (Evidence::new(&golden.cases), Vec::new(), Some(why)),
-    };
-    let verdicts = verdicts(&evidence, |id| selection.has(id));
+    let Findings { evidence, mut timelines, .. } =
+        inspection.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
+    let verdicts = verdicts(&evidence, |id| selection.has(id), trouble.as_deref());
     Ok(Report { target: remote.url.clone(), verdicts, timelines, trouble })
 }
 
@@ -181,27 +183,42 @@ async fn trouble(live: &Live) -> String {
     why.join("; ")
 }
 
-/// Whether a path is answered as an event stream is.
+/// A head and a line.
+const FIRST_LINES: usize = 2;
+
+/// Whether a head came that is no event stream's: there is nothing more to wait for.
+fn is_head_wrong(account: &Account) -> bool {
+    let streams = |got: &Got| got.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let wrong = |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !streams(got));
+    got(account).first().is_some_and(wrong)
+}
+
+/// Whether a path is answered as an event stream is, and begins.
 async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     let told = |why: &str| Err(format!("GET {path}: {why}"));
-    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 64 };
+    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 1 << 10 };
     let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
     client.expect("GET");
     client.send(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).as_bytes()).await;
-    let begun = |account: &Account| got(account).first().is_some_and(|got| got.head.is_some() || got.broken.is_some());
+    let mut lines = LinesSeen::default();
+    let begun = |account: &Account| lines.count(account) >= FIRST_LINES || is_head_wrong(account);
     tokio::select! {
         biased;
         () = client.until(begun) => {}
         () = live.clock.sleep_until(live.clock.now() + BEGIN_MAX) => {}
     }
-    let account = client.close().await;
+    let account = client.account();
+    let begins = LinesSeen::default().count(&account) >= FIRST_LINES;
     let Some(got) = got(&account).into_iter().next() else { return told("nothing was sent") };
     let Some((_, head)) = &got.head else {
         return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
     };
     let location = head.header("location").map(|to| format!(" to {to}")).unwrap_or_default();
     match (head.status, head.header("content-type"), head.header("content-encoding")) {
-        (200, Some(kind), None) if kind.starts_with("text/event-stream") => Ok(()),
+        (200, Some(kind), None) if kind.starts_with("text/event-stream") && begins => Ok(()),
+        (200, Some(kind), None) if kind.starts_with("text/event-stream") => {
+            told(&format!("expected a line after the head of the event stream, but {}", got.why_no_more()))
+        }
         (200, _, Some(coding)) => told(&format!("expected an event stream as it is, got one encoded as {coding}")),
         (200, kind, _) => told(&format!("expected text/event-stream, got {}", kind.unwrap_or("no content type"))),
         (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
@@ -293,10 +310,16 @@ struct Inspection<'a> {
     application: reqwest::Client,
     base: String,
     tag: Tag,
-    done: AtomicUsize,
+    findings: Mutex<Findings<'a>>,
 }
 
-type Part<'a> = (Evidence<'a>, Option<Timeline>);
+/// What has been found so far.
+struct Findings<'a> {
+    evidence: Evidence<'a>,
+    timelines: Vec<Timeline>,
+    /// So many parts are done.
+    parts: usize,
+}
 
 impl<'a> Inspection<'a> {
     fn new(remote: &Remote, live: &'a Live, cases: &'a [Case], stalls: Arc<Mutex<Stalls>>) -> Self {
@@ -310,59 +333,61 @@ impl<'a> Inspection<'a> {
         let now: String = Epoch::today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("onbeat-{now}-{}-", std::process::id()));
         let base = remote.url.trim_end_matches('/').to_owned();
-        Self { live, cases, stalls, application, base, tag, done: AtomicUsize::new(0) }
+        let findings = Findings { evidence: Evidence::new(cases), timelines: Vec::new(), parts: 0 };
+        let findings = Mutex::new(findings);
+        Self { live, cases, stalls, application, base, tag, findings }
     }
 
     /// Tells how far it has come, for ever.
     async fn tell(&self, progress: &impl Progress, of: usize) {
         let start = self.live.clock.now();
         loop {
-            progress.passed(self.live.clock.now() - start, self.done.load(Ordering::Relaxed), of);
+            progress.passed(
+                self.live.clock.now() - start,
+                self.findings.lock().unwrap_or_else(PoisonError::into_inner).parts,
+                of,
+            );
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
         }
     }
 
-    async fn perform(&self, plan: &Plan<'_>) -> (Evidence<'a>, Vec<Timeline>) {
-        let mut lanes: Vec<LocalBoxFuture<Vec<Part<'a>>>> = Vec::new();
+    async fn perform(&self, plan: &Plan<'_>) {
+        let mut lanes: Vec<LocalBoxFuture<()>> = Vec::new();
         for scene in &plan.streams {
-            lanes.push(async { vec![self.stream(scene, Noise::None).await] }.boxed_local());
+            lanes.push(self.stream(scene, Noise::None).boxed_local());
         }
         lanes.push(self.exchanges(&plan.apart).boxed_local());
-        lanes.push(
-            async {
-                let mut parts = self.exchanges(&plan.noticed).await;
-                if !parts.is_empty() {
-                    self.live.settle().await;
-                }
-                for scene in &plan.short {
-                    parts.push(self.scene(scene).await);
-                }
-                let alone = self.clients().await == 0;
-                let mut beside: Vec<LocalBoxFuture<Part<'a>>> = Vec::new();
-                if let Some(scene) = &plan.sse {
-                    beside.push(self.stream(scene, Noise::Anybody).boxed_local());
-                }
-                let watchers = if plan.sse.is_some() { WATCHERS } else { 0 };
-                for scene in &plan.long {
-                    beside.push(self.long_scene(scene, alone.then_some(watchers)).boxed_local());
-                }
-                parts.extend(join_all(beside).await);
-                parts
-            }
-            .boxed_local(),
-        );
-        let mut evidence = Evidence::new(self.cases);
-        let mut timelines = Vec::new();
-        for (more, timeline) in join_all(lanes).await.into_iter().flatten() {
-            evidence.add(more);
-            timelines.extend(timeline);
-        }
-        timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
-        (evidence, timelines)
+        lanes.push(self.noticed(plan).boxed_local());
+        join_all(lanes).await;
     }
 
-    fn finished(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
+    /// What the clients of `/sse` notice, one after another; at last `/sse` itself.
+    async fn noticed(&self, plan: &Plan<'_>) {
+        if !plan.noticed.is_empty() {
+            self.exchanges(&plan.noticed).await;
+            self.live.settle().await;
+        }
+        for scene in &plan.short {
+            self.scene(scene).await;
+        }
+        let alone = self.clients().await == 0;
+        let watchers = if plan.sse.is_some() { WATCHERS } else { 0 };
+        let mut beside: Vec<LocalBoxFuture<()>> = Vec::new();
+        if let Some(scene) = &plan.sse {
+            beside.push(self.stream(scene, Noise::Anybody).boxed_local());
+        }
+        for scene in &plan.long {
+            beside.push(self.long_scene(scene, alone.then_some(watchers)).boxed_local());
+        }
+        join_all(beside).await;
+    }
+
+    /// A part is done.
+    fn finished(&self, evidence: impl IntoIterator<Item = Evidence<'a>>, timeline: Option<Timeline>) {
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        evidence.into_iter().for_each(|evidence| findings.evidence.add(evidence));
+        findings.timelines.extend(timeline);
+        findings.parts += 1;
     }
 
     fn stalls(&self) -> Stalls {
@@ -370,12 +395,12 @@ impl<'a> Inspection<'a> {
     }
 
     /// Watches a stream twice at the same time: raw, and as an application does.
-    async fn stream(&self, scene: &Scene, noise: Noise) -> Part<'a> {
+    async fn stream(&self, scene: &Scene, noise: Noise) {
         let text: usize = scene.lines.iter().map(|(_, line)| line.written().len()).sum();
-        // Strangers may say a lot to the clients of /sse.
-        let room = if noise == Noise::None { 1 } else { 256 };
-        let bounds =
-            Bounds { bytes_max: room * (8 * text + (1 << 16)), notes_max: room * (4 * scene.lines.len() + 64) };
+        let bounds = match noise {
+            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), notes_max: 4 * scene.lines.len() + 64 },
+            Noise::Strangers | Noise::Anybody => SSE_BOUNDS,
+        };
         let dispatched = Arc::new(Mutex::new(Dispatched::default()));
         let path = format!("/{}", scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl"));
         let url = format!("{}{path}", self.base);
@@ -394,12 +419,11 @@ impl<'a> Inspection<'a> {
         let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner).clone().outcome();
         let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
         let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.stalls());
-        self.finished();
-        (evidence, Some(timeline(scene, &seen, &self.live.pace)))
+        self.finished([evidence], Some(timeline(scene, &seen, &self.live.pace)));
     }
 
     /// Plays a scene; again, if it failed and strangers may have had a part in it.
-    async fn scene(&self, scene: &Scene) -> Part<'a> {
+    async fn scene(&self, scene: &Scene) {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -408,15 +432,15 @@ impl<'a> Inspection<'a> {
             let noise = if before == 0 { Noise::None } else { Noise::Strangers };
             let evidence = self.judge(scene, accounts, noise, Some(before));
             if evidence.is_clean() || attempts == ATTEMPTS || before == 0 && self.clients().await == 0 {
-                self.finished();
-                return (evidence, None);
+                self.finished([evidence], None);
+                return;
             }
         }
     }
 
     /// Plays a scene beside so many clients of our own. It is too long to be played again, so its counts are judged only
     /// if nobody else is there.
-    async fn long_scene(&self, scene: &Scene, others: Option<u64>) -> Part<'a> {
+    async fn long_scene(&self, scene: &Scene, others: Option<u64>) {
         let given_up = self.live.clock.now() + BEGIN_MAX;
         while let Some(ours) = others
             && self.live.clock.now() < given_up
@@ -425,8 +449,7 @@ impl<'a> Inspection<'a> {
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
         }
         let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
-        self.finished();
-        (self.judge(scene, accounts, Noise::Strangers, others), None)
+        self.finished([self.judge(scene, accounts, Noise::Strangers, others)], None);
     }
 
     fn judge(&self, scene: &Scene, accounts: Accounts, noise: Noise, others: Option<u64>) -> Evidence<'a> {
@@ -443,7 +466,7 @@ impl<'a> Inspection<'a> {
         tokio::select! {
             biased;
             () = client.responses(1) => {}
-            () = live.clock.sleep_until(live.clock.now() + live.pace.patience) => {}
+            () = live.clock.sleep_until(live.clock.now() + live.pace.patience_for_effects) => {}
         }
         let account = client.close().await;
         let answer = got(&account).into_iter().next().map(|got| got.body()).unwrap_or_default();
@@ -452,14 +475,12 @@ impl<'a> Inspection<'a> {
     }
 
     /// Performs requests side by side.
-    async fn exchanges(&self, exchanges: &[&Exchange]) -> Vec<Part<'a>> {
+    async fn exchanges(&self, exchanges: &[&Exchange]) {
         if exchanges.is_empty() {
-            return Vec::new();
+            return;
         }
         let evidence = stream::iter(exchanges).map(|exchange| self.exchange(exchange)).buffer_unordered(16);
-        let parts = evidence.map(|evidence| (evidence, None)).collect().await;
-        self.finished();
-        parts
+        self.finished(evidence.collect::<Vec<_>>().await, None);
     }
 
     /// Performs a request; again, if it failed at once.

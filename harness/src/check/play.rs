@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat_server::clock::Instant;
 
-use super::responses::lines_seen;
+use super::responses::LinesSeen;
 use super::tag::Tag;
 use super::target::Target;
 use crate::account::{Account, Note};
@@ -76,7 +76,8 @@ struct Actor {
     name: String,
     client: Option<Client>,
     account: Account,
-    /// How many lines it should have seen by now.
+    /// How many lines it has seen, and should have by now.
+    seen: LinesSeen,
     expected: usize,
     /// It was waited for in vain.
     behind: bool,
@@ -94,7 +95,8 @@ impl<T: Target> Stage<'_, T> {
             let Some(client) = &actor.client else { continue };
             let patience = if actor.behind { clock.now().max(due) } else { given_up };
             let expected = actor.expected;
-            let seen = client.until(|account| lines_seen(account) >= expected);
+            let lines = &mut actor.seen;
+            let seen = client.until(|account| lines.count(account) >= expected);
             tokio::select! {
                 biased;
                 () = seen => {}
@@ -130,7 +132,14 @@ impl<T: Target> Stage<'_, T> {
         if !self.actors.iter().any(|actor| actor.name == name) {
             let Ok(client) = self.target.connect(self.bounds).await else { return false };
             let (client, account) = (Some(client), Account::default());
-            self.actors.push(Actor { name: name.into(), client, account, expected: 0, behind: false });
+            self.actors.push(Actor {
+                name: name.into(),
+                client,
+                account,
+                seen: LinesSeen::default(),
+                expected: 0,
+                behind: false,
+            });
         }
         let actor = self.actors.iter_mut().find(|actor| actor.name == name).expect("it is there now");
         let Some(client) = &mut actor.client else { return false };
@@ -164,8 +173,8 @@ impl<T: Target> Stage<'_, T> {
     async fn ask_again(&mut self, path: &str) {
         let request = self.target.address(&format!("OPTIONS {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n"));
         let (clock, patience) = (self.target.clock(), self.target.pace().patience);
-        let Some(Actor { client: Some(client), expected, .. }) = self.actors.first_mut() else { return };
-        if lines_seen(&client.account()) < *expected {
+        let Some(Actor { client: Some(client), seen, expected, .. }) = self.actors.first_mut() else { return };
+        if seen.count(&client.account()) < *expected {
             return;
         }
         client.expect("OPTIONS");

@@ -97,11 +97,12 @@ impl Got {
 /// The responses that a client got, one for each request that it sent.
 pub(super) fn got(account: &Account) -> Vec<Got> {
     let mut responses: Vec<Got> = Vec::new();
-    let mut at = 0;
+    let (mut at, mut closed) = (0, false);
     for (when, note) in &account.notes {
         match note {
             Note::Sent(_) => {
-                let (head, chunks, end, broken) = (None, Vec::new(), None, None);
+                let (head, chunks, end) = (None, Vec::new(), None);
+                let broken = closed.then(|| "the server had closed the connection".to_owned());
                 responses.push(Got { sent: *when, head, chunks, end, broken });
             }
             Note::Saw(what) => {
@@ -122,6 +123,7 @@ pub(super) fn got(account: &Account) -> Vec<Got> {
                 }
             }
             Note::ServerClosed => {
+                closed = true;
                 for response in responses.iter_mut().filter(|response| response.head.is_none()) {
                     response.broken = Some("the server closed the connection without an answer".into());
                 }
@@ -132,8 +134,42 @@ pub(super) fn got(account: &Account) -> Vec<Got> {
     responses
 }
 
-/// How many of a fixture's lines a client has seen by now, if they are right: heads, writes and ends.
-pub(super) fn lines_seen(account: &Account) -> usize {
-    let of = |got: &Got| usize::from(got.head.is_some()) + got.pieces().len() + usize::from(got.end.is_some());
-    got(account).iter().map(of).sum()
+/// Counts how many of a fixture's lines a client has seen, if they are right: heads, writes and ends. It looks at each note
+/// of a growing account once.
+#[derive(Debug, Default)]
+pub(super) struct LinesSeen {
+    notes: usize,
+    lines: usize,
+    /// The body is cut into lines, since it has no length.
+    streams: bool,
+    /// Bytes of the line under way; none at the beginning of one.
+    in_line: bool,
+}
+
+impl LinesSeen {
+    /// So many lines by now.
+    pub(super) fn count(&mut self, account: &Account) -> usize {
+        for (_, note) in &account.notes[self.notes..] {
+            match note {
+                Note::Saw(What::Head(head)) => {
+                    self.streams = head.header("content-length").is_none();
+                    self.lines += usize::from(head.status >= 200);
+                }
+                Note::Saw(What::Write(bytes)) if self.streams => self.read(bytes),
+                Note::Saw(What::Write(_) | What::End(_)) => self.lines += 1,
+                _ => {}
+            }
+        }
+        self.notes = account.notes.len();
+        self.lines
+    }
+
+    /// An empty line belongs to the one before it.
+    fn read(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = matches!(byte, b'\r' | b'\n');
+            self.lines += usize::from(ends && self.in_line);
+            self.in_line = !ends;
+        }
+    }
 }

@@ -57,7 +57,13 @@ pub(super) fn timeline(scene: &Scene, seen: &Seen, pace: &Pace) -> Timeline {
     };
     let actual: Vec<Mark> = response
         .iter()
-        .flat_map(|response| response.pieces().into_iter().map(|piece| mark(after(response, piece.at), &piece.bytes)))
+        .flat_map(|response| {
+            response
+                .pieces()
+                .into_iter()
+                .filter(|piece| !seen.is_noise(&piece.bytes))
+                .map(|piece| mark(after(response, piece.at), &piece.bytes))
+        })
         .collect();
     let last = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scene.length_ms));
     let name = scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl").into();

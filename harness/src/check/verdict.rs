@@ -17,7 +17,7 @@ pub struct Report {
     pub verdicts: Vec<Verdict>,
     /// The streams, as they should have been and as they were.
     pub timelines: Vec<Timeline>,
-    /// Why nothing could be judged, if so.
+    /// Why the server could not be judged, or not to the end, if so.
     pub trouble: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl Report {
 }
 
 /// The verdicts on all cases.
-pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool) -> Vec<Verdict> {
+pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, trouble: Option<&str>) -> Vec<Verdict> {
     let verdict = |case: &Case| {
         let selected = is_selected(&case.id);
         let record = if selected { evidence.record(&case.id) } else { Record::default() };
@@ -108,7 +108,7 @@ pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool) 
         let reason = (outcome == Outcome::Skipped).then(|| match (selected, unjudged) {
             (false, _) => "left out".into(),
             (true, Some(why)) => why,
-            (true, None) => "it needs more time than was given".into(),
+            (true, None) => trouble.map_or("it needs more time than was given", |_| "it could not be judged").into(),
         });
         let (id, tier, clause) = (case.id.clone(), case.tier, case.clause.clone());
         Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late) }

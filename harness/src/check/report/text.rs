@@ -22,7 +22,9 @@ pub fn render(report: &Report, expected: &Expectations) -> String {
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
-        return text;
+        if report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Skipped) {
+            return text;
+        }
     }
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
     let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
