@@ -59,7 +59,7 @@ impl Pace {
             periods: Periods::Median,
             patience: Duration::from_secs(10),
             patience_for_effects: Duration::from_secs(2) + late_max,
-            settling: late_max,
+            settling: Duration::from_millis(250),
         }
     }
 

@@ -1,0 +1,214 @@
+//! `onbeat check` from outside: verdicts, reports, lists of known failures, and targets over real sockets.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn onbeat(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_onbeat")).args(arguments).output().expect("onbeat runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+/// A file of this test run, which is not there yet.
+fn file(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // It may be there from a run before.
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+/// A served process, killed with the test.
+struct Served {
+    process: Child,
+    url: String,
+}
+
+impl Served {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+        command.args(["serve", "--addr", "127.0.0.1:0"]).args(arguments);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
+        let url = line.trim().strip_prefix("listening on ").expect("the announcement").to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have exited already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A server that answers every request with these bytes, and closes the connection; its URL.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.expect("a connection");
+            std::thread::spawn(move || {
+                let mut request = [0; 65536];
+                // A client that only tries the connection sends nothing, and needs no answer.
+                if matches!(socket.read(&mut request), Ok(1..)) {
+                    let _ = socket.write_all(answer.as_bytes());
+                }
+            });
+        }
+    });
+    url
+}
+
+/// The verdicts of a report in jsonl, by id.
+fn verdicts(output: &Output) -> Vec<(String, String)> {
+    let lines = text(&output.stdout).lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let word = |verdict: &Value, key: &str| verdict[key].as_str().expect("a word").to_owned();
+    lines.map(|verdict| (word(&verdict, "id"), word(&verdict, "verdict"))).collect()
+}
+
+#[test]
+fn the_embedded_server_conforms() {
+    let output = onbeat(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let last = text(&output.stdout).lines().last().expect("a summary");
+    assert!(last.starts_with("conforms: ") && last.contains(" 0 fail; 0 differ as they may; 0 were skipped"), "{last}");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn a_scaled_server_conforms_over_real_sockets() {
+    let served = Served::start(&["--clock", "scaled:20"]);
+    let output = onbeat(&["check", &served.url, "--scale", "20", "--tolerance", "2s", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(verdicts(&output).iter().all(|(_, verdict)| verdict == "pass" || verdict == "observed"));
+}
+
+#[test]
+fn a_selection_leaves_the_rest_out() {
+    let output = onbeat(&["check", "--only", "stream-text.*,sse.greeting", "--skip", "*.done", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0));
+    for (id, verdict) in verdicts(&output) {
+        let chosen = (id.starts_with("stream-text.") || id == "sse.greeting") && !id.ends_with(".done");
+        assert_eq!(verdict, if chosen { "pass" } else { "skipped" }, "{id}");
+    }
+    let misspelled = onbeat(&["check", "--only", "stream-txt.*"]);
+    assert_eq!(misspelled.status.code(), Some(2));
+    assert!(text(&misspelled.stderr).contains("no case matches \"stream-txt.*\""), "{}", text(&misspelled.stderr));
+}
+
+#[test]
+fn a_quick_check_leaves_out_what_takes_longer_than_10_s() {
+    let output = onbeat(&["check", "--quick", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0));
+    let skipped: Vec<_> = verdicts(&output).into_iter().filter(|(_, verdict)| verdict == "skipped").collect();
+    let ids: Vec<&str> = skipped.iter().map(|(id, _)| id.as_str()).collect();
+    for id in ["sse.heartbeat", "sse.heartbeat-period", "sse-data.done", "stream-json.alert", "stream-json.end"] {
+        assert!(ids.contains(&id), "{id} is not among {ids:?}");
+    }
+    for id in ["sse.greeting", "sse-data.period", "stream-text.done", "fan-out.order", "requests.paths"] {
+        assert!(!ids.contains(&id), "{id} is among {ids:?}");
+    }
+}
+
+#[test]
+fn what_fails_is_told_and_can_be_expected() {
+    // In the contract's time a server that runs twice as fast is early everywhere.
+    let served = Served::start(&["--clock", "scaled:2"]);
+    let arguments = ["check", &served.url, "--only", "stream-text.*,requests.options"];
+    let list = file("known-failures.txt");
+    let list = list.to_str().expect("UTF-8");
+
+    let output = onbeat(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("FAIL  stream-text.character-period"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains(" ms too early"), "{}", text(&output.stdout));
+
+    let written = onbeat(&[&arguments[..], &["--write-expect-failures", list]].concat());
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    let expected = onbeat(&[&arguments[..], &["--expect-failures", list]].concat());
+    assert_eq!(expected.status.code(), Some(0), "{}", text(&expected.stdout));
+
+    std::fs::write(list, "requests.options # it was broken once\n").expect("a writable file");
+    let stale = onbeat(&[&arguments[..], &["--expect-failures", list]].concat());
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(text(&stale.stderr).contains("requests.options is listed, but does not fail any more"));
+    assert!(text(&stale.stderr).contains("stream-text.character-period fails, and is not listed"));
+
+    std::fs::write(list, "stream-text.typo\n").expect("a writable file");
+    let misspelled = onbeat(&[&arguments[..1], &["--expect-failures", list]].concat());
+    assert_eq!(misspelled.status.code(), Some(2));
+    assert!(
+        text(&misspelled.stderr).contains("line 1: \"stream-text.typo\" is no case"),
+        "{}",
+        text(&misspelled.stderr)
+    );
+}
+
+#[test]
+fn reports_are_written_for_ci_and_for_a_browser() {
+    let (junit, html) = (file("report.xml"), file("report.html"));
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let output = onbeat(&["check", "--junit", &path(&junit), "--html", &path(&html)]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = quick_junit::Report::deserialize_from_str(&std::fs::read_to_string(&junit).expect("written"));
+    let report = report.expect("JUnit");
+    let cases: usize = report.test_suites.iter().map(|suite| suite.test_cases.len()).sum();
+    assert_eq!(cases, verdicts(&onbeat(&["check", "--format", "jsonl"])).len());
+    let html = std::fs::read_to_string(&html).expect("written");
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains("<svg") && html.contains("stream-json"),
+        "{html:.200}"
+    );
+    let unwritable = onbeat(&["check", "--junit", "/nowhere/report.xml"]);
+    assert_eq!(unwritable.status.code(), Some(2));
+    assert!(text(&unwritable.stderr).contains("failed to write /nowhere/report.xml: "), "{}", text(&unwritable.stderr));
+}
+
+#[test]
+fn what_is_no_such_server_is_told_at_once() {
+    for (answer, told) in [
+        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", "expected 200, got 500"),
+        ("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", "got 302 (a redirect to /login)"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi",
+            "expected text/event-stream, got text/html",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi",
+            "got one encoded as gzip",
+        ),
+        ("SSH-2.0-OpenSSH_9.6\r\n", "expected a response head, got \"SSH-2.0-OpenSSH_9.6"),
+        ("", "the server closed the connection without an answer"),
+    ] {
+        let output = onbeat(&["check", &answering(answer)]);
+        assert_eq!(output.status.code(), Some(1), "{answer:?}");
+        assert!(text(&output.stderr).contains(told), "{answer:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_url_that_leads_nowhere_is_an_error() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+    for (url, told) in [
+        (format!("http://{free}"), "is the server running?"),
+        ("http://nowhere.invalid".into(), "failed to connect to http://nowhere.invalid"),
+        ("https://127.0.0.1".into(), "expected http://"),
+        ("127.0.0.1:3000".into(), "failed to read the URL"),
+        ("http://127.0.0.1/?x=1".into(), "expected nothing after the path"),
+    ] {
+        let output = onbeat(&["check", &url]);
+        assert_eq!(output.status.code(), Some(2), "{url}");
+        assert!(text(&output.stderr).contains(told), "{url}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "", "{url}");
+    }
+}
