@@ -58,7 +58,7 @@ fn answering(answer: &'static str) -> String {
         for socket in listener.incoming() {
             let mut socket = socket.expect("a connection");
             std::thread::spawn(move || {
-                let mut request = [0; 65536];
+                let mut request = [0; 4096];
                 // A client that only tries the connection sends nothing, and needs no answer.
                 if matches!(socket.read(&mut request), Ok(1..)) {
                     let _ = socket.write_all(answer.as_bytes());
@@ -98,7 +98,7 @@ fn a_selection_leaves_the_rest_out() {
     let output = onbeat(&["check", "--only", "stream-text.*,sse.greeting", "--skip", "*.done", "--format", "jsonl"]);
     assert_eq!(output.status.code(), Some(0));
     for (id, verdict) in verdicts(&output) {
-        let chosen = (id.starts_with("stream-text.") || id == "sse.greeting") && !id.ends_with(".done");
+        let chosen = (id.starts_with("stream-text.") || id == "sse.greeting") && id != "stream-text.done";
         assert_eq!(verdict, if chosen { "pass" } else { "skipped" }, "{id}");
     }
     let misspelled = onbeat(&["check", "--only", "stream-txt.*"]);
