@@ -2,24 +2,24 @@
 //!
 //! It knows neither sockets nor tasks: accounts go in, evidence comes out.
 
+mod times;
+mod writes;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onbeat_server::clock::Instant;
 
-use super::align::{Step, UNIT, align};
-use super::data::{self, Difference};
+use super::data;
 use super::evidence::{Evidence, Finding, clipped};
-use super::pace::{Pace, Periods, Stalls};
-use super::pieces::Piece;
+use super::pace::{Pace, Stalls};
 use super::responses::{Expected, Got, Numbered, expected, got};
 use super::tag::Tag;
-use super::values;
 use crate::account::Account;
 use crate::event_stream::Event;
 use crate::fixtures::format::{Aspect, Case, Kind, Line};
 use crate::fixtures::golden::Scene;
-use crate::transcript::{How, visible};
+use crate::transcript::How;
 
 /// What was seen of a scene.
 #[derive(Debug)]
@@ -100,14 +100,8 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
 fn checks(cases: &[Case], line: &Line, aspect: Aspect) -> bool {
     cases.iter().any(|case| case.checks.contains(&aspect) && line.cases.contains(&case.id))
 }
-
-/// A heartbeat of `/sse`, and when the first is due.
-const HEARTBEAT: &str = "heartbeat:\n\n";
-const HEARTBEAT_MS: u64 = 30_000;
 /// A response is judged by so many pieces at most: more than any conforming one has, even if strangers say a lot.
 const PIECES_MAX: usize = 4096;
-/// Of the writes past which another was moved, so many are told.
-const CROSSED_MAX: usize = 3;
 
 /// One scene being judged.
 struct Trial<'a, 's> {
@@ -221,242 +215,6 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Judges the writes; returns when the last of them was to come, and did.
-    fn writes(&mut self, expected: &Expected, got: &Got, pieces: &[Piece]) -> (u64, Instant) {
-        let writes = &expected.writes;
-        let differences = |e: usize, g: usize| self.differences(writes[e].1, &pieces[g].bytes);
-        let cost = |e: usize, g: usize| {
-            let (line, piece) = (writes[e].1, &pieces[g]);
-            let early =
-                piece.at + self.pace.takes(250) < got.sent + self.pace.takes(line.at_ms - expected.request.1.at_ms);
-            match differences(e, g).is_empty() {
-                true if early => UNIT - 10,
-                true => 0,
-                false if field(line.written().as_bytes()) == field(&piece.bytes) => UNIT,
-                false => 2 * UNIT + 1,
-            }
-        };
-        let noise = |g: usize| if self.seen.is_noise(&pieces[g].bytes) { 1 } else { UNIT };
-        let steps = align(writes.len(), pieces.len(), cost, noise);
-        let chunked = got.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        let mut last = (expected.request.1.at_ms, got.sent);
-        let mut before = None;
-        let mut came = Vec::new();
-        for (at, step) in steps.iter().enumerate() {
-            match *step {
-                Step::Came(e, g) => {
-                    let (write, piece) = (writes[e], &pieces[g]);
-                    self.evidence.judged(&write.1.cases);
-                    let differences = self.differences(write.1, &piece.bytes);
-                    if !differences.is_empty() && self.is_swapped(writes, &steps, e, pieces) {
-                        self.out_of_order(write, &[], got);
-                    }
-                    for difference in differences {
-                        self.differs(write, piece, got, difference);
-                    }
-                    self.framing(write, piece, chunked, got);
-                    self.time(expected, write, piece.at, got, last);
-                    last = (write.1.at_ms, piece.at);
-                    before = Some(write);
-                    came.push((write, piece));
-                }
-                Step::Missing(e) => {
-                    let moved = steps.iter().position(|step| match *step {
-                        Step::Extra(g) => self.differences(writes[e].1, &pieces[g].bytes).is_empty(),
-                        Step::Came(..) | Step::Missing(_) => false,
-                    });
-                    if let Some(to) = moved {
-                        let crossed = steps[at.min(to)..at.max(to)].iter().filter_map(|step| match *step {
-                            Step::Came(e, _) => Some(writes[e]),
-                            Step::Missing(_) | Step::Extra(_) => None,
-                        });
-                        self.out_of_order(writes[e], &crossed.take(CROSSED_MAX).collect::<Vec<_>>(), got);
-                    } else {
-                        let instead = in_place_of(&steps, at).filter(|g| !self.seen.is_noise(&pieces[*g].bytes));
-                        self.missing(writes[e], instead.map(|g| &pieces[g]), got);
-                    }
-                }
-                Step::Extra(g) => {
-                    // What came in place of something is told with what it is not.
-                    if self.seen.is_noise(&pieces[g].bytes) || is_in_place(&steps, at) {
-                        continue;
-                    }
-                    let moved = steps.iter().any(|step| match *step {
-                        Step::Missing(e) => self.differences(writes[e].1, &pieces[g].bytes).is_empty(),
-                        _ => false,
-                    });
-                    if let (false, Some(near)) = (moved, before.or(writes.first().copied())) {
-                        self.extra(near, &pieces[g], got);
-                    }
-                }
-            }
-        }
-        self.values(&came, got);
-        last
-    }
-
-    /// Judges varying values by what they are together: timestamps advance with time, and random numbers differ.
-    fn values(&mut self, came: &[(Numbered, &Piece)], got: &Got) {
-        for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace) {
-            let mut finding = self.finding(write, expected, actual, visible(&piece.bytes));
-            finding.t_ms = Some(ms(piece.at - got.sent));
-            self.evidence.found(&write.1.cases, aspect, &finding);
-        }
-    }
-
-    fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
-        data::compare(&self.seen.tag.expected(line.written(), &line.vary), &line.vary, got, self.seen.others)
-    }
-
-    fn differs(&mut self, write: Numbered, piece: &Piece, got: &Got, difference: Difference) {
-        let Difference { aspect, what, expected } = difference;
-        let first_differing_byte = data::first_difference(expected.as_bytes(), &piece.bytes);
-        let mut finding = self.finding(write, visible(expected.as_bytes()), visible(&piece.bytes), what);
-        finding.t_ms = Some(ms(piece.at - got.sent));
-        finding.first_differing_byte = first_differing_byte;
-        self.evidence.found(&write.1.cases, aspect, &finding);
-    }
-
-    fn missing(&mut self, write: Numbered, instead: Option<&Piece>, got: &Got) {
-        let expected = visible(write.1.written().as_bytes());
-        self.evidence.judged_for(&write.1.cases, &[Aspect::Bytes, Aspect::Presence]);
-        if let Some(piece) = instead {
-            let mut finding = self.finding(write, expected, visible(&piece.bytes), "something else came");
-            finding.t_ms = Some(ms(piece.at - got.sent));
-            finding.first_differing_byte = data::first_difference(write.1.written().as_bytes(), &piece.bytes);
-            let id = is_id(&piece.bytes);
-            self.evidence.found(&write.1.cases, if id { Aspect::Id } else { Aspect::Bytes }, &finding);
-        } else {
-            let finding = self.finding(write, expected, got.why_no_more(), "missing");
-            self.evidence.found(&write.1.cases, Aspect::Presence, &finding);
-        }
-    }
-
-    /// Whether the write `e` came as the piece of another write that is wrong, too.
-    fn is_swapped(&self, writes: &[Numbered], steps: &[Step], e: usize, pieces: &[Piece]) -> bool {
-        steps.iter().any(|step| match *step {
-            Step::Came(other, g) => {
-                other != e
-                    && self.differences(writes[e].1, &pieces[g].bytes).is_empty()
-                    && !self.differences(writes[other].1, &pieces[g].bytes).is_empty()
-            }
-            Step::Extra(_) | Step::Missing(_) => false,
-        })
-    }
-
-    fn out_of_order(&mut self, write: Numbered, crossed: &[Numbered], got: &Got) {
-        let expected = visible(write.1.written().as_bytes());
-        let mut finding = self.finding(write, expected, "it came in another place".into(), "out of order");
-        finding.t_ms = got.chunks.last().map(|(at, _)| ms(*at - got.sent));
-        self.evidence.found(&write.1.cases, Aspect::Order, &finding);
-        // What was moved and what it was moved past are the same from outside.
-        for (_, line) in [write].iter().chain(crossed) {
-            self.evidence.found(&line.cases, Aspect::Bytes, &finding);
-        }
-    }
-
-    /// Whether a piece is a heartbeat of `/sse`: in real time a short scene may last until one is due.
-    fn is_heartbeat_due(&self, piece: &Piece, got: &Got) -> bool {
-        let due = got.sent + self.pace.takes(HEARTBEAT_MS);
-        self.pace.periods == Periods::Median && piece.bytes == HEARTBEAT && piece.at + self.pace.early_max >= due
-    }
-
-    fn extra(&mut self, near: Numbered, piece: &Piece, got: &Got) {
-        if !near.1.client.is_empty() && self.is_heartbeat_due(piece, got) {
-            return;
-        }
-        // A write of a stream that comes too often stands against itself, and against its period.
-        let again = self.scene.lines.iter().chain(&self.scene.rest).find(|(_, line)| {
-            line.client.is_empty() && !line.written().is_empty() && self.differences(line, &piece.bytes).is_empty()
-        });
-        let near = again.map_or(near, |(number, line)| (*number, line));
-        let mut finding = self.finding(near, "no further write here".into(), visible(&piece.bytes), "one too many");
-        finding.t_ms = Some(ms(piece.at - got.sent));
-        if again.is_some() {
-            self.evidence.found(&near.1.cases, Aspect::Period, &finding);
-        }
-        self.evidence.found(&near.1.cases, if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Presence }, &finding);
-    }
-
-    fn framing(&mut self, write: Numbered, piece: &Piece, chunked: bool, got: &Got) {
-        if !self.is_chunked(write) || piece.is_chunk && chunked {
-            return;
-        }
-        let (expected, actual) = if chunked {
-            let with = |(_, bytes): &(Instant, bytes::Bytes)| contains(bytes, &piece.bytes).then(|| bytes.clone());
-            let joined = got.chunks.iter().find_map(with).filter(|bytes| bytes.len() > piece.bytes.len());
-            let actual =
-                joined.map_or("split over several chunks".into(), |bytes| format!("one chunk {}", visible(&bytes)));
-            (format!("one chunk {}", visible(&piece.bytes)), actual)
-        } else {
-            ("transfer-encoding: chunked".into(), "a body without chunks".into())
-        };
-        let mut finding = self.finding(write, expected, actual, "framing");
-        finding.t_ms = Some(ms(piece.at - got.sent));
-        self.evidence.found(&write.1.cases, Aspect::Framing, &finding);
-    }
-
-    /// Whether the fixture's response is chunked.
-    fn is_chunked(&self, write: Numbered) -> bool {
-        checks(self.evidence.cases, write.1, Aspect::Framing)
-    }
-
-    /// Judges when a write came, from the one before it and from what caused it.
-    fn time(&mut self, expected: &Expected, write: Numbered, at: Instant, got: &Got, last: (u64, Instant)) {
-        let (number, line) = write;
-        let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
-        let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.at_ms.saturating_sub(then_ms));
-        let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
-        // Of the requests of that instant any may be the cause.
-        let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
-        let earliest = caused.map_or(after((expected.request.1.at_ms, got.sent)), |(_, then)| then);
-        let heard = self.seen.is_noise(line.written().as_bytes());
-        if heard {
-            return;
-        }
-        if at + self.pace.early_max < earliest {
-            self.untimely(write, at, earliest, got, "early");
-        }
-        let late = at - due;
-        self.evidence.late(&line.cases, late);
-        if late > self.pace.late_max + self.stalls.within(due, at) {
-            self.untimely(write, at, due, got, "late");
-        }
-        let gap_ms = line.at_ms - last.0;
-        if gap_ms > 0 {
-            for case in &line.cases {
-                self.gaps.entry((case.clone(), gap_ms)).or_default().push(at - last.1);
-            }
-        }
-    }
-
-    fn untimely(&mut self, write: Numbered, at: Instant, due: Instant, got: &Got, how: &str) {
-        let written = visible(write.1.written().as_bytes());
-        let when = |at: Instant| format!("{written} {:.1} ms after the request", ms(at - got.sent));
-        let by = ms(at - due).max(ms(due - at));
-        let mut finding = self.finding(write, when(due), when(at), format!("{by:.1} ms too {how}"));
-        finding.t_ms = Some(ms(at - got.sent));
-        self.evidence.found(&write.1.cases, Aspect::Time, &finding);
-        self.evidence.found(&write.1.cases, Aspect::Period, &finding);
-    }
-
-    /// Judges each period by its median.
-    fn periods(&mut self) {
-        for ((case, period_ms), mut gaps) in std::mem::take(&mut self.gaps) {
-            if let Some(median) = self.pace.median_off(period_ms, &mut gaps) {
-                let finding = Finding {
-                    place: self.scene.path.into(),
-                    t_ms: None,
-                    expected: format!("{:.1} ms", ms(self.pace.takes(period_ms))),
-                    actual: format!("{:.1} ms, the median of {}", ms(median), gaps.len()),
-                    first_differing_byte: None,
-                    why: "the period".into(),
-                };
-                self.evidence.found(&[case], Aspect::Period, &finding);
-            }
-        }
-    }
-
     fn end(&mut self, expected: &Expected, got: &Got, last: (u64, Instant)) {
         let Some(end) = expected.end else { return };
         let Kind::End { how } = end.1.kind else { return };
@@ -536,33 +294,6 @@ impl Trial<'_, '_> {
             self.evidence.found(&last.cases, Aspect::Events, &finding);
         }
     }
-}
-
-/// Around a step, what is missing and what is one too many without anything right in between.
-fn run(steps: &[Step], at: usize) -> &[Step] {
-    let right = |step: &Step| matches!(step, Step::Came(..));
-    let start = steps[..at].iter().rposition(right).map_or(0, |before| before + 1);
-    let end = steps[at..].iter().position(right).map_or(steps.len(), |after| at + after);
-    &steps[start..end]
-}
-
-/// The piece that came in place of a missing write.
-fn in_place_of(steps: &[Step], at: usize) -> Option<usize> {
-    run(steps, at).iter().find_map(|step| if let Step::Extra(g) = step { Some(*g) } else { None })
-}
-
-/// Whether a piece came in place of a missing write.
-fn is_in_place(steps: &[Step], at: usize) -> bool {
-    run(steps, at).iter().any(|step| matches!(step, Step::Missing(_)))
-}
-
-fn is_id(piece: &[u8]) -> bool {
-    piece.starts_with(b"id:") || piece.starts_with(b"id\n")
-}
-
-/// What a line is about: the name of its field.
-fn field(piece: &[u8]) -> &[u8] {
-    piece.split(|byte| *byte == b':').next().unwrap_or_default()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

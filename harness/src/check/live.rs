@@ -1,29 +1,31 @@
 //! The check of a server over TCP, in real time.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+mod plan;
+mod reach;
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_server::clock::Clock;
 use onbeat_server::timestamp::Epoch;
-use reqwest::Url;
 use tokio::task::JoinSet;
 
+use self::plan::Plan;
+use self::reach::{reach, trouble};
 use super::application::{self, Dispatched};
 use super::evidence::Evidence;
 use super::judge::{Noise, Seen, judge};
-use super::pace::{Pace, Stalls};
+use super::pace::Stalls;
 use super::play::Accounts;
-use super::responses::{Got, LinesSeen, got};
+use super::responses::got;
 use super::tag::Tag;
 use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
 use super::verdict::{Report, verdicts};
 use super::{NoSuchCase, Selection, exchange, play};
-use crate::account::Account;
 use crate::client::Bounds;
 use crate::fixtures::format::{Case, Exchange};
 use crate::fixtures::golden::{Golden, Scene};
@@ -71,8 +73,6 @@ pub trait Progress {
     fn passed(&self, time: Duration, done: usize, of: usize);
 }
 
-/// A connection that is not established by then is none.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A server whose streams have not begun by then is none.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// A failed part is tried again as often: strangers may have come or gone, or a reset have overtaken an answer.
@@ -128,104 +128,6 @@ pub async fn check_live(
     Ok(Report { target: remote.url.clone(), verdicts, timelines, trouble })
 }
 
-/// Finds out where the server is, and whether anybody listens there.
-async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
-    let wrong = |why: &str| Unreachable::Url { url: remote.url.clone(), why: why.into() };
-    let url = Url::parse(&remote.url)
-        .map_err(|error| wrong(&format!("expected one like http://127.0.0.1:3000 ({error})")))?;
-    if url.scheme() != "http" {
-        return Err(wrong("expected http://; put what speaks TLS in front of the checker, not of the server"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("expected nothing after the path"));
-    }
-    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
-    let unreachable = |why: String| Unreachable::Connect { url: remote.url.clone(), why };
-    let addrs: Vec<SocketAddr> = (host.trim_start_matches('[').trim_end_matches(']'), port)
-        .to_socket_addrs()
-        .map_err(|error| unreachable(error.to_string()))?
-        .collect();
-    let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-    let mut why = "no address".to_owned();
-    for addr in addrs {
-        let live = Live {
-            clock: Arc::clone(&clock),
-            pace: Pace::real(remote.scale, remote.tolerance),
-            addr,
-            host: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
-            prefix: url.path().trim_end_matches('/').to_owned(),
-        };
-        let connected = live.clone();
-        tokio::select! {
-            biased;
-            outcome = async { { let mut live = connected; live.connect(Bounds::NONE).await } } => match outcome {
-                Ok(_) => return Ok(live),
-                Err(error) => why = error.to_string(),
-            },
-            () = clock.sleep_until(clock.now() + CONNECT_MAX) => why = format!("no answer within {CONNECT_MAX:?}"),
-        }
-    }
-    Err(unreachable(why))
-}
-
-/// Ready when it is clear that this is no such server at all: not one of its streams begins as an event stream.
-async fn trouble(live: &Live) -> String {
-    let paths = ["/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
-    let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
-    let mut why = Vec::new();
-    for begun in begins {
-        match begun {
-            Ok(()) => std::future::pending().await,
-            Err(reason) => why.push(reason),
-        }
-    }
-    why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
-    why.join("; ")
-}
-
-/// A head and a line.
-const FIRST_LINES: usize = 2;
-
-/// Whether a head came that is no event stream's: there is nothing more to wait for.
-fn is_head_wrong(account: &Account) -> bool {
-    let streams = |got: &Got| got.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
-    let wrong = |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !streams(got));
-    got(account).first().is_some_and(wrong)
-}
-
-/// Whether a path is answered as an event stream is, and begins.
-async fn begins(mut live: Live, path: &str) -> Result<(), String> {
-    let told = |why: &str| Err(format!("GET {path}: {why}"));
-    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 1 << 10 };
-    let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
-    client.expect("GET");
-    client.send(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).as_bytes()).await;
-    let mut lines = LinesSeen::default();
-    let begun = |account: &Account| lines.count(account) >= FIRST_LINES || is_head_wrong(account);
-    tokio::select! {
-        biased;
-        () = client.until(begun) => {}
-        () = live.clock.sleep_until(live.clock.now() + BEGIN_MAX) => {}
-    }
-    let account = client.account();
-    let begins = LinesSeen::default().count(&account) >= FIRST_LINES;
-    let Some(got) = got(&account).into_iter().next() else { return told("nothing was sent") };
-    let Some((_, head)) = &got.head else {
-        return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
-    };
-    let location = head.header("location").map(|to| format!(" to {to}")).unwrap_or_default();
-    match (head.status, head.header("content-type"), head.header("content-encoding")) {
-        (200, Some(kind), None) if kind.starts_with("text/event-stream") && begins => Ok(()),
-        (200, Some(kind), None) if kind.starts_with("text/event-stream") => {
-            told(&format!("expected a line after the head of the event stream, but {}", got.why_no_more()))
-        }
-        (200, _, Some(coding)) => told(&format!("expected an event stream as it is, got one encoded as {coding}")),
-        (200, kind, _) => told(&format!("expected text/event-stream, got {}", kind.unwrap_or("no content type"))),
-        (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
-        (status, _, _) => told(&format!("expected 200, got {status}")),
-    }
-}
-
 /// Notes when nothing of this process ran: what came then may have been in time.
 async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: Arc<Mutex<Stalls>>) {
     loop {
@@ -236,70 +138,6 @@ async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: Arc<Mutex<Stalls>>) {
             stalls.lock().unwrap_or_else(PoisonError::into_inner).note(due, now);
         }
     }
-}
-
-/// What has to be done.
-struct Plan<'a> {
-    /// Watched all at the same time.
-    streams: Vec<Scene>,
-    /// `/sse`, watched when the short scenes are over.
-    sse: Option<Scene>,
-    /// Played one after another, since they count the clients of `/sse`.
-    short: Vec<&'a Scene>,
-    /// Played beside `/sse`.
-    long: Vec<&'a Scene>,
-    /// Those that the clients of `/sse` do not notice.
-    apart: Vec<&'a Exchange>,
-    /// Those that join them, or send them events.
-    noticed: Vec<&'a Exchange>,
-    length: Duration,
-}
-
-/// A scene that is over by then is short.
-const SHORT_MS: u64 = 5_000;
-
-impl<'a> Plan<'a> {
-    fn new(golden: &'a Golden, selection: &Selection, pace: &Pace) -> Self {
-        let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
-        let (sse, streams): (Vec<&Scene>, Vec<&Scene>) =
-            golden.streams.iter().filter(wanted).partition(|scene| scene.path.ends_with("/sse.jsonl"));
-        let cut = |scene: &Scene| scene.clone().until(selection.watched_ms());
-        let in_time = |scene: &&Scene| scene.length_ms <= selection.watched_ms();
-        let (short, long) =
-            golden.scenes.iter().filter(wanted).filter(in_time).partition(|scene| scene.length_ms <= SHORT_MS);
-        let (noticed, apart) = golden
-            .requests
-            .iter()
-            .filter(|request| selection.has_any(&request.cases))
-            .partition(|request| is_noticed(request));
-        let mut plan = Self {
-            streams: streams.into_iter().map(cut).collect(),
-            sse: sse.into_iter().map(cut).next(),
-            short,
-            long,
-            apart,
-            noticed,
-            length: Duration::ZERO,
-        };
-        let longest = plan.streams.iter().map(|scene| scene.length_ms).max().unwrap_or_default();
-        let beside =
-            plan.sse.iter().chain(plan.long.iter().copied()).map(|scene| scene.length_ms).max().unwrap_or_default();
-        let short: Duration = plan.short.iter().map(|scene| pace.takes(scene.length_ms) + 4 * pace.settling).sum();
-        plan.length = pace.takes(longest).max(pace.takes(beside) + short) + pace.settling;
-        plan
-    }
-
-    fn parts(&self) -> usize {
-        let requests = usize::from(!self.apart.is_empty()) + usize::from(!self.noticed.is_empty());
-        self.streams.len() + usize::from(self.sse.is_some()) + self.short.len() + self.long.len() + requests
-    }
-}
-
-/// Whether the request looks like one that joins the clients of `/sse`, or sends them an event, even where it must not.
-fn is_noticed(exchange: &Exchange) -> bool {
-    let target = exchange.request.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
-    target.replace("sse-data", "").contains("sse")
-        || ["broadcast", "heartbeat"].iter().any(|word| target.contains(word))
 }
 
 /// One check being made.

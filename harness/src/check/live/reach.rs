@@ -1,0 +1,117 @@
+//! Where a server is, and whether it is one at all.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use onbeat_server::clock::{Clock, TokioClock};
+use reqwest::Url;
+
+use super::{BEGIN_MAX, Remote, Unreachable};
+use crate::account::Account;
+use crate::check::pace::Pace;
+use crate::check::responses::{Got, LinesSeen, got};
+use crate::check::target::{Live, Target};
+use crate::client::Bounds;
+
+/// A connection that is not established by then is none.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Finds out where the server is, and whether anybody listens there.
+pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
+    let wrong = |why: &str| Unreachable::Url { url: remote.url.clone(), why: why.into() };
+    let url = Url::parse(&remote.url)
+        .map_err(|error| wrong(&format!("expected one like http://127.0.0.1:3000 ({error})")))?;
+    if url.scheme() != "http" {
+        return Err(wrong("expected http://; put what speaks TLS in front of the checker, not of the server"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("expected nothing after the path"));
+    }
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+    let unreachable = |why: String| Unreachable::Connect { url: remote.url.clone(), why };
+    let addrs: Vec<SocketAddr> = (host.trim_start_matches('[').trim_end_matches(']'), port)
+        .to_socket_addrs()
+        .map_err(|error| unreachable(error.to_string()))?
+        .collect();
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+    let mut why = "no address".to_owned();
+    for addr in addrs {
+        let live = Live {
+            clock: Arc::clone(&clock),
+            pace: Pace::real(remote.scale, remote.tolerance),
+            addr,
+            host: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            prefix: url.path().trim_end_matches('/').to_owned(),
+        };
+        let connected = live.clone();
+        tokio::select! {
+            biased;
+            outcome = async { { let mut live = connected; live.connect(Bounds::NONE).await } } => match outcome {
+                Ok(_) => return Ok(live),
+                Err(error) => why = error.to_string(),
+            },
+            () = clock.sleep_until(clock.now() + CONNECT_MAX) => why = format!("no answer within {CONNECT_MAX:?}"),
+        }
+    }
+    Err(unreachable(why))
+}
+
+/// Ready when it is clear that this is no such server at all: not one of its streams begins as an event stream.
+pub(super) async fn trouble(live: &Live) -> String {
+    let paths = ["/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
+    let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
+    let mut why = Vec::new();
+    for begun in begins {
+        match begun {
+            Ok(()) => std::future::pending().await,
+            Err(reason) => why.push(reason),
+        }
+    }
+    why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
+    why.join("; ")
+}
+
+/// A head and a line.
+const FIRST_LINES: usize = 2;
+
+/// Whether a head came that is no event stream's: there is nothing more to wait for.
+fn is_head_wrong(account: &Account) -> bool {
+    let streams = |got: &Got| got.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let wrong = |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !streams(got));
+    got(account).first().is_some_and(wrong)
+}
+
+/// Whether a path is answered as an event stream is, and begins.
+async fn begins(mut live: Live, path: &str) -> Result<(), String> {
+    let told = |why: &str| Err(format!("GET {path}: {why}"));
+    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 1 << 10 };
+    let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
+    client.expect("GET");
+    client.send(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).as_bytes()).await;
+    let mut lines = LinesSeen::default();
+    let begun = |account: &Account| lines.count(account) >= FIRST_LINES || is_head_wrong(account);
+    tokio::select! {
+        biased;
+        () = client.until(begun) => {}
+        () = live.clock.sleep_until(live.clock.now() + BEGIN_MAX) => {}
+    }
+    let account = client.account();
+    let begins = LinesSeen::default().count(&account) >= FIRST_LINES;
+    let Some(got) = got(&account).into_iter().next() else { return told("nothing was sent") };
+    let Some((_, head)) = &got.head else {
+        return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
+    };
+    let location = head.header("location").map(|to| format!(" to {to}")).unwrap_or_default();
+    match (head.status, head.header("content-type"), head.header("content-encoding")) {
+        (200, Some(kind), None) if kind.starts_with("text/event-stream") && begins => Ok(()),
+        (200, Some(kind), None) if kind.starts_with("text/event-stream") => {
+            told(&format!("expected a line after the head of the event stream, but {}", got.why_no_more()))
+        }
+        (200, _, Some(coding)) => told(&format!("expected an event stream as it is, got one encoded as {coding}")),
+        (200, kind, _) => told(&format!("expected text/event-stream, got {}", kind.unwrap_or("no content type"))),
+        (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
+        (status, _, _) => told(&format!("expected 200, got {status}")),
+    }
+}
