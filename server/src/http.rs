@@ -30,7 +30,8 @@ where
     let answering = socket.clone();
     let service = service_fn(move |request| answering.answer(request));
     let mut http = http1::Builder::new();
-    http.auto_date_header(false).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    // What was asked for with the client's last words is still answered; who leaves a stream is noticed by the watcher.
+    http.auto_date_header(false).half_close(true).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }

@@ -43,6 +43,13 @@ impl Random {
         Self(rng)
     }
 
+    /// A number below `end`, for a test that makes its choices by a seed; 0 if `end` is.
+    pub fn next_below(&mut self, end: u64) -> u64 {
+        // The upper half of the product with 2⁶⁴ is as even as it needs to be here.
+        let product = u128::from(self.0.next_u64()) * u128::from(end);
+        u64::try_from(product >> 64).unwrap_or_default()
+    }
+
     /// The next value, at least 0 and less than 1, as `Math.random` gives it.
     pub fn next_unit(&mut self) -> f64 {
         unit(self.0.next_u64())

@@ -60,12 +60,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
     /// Ready when the client has left, or sends what is no HTTP.
     pub(crate) fn poll_behind_stream(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut socket = self.socket();
-        if socket.poll_left(cx).is_ready() {
-            return Poll::Ready(());
-        }
+        let left = socket.poll_left(cx);
+        // What was asked for before leaving is executed all the same.
         let Socket { requests, pipeline, .. } = &mut *socket;
         match pipeline.execute_early(requests, cx) {
-            Ok(()) => Poll::Pending,
+            Ok(()) => left,
             Err(Broken) => Poll::Ready(()),
         }
     }

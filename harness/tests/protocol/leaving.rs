@@ -186,3 +186,49 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_request_is_executed_and_answered_though_the_client_sends_no_more() {
+    for way in [Way::HalfClose, Way::Fin] {
+        let (account, heard) = play(async |lab| {
+            let stays = listener(lab, "/sse").await;
+            let mut asker = lab.connect();
+            asker.get("/broadcast-text?msg=last").await;
+            let account = leave(lab, asker, way).await;
+            let heard = writes(&stays.transcript()).iter().filter(|(_, text)| text.contains("last")).count();
+            stays.close().await;
+            (account, heard)
+        });
+        assert_eq!(heard, 1, "{way:?}");
+        if matches!(way, Way::HalfClose) {
+            let answered = writes(&account.into_transcript());
+            assert_eq!(answered, [(0, r#"{"ok":true,"sent":1,"clients":1}"#.to_owned())]);
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_behind_a_stream_with_the_last_words_is_executed() {
+    let heard = play(async |lab| {
+        let stays = listener(lab, "/sse").await;
+        let mut asker = listener(lab, "/stream-json").await;
+        asker.get("/broadcast-text?msg=last").await;
+        leave(lab, asker, Way::HalfClose).await;
+        let heard = writes(&stays.transcript()).iter().filter(|(_, text)| text.contains("last")).count();
+        stays.close().await;
+        heard
+    });
+    assert_eq!(heard, 1);
+}
+
+#[test]
+fn a_stream_asked_for_with_the_last_words_begins_and_is_closed() {
+    let account = play(async |lab| {
+        let mut client = lab.connect();
+        client.get("/stream-text").await;
+        leave(lab, client, Way::HalfClose).await
+    });
+    let transcript = account.into_transcript();
+    assert_eq!(writes(&transcript).len(), 1);
+    assert_eq!(transcript.entries.last().map(|entry| entry.what.clone()), Some(What::End(How::Cut)));
+}
