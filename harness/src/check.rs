@@ -29,6 +29,7 @@ mod timeline;
 mod values;
 mod verdict;
 
+pub(crate) use data::conforms_exactly;
 pub use embedded::check_embedded;
 pub use evidence::Finding;
 pub use live::{Progress, Remote, Unreachable, check_live};

@@ -6,6 +6,7 @@ mod check;
 mod fixtures;
 mod replay;
 mod serve;
+mod simulate;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
     Check(check::Arguments),
+    /// Simulate random worlds under faults; a failing seed is shown with its shortest history
+    Simulate(simulate::Arguments),
     /// Write the golden wire-format fixtures, or verify that they have not drifted
     Fixtures(fixtures::Arguments),
 }
@@ -62,6 +65,7 @@ pub fn main() -> Exit {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match outcome {

@@ -23,7 +23,7 @@ use crate::lab::{Overdue, Setup};
 /// The seed of the corpus.
 const SEED: u64 = 42;
 /// The wall-clock time at which each of its worlds begins.
-const EPOCH: &str = "2025-12-01T00:00:00Z";
+pub(crate) const EPOCH: &str = "2025-12-01T00:00:00Z";
 
 /// The schemas are written by hand; they are part of the corpus, so that a change of the form is a change of the corpus.
 const SCHEMAS: [(&str, &str); 5] = [

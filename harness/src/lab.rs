@@ -14,6 +14,7 @@ use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -177,10 +178,25 @@ impl Lab {
     /// The bare ends of a new connection, for a client that reads when it likes, or never.
     pub fn pipe(&mut self) -> (Sender, Tap) {
         let (server, sender, tap) = transport::connect(Arc::clone(self.world.clock()));
+        self.serve(server);
+        (sender, tap)
+    }
+
+    /// The bare ends of a new connection over a network of one's own; see [`transport::connect_through`].
+    pub fn pipe_through<P>(&mut self, window_bytes: usize, network: impl FnOnce(DuplexStream) -> P) -> (Sender, Tap)
+    where
+        P: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let clock = Arc::clone(self.world.clock());
+        let (server, sender, tap) = transport::connect_through(clock, window_bytes, network);
+        self.serve(server);
+        (sender, tap)
+    }
+
+    fn serve(&mut self, server: ServerEnd) {
         let connection = Arc::new(self.world.next_connection());
         self.connections.push(Arc::downgrade(&connection));
         self.served.spawn((self.serve)(server, connection, self.router.clone(), self.world.limits().head_time_max));
-        (sender, tap)
     }
 
     /// Has the server end all streams and close all connections, as it does at the end of its process.

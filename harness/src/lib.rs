@@ -20,6 +20,8 @@
 //!      │
 //!  check         any server, judged by the fixtures
 //!      │
+//!  simulate      random worlds under faults, judged by what must be true of all
+//!      │
 //!  cli           the command line
 //! ```
 //!
@@ -78,5 +80,6 @@ mod idle;
 pub mod lab;
 pub mod replay;
 pub mod response;
+pub mod simulate;
 pub mod transcript;
 pub mod transport;

@@ -22,11 +22,24 @@ const READ_BYTES: usize = 4096;
 /// A connection in memory: what the server holds, and what the client writes to and reads from.
 #[must_use]
 pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
-    let (server, client) = tokio::io::duplex(WINDOW_BYTES);
+    connect_through(clock, WINDOW_BYTES, |pipe| pipe)
+}
+
+/// A connection in memory with so much room in each direction, and a network of one's own at the client's end.
+#[must_use]
+pub fn connect_through<P>(
+    clock: Arc<dyn Clock>,
+    window_bytes: usize,
+    network: impl FnOnce(DuplexStream) -> P,
+) -> (ServerEnd, Sender, Tap)
+where
+    P: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (server, client) = tokio::io::duplex(window_bytes);
     let reset = Arc::new(AtomicBool::new(false));
     let server = ServerEnd { pipe: server, reset: Arc::clone(&reset) };
     let reset = move || reset.store(true, Ordering::Release);
-    let (sender, tap) = ends(client, Box::new(reset), clock);
+    let (sender, tap) = ends(network(client), Box::new(reset), clock);
     (server, sender, tap)
 }
 

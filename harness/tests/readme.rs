@@ -28,7 +28,7 @@ fn matches(shown: &[String], lines: &[&str]) -> bool {
 fn what_the_readme_shows_is_what_is_printed() {
     let mut replayed = 0;
     for (arguments, shown) in
-        examples().into_iter().filter(|(arguments, _)| ["replay", "check"].contains(&arguments[0].as_str()))
+        examples().into_iter().filter(|(arguments, _)| ["replay", "check", "simulate"].contains(&arguments[0].as_str()))
     {
         let output = Command::new(env!("CARGO_BIN_EXE_onbeat")).args(&arguments).output().expect("onbeat runs");
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
@@ -36,7 +36,7 @@ fn what_the_readme_shows_is_what_is_printed() {
         assert!(matches(&shown, &lines), "`onbeat {}` prints\n{printed}", arguments.join(" "));
         replayed += 1;
     }
-    assert_eq!(replayed, 3);
+    assert_eq!(replayed, 4);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn every_endpoint_and_option_that_the_readme_names_exists() {
             Command::new(env!("CARGO_BIN_EXE_onbeat")).args([command, "--help"]).output().expect("onbeat runs");
         String::from_utf8(output.stdout).expect("UTF-8")
     };
-    let help = help("serve") + &help("replay") + &help("check");
+    let help = help("serve") + &help("replay") + &help("check") + &help("simulate");
     let readme = include_str!("../../README.md").split(|c: char| c.is_whitespace() || c == '`');
     for option in readme
         .filter(|word| word.starts_with("--") && word.len() > 2 && !matches!(*word, "--release" | "--bench" | "--open"))

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::fixtures::format::{Aspect, Rule, Vary};
+use crate::fixtures::format::{Aspect, Line, Rule, Vary};
 
 /// In what a write differs from what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +220,13 @@ impl<'de> Deserialize<'de> for Entries<'de> {
         }
         deserializer.deserialize_map(InOrder)
     }
+}
+
+/// Whether a write conforms to its line, and all its timestamps are this one.
+pub(crate) fn conforms_exactly(line: &Line, got: &[u8], stamp: jiff::Timestamp) -> bool {
+    let stamp = format!("{stamp:.3}");
+    let right = |(rule, value): &(&Rule, Value)| **rule != Rule::Timestamp || value.as_str() == Some(&stamp);
+    compare(line.written(), &line.vary, got, Some(0)).is_empty() && varying(&line.vary, got).iter().all(right)
 }
 
 /// The varying values of a write as they came, with their rules.

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -193,7 +194,13 @@ pub(crate) fn streams(
 
 /// The path's streams never end.
 pub(crate) fn endless(path: &str) -> Application {
-    streams(path, |_, _, body| Body::from_stream(body.into_data_stream().chain(stream::pending())))
+    streams(path, |_, _, body| {
+        let mut writes = body.into_data_stream();
+        Body::from_stream(stream::poll_fn(move |cx| match writes.poll_next_unpin(cx) {
+            Poll::Ready(None) => Poll::Pending,
+            polled => polled,
+        }))
+    })
 }
 
 /// The path's streams are held back: each write for so long after the stream's beginning, in addition.

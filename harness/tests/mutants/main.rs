@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use kit::Mutant;
 use onbeat::check::{Outcome, Selection, Tier, check_embedded};
 use onbeat::lab::Application;
+use onbeat::simulate::Simulator;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/mutants");
 
@@ -35,13 +36,19 @@ fn caught(mutants: &[Mutant]) -> String {
     mutants.iter().map(line).collect()
 }
 
-macro_rules! assert_caught {
-    ($name:literal, $mutants:expr) => {
+macro_rules! assert_snapshot {
+    ($name:literal, $text:expr) => {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(SNAPSHOTS);
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!($name, caught(&$mutants)));
+        settings.bind(|| insta::assert_snapshot!($name, $text));
+    };
+}
+
+macro_rules! assert_caught {
+    ($name:literal, $mutants:expr) => {
+        assert_snapshot!($name, caught(&$mutants));
     };
 }
 
@@ -103,6 +110,22 @@ fn mutants_of_methods_and_paths_are_caught() {
 #[test]
 fn mutants_of_heads_are_caught() {
     assert_caught!("of_heads", other_requests::of_heads());
+}
+
+/// The simulation knows nothing of the fixtures' scenes, and finds the bugs of the hub all the same.
+#[test]
+fn bugs_of_the_hub_are_found_by_simulation() {
+    const SEEDS_MAX: u64 = 2000;
+    let found: String = fan_out::of_the_hub()
+        .into_iter()
+        .map(|Mutant { name, application, .. }| {
+            let simulator = Simulator::new(application);
+            let failure = (0..SEEDS_MAX).find_map(|seed| simulator.world(seed).err());
+            let failure = failure.unwrap_or_else(|| panic!("{SEEDS_MAX} worlds do not show {name:?}"));
+            format!("{name}\n\nseed {}: {}\n\n{}\n", failure.seed, failure.violation, failure.history)
+        })
+        .collect();
+    assert_snapshot!("of_the_hub_in_simulation", found);
 }
 
 #[test]
