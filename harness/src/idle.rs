@@ -28,6 +28,13 @@ impl Idle {
         self.0.waiting.wake();
     }
 
+    /// Tells a test whether it is freed.
+    #[cfg(test)]
+    pub(crate) fn watch(&self) -> impl Fn() -> bool + use<> {
+        let state = Arc::downgrade(&self.0);
+        move || state.upgrade().is_none()
+    }
+
     /// Waits until no other task can run at this instant.
     pub(crate) async fn wait(&self) {
         self.0.seen.store(false, Ordering::Release);
@@ -36,5 +43,7 @@ impl Idle {
             if self.0.seen.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        // The runtime holds the signal, and the waker the runtime: together they would never be freed.
+        drop(self.0.waiting.take());
     }
 }

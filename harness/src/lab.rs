@@ -256,6 +256,15 @@ mod tests {
     }
 
     #[test]
+    fn a_lab_that_has_settled_is_freed() {
+        let is_freed = run(&setup(Duration::from_secs(5)), async |lab| {
+            lab.settle().await;
+            lab.idle.watch()
+        });
+        assert!(is_freed.expect("in time")());
+    }
+
+    #[test]
     fn until_includes_what_is_due_at_that_very_instant() {
         let outcome = run(&setup(Duration::from_secs(61)), async |lab| {
             let mut client = lab.connect();
