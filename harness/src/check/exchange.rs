@@ -62,12 +62,9 @@ fn status_fits(status: u16, exchange: &Exchange) -> bool {
 /// Holds an account of the exchange against the fixture.
 pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, account: Option<&Account>) -> Evidence<'a> {
     let mut evidence = Evidence::new(cases);
-    let Some(account) = account else {
-        evidence.unjudged(&exchange.cases, "no connection");
-        return evidence;
-    };
     evidence.judged(&exchange.cases);
-    for Breach { aspect, header, expected, actual } in breaches(exchange, account) {
+    let unreached = || vec![breach(Aspect::Presence, "an answer", "no connection")];
+    for Breach { aspect, header, expected, actual } in account.map_or_else(unreached, |it| breaches(exchange, it)) {
         let line = exchange.request.lines().next().unwrap_or_default();
         let finding = Finding {
             place: format!("requests/{}", exchange.id),

@@ -65,9 +65,9 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
     let clients: Vec<(&str, Vec<Expected>, Vec<Got>)> = scene
         .clients()
         .into_iter()
-        .filter_map(|name| {
-            let account = seen.accounts.iter().find(|(known, _)| known == name).map(|(_, account)| account)?;
-            Some((name, expected(scene, name), got(account)))
+        .map(|name| {
+            let account = seen.accounts.iter().find(|(known, _)| known == name);
+            (name, expected(scene, name), account.map(|(_, account)| got(account)).unwrap_or_default())
         })
         .collect();
     let sent = clients.iter().flat_map(|(_, expected, got)| {
@@ -79,6 +79,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
         for (at, expected) in expected.iter().enumerate() {
             match got.get(at) {
                 Some(response) => trial.response(expected, response),
+                None if got.is_empty() => trial.never_connected(expected),
                 None => trial.never_asked(expected),
             }
         }
@@ -100,6 +101,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
 fn checks(cases: &[Case], line: &Line, aspect: Aspect) -> bool {
     cases.iter().any(|case| case.checks.contains(&aspect) && line.cases.contains(&case.id))
 }
+
 /// A response is judged by so many pieces at most: more than any conforming one has, even if strangers say a lot.
 const PIECES_MAX: usize = 4096;
 
@@ -127,6 +129,14 @@ impl Trial<'_, '_> {
         #[expect(clippy::cast_precision_loss, reason = "a scene lasts minutes")]
         let t_ms = Some(line.at_ms as f64);
         Finding { place, t_ms, expected, actual, first_differing_byte: None, why }
+    }
+
+    fn never_connected(&mut self, expected: &Expected) {
+        if let Some(head) = expected.head {
+            let finding = self.finding(head, "an answer".into(), "no connection".into(), "the server was not reached");
+            self.evidence.found(&head.1.cases, Aspect::Status, &finding);
+        }
+        self.unjudge(expected, "no connection");
     }
 
     fn never_asked(&mut self, expected: &Expected) {
@@ -302,4 +312,26 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::golden::Golden;
+
+    #[test]
+    fn a_server_that_takes_no_connection_does_not_pass() {
+        let golden = Golden::read();
+        for scene in golden.streams.iter().chain(&golden.scenes) {
+            let (accounts, tag) = (Vec::new(), Tag::default());
+            let seen = Seen { accounts, tag, noise: Noise::None, others: Some(0), dispatched: None };
+            let evidence = judge(&golden.cases, scene, &seen, &Pace::exact(), &Stalls::default());
+            assert!(!evidence.is_clean(), "{}", scene.path);
+        }
+        for exchange in &golden.requests {
+            let evidence = crate::check::exchange::judge(&golden.cases, exchange, None);
+            let findings: usize = exchange.cases.iter().map(|case| evidence.record(case).found).sum();
+            assert!(findings > 0, "{}", exchange.id);
+        }
+    }
 }
