@@ -1,13 +1,18 @@
 //! The lab: one world in paused time, with the real server in it, and clients over in-memory HTTP/1.1.
 
+use std::any::Any;
+use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::io;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use onbeat_server::clock::{Instant, TokioClock};
+use futures_util::future::{self, BoxFuture, FutureExt};
+use onbeat_server::accept::{Listener, accept};
+use onbeat_server::clock::{Clock, Instant, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::http;
 use onbeat_server::random::Seed;
@@ -15,11 +20,13 @@ use onbeat_server::router::router;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::client::Client;
 use crate::idle::Idle;
-use crate::transport::{self, Sender, ServerEnd, Tap};
+use crate::sleepers::{Counted, Sleepers};
+use crate::transport::{self, Breaker, Sender, ServerEnd, Tap};
 
 /// What a lab's world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -52,11 +59,82 @@ pub struct Overdue(pub Duration);
 /// One world in paused time.
 pub struct Lab {
     world: Arc<World>,
-    serve: Serve,
-    router: Router,
-    served: JoinSet<()>,
-    connections: Vec<Weak<Connection>>,
+    /// Tells the time to everybody but the server, whose sleepers alone are counted.
+    clock: Arc<dyn Clock>,
+    sleepers: Sleepers,
+    served: Arc<Served>,
+    /// New connections, and whether the server runs: both until it is told to end.
+    arrivals: Option<UnboundedSender<Accepted>>,
+    running: Option<oneshot::Sender<Infallible>>,
     idle: Idle,
+}
+
+/// A connection that the server accepts.
+struct Accepted {
+    end: ServerEnd,
+    guard: Guard,
+}
+
+/// In memory, connections come from a channel.
+struct Pipes(UnboundedReceiver<Accepted>);
+
+impl Listener for Pipes {
+    type Io = Accepted;
+
+    async fn accept(&mut self) -> io::Result<Accepted> {
+        match self.0.recv().await {
+            Some(accepted) => Ok(accepted),
+            None => future::pending().await,
+        }
+    }
+}
+
+/// The connections that the server still holds, and whether one of them panicked.
+#[derive(Default)]
+struct Served {
+    held: AtomicUsize,
+    released: Notify,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+impl Served {
+    /// Waits until the server has let go of every connection.
+    async fn all(&self) {
+        loop {
+            let released = self.released.notified();
+            if self.held.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            released.await;
+        }
+    }
+
+    fn panic(&self) -> Option<Box<dyn Any + Send>> {
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// One connection that the server holds.
+struct Guard(Arc<Served>);
+
+impl Guard {
+    fn new(served: &Arc<Served>) -> Self {
+        served.held.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(served))
+    }
+
+    async fn hold(self, serving: impl Future<Output = ()>) {
+        if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
+            *self.0.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::AcqRel);
+        self.0.released.notify_waiters();
+    }
 }
 
 /// Plays `scene` in a world of its own, on a runtime of its own, and waits until the server has let go of every
@@ -135,22 +213,33 @@ pub fn run_with<T>(
         .build()
         .expect("a runtime without I/O asks nothing of the machine");
     runtime.block_on(async {
-        let clock = Arc::new(TokioClock::start());
-        let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits));
-        let deadline = world.clock().sleep_until(Instant::EPOCH + setup.deadline);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let sleepers = Sleepers::default();
+        let counted = Arc::new(Counted::new(Arc::clone(&clock), sleepers.clone()));
+        let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
+        let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
         let router = (application.router)(Arc::clone(&world));
+        let (arrivals, listener) = mpsc::unbounded_channel();
+        let (running, end) = oneshot::channel();
         let mut lab = Lab {
-            world,
-            serve: Arc::clone(&application.serve),
-            router,
-            served: JoinSet::new(),
-            connections: Vec::new(),
+            world: Arc::clone(&world),
+            clock,
+            sleepers,
+            served: Arc::default(),
+            arrivals: Some(arrivals),
+            running: Some(running),
             idle,
         };
+        let serve = |Accepted { end, guard }: Accepted, connection| {
+            let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
+            guard.hold(serving)
+        };
+        let accepting = accept(Pipes(listener), &world, serve, end.map(drop));
         let played = async {
             let outcome = scene(&mut lab).await;
-            while let Some(ended) = lab.served.join_next().await {
-                ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            lab.served.all().await;
+            if let Some(panic) = lab.served.panic() {
+                resume_unwind(panic);
             }
             outcome
         };
@@ -158,6 +247,7 @@ pub fn run_with<T>(
             biased;
             outcome = played => Ok(outcome),
             () = deadline => Err(Overdue(setup.deadline)),
+            never = accepting.then(|()| future::pending::<Infallible>()) => match never {},
         }
     })
 }
@@ -169,44 +259,61 @@ impl Lab {
         &self.world
     }
 
+    /// The world's time, for who is no part of the world.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// A new client, connected.
     pub fn connect(&mut self) -> Client {
         let (sender, tap) = self.pipe();
-        Client::new(Arc::clone(self.world.clock()), sender, tap)
+        Client::new(Arc::clone(&self.clock), sender, tap)
     }
 
     /// The bare ends of a new connection, for a client that reads when it likes, or never.
     pub fn pipe(&mut self) -> (Sender, Tap) {
-        let (server, sender, tap) = transport::connect(Arc::clone(self.world.clock()));
-        self.serve(server);
+        let (server, sender, tap) = transport::connect(Arc::clone(&self.clock));
+        self.arrive(server);
         (sender, tap)
     }
 
     /// The bare ends of a new connection over a network of one's own; see [`transport::connect_through`].
-    pub fn pipe_through<P>(&mut self, window_bytes: usize, network: impl FnOnce(DuplexStream) -> P) -> (Sender, Tap)
+    pub fn pipe_through<P>(
+        &mut self,
+        window_bytes: usize,
+        network: impl FnOnce(DuplexStream, Breaker) -> P,
+    ) -> (Sender, Tap)
     where
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let clock = Arc::clone(self.world.clock());
-        let (server, sender, tap) = transport::connect_through(clock, window_bytes, network);
-        self.serve(server);
+        let (server, sender, tap) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
+        self.arrive(server);
         (sender, tap)
     }
 
-    fn serve(&mut self, server: ServerEnd) {
-        let connection = Arc::new(self.world.next_connection());
-        self.connections.push(Arc::downgrade(&connection));
-        self.served.spawn((self.serve)(server, connection, self.router.clone(), self.world.limits().head_time_max));
+    /// A server that has been told to end takes nobody in: its end is dropped, and so the connection closed.
+    fn arrive(&mut self, end: ServerEnd) {
+        if let Some(arrivals) = &self.arrivals {
+            let _ = arrivals.send(Accepted { end, guard: Guard::new(&self.served) });
+        }
     }
 
-    /// Has the server end all streams and close all connections, as it does at the end of its process.
-    pub fn shut_down(&self) {
-        self.connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+    /// Tells the server to end: to take in nobody more, to end all streams, and to close all connections.
+    pub fn shut_down(&mut self) {
+        drop(self.arrivals.take());
+        drop(self.running.take());
+    }
+
+    /// How many timers of the server are running.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.sleepers.count()
     }
 
     /// Lets time pass until `time` after the epoch, and everything happen that is due by then.
     pub async fn until(&self, time: Duration) {
-        self.world.clock().sleep_until(Instant::EPOCH + time).await;
+        self.clock.sleep_until(Instant::EPOCH + time).await;
         self.settle().await;
     }
 

@@ -81,5 +81,6 @@ pub mod lab;
 pub mod replay;
 pub mod response;
 pub mod simulate;
+mod sleepers;
 pub mod transcript;
 pub mod transport;

@@ -22,7 +22,7 @@ const READ_BYTES: usize = 4096;
 /// A connection in memory: what the server holds, and what the client writes to and reads from.
 #[must_use]
 pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
-    connect_through(clock, WINDOW_BYTES, |pipe| pipe)
+    connect_through(clock, WINDOW_BYTES, |pipe, _| pipe)
 }
 
 /// A connection in memory with so much room in each direction, and a network of one's own at the client's end.
@@ -30,17 +30,28 @@ pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
 pub fn connect_through<P>(
     clock: Arc<dyn Clock>,
     window_bytes: usize,
-    network: impl FnOnce(DuplexStream) -> P,
+    network: impl FnOnce(DuplexStream, Breaker) -> P,
 ) -> (ServerEnd, Sender, Tap)
 where
     P: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (server, client) = tokio::io::duplex(window_bytes);
-    let reset = Arc::new(AtomicBool::new(false));
-    let server = ServerEnd { pipe: server, reset: Arc::clone(&reset) };
-    let reset = move || reset.store(true, Ordering::Release);
-    let (sender, tap) = ends(network(client), Box::new(reset), clock);
+    let breaker = Breaker::default();
+    let server = ServerEnd { pipe: server, breaker: breaker.clone() };
+    let network = network(client, breaker.clone());
+    let (sender, tap) = ends(network, Box::new(move || breaker.reset()), clock);
     (server, sender, tap)
+}
+
+/// Makes the closing of a connection in memory a reset (RST), as it looks to the server.
+#[derive(Clone, Debug, Default)]
+pub struct Breaker(Arc<AtomicBool>);
+
+impl Breaker {
+    /// From now on; the client's end has to be dropped for the server to notice.
+    pub fn reset(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// A connection to `addr` over TCP, with `TCP_NODELAY`.
@@ -70,12 +81,12 @@ where
 #[derive(Debug)]
 pub struct ServerEnd {
     pipe: DuplexStream,
-    reset: Arc<AtomicBool>,
+    breaker: Breaker,
 }
 
 impl ServerEnd {
     fn unless_reset(&self) -> io::Result<()> {
-        if self.reset.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.breaker.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 

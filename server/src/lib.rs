@@ -20,12 +20,15 @@
 //!                    │
 //!                  http                       one connection, over anything that reads and writes
 //!                    │
-//!                 listener                    many connections, over TCP
+//!                 accept                      many connections, from anywhere
+//!                    │
+//!                 listener                    from TCP
 //! ```
 //!
-//! A test makes a [`world::World`] with a paused clock and hands [`http::serve`] one end of a pipe; `onbeat serve` makes
-//! one with a real clock and hands [`listener::serve`] a socket. The code in between is the same.
+//! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`
+//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same.
 
+pub mod accept;
 pub mod body;
 pub mod clock;
 pub mod connection;

@@ -79,7 +79,7 @@ impl Actor {
         let (link, gate) = (self.link, &self.gate);
         self.client.get_or_insert_with(|| {
             let clock = Arc::clone(lab.world().clock());
-            let network = |pipe| Network::new(pipe, link, Arc::clone(gate), Arc::clone(&clock));
+            let network = |pipe, _| Network::new(pipe, link, Arc::clone(gate), Arc::clone(&clock));
             let (sender, tap) = lab.pipe_through(link.window_bytes, network);
             Client::bounded(clock, sender, tap, BOUNDS)
         })
