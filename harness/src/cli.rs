@@ -10,6 +10,7 @@ mod simulate;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use onbeat_server::random::Seed;
@@ -101,12 +102,67 @@ fn parse_seed(text: &str) -> Result<Seed, String> {
     text.parse().map(Seed).map_err(|_| "expected a whole number from 0 to 2^64 - 1".into())
 }
 
+/// Virtual time ends here: a century.
+const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration =
+        text.parse::<jiff::SignedDuration>().map_err(|error| format!("expected a time like 95s or 10m: {error}"))?;
+    let whole_ms = duration.subsec_nanos() % 1_000_000 == 0;
+    match Duration::try_from(duration) {
+        Ok(duration) if whole_ms && duration <= DURATION_MAX => Ok(duration),
+        _ => Err("expected whole milliseconds, from 0 to a century".into()),
+    }
+}
+
+/// Ready at the first SIGINT or SIGTERM from now on.
+///
+/// # Panics
+///
+/// Outside a runtime.
+#[cfg(unix)]
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ready at the first Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler the machine ends the process itself.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
+    use super::*;
+
     #[test]
     fn the_arguments_are_consistent() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_is_whole_milliseconds_of_the_future() {
+        assert_eq!(parse_duration("95s"), Ok(Duration::from_secs(95)));
+        assert_eq!(parse_duration("1m 35s"), Ok(Duration::from_secs(95)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "95", "-1s", "1us", "soon", "1000000000h"] {
+            let error = parse_duration(wrong).expect_err(wrong);
+            assert!(error.starts_with("expected "), "{error}");
+        }
     }
 }

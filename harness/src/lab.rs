@@ -305,6 +305,20 @@ impl Lab {
         drop(self.running.take());
     }
 
+    /// Lets time jump, as a machine's does that was suspended: all that fell due meanwhile is due at once.
+    #[expect(clippy::disallowed_methods, reason = "the lab's clock is tokio's, and this is how it jumps")]
+    pub async fn jump(&self, by: Duration) {
+        self.settle().await;
+        tokio::time::advance(by).await;
+        self.settle().await;
+    }
+
+    /// How many tasks there are: one for each connection that the server still holds, and one for each client.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    }
+
     /// How many timers of the server are running.
     #[must_use]
     pub fn timers(&self) -> usize {

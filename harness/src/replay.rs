@@ -4,12 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use onbeat_server::endpoints::{dynamic_counter, sse, sse_data, stream_json, stream_text};
+use serde::{Deserialize, Serialize};
 
 use crate::lab::{self, Overdue, Setup};
 use crate::transcript::Transcript;
 
 /// A stream that can be replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stream {
     /// `/sse`, which never ends.
     Sse,

@@ -6,21 +6,26 @@
 //!            do, and when   over networks        true                        that still shows it
 //! ```
 
+mod author;
 mod coverage;
 mod history;
 mod model;
 mod network;
 mod play;
+mod run;
 mod shrink;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sha2::{Digest, Sha256};
+use tracing::subscriber::{NoSubscriber, with_default};
 
 pub use self::coverage::Coverage;
-use self::history::History;
+pub use self::history::{Asked, Deed, History, Link, Message, What};
 use self::model::Violation;
 use self::play::Outcome;
+pub use self::run::Run;
 use crate::account::Account;
 use crate::fixtures::golden::Golden;
 use crate::lab::Application;
@@ -28,13 +33,11 @@ use crate::lab::Application;
 /// A world in which something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Its seed.
-    pub seed: u64,
+    /// The shortest history found that shows it.
+    pub history: History,
     /// What must be true and is not, who saw it, and what it saw.
     pub violation: String,
-    /// The shortest history found that shows it, for people.
-    pub history: String,
-    /// What the client that saw it did and saw in that history.
+    /// What the client that saw it did and saw in that history, for people.
     pub account: String,
     /// What every client saw in that history, as jsonl.
     pub transcripts: String,
@@ -71,41 +74,93 @@ impl Simulator {
     ///
     /// If something in it is wrong, with the shortest history found that shows it.
     pub fn world(&self, seed: u64) -> Result<Trace, Box<Failure>> {
-        let history = History::new(seed);
+        self.replay(History::new(seed))
+    }
+
+    /// Simulates the world of a history.
+    ///
+    /// # Errors
+    ///
+    /// If something in it is wrong, with the shortest history found that shows it.
+    pub fn replay(&self, history: History) -> Result<Trace, Box<Failure>> {
         match self.play(&history) {
             Ok(outcome) => {
                 let coverage = Coverage::of(&history, &outcome);
                 Ok(Trace { hash: hash(&outcome), virtual_ms: history.end_ms, coverage })
             }
-            Err((violation, _)) => Err(Box::new(self.failure(history, &violation))),
+            Err(wrong) => Err(Box::new(self.failure(history, &wrong.0))),
         }
     }
 
     fn failure(&self, history: History, violation: &Violation) -> Failure {
-        let seed = history.seed;
         let invariant = violation.invariant;
-        let shows =
-            |history: &History| self.play(history).is_err_and(|(violation, _)| violation.invariant == invariant);
-        let shortest = shrink::shrink(history, shows);
-        let (violation, outcome) = self.play(&shortest).err().unwrap_or((violation.clone(), None));
+        let shows = |history: &History| self.play(history).is_err_and(|wrong| wrong.0.invariant == invariant);
+        let history = shrink::shrink(history, shows);
+        let (violation, outcome) = self.play(&history).err().map_or((violation.clone(), None), |wrong| *wrong);
         let accounts = outcome.map(|outcome| outcome.accounts).unwrap_or_default();
         let account = violation.client.and_then(|client| accounts.get(client)).map(ToString::to_string);
-        let (account, transcripts) = (account.unwrap_or_default(), transcripts(accounts));
-        Failure { seed, violation: violation.to_string(), history: shortest.to_string(), account, transcripts }
+        let (account, transcripts) = (clipped(&account.unwrap_or_default()), transcripts(accounts));
+        Failure { history, violation: clipped(&violation.to_string()), account, transcripts }
     }
 
     /// Plays a history, and judges it.
-    fn play(&self, history: &History) -> Result<Outcome, (Violation, Option<Outcome>)> {
-        let wrong = |invariant, detail| Err((Violation { invariant, client: None, detail }, None));
-        match catch_unwind(AssertUnwindSafe(|| play::play(&self.application, history))) {
+    fn play(&self, history: &History) -> Result<Outcome, Box<(Violation, Option<Outcome>)>> {
+        let wrong = |invariant, detail| Err(Box::new((Violation { invariant, client: None, detail }, None)));
+        // A server in distress would log all of it.
+        let play = || with_default(NoSubscriber::default(), || play::play(&self.application, history));
+        match catch_unwind(AssertUnwindSafe(play)) {
             Err(_) => wrong("nothing panics", "the server panicked; its message is above".into()),
             Ok(Err(overdue)) => wrong("every world ends", overdue.to_string()),
             Ok(Ok(outcome)) => match model::judge(&self.golden, history, &outcome) {
                 None => Ok(outcome),
-                Some(violation) => Err((violation, Some(outcome))),
+                Some(violation) => Err(Box::new((violation, Some(outcome)))),
             },
         }
     }
+}
+
+impl Failure {
+    /// A world that was another the second time.
+    fn of_determinism(seed: u64) -> Self {
+        let violation = "the same seed gives the same trace\n  it gave another the second time".into();
+        Self { history: History::new(seed), violation, account: String::new(), transcripts: String::new() }
+    }
+
+    /// The failure and what every client saw, as jsonl; the history in the first line can be replayed.
+    #[must_use]
+    pub fn to_jsonl(&self) -> String {
+        let Self { history, violation, transcripts, .. } = self;
+        let line = serde_json::json!({ "violation": violation, "history": history });
+        format!("{line}\n{transcripts}")
+    }
+}
+
+/// For people: what must be true and is not, the history, and what that client did and saw.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { history, violation, account, .. } = self;
+        writeln!(f, "seed {}: {violation}\n\nthe shortest history found:\n{history}", history.seed)?;
+        if !account.is_empty() {
+            writeln!(f, "what that client did and saw:\n{account}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The lines as far as they can be taken in at a glance: in the middle of many something is left out.
+fn clipped(text: &str) -> String {
+    const WIDTH: usize = 160;
+    const LINES: usize = 40;
+    let clip = |line: &str| match line.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}…\n", &line[..at]),
+        None => format!("{line}\n"),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let left_out = lines.len().saturating_sub(LINES);
+    let (start, end) = (lines.iter().take(LINES / 2), lines.iter().skip(LINES / 2 + left_out));
+    let gap = (left_out > 0).then(|| format!("           … {left_out} lines more …\n"));
+    let lines = start.map(|line| clip(line)).chain(gap).chain(end.map(|line| clip(line)));
+    lines.collect::<String>().trim_end().to_owned()
 }
 
 /// Each line of each transcript, with the number of its client.

@@ -37,7 +37,7 @@ where
 {
     let (server, client) = tokio::io::duplex(window_bytes);
     let breaker = Breaker::default();
-    let server = ServerEnd { pipe: server, breaker: breaker.clone() };
+    let server = ServerEnd { pipe: server, breaker: breaker.clone(), told: false };
     let network = network(client, breaker.clone());
     let (sender, tap) = ends(network, Box::new(move || breaker.reset()), clock);
     (server, sender, tap)
@@ -77,34 +77,42 @@ where
     (sender, Tap { pipe: Box::new(reader), clock, buffer: BytesMut::new() })
 }
 
-/// The server's end. Once the client has reset the connection, it fails as a TCP socket does.
+/// The server's end. Once the client has reset the connection, it fails as a TCP socket does: whoever reads or writes
+/// first is told of the reset, and after that there is nothing to read, and nobody to write to.
 #[derive(Debug)]
 pub struct ServerEnd {
     pipe: DuplexStream,
     breaker: Breaker,
+    told: bool,
 }
 
 impl ServerEnd {
-    fn unless_reset(&self) -> io::Result<()> {
-        if self.breaker.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    /// The failure to report, if the connection was reset.
+    fn failure(&mut self, later: Result<usize, io::ErrorKind>) -> Option<io::Result<usize>> {
+        let reset = self.breaker.0.load(Ordering::Acquire);
+        let told = std::mem::replace(&mut self.told, reset);
+        reset.then(|| if told { later } else { Err(io::ErrorKind::ConnectionReset) }.map_err(io::Error::from))
     }
 }
 
 impl AsyncRead for ServerEnd {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.unless_reset()?;
-        Pin::new(&mut self.pipe).poll_read(cx, buf)
+        match self.failure(Ok(0)) {
+            Some(failure) => Poll::Ready(failure.map(drop)),
+            None => Pin::new(&mut self.pipe).poll_read(cx, buf),
+        }
     }
 }
 
 impl AsyncWrite for ServerEnd {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unless_reset()?;
-        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+        match self.failure(Err(io::ErrorKind::BrokenPipe)) {
+            Some(failure) => Poll::Ready(failure),
+            None => Pin::new(&mut self.pipe).poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.unless_reset()?;
         Pin::new(&mut self.pipe).poll_flush(cx)
     }
 

@@ -39,6 +39,10 @@ fn what_the_readme_shows_is_what_is_printed() {
     assert_eq!(replayed, 4);
 }
 
+fn is_cargos(option: &str) -> bool {
+    matches!(option, "--release" | "--bench" | "--open" | "--workspace" | "--partition")
+}
+
 #[test]
 fn every_endpoint_and_option_that_the_readme_names_exists() {
     let help = |command| {
@@ -48,9 +52,7 @@ fn every_endpoint_and_option_that_the_readme_names_exists() {
     };
     let help = help("serve") + &help("replay") + &help("check") + &help("simulate");
     let readme = include_str!("../../README.md").split(|c: char| c.is_whitespace() || c == '`');
-    for option in readme
-        .filter(|word| word.starts_with("--") && word.len() > 2 && !matches!(*word, "--release" | "--bench" | "--open"))
-    {
+    for option in readme.filter(|word| word.starts_with("--") && word.len() > 2 && !is_cargos(word)) {
         assert!(help.contains(option), "the README names {option}");
     }
 }

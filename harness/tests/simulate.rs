@@ -1,9 +1,10 @@
-//! The simulation of the embedded server: what failed once, a run of new seeds, and the same trace from one job and two.
+//! The simulation of the embedded server: what failed once, worlds that nobody has thought of, the same trace from one job
+//! and three, and what the command line says.
 
 use std::process::{Command, Output};
 
 use onbeat::lab::Application;
-use onbeat::simulate::Simulator;
+use onbeat::simulate::{Run, Simulator};
 
 fn simulate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onbeat")).arg("simulate").args(arguments).output().expect("onbeat runs")
@@ -13,22 +14,51 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
+/// Histories that a bug has failed in, of the server as it was or with the bug planted: seeds would mean others as soon as
+/// other histories are made up from them.
 #[test]
-fn seeds_that_failed_once_hold() {
-    let simulator = Simulator::new(Application::embedded());
-    let seeds = include_str!("failed-seeds.txt").lines().filter_map(|line| line.split('#').next());
-    for seed in seeds.map(str::trim).filter(|seed| !seed.is_empty()) {
-        let world = simulator.world(seed.parse().expect("a seed"));
-        assert!(world.is_ok(), "{world:#?}");
+fn histories_that_failed_once_hold() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/failed-histories.jsonl");
+    let output = simulate(&["--again", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+/// Two thousand worlds in eight tests, so that nextest spreads them over cores, and its partitions over machines.
+macro_rules! worlds {
+    ($($name:ident $from:literal)*) => {
+        $(#[test]
+        fn $name() {
+            let run = run($from..$from + 250);
+            assert!(run.failures.is_empty(), "{}", run.failures[0]);
+        })*
+    };
+}
+
+fn run(seeds: std::ops::Range<u64>) -> Run {
+    Simulator::new(Application::embedded()).run(&seeds, std::num::NonZeroUsize::MIN, || true)
+}
+
+mod worlds {
+    use super::run;
+
+    worlds! {
+        from_0 0
+        from_250 250
+        from_500 500
+        from_750 750
+        from_1000 1000
+        from_1250 1250
+        from_1500 1500
+        from_1750 1750
     }
 }
 
 #[test]
-fn a_thousand_worlds_hold_and_have_everything_of_interest() {
+fn everything_of_interest_occurs_in_a_thousand_worlds() {
     let output = simulate(&["--seeds", "0..1000"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let last = text(&output.stdout).lines().last().expect("a summary");
-    assert!(last.starts_with("1000 worlds, 0 failed; "), "{last}");
+    assert!(last.starts_with("seeds 0..1000: 1000 worlds, 0 failed; "), "{last}");
 }
 
 #[test]
@@ -39,8 +69,42 @@ fn one_job_and_three_give_the_same_trace() {
 }
 
 #[test]
+fn a_run_that_is_over_tells_what_it_has_simulated() {
+    let output = simulate(&["--for", "1ms", "--jobs", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("seeds 0.."), "{}", text(&output.stdout));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_tells_what_it_has_simulated() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+    command.args(["simulate", "--seeds", "0..", "--jobs", "1"]).env("RUST_LOG", "onbeat=debug");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("onbeat runs");
+    // From its first line on it listens to signals.
+    let first = BufReader::new(child.stderr.take().expect("a pipe")).lines().next();
+    assert!(first.is_some_and(|line| line.is_ok_and(|line| line.contains("simulating"))));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains(" worlds, 0 failed; "), "{}", text(&output.stdout));
+}
+
+#[test]
 fn wrong_usage_is_explained() {
-    let output = simulate(&["--seeds", "9..3"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("expected a range like 0..1000"), "{}", text(&output.stderr));
+    for (arguments, explanation) in [
+        (&["--seeds", "9..3"][..], "expected a range like 0..1000"),
+        (&["--for", "soon"], "expected a time like 95s"),
+        (&["--again", "/nowhere"], "failed to read /nowhere"),
+        (&["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "no line of a trace"),
+        (&["--again", "/dev/null"], "is not a trace"),
+    ] {
+        let output = simulate(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(explanation), "{}", text(&output.stderr));
+    }
 }

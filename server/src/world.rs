@@ -53,6 +53,18 @@ impl World {
         &self.clock
     }
 
+    /// The seed of all random values.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The wall-clock time at which the clock stands at zero.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// The clients of `/sse`.
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {

@@ -9,7 +9,7 @@ use clap::builder::PossibleValue;
 use onbeat_server::random::Seed;
 use onbeat_server::timestamp::Epoch;
 
-use super::{Exit, parse_seed};
+use super::{Exit, parse_duration, parse_seed};
 use crate::lab::Setup;
 use crate::replay::{Stream, replay};
 
@@ -50,19 +50,6 @@ impl ValueEnum for Stream {
     }
 }
 
-/// Virtual time ends here: a century.
-const WATCHED_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration =
-        text.parse::<jiff::SignedDuration>().map_err(|error| format!("expected a time like 95s or 10m: {error}"))?;
-    let whole_ms = duration.subsec_nanos() % 1_000_000 == 0;
-    match Duration::try_from(duration) {
-        Ok(duration) if whole_ms && duration <= WATCHED_MAX => Ok(duration),
-        _ => Err("expected whole milliseconds, from 0 to a century".into()),
-    }
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     let streams = if arguments.streams.is_empty() { &Stream::ALL[..] } else { &arguments.streams };
     let setup = Setup::new(arguments.seed, arguments.epoch);
@@ -85,20 +72,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     }
     out.flush()?;
     Ok(Exit::Holds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_whole_milliseconds_of_the_future() {
-        assert_eq!(parse_duration("95s"), Ok(Duration::from_secs(95)));
-        assert_eq!(parse_duration("1m 35s"), Ok(Duration::from_secs(95)));
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["", "95", "-1s", "1us", "soon", "1000000000h"] {
-            let error = parse_duration(wrong).expect_err(wrong);
-            assert!(error.starts_with("expected "), "{error}");
-        }
-    }
 }

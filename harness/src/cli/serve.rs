@@ -13,7 +13,7 @@ use onbeat_server::random::Seed;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
 
-use super::{Exit, parse_seed};
+use super::{Exit, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         };
         let epoch = arguments.epoch.unwrap_or_else(Epoch::today);
         let world = World::new(Arc::new(arguments.clock.start()), arguments.seed, epoch, limits);
-        let shutdown = shutdown()?;
+        let shutdown = told_to_end()?;
         let listener = listener::bind(arguments.addr)?;
         announce(listener.local_addr()?)?;
         listener::serve(listener, Arc::new(world), shutdown).await;
@@ -97,31 +97,6 @@ fn announce(addr: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{addr}")?;
     out.flush()
-}
-
-/// Ready at the first SIGINT or SIGTERM.
-#[cfg(unix)]
-fn shutdown() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ready at the first Ctrl-C.
-#[cfg(not(unix))]
-fn shutdown() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a handler the machine ends the process itself.
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }
 
 #[cfg(test)]

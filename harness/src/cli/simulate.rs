@@ -1,137 +1,166 @@
 //! `onbeat simulate`.
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
+use onbeat_server::clock::{Clock, TokioClock};
+use serde::Deserialize;
 
-use super::Exit;
+use super::{Exit, parse_duration, told_to_end};
 use crate::lab::Application;
-use crate::simulate::{Coverage, Failure, Simulator, Trace};
+use crate::simulate::{Failure, History, Run, Simulator};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The seeds of the worlds: from A on, up to but without B
-    #[arg(long, default_value = "0..1000", value_parser = parse_seeds, value_name = "A..B")]
-    seeds: Range<u64>,
+    /// The seeds of the worlds: from A on, up to but without B, or without an end [default: 0..1000; 0.. with --for]
+    #[arg(long, value_parser = parse_seeds, value_name = "A..B")]
+    seeds: Option<Range<u64>>,
     /// How many worlds are simulated at a time; as many as there are cores without it
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Write what every client saw in the shortest failing histories, one object a line
+    /// How long to go on, in real time
+    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION")]
+    lasts: Option<Duration>,
+    /// Write the shortest failing histories, and what every client saw in them, one object a line
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-}
-
-/// Every so many worlds one is played twice, since the same seed must give the same trace.
-const TWICE_EVERY: u64 = 16;
-
-fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
-    let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    range.filter(|seeds: &Range<u64>| !seeds.is_empty()).ok_or_else(|| "expected a range like 0..1000".into())
-}
-
-/// What came of all worlds.
-#[derive(Default)]
-struct Tally {
-    failures: Vec<Failure>,
-    /// The traces' hashes, added up, so that their order does not matter.
-    trace: [u8; 32],
-    worlds: u64,
-    virtual_ms: u64,
-    coverage: Coverage,
+    /// Replay the histories in a trace, and nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts"])]
+    again: Option<PathBuf>,
 }
 
 /// In fewer worlds something of interest may well never occur.
 const WORLDS_FOR_COVERAGE: u64 = 1000;
 
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let range = text.split_once("..").and_then(|(from, to)| {
+        let to = if to.is_empty() { u64::MAX } else { to.parse().ok()? };
+        Some(from.parse().ok()?..to)
+    });
+    range.filter(|seeds: &Range<u64>| !seeds.is_empty()).ok_or_else(|| "expected a range like 0..1000, or 0..".into())
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     let simulator = Simulator::new(Application::embedded());
-    let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let bar = ProgressBar::new(arguments.seeds.end - arguments.seeds.start);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos} of {len} worlds, {per_sec}, {eta} left")?);
-    let (next, tally) = (AtomicU64::new(arguments.seeds.start), Mutex::new(Tally::default()));
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if !arguments.seeds.contains(&seed) {
-                return;
-            }
-            let outcome = world(&simulator, seed);
-            bar.inc(1);
-            let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            tally.worlds += 1;
-            match outcome {
-                Ok(trace) => {
-                    tally.virtual_ms += trace.virtual_ms;
-                    tally.trace.iter_mut().zip(part(seed, &trace)).for_each(|(sum, byte)| *sum ^= byte);
-                    tally.coverage.add(&trace.coverage);
-                }
-                Err(failure) => tally.failures.push(*failure),
-            }
-        }
-    };
-    thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
+    if let Some(path) = &arguments.again {
+        return again(&simulator, path);
+    }
+    let default = if arguments.lasts.is_some() { 0..u64::MAX } else { 0..1000 };
+    let seeds = arguments.seeds.clone().unwrap_or(default);
+    let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let bar = bar(&seeds)?;
+    let stop = stop_after(arguments.lasts)?;
+    let run = simulator.run(&seeds, jobs, || {
+        bar.inc(1);
+        !stop.load(Ordering::Relaxed)
+    });
     bar.finish_and_clear();
-    let mut tally = tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tally.failures.sort_by_key(|failure| failure.seed);
     if let Some(path) = &arguments.trace {
-        let traces: String = tally.failures.iter().map(|failure| failure.transcripts.as_str()).collect();
+        let traces: String = run.failures.iter().map(Failure::to_jsonl).collect();
         std::fs::write(path, traces).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
     }
-    print(&tally);
-    let missed: Vec<&str> = tally.coverage.iter().filter(|(_, worlds)| *worlds == 0).map(|(thing, _)| thing).collect();
-    let uncovered = tally.worlds >= WORLDS_FOR_COVERAGE && !missed.is_empty();
-    if uncovered {
-        println!("this never occurred: {}", missed.join(", "));
-    }
-    Ok(if tally.failures.is_empty() && !uncovered { Exit::Holds } else { Exit::Differs })
+    print(&run, seeds.start)
 }
 
-/// The trace of a world; every now and then of two, which must be the same.
-fn world(simulator: &Simulator, seed: u64) -> Result<Trace, Box<Failure>> {
-    let trace = simulator.world(seed)?;
-    if seed.is_multiple_of(TWICE_EVERY) {
-        let again = simulator.world(seed)?;
-        if trace != again {
-            let violation = "the same seed gives the same trace\n  it gave another the second time".into();
-            let (history, account, transcripts) = (String::new(), String::new(), String::new());
-            return Err(Box::new(Failure { seed, violation, history, account, transcripts }));
-        }
-    }
-    Ok(trace)
+fn bar(seeds: &Range<u64>) -> Result<ProgressBar, Box<dyn Error>> {
+    let (bar, template) = if seeds.end == u64::MAX {
+        (ProgressBar::no_length(), "{spinner} {pos} worlds, {per_sec}, {elapsed}")
+    } else {
+        (ProgressBar::new(seeds.end - seeds.start), "{bar:40} {pos} of {len} worlds, {per_sec}, {eta} left")
+    };
+    Ok(bar.with_style(ProgressStyle::with_template(template)?))
 }
 
-/// A world's part of the run's trace.
-fn part(seed: u64, trace: &Trace) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(seed.to_le_bytes());
-    hash.update(trace.hash);
-    hash.finalize().into()
+/// Set when the time is over, or at Ctrl-C: what was simulated by then is told all the same.
+fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told_to_end = {
+        let _entered = runtime.enter();
+        told_to_end()?
+    };
+    tracing::debug!("simulating; Ctrl-C ends it");
+    // It waits beside the worlds, and ends with the process.
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let clock = TokioClock::start();
+            let over = async {
+                match lasts {
+                    Some(lasts) => clock.sleep_until(clock.now() + lasts).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = told_to_end => {}
+                () = over => {}
+            }
+            stopped.store(true, Ordering::Relaxed);
+        });
+    });
+    Ok(stop)
 }
 
-fn print(tally: &Tally) {
-    for Failure { seed, violation, history, account, .. } in &tally.failures {
-        println!("seed {seed}: {violation}\n");
-        println!("the shortest history found:\n{history}");
-        if !account.is_empty() {
-            println!("what that client did and saw:\n{account}");
-        }
-        println!("again: onbeat simulate --seeds {seed}..{}\n", seed + 1);
+fn print(run: &Run, from: u64) -> Result<Exit, Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    for failure in &run.failures {
+        let seed = failure.history.seed;
+        writeln!(out, "{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed + 1)?;
     }
-    if tally.worlds >= WORLDS_FOR_COVERAGE {
-        for (thing, worlds) in tally.coverage.iter() {
-            println!("{worlds:>9} worlds had {thing}");
+    let mut uncovered = Vec::new();
+    if run.worlds >= WORLDS_FOR_COVERAGE {
+        for (thing, worlds) in run.coverage.iter() {
+            writeln!(out, "{worlds:>9} worlds had {thing}")?;
+            uncovered.extend((worlds == 0).then_some(thing));
         }
     }
-    let hash: String = tally.trace[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let (worlds, failed, hours) = (tally.worlds, tally.failures.len(), tally.virtual_ms / 3_600_000);
-    println!("{worlds} worlds, {failed} failed; {hours} h of virtual time; trace {hash}");
+    let (worlds, failed, hours) = (run.worlds, run.failures.len(), run.virtual_ms / 3_600_000);
+    writeln!(
+        out,
+        "seeds {from}..{}: {worlds} worlds, {failed} failed; {hours} h of virtual time; trace {}",
+        from + worlds,
+        run.trace()
+    )?;
+    if !uncovered.is_empty() {
+        writeln!(out, "this never occurred: {}", uncovered.join(", "))?;
+    }
+    Ok(if run.failures.is_empty() && uncovered.is_empty() { Exit::Holds } else { Exit::Differs })
+}
+
+/// The line of a trace that begins with a history; the others tell what the clients saw.
+#[derive(Deserialize)]
+struct Line {
+    history: Option<History>,
+}
+
+fn again(simulator: &Simulator, path: &Path) -> Result<Exit, Box<dyn Error>> {
+    let trace = std::fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    let (mut histories, mut failed) = (0, 0);
+    for (number, line) in trace.lines().enumerate() {
+        let line: Line = serde_json::from_str(line)
+            .map_err(|error| format!("{}:{}: no line of a trace: {error}", path.display(), number + 1))?;
+        if let Some(history) = line.history {
+            histories += 1;
+            if let Err(failure) = simulator.replay(history) {
+                failed += 1;
+                writeln!(io::stdout(), "{failure}")?;
+            }
+        }
+    }
+    if histories == 0 {
+        return Err(format!("{} has no history: it is not a trace of onbeat simulate", path.display()).into());
+    }
+    writeln!(io::stdout(), "{histories} histories, {failed} failed")?;
+    Ok(if failed == 0 { Exit::Holds } else { Exit::Differs })
 }
 
 #[cfg(test)]
@@ -141,7 +170,8 @@ mod tests {
     #[test]
     fn seeds_are_a_range() {
         assert_eq!(parse_seeds("5..10"), Ok(5..10));
-        for wrong in ["", "5", "10..5", "5..5", "a..b", "-1..5"] {
+        assert_eq!(parse_seeds("5.."), Ok(5..u64::MAX));
+        for wrong in ["", "5", "10..5", "5..5", "a..b", "-1..5", "..5"] {
             assert!(parse_seeds(wrong).is_err(), "{wrong}");
         }
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Asked, History, What};
-use super::network::Link;
+use super::history::{Asked, Deed, History, Link, What};
 use super::play::Outcome;
 use crate::account::{Account, Note};
 use crate::replay::Stream;
@@ -16,7 +15,8 @@ pub struct Coverage(BTreeMap<&'static str, u64>);
 impl Coverage {
     /// Of one world.
     pub(super) fn of(history: &History, outcome: &Outcome) -> Self {
-        Self(things(history, outcome).into_iter().map(|(thing, occurred)| (thing, u64::from(occurred))).collect())
+        let things = [requests(history, outcome), networks(history), meetings(history, outcome), ends(outcome)];
+        Self(things.into_iter().flatten().map(|(thing, occurred)| (thing, u64::from(occurred))).collect())
     }
 
     /// Takes in what happened elsewhere.
@@ -32,39 +32,28 @@ impl Coverage {
     }
 }
 
-fn things(history: &History, outcome: &Outcome) -> Vec<(&'static str, bool)> {
-    let deeds = || history.deeds.iter().zip(&outcome.done).filter(|(_, done)| done.is_some()).map(|(deed, _)| deed);
-    let did = |is: &dyn Fn(&What) -> bool| deeds().any(|deed| is(&deed.what));
+type Things = Vec<(&'static str, bool)>;
+
+/// What was done.
+fn done<'a>(history: &'a History, outcome: &'a Outcome) -> impl Iterator<Item = &'a Deed> {
+    history.deeds.iter().zip(&outcome.done).filter(|(_, done)| done.is_some()).map(|(deed, _)| deed)
+}
+
+/// Each endpoint, and each way to treat a connection.
+fn requests(history: &History, outcome: &Outcome) -> Things {
+    let did = |is: &dyn Fn(&What) -> bool| done(history, outcome).any(|deed| is(&deed.what));
     let asked = |is: &dyn Fn(Asked) -> bool| did(&|what| matches!(what, What::Ask { asked, .. } if is(*asked)));
-    let link = |is: &dyn Fn(&Link) -> bool| history.links.iter().any(is);
-    let leaves = |what: &What| matches!(what, What::Close | What::HalfClose | What::Reset);
-    let sends =
-        |what: &What| matches!(what, What::Ask { asked, .. } if !matches!(asked, Asked::Stream(_) | Asked::Nothing));
-    let joins = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. });
-    // Two deeds of different clients at one instant, without a wait in between.
-    let meet = |a: &dyn Fn(&What) -> bool, b: &dyn Fn(&What) -> bool| {
-        history.deeds.windows(2).any(|pair| {
-            let nobody = pair.iter().any(|deed| deed.what == What::ShutDown);
-            let others = nobody || pair[0].client != pair[1].client;
-            let races = pair[0].at_ms == pair[1].at_ms && !pair[0].settles && others;
-            races && (a(&pair[0].what) && b(&pair[1].what) || b(&pair[0].what) && a(&pair[1].what))
+    let behind = |is: &dyn Fn(Asked) -> bool| {
+        history.deeds.iter().enumerate().any(|(at, deed)| {
+            let before = &history.deeds[..at];
+            let streams = |other: &&Deed| other.client == deed.client && joins_a_stream(&other.what);
+            matches!(deed.what, What::Ask { asked, .. } if is(asked))
+                && before.iter().rev().any(|other| streams(&other))
         })
     };
-    let saw = |is: &dyn Fn(&Account) -> bool| outcome.accounts.iter().any(is);
-    let ended = |how| saw(&|account| account.notes.iter().any(|(_, note)| *note == Note::Saw(Seen::End(how))));
-    let beats = |account: &Account| {
-        let at = |(at, note): &(_, Note)| {
-            matches!(note, Note::Saw(Seen::Write(text)) if text == "heartbeat:\n\n").then_some(*at)
-        };
-        let beats: Vec<_> = account.notes.iter().filter_map(at).collect();
-        let event = |(at, note): &(_, Note)| {
-            matches!(note, Note::Saw(Seen::Write(text)) if text.starts_with(b"event:")) && beats.contains(at)
-        };
-        account.notes.iter().any(event)
-    };
-    let behind = history.deeds.windows(2).any(|pair| {
-        let streams = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(_), .. });
-        pair[0].client == pair[1].client && streams(&pair[0].what) && matches!(pair[1].what, What::Ask { .. })
+    let pauses_for_ever = done(history, outcome).any(|deed| {
+        let resumes = |other: &Deed| other.client == deed.client && matches!(other.what, What::Resume);
+        deed.what == What::Pause && !history.deeds.iter().any(resumes)
     });
     vec![
         ("/sse", asked(&|asked| asked == Asked::Stream(Stream::Sse))),
@@ -76,27 +65,99 @@ fn things(history: &History, outcome: &Outcome) -> Vec<(&'static str, bool)> {
         ("/send-heartbeat with msg", asked(&|asked| matches!(asked, Asked::Heartbeat(_)))),
         ("/send-heartbeat without msg", asked(&|asked| asked == Asked::Comment)),
         ("an unknown path", asked(&|asked| asked == Asked::Nothing)),
+        ("an event behind a stream", behind(&Asked::is_sent)),
+        ("/sse behind a stream", behind(&|asked| asked == Asked::Stream(Stream::Sse))),
         ("a request cut in two", did(&|what| matches!(what, What::Ask { cut: Some(_), .. }))),
-        ("a request behind another", behind),
         ("garbage", did(&|what| matches!(what, What::Garbage(_)))),
         ("leaving by FIN", did(&|what| *what == What::Close)),
         ("leaving by half-close", did(&|what| *what == What::HalfClose)),
         ("leaving by RST", did(&|what| *what == What::Reset)),
+        ("a client that comes back", history.clients.iter().any(|link| link.again.is_some())),
         ("a reader that pauses", did(&|what| *what == What::Pause)),
         ("a reader that reads on", did(&|what| *what == What::Resume)),
+        ("a half-open connection", pauses_for_ever),
+        ("a clock that jumps", did(&|what| matches!(what, What::Jump { .. }))),
+        ("a shutdown", did(&|what| *what == What::ShutDown)),
+    ]
+}
+
+fn joins_a_stream(what: &What) -> bool {
+    matches!(what, What::Ask { asked: Asked::Stream(_), .. })
+}
+
+/// Each fault of a network, and each bound of the server.
+fn networks(history: &History) -> Things {
+    let link = |is: &dyn Fn(&Link) -> bool| history.clients.iter().any(is);
+    vec![
         ("bytes in small pieces", link(&|link| link.piece_bytes < Link::PLAIN.piece_bytes)),
-        ("latency", link(&|link| !link.latency.is_zero())),
+        ("latency", link(&|link| link.latency_ms > 0)),
+        ("jitter", link(&|link| link.jitter_ms > 0)),
+        ("bytes that arrive together", link(&|link| link.together_ms > 1)),
         ("a small window", link(&|link| link.window_bytes < Link::PLAIN.window_bytes)),
         ("a tiny mailbox", history.mailbox_events_max < 1024),
+        ("more clients than connections", history.connections_max < history.clients.len()),
         ("an hour", history.end_ms >= 3_600_000),
-        ("more than 30 clients", history.links.len() > 30),
-        ("a shutdown", did(&|what| *what == What::ShutDown)),
+        ("more than 30 clients", history.clients.len() > 30),
+    ]
+}
+
+/// What happened at the same time.
+fn meetings(history: &History, outcome: &Outcome) -> Things {
+    let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
+    let joins = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. });
+    // Two deeds of different clients at one instant, without a wait in between.
+    let meet = |a: &dyn Fn(&What) -> bool, b: &dyn Fn(&What) -> bool| {
+        history.deeds.windows(2).any(|pair| {
+            let nobody = pair.iter().any(|deed| deed.what.is_of_the_world());
+            let others = nobody || pair[0].client != pair[1].client;
+            let races = pair[0].at_ms == pair[1].at_ms && !pair[0].settles && others;
+            races && (a(&pair[0].what) && b(&pair[1].what) || b(&pair[0].what) && a(&pair[1].what))
+        })
+    };
+    let beats = |account: &Account| {
+        let at = |(at, note): &(_, Note)| is_write(note, |text| text == b"heartbeat:\n\n").then_some(*at);
+        let beats: Vec<_> = account.notes.iter().filter_map(at).collect();
+        let event = |(at, note): &(_, Note)| is_write(note, |text| text.starts_with(b"event:")) && beats.contains(at);
+        account.notes.iter().any(event)
+    };
+    vec![
         ("joining while an event is sent", meet(&joins, &sends)),
-        ("leaving while an event is sent", meet(&leaves, &sends)),
+        ("leaving while an event is sent", meet(&What::leaves, &sends)),
+        ("leaving while another joins", meet(&What::leaves, &joins)),
         ("a shutdown while an event is sent", meet(&|what| *what == What::ShutDown, &sends)),
         ("two events at the same time", meet(&sends, &sends)),
-        ("an event at the instant of a heartbeat", saw(&beats)),
+        ("an event at the instant of a heartbeat", outcome.accounts.iter().any(beats)),
+    ]
+}
+
+fn is_write(note: &Note, is: impl Fn(&[u8]) -> bool) -> bool {
+    matches!(note, Note::Saw(Seen::Write(text)) if is(text))
+}
+
+/// How streams and connections ended.
+fn ends(outcome: &Outcome) -> Things {
+    let saw = |is: &dyn Fn(&Note) -> bool| {
+        outcome.accounts.iter().any(|account| account.notes.iter().any(|(_, note)| is(note)))
+    };
+    let ended = |how| saw(&|note| *note == Note::Saw(Seen::End(how)));
+    let removed = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        text.split_once("\"removed\":").is_some_and(|(_, removed)| !removed.starts_with('0'))
+    };
+    let between = |first: &dyn Fn(&Note) -> bool, then: &dyn Fn(&Note) -> bool| {
+        let pair = |pair: &[(_, Note)]| first(&pair[0].1) && then(&pair[1].1);
+        outcome.accounts.iter().any(|account| account.notes.windows(2).any(pair))
+    };
+    let head = |note: &Note| matches!(note, Note::Saw(Seen::Head(_)));
+    let leaves = |note: &Note| matches!(note, Note::Closed | Note::Reset);
+    let name = |note: &Note| is_write(note, |text| text.starts_with(b"event:"));
+    let breaks = |note: &Note| *note == Note::Saw(Seen::End(How::Reset));
+    vec![
         ("a stream to its end", ended(How::Complete)),
         ("a stream that is cut off", ended(How::Cut)),
+        ("a stream that is reset", ended(How::Reset)),
+        ("an eviction", saw(&|note| is_write(note, removed))),
+        ("leaving between a head and its first write", between(&head, &leaves)),
+        ("leaving in the middle of an event", between(&name, &breaks)),
     ]
 }

@@ -1,319 +1,292 @@
-//! A history: what the clients of one world do, and when. It follows from its seed alone.
+//! A history: what the clients of one world do, and when.
 
 use std::fmt;
-use std::time::Duration;
 
-use onbeat_server::random::{Random, Seed};
+use onbeat_server::endpoints::{broadcast_text, send_heartbeat};
+use serde::{Deserialize, Serialize};
 
-use super::network::Link;
 use crate::replay::Stream;
 use crate::transcript::visible;
 
 /// What happens in one world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct History {
-    pub(super) seed: u64,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The world's seed.
+    pub seed: u64,
     /// Events that a client may be behind.
-    pub(super) mailbox_events_max: u64,
-    /// The network of each client.
-    pub(super) links: Vec<Link>,
+    pub mailbox_events_max: u64,
+    /// Connections that the server serves at a time.
+    pub connections_max: usize,
+    /// Each client is on a connection of its own, over a network of its own.
+    pub clients: Vec<Link>,
     /// In the order of time.
-    pub(super) deeds: Vec<Deed>,
-    /// When those who are still there close.
-    pub(super) end_ms: u64,
+    pub deeds: Vec<Deed>,
+    /// When all faults stop, in milliseconds after the epoch. Those who are still there read on for a while, and close.
+    pub end_ms: u64,
+}
+
+/// The network between a client and the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// How many bytes may be on their way in each direction.
+    pub window_bytes: usize,
+    /// How many bytes go at a time, at most.
+    pub piece_bytes: usize,
+    /// How long bytes are on their way to the client, in milliseconds.
+    pub latency_ms: u64,
+    /// How much longer they may be.
+    pub jitter_ms: u64,
+    /// Bytes are held back and arrive together, at multiples of so many milliseconds; 1 holds nothing back.
+    pub together_ms: u64,
+    /// The connection is reset after so many bytes have arrived at the client.
+    pub breaks_after: Option<usize>,
+    /// The client is this one, come back.
+    pub again: Option<usize>,
 }
 
 /// Something that a client does, or has done to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Deed {
-    pub(super) at_ms: u64,
-    pub(super) client: usize,
-    pub(super) what: What,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// When, in milliseconds after the epoch.
+    pub at_ms: u64,
+    /// Who; for a deed of the world it says nothing.
+    pub client: usize,
+    /// What.
+    pub what: What,
     /// The next deed waits for all consequences of this one.
-    pub(super) settles: bool,
+    pub settles: bool,
     /// It does not wait for what else is due at its instant.
-    pub(super) races: bool,
+    pub races: bool,
 }
 
-/// What a client can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    /// Sends a request; in two parts, if it is cut somewhere.
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// A client sends a request; in two parts, if it is cut after so many bytes.
     Ask {
+        /// What it asks for.
         asked: Asked,
-        bytes: String,
+        /// Where it is cut.
         cut: Option<usize>,
     },
-    /// Sends what is no HTTP.
+    /// A client sends what is no HTTP.
     Garbage(String),
-    /// Reads no more for a while.
+    /// A client reads no more for a while.
     Pause,
+    /// A client reads on.
     Resume,
-    /// Leaves: FIN, half-close, RST.
+    /// A client closes the connection (FIN).
     Close,
+    /// A client sends no more (half-close).
     HalfClose,
+    /// A client resets the connection (RST).
     Reset,
+    /// The world's time jumps, as a machine's does that was suspended.
+    Jump {
+        /// By so much.
+        ms: u64,
+    },
     /// The server is told to end.
     ShutDown,
 }
 
 /// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// A stream.
     Stream(Stream),
-    /// An event with a message that bears this number.
-    Broadcast(usize),
-    Heartbeat(usize),
+    /// A `broadcast` event.
+    Broadcast(Message),
+    /// A `heartbeat` event.
+    Heartbeat(Message),
     /// A heartbeat without a message: a comment.
     Comment,
+    /// A path that is not there.
     Nothing,
 }
 
+/// A message that bears the number of its event, and a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its number: no other event of the world has it.
+    pub number: usize,
+    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of 3000 bytes.
+    pub text: usize,
+}
+
+/// What follows the number in a message, good and hostile: in the query, and in the JSON that comes of it.
+pub(super) const TEXTS: [(&str, &str); 9] = [
+    ("", r#".""#),
+    ("hello", r#".hello""#),
+    ("%E4%BD%A0%E5%A5%BD", r#".你好""#),
+    ("%0D%0Adata:%20x%0A%0A", r#".\r\ndata: x\n\n""#),
+    ("%22%5C%00/%7F", ".\\\"\\\\\\u0000/\u{7f}\""),
+    ("%FF%C3%28", ".\u{fffd}\u{fffd}(\""),
+    ("%zz%", r#".%zz%""#),
+    ("+%2B", r#". +""#),
+    ("a&x=y&msg=b&MSG=c", r#".a","b""#),
+];
+/// The text with this number is [`LONG_BYTES`] long.
+pub(super) const LONG: usize = TEXTS.len();
+pub(super) const LONG_BYTES: usize = 3000;
+
+impl Message {
+    fn query(self) -> String {
+        let Self { number, text } = self;
+        let text = TEXTS.get(text).map_or_else(|| "x".repeat(LONG_BYTES), |(query, _)| (*query).to_owned());
+        format!("?msg=n{number}.{text}")
+    }
+
+    /// As it is to be found in an event's data: a string, or an array of strings where there are several.
+    pub(super) fn json(self) -> String {
+        let Self { number, text } = self;
+        let json = match TEXTS.get(text) {
+            Some((_, json)) => format!("\"n{number}{json}"),
+            None => format!("\"n{number}.{}\"", "x".repeat(LONG_BYTES)),
+        };
+        if json.contains("\",\"") { format!("[{json}]") } else { json }
+    }
+}
+
 impl Asked {
-    /// The number of the event that it causes, if it bears one.
-    pub(super) fn event(self) -> Option<usize> {
+    /// The message that it causes to be sent.
+    pub(super) fn message(self) -> Option<Message> {
         match self {
-            Self::Broadcast(number) | Self::Heartbeat(number) => Some(number),
+            Self::Broadcast(message) | Self::Heartbeat(message) => Some(message),
             Self::Stream(_) | Self::Comment | Self::Nothing => None,
         }
     }
 
-    fn target(self, tail: &str) -> String {
+    /// Whether it sends something to the clients of `/sse`.
+    pub(super) fn is_sent(self) -> bool {
+        matches!(self, Self::Broadcast(_) | Self::Heartbeat(_) | Self::Comment)
+    }
+
+    /// The request's target.
+    #[must_use]
+    pub fn target(self) -> String {
         match self {
             Self::Stream(stream) => stream.path().into(),
-            Self::Broadcast(number) => format!("/broadcast-text?msg=n{number}.{tail}"),
-            Self::Heartbeat(number) => format!("/send-heartbeat?msg=n{number}.{tail}"),
-            Self::Comment => "/send-heartbeat".into(),
+            Self::Broadcast(message) => broadcast_text::PATH.to_owned() + &message.query(),
+            Self::Heartbeat(message) => send_heartbeat::PATH.to_owned() + &message.query(),
+            Self::Comment => send_heartbeat::PATH.into(),
             Self::Nothing => "/nothing".into(),
         }
     }
 }
 
-/// What follows the number in a message: good and hostile.
-const TAILS: [&str; 8] =
-    ["", "hello", "%E4%BD%A0%E5%A5%BD", "%0D%0Adata:%20x%0A%0A", "%22%5C%00", "%FF%C3%28", "%zz%", "+%2B"];
-/// The greatest number of clients.
-const CLIENTS_MAX: u64 = 64;
+impl What {
+    /// Whether a client leaves by it.
+    pub(super) fn leaves(&self) -> bool {
+        matches!(self, Self::Close | Self::HalfClose | Self::Reset)
+    }
+
+    /// Whether it is done to the world, and not by a client.
+    pub(super) fn is_of_the_world(&self) -> bool {
+        matches!(self, Self::Jump { .. } | Self::ShutDown)
+    }
+
+    /// Whether a client connects for it, if it has not yet.
+    pub(super) fn connects(&self) -> bool {
+        matches!(self, Self::Ask { .. } | Self::Garbage(_) | Self::HalfClose)
+    }
+}
+
+impl Link {
+    /// A network that does nothing.
+    pub(super) const PLAIN: Self = Self {
+        window_bytes: 64 * 1024,
+        piece_bytes: 4096,
+        latency_ms: 0,
+        jitter_ms: 0,
+        together_ms: 1,
+        breaks_after: None,
+        again: None,
+    };
+
+    /// How long bytes are on their way at most.
+    pub(super) fn delay_ms_max(&self) -> u64 {
+        self.latency_ms + self.jitter_ms + self.together_ms - 1
+    }
+}
 
 impl History {
-    /// The history of a seed.
-    pub(super) fn new(seed: u64) -> Self {
-        // No connection of the world has this ordinal.
-        let mut author =
-            Author { random: Random::new(Seed(seed), u64::MAX, 0), deeds: Vec::new(), events: 0, end_ms: 0 };
-        author.end_ms = author.one_of(&[2_000, 12_000, 65_000, 95_000, 300_000, 3_600_000]);
-        let clients = if author.chance(30) { 1 + author.below(CLIENTS_MAX) } else { 1 + author.below(8) };
-        let links = (0..clients).map(|client| author.client(usize::try_from(client).unwrap_or_default())).collect();
-        let mailbox_events_max = author.one_of(&[1024, 1024, 1024, 1, 2, 8]);
-        if author.chance(20) {
-            author.shut_down();
-        }
-        let Author { mut deeds, end_ms, .. } = author;
-        deeds.sort_by_key(|deed| deed.at_ms);
-        Self { seed, mailbox_events_max, links, deeds, end_ms }
-    }
-
-    /// Whether the deed `a` was over, with all its consequences, when `b` happened.
-    pub(super) fn is_before(&self, a: usize, b: usize) -> bool {
-        a < b && (self.deeds[a].at_ms < self.deeds[b].at_ms || self.deeds[a..b].iter().any(|deed| deed.settles))
-    }
-}
-
-/// Makes up a history.
-struct Author {
-    random: Random,
-    deeds: Vec<Deed>,
-    events: usize,
-    end_ms: u64,
-}
-
-impl Author {
-    fn below(&mut self, end: u64) -> u64 {
-        self.random.next_below(end)
-    }
-
-    fn chance(&mut self, one_in: u64) -> bool {
-        self.below(one_in) == 0
-    }
-
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or_default()]
-    }
-
-    /// A time from then on; often one at which timers fire.
-    fn time(&mut self, from: u64) -> u64 {
-        let left = self.end_ms.saturating_sub(from).max(1);
-        let step = self.one_of(&[1, 1, 50, 200, 1000, 1500, 30_000]);
-        (from + self.below(left) / step * step).min(self.end_ms)
-    }
-
-    fn deed(&mut self, at_ms: u64, client: usize, what: What) {
-        let (settles, races) = (!self.chance(3), self.chance(2));
-        self.deeds.push(Deed { at_ms, client, what, settles, races });
-    }
-
-    fn ask(&mut self, at_ms: u64, client: usize, asked: Asked) {
-        let tail = self.one_of(&TAILS);
-        let head = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", asked.target(tail));
-        let cut = self.chance(6).then(|| usize::try_from(self.below(head.len() as u64)).unwrap_or_default());
-        self.deed(at_ms, client, What::Ask { asked, bytes: head, cut });
-    }
-
-    /// All that one client does; returns its network.
-    fn client(&mut self, client: usize) -> Link {
-        let joins = if self.chance(3) { 0 } else { self.time(0) };
-        match self.below(10) {
-            0..4 => self.listen(client, joins),
-            4..6 => self.stream(client, joins),
-            6..9 => self.send_events(client, joins),
-            _ => self.break_things(client, joins),
-        }
-        if self.chance(2) { Link::PLAIN } else { self.link() }
-    }
-
-    fn link(&mut self) -> Link {
-        Link {
-            window_bytes: self.one_of(&[64 * 1024, 64 * 1024, 1024, 64]),
-            piece_bytes: self.one_of(&[4096, 1, 3, 17]),
-            latency: Duration::from_millis(self.one_of(&[0, 0, 1, 40, 1000])),
-        }
-    }
-
-    fn listen(&mut self, client: usize, joins: u64) {
-        self.ask(joins, client, Asked::Stream(Stream::Sse));
-        if self.chance(5) {
-            let pauses = self.time(joins);
-            self.deed(pauses, client, What::Pause);
-            if !self.chance(3) {
-                let resumes = self.time(pauses);
-                self.deed(resumes, client, What::Resume);
+    /// The batch of each deed. All consequences of one batch are over when the next begins; within a batch deeds race.
+    pub(super) fn batches(&self) -> Vec<usize> {
+        let mut batch = 0;
+        let of = |at: usize| {
+            if at > 0 && (self.deeds[at - 1].at_ms != self.deeds[at].at_ms || self.deeds[at - 1].settles) {
+                batch += 1;
             }
-        }
-        self.leave(client, joins);
-    }
-
-    fn stream(&mut self, client: usize, joins: u64) {
-        let stream = self.one_of(&Stream::ALL[1..]);
-        self.ask(joins, client, Asked::Stream(stream));
-        if self.chance(3) {
-            // Behind the stream, or after it.
-            let again = if self.chance(2) { joins } else { self.time(joins) };
-            let asked = if self.chance(2) { Asked::Nothing } else { self.event() };
-            self.ask(again, client, asked);
-        }
-        self.leave(client, joins);
-    }
-
-    fn event(&mut self) -> Asked {
-        self.events += 1;
-        match self.below(3) {
-            0 => Asked::Comment,
-            1 => Asked::Heartbeat(self.events),
-            _ => Asked::Broadcast(self.events),
-        }
-    }
-
-    fn send_events(&mut self, client: usize, joins: u64) {
-        let mut at = joins;
-        for _ in 0..=self.below(4) {
-            for _ in 0..=self.one_of(&[0, 0, 1, 5, 20]) {
-                let event = self.event();
-                self.ask(at, client, event);
-            }
-            at = self.time(at);
-        }
-        self.leave(client, at);
-    }
-
-    fn break_things(&mut self, client: usize, joins: u64) {
-        let garbage = self.one_of(&["\r\n\r\nhello\r\n\r\n", "GET /sse", "GET /sse HTTP/1.1\r\n\r\n", "\0\u{1}\n\n"]);
-        self.deed(joins, client, What::Garbage(garbage.into()));
-        self.leave(client, joins);
-    }
-
-    /// Some time, or right behind something that a client does.
-    fn shut_down(&mut self) {
-        let deeds = self.deeds.len() as u64;
-        let behind = usize::try_from(self.below(deeds)).unwrap_or_default();
-        let at_ms = match self.deeds.get_mut(behind) {
-            Some(deed) if self.random.next_below(2) == 0 => {
-                deed.settles = false;
-                deed.at_ms
-            }
-            _ => self.below(self.end_ms),
+            batch
         };
-        self.deed(at_ms, 0, What::ShutDown);
-        // Deeds of one instant stay in their order when they are sorted by time.
-        let shut_down = self.deeds.pop();
-        let place = if self.deeds.get(behind).is_some_and(|deed| deed.at_ms == at_ms) { behind + 1 } else { behind };
-        self.deeds.splice(place..place, shut_down);
-    }
-
-    fn leave(&mut self, client: usize, from: u64) {
-        if self.chance(2) {
-            let at = if self.chance(4) { from } else { self.time(from) };
-            let how = match self.below(3) {
-                0 => What::Close,
-                1 => What::HalfClose,
-                _ => What::Reset,
-            };
-            self.deed(at, client, how);
-        }
+        (0..self.deeds.len()).map(of).collect()
     }
 }
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "mailboxes of {}, until {} ms", self.mailbox_events_max, self.end_ms)?;
-        for (client, link) in self.links.iter().enumerate().filter(|(_, link)| **link != Link::PLAIN) {
-            let Link { window_bytes, piece_bytes, latency } = link;
-            writeln!(
-                f,
-                "client {client} reads {piece_bytes} B at a time, {latency:?} late, window of {window_bytes} B"
-            )?;
+        if self.mailbox_events_max < 1024 {
+            writeln!(f, "a mailbox holds {} events", self.mailbox_events_max)?;
         }
-        self.deeds.iter().try_for_each(|deed| writeln!(f, "{deed}"))
+        if self.connections_max < self.clients.len() {
+            writeln!(f, "the server takes on {} connections", self.connections_max)?;
+        }
+        for (client, link) in self.clients.iter().enumerate() {
+            let traits = link.to_string();
+            if !traits.is_empty() {
+                writeln!(f, "client {client}{traits}")?;
+            }
+        }
+        self.deeds.iter().try_for_each(|deed| writeln!(f, "{deed}"))?;
+        writeln!(f, "{:>9} ms  all that are still there read on, and close", self.end_ms)
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = Self::PLAIN;
+        let traits = [
+            self.again.map(|client| format!(" is client {client}, come back")),
+            (self.window_bytes != plain.window_bytes).then(|| format!(" has a window of {} B", self.window_bytes)),
+            (self.piece_bytes != plain.piece_bytes).then(|| format!(" gets {} B at a time", self.piece_bytes)),
+            (self.latency_ms > 0).then(|| format!(" gets them {} ms late", self.latency_ms)),
+            (self.jitter_ms > 0).then(|| format!(" or up to {} ms more", self.jitter_ms)),
+            (self.together_ms > 1).then(|| format!(" gets them every {} ms", self.together_ms)),
+            self.breaks_after.map(|bytes| format!(" is cut off (RST) after {bytes} B")),
+        ];
+        f.write_str(&traits.into_iter().flatten().collect::<Vec<_>>().join(","))
     }
 }
 
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at_ms, client, what, settles, races } = self;
-        let first_line = |bytes: &str| visible(bytes.as_bytes()).replace(" HTTP/1.1␍⏎Host: onbeat␍⏎␍⏎", "");
-        let does = match what {
-            What::Ask { bytes, cut: None, .. } => format!("sends {}", first_line(bytes)),
-            What::Ask { bytes, cut: Some(cut), .. } => format!("sends {}, cut after {cut} bytes", first_line(bytes)),
-            What::Garbage(bytes) => format!("sends garbage: {}", visible(bytes.as_bytes())),
-            What::Pause => "reads no more".into(),
-            What::Resume => "reads on".into(),
-            What::Close => "closes (FIN)".into(),
-            What::HalfClose => "sends no more (half-close)".into(),
-            What::Reset => "resets (RST)".into(),
-            What::ShutDown => "(nobody): the server is told to end".into(),
-        };
+        let who = if what.is_of_the_world() { "the server".into() } else { format!("client {client}") };
         let first = if *races { ", before what is due then" } else { "" };
         let then = if *settles { "" } else { ", and at once:" };
-        write!(f, "{at_ms:>9} ms  client {client} {does}{first}{then}")
+        write!(f, "{at_ms:>9} ms  {who} {what}{first}{then}")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_history_follows_from_its_seed() {
-        assert_eq!(History::new(7), History::new(7));
-        assert_ne!(History::new(7).deeds, History::new(8).deeds);
-    }
-
-    #[test]
-    fn deeds_are_in_order_and_in_time() {
-        for seed in 0..500 {
-            let history = History::new(seed);
-            assert!(history.deeds.windows(2).all(|pair| pair[0].at_ms <= pair[1].at_ms), "{history}");
-            assert!(history.deeds.iter().all(|deed| deed.at_ms <= history.end_ms), "{history}");
-            assert!(history.deeds.iter().all(|deed| deed.client < history.links.len()), "{history}");
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { asked, cut } => {
+                let target = asked.target();
+                let shown: String = target.chars().take(60).collect();
+                let more = if shown == target { "" } else { "…" };
+                write!(f, "sends GET {shown}{more}")?;
+                cut.map_or(Ok(()), |cut| write!(f, ", in two parts, cut after {cut} bytes"))
+            }
+            Self::Garbage(bytes) => write!(f, "sends what is no HTTP: {}", visible(bytes.as_bytes())),
+            Self::Pause => f.write_str("reads no more"),
+            Self::Resume => f.write_str("reads on"),
+            Self::Close => f.write_str("closes (FIN)"),
+            Self::HalfClose => f.write_str("sends no more (half-close)"),
+            Self::Reset => f.write_str("resets (RST)"),
+            Self::Jump { ms } => write!(f, "is suspended: its time jumps by {ms} ms"),
+            Self::ShutDown => f.write_str("is told to end"),
         }
     }
 }

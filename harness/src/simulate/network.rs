@@ -1,4 +1,4 @@
-//! The network between a client and the server: bytes that come late, in small pieces, or not for a while.
+//! The network between a client and the server: bytes that come late, in pieces, together, not for a while, or no more.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,28 +10,11 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use onbeat_server::clock::{Clock, Instant, Sleep};
+use onbeat_server::random::Random;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// What a network does to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    /// How many bytes may be on their way in each direction.
-    pub(super) window_bytes: usize,
-    /// How many bytes arrive at a time, at most.
-    pub(super) piece_bytes: usize,
-    /// How long bytes are on their way to the client.
-    pub(super) latency: Duration,
-}
-
-impl Link {
-    /// A network that does nothing.
-    pub(super) const PLAIN: Self = Self { window_bytes: 64 * 1024, piece_bytes: 4096, latency: Duration::ZERO };
-
-    /// Whether what arrives, arrives at once and whatever its length.
-    pub(super) fn is_prompt(&self) -> bool {
-        self.window_bytes >= Self::PLAIN.window_bytes && self.latency.is_zero()
-    }
-}
+use super::history::Link;
+use crate::transport::Breaker;
 
 /// Opens and closes the way to the client.
 #[derive(Debug, Default)]
@@ -53,38 +36,94 @@ impl Gate {
 
 /// The client's end of a pipe, behind a network.
 pub(super) struct Network {
-    pipe: DuplexStream,
+    /// Gone once the network has broken off.
+    pipe: Option<DuplexStream>,
+    breaker: Breaker,
     link: Link,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
+    random: Random,
     /// On their way, and when they arrive.
     on_their_way: VecDeque<(Instant, Vec<u8>)>,
     /// The pipe has ended; what is on its way still arrives.
     ended: bool,
     arrival: Option<Sleep>,
+    arrived: usize,
 }
 
 impl Network {
-    pub(super) fn new(pipe: DuplexStream, link: Link, gate: Arc<Gate>, clock: Arc<dyn Clock>) -> Self {
-        Self { pipe, link, gate, clock, on_their_way: VecDeque::new(), ended: false, arrival: None }
+    pub(super) fn new(
+        pipe: DuplexStream,
+        breaker: Breaker,
+        link: Link,
+        gate: Arc<Gate>,
+        clock: Arc<dyn Clock>,
+        random: Random,
+    ) -> Self {
+        let (on_their_way, pipe) = (VecDeque::new(), Some(pipe));
+        Self { pipe, breaker, link, gate, clock, random, on_their_way, ended: false, arrival: None, arrived: 0 }
     }
 
     /// Takes in what the server has sent, with the time of its arrival.
     fn take_in(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while !self.ended {
+        while let (Some(pipe), false) = (&mut self.pipe, self.ended) {
             let mut bytes = vec![0; self.link.piece_bytes];
             let mut buffer = ReadBuf::new(&mut bytes);
-            let Poll::Ready(read) = Pin::new(&mut self.pipe).poll_read(cx, &mut buffer) else { break };
+            let Poll::Ready(read) = Pin::new(pipe).poll_read(cx, &mut buffer) else { break };
             read?;
             let length = buffer.filled().len();
             self.ended = length == 0;
             bytes.truncate(length);
-            self.on_their_way.push_back((self.clock.now() + self.link.latency, bytes));
-            if self.link.latency.is_zero() {
+            let at = self.arrives();
+            self.on_their_way.push_back((at, bytes));
+            if self.link.delay_ms_max() == 0 {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// When what is sent now arrives: never before what was sent before.
+    fn arrives(&mut self) -> Instant {
+        let Link { latency_ms, jitter_ms, together_ms, .. } = self.link;
+        let late = latency_ms + self.random.next_below(jitter_ms + 1);
+        let at = (self.clock.now().as_millis() + late).next_multiple_of(together_ms);
+        let at = Instant::EPOCH + Duration::from_millis(at);
+        self.on_their_way.back().map_or(at, |(before, _)| at.max(*before))
+    }
+
+    /// Hands over what has arrived: a piece, or all that arrives together.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let now = self.clock.now();
+        while let Some((at, bytes)) = self.on_their_way.front_mut() {
+            let begun = !buf.filled().is_empty();
+            // The end comes alone: whoever reads nothing takes it for the end.
+            if *at > now || begun && (bytes.is_empty() || bytes.len() > buf.remaining()) {
+                return;
+            }
+            let room = self.link.breaks_after.map_or(usize::MAX, |after| after - self.arrived).min(buf.remaining());
+            let rest = bytes.split_off(bytes.len().min(room));
+            self.arrived += bytes.len();
+            buf.put_slice(bytes);
+            if rest.is_empty() {
+                self.on_their_way.pop_front();
+            } else {
+                *bytes = rest;
+                return;
+            }
+            if self.link.together_ms == 1 {
+                return;
+            }
+        }
+    }
+
+    fn breaks_off(&mut self) -> bool {
+        let breaks = self.link.breaks_after.is_some_and(|after| self.arrived >= after);
+        if breaks {
+            self.breaker.reset();
+            self.pipe = None;
+        }
+        breaks
     }
 }
 
@@ -95,7 +134,10 @@ impl AsyncRead for Network {
         if network.gate.closed.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        if network.on_their_way.is_empty() || !network.link.latency.is_zero() {
+        if network.breaks_off() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if network.on_their_way.is_empty() || network.link.delay_ms_max() > 0 {
             network.take_in(cx)?;
         }
         let Some((at, _)) = network.on_their_way.front() else { return Poll::Pending };
@@ -105,9 +147,7 @@ impl AsyncRead for Network {
             ready!(sleep.as_mut().poll(cx));
         }
         network.arrival = None;
-        if let Some((_, bytes)) = network.on_their_way.pop_front() {
-            buf.put_slice(&bytes);
-        }
+        network.hand_over(buf);
         Poll::Ready(Ok(()))
     }
 }
@@ -116,14 +156,17 @@ impl AsyncWrite for Network {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let network = self.get_mut();
         let piece = &bytes[..bytes.len().min(network.link.piece_bytes)];
-        Pin::new(&mut network.pipe).poll_write(cx, piece)
+        match &mut network.pipe {
+            Some(pipe) => Pin::new(pipe).poll_write(cx, piece),
+            None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().pipe).poll_flush(cx)
+        self.get_mut().pipe.as_mut().map_or(Poll::Ready(Ok(())), |pipe| Pin::new(pipe).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().pipe).poll_shutdown(cx)
+        self.get_mut().pipe.as_mut().map_or(Poll::Ready(Ok(())), |pipe| Pin::new(pipe).poll_shutdown(cx))
     }
 }

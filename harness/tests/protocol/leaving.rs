@@ -59,6 +59,20 @@ fn a_client_that_leaves_frees_its_place_at_once_in_each_way() {
 }
 
 #[test]
+fn a_client_that_leaves_with_a_request_behind_its_stream_frees_its_place_at_once_in_each_way() {
+    for way in WAYS {
+        play(async |lab| {
+            let mut client = listener(lab, "/sse").await;
+            client.get("/nothing").await;
+            lab.settle().await;
+            assert_eq!(lab.world().hub().clients(), 1, "before {way:?}");
+            leave(lab, client, way).await;
+            assert_eq!(lab.world().hub().clients(), 0, "after {way:?}");
+        });
+    }
+}
+
+#[test]
 fn a_half_close_is_answered_by_closing_without_the_last_chunk() {
     let account = play(async |lab| {
         let client = listener(lab, "/stream-text").await;

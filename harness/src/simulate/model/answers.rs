@@ -1,0 +1,71 @@
+//! Whether requests are answered, and what the answers of the two fan-out endpoints say.
+
+use super::members::Members;
+use super::view::{Ask, Response, View};
+use super::{Judged, World, violation};
+use crate::simulate::history::Asked;
+use crate::transcript::{How, visible};
+
+const ANSWERED: &str = "every request is answered, when its turn comes";
+const NOTHING_AFTER: &str = "nothing is answered that nobody asked for";
+const STATUS: &str = "an answer has the right status";
+const COUNTS: &str = "an answer counts the clients";
+
+impl World<'_> {
+    pub(super) fn answers(&self, view: &View, members: &Members) -> Judged {
+        if view.responses.len() > view.asks.len() {
+            let detail = format!("{} answers to {} requests", view.responses.len(), view.asks.len());
+            return violation(NOTHING_AFTER, Some(view), detail);
+        }
+        for (ask, response) in view.asks.iter().zip(&view.responses) {
+            let right = if ask.asked == Asked::Nothing { 404 } else { 200 };
+            if response.status != right {
+                let detail = format!("{} to GET {}", response.status, ask.asked.target());
+                return violation(STATUS, Some(view), detail);
+            }
+            if !matches!(ask.asked, Asked::Stream(_)) {
+                answer(view, ask, response, members)?;
+            }
+        }
+        match view.asks.get(view.responses.len()) {
+            Some(ask) if view.is_executed(ask, self.times) => {
+                let owed = ask.turn.is_some_and(|turn| self.is_owed(view, members, turn, Some(ask.batch)));
+                if owed {
+                    violation(ANSWERED, Some(view), format!("GET {} was not", ask.asked.target()))
+                } else {
+                    Ok(())
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn answer(view: &View, ask: &Ask, response: &Response, members: &Members) -> Judged {
+    let Some((at, How::Complete)) = response.end else { return Ok(()) };
+    if view.is_prompt() && Some(at) != ask.turn {
+        let detail = format!("GET {} was at {} ms", ask.asked.target(), at.as_millis());
+        return violation(ANSWERED, Some(view), detail);
+    }
+    let Some(counts) = members.counts.get(&ask.deed) else { return Ok(()) };
+    let body: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    let says = |clients, other| match ask.asked {
+        Asked::Broadcast(_) => format!("{{\"ok\":true,\"sent\":{clients},\"clients\":{clients}}}"),
+        _ => format!("{{\"ok\":true,\"clients\":{clients},\"removed\":{other}}}"),
+    };
+    let mut right =
+        counts.clients.clone().flat_map(|clients| counts.removed.clone().map(move |removed| (clients, removed)));
+    if right.any(|(clients, removed)| says(clients, removed).as_bytes() == body) {
+        return Ok(());
+    }
+    let or_more = |range: &std::ops::RangeInclusive<u64>| {
+        if range.start() == range.end() {
+            range.start().to_string()
+        } else {
+            format!("{} to {}", range.start(), range.end())
+        }
+    };
+    let (clients, removed) = (or_more(&counts.clients), or_more(&counts.removed));
+    let detail = format!("{} when there were {clients}, and {removed} to be removed", visible(&body));
+    violation(COUNTS, Some(view), detail)
+}

@@ -1,0 +1,289 @@
+//! Who was in the hub when, and what must have become of each event: the hub's contract, told from the outside.
+//!
+//! Where deeds race, nobody knows who was first. So a member is *surely* there, or *may* be, and between so many and so
+//! many events wait for it. With one deed at a time all of this is exact.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use onbeat_server::clock::Instant;
+
+use super::view::{Ask, View};
+use super::{Times, World};
+use crate::replay::Stream;
+use crate::simulate::history::Asked;
+
+/// What a connection swallows at most beyond its window, when its reader is stuck.
+const BUFFERS_BYTES_MAX: usize = 48 * 1024;
+
+/// The clients of `/sse`, and the events.
+pub(super) struct Members {
+    all: Vec<Member>,
+    /// The events that bear a number, by it.
+    pub(super) numbered: BTreeMap<usize, Sent>,
+    pub(super) sent: Vec<Sent>,
+    /// What the answer to each may say, by the deed.
+    pub(super) counts: BTreeMap<usize, Counts>,
+}
+
+/// A response to `/sse`, as a member of the hub.
+pub(super) struct Member {
+    client: usize,
+    ask: Ask,
+    /// The deeds whose events it surely gets,
+    pub(super) gets: BTreeSet<usize>,
+    /// and those whose events it may get.
+    pub(super) may_get: BTreeSet<usize>,
+    waiting: Waiting,
+    evicted: Option<Evicted>,
+}
+
+/// How many events wait for a member, at least and at most.
+#[derive(Default)]
+struct Waiting {
+    least: u64,
+    most: u64,
+    /// The sizes of those that came while it did not read.
+    unread: Vec<usize>,
+}
+
+/// When a client was evicted, or may have been.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evicted {
+    pub(super) at: Instant,
+    pub(super) surely: bool,
+}
+
+/// Something that was sent to all members.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) client: usize,
+    pub(super) deed: usize,
+    pub(super) batch: usize,
+    pub(super) asked: Asked,
+    /// When: at that time if it is `exact`, and else at that time or later.
+    pub(super) at: Instant,
+    pub(super) exact: bool,
+    /// It surely was.
+    surely: bool,
+}
+
+/// What an answer may say.
+#[derive(Clone, Debug)]
+pub(super) struct Counts {
+    pub(super) clients: RangeInclusive<u64>,
+    pub(super) removed: RangeInclusive<u64>,
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Odds {
+    No,
+    Perhaps,
+    Surely,
+}
+
+/// Whether a member takes its events out of its mailbox.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    All,
+    Nothing,
+    /// Nothing more than its buffers hold.
+    Some,
+    /// Its turn comes at this very instant.
+    Perhaps,
+}
+
+impl Members {
+    pub(super) fn new(world: &World) -> Self {
+        let asks = || world.views.iter().flat_map(|view| view.asks.iter().map(move |ask| (view, *ask)));
+        let joins = asks().filter(|(view, ask)| ask.asked == Asked::Stream(Stream::Sse) && !view.garbles());
+        let sends = asks().filter(|(_, ask)| ask.asked.is_sent());
+        let sent: Vec<Sent> = sends.map(|(view, ask)| Sent::new(view, ask, world.times)).collect();
+        let mut members = Self {
+            all: joins.map(|(view, ask)| Member::new(view.client, ask)).collect(),
+            numbered: BTreeMap::new(),
+            sent,
+            counts: BTreeMap::new(),
+        };
+        for (batch, at) in world.times.of_batch.iter().enumerate() {
+            if let Some(at) = at {
+                members.batch(world, batch, *at);
+            }
+        }
+        let numbered = |sent: &Sent| Some((sent.asked.message()?.number, *sent));
+        members.numbered = members.sent.iter().filter_map(numbered).collect();
+        members
+    }
+
+    /// The member that a request made, if it did.
+    pub(super) fn of(&self, ask: &Ask) -> Option<&Member> {
+        self.all.iter().find(|member| member.ask.deed == ask.deed)
+    }
+
+    /// Whether and when a client was evicted.
+    pub(super) fn evicted(&self, client: usize) -> Option<Evicted> {
+        let all = self.all.iter().filter(|member| member.client == client);
+        all.filter_map(|member| member.evicted).min_by_key(|evicted| evicted.at)
+    }
+
+    /// Lets everything happen that happens in one batch.
+    fn batch(&mut self, world: &World, batch: usize, at: Instant) {
+        for sent in self.sent.iter_mut().filter(|sent| sent.batch == batch) {
+            // Who may have been evicted may not have sent it.
+            sent.surely &= self.all.iter().all(|member| member.client != sent.client || member.evicted.is_none());
+        }
+        // What a client that waits for its turn sends may come at any later time.
+        let late = |sent: &&Sent| !sent.exact && sent.batch <= batch;
+        let now: Vec<Sent> =
+            self.sent.iter().filter(|sent| sent.exact && sent.batch == batch || late(sent)).copied().collect();
+        if now.is_empty() {
+            return;
+        }
+        let deeds = world.times.batch.iter().filter(|other| **other == batch).count();
+        let alone = deeds == 1 && now.len() == 1 && now[0].exact;
+        let mut counts = Counts { clients: 0..=0, removed: 0..=0 };
+        let (mut fates, mut evicted) = (Vec::new(), Vec::new());
+        for member in &mut self.all {
+            let view = &world.views[member.client];
+            let there = member.is_there(view, batch, world.times);
+            let takes = member.takes(view, batch, at);
+            let full = member.waiting.full(takes, &now, alone, world.history.mailbox_events_max);
+            if there > Odds::No {
+                member.waiting.add(takes, &now, there, view.link.window_bytes);
+            }
+            let removed = there.min(full);
+            // Who is prompt shows that it was not.
+            let shows = view.is_prompt() && view.closed != Some(at);
+            if removed == Odds::Surely || removed == Odds::Perhaps && !shows {
+                evicted.push((member.client, Evicted { at, surely: removed == Odds::Surely }));
+            }
+            fates.push((there, removed));
+        }
+        for (member, (there, removed)) in self.all.iter_mut().zip(fates) {
+            // With the connection all its streams go, though not at the very same step.
+            let goes_with_another = !alone && evicted.iter().any(|(client, _)| *client == member.client);
+            let gone = alone && removed == Odds::Surely;
+            let stays = match there {
+                _ if gone => Odds::No,
+                Odds::Surely if removed == Odds::No && !goes_with_another => Odds::Surely,
+                Odds::No => Odds::No,
+                _ => Odds::Perhaps,
+            };
+            member.may_get.extend(now.iter().filter(|_| stays > Odds::No).map(|sent| sent.deed));
+            member.gets.extend(now.iter().filter(|sent| stays == Odds::Surely && sent.surely).map(|sent| sent.deed));
+            stays.add_to(&mut counts.clients);
+            let removed = if alone { removed } else { removed.min(Odds::Perhaps) };
+            removed.add_to(&mut counts.removed);
+        }
+        for member in &mut self.all {
+            let news = evicted.iter().find(|(client, _)| *client == member.client).map(|(_, evicted)| *evicted);
+            member.evicted = match (member.evicted, news) {
+                (None, news) => news,
+                (before, _) => before,
+            };
+        }
+        for sent in now.iter().filter(|sent| sent.exact) {
+            self.counts.insert(sent.deed, counts.clone());
+        }
+        for sent in now.iter().filter(|sent| !sent.exact) {
+            let any = self.all.len() as u64;
+            self.counts.insert(sent.deed, Counts { clients: 0..=any, removed: 0..=any });
+        }
+    }
+}
+
+impl Member {
+    fn new(client: usize, ask: Ask) -> Self {
+        let (gets, may_get) = (BTreeSet::new(), BTreeSet::new());
+        Self { client, ask, gets, may_get, waiting: Waiting::default(), evicted: None }
+    }
+
+    fn is_there(&self, view: &View, batch: usize, times: &Times) -> Odds {
+        let ended = times.shut_down.is_some_and(|(ending, _)| ending < batch);
+        let evicted = self.evicted.is_some_and(|evicted| evicted.surely);
+        if batch < self.ask.batch || view.has_left_before(batch) || ended || evicted {
+            return Odds::No;
+        }
+        let joined = self.ask.batch < batch && view.is_executed(&self.ask, times);
+        let stays = view.stays_in(batch) && !times.may_be_ending(batch) && self.evicted.is_none();
+        if joined && stays { Odds::Surely } else { Odds::Perhaps }
+    }
+
+    fn takes(&self, view: &View, batch: usize, at: Instant) -> Takes {
+        match self.ask.turn {
+            _ if view.may_pause_in(batch) => Takes::Some,
+            _ if view.waits() => Takes::Perhaps,
+            None => Takes::Nothing,
+            Some(turn) if at < turn => Takes::Nothing,
+            Some(turn) if at == turn && self.ask.at < turn => Takes::Perhaps,
+            Some(_) => Takes::All,
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether the mailbox is full when the last of these events comes.
+    fn full(&mut self, takes: Takes, now: &[Sent], alone: bool, mailbox_events_max: u64) -> Odds {
+        match takes {
+            Takes::All => *self = Self::default(),
+            Takes::Perhaps => self.least = 0,
+            Takes::Nothing | Takes::Some => {}
+        }
+        let most = self.most + now.len() as u64;
+        let least = match takes {
+            Takes::Nothing => self.least + surely(now).count() as u64,
+            // An event that the buffers hold is still one that came when the mailbox held those before it.
+            Takes::Some if self.least > 0 => self.least + surely(now).count() as u64,
+            Takes::All | Takes::Perhaps if alone => surely(now).count() as u64,
+            _ => 0,
+        };
+        match (least > mailbox_events_max, most > mailbox_events_max) {
+            (true, _) => Odds::Surely,
+            (_, true) => Odds::Perhaps,
+            _ => Odds::No,
+        }
+    }
+
+    fn add(&mut self, takes: Takes, now: &[Sent], there: Odds, window_bytes: usize) {
+        self.most += now.len() as u64;
+        match takes {
+            Takes::All | Takes::Perhaps => self.least = 0,
+            _ if there != Odds::Surely => {}
+            Takes::Nothing => self.least += surely(now).count() as u64,
+            Takes::Some => {
+                let size = |sent: &Sent| sent.asked.message().map_or(3, |message| message.json().len());
+                self.unread.extend(surely(now).map(size));
+                // The oldest are those that the buffers hold.
+                let mut room = window_bytes + BUFFERS_BYTES_MAX;
+                let held = self.unread.iter().take_while(|size| {
+                    let fits = room >= **size;
+                    room = room.saturating_sub(**size);
+                    fits
+                });
+                let held = held.count() + 1;
+                self.least = self.unread.len().saturating_sub(held) as u64;
+            }
+        }
+    }
+}
+
+fn surely(now: &[Sent]) -> impl Iterator<Item = &Sent> {
+    now.iter().filter(|sent| sent.surely && sent.exact)
+}
+
+impl Sent {
+    fn new(view: &View, ask: Ask, times: &Times) -> Self {
+        let Ask { deed, batch, asked, at, .. } = ask;
+        let surely = view.is_executed(&ask, times);
+        Self { client: view.client, deed, batch, asked, at, exact: view.is_plain(), surely }
+    }
+}
+
+impl Odds {
+    /// Counts one more, perhaps.
+    fn add_to(self, range: &mut RangeInclusive<u64>) {
+        let (least, most) = (u64::from(self == Self::Surely), u64::from(self > Self::No));
+        *range = range.start() + least..=range.end() + most;
+    }
+}

@@ -1,0 +1,128 @@
+//! The streams that end: every write, its time, its values, and the end.
+
+use std::time::Duration;
+
+use onbeat_server::clock::Instant;
+
+use super::members::Members;
+use super::values::Values;
+use super::view::{Ask, Response, View};
+use super::{Judged, World, violation};
+use crate::check::conforms_exactly;
+use crate::event_stream::{Decoder, Event};
+use crate::fixtures::EPOCH;
+use crate::fixtures::format::{Kind, Line};
+use crate::replay::Stream;
+use crate::simulate::history::Asked;
+use crate::transcript::{How, visible};
+
+const PREFIX: &str = "a stream is a prefix of what the contract says";
+const ON_TIME: &str = "every write comes when it is due";
+const WHOLE: &str = "a stream is whole for who stays";
+const NOTHING_AFTER: &str = "nothing comes after the end of a stream";
+const PARSED: &str = "a parser dispatches just the events of the stream, however it was split";
+
+impl World<'_> {
+    pub(super) fn streams(&self, view: &View, members: &Members) -> Judged {
+        for (request, (ask, response)) in view.asks.iter().zip(&view.responses).enumerate() {
+            match ask.asked {
+                Asked::Stream(Stream::Sse) => {}
+                Asked::Stream(stream) => self.stream(view, request, ask, stream, response, members)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(
+        &self,
+        view: &View,
+        request: usize,
+        ask: &Ask,
+        stream: Stream,
+        response: &Response,
+        members: &Members,
+    ) -> Judged {
+        let golden = self.golden.streams.iter().find(|scene| scene.path == format!("streams/{stream}.jsonl"));
+        let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
+        let writes: Vec<&Line> = lines().filter(|line| matches!(line.kind, Kind::Write { .. })).collect();
+        let ordinal = view.connected.map_or(0, |(_, ordinal)| ordinal);
+        let mut values = Values::new(stream, self.history.seed, ordinal, request);
+        let due = |line: &Line| {
+            let due = ask.at + Duration::from_millis(line.at_ms);
+            (due, ask.turn.map(|turn| self.times.comes(due).max(turn)))
+        };
+        for (at, (came, bytes)) in response.writes.iter().enumerate() {
+            let Some(line) = writes.get(at) else {
+                return violation(NOTHING_AFTER, Some(view), format!("/{stream} goes on: {}", visible(bytes)));
+            };
+            let value = if line.written().contains("\"value\":") { values.next() } else { String::new() };
+            let (due, comes) = due(line);
+            if !conforms_exactly(line, bytes, stamp(due)) || !visible(bytes).contains(&value) {
+                let expected = visible(line.written().as_bytes());
+                let detail = format!("/{stream}: expected {expected} with {value}, got {}", visible(bytes));
+                return violation(PREFIX, Some(view), detail);
+            }
+            on_time(view, *came, comes.unwrap_or(due), bytes)?;
+        }
+        let owed = |line: &&&Line| due(line).1.is_some_and(|comes| self.is_owed(view, members, comes, None));
+        let must = if view.is_executed(ask, self.times) { writes.iter().filter(owed).count() } else { 0 };
+        let ended = matches!(response.end, Some((_, How::Complete)));
+        let cut_short = self.times.shut_down.is_some();
+        if response.writes.len() < must || must == writes.len() && !ended {
+            let came = response.writes.len();
+            let detail = format!("/{stream}: {came} writes came, {must} were due; its end: {:?}", response.end);
+            return violation(WHOLE, Some(view), detail);
+        }
+        if ended && response.writes.len() < writes.len() && !cut_short {
+            let detail = format!("/{stream} ended after {} of {} writes", response.writes.len(), writes.len());
+            return violation(WHOLE, Some(view), detail);
+        }
+        let events = lines().take_while({
+            let mut left = response.writes.len();
+            move |line| {
+                let write = matches!(line.kind, Kind::Write { .. });
+                let goes_on = left > 0 || !write;
+                left = left.saturating_sub(usize::from(write));
+                goes_on
+            }
+        });
+        let events = events.filter_map(|line| match &line.kind {
+            Kind::Event { r#type, .. } => Some(r#type.clone()),
+            _ => None,
+        });
+        let dispatched = dispatched(view, response).into_iter().map(|event| event.event_type);
+        same_events(view, &dispatched.collect::<Vec<_>>(), &events.collect::<Vec<_>>())
+    }
+}
+
+/// Who is prompt sees a write when it is due, and nobody sees it before.
+pub(super) fn on_time(view: &View, came: Instant, due: Instant, bytes: &[u8]) -> Judged {
+    if came < due || view.is_prompt() && came != due {
+        let (due, came) = (due.as_millis(), came.as_millis());
+        return violation(ON_TIME, Some(view), format!("{} was due at {due} ms and came at {came} ms", visible(bytes)));
+    }
+    Ok(())
+}
+
+/// What a conforming parser makes of the stream, in pieces as the network splits them.
+pub(super) fn dispatched(view: &View, response: &Response) -> Vec<Event> {
+    let stream: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    let mut decoder = Decoder::default();
+    stream.chunks(view.link.piece_bytes.max(1)).flat_map(|piece| decoder.push(piece)).collect()
+}
+
+pub(super) fn same_events<T: PartialEq + std::fmt::Debug>(view: &View, came: &[T], expected: &[T]) -> Judged {
+    if came == expected {
+        Ok(())
+    } else {
+        violation(PARSED, Some(view), format!("expected {expected:?}, got {came:?}"))
+    }
+}
+
+/// The wall-clock time of an instant.
+pub(super) fn stamp(at: Instant) -> jiff::Timestamp {
+    let epoch: jiff::Timestamp = EPOCH.parse().unwrap_or_default();
+    let since = jiff::SignedDuration::try_from(at.since_epoch()).unwrap_or_default();
+    epoch.saturating_add(since).unwrap_or_default()
+}

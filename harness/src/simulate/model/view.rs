@@ -1,0 +1,234 @@
+//! What one client did, and what it saw.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use onbeat_server::clock::Instant;
+
+use super::Times;
+use crate::account::{Account, Note};
+use crate::replay::Stream;
+use crate::simulate::history::{Asked, History, Link, What};
+use crate::simulate::play::Outcome;
+use crate::transcript::{How, What as Seen};
+
+/// One client's view of a world.
+pub(super) struct View<'a> {
+    pub(super) client: usize,
+    pub(super) link: &'a Link,
+    pub(super) asks: Vec<Ask>,
+    pub(super) responses: Vec<Response>,
+    /// In which batch it connected, and as which connection.
+    pub(super) connected: Option<(usize, u64)>,
+    pub(super) left: Option<Left>,
+    /// When the server closed the connection, as the client saw it.
+    pub(super) closed: Option<Instant>,
+    /// From which batch to which it may not have read.
+    pauses: Vec<(usize, usize)>,
+    /// It sent garbage.
+    garbles: bool,
+    /// It may have waited until the server took it on.
+    waits: bool,
+    pub(super) account: &'a Account,
+}
+
+/// A request, as it was completed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) deed: usize,
+    pub(super) batch: usize,
+    pub(super) asked: Asked,
+    pub(super) at: Instant,
+    /// When its answer's turn comes, if it does: when those before it are over.
+    pub(super) turn: Option<Instant>,
+}
+
+/// A response, as the client saw it.
+#[derive(Debug, Default)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    /// When its head came.
+    pub(super) began: Option<Instant>,
+    pub(super) writes: Vec<(Instant, Bytes)>,
+    pub(super) end: Option<(Instant, How)>,
+}
+
+/// How a client left: by a deed of its own, or since the network broke off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    pub(super) at: Instant,
+    /// It was there in all batches before this,
+    pub(super) first: usize,
+    /// and in none after this.
+    pub(super) last: usize,
+    /// It reads on.
+    pub(super) half: bool,
+    /// What it sent right before is not lost.
+    pub(super) politely: bool,
+}
+
+/// How long a stream lasts that ends by itself.
+pub(super) fn length(stream: Stream) -> Option<Duration> {
+    let ms = match stream {
+        Stream::Sse => return None,
+        Stream::StreamText => 4800,
+        Stream::SseData => 20_000,
+        Stream::DynamicCounter => 31_000,
+        Stream::StreamJson => 75_000,
+    };
+    Some(Duration::from_millis(ms))
+}
+
+impl<'a> View<'a> {
+    /// Of all clients.
+    pub(super) fn all(history: &'a History, outcome: &'a Outcome, times: &Times) -> Vec<Self> {
+        let mut views: Vec<Self> =
+            (0..history.clients.len()).map(|client| Self::new(history, outcome, times, client)).collect();
+        let mut ordinal = 0;
+        let done = history.deeds.iter().zip(&outcome.done).zip(&times.batch).filter(|((_, done), _)| done.is_some());
+        for ((deed, _), batch) in done {
+            if deed.what.connects() && views[deed.client].connected.is_none() {
+                // Those who left in good time make room.
+                let open = views.iter().filter(|other| other.may_be_connected_in(*batch)).count();
+                let view = &mut views[deed.client];
+                view.connected = Some((*batch, ordinal));
+                view.waits = open >= history.connections_max;
+                ordinal += 1;
+            }
+        }
+        views
+    }
+
+    fn new(history: &'a History, outcome: &'a Outcome, times: &Times, client: usize) -> Self {
+        let (link, account) = (&history.clients[client], &outcome.accounts[client]);
+        let closed = account.notes.iter().find(|(_, note)| *note == Note::ServerClosed).map(|(at, _)| *at);
+        let mut view = Self {
+            client,
+            link,
+            asks: Vec::new(),
+            responses: responses(account),
+            connected: None,
+            left: None,
+            closed,
+            pauses: Vec::new(),
+            garbles: false,
+            waits: false,
+            account,
+        };
+        let mut turn = Some(Instant::EPOCH);
+        for (deed, what) in history.deeds.iter().enumerate() {
+            let (batch, Some(at)) = (times.batch[deed], outcome.done[deed]) else { continue };
+            if what.client != client {
+                continue;
+            }
+            match &what.what {
+                What::Ask { asked, .. } if view.left.is_none() => {
+                    turn = turn.map(|turn| turn.max(at));
+                    view.asks.push(Ask { deed, batch, asked: *asked, at, turn });
+                    if let Asked::Stream(stream) = asked {
+                        turn = turn.zip(length(*stream)).map(|(turn, length)| turn.max(times.comes(at + length)));
+                    }
+                }
+                what if what.leaves() && view.left.is_none() => {
+                    let half = *what == What::HalfClose;
+                    view.left = Some(Left { at, first: batch, last: batch, half, politely: half });
+                }
+                What::Garbage(_) => view.garbles = true,
+                What::Pause => view.pauses.push((batch, usize::MAX)),
+                What::Resume => {
+                    if let Some((_, to)) = view.pauses.last_mut() {
+                        *to = batch;
+                    }
+                }
+                _ => {}
+            }
+        }
+        view.broken_off(times);
+        view
+    }
+
+    /// A network that breaks off takes its client away.
+    fn broken_off(&mut self, times: &Times) {
+        if let (Some(_), Some(at)) = (self.link.breaks_after, self.closed)
+            && self.left.is_none_or(|left| at <= left.at)
+        {
+            let later = Instant::EPOCH + (at.since_epoch() + Duration::from_nanos(1));
+            let (first, after) = (times.batch_from(at), times.batch_from(later));
+            // Without a batch at that time there is none in which it may have been there or not.
+            let last = after.saturating_sub(1);
+            self.left = Some(Left { at, first, last, half: false, politely: false });
+        }
+    }
+
+    /// Whether its story can be told exactly.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.garbles && !self.waits
+    }
+
+    /// Whether it sees at once what is sent to it.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.link.delay_ms_max() == 0 && self.pauses.is_empty() && !self.waits
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    pub(super) fn garbles(&self) -> bool {
+        self.garbles
+    }
+
+    /// Whether it may not have read in that batch.
+    pub(super) fn may_pause_in(&self, batch: usize) -> bool {
+        self.pauses.iter().any(|(from, to)| (*from..=*to).contains(&batch))
+    }
+
+    fn may_be_connected_in(&self, batch: usize) -> bool {
+        self.connected.is_some() && self.left.is_none_or(|left| left.half || batch <= left.last)
+    }
+
+    /// Whether it surely had not left before the batch was over.
+    pub(super) fn stays_in(&self, batch: usize) -> bool {
+        self.left.is_none_or(|left| batch < left.first)
+    }
+
+    /// Whether it surely had left before the batch.
+    pub(super) fn has_left_before(&self, batch: usize) -> bool {
+        self.left.is_some_and(|left| left.last < batch)
+    }
+
+    /// Whether the server surely executes the request in its batch, as far as the client goes.
+    pub(super) fn is_executed(&self, ask: &Ask, times: &Times) -> bool {
+        let overtaken = self.left.is_some_and(|left| !left.politely && left.first <= ask.batch);
+        self.is_plain() && !overtaken && !times.may_be_ending(ask.batch)
+    }
+
+    /// By when what is due at a time has come to the client, unless something ends it before.
+    pub(super) fn sees(&self, due: Instant, times: &Times) -> Instant {
+        let late = if self.pauses.is_empty() { due } else { due.max(times.recovery) };
+        times.comes(late + Duration::from_millis(self.link.delay_ms_max()))
+    }
+}
+
+fn responses(account: &Account) -> Vec<Response> {
+    let mut responses: Vec<Response> = Vec::new();
+    for (at, note) in &account.notes {
+        let Note::Saw(seen) = note else { continue };
+        match seen {
+            Seen::Head(head) => {
+                responses.push(Response { status: head.status, began: Some(*at), ..Response::default() });
+            }
+            Seen::Write(bytes) => {
+                if let Some(response) = responses.last_mut() {
+                    response.writes.push((*at, bytes.clone()));
+                }
+            }
+            Seen::End(how) => {
+                if let Some(response) = responses.last_mut() {
+                    response.end = response.end.or(Some((*at, *how)));
+                }
+            }
+        }
+    }
+    responses
+}

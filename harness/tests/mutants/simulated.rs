@@ -1,0 +1,81 @@
+//! Mutants that only worlds with faults, stress or chance in them show.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use futures_util::FutureExt;
+use onbeat::lab::Application;
+use onbeat_server::connection::Connection;
+use onbeat_server::http;
+use onbeat_server::router::router;
+use onbeat_server::world::{Limits, World};
+
+use crate::kit::{Mutant, mutant};
+
+/// Mutants of what holds the endpoints together.
+pub(crate) fn of_the_server() -> Vec<Mutant> {
+    let bugs = [
+        ("a mailbox holds one event more", in_a_world(|limits| limits.mailbox_events_max += 1)),
+        ("a mailbox holds one event less", in_a_world(|limits| limits.mailbox_events_max -= 1)),
+        ("who does not read is never evicted", in_a_world(|limits| limits.mailbox_events_max = u64::MAX)),
+        ("a shutdown tells nobody", connections(|connection| Arc::new(Connection::new(connection.ordinal())))),
+        ("the values are those of the next connection", {
+            connections(|connection| Arc::new(Connection::new(connection.ordinal() + 1)))
+        }),
+        ("who leaves takes another along", leaving_aborts_another()),
+        ("a timer of an hour is left behind by each request", timers_are_left_behind()),
+    ];
+    bugs.into_iter().map(|(name, application)| mutant("", name, application)).collect()
+}
+
+/// The endpoints live in a world of their own.
+fn in_a_world(change: fn(&mut Limits)) -> Application {
+    Application::with_router(move |world| {
+        let mut limits = world.limits();
+        change(&mut limits);
+        router(Arc::new(World::new(Arc::clone(world.clock()), world.seed(), world.epoch(), limits)))
+    })
+}
+
+/// A connection is served as another.
+fn connections(other: fn(&Connection) -> Arc<Connection>) -> Application {
+    let mut application = Application::embedded();
+    application.serve = Arc::new(move |io, connection, router, head_time_max| {
+        http::serve(io, other(&connection), router, head_time_max).boxed()
+    });
+    application
+}
+
+/// The connection that ends breaks off the one that was accepted last.
+fn leaving_aborts_another() -> Application {
+    let mut application = Application::embedded();
+    let last: Arc<Mutex<Option<Arc<Connection>>>> = Arc::default();
+    application.serve = Arc::new(move |io, connection, router, head_time_max| {
+        let last = Arc::clone(&last);
+        *last.lock().expect("nobody panics with it") = Some(Arc::clone(&connection));
+        let served = http::serve(io, connection, router, head_time_max);
+        async move {
+            served.await;
+            if let Some(last) = &*last.lock().expect("nobody panics with it") {
+                last.abort();
+            }
+        }
+        .boxed()
+    });
+    application
+}
+
+fn timers_are_left_behind() -> Application {
+    Application::with_router(|world| {
+        let clock = Arc::clone(world.clock());
+        let layer = middleware::from_fn(move |request: Request, next: Next| {
+            let hour = clock.sleep_until(clock.now() + Duration::from_secs(3600));
+            drop(tokio::spawn(hour));
+            next.run(request)
+        });
+        Router::new().fallback_service(router(world)).layer(layer)
+    })
+}
