@@ -84,7 +84,10 @@ impl Author {
 
     fn write(&mut self) {
         self.end_ms = self.one_of(&[2_000, 12_000, 65_000, 95_000, 300_000, 3_600_000]);
-        self.meetings = std::array::from_fn(|_| self.time(0));
+        let (first, second) = (self.time(0), self.time(0));
+        // Where somebody joins /sse at the first, it hears a heartbeat at the third.
+        let third = first + 30_000 * (1 + self.below(3));
+        self.meetings = [first, second, if third <= self.end_ms { third } else { first }];
         self.long = self.chance(8);
         let clients = if self.chance(30) { 1 + self.below(CLIENTS_MAX) } else { 1 + self.below(8) };
         for _ in 0..clients {
@@ -104,7 +107,13 @@ impl Author {
     /// Something that happens to the world: at some time, or right behind something that a client does.
     fn happen(&mut self, what: What) {
         let behind = self.index(self.deeds.len());
-        let at_ms = if self.chance(2) { self.below(self.end_ms) } else { self.deeds[behind].at_ms };
+        let deed = self.deeds[behind].at_ms;
+        let at_ms = match self.below(3) {
+            0 => self.below(self.end_ms),
+            1 => deed,
+            // When a stream that was asked for then has something due.
+            _ => (deed + self.one_of(&[50, 1000, 1500, 30_000]) * (1 + self.below(5))).min(self.end_ms),
+        };
         let place = self.deeds.iter().rposition(|deed| deed.at_ms <= at_ms).map_or(0, |last| last + 1);
         if self.chance(2)
             && let Some(before) = self.deeds[..place].last_mut()

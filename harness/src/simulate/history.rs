@@ -110,7 +110,7 @@ pub enum Asked {
 pub struct Message {
     /// Its number: no other event of the world has it.
     pub number: usize,
-    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of 3000 bytes.
+    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of up to 3000 bytes.
     pub text: usize,
 }
 
@@ -126,14 +126,17 @@ pub(super) const TEXTS: [(&str, &str); 9] = [
     ("+%2B", r#". +""#),
     ("a&x=y&msg=b&MSG=c", r#".a","b""#),
 ];
-/// The text with this number is [`LONG_BYTES`] long.
+/// The text with this number is long; how long depends on the message's number, so that buffers are full at any place.
 pub(super) const LONG: usize = TEXTS.len();
-pub(super) const LONG_BYTES: usize = 3000;
 
 impl Message {
+    fn long(self) -> String {
+        "x".repeat(200 + self.number * 997 % 2800)
+    }
+
     fn query(self) -> String {
         let Self { number, text } = self;
-        let text = TEXTS.get(text).map_or_else(|| "x".repeat(LONG_BYTES), |(query, _)| (*query).to_owned());
+        let text = TEXTS.get(text).map_or_else(|| self.long(), |(query, _)| (*query).to_owned());
         format!("?msg=n{number}.{text}")
     }
 
@@ -142,7 +145,7 @@ impl Message {
         let Self { number, text } = self;
         let json = match TEXTS.get(text) {
             Some((_, json)) => format!("\"n{number}{json}"),
-            None => format!("\"n{number}.{}\"", "x".repeat(LONG_BYTES)),
+            None => format!("\"n{number}.{}\"", self.long()),
         };
         if json.contains("\",\"") { format!("[{json}]") } else { json }
     }

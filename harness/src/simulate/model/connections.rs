@@ -31,7 +31,7 @@ impl World<'_> {
     /// Whether the client must have seen what was due at that time, and was caused by a deed of that batch, if by any.
     pub(super) fn is_owed(&self, view: &View, members: &Members, due: Instant, cause: Option<usize>) -> bool {
         let (seen, evicted) = (view.sees(due, self.times), members.evicted(view.client));
-        if view.may_pause_in(usize::MAX - 1) || view.sees(due, self.times) != self.times.comes(due) {
+        if view.pauses() || view.sees(due, self.times) != self.times.comes(due) {
             // Who is slow gets it as long as nothing else happens to it.
             let ended = self.times.shut_down.is_some();
             return view.left.is_none() && evicted.is_none() && !ended && seen <= self.times.end;
@@ -81,8 +81,7 @@ impl World<'_> {
 
     /// Those who are answered at the same time are no more than may be connected.
     fn limit(&self) -> Judged {
-        let prompt =
-            self.views.iter().filter(|view| view.link.delay_ms_max() == 0 && !view.may_pause_in(usize::MAX - 1));
+        let prompt = self.views.iter().filter(|view| view.link.delay_ms_max() == 0 && !view.pauses());
         let served: Vec<(Instant, Instant)> = prompt
             .filter_map(|view| {
                 let ends = [view.closed, view.left.map(|left| left.at), Some(self.times.end)];

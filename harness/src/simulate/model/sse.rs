@@ -103,6 +103,7 @@ impl World<'_> {
         if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() {
             return violation(ENDS, Some(view), "it ended with its last chunk");
         }
+        self.ended_in_order(view, ask, response, members)?;
         parsed(view, response, &heard)
     }
 }

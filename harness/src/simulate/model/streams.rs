@@ -20,6 +20,7 @@ const PREFIX: &str = "a stream is a prefix of what the contract says";
 const ON_TIME: &str = "every write comes when it is due";
 const WHOLE: &str = "a stream is whole for who stays";
 const NOTHING_AFTER: &str = "nothing comes after the end of a stream";
+const IN_ORDER: &str = "a server that is told to end ends its streams with their last chunk, at once";
 const PARSED: &str = "a parser dispatches just the events of the stream, however it was split";
 
 impl World<'_> {
@@ -78,6 +79,7 @@ impl World<'_> {
             let detail = format!("/{stream} ended after {} of {} writes", response.writes.len(), writes.len());
             return violation(WHOLE, Some(view), detail);
         }
+        self.ended_in_order(view, ask, response, members)?;
         let events = lines().take_while({
             let mut left = response.writes.len();
             move |line| {
@@ -93,6 +95,19 @@ impl World<'_> {
         });
         let dispatched = dispatched(view, response).into_iter().map(|event| event.event_type);
         same_events(view, &dispatched.collect::<Vec<_>>(), &events.collect::<Vec<_>>())
+    }
+
+    /// A stream that a shutdown meets ends then, with its last chunk.
+    pub(super) fn ended_in_order(&self, view: &View, ask: &Ask, response: &Response, members: &Members) -> Judged {
+        let Some((ending, at)) = self.times.shut_down else { return Ok(()) };
+        let under_way = ask.batch < ending && ask.turn.is_some_and(|turn| turn < at);
+        let over = response.end.is_some_and(|(end, how)| how == How::Complete && end <= at);
+        let stays = view.stays_in(ending) && members.evicted(view.client).is_none() && !view.pauses();
+        let owed = under_way && stays && view.left.is_none_or(|left| view.sees(at, self.times) < left.at);
+        if !owed || over || matches!(response.end, Some((_, How::Complete))) && !view.is_prompt() {
+            return Ok(());
+        }
+        violation(IN_ORDER, Some(view), format!("GET {} ended so: {:?}", ask.asked.target(), response.end))
     }
 }
 

@@ -178,6 +178,11 @@ impl<'a> View<'a> {
         self.garbles
     }
 
+    /// Whether it did not read for a while.
+    pub(super) fn pauses(&self) -> bool {
+        !self.pauses.is_empty()
+    }
+
     /// Whether it may not have read in that batch.
     pub(super) fn may_pause_in(&self, batch: usize) -> bool {
         self.pauses.iter().any(|(from, to)| (*from..=*to).contains(&batch))
