@@ -1,0 +1,87 @@
+//! What a world holds in memory: bounded, whatever a reader does, and nothing when it is over.
+
+use allocation_counter::measure;
+use onbeat::lab::{self, Application, Lab, Setup};
+use onbeat::simulate::Simulator;
+use onbeat::transport::{Came, Sender, Tap};
+use onbeat_server::random::Seed;
+
+/// How much more may be held with ten times as many events.
+const GROWTH_BYTES_MAX: u64 = 64 * 1024;
+
+#[test]
+fn a_world_leaves_nothing_behind() {
+    let simulator = Simulator::new(Application::embedded());
+    // The first ones fill what lives as long as the thread.
+    (0..50).for_each(|seed| drop(simulator.world(seed)));
+    for seed in 50..400 {
+        let held = measure(|| drop(simulator.world(seed))).bytes_current;
+        assert_eq!(held, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn events_that_everybody_has_read_are_freed() {
+    let few = held_at_most(100, &[Reader::Reads, Reader::Reads]);
+    let many = held_at_most(1000, &[Reader::Reads, Reader::Reads]);
+    assert!(many < few + GROWTH_BYTES_MAX, "{few} B for 100 events, {many} B for 1000");
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_no_more_than_its_mailbox_does() {
+    let few = held_at_most(100, &[Reader::Reads, Reader::Stuck]);
+    let many = held_at_most(1000, &[Reader::Reads, Reader::Stuck]);
+    assert!(many < few + GROWTH_BYTES_MAX, "{few} B for 100 events, {many} B for 1000");
+}
+
+#[derive(Clone, Copy)]
+enum Reader {
+    Reads,
+    Stuck,
+}
+
+/// What a world holds at most in which so many events of 3 KB are sent to these readers.
+fn held_at_most(events: usize, readers: &[Reader]) -> u64 {
+    let mut setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
+    setup.limits.mailbox_events_max = 8;
+    let scene = async |lab: &mut Lab| {
+        let mut clients = Vec::new();
+        for reader in readers {
+            clients.push((*reader, ask(lab, "/sse").await));
+        }
+        let (mut sender, mut tap) = ask(lab, "/send-heartbeat").await;
+        let request = format!("GET /broadcast-text?msg={} HTTP/1.1\r\nHost: onbeat\r\n\r\n", "x".repeat(3000));
+        for _ in 0..events {
+            sender.send(request.as_bytes()).await.expect("the server reads");
+            lab.settle().await;
+            skip(&mut tap).await;
+            for (reader, (_, tap)) in &mut clients {
+                if matches!(reader, Reader::Reads) {
+                    skip(tap).await;
+                }
+            }
+        }
+        // The one who does not read has gone, and a stuck reader with it.
+        lab.world().hub().clients()
+    };
+    let mut left = 0;
+    let held = measure(|| left = lab::run(&setup, scene).expect("in time")).bytes_max;
+    assert_eq!(left, readers.iter().filter(|reader| matches!(reader, Reader::Reads)).count());
+    held
+}
+
+async fn ask(lab: &mut Lab, target: &str) -> (Sender, Tap) {
+    let (mut sender, tap) = lab.pipe();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\n\r\n");
+    sender.send(request.as_bytes()).await.expect("the server reads");
+    lab.settle().await;
+    (sender, tap)
+}
+
+/// Takes out what has come.
+async fn skip(tap: &mut Tap) {
+    while let Some(arrival) = futures_util::FutureExt::now_or_never(tap.next()) {
+        assert!(matches!(arrival.came, Came::Bytes(_)), "the server goes on");
+    }
+    tokio::task::yield_now().await;
+}
