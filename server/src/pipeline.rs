@@ -66,23 +66,27 @@ impl Pipeline {
         }
     }
 
-    /// Executes the requests that wait behind a stream.
-    pub(crate) fn execute_early(&mut self, requests: &mut Requests, cx: &mut Context<'_>) -> Result<(), Broken> {
-        while !self.closing
-            && let Some(head) = requests.take()
-        {
-            let request = head.request().ok_or(Broken)?;
+    /// Executes the requests that wait behind a stream, one after the other: a burst of broadcasts must not run ahead of
+    /// those who read. Ready when all have been.
+    pub(crate) fn execute_early(&mut self, requests: &mut Requests, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        loop {
+            if let Some(early) = self.early.back_mut()
+                && let Early::Running(answer) = early
+            {
+                match answer.as_mut().poll(cx) {
+                    Poll::Ready(Ok(response)) => *early = Early::Ready(response),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            if self.closing {
+                break;
+            }
+            let Some(head) = requests.take() else { break };
+            let Some(request) = head.request() else { return Poll::Ready(Err(Broken)) };
             let answer = self.execute(request.map(|()| Body::empty()));
             self.early.push_back(Early::Running(answer));
         }
-        for early in &mut self.early {
-            if let Early::Running(answer) = early
-                && let Poll::Ready(Ok(response)) = answer.as_mut().poll(cx)
-            {
-                *early = Early::Ready(response);
-            }
-        }
-        if requests.is_broken() { Err(Broken) } else { Ok(()) }
+        Poll::Ready(if requests.is_broken() { Err(Broken) } else { Ok(()) })
     }
 
     fn execute<B>(&mut self, mut request: Request<B>) -> Answer

@@ -63,7 +63,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         let left = socket.poll_left(cx);
         // What was asked for before leaving is executed all the same.
         let Socket { requests, pipeline, .. } = &mut *socket;
-        match pipeline.execute_early(requests, cx) {
+        match ready!(pipeline.execute_early(requests, cx)) {
             Ok(()) => left,
             Err(Broken) => Poll::Ready(()),
         }

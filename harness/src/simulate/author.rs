@@ -97,11 +97,11 @@ impl Author {
         if self.chance(6) {
             let ms = self.one_of(&[1, 777, 5000, 30_000, 100_000, 1_000_000]);
             self.happen(What::Jump { ms });
-            self.jump();
         }
         if self.chance(16) {
             self.happen(What::ShutDown);
         }
+        self.jump();
     }
 
     /// Something that happens to the world: at some time, or right behind something that a client does.
@@ -184,6 +184,14 @@ impl Author {
 
     fn listen(&mut self, client: usize, joins: u64) {
         self.ask(joins, client, Asked::Stream(Stream::Sse));
+        if self.chance(4) {
+            // Behind a stream that never ends: sent all the same, and never answered.
+            let at = self.time(joins);
+            for _ in 0..=self.below(3) {
+                let event = self.event();
+                self.ask(at, client, event);
+            }
+        }
         if self.chance(if self.long { 2 } else { 5 }) {
             let pauses = if self.chance(2) { joins } else { self.time(joins) };
             self.deed(pauses, client, What::Pause);

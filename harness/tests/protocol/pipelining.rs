@@ -3,7 +3,7 @@
 use onbeat::account::Note;
 use onbeat::transcript::{How, What};
 
-use crate::support::{assert_snapshot, listener, ms, play, tell, writes};
+use crate::support::{assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
 
 #[test]
 fn a_stream_behind_a_stream_counts_its_time_from_its_own_request() {
@@ -50,6 +50,22 @@ fn a_client_may_hear_its_own_broadcast() {
         client.close().await.into_transcript()
     });
     assert_eq!(transcript.writes().count(), 1 + 2 * 40);
+}
+
+#[test]
+fn a_burst_behind_a_stream_does_not_run_ahead_of_those_who_read() {
+    let (heard, own) = play_with_mailboxes(2, async |lab| {
+        let alice = listener(lab, "/sse").await;
+        let mut client = listener(lab, "/sse").await;
+        let burst = "GET /broadcast-text?msg=x HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(40);
+        client.send(burst.as_bytes()).await;
+        client.half_close().await;
+        lab.settle().await;
+        (alice.close().await.into_transcript(), client.close().await.into_transcript())
+    });
+    assert_eq!(heard.writes().count(), 1 + 2 * 40);
+    // Who sends no more is let go when the last has been executed.
+    assert!(own.entries.iter().any(|entry| entry.what == What::End(How::Cut)));
 }
 
 #[test]

@@ -153,8 +153,8 @@ impl Members {
                 member.waiting.add(takes, &now, there, view.link.window_bytes);
             }
             let removed = there.min(full);
-            // Who is prompt shows that it was not.
-            let shows = view.is_prompt() && view.closed != Some(at);
+            // Who is prompt shows that it was not, unless that may come later.
+            let shows = view.is_prompt() && view.closed != Some(at) && now.iter().all(|sent| sent.exact);
             if removed == Odds::Surely || removed == Odds::Perhaps && !shows {
                 evicted.push((member.client, Evicted { at, surely: removed == Odds::Surely }));
             }
