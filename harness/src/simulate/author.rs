@@ -187,7 +187,7 @@ impl Author {
         if self.chance(4) {
             // Behind a stream that never ends: sent all the same, and never answered.
             let at = self.time(joins);
-            for _ in 0..=self.below(3) {
+            for _ in 0..=self.one_of(&[0, 1, 3, 12]) {
                 let event = self.event();
                 self.ask(at, client, event);
             }
