@@ -16,6 +16,8 @@
 //!      │
 //!  replay        one endpoint from head to end ── event_stream: what a parser dispatches
 //!      │
+//!  recording     the log of a served world, played again
+//!      │
 //!  fixtures      the contract as data
 //!      │
 //!  check         any server, judged by the fixtures
@@ -78,6 +80,7 @@ pub mod event_stream;
 pub mod fixtures;
 mod idle;
 pub mod lab;
+pub mod recording;
 pub mod replay;
 pub mod response;
 pub mod simulate;

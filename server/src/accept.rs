@@ -8,9 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, TokioClock};
+use crate::clock::machine_pause;
 use crate::connection::Connection;
-use crate::world::World;
 
 /// How long accepting rests when the machine is short of something, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
@@ -30,11 +29,11 @@ pub trait Listener: Send {
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
 }
 
-/// Accepts connections in `world`, as many at a time as it takes on, and has each served by `serve` until `shutdown` is
-/// ready; then ends all streams in good order and returns.
+/// Accepts connections, so many at a time, and has each served by `serve` until `shutdown` is ready; then ends all streams
+/// in good order and returns. A connection gets its ordinal in a world with its first request there.
 pub async fn accept<L, S>(
     mut listener: L,
-    world: &World,
+    connections_max: usize,
     serve: impl FnMut(L::Io, Arc<Connection>) -> S,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -42,7 +41,8 @@ pub async fn accept<L, S>(
     S: Future<Output = ()> + Send + 'static,
 {
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut connections = Connections { world, serve, tasks: JoinSet::new(), open: BTreeMap::new() };
+    let mut connections =
+        Connections { connections_max, serve, tasks: JoinSet::new(), accepted: 0, open: BTreeMap::new() };
     loop {
         tokio::select! {
             biased;
@@ -53,7 +53,7 @@ pub async fn accept<L, S>(
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection lost before it was accepted"),
                 Err(error) => {
                     tracing::warn!(%error, open = connections.tasks.len(), "can't accept connections for the moment");
-                    pause(SHORTAGE_PAUSE).await;
+                    machine_pause(SHORTAGE_PAUSE).await;
                 }
             },
         }
@@ -62,28 +62,23 @@ pub async fn accept<L, S>(
     connections.end().await;
 }
 
-/// A wait in the machine's time, whatever the time in the world.
-async fn pause(duration: Duration) {
-    let clock = TokioClock::start();
-    clock.sleep_until(clock.now() + duration).await;
-}
-
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// The connections that are open, each served by a task of its own.
-struct Connections<'w, F> {
-    world: &'w World,
+struct Connections<F> {
+    connections_max: usize,
     serve: F,
     tasks: JoinSet<u64>,
+    accepted: u64,
     open: BTreeMap<u64, Arc<Connection>>,
 }
 
-impl<F> Connections<'_, F> {
+impl<F> Connections<F> {
     fn has_room(&self) -> bool {
-        self.tasks.len() < self.world.limits().connections_max
+        self.tasks.len() < self.connections_max
     }
 
     fn serve<I, S>(&mut self, io: I)
@@ -91,11 +86,12 @@ impl<F> Connections<'_, F> {
         F: FnMut(I, Arc<Connection>) -> S,
         S: Future<Output = ()> + Send + 'static,
     {
-        let connection = Arc::new(self.world.next_connection());
-        let ordinal = connection.ordinal();
-        tracing::debug!(connection = ordinal, "connection accepted");
-        self.open.insert(ordinal, Arc::clone(&connection));
-        self.tasks.spawn((self.serve)(io, connection).map(move |()| ordinal));
+        let connection = Arc::new(Connection::unnumbered());
+        let number = self.accepted;
+        self.accepted += 1;
+        tracing::debug!(number, "connection accepted");
+        self.open.insert(number, Arc::clone(&connection));
+        self.tasks.spawn((self.serve)(io, connection).map(move |()| number));
         if !self.has_room() {
             tracing::warn!(open = self.tasks.len(), "connection limit reached: further clients wait");
         }
@@ -105,9 +101,9 @@ impl<F> Connections<'_, F> {
     async fn one_ended(&mut self) {
         match self.tasks.join_next().await {
             None => std::future::pending().await,
-            Some(Ok(ordinal)) => {
-                self.open.remove(&ordinal);
-                tracing::debug!(connection = ordinal, "connection ended");
+            Some(Ok(number)) => {
+                let ended = self.open.remove(&number).and_then(|connection| connection.ordinal());
+                tracing::debug!(number, connection = ended, "connection ended");
             }
             Some(Err(error)) => tracing::error!(%error, "connection task failed: this is a bug in onbeat"),
         }
@@ -122,7 +118,7 @@ impl<F> Connections<'_, F> {
         tokio::select! {
             biased;
             () = all_ended => {}
-            () = pause(SHUTDOWN_TIME_MAX) => tracing::warn!("some clients did not take the end of their streams in time"),
+            () = machine_pause(SHUTDOWN_TIME_MAX) => tracing::warn!("some clients did not take the end of their streams in time"),
         }
     }
 }

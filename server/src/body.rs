@@ -3,6 +3,7 @@
 //! The two are merged by time, so that the bytes never depend on how fast the client reads: a write of the script goes
 //! before an event that happened at the same instant or later, whenever the body is asked.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::clock::{Clock, Instant, Sleep};
+use crate::clock::{Clock, Instant, Turn, TurnSleep, Who};
 use crate::connection::Connection;
 use crate::hub::Mailbox;
 use crate::script::{Script, Start, Write};
@@ -29,7 +30,9 @@ pub struct EventStream<S> {
     started: Instant,
     script: S,
     next: Option<Write>,
-    sleep: Option<Sleep>,
+    who: Who,
+    sleep: Option<TurnSleep>,
+    turn: Turn,
     mailbox: Option<Mailbox>,
     connection: Arc<Connection>,
     /// Handed over since it last paused.
@@ -47,11 +50,21 @@ impl<S: Script> EventStream<S> {
     ) -> Self {
         connection.stream_started();
         let next = script.next();
-        Self { clock, started: start.at, script, next, sleep: None, mailbox, connection, gathered: 0 }
+        let party = Arc::clone(connection.party());
+        let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
+        let (started, turn) = (start.at, Turn::unawaited());
+        Self { clock, started, script, next, who, sleep: None, turn, mailbox, connection, gathered: 0 }
+    }
+
+    /// The same, telling the clock what path was asked for.
+    #[must_use]
+    pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.who.path = path.into();
+        self
     }
 
     /// The next write, if it is time for one.
-    fn due(&mut self) -> Option<Bytes> {
+    fn due(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
         if let Some(write) = self.mailbox.as_mut().and_then(Mailbox::go_on) {
             return Some(write);
         }
@@ -66,6 +79,13 @@ impl<S: Script> EventStream<S> {
         if self.clock.now() < scripted? {
             return None;
         }
+        // A turn is taken with the first write of its instant, since the last write may be the end of the body.
+        if let Some(mut sleep) = self.sleep.take()
+            && let Poll::Ready(turn) = sleep.as_mut().poll(cx)
+        {
+            self.turn = turn;
+        }
+        self.turn.count_write();
         let write = std::mem::replace(&mut self.next, self.script.next());
         write.map(|write| write.bytes)
     }
@@ -74,12 +94,16 @@ impl<S: Script> EventStream<S> {
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(next) = &self.next else { return Poll::Pending };
         let deadline = self.started + next.at;
-        let sleep = self.sleep.get_or_insert_with(|| self.clock.sleep_until(deadline));
-        let woken = sleep.as_mut().poll(cx);
-        if woken.is_ready() {
+        let sleep = self.sleep.get_or_insert_with(|| self.clock.turn_at(deadline, &self.who));
+        sleep.as_mut().poll(cx).map(|turn| {
+            self.turn = turn;
             self.sleep = None;
-        }
-        woken
+        })
+    }
+
+    /// All that is due has been handed over: its turn is over when that has been sent.
+    fn hand_turn_on(&mut self) {
+        self.connection.hold(std::mem::take(&mut self.turn));
     }
 
     fn is_over(&self) -> bool {
@@ -103,7 +127,7 @@ impl<S: Script> Body for EventStream<S> {
                 stream.connection.pause(cx.waker());
                 return Poll::Pending;
             }
-            if let Some(bytes) = stream.due() {
+            if let Some(bytes) = stream.due(cx) {
                 stream.gathered += bytes.len();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
@@ -112,6 +136,7 @@ impl<S: Script> Body for EventStream<S> {
             }
             if stream.poll_sleep(cx).is_pending() {
                 stream.gathered = 0;
+                stream.hand_turn_on();
                 return Poll::Pending;
             }
         }
@@ -124,6 +149,8 @@ impl<S: Script> Body for EventStream<S> {
 
 impl<S> Drop for EventStream<S> {
     fn drop(&mut self) {
+        // Its last write may not have been sent yet.
+        self.connection.hold(std::mem::take(&mut self.turn));
         self.connection.stream_stopped();
     }
 }

@@ -1,14 +1,22 @@
 //! The only source of time in the workspace.
 //!
 //! A [`Clock`] tells what time it is and when to wake. Everything that waits or stamps asks one, so that a test can
-//! decide how time passes: as on the wall (*real*), N times as fast (*scaled*), or not at all until everybody sleeps
-//! (*paused*, tokio's test time).
+//! decide how time passes: as on the wall (*real*), N times as fast (*scaled*), not at all until everybody sleeps
+//! (*paused*, tokio's test time), or only when told (*manual*).
+
+mod manual;
+mod turn;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::manual::{Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, TIME_MAX, Timer};
+pub use self::turn::{Party, Turn, Who};
 
 /// A point in a world's time: how long it is after the world's epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +58,9 @@ impl Sub for Instant {
 /// A wait: ready once its deadline has come, never before.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A wait that ends with a turn: the clock may wait until it is given back.
+pub type TurnSleep = Pin<Box<dyn Future<Output = Turn> + Send>>;
+
 /// What time it is, and when to wake.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now. It never runs backwards.
@@ -57,6 +68,63 @@ pub trait Clock: fmt::Debug + Send + Sync {
 
     /// Waits until `deadline`. Sleepers wake in the order of their deadlines.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
+
+    /// Waits until `deadline`, as somebody whom the clock may wait for in return.
+    fn turn_at(&self, deadline: Instant, _who: &Who) -> TurnSleep {
+        let sleep = self.sleep_until(deadline);
+        Box::pin(async {
+            sleep.await;
+            Turn::unawaited()
+        })
+    }
+
+    /// A turn at once, for one that has something to write before time may pass; nothing if the clock waits for nobody.
+    fn turn(&self, _party: &Arc<Party>) -> Option<Turn> {
+        None
+    }
+}
+
+/// How time passes in a served world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As on the wall.
+    Real,
+    /// So many times as fast.
+    Scaled(NonZeroU32),
+    /// Only when told.
+    Manual,
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let speed = text.strip_prefix("scaled:").and_then(|speed| speed.parse().ok());
+        match (text, speed) {
+            ("real", _) => Ok(Self::Real),
+            ("manual", _) => Ok(Self::Manual),
+            (_, Some(speed)) => Ok(Self::Scaled(speed)),
+            _ => Err("expected real, manual, or scaled:N with a whole number N from 1 on".into()),
+        }
+    }
+}
+
+impl Kind {
+    /// Its name, without the speed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Scaled(_) => "scaled",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A wait in the machine's time, whatever the time in the world.
+pub(crate) async fn machine_pause(duration: Duration) {
+    let clock = TokioClock::start();
+    clock.sleep_until(clock.now() + duration).await;
 }
 
 /// tokio's clock: *real* on an ordinary runtime, *paused* on one started with `start_paused(true)`, and *scaled* with a
@@ -105,6 +173,16 @@ impl Clock for TokioClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_is_real_manual_or_scaled() {
+        assert_eq!("real".parse(), Ok(Kind::Real));
+        assert_eq!("manual".parse(), Ok(Kind::Manual));
+        assert_eq!("scaled:100".parse(), Ok(Kind::Scaled(NonZeroU32::new(100).expect("not zero"))));
+        for wrong in ["", "scaled", "scaled:", "scaled:0", "scaled:-1", "scaled:1.5", "fast", "manual:1"] {
+            assert!(wrong.parse::<Kind>().is_err(), "{wrong}");
+        }
+    }
 
     fn at(ms: u64) -> Instant {
         Instant::EPOCH + Duration::from_millis(ms)

@@ -1,54 +1,126 @@
 //! A connection, as its streams and the hub see it: who it is, and whether it still has a future.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
+use crate::clock::{Party, Turn};
+
 /// One client's connection. The task that serves it, its streams and the hub share it.
+#[derive(Default)]
 pub struct Connection {
-    ordinal: u64,
-    requests: AtomicU32,
+    place: Mutex<Option<Place>>,
+    party: Arc<Party>,
+    turns: Mutex<Turns>,
+    closing: Mutex<Option<Closing>>,
     streams: AtomicU32,
     ending: AtomicBool,
+    streams_ending: AtomicBool,
     aborted: AtomicBool,
+    half_closed: AtomicBool,
     resumes: AtomicBool,
     paused: AtomicBool,
     task: AtomicWaker,
 }
 
+/// How the server closes a connection in the middle of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It is closed (FIN) without the last chunk.
+    Cut,
+    /// The server sends a FIN without the last chunk, and waits for the client to close its side.
+    Half,
+    /// It is reset (RST).
+    Reset,
+}
+
+/// Where a connection stands in a world.
+struct Place {
+    /// Counts the world's connections, and so tells one world from another.
+    counter: Arc<AtomicU64>,
+    ordinal: u64,
+    requests: u32,
+}
+
+/// The turns of its streams, each waited for by a clock until what it writes has been handed over.
+#[derive(Default)]
+struct Turns {
+    /// Given before the task was last polled.
+    held: Vec<Turn>,
+    /// Given since.
+    arriving: Vec<Turn>,
+}
+
 impl Connection {
-    /// The connection with this ordinal in its world, from 0.
+    /// The connection with this ordinal in a world of its own.
     #[must_use]
     pub fn new(ordinal: u64) -> Self {
-        Self {
-            ordinal,
-            requests: AtomicU32::new(0),
-            streams: AtomicU32::new(0),
-            ending: AtomicBool::new(false),
-            aborted: AtomicBool::new(false),
-            resumes: AtomicBool::new(false),
-            paused: AtomicBool::new(false),
-            task: AtomicWaker::new(),
-        }
+        Self::in_world(&Arc::new(AtomicU64::new(ordinal + 1)), ordinal)
     }
 
-    /// Its ordinal in its world, from 0, in the order of accepting.
+    /// A connection that gets its ordinal with its first request.
     #[must_use]
-    pub fn ordinal(&self) -> u64 {
-        self.ordinal
+    pub fn unnumbered() -> Self {
+        Self::default()
     }
 
-    /// Counts a request, and tells its ordinal on this connection, from 0.
-    pub fn next_request(&self) -> u32 {
-        self.requests.fetch_add(1, Ordering::Relaxed)
+    /// The next connection that `counter` counts.
+    pub(crate) fn next_of(counter: &Arc<AtomicU64>) -> Self {
+        Self::in_world(counter, counter.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Ends its streams in good order, after what is due already.
+    fn in_world(counter: &Arc<AtomicU64>, ordinal: u64) -> Self {
+        let place = Place { counter: Arc::clone(counter), ordinal, requests: 0 };
+        Self { place: Mutex::new(Some(place)), ..Self::default() }
+    }
+
+    /// Its ordinal in its world, from 0, in the order of the first requests; nothing before there was one.
+    #[must_use]
+    pub fn ordinal(&self) -> Option<u64> {
+        lock(&self.place).as_ref().map(|place| place.ordinal)
+    }
+
+    /// Its ordinal in the world that `counter` counts the connections of: a new one if it was of another world.
+    pub(crate) fn ordinal_in(&self, counter: &Arc<AtomicU64>) -> u64 {
+        self.with_place(counter, |place| place.ordinal)
+    }
+
+    /// Counts a request, and tells the ordinals of the connection in that world, and of the request on it, from 0.
+    pub(crate) fn next_request_in(&self, counter: &Arc<AtomicU64>) -> (u64, u32) {
+        self.with_place(counter, |place| {
+            place.requests += 1;
+            (place.ordinal, place.requests - 1)
+        })
+    }
+
+    fn with_place<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Place) -> T) -> T {
+        let mut known = lock(&self.place);
+        if !known.as_ref().is_some_and(|place| Arc::ptr_eq(&place.counter, counter)) {
+            let ordinal = counter.fetch_add(1, Ordering::Relaxed);
+            *known = Some(Place { counter: Arc::clone(counter), ordinal, requests: 0 });
+        }
+        then(known.as_mut().expect("it was put there just now"))
+    }
+
+    /// Ends it in good order, its streams after what is due already.
     pub fn end(&self) {
         self.ending.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// Ends its streams in good order, after what is due already; further requests are welcome. Holds until
+    /// [`Connection::welcome_streams`].
+    pub(crate) fn end_streams(&self) {
+        self.streams_ending.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// New streams may be played again.
+    pub(crate) fn welcome_streams(&self) {
+        self.streams_ending.store(false, Ordering::Release);
     }
 
     /// Breaks it off at once, with whatever has not been sent yet.
@@ -57,9 +129,20 @@ impl Connection {
         self.wake();
     }
 
+    /// Closes it in the middle of an answer: a reset at once, else when what was written has been sent.
+    pub fn close(&self, how: Closing) {
+        lock(&self.closing).get_or_insert(how);
+        self.wake();
+    }
+
     /// Whether its streams are to end.
     #[must_use]
     pub fn is_ending(&self) -> bool {
+        self.is_closing_in_good_order() || self.streams_ending.load(Ordering::Acquire)
+    }
+
+    /// Whether it is to be closed when its streams have ended.
+    pub(crate) fn is_closing_in_good_order(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 
@@ -69,10 +152,26 @@ impl Connection {
         self.aborted.load(Ordering::Acquire)
     }
 
+    /// How it is to be closed in the middle of an answer, if it is.
+    #[must_use]
+    pub fn closing(&self) -> Option<Closing> {
+        *lock(&self.closing)
+    }
+
     /// Whether a stream is being answered on it.
     #[must_use]
     pub fn is_streaming(&self) -> bool {
         self.streams.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the server has closed its side, and waits for the client to close its own.
+    #[must_use]
+    pub fn is_half_closed(&self) -> bool {
+        self.half_closed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn half_closed(&self) {
+        self.half_closed.store(true, Ordering::Relaxed);
     }
 
     /// Wakes the task that serves it.
@@ -85,9 +184,17 @@ impl Connection {
         self.task.register(task);
     }
 
-    /// Promises that whoever serves it asks [`Connection::is_paused`], and goes on at once if it is.
+    /// Promises that whoever serves it asks [`Connection::is_paused`], and goes on at once if it is; and that it gives
+    /// its turns back.
     pub(crate) fn resumes(&self) {
         self.resumes.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the promise back: nobody serves it any more.
+    pub(crate) fn is_left(&self) {
+        self.resumes.store(false, Ordering::Relaxed);
+        let given_back = std::mem::take(&mut *lock(&self.turns));
+        drop(given_back);
     }
 
     /// Lets what was handed over be sent, before its stream goes on. A stream that had to wait for its turn among all
@@ -112,12 +219,49 @@ impl Connection {
     pub(crate) fn stream_stopped(&self) {
         self.streams.fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// The connection, as a clock sees it.
+    pub(crate) fn party(&self) -> &Arc<Party> {
+        &self.party
+    }
+
+    /// Keeps the turn of a stream that has handed all over, until it has been sent.
+    pub(crate) fn hold(&self, turn: Turn) {
+        if turn.is_awaited() && self.resumes.load(Ordering::Relaxed) {
+            lock(&self.turns).held.push(turn);
+        }
+    }
+
+    /// Keeps a turn that somebody else took for it, until it has been woken, and what it then writes has been sent.
+    pub(crate) fn expect(&self, turn: Turn) {
+        let mut turns = lock(&self.turns);
+        if self.resumes.load(Ordering::Relaxed) {
+            turns.arriving.push(turn);
+        }
+    }
+
+    /// The task is polled: it sees why turns were taken for it.
+    pub(crate) fn take_up_turns(&self) {
+        let Turns { held, arriving } = &mut *lock(&self.turns);
+        held.append(arriving);
+    }
+
+    /// The task has been polled, and nothing is left to be sent: its turns are over.
+    pub(crate) fn give_turns_back(&self) {
+        let given_back = std::mem::take(&mut lock(&self.turns).held);
+        drop(given_back);
+    }
+}
+
+/// No code that holds a lock can panic half-way through a change, so a poisoned lock is still in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("ordinal", &self.ordinal)
+            .field("ordinal", &self.ordinal())
             .field("ending", &self.is_ending())
             .field("aborted", &self.is_aborted())
             .finish_non_exhaustive()

@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1, by hyper, over anything that reads and writes.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::Connection;
+use crate::connection::{Closing, Connection};
 use crate::pipeline::Pipeline;
 use crate::requests::{HEAD_BYTES_MAX, HEADERS_MAX};
-use crate::watched::Watched;
+use crate::watched::{Watched, Written};
 
 /// Serves `connection` over `io` until it is closed, on either side.
 ///
@@ -36,29 +36,69 @@ where
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
     connection.resumes();
-    let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
-    let mut told_to_end = false;
+    let _left = Leaves(&connection);
+    let closing = {
+        let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
+        let mut told_to_end = false;
+        poll_fn(|cx| {
+            connection.register(cx.waker());
+            connection.take_up_turns();
+            if connection.is_closing_in_good_order() && !told_to_end {
+                told_to_end = true;
+                served.as_mut().graceful_shutdown();
+            }
+            let mut polled = served.as_mut().poll(cx);
+            while polled.is_pending() && connection.is_paused() {
+                polled = served.as_mut().poll(cx);
+            }
+            let written = if polled.is_pending() { socket.written() } else { Written::All };
+            connection.party().set_blocked(written == Written::Blocked);
+            if written == Written::All {
+                connection.give_turns_back();
+            }
+            if let Poll::Ready(outcome) = polled {
+                if let Err(error) = outcome {
+                    tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
+                }
+                return Poll::Ready(None);
+            }
+            if connection.is_aborted() {
+                tracing::info!(connection = connection.ordinal(), "broken off: the client does not read");
+                return Poll::Ready(None);
+            }
+            match connection.closing() {
+                Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
+                _ => {}
+            }
+            if connection.is_streaming() { socket.poll_behind_stream(cx).map(|()| None) } else { Poll::Pending }
+        })
+        .await
+    };
+    connection.give_turns_back();
+    if closing == Some(Closing::Half) {
+        half_close(socket, &connection).await;
+    }
+}
+
+/// Sends the FIN, and waits until the client closes its side or the connection is to end.
+async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
+    connection.half_closed();
+    if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
+        return;
+    }
     poll_fn(|cx| {
         connection.register(cx.waker());
-        if connection.is_ending() && !told_to_end {
-            told_to_end = true;
-            served.as_mut().graceful_shutdown();
-        }
-        let mut polled = served.as_mut().poll(cx);
-        while polled.is_pending() && connection.is_paused() {
-            polled = served.as_mut().poll(cx);
-        }
-        if let Poll::Ready(outcome) = polled {
-            if let Err(error) = outcome {
-                tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
-            }
-            return Poll::Ready(());
-        }
-        if connection.is_aborted() {
-            tracing::info!(connection = connection.ordinal(), "client evicted: its mailbox was full");
-            return Poll::Ready(());
-        }
-        if connection.is_streaming() { socket.poll_behind_stream(cx) } else { Poll::Pending }
+        let is_over = connection.is_closing_in_good_order() || connection.is_aborted();
+        if is_over { Poll::Ready(()) } else { socket.poll_left(cx) }
     })
     .await;
+}
+
+/// However serving ends, nobody waits for the connection any more.
+struct Leaves<'a>(&'a Connection);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.is_left();
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use crate::clock::Instant;
+use crate::clock::{Clock, Instant};
 use crate::connection::Connection;
 
 /// The part of a mailbox that may be full before it counts as filling: one in so many.
@@ -54,6 +54,8 @@ pub struct Delivery {
 #[derive(Debug)]
 pub struct Hub {
     mailbox_events_max: u64,
+    /// The clock that may wait until an event has been written to everybody.
+    clock: Option<Arc<dyn Clock>>,
     members: Mutex<Members>,
 }
 
@@ -77,7 +79,13 @@ impl Hub {
     pub fn new(mailbox_events_max: u64) -> Self {
         let last = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
         let members = Members { joined: 0, by_order_of_joining: BTreeMap::new(), last };
-        Self { mailbox_events_max, members: Mutex::new(members) }
+        Self { mailbox_events_max, clock: None, members: Mutex::new(members) }
+    }
+
+    /// Has `clock` wait, if it waits for anybody, until an event has been written to every member.
+    #[must_use]
+    pub fn with_turns(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Makes the client a member, from the next event on, until its mailbox is dropped.
@@ -109,6 +117,9 @@ impl Hub {
         });
         members.append(now, event);
         for member in members.by_order_of_joining.values() {
+            if let Some(turn) = self.clock.as_ref().and_then(|clock| clock.turn(member.connection.party())) {
+                member.connection.expect(turn);
+            }
             member.connection.wake();
         }
         let clients = members.by_order_of_joining.len();

@@ -29,23 +29,28 @@
 //! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same.
 
 pub mod accept;
+pub mod backstage;
 pub mod body;
 pub mod clock;
 pub mod connection;
+pub mod control;
 mod cors;
 pub mod encode;
 pub mod endpoints;
+pub mod faults;
 mod guard;
 pub mod http;
 pub mod hub;
 pub mod json;
 pub mod listener;
+pub mod log;
 mod pipeline;
 pub mod query;
 pub mod random;
 mod requests;
 pub mod router;
 pub mod script;
+mod socket;
 pub mod timestamp;
 mod watched;
 pub mod world;

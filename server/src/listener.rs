@@ -4,12 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::accept::{Listener, accept};
+use crate::connection::Connection;
 use crate::http;
 use crate::router::router;
-use crate::world::World;
+use crate::socket::Socket;
+use crate::world::{Limits, World};
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -42,10 +45,17 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 
 /// Serves `world` until `shutdown` is ready; then ends all streams in good order and returns.
 pub async fn serve(listener: TcpListener, world: Arc<World>, shutdown: impl Future<Output = ()>) {
-    let router = router(Arc::clone(&world));
-    let head_time_max = world.limits().head_time_max;
-    let serve = |stream, connection| http::serve(stream, connection, router.clone(), head_time_max);
-    accept(listener, &world, serve, shutdown).await;
+    let limits = world.limits();
+    serve_router(listener, router(world), limits, shutdown).await;
+}
+
+/// Serves `router` until `shutdown` is ready; then ends all streams in good order and returns.
+pub async fn serve_router(listener: TcpListener, router: Router, limits: Limits, shutdown: impl Future<Output = ()>) {
+    let serve = |stream, connection: Arc<Connection>| {
+        let socket = Socket::new(stream, Arc::clone(&connection));
+        http::serve(socket, connection, router.clone(), limits.head_time_max)
+    };
+    accept(listener, limits.connections_max, serve, shutdown).await;
 }
 
 impl Listener for TcpListener {

@@ -21,7 +21,7 @@ use tower_service::Service;
 use crate::connection::Connection;
 use crate::guard;
 use crate::requests::Requests;
-use crate::router::Origin;
+use crate::router::Carrier;
 
 /// An answer under way.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -96,9 +96,7 @@ impl Pipeline {
     {
         let closes = asks_to_close(request.headers());
         self.closing |= closes || request.version() != Version::HTTP_11;
-        let origin =
-            Origin { connection: Arc::clone(&self.connection), ordinal: self.connection.next_request(), closes };
-        request.extensions_mut().insert(origin);
+        request.extensions_mut().insert(Carrier { connection: Arc::clone(&self.connection), closes });
         Box::pin(self.router.call(request))
     }
 }

@@ -24,7 +24,7 @@ use crate::query::Message;
 use crate::script::{Script, Start};
 use crate::timestamp::Timestamp;
 use crate::world::World;
-use crate::{cors, guard};
+use crate::{backstage, cors, guard};
 
 /// The whole application, in `world`.
 ///
@@ -32,22 +32,24 @@ use crate::{cors, guard};
 /// once; another server may notice the one at the next write, and do the other when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
     let endpoints = Router::new()
-        .route(sse::PATH, stream(sse::script, Hears::Broadcasts))
-        .route(stream_text::PATH, stream(stream_text::script, Hears::Nothing))
-        .route(sse_data::PATH, stream(sse_data::script, Hears::Nothing))
-        .route(dynamic_counter::PATH, stream(dynamic_counter::script, Hears::Nothing))
-        .route(stream_json::PATH, stream(stream_json::script, Hears::Nothing))
+        .route(sse::PATH, stream(sse::PATH, sse::script, Hears::Broadcasts))
+        .route(stream_text::PATH, stream(stream_text::PATH, stream_text::script, Hears::Nothing))
+        .route(sse_data::PATH, stream(sse_data::PATH, sse_data::script, Hears::Nothing))
+        .route(dynamic_counter::PATH, stream(dynamic_counter::PATH, dynamic_counter::script, Hears::Nothing))
+        .route(stream_json::PATH, stream(stream_json::PATH, stream_json::script, Hears::Nothing))
         .route(send_heartbeat::PATH, fan_out(send_heartbeat::event, send_heartbeat::answer))
         .route(broadcast_text::PATH, fan_out(broadcast_text::event, broadcast_text::answer))
         .fallback(not_found)
-        .with_state(world);
+        .with_state(Arc::clone(&world));
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), backstage::meet_faults))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
+        .layer(middleware::from_fn_with_state(world, backstage::enter))
 }
 
 /// Whether a stream is a member of the hub.
@@ -58,14 +60,14 @@ enum Hears {
 }
 
 /// A stream: its head at once, and for `GET` its writes as they fall due.
-fn stream<S: Script>(script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
+fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
-        let start = world.start(&request.connection, request.ordinal);
+        let start = world.start(&request.connection, request.request);
         // The body of an answer to `HEAD` is never played, so it must not hear anything either.
         let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
         let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
         let clock = Arc::clone(world.clock());
-        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection);
+        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection).at_path(path);
         let connection = if request.closes { "close" } else { "keep-alive" };
         let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, connection)];
         (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
@@ -103,7 +105,7 @@ async fn not_found() -> Response {
 async fn normalise_path(mut request: Request, next: Next) -> Response {
     let uri = request.uri();
     let path = uri.path();
-    let plain = path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase();
+    let plain = plain(path);
     if plain != path {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let mut parts = uri.clone().into_parts();
@@ -115,13 +117,29 @@ async fn normalise_path(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Where a request comes from.
+/// A path as paths are compared.
+pub(crate) fn plain(path: &str) -> String {
+    path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase()
+}
+
+/// What carries a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Carrier {
+    /// The connection.
+    pub(crate) connection: Arc<Connection>,
+    /// Whether the client wants it closed after the request.
+    pub(crate) closes: bool,
+}
+
+/// Where a request of a world comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     /// The connection that carries it.
     pub(crate) connection: Arc<Connection>,
-    /// Its ordinal on the connection, from 0.
-    pub(crate) ordinal: u32,
+    /// The ordinal of the connection in the world, from 0.
+    pub(crate) ordinal: u64,
+    /// The ordinal of the request on the connection, from 0.
+    pub(crate) request: u32,
     /// Whether the client wants the connection closed after it.
     pub(crate) closes: bool,
 }
@@ -129,9 +147,7 @@ pub(crate) struct Origin {
 impl FromRequestParts<Arc<World>> for Origin {
     type Rejection = Infallible;
 
-    /// Put there by [`crate::http::serve`]; under another server each request counts as a connection of its own.
-    async fn from_request_parts(parts: &mut Parts, world: &Arc<World>) -> Result<Self, Infallible> {
-        let known = parts.extensions.remove::<Self>();
-        Ok(known.unwrap_or_else(|| Self { connection: Arc::new(world.next_connection()), ordinal: 0, closes: false }))
+    async fn from_request_parts(parts: &mut Parts, _world: &Arc<World>) -> Result<Self, Infallible> {
+        Ok(parts.extensions.remove::<Self>().expect("every request enters the world"))
     }
 }

@@ -23,6 +23,17 @@ const AHEAD_BYTES_MAX: usize = 64 * 1024;
 /// The socket of one connection, shared by hyper and the watcher.
 pub(crate) struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
+/// What became of what was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The socket has taken all of it.
+    All,
+    /// The task has used up its share of time, and goes on when it is its turn again.
+    NotYet,
+    /// The client does not read, and the socket takes no more.
+    Blocked,
+}
+
 struct Socket<I> {
     io: I,
     requests: Requests,
@@ -31,6 +42,8 @@ struct Socket<I> {
     ahead: BytesMut,
     /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
     overrun: bool,
+    /// What became of what was last written.
+    written: Written,
 }
 
 impl<I> Clone for Watched<I> {
@@ -43,13 +56,23 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
     /// Watches `io`, whose requests `pipeline` answers.
     pub(crate) fn new(io: I, pipeline: Pipeline) -> Self {
         let (requests, ahead) = (Requests::default(), BytesMut::new());
-        Self(Arc::new(Mutex::new(Socket { io, requests, pipeline, ahead, overrun: false })))
+        Self(Arc::new(Mutex::new(Socket { io, requests, pipeline, ahead, overrun: false, written: Written::All })))
     }
 
     /// The answer to the request that hyper has come to.
     pub(crate) fn answer(&self, request: Request<Incoming>) -> Answer {
         let Socket { requests, pipeline, .. } = &mut *self.socket();
         pipeline.answer(requests, request)
+    }
+
+    /// What became of what was last written.
+    pub(crate) fn written(&self) -> Written {
+        self.socket().written
+    }
+
+    /// Reads what the client sends, for nobody; ready when it has left.
+    pub(crate) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket().poll_left(cx)
     }
 
     /// Both owners are polled by the same task, so nobody ever waits for this lock.
@@ -117,7 +140,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket().io).poll_write(cx, bytes)
+        let mut socket = self.socket();
+        let written = Pin::new(&mut socket.io).poll_write(cx, bytes);
+        socket.written = match written {
+            Poll::Ready(_) => Written::All,
+            Poll::Pending if tokio::task::coop::has_budget_remaining() => Written::Blocked,
+            Poll::Pending => Written::NotYet,
+        };
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

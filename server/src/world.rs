@@ -1,9 +1,10 @@
 //! A world: everything that one server depends on. Nothing else is global, random or timed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::backstage::Backstage;
 use crate::clock::{Clock, Instant};
 use crate::connection::Connection;
 use crate::hub::Hub;
@@ -36,15 +37,30 @@ pub struct World {
     epoch: Epoch,
     limits: Limits,
     hub: Arc<Hub>,
-    connections: AtomicU64,
+    /// How many connections there have been.
+    connections: Arc<AtomicU64>,
+    backstage: Option<Backstage>,
 }
 
 impl World {
     /// A new world, with nobody in it, whose wall clock shows `epoch` when `clock` stands at zero.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
-        let hub = Arc::new(Hub::new(limits.mailbox_events_max));
-        Self { clock, seed, epoch, limits, hub, connections: AtomicU64::new(0) }
+        let hub = Arc::new(Hub::new(limits.mailbox_events_max).with_turns(Arc::clone(&clock)));
+        Self { clock, seed, epoch, limits, hub, connections: Arc::default(), backstage: None }
+    }
+
+    /// The same world, seen from behind: it notes what happens in it, and lets faults be brought about. Without faults
+    /// this changes no byte.
+    #[must_use]
+    pub fn with_backstage(self) -> Self {
+        Self { backstage: Some(Backstage::default()), ..self }
+    }
+
+    /// Who is connected, what goes wrong, and what has happened; if anybody wanted to know.
+    #[must_use]
+    pub fn backstage(&self) -> Option<&Backstage> {
+        self.backstage.as_ref()
     }
 
     /// Its only source of time.
@@ -86,12 +102,19 @@ impl World {
     /// The next connection, numbered in the order of these calls.
     #[must_use]
     pub fn next_connection(&self) -> Connection {
-        Connection::new(self.connections.fetch_add(1, Ordering::Relaxed))
+        Connection::next_of(&self.connections)
+    }
+
+    /// Counts a request, and tells the ordinals of its connection in this world, which it may just have got, and of
+    /// the request on it.
+    pub(crate) fn admit(&self, connection: &Connection) -> (u64, u32) {
+        connection.next_request_in(&self.connections)
     }
 
     /// The start of a stream, now, for this request of this connection.
     #[must_use]
     pub fn start(&self, connection: &Connection, request: u32) -> Start {
-        Start { epoch: self.epoch, at: self.clock.now(), seed: self.seed, connection: connection.ordinal(), request }
+        let connection = connection.ordinal_in(&self.connections);
+        Start { epoch: self.epoch, at: self.clock.now(), seed: self.seed, connection, request }
     }
 }

@@ -215,7 +215,7 @@ struct Tally(Arc<Mutex<Vec<u64>>>);
 impl Tally {
     fn add(&self, connection: &Connection, bytes: usize) {
         let mut written = lock(&self.0);
-        let place = usize::try_from(connection.ordinal()).unwrap_or(usize::MAX);
+        let place = usize::try_from(connection.ordinal().unwrap_or_default()).unwrap_or_default();
         if written.len() <= place {
             written.resize(place + 1, 0);
         }

@@ -1,7 +1,9 @@
 //! `onbeat replay`.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -11,6 +13,7 @@ use onbeat_server::timestamp::Epoch;
 
 use super::{Exit, parse_duration, parse_seed};
 use crate::lab::Setup;
+use crate::recording::{Recording, Replayed};
 use crate::replay::{Stream, replay};
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +21,9 @@ pub(super) struct Arguments {
     /// The streams to play; all of them without a name
     #[arg(value_name = "ENDPOINT")]
     streams: Vec<Stream>,
+    /// Play the log of a served world again (GET /__onbeat/log), and tell whether the bytes are the same
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["streams", "seed", "epoch", "watched", "format"])]
+    log: Option<PathBuf>,
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
@@ -51,6 +57,34 @@ impl ValueEnum for Stream {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    match &arguments.log {
+        Some(log) => replay_log(log),
+        None => replay_streams(arguments),
+    }
+}
+
+fn replay_log(path: &Path) -> Result<Exit, Box<dyn Error>> {
+    let text = fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    let recording = Recording::parse(&text).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    let Replayed { requests, connections, writes, time, difference } = recording.replay()?;
+    let mut out = io::stdout().lock();
+    match difference {
+        None => {
+            let ms = time.as_millis();
+            writeln!(
+                out,
+                "{requests} requests on {connections} connections, {writes} writes, {ms} ms: the same to the byte"
+            )?;
+            Ok(Exit::Holds)
+        }
+        Some(difference) => {
+            write!(out, "{difference}")?;
+            Ok(Exit::Differs)
+        }
+    }
+}
+
+fn replay_streams(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     let streams = if arguments.streams.is_empty() { &Stream::ALL[..] } else { &arguments.streams };
     let setup = Setup::new(arguments.seed, arguments.epoch);
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -4,14 +4,16 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use onbeat_server::clock::TokioClock;
+use onbeat_server::clock::{Kind, TokioClock};
+use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener;
 use onbeat_server::random::Seed;
+use onbeat_server::router::router;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
+use tokio::runtime::Runtime;
 
 use super::{Exit, parse_seed, told_to_end};
 
@@ -19,10 +21,19 @@ use super::{Exit, parse_seed, told_to_end};
 pub(super) struct Arguments {
     /// Where to listen; port 0 takes any free one
     #[arg(long, default_value = "127.0.0.1:3000", value_parser = parse_addr, value_name = "HOST:PORT")]
-    addr: SocketAddr,
-    /// How time passes: as on the wall (real), or N times as fast (scaled:N)
-    #[arg(long, default_value = "real", value_name = "real|scaled:N")]
-    clock: ClockKind,
+    addr: Addr,
+    /// How time passes: as on the wall (real), N times as fast (scaled:N), or only when told (manual)
+    #[arg(long, default_value = "real", value_name = "real|scaled:N|manual")]
+    clock: Kind,
+    /// Open the control interface, /__onbeat/…; a manual clock does so anyway
+    #[arg(long)]
+    control: bool,
+    /// What whoever asks for control must know; needed on an address that other machines reach
+    #[arg(long, value_name = "TOKEN")]
+    control_token: Option<String>,
+    /// An origin whose pages may ask for control, like http://localhost:5173; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    control_origin: Vec<String>,
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
@@ -37,38 +48,53 @@ pub(super) struct Arguments {
     connections: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClockKind {
-    Real,
-    Scaled(NonZeroU32),
+/// Where to listen, and how that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Addr {
+    host: String,
+    socket: SocketAddr,
 }
 
-impl FromStr for ClockKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let speed = text.strip_prefix("scaled:").and_then(|speed| speed.parse().ok());
-        match (text, speed) {
-            ("real", _) => Ok(Self::Real),
-            (_, Some(speed)) => Ok(Self::Scaled(speed)),
-            _ => Err("expected real, or scaled:N with a whole number N from 1 on".into()),
-        }
-    }
-}
-
-impl ClockKind {
-    fn start(self) -> TokioClock {
-        match self {
-            Self::Real => TokioClock::start(),
-            Self::Scaled(speed) => TokioClock::scaled(speed),
-        }
-    }
-}
-
-fn parse_addr(text: &str) -> Result<SocketAddr, String> {
+fn parse_addr(text: &str) -> Result<Addr, String> {
     let mut addrs =
         text.to_socket_addrs().map_err(|error| format!("expected HOST:PORT, like 127.0.0.1:3000: {error}"))?;
-    addrs.next().ok_or_else(|| format!("{text} has no address"))
+    let socket = addrs.next().ok_or_else(|| format!("{text} has no address"))?;
+    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+    Ok(Addr { host: host.to_owned(), socket })
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        let limits = Limits {
+            mailbox_events_max: self.mailbox,
+            connections_max: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            ..Limits::default()
+        };
+        let epoch = self.epoch.unwrap_or_else(Epoch::today);
+        Settings { clock: self.clock, seed: self.seed, epoch, limits }
+    }
+
+    /// Who may drive the server, if anybody may.
+    fn access(&self) -> Result<Option<Access>, Box<dyn Error>> {
+        if !self.control && self.clock != Kind::Manual {
+            return match (&self.control_token, self.control_origin.first()) {
+                (None, None) => Ok(None),
+                _ => {
+                    Err("--control-token and --control-origin mean nothing without --control or --clock manual".into())
+                }
+            };
+        }
+        let Addr { host, socket } = &self.addr;
+        Ok(Some(Access::new(*socket, host, self.control_token.clone(), &self.control_origin)?))
+    }
+
+    /// With a manual clock one thread serves all, so that what arrives first happens first.
+    fn runtime(&self) -> io::Result<Runtime> {
+        match self.clock {
+            Kind::Manual => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+            Kind::Real | Kind::Scaled(_) => Runtime::new(),
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
@@ -76,20 +102,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let limits = Limits {
-            mailbox_events_max: arguments.mailbox,
-            connections_max: usize::try_from(arguments.connections).unwrap_or(usize::MAX),
-            ..Limits::default()
+    let (settings, access) = (arguments.settings(), arguments.access()?);
+    arguments.runtime()?.block_on(async {
+        let router = match access {
+            Some(access) => control::router(settings, access),
+            None => uncontrolled(settings),
         };
-        let epoch = arguments.epoch.unwrap_or_else(Epoch::today);
-        let world = World::new(Arc::new(arguments.clock.start()), arguments.seed, epoch, limits);
         let shutdown = told_to_end()?;
-        let listener = listener::bind(arguments.addr)?;
+        let listener = listener::bind(arguments.addr.socket)?;
         announce(listener.local_addr()?)?;
-        listener::serve(listener, Arc::new(world), shutdown).await;
+        listener::serve_router(listener, router, settings.limits, shutdown).await;
         Ok(Exit::Holds)
     })
+}
+
+/// A world that nobody drives.
+fn uncontrolled(Settings { clock, seed, epoch, limits }: Settings) -> axum::Router {
+    let speed = match clock {
+        Kind::Scaled(speed) => speed,
+        Kind::Real | Kind::Manual => NonZeroU32::MIN,
+    };
+    router(Arc::new(World::new(Arc::new(TokioClock::scaled(speed)), seed, epoch, limits)))
 }
 
 /// The first line on stdout tells where the server is, for scripts that let it choose the port.
@@ -104,17 +137,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_real_or_scaled() {
-        assert_eq!("real".parse(), Ok(ClockKind::Real));
-        assert_eq!("scaled:100".parse(), Ok(ClockKind::Scaled(NonZeroU32::new(100).expect("not zero"))));
-        for wrong in ["", "scaled", "scaled:", "scaled:0", "scaled:-1", "scaled:1.5", "fast"] {
-            assert!(wrong.parse::<ClockKind>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn an_address_has_a_host_and_a_port() {
-        assert_eq!(parse_addr("127.0.0.1:0"), Ok("127.0.0.1:0".parse().expect("an address")));
+        let socket = "127.0.0.1:0".parse().expect("an address");
+        assert_eq!(parse_addr("127.0.0.1:0"), Ok(Addr { host: "127.0.0.1".into(), socket }));
         for wrong in ["", "3000", "127.0.0.1", "127.0.0.1:99999"] {
             let error = parse_addr(wrong).expect_err(wrong);
             assert!(error.starts_with("expected HOST:PORT"), "{error}");

@@ -1,0 +1,297 @@
+//! The control interface: `/__onbeat/…`, JSON over HTTP, by which a test drives the server that it tests.
+//!
+//! ```text
+//!  access      who may ask
+//!    │
+//!  fields      what was asked for ── refusal: what is wrong with it
+//!    │
+//!  clock  connections  faults  reset     one file each
+//! ```
+//!
+//! `openapi.json` describes it all. A request for control is kept apart from the world: it takes no ordinal, meets no
+//! fault and is not logged, so that no stream's bytes depend on it.
+
+mod access;
+mod clock;
+mod connections;
+mod faults;
+mod fields;
+mod refusal;
+mod reset;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tower_service::Service;
+
+pub use self::access::{Access, AccessError};
+pub use self::faults::parse as parse_fault;
+pub use self::fields::Fields;
+pub use self::refusal::Refusal;
+use crate::backstage::Backstage;
+use crate::clock::{Clock, Kind, ManualClock, TokioClock};
+use crate::connection::Connection;
+use crate::log::Preamble;
+use crate::random::Seed;
+use crate::router::{Carrier, router as world_router};
+use crate::timestamp::Epoch;
+use crate::world::{Limits, World};
+
+/// What the paths begin with.
+pub const PREFIX: &str = "/__onbeat";
+/// The description of the interface, OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("control/openapi.json");
+
+/// Every route, as (method, path).
+pub const ROUTES: [(&str, &str); 11] = [
+    ("GET", "/clock"),
+    ("POST", "/clock/advance"),
+    ("POST", "/reset"),
+    ("GET", "/connections"),
+    ("POST", "/connections/{id}/close"),
+    ("GET", "/faults"),
+    ("POST", "/faults"),
+    ("DELETE", "/faults"),
+    ("DELETE", "/faults/{id}"),
+    ("GET", "/log"),
+    ("GET", "/openapi.json"),
+];
+
+/// What every world that is served is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How time passes.
+    pub clock: Kind,
+    /// The seed of the random values.
+    pub seed: Seed,
+    /// The wall-clock time at the start.
+    pub epoch: Epoch,
+    /// How much is taken on.
+    pub limits: Limits,
+}
+
+/// One world after another, and who may drive them.
+struct Control {
+    settings: Settings,
+    access: Access,
+    stage: Mutex<Arc<Stage>>,
+    resetting: tokio::sync::Mutex<()>,
+}
+
+/// The world of the moment, and how it is reached.
+struct Stage {
+    world: Arc<World>,
+    /// Its clock, if that is a manual one.
+    manual: Option<Arc<ManualClock>>,
+    router: Router,
+}
+
+/// The whole application: a world, and the control interface to it.
+pub fn router(settings: Settings, access: Access) -> Router {
+    let stage = Mutex::new(Arc::new(Stage::new(&settings)));
+    let control = Control { settings, access, stage, resetting: tokio::sync::Mutex::new(()) };
+    Router::new().fallback(dispatch).with_state(Arc::new(control))
+}
+
+impl Stage {
+    fn new(settings: &Settings) -> Self {
+        let manual = (settings.clock == Kind::Manual).then(|| Arc::new(ManualClock::start()));
+        let clock: Arc<dyn Clock> = match (&manual, settings.clock) {
+            (Some(manual), _) => Arc::clone(manual) as Arc<dyn Clock>,
+            (None, Kind::Scaled(speed)) => Arc::new(TokioClock::scaled(speed)),
+            (None, _) => Arc::new(TokioClock::start()),
+        };
+        let world = World::new(clock, settings.seed, settings.epoch, settings.limits).with_backstage();
+        let world = Arc::new(world);
+        let router = world_router(Arc::clone(&world));
+        Self { world, manual, router }
+    }
+
+    fn backstage(&self) -> &Backstage {
+        self.world.backstage().expect("a stage's world was made with one")
+    }
+}
+
+impl Control {
+    fn stage(&self) -> Arc<Stage> {
+        Arc::clone(&self.stage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens a new world; returns the old one.
+    fn next_stage(&self) -> Arc<Stage> {
+        let next = Arc::new(Stage::new(&self.settings));
+        std::mem::replace(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner), next)
+    }
+}
+
+/// Requests for control go to it, all others to the world.
+async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Infallible> {
+    let path = request.uri().path().strip_prefix(PREFIX);
+    match path.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        None => control.stage().router.clone().call(request).await,
+        Some(path) => {
+            let path = path.to_owned();
+            Ok(control.answer(&path, request).await)
+        }
+    }
+}
+
+impl Control {
+    async fn answer(&self, path: &str, request: Request) -> Response {
+        let from = match self.access.origin(&request) {
+            Ok(from) => from,
+            Err(refusal) => return finish(refusal.into_response()),
+        };
+        if request.method() == Method::OPTIONS {
+            return finish(access::preflight(request.headers(), from.as_ref()));
+        }
+        let answer = match self.access.token(request.headers()) {
+            Ok(()) => self.route(path, request).await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
+        if let Some(origin) = from {
+            access::let_read(response.headers_mut(), origin);
+        }
+        response
+    }
+
+    async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
+        let (route, id) = find(request.method(), path)?;
+        let carrier = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
+        let fields = if request.method() == Method::POST { fields::read(request).await? } else { Fields::default() };
+        let stage = self.stage();
+        match route {
+            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &stage))),
+            ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(&stage, fields).await?)),
+            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, carrier.as_deref(), fields).await?)),
+            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&stage))),
+            ("POST", "/connections/{id}/close") => {
+                Ok(json(StatusCode::OK, &connections::close(&stage, id, fields).await?))
+            }
+            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&stage))),
+            ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(&stage, fields)?)),
+            ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(&stage))),
+            ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(&stage, id)?)),
+            ("GET", "/log") => Ok(self.log(&stage)),
+            ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
+            _ => unreachable!("all routes are known: {route:?}"),
+        }
+    }
+
+    fn log(&self, stage: &Stage) -> Response {
+        let Settings { clock, seed, epoch, limits } = self.settings;
+        let preamble = Preamble { seed, epoch, clock: clock.name(), mailbox: limits.mailbox_events_max };
+        text("application/x-ndjson", stage.backstage().log().to_jsonl(&preamble))
+    }
+}
+
+/// The route of a request, and the id in its path, if there is one.
+fn find(method: &Method, path: &str) -> Result<((&'static str, &'static str), u64), Refusal> {
+    let routes: Vec<_> = ROUTES.iter().filter(|(_, template)| matches(template, path)).collect();
+    if routes.is_empty() {
+        let known: Vec<&str> = ROUTES.iter().map(|(_, template)| *template).collect();
+        let reason = format!("expected one of {PREFIX}{}, got {PREFIX}{path}", known.join(", "));
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "path", reason));
+    }
+    let Some(route) = routes.iter().find(|(known, _)| *known == method.as_str()) else {
+        let methods: Vec<&str> = routes.iter().map(|(known, _)| *known).collect();
+        return Err(Refusal::method(&methods.join(", "), method));
+    };
+    let id = path.split('/').zip(route.1.split('/')).find(|(_, template)| *template == "{id}");
+    let id = id.map_or(Ok(0), |(id, _)| {
+        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let number = plain.then(|| id.parse().ok()).flatten();
+        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
+    })?;
+    Ok((**route, id))
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some("{id}"), Some(_)) => {}
+            (Some(expected), Some(segment)) if expected == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let json = serde_json::to_string(value).expect("answers are plain data");
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
+}
+
+fn text(content_type: &'static str, body: String) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+}
+
+/// What all answers have in common: each is of the moment, and depends on who asks.
+fn finish(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
+    response
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a Refusal,
+        }
+        let mut response = json(self.status, &Body { error: &self });
+        if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, bearer);
+        }
+        if self.closes() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(axum::http::header::CONNECTION, close);
+        }
+        response
+    }
+}
+
+/// Whether two handles are of one connection.
+fn is_same(connection: &Arc<Connection>, carrier: Option<&Connection>) -> bool {
+    carrier.is_some_and(|carrier| std::ptr::eq(Arc::as_ptr(connection), carrier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_found_by_its_method_and_path() {
+        assert_eq!(find(&Method::GET, "/clock").expect("known").0, ("GET", "/clock"));
+        assert_eq!(find(&Method::POST, "/connections/17/close").expect("known").1, 17);
+        for (method, path, status, field) in [
+            (Method::GET, "", 404, "path"),
+            (Method::GET, "/", 404, "path"),
+            (Method::GET, "/clock/", 404, "path"),
+            (Method::GET, "/Clock", 404, "path"),
+            (Method::POST, "/clock", 405, "method"),
+            (Method::GET, "/connections/1/close", 405, "method"),
+            (Method::DELETE, "/faults/x", 404, "id"),
+            (Method::DELETE, "/faults/-1", 404, "id"),
+            (Method::DELETE, "/faults/+1", 404, "id"),
+            (Method::DELETE, "/faults/", 404, "id"),
+            (Method::DELETE, "/faults/99999999999999999999", 404, "id"),
+        ] {
+            let refusal = find(&method, path).expect_err(path);
+            assert_eq!((refusal.status.as_u16(), refusal.field.as_str()), (status, field), "{method} {path}");
+        }
+        assert_eq!(find(&Method::PUT, "/faults").expect_err("405").allow.as_deref(), Some("GET, POST, DELETE"));
+    }
+}

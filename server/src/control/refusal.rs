@@ -1,0 +1,41 @@
+//! What a request for control is refused with: which field is wrong, and why.
+
+use axum::http::{Method, StatusCode};
+use serde::Serialize;
+
+/// A request that was refused, and changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Refusal {
+    /// The status of the answer, a 4xx.
+    #[serde(skip)]
+    pub status: StatusCode,
+    /// What is wrong: a field of the body, or another part of the request.
+    pub field: String,
+    /// What was expected, and what came.
+    pub reason: String,
+    /// The methods that are allowed, if this one isn't.
+    #[serde(skip)]
+    pub allow: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { status, field: field.into(), reason: reason.into(), allow: None }
+    }
+
+    /// A field of the body holds what it can't.
+    pub(super) fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, field, reason)
+    }
+
+    pub(super) fn method(allowed: &str, method: &Method) -> Self {
+        let reason = format!("expected {allowed}, got {method}");
+        Self { allow: Some(allowed.to_owned()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", reason) }
+    }
+
+    /// Whether the rest of the request is not read, so that the connection can't be used again.
+    pub(super) fn closes(&self) -> bool {
+        matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT)
+    }
+}

@@ -1,0 +1,32 @@
+//! `POST /reset`: a new world takes the old one's place.
+
+use serde::Serialize;
+
+use super::fields::Fields;
+use super::refusal::Refusal;
+use super::{Control, is_same};
+use crate::clock::Instant;
+use crate::connection::Connection;
+use crate::timestamp::Timestamp;
+
+#[derive(Serialize)]
+pub(super) struct ResetAnswer {
+    now_ms: u64,
+    now: Timestamp,
+    ended: usize,
+}
+
+/// The connections stay, but for those with a stream: what they carry next, they carry in the new world, as if they were
+/// new themselves.
+pub(super) async fn post(
+    control: &Control,
+    carrier: Option<&Connection>,
+    fields: Fields,
+) -> Result<ResetAnswer, Refusal> {
+    fields.done("nothing")?;
+    let _alone = control.resetting.lock().await;
+    let old = control.next_stage();
+    let ended = old.backstage().end_all(|connection| is_same(connection, carrier)).await;
+    let world = &control.stage().world;
+    Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
+}

@@ -1,0 +1,435 @@
+//! Faults: what is to go wrong, where and how often, and how often it has.
+//!
+//! A [`Fault`] strikes the next requests to a path, or one connection. Those that alter the writes of a response do so
+//! in [`alteration`], without knowing HTTP, tasks or a clock.
+
+pub(crate) mod alteration;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::{HeaderValue, StatusCode};
+use serde::{Serialize, Serializer};
+
+/// How many faults are kept. Those that have struck as often as they should make room for new ones.
+pub const FAULTS_MAX: usize = 1000;
+
+/// What is to go wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is struck.
+    pub strikes: Strikes,
+    /// How many responses are struck.
+    pub times: u64,
+    /// Where in a response it begins.
+    pub from: From,
+    /// What happens.
+    pub kind: Kind,
+}
+
+/// What a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strikes {
+    /// Requests to this path.
+    Path(String),
+    /// The response under way on this connection, or else its next.
+    Connection(u64),
+}
+
+/// Where in a response a fault begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    /// After so many writes.
+    Write(u64),
+    /// After so many bytes of the body.
+    Byte(u64),
+    /// So many milliseconds after the request was received.
+    Ms(u64),
+}
+
+/// What a fault does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Another status, in place of the endpoint.
+    Status {
+        /// Which.
+        status: StatusCode,
+        /// A Location header.
+        location: Option<HeaderValue>,
+        /// A Retry-After header, in seconds.
+        retry_after_s: Option<u32>,
+    },
+    /// Another Content-Type.
+    ContentType(HeaderValue),
+    /// The connection is closed without the last chunk.
+    Cut,
+    /// The connection is reset.
+    Reset,
+    /// The response ends in good order.
+    End,
+    /// Nothing more is written.
+    Stall,
+    /// Each write is split into pieces of so many bytes.
+    Split(usize),
+    /// So many writes become one.
+    Coalesce(u64),
+    /// One write is written twice.
+    Duplicate,
+    /// The byte 0xFF before the first line end of one write.
+    InvalidUtf8,
+    /// A byte order mark before one write.
+    Bom,
+    /// LF becomes CR, or CR LF.
+    LineEnds(LineEnds),
+    /// Another reconnection time, in milliseconds.
+    Retry(u64),
+}
+
+/// Line ends that an event stream may have, beside LF (WHATWG HTML, 9.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineEnds {
+    /// CR.
+    Cr,
+    /// CR LF.
+    Crlf,
+}
+
+impl Kind {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::ContentType(_) => "content-type",
+            Self::Cut => "cut",
+            Self::Reset => "reset",
+            Self::End => "end",
+            Self::Stall => "stall",
+            Self::Split(_) => "split",
+            Self::Coalesce(_) => "coalesce",
+            Self::Duplicate => "duplicate",
+            Self::InvalidUtf8 => "invalid-utf8",
+            Self::Bom => "bom",
+            Self::LineEnds(_) => "line-ends",
+            Self::Retry(_) => "retry",
+        }
+    }
+
+    fn is_of_the_head(&self) -> bool {
+        matches!(self, Self::Status { .. } | Self::ContentType(_))
+    }
+}
+
+/// A fault that a response has met.
+#[derive(Clone, Debug)]
+pub(crate) struct Struck {
+    pub(crate) fault: Arc<Fault>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    met: AtomicU64,
+    fired: AtomicU64,
+    deleted: AtomicBool,
+}
+
+impl Struck {
+    /// Counts a response that it has altered.
+    pub(crate) fn fired(&self) {
+        self.counts.fired.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it was deleted, and does nothing any more.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.counts.deleted.load(Ordering::Relaxed)
+    }
+}
+
+/// A fault, and how often it has struck.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its id, from 1, in the order of adding.
+    pub id: u64,
+    /// What it is.
+    pub fault: Arc<Fault>,
+    /// How many more responses it will strike.
+    pub left: u64,
+    /// How many responses have met it.
+    pub met: u64,
+    /// How many responses it has altered.
+    pub fired: u64,
+}
+
+/// There are [`FAULTS_MAX`] faults already, all yet to strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are {FAULTS_MAX} faults that have yet to strike, and no more are kept")]
+pub struct TooMany;
+
+/// The faults of a world.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    added: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    left: u64,
+    struck: Struck,
+}
+
+impl Faults {
+    /// Adds a fault; `under_way` is the response that one for a connection strikes at once, if there is one.
+    pub(crate) fn add(&self, fault: Fault, under_way: impl FnOnce(Struck) -> bool) -> Result<Report, TooMany> {
+        let mut state = self.lock();
+        if state.entries.len() >= FAULTS_MAX {
+            let spent = state.entries.iter().position(|entry| entry.left == 0).ok_or(TooMany)?;
+            state.entries.remove(spent);
+        }
+        state.added += 1;
+        let id = state.added;
+        let struck = Struck { fault: Arc::new(fault), counts: Arc::default() };
+        let mut entry = Entry { id, left: struck.fault.times, struck };
+        if !entry.struck.fault.kind.is_of_the_head() && under_way(entry.struck.clone()) {
+            entry.strike();
+        }
+        let report = entry.report();
+        state.entries.push(entry);
+        Ok(report)
+    }
+
+    /// The faults that a response on this path and connection meets: the oldest of each kind. One with a status comes
+    /// alone.
+    pub(crate) fn meet(&self, path: &str, connection: u64) -> Vec<Struck> {
+        let mut state = self.lock();
+        let mut met: Vec<usize> = Vec::new();
+        for (place, entry) in state.entries.iter().enumerate() {
+            let kind = |place: usize| state.entries[place].struck.fault.kind.name();
+            let is_first = met.iter().all(|&before| kind(before) != kind(place));
+            if entry.left > 0 && entry.strikes(path, connection) && is_first {
+                met.push(place);
+            }
+        }
+        if let Some(&status) = met.iter().find(|&&place| state.entries[place].has_status()) {
+            met = vec![status];
+        }
+        met.into_iter().map(|place| state.entries[place].strike()).collect()
+    }
+
+    /// All of them, in the order of their ids.
+    #[must_use]
+    pub fn reports(&self) -> Vec<Report> {
+        self.lock().entries.iter().map(Entry::report).collect()
+    }
+
+    /// Deletes the one with this id, or all of them.
+    pub(crate) fn delete(&self, id: Option<u64>) -> Vec<Report> {
+        let mut state = self.lock();
+        let mut deleted = Vec::new();
+        state.entries.retain(|entry| {
+            let goes = id.is_none_or(|id| entry.id == id);
+            if goes {
+                entry.struck.counts.deleted.store(true, Ordering::Relaxed);
+                deleted.push(entry.report());
+            }
+            !goes
+        });
+        deleted
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn strikes(&self, path: &str, connection: u64) -> bool {
+        match &self.struck.fault.strikes {
+            Strikes::Path(struck) => struck == path,
+            Strikes::Connection(struck) => *struck == connection,
+        }
+    }
+
+    fn has_status(&self) -> bool {
+        matches!(self.struck.fault.kind, Kind::Status { .. })
+    }
+
+    fn strike(&mut self) -> Struck {
+        self.left -= 1;
+        self.struck.counts.met.fetch_add(1, Ordering::Relaxed);
+        self.struck.clone()
+    }
+
+    fn report(&self) -> Report {
+        let Struck { fault, counts } = &self.struck;
+        let (met, fired) = (counts.met.load(Ordering::Relaxed), counts.fired.load(Ordering::Relaxed));
+        Report { id: self.id, fault: Arc::clone(fault), left: self.left, met, fired }
+    }
+}
+
+/// A fault's keys, in the order of the format.
+#[derive(Serialize)]
+struct Keys<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<u64>,
+    times: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends: Option<LineEnds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<From>,
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (path, connection) = match &self.strikes {
+            Strikes::Path(path) => (Some(path.as_str()), None),
+            Strikes::Connection(connection) => (None, Some(*connection)),
+        };
+        let mut keys = Keys {
+            path,
+            connection,
+            times: self.times,
+            kind: self.kind.name(),
+            status: None,
+            location: None,
+            retry_after_s: None,
+            content_type: None,
+            bytes: None,
+            writes: None,
+            ends: None,
+            retry_ms: None,
+            from: (!self.kind.is_of_the_head()).then_some(self.from),
+        };
+        match &self.kind {
+            Kind::Status { status, location, retry_after_s } => {
+                keys.status = Some(status.as_u16());
+                keys.location = location.as_ref().and_then(|location| location.to_str().ok());
+                keys.retry_after_s = *retry_after_s;
+            }
+            Kind::ContentType(content_type) => keys.content_type = content_type.to_str().ok(),
+            Kind::Split(bytes) => keys.bytes = Some(*bytes),
+            Kind::Coalesce(writes) => keys.writes = Some(*writes),
+            Kind::LineEnds(ends) => keys.ends = Some(*ends),
+            Kind::Retry(ms) => keys.retry_ms = Some(*ms),
+            Kind::Cut | Kind::Reset | Kind::End | Kind::Stall | Kind::Duplicate | Kind::InvalidUtf8 | Kind::Bom => {}
+        }
+        keys.serialize(serializer)
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Keys<'a> {
+            id: u64,
+            #[serde(flatten)]
+            fault: &'a Fault,
+            left: u64,
+            met: u64,
+            fired: u64,
+        }
+        let Self { id, fault, left, met, fired } = self;
+        Keys { id: *id, fault, left: *left, met: *met, fired: *fired }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(path: &str, times: u64, kind: Kind) -> Fault {
+        Fault { strikes: Strikes::Path(path.into()), times, from: From::Write(0), kind }
+    }
+
+    fn status(code: u16) -> Kind {
+        let status = StatusCode::from_u16(code).expect("a status");
+        Kind::Status { status, location: None, retry_after_s: None }
+    }
+
+    fn faults(all: impl IntoIterator<Item = Fault>) -> Faults {
+        let faults = Faults::default();
+        all.into_iter().for_each(|fault| drop(faults.add(fault, |_| false).expect("there is room")));
+        faults
+    }
+
+    fn meet(faults: &Faults, path: &str) -> Vec<&'static str> {
+        faults.meet(path, 0).iter().map(|struck| struck.fault.kind.name()).collect()
+    }
+
+    #[test]
+    fn a_response_meets_the_oldest_fault_of_each_kind() {
+        let faults =
+            faults([fault("/a", 2, Kind::Split(1)), fault("/a", 1, Kind::Split(2)), fault("/a", 1, Kind::Bom)]);
+        assert_eq!(meet(&faults, "/b"), [""; 0]);
+        assert_eq!(meet(&faults, "/a"), ["split", "bom"]);
+        assert_eq!(meet(&faults, "/a"), ["split"]);
+        assert_eq!(
+            faults.reports().iter().map(|report| (report.left, report.met)).collect::<Vec<_>>(),
+            [(0, 2), (1, 0), (0, 1)]
+        );
+    }
+
+    #[test]
+    fn a_status_comes_alone_and_uses_up_no_other_fault() {
+        let faults = faults([fault("/a", 1, Kind::Bom), fault("/a", 1, status(503)), fault("/a", 1, status(204))]);
+        assert_eq!(meet(&faults, "/a"), ["status"]);
+        assert_eq!(meet(&faults, "/a"), ["status"]);
+        assert_eq!(meet(&faults, "/a"), ["bom"]);
+        assert_eq!(meet(&faults, "/a"), [""; 0]);
+    }
+
+    #[test]
+    fn a_thousand_faults_are_kept_and_spent_ones_make_room() {
+        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Cut)));
+        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| false).expect_err("full"), TooMany);
+        meet(&faults, "/a");
+        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| false).expect("room").id, 1001);
+        assert_eq!(faults.reports().len(), FAULTS_MAX);
+    }
+
+    #[test]
+    fn a_deleted_fault_is_told_to_those_it_struck() {
+        let faults = faults([fault("/a", 9, Kind::Stall), fault("/a", 1, Kind::Cut)]);
+        let struck = faults.meet("/a", 0);
+        assert_eq!(faults.delete(Some(1)).len(), 1);
+        assert!(faults.delete(Some(1)).is_empty());
+        assert!(struck[0].is_deleted() && !struck[1].is_deleted());
+        assert_eq!(faults.delete(None).len(), 1);
+        assert!(struck[1].is_deleted() && faults.reports().is_empty());
+    }
+
+    #[test]
+    fn a_fault_is_written_flat_and_without_what_it_lacks() {
+        let location = Some(HeaderValue::from_static("/sse"));
+        let kind = Kind::Status { status: StatusCode::FOUND, location, retry_after_s: None };
+        let json = serde_json::to_string(&fault("/a", 1, kind)).expect("plain data");
+        assert_eq!(json, r#"{"path":"/a","times":1,"kind":"status","status":302,"location":"/sse"}"#);
+        let stall = Fault { strikes: Strikes::Connection(3), times: 1, from: From::Ms(5000), kind: Kind::Stall };
+        let json = serde_json::to_string(&stall).expect("plain data");
+        assert_eq!(json, r#"{"connection":3,"times":1,"kind":"stall","from":{"ms":5000}}"#);
+    }
+}
