@@ -267,11 +267,11 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     let Carrier { connection, closes } =
         carrier.unwrap_or_else(|| Carrier { connection: Arc::new(world.next_connection()), closes: false });
     let (ordinal, number) = world.admit(&connection);
-    let origin = Origin { connection: Arc::clone(&connection), ordinal, request: number, closes };
+    let since = world.clock().now();
+    let origin = Origin { connection: Arc::clone(&connection), ordinal, request: number, at: since, closes };
     request.extensions_mut().insert(origin);
     let Some(backstage) = world.backstage() else { return next.run(request).await };
 
-    let since = world.clock().now();
     let which = Which { connection: ordinal, request: number };
     let exchange = Arc::new(exchange(&request, number, since));
     backstage.log.note(

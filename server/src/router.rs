@@ -16,6 +16,7 @@ use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 
 use crate::body::EventStream;
+use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::endpoints::{broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text};
 use crate::hub::{Delivery, Event};
@@ -62,7 +63,7 @@ enum Hears {
 /// A stream: its head at once, and for `GET` its writes as they fall due.
 fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
-        let start = world.start(&request.connection, request.request);
+        let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
         // The body of an answer to `HEAD` is never played, so it must not hear anything either.
         let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
         let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
@@ -140,6 +141,8 @@ pub(crate) struct Origin {
     pub(crate) ordinal: u64,
     /// The ordinal of the request on the connection, from 0.
     pub(crate) request: u32,
+    /// When it was received.
+    pub(crate) at: Instant,
     /// Whether the client wants the connection closed after it.
     pub(crate) closes: bool,
 }

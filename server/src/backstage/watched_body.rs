@@ -124,6 +124,13 @@ impl WatchedBody {
         if self.alterations.is_empty() {
             return;
         }
+        // The turn comes first: without it, time could pass before what it was taken for is done.
+        if let Some((_, sleep)) = &mut self.sleep
+            && let Poll::Ready(turn) = sleep.as_mut().poll(cx)
+        {
+            self.turn = turn;
+            self.sleep = None;
+        }
         let acts = self.alterations.look(self.since_request());
         self.acts.extend(acts);
         while let Some(deadline) = self.alterations.deadline().map(|after| self.exchange.since + after) {

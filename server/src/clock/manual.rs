@@ -8,7 +8,7 @@
 //! writes have been handed over, so that an advance answers when all that was due has been. A reader that does not read
 //! can keep a turn from ending; an advance waits [`BLOCKED_TIME_MAX`] for such readers in all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -189,6 +189,8 @@ struct State {
     sleepers: BTreeMap<(Instant, u64), Sleeper>,
     /// The turns that are waited for.
     awaited: BTreeMap<u64, Arc<Party>>,
+    /// Those that are waited for no longer, and have not ended.
+    given_up: BTreeMap<u64, Arc<Party>>,
     running: Option<Running>,
 }
 
@@ -203,7 +205,6 @@ struct Running {
     advanced: Advanced,
     /// The places in the list of what fell due of those whose turns have not ended.
     open: BTreeMap<u64, u64>,
-    held_up: Vec<Arc<Party>>,
     blocked_time: Duration,
     silent_time: Duration,
     over: bool,
@@ -240,14 +241,14 @@ impl Turns {
     }
 
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Advanced> {
-        let mut state = self.lock();
+        let state = &mut *self.lock();
         let Some(running) = &mut state.running else { return Poll::Pending };
         if !running.over {
             running.caller = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let advanced = Advanced { held_up: running.held_up.len(), ..std::mem::take(&mut running.advanced) };
-        Poll::Ready(advanced)
+        let held_up: BTreeSet<_> = state.given_up.values().map(Arc::as_ptr).collect();
+        Poll::Ready(Advanced { held_up: held_up.len(), ..std::mem::take(&mut running.advanced) })
     }
 
     /// Counts the time spent in vain, and goes on without those who have used it up.
@@ -268,7 +269,6 @@ impl Running {
             target,
             advanced: Advanced { from, to: target, ..Advanced::default() },
             open: BTreeMap::new(),
-            held_up: Vec::new(),
             blocked_time: Duration::ZERO,
             silent_time: Duration::ZERO,
             over: false,
@@ -294,10 +294,7 @@ impl Running {
         usize::try_from(place).ok().and_then(|place| self.advanced.due.get_mut(place))
     }
 
-    fn note_held_up(&mut self, number: u64, party: &Arc<Party>) {
-        if !self.held_up.iter().any(|known| Arc::ptr_eq(known, party)) {
-            self.held_up.push(Arc::clone(party));
-        }
+    fn note_held_up(&mut self, number: u64) {
         if let Some(&place) = self.open.get(&number)
             && let Some(due) = self.due(place)
         {
@@ -328,7 +325,8 @@ impl State {
             self.now = at;
             running.note_due(number, &who, at);
             if who.party.is_held_up() || (who.party.is_blocked() && running.is_out_of_patience()) {
-                running.note_held_up(number, &who.party);
+                running.note_held_up(number);
+                self.given_up.insert(number, who.party);
             } else {
                 self.awaited.insert(number, who.party);
             }
@@ -339,6 +337,7 @@ impl State {
 
     fn given_back(&mut self, number: u64, writes: u32) -> Vec<Waker> {
         self.awaited.remove(&number);
+        self.given_up.remove(&number);
         if let Some(running) = &mut self.running {
             running.silent_time = Duration::ZERO;
             if let Some(place) = running.open.remove(&number) {
@@ -364,7 +363,8 @@ impl State {
             let goes_on_without = is_silent || (is_out_of_patience && party.is_blocked());
             if goes_on_without {
                 party.hold_up();
-                running.note_held_up(*number, party);
+                running.note_held_up(*number);
+                self.given_up.insert(*number, Arc::clone(party));
             }
             !goes_on_without
         });

@@ -1,0 +1,71 @@
+//! Connections: who is there, and closing them from the server's side.
+
+use serde_json::{Value, json};
+
+use super::support::{HEARTBEAT, manual};
+
+#[test]
+fn connections_tell_who_is_there() {
+    let served = manual();
+    let mut client = served.connect();
+    client.send(b"GET /sse-data/ HTTP/1.1\r\nHost: x\r\nLast-Event-ID: seven\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    assert_eq!(client.data(), "retry: 5000\n\n");
+    served.advance(5000);
+    let mut asker = served.connect();
+    asker.get("/send-heartbeat");
+    asker.head();
+    asker.data();
+    let connections = served.did("GET", "/connections", &Value::Null)["connections"].clone();
+    let bytes = client.there().iter().map(String::len).sum::<usize>() + 13;
+    let expected = json!([
+        {"id": 0, "request": 0, "method": "GET", "path": "/sse-data", "since_ms": 0, "writes": 8, "bytes": bytes,
+            "last_event_id": "seven", "state": "streaming"},
+        {"id": 1, "request": 0, "method": "GET", "path": "/send-heartbeat", "since_ms": 5000, "writes": 1, "bytes": 35,
+            "last_event_id": null, "state": "idle"},
+    ]);
+    assert_eq!(connections, expected);
+    drop(client);
+    served.streams_become(0);
+}
+
+#[test]
+fn a_connection_is_ended_reset_or_half_closed() {
+    for (how, end) in [("end", &["."][..]), ("reset", &[]), ("half", &[])] {
+        let served = manual();
+        let (mut client, mut other) = (served.listener(), served.listener());
+        served.advance(30_000);
+        let answer = served.did("POST", "/connections/0/close", &json!({"how": how}));
+        assert_eq!(answer, json!({"id": 0, "how": how}));
+        assert_eq!(client.rest(), [&[HEARTBEAT], end].concat(), "{how}");
+        assert_eq!(client.part(), None);
+        assert_eq!(client.reset, how == "reset");
+        assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":1,"removed":0}"#);
+        assert_eq!(served.advance(30_000)["writes"], 1);
+        assert_eq!(other.there(), [HEARTBEAT, ":\n\n", HEARTBEAT]);
+        let states = served.did("GET", "/connections", &Value::Null)["connections"].clone();
+        assert_eq!(states[0]["state"] == "half-closed", how == "half", "{states}");
+        drop(client);
+        served.streams_become(1);
+    }
+}
+
+#[test]
+fn what_cannot_be_closed_is_refused() {
+    let served = manual();
+    let client = served.listener();
+    for (id, body, status, field) in [
+        ("0", json!({"how": "explode"}), 400, "how"),
+        ("0", json!({}), 400, "how"),
+        ("0", json!({"how": "end", "now": 1}), 400, "now"),
+        ("1", json!({"how": "end"}), 404, "id"),
+        ("x", json!({"how": "end"}), 404, "id"),
+        ("99999999999999999999", json!({"how": "end"}), 404, "id"),
+    ] {
+        let (code, answer) = served.control("POST", &format!("/connections/{id}/close"), &body);
+        assert_eq!((code, answer["error"]["field"].as_str()), (status, Some(field)), "{id} {body}");
+    }
+    drop(client);
+    served.streams_become(0);
+    assert_eq!(served.control("POST", "/connections/0/close", &json!({"how": "end"})).0, 404);
+}

@@ -1,0 +1,186 @@
+//! Faults: each does what it says, once it is asked for, and tells that it has.
+
+use serde_json::{Value, json};
+
+use super::support::{GREETING, HEARTBEAT, Served, manual};
+
+const FIRST: &str = "retry: 5000\n\n";
+
+/// The writes of `/sse-data` within two seconds under a fault, and what the fault tells.
+fn played(fault: Value) -> (Vec<String>, bool, Value) {
+    let served = manual();
+    let mut fault = fault;
+    fault["path"] = json!("/sse-data");
+    served.fault(&fault);
+    let mut client = served.stream("/sse-data");
+    served.advance(2000);
+    let writes = client.there();
+    let is_over = client.reset;
+    let report = served.did("GET", "/faults", &Value::Null)["faults"][0].clone();
+    (writes, is_over, report)
+}
+
+fn texts(fault: Value) -> Vec<String> {
+    let (writes, _, report) = played(fault);
+    assert_eq!((&report["left"], &report["met"], &report["fired"]), (&json!(0), &json!(1), &json!(1)), "{report}");
+    writes
+}
+
+/// What it sends without a fault.
+fn plain() -> Vec<String> {
+    let served = manual();
+    let mut client = served.stream("/sse-data");
+    served.advance(2000);
+    let writes = client.there();
+    assert_eq!(writes.len(), 4);
+    writes
+}
+
+#[test]
+fn a_fault_alters_the_writes_from_where_it_begins() {
+    let plain = plain();
+    let [_, event, status, value] = &plain[..] else { unreachable!() };
+    let crlf = |text: &String| text.replace('\n', "\r\n");
+    let cr = |text: &String| text.replace('\n', "\r");
+    assert_eq!(texts(json!({"kind": "duplicate", "from": {"write": 1}})), [FIRST, event, event, status, value]);
+    assert_eq!(texts(json!({"kind": "bom"}))[0], "\u{feff}retry: 5000\n\n");
+    assert_eq!(texts(json!({"kind": "invalid-utf8", "from": {"ms": 2000}}))[3], value.replacen('\n', "\u{fffd}\n", 1));
+    assert_eq!(texts(json!({"kind": "line-ends", "ends": "crlf"})), plain.iter().map(crlf).collect::<Vec<_>>());
+    assert_eq!(texts(json!({"kind": "line-ends", "ends": "cr"})), plain.iter().map(cr).collect::<Vec<_>>());
+    assert_eq!(texts(json!({"kind": "retry", "retry_ms": 50}))[0], "retry: 50\n\n");
+    assert_eq!(texts(json!({"kind": "coalesce", "writes": 3})), [[FIRST, event, status].concat()]);
+    let split = texts(json!({"kind": "split", "bytes": 4, "from": {"byte": 13}}));
+    assert_eq!(split[..5], [FIRST, "even", "t: s", "tatu", "s\n"]);
+    assert_eq!(split.concat(), plain.concat());
+}
+
+#[test]
+fn a_fault_breaks_a_response_off() {
+    let second = "event: status\n";
+    assert_eq!(texts(json!({"kind": "end", "from": {"write": 2}})), [FIRST, second, "."]);
+    assert_eq!(texts(json!({"kind": "cut", "from": {"write": 2}})), [FIRST, second]);
+    assert_eq!(texts(json!({"kind": "cut", "from": {"byte": 18}})), [FIRST, "event"]);
+    assert_eq!(texts(json!({"kind": "cut", "from": {"ms": 500}})), [FIRST]);
+    assert_eq!(texts(json!({"kind": "cut", "from": {"ms": 1000}})), [FIRST]);
+    assert_eq!(texts(json!({"kind": "cut"})), [""; 0]);
+    assert_eq!(texts(json!({"kind": "stall", "from": {"byte": 5}})), ["retry"]);
+    let (writes, is_reset, _) = played(json!({"kind": "reset", "from": {"write": 2}}));
+    assert_eq!((writes, is_reset), (vec![FIRST.to_owned(), second.to_owned()], true));
+}
+
+#[test]
+fn a_fault_that_a_response_never_comes_to_is_met_but_does_not_fire() {
+    let (writes, _, report) = played(json!({"kind": "cut", "from": {"byte": 100_000}}));
+    assert_eq!((writes, &report["met"], &report["fired"]), (plain(), &json!(1), &json!(0)));
+}
+
+#[test]
+fn a_cut_at_an_instant_falls_due_like_a_write() {
+    let served = manual();
+    let mut client = served.listener();
+    served.fault(&json!({"connection": 0, "kind": "cut", "from": {"ms": 45_000}}));
+    let timers = served.did("GET", "/clock", &Value::Null)["timers"].clone();
+    assert_eq!((&timers["count"], &timers["pending"][1]["due_ms"]), (&json!(2), &json!(45_000)));
+    let answer = served.advance(60_000);
+    assert_eq!((&answer["due_count"], &answer["writes"]), (&json!(2), &json!(1)), "{answer}");
+    assert_eq!(client.there(), [HEARTBEAT]);
+    assert_eq!(client.part(), None);
+    assert_eq!(served.did("GET", "/faults", &Value::Null)["faults"][0]["fired"], 1);
+}
+
+#[test]
+fn another_status_comes_so_many_times_in_place_of_the_endpoint() {
+    let served = manual();
+    served.fault(&json!({"path": "/sse", "times": 2, "kind": "status", "status": 503, "retry_after_s": 7}));
+    served.fault(&json!({"path": "/SSE/", "kind": "status", "status": 307, "location": "/stream-text"}));
+    served.fault(&json!({"path": "/sse", "kind": "status", "status": 204}));
+    served.fault(&json!({"path": "/sse", "kind": "content-type", "content_type": "text/html"}));
+    let mut client = served.connect();
+    let mut heads = Vec::new();
+    for target in ["/sse", "/Sse?x=1", "/sse/", "/sse"] {
+        client.get(target);
+        heads.push(client.head());
+        client.rest();
+    }
+    assert_eq!(heads.iter().map(|head| head.status).collect::<Vec<_>>(), [503, 503, 307, 204]);
+    assert_eq!(heads[0].header("retry-after"), Some("7"));
+    assert_eq!(heads[2].header("location"), Some("/stream-text"));
+    assert!(heads.iter().all(|head| head.header("access-control-allow-origin") == Some("*")));
+    assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":0,"removed":0}"#);
+    client.get("/sse");
+    let head = client.head();
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/html")));
+    assert_eq!(client.data(), GREETING);
+    let faults = served.did("GET", "/faults", &Value::Null);
+    let fired: Vec<_> = faults["faults"].as_array().expect("a list").iter().map(|fault| &fault["fired"]).collect();
+    assert_eq!(fired, [&json!(2), &json!(1), &json!(1), &json!(1)]);
+}
+
+#[test]
+fn a_fault_for_a_connection_strikes_the_response_under_way_or_its_next() {
+    let served = manual();
+    let mut client = served.listener();
+    served.fault(&json!({"connection": 0, "kind": "bom"}));
+    served.fault(&json!({"connection": 1, "kind": "end"}));
+    let mut next = served.stream("/stream-text");
+    served.advance(30_000);
+    assert_eq!(client.there(), ["\u{feff}heartbeat:\n\n"]);
+    assert_eq!(next.there(), ["."]);
+    served.fault(&json!({"connection": 0, "kind": "cut", "from": {"write": 1}}));
+    assert_eq!(client.rest(), [""; 0]);
+}
+
+#[test]
+fn a_stalled_client_is_noticed_when_it_leaves_and_goes_on_when_the_fault_is_deleted() {
+    let served = manual();
+    served.fault(&json!({"path": "/sse", "kind": "stall", "from": {"write": 1}, "times": 2}));
+    let (mut stays, leaves) = (served.listener(), served.listener());
+    served.advance(90_000);
+    assert!(stays.there().is_empty());
+    let states = served.did("GET", "/connections", &Value::Null);
+    assert_eq!(states["connections"][1]["state"], "stalled");
+    drop(leaves);
+    let mut gone = false;
+    for _ in 0..10_000 {
+        gone = gone || served.did("GET", "/connections", &Value::Null)["connections"].as_array().expect("a list").len() == 1;
+    }
+    assert!(gone);
+    let deleted = served.did("DELETE", "/faults/1", &Value::Null);
+    assert_eq!((&deleted["id"], &deleted["fired"]), (&json!(1), &json!(2)));
+    assert_eq!(served.control("DELETE", "/faults/1", &Value::Null).0, 404);
+    served.advance(30_000);
+    assert_eq!(stays.there(), [HEARTBEAT]);
+}
+
+#[test]
+fn a_stalled_stream_ends_with_its_server() {
+    let served = manual();
+    served.fault(&json!({"path": "/sse", "kind": "stall", "from": {"write": 1}}));
+    let mut client = served.listener();
+    served.advance(30_000);
+    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(client.rest(), ["."]);
+}
+
+#[test]
+fn no_more_than_a_thousand_faults_are_kept() {
+    let served = manual();
+    let mut driver = served.connect();
+    for _ in 0..1000 {
+        assert_eq!(driver.control("POST", "/faults", &json!({"path": "/a", "kind": "cut"})).0, 201);
+    }
+    let (status, answer) = driver.control("POST", "/faults", &json!({"path": "/a", "kind": "cut"}));
+    assert_eq!((status, answer["error"]["field"].as_str()), (409, Some("faults")));
+    assert_eq!(driver.control("DELETE", "/faults", &Value::Null).1["faults"].as_array().map(Vec::len), Some(1000));
+    assert_eq!(driver.control("POST", "/faults", &json!({"path": "/a", "kind": "cut"})).1["id"], 1001);
+}
+
+#[test]
+fn a_server_in_real_time_has_faults_too() {
+    let served = Served::start(&["--clock", "scaled:1000", "--control"]);
+    served.fault(&json!({"path": "/sse-data", "kind": "cut", "from": {"ms": 3500}}));
+    let mut client = served.stream("/sse-data");
+    let writes = client.rest();
+    assert_eq!(writes.first().map(String::as_str), Some(FIRST));
+    assert!(writes.last().is_some_and(|last| last != "."), "{writes:?}");
+}

@@ -1,0 +1,93 @@
+//! The log: played again in a lab, it leads to the same bytes.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::support::{Served, manual};
+
+/// What `onbeat replay --log` says of a log, and its exit code.
+fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
+    let path = std::env::temp_dir().join(format!("onbeat-{}-{name}.jsonl", std::process::id()));
+    fs::write(&path, log).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["replay", "--log"]).arg(&path).output().expect("runs");
+    fs::remove_file(&path).expect("it was there");
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).expect("UTF-8"), output.status.code())
+}
+
+fn eventful(served: &Served) -> String {
+    let mut one = served.listener();
+    let two = served.stream("/stream-json");
+    served.advance(29_999);
+    served.fault(&json!({"path": "/sse-data", "kind": "split", "bytes": 7}));
+    served.fault(&json!({"path": "/sse-data", "kind": "line-ends", "ends": "crlf", "from": {"write": 3}}));
+    served.fault(&json!({"connection": 0, "kind": "invalid-utf8"}));
+    let mut three = served.stream("/sse-data");
+    served.ask("/broadcast-text?msg=a%0Ab&msg=%E4%BD%A0");
+    served.advance(1);
+    served.ask("/send-heartbeat?msg=now");
+    served.ask("/nothing");
+    drop(two);
+    served.streams_become(2);
+    served.advance(3000);
+    served.did("DELETE", "/faults/2", &Value::Null);
+    served.advance(30_000);
+    let four = served.stream("/stream-text");
+    served.did("POST", "/connections/0/close", &json!({"how": "end"}));
+    served.advance(1000);
+    served.did("POST", "/connections/6/close", &json!({"how": "reset"}));
+    assert!(three.rest().len() > 30);
+    three.get("/dynamic-counter");
+    served.advance(10_000);
+    served.fault(&json!({"connection": 2, "kind": "cut", "from": {"ms": 12_500}}));
+    served.advance(10_000);
+    drop(four);
+    assert_eq!(one.rest().last().map(String::as_str), Some("."));
+    served.log()
+}
+
+#[test]
+fn a_log_is_replayed_to_the_byte() {
+    let log = eventful(&manual());
+    assert_eq!(log, eventful(&manual()), "the log itself is the same each time");
+    let (said, code) = replayed("same", &log);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the same to the byte"), "{said}");
+}
+
+#[test]
+fn the_first_difference_is_told() {
+    let log = eventful(&manual());
+    let other = log.replacen("\"counter\":3", "\"counter\":4", 1);
+    let (said, code) = replayed("other", &other);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("connection 2, request 1 (GET /dynamic-counter)"), "{said}");
+    assert!(said.contains("\"counter\":4") && said.contains("\"counter\":3"), "{said}");
+    let other = log.replacen("\"seed\":\"42\"", "\"seed\":\"43\"", 1);
+    assert_eq!(replayed("seed", &other).1, Some(1));
+}
+
+#[test]
+fn a_log_of_real_time_is_replayed_too() {
+    let served = Served::start(&["--clock", "scaled:1000", "--control", "--seed", "7"]);
+    let mut client = served.stream("/sse-data");
+    assert_eq!(client.rest().last().map(String::as_str), Some("."));
+    let (said, code) = replayed("real", &served.log());
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn what_is_no_log_is_refused() {
+    for (name, text) in [
+        ("empty", ""),
+        ("text", "hello\n"),
+        ("headless", "{\"t_ms\":0,\"kind\":\"close\",\"connection\":0,\"how\":\"end\"}\n"),
+        ("orphan", "{\"t_ms\":0,\"kind\":\"log\",\"version\":1,\"seed\":\"1\",\"epoch\":\"2025-12-01T00:00:00Z\",\"clock\":\"manual\",\"mailbox\":1,\"dropped\":0}\n{\"t_ms\":0,\"kind\":\"end\",\"connection\":0,\"request\":0,\"how\":\"cut\"}\n"),
+    ] {
+        let (said, code) = replayed(name, text);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("failed to read"), "{said}");
+    }
+}

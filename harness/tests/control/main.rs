@@ -1,0 +1,12 @@
+//! The control interface of a served process, over real sockets: time that is driven, faults, resets, and attacks.
+//!
+//! No test sleeps. What an advance has answered for is read without waiting.
+
+mod clock;
+mod closing;
+mod faults;
+mod log;
+mod openapi;
+mod reset;
+mod security;
+mod support;

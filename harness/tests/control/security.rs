@@ -1,0 +1,170 @@
+//! Control under attack: nobody gets in who should not, and nothing that comes in does harm.
+
+use std::io::{Read, Write};
+use std::process::Command;
+use std::thread;
+
+use onbeat::response::Head;
+use serde_json::{Value, json};
+
+use super::support::{Served, manual};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn asked(served: &Served, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (Head, String) {
+    served.connect().control_with(method, path, headers, body)
+}
+
+fn refused(served: &Served, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    let (head, answer) = asked(served, method, path, headers, body);
+    assert_eq!(head.header("content-type"), Some("application/json"), "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert!(answer["error"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    (head.status, answer["error"]["field"].as_str().expect("a field").to_owned())
+}
+
+#[test]
+fn without_control_there_is_no_such_path() {
+    let served = Served::start(&[]);
+    for path in ["/clock", "", "/openapi.json"] {
+        let (head, body) = asked(&served, "GET", path, &[], "");
+        assert_eq!((head.status, body.as_str()), (404, "not found\n"));
+        assert_eq!(head.header("access-control-allow-origin"), Some("*"));
+    }
+    let (head, _) = asked(&served, "POST", "/reset", &[JSON], "{}");
+    assert_eq!(head.status, 404);
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_without_a_token() {
+    for arguments in [
+        &["--addr", "0.0.0.0:0", "--clock", "manual"][..],
+        &["--addr", "0.0.0.0:0", "--control"],
+        &["--addr", "[::]:0", "--control"],
+        &["--control", "--control-token", ""],
+        &["--control", "--control-origin", "*"],
+        &["--control-token", "x"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_onbeat")).arg("serve").args(arguments).output().expect("runs");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_token_is_needed_everywhere() {
+    let served = Served::start(&["--clock", "manual", "--control-token", "s3cret"]);
+    for header in [None, Some("Bearer wrong"), Some("Bearer "), Some("s3cret"), Some("Basic s3cret"), Some("Bearer s3cret2")] {
+        let headers: Vec<_> = header.map(|header| ("Authorization", header)).into_iter().chain([JSON]).collect();
+        for (method, path) in [("GET", "/clock"), ("POST", "/reset"), ("GET", "/openapi.json"), ("GET", "/log"), ("GET", "/x")] {
+            let (status, field) = refused(&served, method, path, &headers, "");
+            assert_eq!((status, field.as_str()), (401, "authorization"), "{header:?} {path}");
+        }
+    }
+    let (head, _) = asked(&served, "GET", "/clock", &[("Authorization", "Bearer s3cret")], "");
+    assert_eq!(head.status, 200);
+    assert!(!served.ask("/send-heartbeat").is_empty());
+}
+
+#[test]
+fn a_page_of_another_origin_is_refused_unless_it_is_named() {
+    let served = Served::start(&["--clock", "manual", "--control-origin", "http://localhost:5173"]);
+    let own = format!("http://localhost:{}", served.addr.port());
+    let host = format!("localhost:{}", served.addr.port());
+    let from = |origin: &str, method: &str| {
+        let headers = [("Host", host.as_str()), ("Origin", origin), JSON, ("Access-Control-Request-Method", "POST")];
+        asked(&served, method, "/reset", &headers, "")
+    };
+    for method in ["POST", "OPTIONS"] {
+        for origin in ["http://evil.example", "null", "http://localhost:5174", "https://localhost:5173"] {
+            let (head, _) = from(origin, method);
+            assert_eq!((head.status, head.header("access-control-allow-origin")), (403, None), "{method} {origin}");
+        }
+        let (head, _) = from("http://localhost:5173", method);
+        assert_eq!(head.status, if method == "POST" { 200 } else { 204 });
+        assert_eq!(head.header("access-control-allow-origin"), Some("http://localhost:5173"));
+        assert_eq!(head.header("vary"), Some("Origin"));
+        let (head, _) = from(&own, method);
+        assert_eq!((head.status / 100, head.header("access-control-allow-origin")), (2, None));
+    }
+    let (head, _) = from("http://localhost:5173", "OPTIONS");
+    assert_eq!(head.header("access-control-allow-headers"), Some("authorization, content-type"));
+    let simple = [("Sec-Fetch-Site", "cross-site"), ("Content-Type", "text/plain")];
+    assert_eq!(refused(&served, "POST", "/reset", &simple, "{}"), (403, "origin".into()));
+    assert_eq!(refused(&served, "GET", "/log", &[("Sec-Fetch-Site", "same-site")], ""), (403, "origin".into()));
+}
+
+#[test]
+fn a_host_that_was_bound_to_this_address_is_refused() {
+    let served = manual();
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1", "", "a@localhost"] {
+        assert_eq!(refused(&served, "GET", "/clock", &[("Host", host)], ""), (403, "host".into()), "{host}");
+    }
+    for host in ["127.0.0.1", "[::1]:1", "LocalHost:3000"] {
+        assert_eq!(asked(&served, "GET", "/clock", &[("Host", host)], "").0.status, 200, "{host}");
+    }
+    let mut client = served.connect();
+    client.send(b"GET http://evil.example/__onbeat/clock HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.head().status, 403);
+}
+
+#[test]
+fn what_is_no_json_of_a_bounded_size_is_refused() {
+    let served = manual();
+    let deep = format!("{{\"ms\":{}", "[".repeat(60_000));
+    let wide = format!("{{\"ms\":\"{}\"}}", "x".repeat(70_000));
+    for (content_type, body, expected) in [
+        ("text/plain", "{\"ms\":1}", (415, "content-type")),
+        ("application/x-www-form-urlencoded", "ms=1", (415, "content-type")),
+        ("application/jsonp", "{\"ms\":1}", (415, "content-type")),
+        ("application/json", "{\"ms\":1", (400, "ms")),
+        ("application/json; charset=utf-8", &deep, (400, "ms")),
+        ("application/json", &wide, (413, "body")),
+    ] {
+        let (status, field) = refused(&served, "POST", "/clock/advance", &[("Content-Type", content_type)], body);
+        assert_eq!((status, field.as_str()), expected, "{content_type} {body:.40}");
+    }
+    assert_eq!(refused(&served, "POST", "/reset", &[], ""), (415, "content-type".into()));
+    assert_eq!(refused(&served, "GET", "/nothing", &[], ""), (404, "path".into()));
+    let (head, _) = asked(&served, "PUT", "/faults", &[JSON], "");
+    assert_eq!((head.status, head.header("allow")), (405, Some("GET, POST, DELETE")));
+}
+
+#[test]
+fn a_hundred_megabytes_are_not_taken_in() {
+    let served = manual();
+    for head in ["Content-Length: 100000000", "Transfer-Encoding: chunked"] {
+        let mut client = served.connect();
+        let request = format!("POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n");
+        client.send(request.as_bytes());
+        let mut socket = client.socket.try_clone().expect("a socket");
+        let sender = thread::spawn(move || {
+            let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+            // It fails as soon as the server has had enough.
+            (0..1600).take_while(|_| socket.write_all(chunk.as_bytes()).is_ok()).count()
+        });
+        let mut answer = [0; 12];
+        client.socket.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 413");
+        drop(client);
+        assert!(sender.join().expect("the sender ends") < 1600);
+    }
+    assert_eq!(served.advance(1)["now_ms"], 1);
+}
+
+#[test]
+fn a_body_that_never_comes_holds_up_nobody() {
+    let served = manual();
+    let mut slow: Vec<_> = (0..50).map(|_| served.connect()).collect();
+    for client in &mut slow {
+        client.send(b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            Content-Length: 9\r\n\r\n{\"m");
+    }
+    assert_eq!(served.advance(5)["now_ms"], 5);
+    // After ten seconds of the machine's time each is told.
+    for client in &mut slow {
+        assert_eq!(client.head().status, 408);
+    }
+    assert_eq!(served.did("GET", "/clock", &json!(null))["now_ms"], 5);
+}

@@ -1,0 +1,255 @@
+//! A served process, clients that read when they are told to, and a driver.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use onbeat::response::{Head, Part, Responses};
+use serde_json::{Value, json};
+
+/// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const HEARTBEAT: &str = "heartbeat:\n\n";
+pub(crate) const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
+
+/// A served process, killed with the test.
+pub(crate) struct Served {
+    process: Child,
+    pub(crate) addr: SocketAddr,
+}
+
+/// With a manual clock, and a world that is the same each time.
+pub(crate) fn manual() -> Served {
+    Served::start(&["--clock", "manual", "--seed", "42", "--epoch", "2025-12-01T00:00:00Z"])
+}
+
+impl Served {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+        command.args(["serve", "--addr", "127.0.0.1:0"]).args(arguments);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
+        let addr =
+            line.trim().strip_prefix("listening on http://").expect("the announcement").parse().expect("an address");
+        Self { process, addr }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let socket = TcpStream::connect_timeout(&self.addr, PATIENCE).expect("a connection");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        socket.set_nodelay(true).expect("a socket option");
+        Client { socket, responses: Responses::default(), raw: Vec::new(), reset: false }
+    }
+
+    /// A client of `/sse` who has read its greeting.
+    pub(crate) fn listener(&self) -> Client {
+        let mut client = self.stream("/sse");
+        assert_eq!(client.data(), GREETING);
+        client
+    }
+
+    /// A client of a stream who has read its head.
+    pub(crate) fn stream(&self, path: &str) -> Client {
+        let mut client = self.connect();
+        client.get(path);
+        assert_eq!(client.head().status, 200);
+        client
+    }
+
+    /// The body of the answer to a `GET`, on a connection of its own.
+    pub(crate) fn ask(&self, target: &str) -> String {
+        let mut client = self.connect();
+        client.get(target);
+        client.head();
+        client.data()
+    }
+
+    /// The answer to a request for control, on a connection of its own.
+    pub(crate) fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.connect().control(method, path, body)
+    }
+
+    /// The same, which must go well.
+    pub(crate) fn did(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.control(method, path, body);
+        assert!((200..300).contains(&status), "{method} {path} {body}: {status} {answer}");
+        answer
+    }
+
+    pub(crate) fn advance(&self, ms: u64) -> Value {
+        self.did("POST", "/clock/advance", &json!({ "ms": ms }))
+    }
+
+    pub(crate) fn fault(&self, fault: &Value) -> Value {
+        self.did("POST", "/faults", fault)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let mut client = self.connect();
+        client.get("/__onbeat/log");
+        assert_eq!(client.head().status, 200);
+        client.data()
+    }
+
+    /// Asks until the hub has so many clients, since one that leaves is noticed soon, but not at once.
+    pub(crate) fn streams_become(&self, streams: usize) {
+        let mut connections = Value::Null;
+        for _ in 0..10_000 {
+            connections = self.did("GET", "/connections", &Value::Null);
+            let all = connections["connections"].as_array().expect("a list");
+            if all.iter().filter(|one| one["state"] == "streaming").count() == streams {
+                return;
+            }
+        }
+        panic!("expected {streams} streams, still {connections}");
+    }
+
+    /// Asks it to end, and returns the exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        self.signal_end();
+        self.process.wait().expect("it exits").code()
+    }
+
+    pub(crate) fn signal_end(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have exited already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A client that reads when it is told to.
+pub(crate) struct Client {
+    pub(crate) socket: TcpStream,
+    responses: Responses,
+    /// All bytes that have come.
+    pub(crate) raw: Vec<u8>,
+    /// The server has reset the connection.
+    pub(crate) reset: bool,
+}
+
+impl Client {
+    pub(crate) fn get(&mut self, target: &str) {
+        self.responses.expect("GET");
+        self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("the server reads");
+    }
+
+    pub(crate) fn control(&mut self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (head, text) = self.control_with(method, path, &[("Content-Type", "application/json")], &body);
+        let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {path}: {error}: {text:?}"));
+        (head.status, json)
+    }
+
+    /// Any request for control: its head and its body.
+    pub(crate) fn control_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (Head, String) {
+        let host = if headers.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: localhost\r\n" };
+        let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        self.responses.expect(method);
+        self.send(format!("{method} /__onbeat{path} HTTP/1.1\r\n{host}{fields}Content-Length: {length}\r\n\r\n").as_bytes());
+        self.send(body.as_bytes());
+        let head = self.head();
+        let has_body = head.header("content-length").is_some_and(|length| length != "0");
+        (head, if has_body { self.data() } else { String::new() })
+    }
+
+    /// The next part of a response; nothing at the end of the connection.
+    pub(crate) fn part(&mut self) -> Option<Part> {
+        loop {
+            if let Some(part) = self.responses.next_part().expect("HTTP/1.1") {
+                return Some(part);
+            }
+            if self.take_in() == 0 {
+                return None;
+            }
+        }
+    }
+
+    pub(crate) fn head(&mut self) -> Head {
+        loop {
+            match self.part() {
+                Some(Part::Head(head)) => return head,
+                Some(Part::End) => {}
+                other => panic!("expected a head, got {other:?}"),
+            }
+        }
+    }
+
+    /// The next write, or body.
+    pub(crate) fn data(&mut self) -> String {
+        match self.part() {
+            Some(Part::Data(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            other => panic!("expected data, got {other:?}"),
+        }
+    }
+
+    /// The writes that are there already: nothing is waited for.
+    pub(crate) fn there(&mut self) -> Vec<String> {
+        self.socket.set_nonblocking(true).expect("a socket option");
+        while self.take_in() > 0 {}
+        self.socket.set_nonblocking(false).expect("a socket option");
+        let mut writes = Vec::new();
+        while let Some(part) = self.responses.next_part().expect("HTTP/1.1") {
+            match part {
+                Part::Data(bytes) => writes.push(String::from_utf8_lossy(&bytes).into_owned()),
+                Part::Head(_) => {}
+                Part::End => writes.push(".".into()),
+            }
+        }
+        writes
+    }
+
+    /// All writes until the end of the response (`.`) or of the connection.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let mut writes = Vec::new();
+        loop {
+            match self.part() {
+                Some(Part::Data(bytes)) => writes.push(String::from_utf8_lossy(&bytes).into_owned()),
+                Some(Part::Head(_)) => {}
+                Some(Part::End) => {
+                    writes.push(".".into());
+                    return writes;
+                }
+                None => return writes,
+            }
+        }
+    }
+
+    /// Reads once; 0 at the end of the connection, or if nothing is there.
+    fn take_in(&mut self) -> usize {
+        let mut buffer = [0; 65_536];
+        match self.socket.read(&mut buffer) {
+            Ok(length) => {
+                self.raw.extend_from_slice(&buffer[..length]);
+                self.responses.push(&buffer[..length].to_vec().into());
+                length
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.reset = true;
+                0
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("failed to read: {error}"),
+        }
+    }
+}
