@@ -336,6 +336,9 @@ fn response(transcript: &Transcript, number: u32) -> Vec<Entry> {
         responses += u32::from(matches!(entry.what, What::Head(_)));
         responses == number + 1
     });
+    // A connection that was cut is closed by its client later on.
+    let mut over = false;
+    let of_it = of_it.take_while(|entry| !std::mem::replace(&mut over, matches!(entry.what, What::End(_))));
     of_it.cloned().collect()
 }
 

@@ -142,7 +142,8 @@ fn a_stalled_client_is_noticed_when_it_leaves_and_goes_on_when_the_fault_is_dele
     drop(leaves);
     let mut gone = false;
     for _ in 0..10_000 {
-        gone = gone || served.did("GET", "/connections", &Value::Null)["connections"].as_array().expect("a list").len() == 1;
+        gone = gone
+            || served.did("GET", "/connections", &Value::Null)["connections"].as_array().expect("a list").len() == 1;
     }
     assert!(gone);
     let deleted = served.did("DELETE", "/faults/1", &Value::Null);

@@ -11,7 +11,8 @@ use super::support::{Served, manual};
 fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
     let path = std::env::temp_dir().join(format!("onbeat-{}-{name}.jsonl", std::process::id()));
     fs::write(&path, log).expect("a file");
-    let output = Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["replay", "--log"]).arg(&path).output().expect("runs");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["replay", "--log"]).arg(&path).output().expect("runs");
     fs::remove_file(&path).expect("it was there");
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).expect("UTF-8"), output.status.code())
@@ -60,7 +61,7 @@ fn a_log_is_replayed_to_the_byte() {
 #[test]
 fn the_first_difference_is_told() {
     let log = eventful(&manual());
-    let other = log.replacen("\"counter\":3", "\"counter\":4", 1);
+    let other = log.replacen(r#"counter\":3"#, r#"counter\":4"#, 1);
     let (said, code) = replayed("other", &other);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("connection 2, request 1 (GET /dynamic-counter)"), "{said}");
@@ -84,7 +85,10 @@ fn what_is_no_log_is_refused() {
         ("empty", ""),
         ("text", "hello\n"),
         ("headless", "{\"t_ms\":0,\"kind\":\"close\",\"connection\":0,\"how\":\"end\"}\n"),
-        ("orphan", "{\"t_ms\":0,\"kind\":\"log\",\"version\":1,\"seed\":\"1\",\"epoch\":\"2025-12-01T00:00:00Z\",\"clock\":\"manual\",\"mailbox\":1,\"dropped\":0}\n{\"t_ms\":0,\"kind\":\"end\",\"connection\":0,\"request\":0,\"how\":\"cut\"}\n"),
+        (
+            "orphan",
+            "{\"t_ms\":0,\"kind\":\"log\",\"version\":1,\"seed\":\"1\",\"epoch\":\"2025-12-01T00:00:00Z\",\"clock\":\"manual\",\"mailbox\":1,\"dropped\":0}\n{\"t_ms\":0,\"kind\":\"end\",\"connection\":0,\"request\":0,\"how\":\"cut\"}\n",
+        ),
     ] {
         let (said, code) = replayed(name, text);
         assert_eq!(code, Some(2), "{said}");

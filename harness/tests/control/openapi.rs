@@ -86,7 +86,9 @@ fn real_requests_and_answers_are_as_described() {
     for body in [json!({"ms": 30_000}), json!({"to": "next"}), json!({"ms": 0})] {
         ask("POST", "/clock/advance", "", body);
     }
-    for body in [json!({"ms": -1}), json!({"ms": 1.5}), json!({}), json!({"to": "x"}), json!({"ms": 1, "x": 1}), json!([])] {
+    for body in
+        [json!({"ms": -1}), json!({"ms": 1.5}), json!({}), json!({"to": "x"}), json!({"ms": 1, "x": 1}), json!([])]
+    {
         ask("POST", "/clock/advance", "", body);
     }
     for fault in [
@@ -134,7 +136,9 @@ fn the_examples_are_as_described() {
     let document = document();
     for (path, item) in document["paths"].as_object().expect("paths") {
         let content = "/post/requestBody/content/application~1json";
-        let Some(examples) = item.pointer(content).and_then(|content| content["examples"].as_object()) else { continue };
+        let Some(examples) = item.pointer(content).and_then(|content| content["examples"].as_object()) else {
+            continue;
+        };
         let schema = schema(&format!("/paths/{}{content}/schema", escaped(path)));
         for (name, example) in examples {
             assert!(schema.is_valid(&example["value"]), "{path} {name}");

@@ -55,9 +55,13 @@ fn an_address_that_others_reach_is_refused_without_a_token() {
 #[test]
 fn a_token_is_needed_everywhere() {
     let served = Served::start(&["--clock", "manual", "--control-token", "s3cret"]);
-    for header in [None, Some("Bearer wrong"), Some("Bearer "), Some("s3cret"), Some("Basic s3cret"), Some("Bearer s3cret2")] {
+    for header in
+        [None, Some("Bearer wrong"), Some("Bearer "), Some("s3cret"), Some("Basic s3cret"), Some("Bearer s3cret2")]
+    {
         let headers: Vec<_> = header.map(|header| ("Authorization", header)).into_iter().chain([JSON]).collect();
-        for (method, path) in [("GET", "/clock"), ("POST", "/reset"), ("GET", "/openapi.json"), ("GET", "/log"), ("GET", "/x")] {
+        for (method, path) in
+            [("GET", "/clock"), ("POST", "/reset"), ("GET", "/openapi.json"), ("GET", "/log"), ("GET", "/x")]
+        {
             let (status, field) = refused(&served, method, path, &headers, "");
             assert_eq!((status, field.as_str()), (401, "authorization"), "{header:?} {path}");
         }
@@ -136,7 +140,9 @@ fn a_hundred_megabytes_are_not_taken_in() {
     let served = manual();
     for head in ["Content-Length: 100000000", "Transfer-Encoding: chunked"] {
         let mut client = served.connect();
-        let request = format!("POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n");
+        let request = format!(
+            "POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n"
+        );
         client.send(request.as_bytes());
         let mut socket = client.socket.try_clone().expect("a socket");
         let sender = thread::spawn(move || {
@@ -158,8 +164,10 @@ fn a_body_that_never_comes_holds_up_nobody() {
     let served = manual();
     let mut slow: Vec<_> = (0..50).map(|_| served.connect()).collect();
     for client in &mut slow {
-        client.send(b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-            Content-Length: 9\r\n\r\n{\"m");
+        client.send(
+            b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            Content-Length: 9\r\n\r\n{\"m",
+        );
     }
     assert_eq!(served.advance(5)["now_ms"], 5);
     // After ten seconds of the machine's time each is told.

@@ -166,7 +166,9 @@ impl Client {
         let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         self.responses.expect(method);
-        self.send(format!("{method} /__onbeat{path} HTTP/1.1\r\n{host}{fields}Content-Length: {length}\r\n\r\n").as_bytes());
+        self.send(
+            format!("{method} /__onbeat{path} HTTP/1.1\r\n{host}{fields}Content-Length: {length}\r\n\r\n").as_bytes(),
+        );
         self.send(body.as_bytes());
         let head = self.head();
         let has_body = head.header("content-length").is_some_and(|length| length != "0");
