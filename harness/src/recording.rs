@@ -249,6 +249,10 @@ impl Recording {
     /// # Errors
     ///
     /// If the world goes on long after the log has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the server does.
     pub fn replay(&self) -> Result<Replayed, Overdue> {
         // The lab's own world is left empty: this one has a backstage, and connections join it with their first request.
         let setup = self.setup;

@@ -166,14 +166,20 @@ impl Backstage {
         under_way.retain(|occupant| !occupant.exchange.is_over());
         let (kept, closed): (Vec<_>, Vec<_>) =
             under_way.iter().map(|occupant| &occupant.connection).partition(|connection| kept(connection));
-        closed.iter().for_each(|connection| connection.end());
-        kept.iter().for_each(|connection| connection.end_streams());
+        for connection in closed {
+            connection.end();
+        }
+        for connection in &kept {
+            connection.end_streams();
+        }
         if !self.all_over(&under_way).await {
             for occupant in under_way.iter().filter(|occupant| !occupant.exchange.is_over()) {
                 occupant.connection.abort();
             }
         }
-        kept.iter().for_each(|connection| connection.welcome_streams());
+        for connection in kept {
+            connection.welcome_streams();
+        }
         under_way.len()
     }
 
@@ -301,7 +307,7 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     }
     response.map(|body| {
         let watched = WatchedBody::new(Arc::clone(&world), connection, which, exchange, body, faults);
-        Body::new(if is_stream { watched.as_stream() } else { watched })
+        Body::new(if is_stream { watched.into_stream() } else { watched })
     })
 }
 

@@ -14,6 +14,8 @@
 //!                    │
 //!      world ──── body                        plays a script in a world's time
 //!                    │
+//!      faults ── log ── backstage             what goes wrong in a world, and what has happened
+//!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
 //!  requests ── pipeline ── watched           which requests a connection carries, whose turn it is, who has left
@@ -22,11 +24,14 @@
 //!                    │
 //!                 accept                      many connections, from anywhere
 //!                    │
-//!                 listener                    from TCP
+//!       listener ── socket                    from TCP
+//!                    │
+//!                 control                     one world after another, driven over HTTP
 //! ```
 //!
 //! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`
-//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same.
+//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same. With
+//! [`control::router`] a frontend's test drives the clock, brings faults about and resets the world.
 
 pub mod accept;
 pub mod backstage;

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// What whoever asks for control must know; needed on an address that other machines reach
     #[arg(long, value_name = "TOKEN")]
     control_token: Option<String>,
-    /// An origin whose pages may ask for control, like http://localhost:5173; may be repeated
+    /// An origin whose pages may ask for control, like `http://localhost:5173`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     control_origin: Vec<String>,
     /// The seed of the random values

@@ -17,8 +17,11 @@ fn scene(served: &Served, disturb: impl Fn(&Served)) -> Vec<Vec<u8>> {
     served.ask("/send-heartbeat?msg=b");
     clients.push(served.stream("/stream-json"));
     served.advance(80_000);
-    clients.iter_mut().for_each(|client| drop(client.there()));
-    clients.into_iter().map(|client| client.raw).collect()
+    let read = clients.into_iter().map(|mut client| {
+        client.there();
+        client.raw
+    });
+    read.collect()
 }
 
 #[test]

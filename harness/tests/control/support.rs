@@ -239,7 +239,7 @@ impl Client {
 
     /// Reads once; 0 at the end of the connection, or if nothing is there.
     fn take_in(&mut self) -> usize {
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 16_384];
         match self.socket.read(&mut buffer) {
             Ok(length) => {
                 self.raw.extend_from_slice(&buffer[..length]);

@@ -61,12 +61,14 @@ impl WatchedBody {
             over: false,
         };
         let is_altered = !faults.is_empty();
-        faults.into_iter().for_each(|struck| body.meet(struck));
-        if is_altered { body.as_stream() } else { body }
+        for struck in faults {
+            body.meet(struck);
+        }
+        if is_altered { body.into_stream() } else { body }
     }
 
     /// Counts as a stream on its connection: a client who leaves is noticed whatever the body does or doesn't.
-    pub(super) fn as_stream(mut self) -> Self {
+    pub(super) fn into_stream(mut self) -> Self {
         if !std::mem::replace(&mut self.is_stream, true) {
             self.connection.stream_started();
         }
@@ -120,7 +122,9 @@ impl WatchedBody {
     /// Sees which faults have come, and which instants.
     fn look(&mut self, cx: &mut Context<'_>) {
         let late = std::mem::take(&mut *lock(&self.exchange.late_faults));
-        late.into_iter().for_each(|struck| self.meet(struck));
+        for struck in late {
+            self.meet(struck);
+        }
         if self.alterations.is_empty() {
             return;
         }
@@ -154,18 +158,17 @@ impl WatchedBody {
     fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
         let Some(inner) = &mut self.inner else { return Poll::Pending };
         let Poll::Ready(frame) = Pin::new(&mut *inner).poll_frame(cx) else { return Poll::Pending };
-        let acts = match frame.transpose()? {
-            Some(frame) => match frame.into_data() {
-                Ok(bytes) if self.alterations.is_empty() => vec![Act::Write(bytes)],
-                Ok(bytes) => self.alterations.write(self.since_request(), bytes),
-                Err(_trailers) => Vec::new(),
-            },
+        let data = frame.transpose()?.map(Frame::into_data);
+        let since = self.since_request();
+        match data {
+            Some(Ok(bytes)) if self.alterations.is_empty() => self.acts.push_back(Act::Write(bytes)),
+            Some(Ok(bytes)) => self.acts.extend(self.alterations.write(since, bytes)),
+            Some(Err(_trailers)) => {}
             None => {
                 self.inner = None;
-                self.alterations.end(self.since_request())
+                self.acts.extend(self.alterations.end(since));
             }
-        };
-        self.acts.extend(acts);
+        }
         Poll::Ready(Ok(()))
     }
 }

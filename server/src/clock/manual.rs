@@ -533,7 +533,9 @@ mod tests {
         let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
         let all: Vec<Who> = (0..1000).map(who).collect();
         let _sleepers: Vec<_> = all.iter().map(|who| sleeper(&clock, 10, who)).collect();
-        all.iter().for_each(|who| who.party.set_blocked(true));
+        for who in &all {
+            who.party.set_blocked(true);
+        }
         assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1000);
         assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
     }

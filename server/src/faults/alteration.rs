@@ -139,12 +139,12 @@ impl Alteration {
             From::Byte(bytes) => self.seen.bytes >= bytes,
             From::Ms(ms) => since >= Duration::from_millis(ms),
         };
-        let act = break_off(&self.fault().kind).filter(|_| has_come && !self.over && !self.struck.is_deleted());
-        if act.is_some() {
+        let acts = break_off(&self.fault().kind).filter(|_| has_come && !self.over && !self.struck.is_deleted());
+        if acts.is_some() {
             self.over = true;
             self.fire();
         }
-        act.into_iter().flatten().collect()
+        acts.unwrap_or_default()
     }
 
     /// When it does so because of the time.
@@ -249,12 +249,12 @@ impl Alteration {
 }
 
 /// How a fault of this kind breaks a response off, if it does; a stall does so by doing nothing.
-fn break_off(kind: &Kind) -> Option<Option<Act>> {
+fn break_off(kind: &Kind) -> Option<Vec<Act>> {
     match kind {
-        Kind::Cut => Some(Some(Act::Cut)),
-        Kind::Reset => Some(Some(Act::Reset)),
-        Kind::End => Some(Some(Act::End)),
-        Kind::Stall => Some(None),
+        Kind::Cut => Some(vec![Act::Cut]),
+        Kind::Reset => Some(vec![Act::Reset]),
+        Kind::End => Some(vec![Act::End]),
+        Kind::Stall => Some(Vec::new()),
         _ => None,
     }
 }
