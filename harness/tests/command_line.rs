@@ -73,7 +73,7 @@ fn wrong_usage_is_explained_and_exits_with_2() {
     assert_fails(&["replay", "--epoch", "yesterday"], "expected a time like 2025-12-01T00:00:00Z (RFC 3339)");
     assert_fails(&["replay", "--for", "95"], "expected a time like 95s or 10m");
     assert_fails(&["replay", "--format", "xml"], "[possible values: text, jsonl]");
-    assert_fails(&["serve", "--clock", "scaled:0"], "expected real, or scaled:N");
+    assert_fails(&["serve", "--clock", "scaled:0"], "expected real, manual, or scaled:N");
     assert_fails(&["serve", "--addr", "localhost"], "expected HOST:PORT, like 127.0.0.1:3000");
     assert_fails(&["serve", "--mailbox", "0"], "--mailbox");
     assert_fails(&["serve", "--connections", "none"], "--connections");
