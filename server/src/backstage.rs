@@ -1,6 +1,6 @@
 //! Behind a world: who is connected to it, what is to go wrong, and what has happened.
 //!
-//! Every request passes [`enter`], which counts it. In a world with a backstage it is also noted, and its answer watched:
+//! Every request passes `enter`, which counts it. In a world with a backstage it is also noted, and its answer watched:
 //! without faults, not a byte of it is changed.
 
 mod watched_body;

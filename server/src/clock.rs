@@ -15,7 +15,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::manual::{Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, TIME_MAX, Timer};
+pub use self::manual::{
+    Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, SLOW_TIME_MAX, TIME_MAX, Timer,
+};
 pub use self::turn::{Party, Turn, Who};
 
 /// A point in a world's time: how long it is after the world's epoch.

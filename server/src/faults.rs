@@ -1,7 +1,7 @@
 //! Faults: what is to go wrong, where and how often, and how often it has.
 //!
 //! A [`Fault`] strikes the next requests to a path, or one connection. Those that alter the writes of a response do so
-//! in [`alteration`], without knowing HTTP, tasks or a clock.
+//! in `alteration`, without knowing HTTP, tasks or a clock.
 
 pub(crate) mod alteration;
 

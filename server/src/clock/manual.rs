@@ -6,7 +6,8 @@
 //!
 //! Sleepers are woken one at a time, in order of deadline and then of registration. Each holds a [`Turn`] until its
 //! writes have been handed over, so that an advance answers when all that was due has been. A reader that does not read
-//! can keep a turn from ending; an advance waits [`BLOCKED_TIME_MAX`] for such readers in all.
+//! can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first that takes nothing, and for none
+//! after it; for readers that are merely slow it waits [`SLOW_TIME_MAX`] in all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,8 +20,10 @@ use std::time::Duration;
 use super::turn::Referee;
 use super::{Clock, Instant, Party, Sleep, Turn, TurnSleep, Who};
 
-/// How long an advance waits for readers that do not read, in the machine's time and in all.
+/// How long an advance waits for a reader that takes nothing, in the machine's time.
 pub const BLOCKED_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long an advance waits for readers that take what they are sent, but slowly, in the machine's time and in all.
+pub const SLOW_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an advance waits for a sleeper that does nothing at all: only a bug keeps one from its turn.
 const SILENT_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often an advance looks whether it waits in vain.
@@ -205,7 +208,9 @@ struct Running {
     advanced: Advanced,
     /// The places in the list of what fell due of those whose turns have not ended.
     open: BTreeMap<u64, u64>,
+    /// Spent on readers who take nothing: since a turn last ended, and in all.
     blocked_time: Duration,
+    slow_time: Duration,
     silent_time: Duration,
     over: bool,
     caller: Option<Waker>,
@@ -270,6 +275,7 @@ impl Running {
             advanced: Advanced { from, to: target, ..Advanced::default() },
             open: BTreeMap::new(),
             blocked_time: Duration::ZERO,
+            slow_time: Duration::ZERO,
             silent_time: Duration::ZERO,
             over: false,
             caller: None,
@@ -278,7 +284,7 @@ impl Running {
 
     /// Whether nobody waits for those who are blocked any more.
     fn is_out_of_patience(&self) -> bool {
-        self.blocked_time >= BLOCKED_TIME_MAX
+        self.blocked_time >= BLOCKED_TIME_MAX || self.slow_time >= SLOW_TIME_MAX
     }
 
     fn note_due(&mut self, number: u64, who: &Who, at: Instant) {
@@ -340,6 +346,9 @@ impl State {
         self.given_up.remove(&number);
         if let Some(running) = &mut self.running {
             running.silent_time = Duration::ZERO;
+            if !running.is_out_of_patience() {
+                running.blocked_time = Duration::ZERO;
+            }
             if let Some(place) = running.open.remove(&number) {
                 running.advanced.writes += u64::from(writes);
                 if let Some(due) = running.due(place) {
@@ -354,6 +363,7 @@ impl State {
         let Some(running) = &mut self.running else { return Vec::new() };
         if self.awaited.values().all(|party| party.is_blocked()) {
             running.blocked_time += LOOK_PERIOD;
+            running.slow_time += LOOK_PERIOD;
         } else {
             running.silent_time += LOOK_PERIOD;
         }
@@ -538,6 +548,30 @@ mod tests {
         }
         assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1000);
         assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
+        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+        let slow = who(0);
+        slow.party.set_blocked(true);
+        let mut sleeping = sleeper(&clock, 10, &slow);
+        let read_slowly = async {
+            for n in 2.. {
+                let turn = sleeping.await;
+                sleeping = sleeper(&clock, 10 * n, &slow);
+                machine.sleep_until(machine.now() + ms(700)).await;
+                drop(turn);
+            }
+        };
+        let advanced = tokio::select! {
+            biased;
+            advanced = clock.advance(Advance::By(ms(1000))) => advanced.expect("time goes on"),
+            () = read_slowly => unreachable!("it never ends"),
+        };
+        assert_eq!(advanced.held_up, 1);
+        let waited = machine.now().since_epoch();
+        assert!((SLOW_TIME_MAX..SLOW_TIME_MAX * 2).contains(&waited), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
