@@ -1,30 +1,18 @@
 //! Behind a world: who is connected to it, what is to go wrong, and what has happened.
-//!
-//! Every request passes `enter`, which counts it. In a world with a backstage it is also noted, and its answer watched:
-//! without faults, not a byte of it is changed.
-
-mod watched_body;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::Method;
 use tokio::sync::Notify;
 
-use self::watched_body::WatchedBody;
 use crate::clock::{Instant, machine_pause};
 use crate::connection::{Closing, Connection};
-use crate::faults::{Fault, Faults, Kind, Report, Strikes, Struck, TooMany};
-use crate::log::{self, Log, What, Which};
-use crate::router::{Carrier, Origin, plain};
-use crate::world::World;
+use crate::faults::alteration::Written;
+use crate::faults::{Fault, Faults, Report, Strikes, Struck, TooMany};
+use crate::log::{Log, What};
 
 /// How long clients may take to receive the end of an answer, in the machine's time.
 pub const END_TIME_MAX: Duration = Duration::from_secs(1);
@@ -72,6 +60,46 @@ pub(crate) struct Occupant {
 }
 
 impl Exchange {
+    /// A request that was received just now.
+    pub(crate) fn new(
+        request: u32,
+        method: Method,
+        path: String,
+        since: Instant,
+        last_event_id: Option<String>,
+    ) -> Self {
+        Self {
+            request,
+            method,
+            path,
+            since,
+            last_event_id,
+            writes: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            late_faults: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn set_written(&self, written: Written) {
+        self.writes.store(written.writes, Ordering::Relaxed);
+        self.bytes.store(written.bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_stalled(&self, is_stalled: bool) {
+        self.stalled.store(is_stalled, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// The faults that have come since this was last asked.
+    pub(crate) fn take_late_faults(&self) -> Vec<Struck> {
+        std::mem::take(&mut *lock(&self.late_faults))
+    }
+
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
     }
@@ -201,8 +229,8 @@ impl Backstage {
         }
     }
 
-    /// An answer has ended.
-    fn end_noted(&self) {
+    /// Tells whoever waits for it that an answer has ended.
+    pub(crate) fn end_noted(&self) {
         self.ended.notify_waiters();
     }
 
@@ -217,7 +245,8 @@ impl Backstage {
         lock(&self.seats).get(&id).and_then(|seat| seat.occupant(id))
     }
 
-    fn seat(&self, id: u64, connection: &Arc<Connection>, exchange: Arc<Exchange>) {
+    /// A request was received on this connection.
+    pub(crate) fn seat(&self, id: u64, connection: &Arc<Connection>, exchange: Arc<Exchange>) {
         let mut seats = lock(&self.seats);
         if !seats.contains_key(&id) && seats.len().is_power_of_two() {
             seats.retain(|_, seat| seat.connection.strong_count() > 0);
@@ -264,110 +293,6 @@ impl Seat {
         let current = self.exchanges.iter().find(|exchange| !exchange.is_over()).or(self.exchanges.last());
         Some(Occupant { id, connection, exchange: Arc::clone(current?) })
     }
-}
-
-/// Counts a request, and in a world with a backstage notes it and watches its answer.
-pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
-    // Put there by `http::serve`; under another server each request counts as a connection of its own.
-    let carrier = request.extensions_mut().remove::<Carrier>();
-    let Carrier { connection, closes } =
-        carrier.unwrap_or_else(|| Carrier { connection: Arc::new(world.next_connection()), closes: false });
-    let (ordinal, number) = world.admit(&connection);
-    let since = world.clock().now();
-    let origin = Origin { connection: Arc::clone(&connection), ordinal, request: number, at: since, closes };
-    request.extensions_mut().insert(origin);
-    let Some(backstage) = world.backstage() else { return next.run(request).await };
-
-    let which = Which { connection: ordinal, request: number };
-    let exchange = Arc::new(exchange(&request, number, since));
-    backstage.log.note(
-        since,
-        What::Request {
-            which,
-            method: request.method().to_string(),
-            target: request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned(),
-            version: log::version(request.version()),
-            headers: log::headers(request.headers()),
-        },
-    );
-    backstage.seat(ordinal, &connection, Arc::clone(&exchange));
-    let mut response = next.run(request).await;
-    let faults = response.extensions_mut().remove::<Vec<Struck>>().unwrap_or_default();
-    let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
-    backstage.log.note(world.clock().now(), head);
-    let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
-    if !faults.is_empty() {
-        response.headers_mut().remove(CONTENT_LENGTH);
-    }
-    let has_no_body = exchange.method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
-    if has_no_body {
-        exchange.over.store(true, Ordering::Relaxed);
-        backstage.log.note(world.clock().now(), What::End { which, how: "complete" });
-        return response;
-    }
-    response.map(|body| {
-        let watched = WatchedBody::new(Arc::clone(&world), connection, which, exchange, body, faults);
-        Body::new(if is_stream { watched.into_stream() } else { watched })
-    })
-}
-
-fn exchange(request: &Request, number: u32, since: Instant) -> Exchange {
-    let last_event_id = request.headers().get("last-event-id");
-    Exchange {
-        request: number,
-        method: request.method().clone(),
-        path: plain(request.uri().path()),
-        since,
-        last_event_id: last_event_id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned()),
-        writes: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-        stalled: AtomicBool::new(false),
-        over: AtomicBool::new(false),
-        late_faults: Mutex::default(),
-    }
-}
-
-/// Lets a request, whose path is plain already, meet its faults.
-pub(crate) async fn meet_faults(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
-    let origin = request.extensions().get::<Origin>();
-    let Some((backstage, origin)) = world.backstage().zip(origin) else { return next.run(request).await };
-    let (mut of_the_head, of_the_body): (Vec<_>, Vec<_>) = backstage
-        .faults
-        .meet(request.uri().path(), origin.ordinal)
-        .into_iter()
-        .partition(|struck| matches!(struck.fault.kind, Kind::Status { .. } | Kind::ContentType(_)));
-    let head = of_the_head.pop();
-    let mut response = match head.as_ref().map(|struck| (&struck.fault.kind, struck.fired())) {
-        Some((Kind::Status { status, location, retry_after_s }, ())) => {
-            in_place_of_the_endpoint(*status, location.as_ref(), *retry_after_s)
-        }
-        Some((Kind::ContentType(content_type), ())) => {
-            let mut response = next.run(request).await;
-            response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
-            response
-        }
-        _ => next.run(request).await,
-    };
-    response.extensions_mut().insert(of_the_body);
-    response
-}
-
-fn in_place_of_the_endpoint(
-    status: StatusCode,
-    location: Option<&HeaderValue>,
-    retry_after_s: Option<u32>,
-) -> Response {
-    let mut response = match status {
-        StatusCode::NO_CONTENT => status.into_response(),
-        _ => (status, "a fault, as it was asked for\n").into_response(),
-    };
-    if let Some(location) = location {
-        response.headers_mut().insert(LOCATION, location.clone());
-    }
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
 }
 
 /// No code that holds a lock can panic half-way through a change, so a poisoned lock is still in order.

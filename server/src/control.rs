@@ -38,8 +38,9 @@ use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, TokioClock};
 use crate::connection::Connection;
 use crate::log::Preamble;
+use crate::origin::Carrier;
 use crate::random::Seed;
-use crate::router::{Carrier, router as world_router};
+use crate::router::router as world_router;
 use crate::timestamp::Epoch;
 use crate::world::{Limits, World};
 

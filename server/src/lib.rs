@@ -12,9 +12,11 @@
 //!                    │
 //!                endpoints                    one file each
 //!                    │
+//!     faults ── log ── backstage              what goes wrong behind a world, and what has happened
+//!                    │
 //!      world ──── body                        plays a script in a world's time
 //!                    │
-//!      faults ── log ── backstage             what goes wrong in a world, and what has happened
+//!      origin ── entrance                     counts every request, and watches the answers of a world with a backstage
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
@@ -42,6 +44,7 @@ pub mod control;
 mod cors;
 pub mod encode;
 pub mod endpoints;
+mod entrance;
 pub mod faults;
 mod guard;
 pub mod http;
@@ -49,6 +52,7 @@ pub mod hub;
 pub mod json;
 pub mod listener;
 pub mod log;
+mod origin;
 mod pipeline;
 pub mod query;
 pub mod random;

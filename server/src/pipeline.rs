@@ -20,8 +20,8 @@ use tower_service::Service;
 
 use crate::connection::Connection;
 use crate::guard;
+use crate::origin::Carrier;
 use crate::requests::Requests;
-use crate::router::Carrier;
 
 /// An answer under way.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;

@@ -1,13 +1,11 @@
 //! Which request gets which endpoint.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -16,16 +14,15 @@ use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 
 use crate::body::EventStream;
-use crate::clock::Instant;
-use crate::connection::Connection;
 use crate::endpoints::{broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text};
 use crate::hub::{Delivery, Event};
 use crate::json;
+use crate::origin::{Origin, plain};
 use crate::query::Message;
 use crate::script::{Script, Start};
 use crate::timestamp::Timestamp;
 use crate::world::World;
-use crate::{backstage, cors, guard};
+use crate::{cors, entrance, guard};
 
 /// The whole application, in `world`.
 ///
@@ -45,12 +42,12 @@ pub fn router(world: Arc<World>) -> Router {
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
-        .layer(middleware::from_fn_with_state(Arc::clone(&world), backstage::meet_faults))
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), entrance::meet_faults))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
-        .layer(middleware::from_fn_with_state(world, backstage::enter))
+        .layer(middleware::from_fn_with_state(world, entrance::enter))
 }
 
 /// Whether a stream is a member of the hub.
@@ -116,41 +113,4 @@ async fn normalise_path(mut request: Request, next: Next) -> Response {
         }
     }
     next.run(request).await
-}
-
-/// A path as paths are compared.
-pub(crate) fn plain(path: &str) -> String {
-    path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase()
-}
-
-/// What carries a request.
-#[derive(Clone, Debug)]
-pub(crate) struct Carrier {
-    /// The connection.
-    pub(crate) connection: Arc<Connection>,
-    /// Whether the client wants it closed after the request.
-    pub(crate) closes: bool,
-}
-
-/// Where a request of a world comes from.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    /// The connection that carries it.
-    pub(crate) connection: Arc<Connection>,
-    /// The ordinal of the connection in the world, from 0.
-    pub(crate) ordinal: u64,
-    /// The ordinal of the request on the connection, from 0.
-    pub(crate) request: u32,
-    /// When it was received.
-    pub(crate) at: Instant,
-    /// Whether the client wants the connection closed after it.
-    pub(crate) closes: bool,
-}
-
-impl FromRequestParts<Arc<World>> for Origin {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _world: &Arc<World>) -> Result<Self, Infallible> {
-        Ok(parts.extensions.remove::<Self>().expect("every request enters the world"))
-    }
 }

@@ -195,6 +195,20 @@ fn an_advance_in_the_middle_of_a_shutdown_is_answered_or_refused_but_never_hangs
 }
 
 #[test]
+fn an_advance_goes_on_when_its_caller_leaves() {
+    let served = manual();
+    let mut listener = served.listener();
+    let mut leaver = served.connect();
+    leaver.send(
+        b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            Content-Length: 12\r\n\r\n{\"ms\":60000}",
+    );
+    drop(leaver);
+    assert_eq!(served.advance(30_000)["now_ms"], 90_000);
+    assert_eq!(listener.there(), [HEARTBEAT; 3]);
+}
+
+#[test]
 fn other_clocks_can_be_looked_at_but_not_driven() {
     let served = Served::start(&["--clock", "scaled:1000", "--control"]);
     let clock = served.did("GET", "/clock", &Value::Null);

@@ -1,5 +1,6 @@
 //! `GET /clock` and `POST /clock/advance`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -102,9 +103,11 @@ pub(super) async fn advance(stage: &Stage, mut fields: Fields) -> Result<Advance
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";
         Refusal::new(StatusCode::CONFLICT, "clock", reason)
     })?;
-    let Advanced { from, to, due, due_count, writes, held_up } = clock
-        .advance(advance)
-        .await
+    // In a task of its own it goes on to its end, even if whoever asked for it leaves.
+    let clock = Arc::clone(clock);
+    let advanced = tokio::spawn(async move { clock.advance(advance).await }).await;
+    let advanced = advanced.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let Advanced { from, to, due, due_count, writes, held_up } = advanced
         .map_err(|error| Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(stage))))?;
     let due = due.into_iter().map(|due| DueAnswer {
         who: due.who.into(),

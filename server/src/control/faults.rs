@@ -64,7 +64,7 @@ fn strikes(fields: &mut Fields) -> Result<Strikes, Refusal> {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
         let is_world = !path.starts_with(super::PREFIX);
-        (fits && is_world).then(|| crate::router::plain(path))
+        (fits && is_world).then(|| crate::origin::plain(path))
     };
     let path =
         fields.text("path", "a path like \"/sse-data\", without a query, and not of the control interface", plain)?;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::{Exchange, lock};
+use crate::backstage::Exchange;
 use crate::clock::{Instant, Turn, TurnSleep, Who};
 use crate::connection::{Closing, Connection};
 use crate::faults::Struck;
@@ -96,14 +95,13 @@ impl WatchedBody {
 
     fn note_write(&mut self, bytes: &Bytes) {
         self.written.count(bytes.len());
-        self.exchange.writes.store(self.written.writes, Ordering::Relaxed);
-        self.exchange.bytes.store(self.written.bytes, Ordering::Relaxed);
+        self.exchange.set_written(self.written);
         self.note(What::Write { which: self.which, bytes: bytes.clone() });
     }
 
     fn note_end(&mut self, how: &'static str) {
         if !std::mem::replace(&mut self.over, true) {
-            self.exchange.over.store(true, Ordering::Relaxed);
+            self.exchange.set_over();
             self.note(What::End { which: self.which, how });
             if let Some(backstage) = self.world.backstage() {
                 backstage.end_noted();
@@ -121,8 +119,7 @@ impl WatchedBody {
 
     /// Sees which faults have come, and which instants.
     fn look(&mut self, cx: &mut Context<'_>) {
-        let late = std::mem::take(&mut *lock(&self.exchange.late_faults));
-        for struck in late {
+        for struck in self.exchange.take_late_faults() {
             self.meet(struck);
         }
         if self.alterations.is_empty() {
@@ -206,7 +203,7 @@ impl HttpBody for WatchedBody {
                 Some(Act::Reset) => body.break_off(Closing::Reset),
                 None => {
                     let is_stalled = body.alterations.is_stalled();
-                    body.exchange.stalled.store(is_stalled, Ordering::Relaxed);
+                    body.exchange.set_stalled(is_stalled);
                     if is_stalled && body.connection.is_ending() {
                         body.note_end("complete");
                         return Poll::Ready(None);

@@ -1,0 +1,117 @@
+//! The entrance to a world: every request passes it, and is counted.
+//!
+//! In a world with a backstage a request is also noted, meets its faults, and has its answer watched. Without faults, not
+//! a byte of the answer is changed.
+
+mod watched_body;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use self::watched_body::WatchedBody;
+use crate::backstage::Exchange;
+use crate::clock::Instant;
+use crate::faults::{Kind, Struck};
+use crate::log::{self, What, Which};
+use crate::origin::{Carrier, Origin, plain};
+use crate::world::World;
+
+/// Counts a request, and in a world with a backstage notes it and watches its answer.
+pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
+    // Put there by `http::serve`; under another server each request counts as a connection of its own.
+    let carrier = request.extensions_mut().remove::<Carrier>();
+    let Carrier { connection, closes } =
+        carrier.unwrap_or_else(|| Carrier { connection: Arc::new(world.next_connection()), closes: false });
+    let (ordinal, number) = world.admit(&connection);
+    let since = world.clock().now();
+    let origin = Origin { connection: Arc::clone(&connection), ordinal, request: number, at: since, closes };
+    request.extensions_mut().insert(origin);
+    let Some(backstage) = world.backstage() else { return next.run(request).await };
+
+    let which = Which { connection: ordinal, request: number };
+    let exchange = Arc::new(exchange(&request, number, since));
+    backstage.log().note(
+        since,
+        What::Request {
+            which,
+            method: request.method().to_string(),
+            target: request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned(),
+            version: log::version(request.version()),
+            headers: log::headers(request.headers()),
+        },
+    );
+    backstage.seat(ordinal, &connection, Arc::clone(&exchange));
+    let mut response = next.run(request).await;
+    let faults = response.extensions_mut().remove::<Vec<Struck>>().unwrap_or_default();
+    let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
+    backstage.log().note(world.clock().now(), head);
+    let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    if !faults.is_empty() {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    let has_no_body = exchange.method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
+    if has_no_body {
+        exchange.set_over();
+        backstage.log().note(world.clock().now(), What::End { which, how: "complete" });
+        return response;
+    }
+    response.map(|body| {
+        let watched = WatchedBody::new(Arc::clone(&world), connection, which, exchange, body, faults);
+        Body::new(if is_stream { watched.into_stream() } else { watched })
+    })
+}
+
+fn exchange(request: &Request, number: u32, since: Instant) -> Exchange {
+    let last_event_id = request.headers().get("last-event-id");
+    let last_event_id = last_event_id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    Exchange::new(number, request.method().clone(), plain(request.uri().path()), since, last_event_id)
+}
+
+/// Lets a request, whose path is plain already, meet its faults.
+pub(crate) async fn meet_faults(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let origin = request.extensions().get::<Origin>();
+    let Some((backstage, origin)) = world.backstage().zip(origin) else { return next.run(request).await };
+    let (mut of_the_head, of_the_body): (Vec<_>, Vec<_>) = backstage
+        .faults()
+        .meet(request.uri().path(), origin.ordinal)
+        .into_iter()
+        .partition(|struck| matches!(struck.fault.kind, Kind::Status { .. } | Kind::ContentType(_)));
+    let head = of_the_head.pop();
+    let mut response = match head.as_ref().map(|struck| (&struck.fault.kind, struck.fired())) {
+        Some((Kind::Status { status, location, retry_after_s }, ())) => {
+            in_place_of_the_endpoint(*status, location.as_ref(), *retry_after_s)
+        }
+        Some((Kind::ContentType(content_type), ())) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+            response
+        }
+        _ => next.run(request).await,
+    };
+    response.extensions_mut().insert(of_the_body);
+    response
+}
+
+fn in_place_of_the_endpoint(
+    status: StatusCode,
+    location: Option<&HeaderValue>,
+    retry_after_s: Option<u32>,
+) -> Response {
+    let mut response = match status {
+        StatusCode::NO_CONTENT => status.into_response(),
+        _ => (status, "a fault, as it was asked for\n").into_response(),
+    };
+    if let Some(location) = location {
+        response.headers_mut().insert(LOCATION, location.clone());
+    }
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
