@@ -139,7 +139,7 @@ impl Backstage {
         let mut struck_now = None;
         let report = self.faults.add(fault, |struck| {
             let Strikes::Connection(id) = struck.fault.strikes else { return false };
-            let occupant = self.occupant(id).filter(|occupant| !occupant.exchange.is_over());
+            let occupant = self.occupant(id).filter(Occupant::is_under_way);
             let Some(Occupant { connection, exchange, .. }) = occupant else { return false };
             lock(&exchange.late_faults).push(struck);
             struck_now = Some(connection);
@@ -190,8 +190,8 @@ impl Backstage {
     /// order. Connections with such an answer are closed, but for those that are `kept`. Returns how many answers there
     /// were.
     pub(crate) async fn end_all(&self, kept: impl Fn(&Arc<Connection>) -> bool) -> usize {
-        let mut under_way = self.occupants();
-        under_way.retain(|occupant| !occupant.exchange.is_over());
+        let under_way: Vec<_> =
+            lock(&self.seats).iter().flat_map(|(id, seat)| seat.answers(*id)).filter(Occupant::is_under_way).collect();
         let (kept, closed): (Vec<_>, Vec<_>) =
             under_way.iter().map(|occupant| &occupant.connection).partition(|connection| kept(connection));
         for connection in closed {
@@ -201,7 +201,7 @@ impl Backstage {
             connection.end_streams();
         }
         if !self.all_over(&under_way).await {
-            for occupant in under_way.iter().filter(|occupant| !occupant.exchange.is_over()) {
+            for occupant in under_way.iter().filter(|occupant| occupant.is_under_way()) {
                 occupant.connection.abort();
             }
         }
@@ -216,7 +216,7 @@ impl Backstage {
         let all_over = async {
             loop {
                 let next = self.ended.notified();
-                if occupants.iter().all(|occupant| occupant.exchange.is_over()) {
+                if !occupants.iter().any(Occupant::is_under_way) {
                     return true;
                 }
                 next.await;
@@ -288,10 +288,24 @@ impl How {
 }
 
 impl Seat {
+    /// The connection, with the answer that is under way, or else its last.
     fn occupant(&self, id: u64) -> Option<Occupant> {
-        let connection = self.connection.upgrade()?;
-        let current = self.exchanges.iter().find(|exchange| !exchange.is_over()).or(self.exchanges.last());
-        Some(Occupant { id, connection, exchange: Arc::clone(current?) })
+        let mut answers: Vec<_> = self.answers(id).collect();
+        let current = answers.iter().position(Occupant::is_under_way).or(answers.len().checked_sub(1))?;
+        Some(answers.swap_remove(current))
+    }
+
+    /// The connection, with each of its answers; none if it has been closed.
+    fn answers(&self, id: u64) -> impl Iterator<Item = Occupant> {
+        let connection = self.connection.upgrade();
+        let answers = self.exchanges.iter().map(Arc::clone);
+        answers.filter_map(move |exchange| Some(Occupant { id, connection: connection.clone()?, exchange }))
+    }
+}
+
+impl Occupant {
+    fn is_under_way(&self) -> bool {
+        !self.exchange.is_over()
     }
 }
 

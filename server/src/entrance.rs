@@ -13,6 +13,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body::Body as _;
 
 use self::watched_body::WatchedBody;
 use crate::backstage::Exchange;
@@ -51,7 +52,7 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     let faults = response.extensions_mut().remove::<Vec<Struck>>().unwrap_or_default();
     let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
     backstage.log().note(world.clock().now(), head);
-    let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let is_stream = response.body().size_hint().exact().is_none();
     if !faults.is_empty() {
         response.headers_mut().remove(CONTENT_LENGTH);
     }

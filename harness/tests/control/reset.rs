@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Served, manual};
+use super::support::{GREETING, Served, manual};
 
 /// All bytes that the clients of one scene receive; `disturb` is done in between.
 fn scene(served: &Served, disturb: impl Fn(&Served)) -> Vec<Vec<u8>> {
@@ -98,8 +98,10 @@ fn the_streams_end_in_good_order_and_the_carrier_is_answered() {
     drop(both);
     // A reset that waits behind a stream ends it, and is answered.
     let mut both = served.stream("/stream-json");
+    both.get("/sse");
     both.send(b"POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n");
     assert_eq!(both.rest(), ["."]);
+    assert_eq!(both.rest(), [GREETING, "."]);
     assert_eq!(both.head().status, 200);
 }
 
