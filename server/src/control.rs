@@ -39,6 +39,7 @@ use crate::clock::{Clock, Kind, ManualClock, TokioClock};
 use crate::connection::Connection;
 use crate::log::Preamble;
 use crate::origin::Carrier;
+use crate::page;
 use crate::random::Seed;
 use crate::router::router as world_router;
 use crate::timestamp::Epoch;
@@ -131,8 +132,14 @@ impl Control {
     }
 }
 
-/// Requests for control go to it, all others to the world.
+/// Requests for control go to it, those for the page get that, all others go to the world.
 async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Infallible> {
+    if let Some(file) = page::find(request.method(), request.uri().path()) {
+        return Ok(match control.access.host(request.uri(), request.headers()) {
+            Ok(_) => file.response(),
+            Err(refusal) => finish(refusal.into_response()),
+        });
+    }
     let path = request.uri().path().strip_prefix(PREFIX);
     match path.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         None => control.stage().router.clone().call(request).await,

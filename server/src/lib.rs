@@ -53,6 +53,7 @@ pub mod json;
 pub mod listener;
 pub mod log;
 mod origin;
+pub mod page;
 mod pipeline;
 pub mod query;
 pub mod random;

@@ -87,7 +87,7 @@ impl Access {
     }
 
     /// The host that the request is for, if it is this one.
-    fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
+    pub(super) fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         let refuse = |reason: String| Refusal::new(StatusCode::FORBIDDEN, "host", reason);
         let host = single(headers, "host")?.ok_or_else(|| refuse("expected a Host header".into()))?;
         for host in [Some(host), uri.authority().map(Authority::as_str)].into_iter().flatten() {
