@@ -7,6 +7,7 @@ mod closing;
 mod faults;
 mod log;
 mod openapi;
+mod page;
 mod reset;
 mod security;
 mod support;

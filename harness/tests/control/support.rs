@@ -162,17 +162,27 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> (Head, String) {
+        self.asked(method, &format!("/__onbeat{path}"), headers, body)
+    }
+
+    /// Any request whose answer ends: its head and its body.
+    pub(crate) fn asked(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (Head, String) {
         let host = if headers.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: localhost\r\n" };
         let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         self.responses.expect(method);
-        self.send(
-            format!("{method} /__onbeat{path} HTTP/1.1\r\n{host}{fields}Content-Length: {length}\r\n\r\n").as_bytes(),
-        );
+        self.send(format!("{method} {path} HTTP/1.1\r\n{host}{fields}Content-Length: {length}\r\n\r\n").as_bytes());
         self.send(body.as_bytes());
         let head = self.head();
-        let has_body = head.header("content-length").is_some_and(|length| length != "0");
-        (head, if has_body { self.data() } else { String::new() })
+        let has_body = head.header("content-length").is_some_and(|length| length != "0") && method != "HEAD";
+        let mut text = Vec::new();
+        while has_body && text.len() < length_of(&head) {
+            match self.part() {
+                Some(Part::Data(bytes)) => text.extend_from_slice(&bytes),
+                other => panic!("expected data, got {other:?}"),
+            }
+        }
+        (head, String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The next part of a response; nothing at the end of the connection.
@@ -254,4 +264,8 @@ impl Client {
             Err(error) => panic!("failed to read: {error}"),
         }
     }
+}
+
+fn length_of(head: &Head) -> usize {
+    head.header("content-length").and_then(|length| length.parse().ok()).expect("a Content-Length")
 }

@@ -1,10 +1,10 @@
 // The clock: what time it is in the world, and the buttons that move it.
 
-import { ask } from "./control.js";
-import { attempt, byId, count, grouped, milliseconds, say } from "./elements.js";
+import { ask } from './control.js';
+import { attempt, byId, count, grouped, milliseconds, say } from './elements.js';
 
-const unknown = { now_ms: 0, kind: "manual", speed: null, timers: null, epoch: "1970-01-01T00:00:00.000Z" };
-const area = byId("clock");
+const unknown = { now_ms: 0, kind: 'manual', speed: null, timers: null, epoch: '1970-01-01T00:00:00.000Z' };
+const area = byId('clock');
 
 export class Clock {
   #answer = unknown;
@@ -18,24 +18,24 @@ export class Clock {
   /** `world` is told before and after each advance, and of a time that went back. */
   constructor(world) {
     this.#world = world;
-    for (const button of area.querySelectorAll("button[data-ms]")) {
-      button.addEventListener("click", () => this.advance({ ms: Number(button.dataset.ms) }));
+    for (const button of area.querySelectorAll('button[data-ms]')) {
+      button.addEventListener('click', () => this.advance({ ms: Number(button.dataset.ms) }));
     }
-    byId("step").addEventListener("click", () => this.advance({ to: "next" }));
-    byId("advance").addEventListener("submit", (event) => {
+    byId('step').addEventListener('click', () => this.advance({ to: 'next' }));
+    byId('advance').addEventListener('submit', (event) => {
       event.preventDefault();
       const { ms, unit } = event.target.elements;
       const amount = Number(ms.value);
       // What is no number goes to the server as it is: the answer says what is wrong.
-      const isNumber = ms.value.trim() !== "" && Number.isFinite(amount);
+      const isNumber = ms.value.trim() !== '' && Number.isFinite(amount);
       this.advance({ ms: isNumber ? amount * Number(unit.value) : ms.value });
     });
-    document.addEventListener("visibilitychange", () => this.#show());
+    document.addEventListener('visibilitychange', () => this.#show());
   }
 
   /** Whether time passes only when told. */
   get isManual() {
-    return this.#answer.kind === "manual";
+    return this.#answer.kind === 'manual';
   }
 
   /** The epoch, as milliseconds of Unix time. */
@@ -74,9 +74,9 @@ export class Clock {
   async #ask(body) {
     let answer;
     try {
-      answer = await ask("advanceClock", { body });
+      answer = await ask('advanceClock', { body });
       this.#answer = { ...this.#answer, now_ms: answer.now_ms, now: answer.now };
-      say(byId("advanced"), told(answer));
+      say(byId('advanced'), told(answer));
     } finally {
       this.advancing -= 1;
       await this.#world.advanced(answer?.due ?? []);
@@ -86,13 +86,13 @@ export class Clock {
   #show() {
     const { kind, speed, epoch, timers } = this.#answer;
     const now = this.now();
-    say(byId("now"), milliseconds(now));
-    say(byId("wall"), new Date(this.epoch + Math.floor(now)).toISOString());
-    say(byId("epoch"), epoch);
-    say(byId("kind"), kind === "scaled" ? `scaled, ${grouped(speed)} times as fast as real time` : kind);
-    say(byId("next"), this.isManual ? next(timers) : "not counted: the clock runs by itself");
-    byId("driving").disabled = !this.isManual;
-    byId("why-not").hidden = this.isManual;
+    say(byId('now'), milliseconds(now));
+    say(byId('wall'), new Date(this.epoch + Math.floor(now)).toISOString());
+    say(byId('epoch'), epoch);
+    say(byId('kind'), kind === 'scaled' ? `scaled, ${grouped(speed)} times as fast as real time` : kind);
+    say(byId('next'), this.isManual ? next(timers) : 'not counted: the clock runs by itself');
+    byId('driving').disabled = !this.isManual;
+    byId('why-not').hidden = this.isManual;
     clearTimeout(this.#tick);
     if (this.isManual || document.hidden) return;
     this.#tick = setTimeout(() => {
@@ -103,15 +103,15 @@ export class Clock {
 }
 
 function next(timers) {
-  if (!timers || timers.next_ms === null) return "none: nobody waits";
+  if (!timers || timers.next_ms === null) return 'none: nobody waits';
   const first = timers.pending[0];
-  const others = timers.count > 1 ? `, and ${grouped(timers.count - 1)} more` : "";
+  const others = timers.count > 1 ? `, and ${grouped(timers.count - 1)} more` : '';
   return `${milliseconds(timers.next_ms)}, ${first.path} on connection ${first.connection}${others}`;
 }
 
 function told({ advanced_ms, now_ms, due_count, writes, held_up }) {
   const passed = `${milliseconds(advanced_ms)} passed, it is ${milliseconds(now_ms)}: `;
-  const due = due_count === 0 ? "nothing was due." : `${count(due_count, "timer")} fell due, with ${count(writes, "write")}.`;
-  const stuck = held_up === 0 ? "" : ` ${count(held_up, "connection")} did not read, and was not waited for.`;
+  const due = due_count === 0 ? 'nothing was due.' : `${count(due_count, 'timer')} fell due, with ${count(writes, 'write')}.`;
+  const stuck = held_up === 0 ? '' : ` ${count(held_up, 'connection')} did not read, and was not waited for.`;
   return passed + due + stuck;
 }

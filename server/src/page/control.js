@@ -1,16 +1,16 @@
 // Asks the control interface, as openapi.json describes it: each operation under its operationId.
 
 const operations = {
-  getClock: ["GET", "/clock"],
-  advanceClock: ["POST", "/clock/advance"],
-  reset: ["POST", "/reset"],
-  getConnections: ["GET", "/connections"],
-  closeConnection: ["POST", "/connections/{id}/close"],
-  getFaults: ["GET", "/faults"],
-  addFault: ["POST", "/faults"],
-  clearFaults: ["DELETE", "/faults"],
-  deleteFault: ["DELETE", "/faults/{id}"],
-  getLog: ["GET", "/log"],
+  getClock: ['GET', '/clock'],
+  advanceClock: ['POST', '/clock/advance'],
+  reset: ['POST', '/reset'],
+  getConnections: ['GET', '/connections'],
+  closeConnection: ['POST', '/connections/{id}/close'],
+  getFaults: ['GET', '/faults'],
+  addFault: ['POST', '/faults'],
+  clearFaults: ['DELETE', '/faults'],
+  deleteFault: ['DELETE', '/faults/{id}'],
+  getLog: ['GET', '/log'],
 };
 
 /** A request that was refused: which field is wrong, and why. */
@@ -22,7 +22,7 @@ export class Refused extends Error {
 }
 
 // Kept in memory only: it is gone with the page.
-let token = "";
+let token = '';
 
 /** From now on, requests bear this token. */
 export function useToken(text) {
@@ -32,32 +32,32 @@ export function useToken(text) {
 /** The answer to an operation, parsed if it is JSON; throws `Refused`. */
 export async function ask(operation, { id, body } = {}) {
   const [method, template] = operations[operation];
-  const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
-  const init = { method, headers, cache: "no-store" };
-  if (method === "POST") {
-    headers["Content-Type"] = "application/json";
+  const headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
+  const init = { method, headers, cache: 'no-store' };
+  if (method === 'POST') {
+    headers['Content-Type'] = 'application/json';
     init.body = JSON.stringify(body ?? {});
   }
-  return read(await request(`/__onbeat${template.replace("{id}", id)}`, init));
+  return read(await request(`/__onbeat${template.replace('{id}', id)}`, init));
 }
 
 /** The answer of one of the two endpoints that send to all clients of /sse. */
 export async function send(path, message) {
-  const query = message === "" ? "" : `?${new URLSearchParams({ msg: message })}`;
-  return read(await request(path + query, { cache: "no-store" }));
+  const query = message === '' ? '' : `?${new URLSearchParams({ msg: message })}`;
+  return read(await request(path + query, { cache: 'no-store' }));
 }
 
 async function request(url, init) {
   try {
     return await fetch(url, init);
   } catch {
-    throw new Refused({ field: "server", reason: "it does not answer; is it still running?" }, 0);
+    throw new Refused({ field: 'server', reason: 'it does not answer; is it still running?' }, 0);
   }
 }
 
 async function read(response) {
-  const isJson = /^application\/json\b/.test(response.headers.get("Content-Type") ?? "");
+  const isJson = /^application\/json\b/.test(response.headers.get('Content-Type') ?? '');
   const answer = isJson ? await response.json() : await response.text();
   if (response.ok) return answer;
-  throw new Refused(answer.error ?? { field: "status", reason: String(response.status) }, response.status);
+  throw new Refused(answer.error ?? { field: 'status', reason: String(response.status) }, response.status);
 }

@@ -19,7 +19,7 @@ export function say(target, text) {
 export const milliseconds = (ms) => `${grouped(Math.round(ms))} ms`;
 
 /** A whole number with its thousands apart. */
-export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, '\u202f');
 
 /** A number of things. */
 export const count = (number, one, many = `${one}s`) => `${grouped(number)} ${number === 1 ? one : many}`;
@@ -64,21 +64,21 @@ export async function attempt(area, action) {
 }
 
 function forgive(area) {
-  say(byId(area.dataset.error), "");
-  for (const field of area.querySelectorAll("[aria-invalid]")) {
-    field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-describedby");
+  say(byId(area.dataset.error), '');
+  for (const field of area.querySelectorAll('[aria-invalid]')) {
+    field.removeAttribute('aria-invalid');
+    field.removeAttribute('aria-describedby');
   }
 }
 
 function accuse(area, { field, reason }) {
   const error = byId(area.dataset.error);
-  const named = [field, field.split(".")[0]].map((name) => area.querySelector(`[name="${CSS.escape(name)}"]`));
+  const named = [field, field.split('.')[0]].map((name) => area.querySelector(`[name='${CSS.escape(name)}']`));
   const input = named.find((input) => input?.checkVisibility());
   if (input) {
-    input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", error.id);
-    input.closest("label").after(error);
+    input.setAttribute('aria-invalid', 'true');
+    input.setAttribute('aria-describedby', error.id);
+    input.closest('label').after(error);
     input.focus();
   }
   say(error, `${field}: ${reason}`);

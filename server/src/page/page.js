@@ -6,14 +6,14 @@
 //      │
 //    page
 
-import { Clock } from "./clock.js";
-import { Connections } from "./connections.js";
-import { ask, useToken } from "./control.js";
-import { attempt, byId, count, element, say } from "./elements.js";
-import { Faults } from "./faults.js";
-import { prepareSending } from "./sending.js";
-import { paths, Stream } from "./streams.js";
-import { Timeline } from "./timeline.js";
+import { Clock } from './clock.js';
+import { Connections } from './connections.js';
+import { ask, useToken } from './control.js';
+import { attempt, byId, count, element, say } from './elements.js';
+import { Faults } from './faults.js';
+import { prepareSending } from './sending.js';
+import { paths, Stream } from './streams.js';
+import { Timeline } from './timeline.js';
 
 /** How long events may wait until they are reflected in the lists, so that a thousand of them are one question. */
 const pauseMs = 250;
@@ -71,11 +71,11 @@ function refresh() {
 }
 
 async function look() {
-  const slow = setTimeout(() => say(byId("slow"), byId("slow").dataset.text), 2000);
+  const slow = setTimeout(() => say(byId('slow'), byId('slow').dataset.text), 2000);
   try {
-    const [time, known, all] = await Promise.all(["getClock", "getFaults", "getConnections"].map((name) => ask(name)));
-    byId("token").hidden = true;
-    byId("controls").hidden = false;
+    const [time, known, all] = await Promise.all(['getClock', 'getFaults', 'getConnections'].map((name) => ask(name)));
+    byId('token').hidden = true;
+    byId('controls').hidden = false;
     const open = streams.filter((stream) => stream.isOpen);
     for (const stream of open) stream.meet(latest(all.connections, stream.path));
     clock.take(time);
@@ -87,78 +87,79 @@ async function look() {
     askForToken(error);
   } finally {
     clearTimeout(slow);
-    say(byId("slow"), "");
+    say(byId('slow'), '');
   }
 }
 
 /** The connection on which a stream of this page is likely to come: the latest on its path. */
 function latest(all, path) {
-  const candidates = all.filter((one) => one.path === path && one.state !== "idle");
+  const candidates = all.filter((one) => one.path === path && one.state !== 'idle');
   const [first] = candidates.sort((one, other) => other.since_ms - one.since_ms || other.id - one.id);
   return first ?? null;
 }
 
 function askForToken(error) {
-  const form = byId("token");
+  const form = byId('token');
   const isFirst = form.hidden;
   form.hidden = false;
-  byId("controls").hidden = true;
-  if (!isFirst) say(byId("token-error"), `${error.field}: ${error.reason}`);
+  byId('controls').hidden = true;
+  if (!isFirst) say(byId('token-error'), `${error.field}: ${error.reason}`);
   form.elements.token.focus();
 }
 
-byId("token").addEventListener("submit", (event) => {
+byId('token').addEventListener('submit', (event) => {
   event.preventDefault();
   useToken(event.target.elements.token.value);
   refresh();
 });
 
 async function reset() {
-  for (const stream of streams) stream.disconnect("closed by the reset");
-  const answer = await attempt(byId("clock"), () => ask("reset"));
+  for (const stream of streams) stream.disconnect('closed by the reset');
+  const answer = await attempt(byId('clock'), () => ask('reset'));
   if (!answer) return;
   world.wentBack();
-  say(byId("advanced"), `A new world: ${count(answer.ended, "stream")} ended.`);
+  say(byId('advanced'), `A new world: ${count(answer.ended, 'stream')} ended.`);
   await refresh();
 }
 
 async function saveLog() {
-  const log = await attempt(byId("clock"), () => ask("getLog"));
+  const log = await attempt(byId('clock'), () => ask('getLog'));
   if (log === undefined) return;
-  const url = URL.createObjectURL(new Blob([log], { type: "application/x-ndjson" }));
-  element("a", { href: url, download: "onbeat.jsonl" }).click();
+  const url = URL.createObjectURL(new Blob([log], { type: 'application/x-ndjson' }));
+  element('a', { href: url, download: 'onbeat.jsonl' }).click();
   setTimeout(() => URL.revokeObjectURL(url), 0);
 }
 
-byId("reset").addEventListener("click", reset);
-byId("save-log").addEventListener("click", saveLog);
+byId('reset').addEventListener('click', reset);
+byId('save-log').addEventListener('click', saveLog);
 prepareSending(world.changed);
 
 /** What a single key does, outside of a field. */
 const keys = {
-  n: () => clock.advance({ to: "next" }),
+  n: () => clock.advance({ to: 'next' }),
   s: () => clock.advance({ ms: 1000 }),
   h: () => clock.advance({ ms: 30_000 }),
-  a: () => byId("advance").elements.ms.focus(),
-  b: () => byId("sending").elements.msg.focus(),
-  f: () => byId("fault").elements.kind.focus(),
+  a: () => byId('advance').elements.ms.focus(),
+  b: () => byId('sending').elements.msg.focus(),
+  f: () => byId('fault').elements.kind.focus(),
   u: refresh,
   R: reset,
   ...Object.fromEntries(streams.map((stream, index) => [String(index + 1), () => stream.toggle()])),
 };
 
-document.addEventListener("keydown", (event) => {
-  const isWritten = event.target.closest("input:not([type=checkbox]), select");
+document.addEventListener('keydown', (event) => {
+  const isWritten = event.target.closest('input:not([type=checkbox]), select');
+  if (isWritten && event.key === 'Escape') event.target.blur();
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat && !event.isComposing;
   const action = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
-  if (!action || isWritten || !isPlain || !byId("with-keys").checked || byId("controls").hidden) return;
+  if (!action || isWritten || !isPlain || !byId('with-keys').checked || byId('controls').hidden) return;
   event.preventDefault();
   action();
 });
 
 // Whoever comes back to the page sees what is true then.
-document.addEventListener("visibilitychange", () => document.hidden || refresh());
-window.addEventListener("focus", () => refresh());
+document.addEventListener('visibilitychange', () => document.hidden || refresh());
+window.addEventListener('focus', () => refresh());
 
 await refresh();
 timeline.start = clock.isManual ? 0 : clock.now();

@@ -1,20 +1,20 @@
 // The five streams: an EventSource each, what it has heard, and when that was in the world's time.
 
-import { byId, count, element, milliseconds, say } from "./elements.js";
+import { byId, count, element, milliseconds, say } from './elements.js';
 
 /** So many of a stream's events are listed, the latest first. */
 const shownMax = 100;
 /** An EventSource hears a named event only if it listens for that name. */
-const types = ["message", "status", "alert", "broadcast", "heartbeat"];
-const words = ["connecting", "open", "closed"];
+const types = ['message', 'status', 'alert', 'broadcast', 'heartbeat'];
+const words = ['connecting', 'open', 'closed'];
 
-export const paths = ["/sse", "/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
+export const paths = ['/sse', '/stream-text', '/sse-data', '/dynamic-counter', '/stream-json'];
 
 export class Stream {
   #world;
   #panel;
   #source = null;
-  #detail = "not connected";
+  #detail = 'not connected';
   /** Events that came while the clock was moved: its answer will tell when they were written. */
   #held = [];
   /** When the last advance made this stream write. */
@@ -22,7 +22,7 @@ export class Stream {
   #rows = [];
   #frame = 0;
   #events = 0;
-  #lastEventId = "";
+  #lastEventId = '';
   /** What the server says of the connection, as far as it is known; the last one, if there is none now. */
   #connection = null;
   /** When it came to its end, if that was in the last advance. */
@@ -36,13 +36,13 @@ export class Stream {
   constructor(path, world) {
     this.path = path;
     this.#world = world;
-    const fragment = byId("stream").content.cloneNode(true);
-    this.#panel = fragment.querySelector("article");
+    const fragment = byId('stream').content.cloneNode(true);
+    this.#panel = fragment.querySelector('article');
     this.#panel.dataset.path = path;
-    this.#find("h3").textContent = path;
-    this.#find("ol").ariaLabel = `Events of ${path}, the latest first`;
-    this.#find("button").addEventListener("click", () => this.toggle());
-    byId("sending").before(fragment);
+    this.#find('h3').textContent = path;
+    this.#find('ol').ariaLabel = `Events of ${path}, the latest first`;
+    this.#find('button').addEventListener('click', () => this.toggle());
+    byId('sending').before(fragment);
     this.#show();
   }
 
@@ -67,14 +67,14 @@ export class Stream {
   #connect() {
     const source = new EventSource(this.path);
     this.#source = source;
-    this.#detail = "waiting for the answer";
-    source.addEventListener("open", () => this.#opened());
-    source.addEventListener("error", () => this.#lost());
+    this.#detail = 'waiting for the answer';
+    source.addEventListener('open', () => this.#opened());
+    source.addEventListener('error', () => this.#lost());
     for (const type of types) source.addEventListener(type, (event) => this.#hear(event));
     this.#show();
   }
 
-  disconnect(detail = "disconnected by this page") {
+  disconnect(detail = 'disconnected by this page') {
     if (!this.#source) return;
     this.#source.close();
     this.#source = null;
@@ -83,7 +83,7 @@ export class Stream {
   }
 
   #opened() {
-    this.#detail = "";
+    this.#detail = '';
     this.#connection = null;
     this.#endedAt = null;
     this.spans.push({ from: this.#world.clock.now(), to: null });
@@ -95,8 +95,8 @@ export class Stream {
     const isGivenUp = this.#source.readyState === EventSource.CLOSED;
     if (isGivenUp) this.#source = null;
     this.#detail = isGivenUp
-      ? "the browser has given up: the answer was no event stream"
-      : "lost; the browser connects again by itself";
+      ? 'the browser has given up: the answer was no event stream'
+      : 'lost; the browser connects again by itself';
     this.#over();
   }
 
@@ -161,16 +161,16 @@ export class Stream {
     const { clock } = this.#world;
     const own = Date.parse(timestamp(data)) - clock.epoch;
     if (Number.isFinite(own)) return own;
-    return (this.path === "/stream-text" ? this.#dues.shift() : undefined) ?? clock.now();
+    return (this.path === '/stream-text' ? this.#dues.shift() : undefined) ?? clock.now();
   }
 
   /** Forgets all that it has heard. */
   forget() {
     for (const list of [this.#held, this.#dues, this.#rows, this.written, this.heard, this.spans]) list.length = 0;
     this.#events = 0;
-    this.#lastEventId = "";
+    this.#lastEventId = '';
     this.#endedAt = null;
-    this.#find("ol").replaceChildren();
+    this.#find('ol').replaceChildren();
     if (this.isOpen) this.spans.push({ from: 0, to: null });
     this.#show();
   }
@@ -186,19 +186,19 @@ export class Stream {
 
   #render() {
     const word = words[this.#source?.readyState ?? EventSource.CLOSED];
-    const state = this.#find(".state");
+    const state = this.#find('.state');
     state.dataset.state = word;
     say(state, word);
-    say(this.#find(".detail"), this.#detail);
+    say(this.#find('.detail'), this.#detail);
     const wrote = this.isOpen && this.#connection;
-    const writes = wrote ? `, ${count(wrote.writes, "write")} on connection ${wrote.id}` : "";
-    say(this.#find(".count"), count(this.#events, "event") + writes);
-    say(this.#find(".last"), this.#lastEventId === "" ? "empty" : this.#lastEventId);
-    const button = this.#find("button");
-    const verb = this.#source ? "Disconnect" : "Connect";
+    const writes = wrote ? `, ${count(wrote.writes, 'write')} on connection ${wrote.id}` : '';
+    say(this.#find('.count'), count(this.#events, 'event') + writes);
+    say(this.#find('.last'), this.#lastEventId === '' ? 'empty' : this.#lastEventId);
+    const button = this.#find('button');
+    const verb = this.#source ? 'Disconnect' : 'Connect';
     say(button, verb);
     button.ariaLabel = `${verb} ${this.path}`;
-    const list = this.#find("ol");
+    const list = this.#find('ol');
     list.prepend(...this.#rows.splice(0).reverse().map(row));
     while (list.children.length > shownMax) list.lastChild.remove();
     list.hidden = list.children.length === 0;
@@ -216,13 +216,13 @@ function timestamp(data) {
 }
 
 function row({ type, data, lastEventId, at }) {
-  const id = lastEventId === "" ? [] : [element("span", { className: "id" }, `id ${lastEventId}`)];
+  const id = lastEventId === '' ? [] : [element('span', { className: 'id' }, `id ${lastEventId}`)];
   return element(
-    "li",
+    'li',
     {},
-    element("span", { className: "at" }, milliseconds(at)),
-    element("span", { className: "type" }, type),
+    element('span', { className: 'at' }, milliseconds(at)),
+    element('span', { className: 'type' }, type),
     ...id,
-    element("code", {}, data),
+    element('code', {}, data),
   );
 }

@@ -1,8 +1,8 @@
 // All streams against the world's time: when they were open, when they wrote, and which events came of it.
 
-import { byId, grouped } from "./elements.js";
+import { byId, grouped } from './elements.js';
 
-const space = "http://www.w3.org/2000/svg";
+const space = 'http://www.w3.org/2000/svg';
 const lane = { height: 52, label: 12, top: 19, bottom: 45 };
 const second = 1000;
 const minute = 60 * second;
@@ -14,7 +14,7 @@ const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, second, 2 * second, 5 * secon
   .concat([day, 2 * day, 7 * day, 30 * day, 365 * day, 3650 * day]);
 
 export class Timeline {
-  #drawing = byId("drawing");
+  #drawing = byId('drawing');
   #streams;
   #clock;
   #lanes;
@@ -28,7 +28,7 @@ export class Timeline {
     this.#clock = clock;
     this.#lanes = streams.map(({ path }, index) => this.#lane(path, index * lane.height));
     this.#drawing.style.height = `${streams.length * lane.height + 20}px`;
-    byId("window").addEventListener("change", () => this.draw());
+    byId('window').addEventListener('change', () => this.draw());
     new ResizeObserver(([{ contentRect }]) => {
       this.#width = Math.floor(contentRect.width);
       this.draw();
@@ -36,12 +36,12 @@ export class Timeline {
   }
 
   #lane(path, y) {
-    const group = svg("g", { transform: `translate(0 ${y})` });
-    const label = svg("text", { x: 5, y: lane.label });
+    const group = svg('g', { transform: `translate(0 ${y})` });
+    const label = svg('text', { x: 5, y: lane.label });
     label.textContent = path;
-    const parts = ["open", "written", "heard", "coming"].map((name) => [name, svg("path", { class: name })]);
+    const parts = ['open', 'written', 'heard', 'coming'].map((name) => [name, svg('path', { class: name })]);
     group.append(label, ...parts.map(([, path]) => path));
-    byId("lanes").append(group);
+    byId('lanes').append(group);
     return Object.fromEntries(parts);
   }
 
@@ -55,14 +55,14 @@ export class Timeline {
 
   #render() {
     const now = this.#clock.now();
-    const length = Number(byId("window").value);
+    const length = Number(byId('window').value);
     const first = length > 0 ? Math.max(0, now - length) : Math.min(this.start, now);
     // Some room to the right shows what comes next.
     const last = first + Math.max((now - first) * 1.08, length > 0 ? length : 10 * second);
     const x = (ms) => Math.round(((ms - first) / (last - first)) * (this.#width - 1)) + 0.5;
     const strokes = (times, top, bottom) => {
       const columns = new Set(times.filter((ms) => ms >= first && ms <= last).map(x));
-      return [...columns].map((column) => `M${column} ${top}V${bottom}`).join("");
+      return [...columns].map((column) => `M${column} ${top}V${bottom}`).join('');
     };
     for (const [index, stream] of this.#streams.entries()) {
       const parts = this.#lanes[index];
@@ -73,10 +73,10 @@ export class Timeline {
       set(parts.coming, strokes(coming.map(({ due_ms }) => due_ms), lane.top, lane.bottom));
     }
     const height = this.#streams.length * lane.height;
-    set(byId("at-now"), `M${x(now)} 0V${height}`);
+    set(byId('at-now'), `M${x(now)} 0V${height}`);
     this.#axis(first, last, height, x);
-    const events = this.#streams.map(({ path, heard }) => `${path} ${grouped(heard.length)}`).join(", ");
-    this.#drawing.setAttribute("aria-label", `Events by time, from ${span(first)} to ${span(now)}: ${events}`);
+    const events = this.#streams.map(({ path, heard }) => `${path} ${grouped(heard.length)}`).join(', ');
+    this.#drawing.setAttribute('aria-label', `Events by time, from ${span(first)} to ${span(now)}: ${events}`);
   }
 
   #axis(first, last, height, x) {
@@ -84,29 +84,29 @@ export class Timeline {
     const step = steps.find((step) => (last - first) / step <= room) ?? steps.at(-1);
     const ticks = [];
     for (let at = Math.ceil(first / step) * step; at <= last; at += step) ticks.push(at);
-    set(byId("grid"), ticks.map((at) => `M${x(at)} 0V${height}`).join(""));
+    set(byId('grid'), ticks.map((at) => `M${x(at)} 0V${height}`).join(''));
     const labels = ticks.map((at) => {
       const isFirst = x(at) < 24;
       const isLast = x(at) > this.#width - 32;
-      const anchor = isFirst ? "start" : isLast ? "end" : "middle";
-      const label = svg("text", { x: x(at), y: height + 16, "text-anchor": anchor });
+      const anchor = isFirst ? 'start' : isLast ? 'end' : 'middle';
+      const label = svg('text', { x: x(at), y: height + 16, 'text-anchor': anchor });
       label.textContent = span(at);
       return label;
     });
-    byId("ticks").replaceChildren(...labels);
+    byId('ticks').replaceChildren(...labels);
   }
 }
 
 /** Where a stream was open. */
 function spans(list, first, now, x) {
   const seen = list.map(({ from, to }) => [Math.max(from, first), to ?? now]).filter(([from, to]) => to >= from);
-  return seen.map(([from, to]) => `M${x(from)} ${lane.bottom}H${Math.max(x(to), x(from) + 2)}`).join("");
+  return seen.map(([from, to]) => `M${x(from)} ${lane.bottom}H${Math.max(x(to), x(from) + 2)}`).join('');
 }
 
 /** A length of time, in its two largest units. */
 function span(ms) {
   if (ms < second) return `${Math.round(ms)} ms`;
-  const units = [[day, "d"], [hour, "h"], [minute, "min"]];
+  const units = [[day, 'd'], [hour, 'h'], [minute, 'min']];
   const parts = [];
   let left = ms;
   for (const [unit, name] of units) {
@@ -114,7 +114,7 @@ function span(ms) {
     left %= unit;
   }
   if (left > 0) parts.push(`${Number((left / second).toFixed(3))} s`);
-  return parts.slice(0, 2).join(" ");
+  return parts.slice(0, 2).join(' ');
 }
 
 function svg(name, attributes) {
@@ -124,5 +124,5 @@ function svg(name, attributes) {
 }
 
 function set(path, shape) {
-  if (path.getAttribute("d") !== shape) path.setAttribute("d", shape);
+  if (path.getAttribute('d') !== shape) path.setAttribute('d', shape);
 }
