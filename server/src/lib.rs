@@ -28,7 +28,7 @@
 //!                    │
 //!       listener ── socket                    from TCP
 //!                    │
-//!                 control                     one world after another, driven over HTTP
+//!         page ── control                     one world after another, driven over HTTP, and by hand
 //! ```
 //!
 //! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`

@@ -18,6 +18,10 @@ fn text(path: &str) -> &'static str {
     FILES.iter().find(|file| file.path == path).expect(path).text
 }
 
+fn extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
 #[test]
 fn with_control_there_is_a_page() {
     for arguments in [&["--control"][..], &["--clock", "manual"], &["--clock", "scaled:10", "--control"]] {
@@ -45,9 +49,9 @@ fn the_headers_let_the_page_do_what_it_does_and_no_more() {
     let served = manual();
     for file in &FILES {
         let (head, _) = asked(&served, "GET", file.path, &[]);
-        let expected = match file.path.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("js") => "text/javascript; charset=utf-8",
-            Some("css") => "text/css; charset=utf-8",
+        let expected = match extension(file.path) {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
             _ => "text/html; charset=utf-8",
         };
         assert_eq!(head.header("content-type"), Some(expected));
@@ -146,7 +150,7 @@ fn what_the_page_asks_for_is_described() {
         assert_eq!(&document["paths"][path][method.to_lowercase()]["operationId"], operation, "{method} {path}");
     }
     // Every question names an operation of the table, and there is no other way to ask.
-    for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
+    for file in FILES.iter().filter(|file| extension(file.path) == "js") {
         for asked in file.text.split("ask('").skip(1).map(|rest| rest.split('\'').next().expect("a name")) {
             assert!(operations.iter().any(|(operation, ..)| operation == asked), "{}: {asked}", file.path);
         }
@@ -176,7 +180,7 @@ fn all_that_the_page_loads_is_here() {
     let named: BTreeSet<_> = FILES
         .iter()
         .flat_map(|file| file.text.split(['"', '\'']))
-        .filter(|text| text.ends_with(".js") || text.ends_with(".css"))
+        .filter(|text| matches!(extension(text), "js" | "css"))
         .map(|text| text.replace("./", "/__onbeat/page/"))
         .collect();
     let served: BTreeSet<_> = FILES.iter().map(|file| file.path.to_owned()).filter(|path| path != "/").collect();

@@ -16,7 +16,7 @@ export function say(target, text) {
 }
 
 /** Milliseconds as the transcripts print them, with their thousands apart. */
-export const milliseconds = (ms) => `${grouped(Math.round(ms))} ms`;
+export const milliseconds = (ms) => `${grouped(Math.round(ms))}\u00a0ms`;
 
 /** A whole number with its thousands apart. */
 export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, '\u202f');
