@@ -1,0 +1,16 @@
+// Drives Onbeat from a test. In the order in which things happen:
+//
+//   binary.js      finds the program
+//   process.js     runs it, and ends it with the test
+//   guard.js       a process in between, which outlives a test that is killed, to end the server
+//   start.js       all of that, from options
+//   connect.js     what a test holds in its hand: the clock, the faults, the connections
+//   control.js     one request to the control interface
+//   error.js       what a refused request throws
+//   playwright.js  a fixture for Playwright
+//
+// What the server answers is passed on as it comes, by the names that its own description has (/__onbeat/openapi.json).
+
+export { connect } from './connect.js';
+export { OnbeatError } from './error.js';
+export { start } from './start.js';

@@ -1,0 +1,58 @@
+// A fixture for Playwright: a server for each worker, a new world for each test.
+
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { start } from './start.js';
+
+/** @import { Fixtures, PlaywrightTestArgs, PlaywrightWorkerArgs } from '@playwright/test' */
+/** @import { OnbeatFixtures, OnbeatWorkerFixtures } from './playwright.js' */
+
+const { test: base, expect } = playwright();
+
+/** @type {Fixtures<OnbeatFixtures, OnbeatWorkerFixtures, PlaywrightTestArgs, PlaywrightWorkerArgs>} */
+const fixtures = {
+  onbeatOptions: [{}, { scope: 'worker', option: true }],
+
+  onbeatServer: [
+    async ({ onbeatOptions }, use) => {
+      const server = await start(onbeatOptions);
+      await use(server);
+      await server.stop();
+    },
+    { scope: 'worker' },
+  ],
+
+  onbeat: async ({ onbeatServer }, use, testInfo) => {
+    await onbeatServer.reset();
+    await use(onbeatServer);
+    if (testInfo.status !== testInfo.expectedStatus) {
+      const body = await onbeatServer.logText();
+      await testInfo.attach('onbeat.jsonl', { body, contentType: 'application/x-ndjson' });
+    }
+  },
+};
+
+export const test = base.extend(fixtures);
+export { expect };
+
+/**
+ * The Playwright that runs the tests. It has to be the only one, and need not lie beside this file: npm installs a package
+ * from a folder as a symbolic link.
+ *
+ * @returns {typeof import('@playwright/test')}
+ */
+function playwright() {
+  const roots = [join(process.cwd(), 'package.json'), import.meta.url];
+  for (const root of roots) {
+    try {
+      return createRequire(root)('@playwright/test');
+    } catch (error) {
+      if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  throw new Error(
+    `expected @playwright/test in ${process.cwd()}, found none. Install it with \`npm install --save-dev @playwright/test\`, ` +
+      'and run the tests in the folder where it is.',
+  );
+}

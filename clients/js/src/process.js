@@ -1,0 +1,89 @@
+// Runs the server, and ends it with the test.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const GUARD = fileURLToPath(new URL('guard.js', import.meta.url));
+const READY_MS = 30_000;
+const STDERR_CHARACTERS_MAX = 64 * 1024;
+
+/**
+ * Resolves when the server listens.
+ *
+ * @param {string} binary
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ */
+export async function run(binary, args, env) {
+  // What NODE_OPTIONS asks for is meant for the test, not for the guard.
+  const child = spawn(process.execPath, [GUARD, binary, ...args], { env: { ...env, NODE_OPTIONS: '' }, stdio: 'pipe' });
+  const ended = once(child, 'close');
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS_MAX)));
+  child.stdin.on('error', () => {}); // it has ended already, which `ended` tells
+
+  const has = () => child.exitCode !== null || child.signalCode !== null;
+  const told = () => (stderr.trim() ? `It wrote:\n${stderr.trimEnd()}` : 'It wrote nothing to stderr.');
+  /** What has become of the server. */
+  const state = () =>
+    has() ? `The server has ended with code ${child.exitCode ?? child.signalCode}. ${told()}` : `The server runs. ${told()}`;
+
+  /** Ends the server, and resolves when it has ended. */
+  async function stop() {
+    hold(child, true);
+    child.stdin.end();
+    await ended;
+  }
+
+  try {
+    const url = await listening(child, ended, state);
+    // A test that forgets to stop its server ends all the same; the guard then sees to the server.
+    hold(child, false);
+    return { url, state, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * The address in the first line of stdout.
+ *
+ * @param {import('node:child_process').ChildProcessWithoutNullStreams} child
+ * @param {Promise<unknown>} ended
+ * @param {() => string} state
+ * @returns {Promise<string>}
+ */
+function listening(child, ended, state) {
+  return new Promise((resolve, reject) => {
+    const expected = 'expected `listening on http://…` as the first line of onbeat serve';
+    const late = setTimeout(() => reject(new Error(`${expected}, got none in ${READY_MS} ms. ${state()}`)), READY_MS);
+    createInterface({ input: child.stdout }).once('line', (line) => {
+      const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
+      if (url) resolve(url);
+      else reject(new Error(`${expected}, got ${JSON.stringify(line)}. Is the binary Onbeat's?`));
+      clearTimeout(late);
+    });
+    ended.then(() => {
+      reject(new Error(`${expected}, got none. ${state()}`));
+      clearTimeout(late);
+    });
+  });
+}
+
+/**
+ * Whether a child keeps this process from ending.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {boolean} held
+ */
+function hold(child, held) {
+  for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
+    // Pipes of a child are sockets, whatever their type says.
+    const socket = /** @type {import('node:net').Socket} */ (handle);
+    if (held) socket.ref();
+    else socket.unref();
+  }
+}

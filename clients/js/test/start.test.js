@@ -1,0 +1,144 @@
+// Starting a server, attaching to one, and what is said when that fails.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { connect, OnbeatError, start } from 'onbeat';
+
+import { findBinary } from '../src/binary.js';
+import { folder, started } from './support.js';
+
+const unanswered = async (url) => assert.rejects(fetch(url), TypeError);
+
+/** A program that does what a shell script says. */
+function program(script) {
+  const path = join(folder(), 'onbeat');
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+test('a stopped server is gone, and is stopped only once', async () => {
+  const onbeat = await start();
+  await onbeat.stop();
+  await onbeat.stop();
+  await unanswered(onbeat.url);
+  await assert.rejects(onbeat.clock.now(), /^Error: GET .* was not answered: .*The server has ended with code 0\./s);
+});
+
+test('a server is stopped at the end of its scope', async () => {
+  const onbeat = await start();
+  await onbeat[Symbol.asyncDispose]();
+  await unanswered(onbeat.url);
+});
+
+test('a server ends while streams are open', async () => {
+  const onbeat = await start();
+  const response = await fetch(`${onbeat.url}/sse`);
+  await onbeat.stop();
+  assert.equal(await response.text(), 'data: {"message": "连接成功"}\n\n');
+});
+
+test('seed and epoch are what they are told to be', async () => {
+  const onbeat = await started({ seed: 2n ** 64n - 1n, epoch: new Date('2000-02-29T12:00:00Z') });
+  const [{ seed, epoch }] = await onbeat.log();
+  assert.deepEqual({ seed, epoch }, { seed: '18446744073709551615', epoch: '2000-02-29T12:00:00.000Z' });
+});
+
+test('a clock that runs can be asked, but not moved', async () => {
+  const onbeat = await started({ clock: 'scaled:100' });
+  assert.equal((await onbeat.clock.read()).speed, 100);
+  await assert.rejects(onbeat.clock.advance(1000), { name: 'OnbeatError', status: 409, field: 'clock' });
+});
+
+test('more arguments and environment reach the server', async () => {
+  const onbeat = await started({ args: ['--mailbox', '7'], env: { RUST_LOG: 'error' } });
+  assert.equal((await onbeat.log())[0].mailbox, 7);
+});
+
+test('a token lets in who knows it', async () => {
+  const { url, clock } = await started({ token: 'open-sesame' });
+  assert.equal(await clock.now(), 0);
+  assert.equal(await (await connect(url, { token: 'open-sesame' })).clock.now(), 0);
+  for (const token of [undefined, 'wrong']) {
+    await assert.rejects(connect(url, { token }), (error) => error instanceof OnbeatError && error.status === 401);
+  }
+});
+
+test('where nothing listens, it is said what should', async () => {
+  const { url, stop } = await start();
+  await stop();
+  await assert.rejects(connect(url), {
+    message: /^GET http:\/\/127\.0\.0\.1:\d+\/__onbeat\/clock was not answered: .*Is `onbeat serve --clock manual` running there\?$/,
+  });
+});
+
+test('a server of another kind is told from an Onbeat', async () => {
+  const other = createServer((_, response) => response.writeHead(404).end('<p>nothing here</p>')).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  await assert.rejects(connect(`http://127.0.0.1:${other.address().port}`), {
+    message: /^expected an answer of Onbeat's control interface .* got status 404 and "<p>nothing here<\/p>"/,
+  });
+  other.close();
+});
+
+test('the binary is the option, else ONBEAT_BIN, else on the PATH', () => {
+  const [one, two, three] = [program(''), program(''), program('')];
+  const PATH = ['/nowhere', dirname(three)].join(delimiter);
+  assert.equal(findBinary(one, { ONBEAT_BIN: two, PATH }), one);
+  assert.equal(findBinary(undefined, { ONBEAT_BIN: two, PATH }), two);
+  assert.equal(findBinary(undefined, { PATH }), three);
+});
+
+test('a binary that is not there is an error that says where it was looked for', () => {
+  assert.throws(() => findBinary('/nowhere/onbeat', {}), /expected the option `binary` to name the program onbeat, got \/nowhere\/onbeat/);
+  assert.throws(() => findBinary(undefined, { ONBEAT_BIN: '/tmp' }), /expected ONBEAT_BIN to name the program onbeat, got \/tmp,/);
+  assert.throws(() => findBinary(undefined, { PATH: '' }), /expected the program onbeat on the PATH, found none\. Install it/);
+});
+
+test('a server that fails shows what it wrote', async () => {
+  await assert.rejects(start({ seed: 'x' }), /got none\. The server has ended with code 2\. It wrote:\n[^]*--seed/);
+  await assert.rejects(start({ args: ['--no-such-option'] }), /It wrote:\n[^]*--no-such-option/);
+});
+
+test('a program that is not Onbeat is told from it', async () => {
+  const binary = program('echo hello; exec cat');
+  await assert.rejects(start({ binary }), {
+    message: 'expected `listening on http://…` as the first line of onbeat serve, got "hello". Is the binary Onbeat\'s?',
+  });
+});
+
+test('a server that dies later is missed at the next request, with what it wrote', async () => {
+  const real = findBinary();
+  const pid = join(folder(), 'pid');
+  const onbeat = await started({ binary: program(`echo $$ > "${pid}"; echo "last words" >&2; exec "${real}" "$@"`) });
+  const stream = await fetch(`${onbeat.url}/sse`);
+  process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
+  await assert.rejects(stream.text());
+  await onbeat.stop();
+  await assert.rejects(onbeat.clock.now(), /The server has ended with code 2\. It wrote:\nlast words\nended by SIGKILL/);
+});
+
+for (const how of ['process.exit(3)', 'throw new Error()', 'process.kill(process.pid, "SIGTERM")', 'process.kill(process.pid, "SIGKILL")', '']) {
+  test(`no server outlives a test that ends by ${how || 'itself, without stopping it'}`, async () => {
+    const script = `
+      import { start } from 'onbeat';
+      const onbeat = await start();
+      console.log(onbeat.url);
+      process.stdin.once('data', () => { process.stdin.destroy(); ${how} });`;
+    const cwd = fileURLToPath(new URL('.', import.meta.url));
+    const test = spawn(process.execPath, ['--input-type=module', '--eval', script], { cwd, stdio: ['pipe', 'pipe', 'ignore'] });
+    const [url] = await once(createInterface({ input: test.stdout }), 'line');
+    const stream = await fetch(`${url}/sse`);
+    test.stdin.write('end\n');
+    assert.equal(await stream.text(), 'data: {"message": "连接成功"}\n\n', 'the stream ends in good order, as the server does');
+    await unanswered(url);
+  });
+}
