@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands. Needs Rust (https://rustup.rs), Node.js 20 and Python 3.9 or newer, and
+# Everything that must hold before a change lands. Needs Rust (https://rustup.rs), Node.js 20.4 and Python 3.9 or newer, and
 # installs what else it lacks.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -24,3 +24,5 @@ say "fixtures, read from JavaScript and Python"
 consumers/test.sh
 say "tests"
 cargo nextest run --locked --workspace --profile ci
+say "the client for tests, and streams in a browser"
+clients/js/test.sh

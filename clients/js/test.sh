@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Tests the client, and the streams in a real browser. Needs Rust and Node.js 20.4 or newer; what else it lacks it installs:
+# the packages under clients/js/node_modules, and, on Debian and as root, Chromium.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+need() { printf 'clients/js/test.sh: %s\n' "$*" >&2; exit 2; }
+
+node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 4) ? 0 : 1)' \
+    2>/dev/null && command -v npm >/dev/null ||
+    need "Node.js 20.4 or newer with npm is needed to test the client: see https://nodejs.org"
+
+# The browser is Debian's, never one that Playwright downloads.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+if ! node browser/support/chromium.js >/dev/null; then
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] ||
+        need "expected a browser on the PATH as chromium, chromium-browser or google-chrome, found none: install one, or name it in CHROMIUM"
+    apt-get update --quiet=2
+    apt-get install --quiet=2 --yes --no-install-recommends chromium >/dev/null
+fi
+
+# What is installed is kept as long as the list of it is the same.
+if ! cmp -s package-lock.json node_modules/installed; then
+    npm ci --loglevel=error >/dev/null
+    cp package-lock.json node_modules/installed
+fi
+
+# Cargo tells where it has put the program, wherever that is.
+ONBEAT_BIN=$(cargo build --locked --quiet --bin onbeat --message-format=json |
+    node -e 'for (const line of require("fs").readFileSync(0, "utf8").trim().split("\n")) {
+        const { executable } = JSON.parse(line);
+        if (executable) console.log(executable);
+    }')
+export ONBEAT_BIN
+
+npm run --silent types
+npm run --silent test
+npm run --silent browser
