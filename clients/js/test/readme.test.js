@@ -3,22 +3,21 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { findChromium } from '../browser/support/chromium.js';
+import { environment, home } from './support.js';
 
-const home = fileURLToPath(new URL('..', import.meta.url));
 // Within this package, so that its Playwright and Vitest are found without being installed once more.
-const project = join(home, 'scratch');
+const project = join(home, 'scratch/readme');
 const readme = readFileSync(join(home, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, text]) => ({ language, text }));
 
 test('README.md leads from the installation to tests that pass', async () => {
   rmSync(project, { recursive: true, force: true });
-  mkdirSync(project);
+  mkdirSync(project, { recursive: true });
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }');
 
   for (const { text } of blocks.filter(({ language }) => language === 'js')) {
@@ -41,10 +40,7 @@ test('README.md leads from the installation to tests that pass', async () => {
 });
 
 async function run(command) {
-  // What node:test and npm tell their own children is not for theirs.
-  const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|npm_|FORCE_COLOR)/.test(name)));
-  const PATH = [join(home, 'node_modules/.bin'), rest.PATH].join(delimiter);
-  const env = { ...rest, PATH, CHROMIUM: findChromium(), NO_COLOR: '1' };
+  const env = { ...environment(), CHROMIUM: findChromium() };
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: project, env }).catch(({ stdout, stderr }) =>
     assert.fail(`${command} failed:\n${stdout}${stderr}`),
   );

@@ -1,0 +1,70 @@
+// What the fixture does around a test of Playwright. No browser is needed for that.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { environment, home } from './support.js';
+
+const SPEC = `
+  import { expect, test } from 'onbeat/playwright';
+
+  test.use({ onbeatOptions: { seed: 7 } });
+
+  test('one leaves a mess', async ({ onbeat }) => {
+    await onbeat.clock.advance(1000);
+    await onbeat.faults.add({ path: '/sse', kind: 'bom' });
+  });
+  test('another begins anew', async ({ onbeat, onbeatServer }) => {
+    expect([await onbeat.clock.now(), await onbeat.faults.list()]).toEqual([0, []]);
+    expect(onbeat).toBe(onbeatServer);
+  });
+  test('a third fails', async ({ onbeat, request }) => {
+    await request.get(onbeat.url + '/broadcast-text?msg=hi');
+    expect(await onbeat.clock.now()).toBe(1);
+  });
+  test('a fourth fails as it should', async ({ onbeat }) => {
+    test.fail();
+    expect(await onbeat.clock.now()).toBe(1);
+  });
+`;
+
+test('each test of Playwright has a new world, and the log of one that fails is attached', async () => {
+  const project = join(home, 'scratch/playwright');
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, 'playwright.config.js'), 'export default { workers: 1 };');
+  writeFileSync(join(project, 'world.spec.js'), SPEC);
+
+  const { specs } = (await report(project)).suites[0];
+  const results = specs.map(({ title, tests: [{ status, results }] }) => ({ ...results[0], title, status }));
+  const logs = ({ attachments }) => attachments.map(({ name }) => name).filter((name) => name.startsWith('onbeat'));
+  assert.deepEqual(
+    results.map((result) => [result.title, result.status, logs(result)]),
+    [
+      ['one leaves a mess', 'expected', []],
+      ['another begins anew', 'expected', []],
+      ['a third fails', 'unexpected', ['onbeat.jsonl']],
+      ['a fourth fails as it should', 'expected', []],
+    ],
+  );
+  const { body, contentType } = results[2].attachments.find(({ name }) => name === 'onbeat.jsonl');
+  const log = Buffer.from(body, 'base64').toString().trimEnd().split('\n').map((line) => JSON.parse(line));
+  assert.equal(contentType, 'application/x-ndjson');
+  assert.deepEqual([log[0].seed, log[1].target], ['7', '/broadcast-text?msg=hi']);
+});
+
+/** What Playwright reports of the tests in a folder, some of which fail. */
+function report(cwd) {
+  return new Promise((resolve, reject) => {
+    execFile('playwright', ['test', '--reporter=json'], { cwd, env: environment() }, (_, stdout, stderr) => {
+      try {
+        resolve(JSON.parse(stdout));
+      } catch (error) {
+        reject(new Error(`expected a report in JSON, got ${stdout}${stderr}`, { cause: error }));
+      }
+    });
+  });
+}
