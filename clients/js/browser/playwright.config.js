@@ -13,7 +13,6 @@ export default defineConfig({
   forbidOnly: true,
   retries: 0,
   workers: 2,
-  reporter: process.env.CI ? 'list' : 'line',
   use: {
     // The seed and the epoch of the fixtures, so that what a page sees can be held against them.
     onbeatOptions: { seed: 42, epoch: '2025-12-01T00:00:00Z' },

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { control } from './control.js';
 
-/** @import { Advanced, Clock, Connection, Fault, LogLine, NewFault, Onbeat } from './index.js' */
+/** @import { Onbeat } from './index.js' */
 
 /**
  * @param {string | URL} url
