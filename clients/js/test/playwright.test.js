@@ -35,7 +35,7 @@ test('each test of Playwright has a new world, and the log of one that fails is 
   const project = join(home, 'scratch/playwright');
   rmSync(project, { recursive: true, force: true });
   mkdirSync(project, { recursive: true });
-  writeFileSync(join(project, 'playwright.config.js'), 'export default { workers: 1 };');
+  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 1, outputDir: 'results' };");
   writeFileSync(join(project, 'world.spec.js'), SPEC);
 
   const { specs } = (await report(project)).suites[0];
