@@ -42,7 +42,7 @@ pub async fn accept<L, S>(
 {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut connections =
-        Connections { connections_max, serve, tasks: JoinSet::new(), accepted: 0, open: BTreeMap::new() };
+        Connections { most: connections_max, serve, tasks: JoinSet::new(), accepted: 0, open: BTreeMap::new() };
     loop {
         tokio::select! {
             biased;
@@ -69,7 +69,8 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 /// The connections that are open, each served by a task of its own.
 struct Connections<F> {
-    connections_max: usize,
+    /// So many at a time.
+    most: usize,
     serve: F,
     tasks: JoinSet<u64>,
     accepted: u64,
@@ -78,7 +79,7 @@ struct Connections<F> {
 
 impl<F> Connections<F> {
     fn has_room(&self) -> bool {
-        self.tasks.len() < self.connections_max
+        self.tasks.len() < self.most
     }
 
     fn serve<I, S>(&mut self, io: I)

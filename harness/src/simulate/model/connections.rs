@@ -74,7 +74,7 @@ impl World<'_> {
             return if left.half && !slow { must(LET_GO, left.at) } else { Ok(()) };
         }
         match (self.times.shut_down, view.connected) {
-            (Some((ending, at)), Some((connected, _))) if connected < ending => must(ENDED, at),
+            (Some((ending, at)), Some(connected)) if connected < ending => must(ENDED, at),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! What one client did, and what it saw.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,10 @@ pub(super) struct View<'a> {
     pub(super) link: &'a Link,
     pub(super) asks: Vec<Ask>,
     pub(super) responses: Vec<Response>,
-    /// In which batch it connected, and as which connection.
-    pub(super) connected: Option<(usize, u64)>,
+    /// In which batch it connected.
+    pub(super) connected: Option<usize>,
+    /// The ordinals that its connection may have.
+    pub(super) ordinals: RangeInclusive<u64>,
     pub(super) left: Option<Left>,
     /// When the server closed the connection, as the client saw it.
     pub(super) closed: Option<Instant>,
@@ -84,16 +87,25 @@ impl<'a> View<'a> {
     pub(super) fn all(history: &'a History, outcome: &'a Outcome, times: &Times) -> Vec<Self> {
         let mut views: Vec<Self> =
             (0..history.clients.len()).map(|client| Self::new(history, outcome, times, client)).collect();
-        let mut ordinal = 0;
-        let done = history.deeds.iter().zip(&outcome.done).zip(&times.batch).filter(|((_, done), _)| done.is_some());
-        for ((deed, _), batch) in done {
+        // How many connections have surely had a request executed, and how many perhaps.
+        let (mut surely, mut perhaps) = (0, 0);
+        let done = history.deeds.iter().zip(&outcome.done).zip(&times.batch).enumerate();
+        let done = done.filter(|(_, ((deed, done), _))| done.is_some() && !deed.what.is_of_the_world());
+        for (at, ((deed, _), batch)) in done {
             if deed.what.connects() && views[deed.client].connected.is_none() {
                 // Those who left in good time make room.
                 let open = views.iter().filter(|other| other.may_be_connected_in(*batch)).count();
                 let view = &mut views[deed.client];
-                view.connected = Some((*batch, ordinal));
+                view.connected = Some(*batch);
                 view.waits = open >= history.connections_max;
-                ordinal += 1;
+                // What is no HTTP may yet be a request.
+                perhaps += u64::from(view.garbles);
+            }
+            let view = &mut views[deed.client];
+            if let Some(first) = view.asks.first().filter(|first| first.deed == at).copied() {
+                view.ordinals = surely..=perhaps;
+                surely += u64::from(view.is_executed(&first, times));
+                perhaps += 1;
             }
         }
         views
@@ -108,6 +120,7 @@ impl<'a> View<'a> {
             asks: Vec::new(),
             responses: responses(account),
             connected: None,
+            ordinals: 0..=0,
             left: None,
             closed,
             pauses: Vec::new(),
