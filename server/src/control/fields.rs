@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 use serde_json::{Map, Number, Value};
@@ -44,9 +44,14 @@ pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
     }
 }
 
-/// Refuses what is not JSON, or too long, before it is read.
+/// Refuses what is not JSON, or too long, before it is read. What has no body needs no type.
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let is_empty =
+        !headers.contains_key(TRANSFER_ENCODING) && header(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if is_empty && !headers.contains_key(CONTENT_TYPE) {
+        return Ok(());
+    }
     let content_type = header(CONTENT_TYPE).unwrap_or("none");
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {

@@ -103,9 +103,14 @@ impl World<'_> {
             return Ok(());
         }
         let unanswered = |view: &&View| view.waits() && view.responses.is_empty() && !view.asks.is_empty();
-        let stays = |view: &&View| view.connected.is_some() && view.left.is_none() && view.closed.is_none();
-        let open = self.views.iter().filter(stays).filter(|view| !unanswered(view)).count();
-        let waits = self.views.iter().filter(stays).find(unanswered);
+        // Who makes room so late that nobody is answered any more, makes none.
+        let late = |at: Option<Instant>| at.is_none_or(|at| at >= self.times.recovery);
+        let is_open = |view: &&View| {
+            view.connected.is_some() && late(view.left.map(|left| left.at)) && late(view.closed) && !unanswered(view)
+        };
+        let open = self.views.iter().filter(is_open).count();
+        let stays = |view: &View| view.left.is_none() && view.closed.is_none();
+        let waits = self.views.iter().find(|view| stays(view) && unanswered(view));
         match waits {
             Some(view) if open < self.history.connections_max => {
                 violation(TAKEN_ON, Some(view), format!("it waited to the end, with {open} connections open"))
