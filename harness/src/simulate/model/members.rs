@@ -162,7 +162,7 @@ impl Members {
         }
         for (member, (there, removed)) in self.all.iter_mut().zip(fates) {
             // With the connection all its streams go, though not at the very same step.
-            let goes_with_another = !alone && evicted.iter().any(|(client, _)| *client == member.client);
+            let goes_with_another = !alone && goes(&evicted, member.client);
             let gone = alone && removed == Odds::Surely;
             let stays = match there {
                 _ if gone => Odds::No,
@@ -171,7 +171,9 @@ impl Members {
                 _ => Odds::Perhaps,
             };
             member.may_get.extend(now.iter().filter(|_| stays > Odds::No).map(|sent| sent.deed));
-            member.gets.extend(now.iter().filter(|sent| stays == Odds::Surely && sent.surely).map(|sent| sent.deed));
+            // Who is evicted by its own burst sends no more of it.
+            let surely = |sent: &&Sent| sent.surely && (alone || !goes(&evicted, sent.client));
+            member.gets.extend(now.iter().filter(|_| stays == Odds::Surely).filter(surely).map(|sent| sent.deed));
             stays.add_to(&mut counts.clients);
             let removed = if alone { removed } else { removed.min(Odds::Perhaps) };
             removed.add_to(&mut counts.removed);
@@ -230,12 +232,17 @@ impl Waiting {
             Takes::Perhaps => self.least = 0,
             Takes::Nothing | Takes::Some => {}
         }
+        // A burst does not run ahead of those who read, but several may meet.
+        let one_burst = now.iter().all(|sent| sent.exact && sent.client == now[0].client);
+        if takes == Takes::All && one_burst {
+            return Odds::No;
+        }
         let most = self.most + now.len() as u64;
         let least = match takes {
             Takes::Nothing => self.least + surely(now).count() as u64,
             // An event that the buffers hold is still one that came when the mailbox held those before it.
             Takes::Some if self.least > 0 => self.least + surely(now).count() as u64,
-            Takes::All | Takes::Perhaps if alone => surely(now).count() as u64,
+            Takes::Perhaps if alone => surely(now).count() as u64,
             _ => 0,
         };
         match (least > mailbox_events_max, most > mailbox_events_max) {
@@ -266,6 +273,10 @@ impl Waiting {
             }
         }
     }
+}
+
+fn goes(evicted: &[(usize, Evicted)], client: usize) -> bool {
+    evicted.iter().any(|(other, _)| *other == client)
 }
 
 fn surely(now: &[Sent]) -> impl Iterator<Item = &Sent> {
