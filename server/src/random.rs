@@ -3,7 +3,7 @@
 //! Every stream draws from a `ChaCha8` keystream of its own, found by a rule that any language can follow:
 //!
 //! - the **key** is the seed as eight little-endian bytes, then 24 zero bytes;
-//! - the **stream number** (nonce) is the ordinal of the connection, counted from 0, over TCP in the order of their first requests;
+//! - the **stream number** (nonce) is the ordinal of the connection, counted from 0 in the order of their first requests;
 //! - the **block counter** starts at 2³² × the ordinal of the request on that connection, counted from 0;
 //! - the keystream is read as little-endian `u64`s, and a value in [0, 1) is `(x >> 11) × 2⁻⁵³`.
 //!
