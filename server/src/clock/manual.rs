@@ -8,96 +8,39 @@
 //! writes have been handed over, so that an advance answers when all that was due has been. A reader that does not read
 //! can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first that takes nothing, and for none
 //! after it; for readers that are merely slow it waits [`SLOW_TIME_MAX`] in all.
+//!
+//! `turns` decides all that without a task or a socket; what is here gives it to those who wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod advance;
+mod patience;
+mod turns;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
+pub use self::advance::{Advance, Advanced, Due, EndOfTime, LISTED_MAX, TIME_MAX};
+use self::patience::LOOK_PERIOD;
+pub use self::patience::{BLOCKED_TIME_MAX, SLOW_TIME_MAX};
+pub use self::turns::Timer;
+use self::turns::{Key, Turns};
 use super::turn::Referee;
 use super::{Clock, Instant, Party, Sleep, Turn, TurnSleep, Who};
 
-/// How long an advance waits for a reader that takes nothing, in the machine's time.
-pub const BLOCKED_TIME_MAX: Duration = Duration::from_secs(1);
-/// How long an advance waits for readers that take what they are sent, but slowly, in the machine's time and in all.
-pub const SLOW_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long an advance waits for a sleeper that does nothing at all: only a bug keeps one from its turn.
-const SILENT_TIME_MAX: Duration = Duration::from_secs(30);
-/// How often an advance looks whether it waits in vain.
-const LOOK_PERIOD: Duration = Duration::from_millis(10);
-/// Time ends here: a century after the epoch.
-pub const TIME_MAX: Instant = Instant(Duration::from_secs(36_525 * 86_400));
-/// How much of what fell due an advance tells one by one, and how many of the pending timers are listed.
-pub const LISTED_MAX: usize = 1000;
-
 /// A clock that moves only when told.
 pub struct ManualClock {
-    turns: Arc<Turns>,
+    turns: Arc<Shared>,
     /// Advances are made one after the other, in the order in which they were asked for.
     advancing: tokio::sync::Mutex<()>,
 }
-
-/// How far to advance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advance {
-    /// By this much.
-    By(Duration),
-    /// To the next deadline; not at all if there is none.
-    ToNext,
-}
-
-/// What an advance did.
-#[derive(Clone, Debug, Default)]
-pub struct Advanced {
-    /// When it started.
-    pub from: Instant,
-    /// When it ended.
-    pub to: Instant,
-    /// The first [`LISTED_MAX`] of what fell due, in the order of waking.
-    pub due: Vec<Due>,
-    /// How many sleepers fell due in all.
-    pub due_count: u64,
-    /// How many writes that were.
-    pub writes: u64,
-    /// How many connections were not waited for to the end, since their clients do not read.
-    pub held_up: usize,
-}
-
-/// A sleeper that fell due.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// Who slept.
-    pub who: Who,
-    /// Until when.
-    pub at: Instant,
-    /// How many writes were due.
-    pub writes: u32,
-    /// Whether it was not waited for to the end.
-    pub held_up: bool,
-}
-
-/// A sleeper that waits.
-#[derive(Clone, Debug)]
-pub struct Timer {
-    /// Who sleeps.
-    pub who: Who,
-    /// Until when.
-    pub at: Instant,
-}
-
-/// Time would end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("time would pass {} ms, where it ends", TIME_MAX.as_millis())]
-pub struct EndOfTime;
 
 impl ManualClock {
     /// A clock that stands at its epoch.
     #[must_use]
     pub fn start() -> Self {
-        Self { turns: Arc::new(Turns::default()), advancing: tokio::sync::Mutex::new(()) }
+        Self { turns: Arc::default(), advancing: tokio::sync::Mutex::new(()) }
     }
 
     /// Lets time pass, and wakes everybody whose deadline comes, also those who go to sleep on the way. Returns when
@@ -108,13 +51,17 @@ impl ManualClock {
     /// If time would pass [`TIME_MAX`]; it then stays where it is.
     pub async fn advance(&self, advance: Advance) -> Result<Advanced, EndOfTime> {
         let _alone = self.advancing.lock().await;
-        self.turns.begin(advance)?;
+        let woken = self.turns.lock().begin(advance)?;
+        wake(woken);
         let _stops = Stops(&self.turns);
         loop {
             tokio::select! {
                 biased;
-                advanced = poll_fn(|cx| self.turns.poll_end(cx)) => return Ok(advanced),
-                () = a_while() => self.turns.look(),
+                advanced = poll_fn(|cx| self.turns.lock().poll_end(cx)) => return Ok(advanced),
+                () = a_while() => {
+                    let woken = self.turns.lock().look();
+                    wake(woken);
+                }
             }
         }
     }
@@ -122,10 +69,7 @@ impl ManualClock {
     /// How many sleepers there are, and the first [`LISTED_MAX`] of them, in the order of waking.
     #[must_use]
     pub fn timers(&self) -> (usize, Vec<Timer>) {
-        let state = self.turns.lock();
-        let timers = state.sleepers.iter().take(LISTED_MAX);
-        let timers = timers.map(|((at, _), sleeper)| Timer { who: sleeper.who.clone(), at: *at });
-        (state.sleepers.len(), timers.collect())
+        self.turns.lock().timers()
     }
 }
 
@@ -135,17 +79,17 @@ async fn a_while() {
 }
 
 /// Stops an advance that nobody waits for any more.
-struct Stops<'a>(&'a Turns);
+struct Stops<'a>(&'a Shared);
 
 impl Drop for Stops<'_> {
     fn drop(&mut self) {
-        self.0.lock().running = None;
+        self.0.lock().stop();
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Instant {
-        self.turns.lock().now
+        self.turns.lock().now()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
@@ -155,22 +99,13 @@ impl Clock for ManualClock {
     }
 
     fn turn_at(&self, deadline: Instant, who: &Who) -> TurnSleep {
-        let mut state = self.turns.lock();
-        let key = (deadline, state.next_number());
-        if deadline > state.now {
-            state.sleepers.insert(key, Sleeper { who: who.clone(), waker: None });
-        }
-        Box::pin(ManualSleep { turns: Arc::clone(&self.turns), key, over: deadline <= state.now })
+        let (key, over) = self.turns.lock().sleep(deadline, who);
+        Box::pin(ManualSleep { turns: Arc::clone(&self.turns), key, over })
     }
 
     fn turn(&self, party: &Arc<Party>) -> Option<Turn> {
-        let mut state = self.turns.lock();
-        let number = state.next_number();
-        let awaited = !party.is_held_up();
-        awaited.then(|| {
-            state.awaited.insert(number, Arc::clone(party));
-            Turn::new(Arc::clone(&self.turns) as Arc<dyn Referee>, number)
-        })
+        let number = self.turns.lock().take(party);
+        number.map(|number| Turn::new(Arc::clone(&self.turns) as Arc<dyn Referee>, number))
     }
 }
 
@@ -180,216 +115,32 @@ impl fmt::Debug for ManualClock {
     }
 }
 
-/// Who sleeps, and whose turn it is.
+/// The turns, as the clock and its sleepers share them.
 #[derive(Default)]
-struct Turns(Mutex<State>);
+struct Shared(Mutex<Turns>);
 
-#[derive(Default)]
-struct State {
-    now: Instant,
-    numbers: u64,
-    /// By deadline, and then by registration.
-    sleepers: BTreeMap<(Instant, u64), Sleeper>,
-    /// The turns that are waited for.
-    awaited: BTreeMap<u64, Arc<Party>>,
-    /// Those that are waited for no longer, and have not ended.
-    given_up: BTreeMap<u64, Arc<Party>>,
-    running: Option<Running>,
-}
-
-struct Sleeper {
-    who: Who,
-    waker: Option<Waker>,
-}
-
-/// An advance under way.
-struct Running {
-    target: Instant,
-    advanced: Advanced,
-    /// The places in the list of what fell due of those whose turns have not ended.
-    open: BTreeMap<u64, u64>,
-    /// Spent on readers who take nothing: since a turn last ended, and in all.
-    blocked_time: Duration,
-    slow_time: Duration,
-    silent_time: Duration,
-    over: bool,
-    caller: Option<Waker>,
-}
-
-impl Turns {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Turns> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Changes the state, and wakes whom it says after letting go of it.
-    fn change(&self, change: impl FnOnce(&mut State) -> Vec<Waker>) {
-        let woken = change(&mut self.lock());
-        woken.into_iter().for_each(Waker::wake);
-    }
-
-    fn begin(&self, advance: Advance) -> Result<(), EndOfTime> {
-        let mut outcome = Ok(());
-        self.change(|state| {
-            let from = state.now;
-            let target = match advance {
-                Advance::By(duration) => from + duration,
-                Advance::ToNext => state.sleepers.first_key_value().map_or(from, |((at, _), _)| *at),
-            };
-            if target > TIME_MAX {
-                outcome = Err(EndOfTime);
-                return Vec::new();
-            }
-            state.running = Some(Running::new(from, target));
-            state.go_on()
-        });
-        outcome
-    }
-
-    fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Advanced> {
-        let state = &mut *self.lock();
-        let Some(running) = &mut state.running else { return Poll::Pending };
-        if !running.over {
-            running.caller = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let held_up: BTreeSet<_> = state.given_up.values().map(Arc::as_ptr).collect();
-        Poll::Ready(Advanced { held_up: held_up.len(), ..std::mem::take(&mut running.advanced) })
-    }
-
-    /// Counts the time spent in vain, and goes on without those who have used it up.
-    fn look(&self) {
-        self.change(State::look);
-    }
 }
 
-impl Referee for Turns {
+impl Referee for Shared {
     fn given_back(&self, number: u64, writes: u32) {
-        self.change(|state| state.given_back(number, writes));
+        let woken = self.lock().give_back(number, writes);
+        wake(woken);
     }
 }
 
-impl Running {
-    fn new(from: Instant, target: Instant) -> Self {
-        Self {
-            target,
-            advanced: Advanced { from, to: target, ..Advanced::default() },
-            open: BTreeMap::new(),
-            blocked_time: Duration::ZERO,
-            slow_time: Duration::ZERO,
-            silent_time: Duration::ZERO,
-            over: false,
-            caller: None,
-        }
-    }
-
-    /// Whether nobody waits for those who are blocked any more.
-    fn is_out_of_patience(&self) -> bool {
-        self.blocked_time >= BLOCKED_TIME_MAX || self.slow_time >= SLOW_TIME_MAX
-    }
-
-    fn note_due(&mut self, number: u64, who: &Who, at: Instant) {
-        let place = self.advanced.due_count;
-        self.advanced.due_count += 1;
-        self.open.insert(number, place);
-        if self.advanced.due.len() < LISTED_MAX {
-            self.advanced.due.push(Due { who: who.clone(), at, writes: 0, held_up: false });
-        }
-    }
-
-    fn due(&mut self, place: u64) -> Option<&mut Due> {
-        usize::try_from(place).ok().and_then(|place| self.advanced.due.get_mut(place))
-    }
-
-    fn note_held_up(&mut self, number: u64) {
-        if let Some(&place) = self.open.get(&number)
-            && let Some(due) = self.due(place)
-        {
-            due.held_up = true;
-        }
-    }
-}
-
-impl State {
-    fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
-    }
-
-    /// Wakes sleepers until one has a turn that is waited for, or the advance is over. Returns whom to wake.
-    fn go_on(&mut self) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        let Some(running) = &mut self.running else { return woken };
-        while self.awaited.is_empty() && !running.over {
-            let first = self.sleepers.first_entry().filter(|first| first.key().0 <= running.target);
-            let Some(first) = first else {
-                self.now = running.target;
-                running.over = true;
-                woken.extend(running.caller.take());
-                break;
-            };
-            let ((at, number), Sleeper { who, waker }) = first.remove_entry();
-            self.now = at;
-            running.note_due(number, &who, at);
-            if who.party.is_held_up() || (who.party.is_blocked() && running.is_out_of_patience()) {
-                running.note_held_up(number);
-                self.given_up.insert(number, who.party);
-            } else {
-                self.awaited.insert(number, who.party);
-            }
-            woken.extend(waker);
-        }
-        woken
-    }
-
-    fn given_back(&mut self, number: u64, writes: u32) -> Vec<Waker> {
-        self.awaited.remove(&number);
-        self.given_up.remove(&number);
-        if let Some(running) = &mut self.running {
-            running.silent_time = Duration::ZERO;
-            if !running.is_out_of_patience() {
-                running.blocked_time = Duration::ZERO;
-            }
-            if let Some(place) = running.open.remove(&number) {
-                running.advanced.writes += u64::from(writes);
-                if let Some(due) = running.due(place) {
-                    due.writes = writes;
-                }
-            }
-        }
-        self.go_on()
-    }
-
-    fn look(&mut self) -> Vec<Waker> {
-        let Some(running) = &mut self.running else { return Vec::new() };
-        if self.awaited.values().all(|party| party.is_blocked()) {
-            running.blocked_time += LOOK_PERIOD;
-            running.slow_time += LOOK_PERIOD;
-        } else {
-            running.silent_time += LOOK_PERIOD;
-        }
-        let is_silent = running.silent_time >= SILENT_TIME_MAX;
-        let is_out_of_patience = running.is_out_of_patience();
-        self.awaited.retain(|number, party| {
-            let goes_on_without = is_silent || (is_out_of_patience && party.is_blocked());
-            if goes_on_without {
-                party.hold_up();
-                running.note_held_up(*number);
-                self.given_up.insert(*number, Arc::clone(party));
-            }
-            !goes_on_without
-        });
-        if is_silent {
-            tracing::error!("a stream that was woken did nothing for a long time: this is a bug in onbeat");
-            running.silent_time = Duration::ZERO;
-        }
-        self.go_on()
-    }
+/// Nobody is woken under the lock.
+fn wake(woken: Vec<Waker>) {
+    woken.into_iter().for_each(Waker::wake);
 }
 
 /// Ready, with its turn, when the clock has woken it.
 struct ManualSleep {
-    turns: Arc<Turns>,
-    key: (Instant, u64),
+    turns: Arc<Shared>,
+    key: Key,
     /// The turn has been taken, or there is none.
     over: bool,
 }
@@ -401,8 +152,7 @@ impl Future for ManualSleep {
         if self.over {
             return Poll::Ready(Turn::unawaited());
         }
-        if let Some(sleeper) = self.turns.lock().sleepers.get_mut(&self.key) {
-            sleeper.waker = Some(cx.waker().clone());
+        if !self.turns.lock().is_woken(self.key, cx.waker()) {
             return Poll::Pending;
         }
         self.over = true;
@@ -413,14 +163,17 @@ impl Future for ManualSleep {
 impl Drop for ManualSleep {
     /// Gives the turn back that it had or would have had.
     fn drop(&mut self) {
-        if !self.over && self.turns.lock().sleepers.remove(&self.key).is_none() {
-            self.turns.given_back(self.key.1, 0);
+        if !self.over {
+            let woken = self.turns.lock().forget(self.key);
+            wake(woken);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio_test::task::{self, Spawn};
     use tokio_test::{assert_pending, assert_ready};
 

@@ -1,0 +1,53 @@
+//! How long an advance waits for those who do not read, in the machine's time.
+
+use std::time::Duration;
+
+/// How long an advance waits for a reader that takes nothing, in the machine's time.
+pub const BLOCKED_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long an advance waits for readers that take what they are sent, but slowly, in the machine's time and in all.
+pub const SLOW_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long an advance waits for a sleeper that does nothing at all: only a bug keeps one from its turn.
+const SILENT_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often an advance looks whether it waits in vain.
+pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(10);
+
+/// How long an advance has waited, and for whom.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// Readers who take nothing, since a turn last ended.
+    blocked: Duration,
+    /// Readers who take little, in all.
+    slow: Duration,
+    /// Nobody that anything is known of, since a turn last ended.
+    silent: Duration,
+}
+
+impl Patience {
+    /// Another [`LOOK_PERIOD`] has passed, and no turn has ended: are `all_blocked` who hold one?
+    pub(super) fn wait(&mut self, all_blocked: bool) {
+        if all_blocked {
+            self.blocked += LOOK_PERIOD;
+            self.slow += LOOK_PERIOD;
+        } else {
+            self.silent += LOOK_PERIOD;
+        }
+    }
+
+    /// A turn has ended: somebody reads. Once it has run out, patience with the blocked does not come back.
+    pub(super) fn see_progress(&mut self) {
+        self.silent = Duration::ZERO;
+        if !self.is_out_with_blocked() {
+            self.blocked = Duration::ZERO;
+        }
+    }
+
+    /// Whether nobody waits for those who are blocked any more.
+    pub(super) fn is_out_with_blocked(&self) -> bool {
+        self.blocked >= BLOCKED_TIME_MAX || self.slow >= SLOW_TIME_MAX
+    }
+
+    /// Whether nobody is waited for at all.
+    pub(super) fn is_out_with_all(&self) -> bool {
+        self.silent >= SILENT_TIME_MAX
+    }
+}
