@@ -82,7 +82,7 @@ pub(crate) async fn meet_faults(State(world): State<Arc<World>>, request: Reques
         .faults()
         .meet(request.uri().path(), origin.ordinal)
         .into_iter()
-        .partition(|struck| matches!(struck.fault.kind, Kind::Status { .. } | Kind::ContentType(_)));
+        .partition(|struck| struck.fault.kind.is_of_the_head());
     let head = of_the_head.pop();
     let mut response = match head.as_ref().map(|struck| (&struck.fault.kind, struck.fired())) {
         Some((Kind::Status { status, location, retry_after_s }, ())) => {

@@ -143,7 +143,8 @@ export type FaultKind =
   | { kind: 'coalesce'; writes: number; from?: From }
   | { kind: 'duplicate' | 'invalid-utf8' | 'bom'; from?: From }
   | { kind: 'line-ends'; ends: 'cr' | 'crlf'; from?: From }
-  | { kind: 'retry'; retry_ms: number; from?: From };
+  | { kind: 'retry'; retry_ms: number; from?: From }
+  | { kind: 'id'; event_id: string; from?: From };
 
 /** From where on a response is altered: after so many writes, or bytes of its body, or so long after its request. */
 export type From = { write: number } | { byte: number } | { ms: number };

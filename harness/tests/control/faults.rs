@@ -48,6 +48,7 @@ fn a_fault_alters_the_writes_from_where_it_begins() {
     assert_eq!(texts(json!({"kind": "line-ends", "ends": "crlf"})), plain.iter().map(crlf).collect::<Vec<_>>());
     assert_eq!(texts(json!({"kind": "line-ends", "ends": "cr"})), plain.iter().map(cr).collect::<Vec<_>>());
     assert_eq!(texts(json!({"kind": "retry", "retry_ms": 50}))[0], "retry: 50\n\n");
+    assert_eq!(texts(json!({"kind": "id", "event_id": "7", "from": {"write": 1}}))[1], "id: 7\nevent: status\n");
     assert_eq!(texts(json!({"kind": "coalesce", "writes": 3})), [[FIRST, event, status].concat()]);
     let split = texts(json!({"kind": "split", "bytes": 4, "from": {"byte": 13}}));
     assert_eq!(split[..5], [FIRST, "even", "t: s", "tatu", "s\n"]);

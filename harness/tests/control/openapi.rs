@@ -100,6 +100,7 @@ fn real_requests_and_answers_are_as_described() {
         json!({"path": "/sse", "kind": "coalesce", "writes": 2, "from": {"write": 1}}),
         json!({"path": "/sse", "kind": "line-ends", "ends": "cr", "from": {"ms": 1}}),
         json!({"path": "/sse", "kind": "retry", "retry_ms": 1}),
+        json!({"path": "/sse", "kind": "id", "event_id": "七"}),
         json!({"path": "/sse", "kind": "bom"}),
         json!({"path": "/sse", "kind": "stall", "x": 1}),
         json!({"path": "/sse", "kind": "nothing"}),

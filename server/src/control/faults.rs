@@ -11,9 +11,10 @@ use crate::faults::{Fault, From, Kind, LineEnds, Report, Strikes};
 
 const PATH_BYTES_MAX: usize = 2048;
 const CONTENT_TYPE_BYTES_MAX: usize = 256;
+const EVENT_ID_CHARACTERS_MAX: usize = 256;
 const TIMES_MAX: u64 = 1_000_000;
 const KINDS: &str = "\"status\", \"content-type\", \"cut\", \"reset\", \"end\", \"stall\", \"split\", \"coalesce\", \
-    \"duplicate\", \"invalid-utf8\", \"bom\", \"line-ends\" or \"retry\"";
+    \"duplicate\", \"invalid-utf8\", \"bom\", \"line-ends\", \"retry\" or \"id\"";
 
 #[derive(Serialize)]
 pub(super) struct FaultsAnswer {
@@ -52,7 +53,7 @@ pub fn parse(mut fields: Fields) -> Result<Fault, Refusal> {
     let times = fields.integer("times", 1, TIMES_MAX)?.unwrap_or(1);
     let name = fields.needed_text("kind", KINDS, |name| Some(name.to_owned()))?;
     let (kind, known) = kind(&name, &mut fields)?;
-    let is_of_the_body = !matches!(kind, Kind::Status { .. } | Kind::ContentType(_));
+    let is_of_the_body = !kind.is_of_the_head();
     let from = if is_of_the_body { from(&mut fields)? } else { From::Write(0) };
     let where_from = if is_of_the_body { ", from" } else { "" };
     fields.done(&format!("path or connection, times, kind{where_from}{known}"))?;
@@ -120,6 +121,10 @@ fn kind(name: &str, fields: &mut Fields) -> Result<(Kind, &'static str), Refusal
             (Kind::LineEnds(fields.needed_text("ends", "\"cr\" or \"crlf\"", named)?), ", ends")
         }
         "retry" => (Kind::Retry(fields.needed_integer("retry_ms", 0, INTEGER_MAX)?), ", retry_ms"),
+        "id" => {
+            let expected = "an event ID, of at most 256 characters, without a line end or NUL";
+            (Kind::Id(fields.needed_text("event_id", expected, event_id)?), ", event_id")
+        }
         other => return Err(fields.wrong("kind", format!("expected {KINDS}, got {:?}", short(other)))),
     })
 }
@@ -142,6 +147,12 @@ fn status(fields: &mut Fields) -> Result<Kind, Refusal> {
         return Err(fields.wrong("retry_after_s", "goes with 4xx and 5xx only"));
     }
     Ok(Kind::Status { status, location, retry_after_s: seconds.and_then(|seconds| u32::try_from(seconds).ok()) })
+}
+
+/// What the field `id` of an event can hold (WHATWG HTML, 9.2.6), the empty text included, which resets it.
+fn event_id(text: &str) -> Option<String> {
+    let fits = text.chars().count() <= EVENT_ID_CHARACTERS_MAX && !text.contains(['\r', '\n', '\0']);
+    fits.then(|| text.to_owned())
 }
 
 /// A value that a header can have.
@@ -181,6 +192,8 @@ mod tests {
             r#"{"path":"/sse","times":1,"kind":"bom","from":{"write":0}}"#,
             r#"{"path":"/sse","times":1,"kind":"line-ends","ends":"crlf","from":{"write":0}}"#,
             r#"{"path":"/sse","times":1,"kind":"retry","retry_ms":100,"from":{"write":0}}"#,
+            r#"{"path":"/sse","times":1,"kind":"id","event_id":"七","from":{"write":1}}"#,
+            r#"{"path":"/sse","times":1,"kind":"id","event_id":"","from":{"write":0}}"#,
         ] {
             let fault = parsed(json).expect(json);
             assert_eq!(serde_json::to_string(&fault).expect("plain data"), json);
@@ -214,6 +227,9 @@ mod tests {
             (r#"{"path":"/a","kind":"coalesce","writes":1}"#, "writes"),
             (r#"{"path":"/a","kind":"line-ends","ends":"lf"}"#, "ends"),
             (r#"{"path":"/a","kind":"retry"}"#, "retry_ms"),
+            (r#"{"path":"/a","kind":"id"}"#, "event_id"),
+            (r#"{"path":"/a","kind":"id","event_id":1}"#, "event_id"),
+            (r#"{"path":"/a","kind":"id","event_id":"1\ndata: x"}"#, "event_id"),
             (r#"{"path":"/a","kind":"status"}"#, "status"),
             (r#"{"path":"/a","kind":"status","status":200}"#, "status"),
             (r#"{"path":"/a","kind":"status","status":304}"#, "status"),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Fault, From, Kind, LineEnds, Struck};
+use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
+use super::{Fault, From, Kind, Struck};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +199,9 @@ impl Alteration {
     }
 
     fn alter(&mut self, bytes: Bytes, out: &mut Vec<Act>) {
-        match &self.fault().kind {
+        let kind = &self.struck.fault.kind;
+        self.over = kind.is_of_one_write();
+        match kind {
             Kind::Split(length) => {
                 let mut rest = bytes;
                 while !rest.is_empty() {
@@ -207,32 +210,18 @@ impl Alteration {
                 }
             }
             Kind::Coalesce(writes) => {
-                let writes = *writes;
                 self.kept.extend_from_slice(&bytes);
                 self.count += 1;
-                if self.count >= writes {
+                if self.count >= *writes {
                     self.let_go(out);
                 }
             }
             Kind::LineEnds(ends) => out.push(Act::Write(with_line_ends(&bytes, *ends))),
-            Kind::Duplicate => {
-                self.over = true;
-                out.extend([Act::Write(bytes.clone()), Act::Write(bytes)]);
-            }
-            Kind::InvalidUtf8 => {
-                self.over = true;
-                let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
-                out.push(Act::Write([&bytes[..end], b"\xff", &bytes[end..]].concat().into()));
-            }
-            Kind::Bom => {
-                self.over = true;
-                out.push(Act::Write([&b"\xef\xbb\xbf"[..], &bytes[..]].concat().into()));
-            }
-            Kind::Retry(ms) => {
-                let written = with_retry(&bytes, *ms);
-                self.over = true;
-                out.push(Act::Write(written));
-            }
+            Kind::Duplicate => out.extend([Act::Write(bytes.clone()), Act::Write(bytes)]),
+            Kind::InvalidUtf8 => out.push(Act::Write(with_invalid_utf8(&bytes))),
+            Kind::Bom => out.push(Act::Write(with_bom(&bytes))),
+            Kind::Retry(ms) => out.push(Act::Write(with_field(&bytes, "retry", &ms.to_string()))),
+            Kind::Id(id) => out.push(Act::Write(with_field(&bytes, "id", id))),
             Kind::Status { .. } | Kind::ContentType(_) | Kind::Cut | Kind::Reset | Kind::End | Kind::Stall => {
                 out.push(Act::Write(bytes));
             }
@@ -259,30 +248,9 @@ fn break_off(kind: &Kind) -> Option<Vec<Act>> {
     }
 }
 
-fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
-    let end: &[u8] = match ends {
-        LineEnds::Cr => b"\r",
-        LineEnds::Crlf => b"\r\n",
-    };
-    let mut altered = Vec::with_capacity(bytes.len() + 4);
-    for &byte in bytes {
-        if byte == b'\n' { altered.extend_from_slice(end) } else { altered.push(byte) }
-    }
-    altered.into()
-}
-
-fn with_retry(bytes: &[u8], ms: u64) -> Bytes {
-    let line = format!("retry: {ms}\n").into_bytes();
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
-    match lines.iter().position(|line| line.starts_with(b"retry:")) {
-        Some(place) => [&lines[..place].concat()[..], &line[..], &lines[place + 1..].concat()[..]].concat().into(),
-        None => [&line[..], bytes].concat().into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Faults, Strikes};
+    use super::super::{Faults, LineEnds, Strikes};
     use super::*;
 
     const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
@@ -361,6 +329,7 @@ mod tests {
             (Kind::LineEnds(LineEnds::Cr), &[first, "event: a~", "data: 1~~", end]),
             (Kind::LineEnds(LineEnds::Crlf), &[first, "event: a~/", "data: 1~/~/", end]),
             (Kind::Retry(7), &[first, "retry: 7/event: a/", third, end]),
+            (Kind::Id("七".into()), &[first, "id: 七/event: a/", third, end]),
         ] {
             assert_eq!(played(&[(from, kind.clone())]), expected, "{kind:?}");
         }
