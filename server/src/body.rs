@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -24,6 +24,32 @@ const GATHERED_BYTES_MAX: usize = 2 * 1024;
 #[error("the client was evicted: its mailbox is full")]
 pub struct Evicted;
 
+/// How far a stream has been played, for somebody who watches it: a stream whose client reads slowly is behind the clock.
+#[derive(Clone, Debug, Default)]
+pub struct Playhead(Arc<Mutex<Place>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    at: Instant,
+    is_caught_up: bool,
+}
+
+impl Playhead {
+    /// When the last write was due; or, where all has been handed over that was due, when that was so.
+    pub(crate) fn at(&self) -> Instant {
+        self.place().at
+    }
+
+    /// Whether all that was due had been handed over when the stream was last asked.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.place().is_caught_up
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The body of a stream: each write is a frame, and so a chunk.
 pub struct EventStream<S> {
     clock: Arc<dyn Clock>,
@@ -35,6 +61,7 @@ pub struct EventStream<S> {
     turn: Turn,
     mailbox: Option<Mailbox>,
     connection: Arc<Connection>,
+    playhead: Option<Playhead>,
     /// Handed over since it last paused.
     gathered: usize,
 }
@@ -53,7 +80,7 @@ impl<S: Script> EventStream<S> {
         let party = Arc::clone(connection.party());
         let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
         let (started, turn) = (start.at, Turn::unawaited());
-        Self { clock, started, script, next, who, sleep: None, turn, mailbox, connection, gathered: 0 }
+        Self { clock, started, script, next, who, sleep: None, turn, mailbox, connection, playhead: None, gathered: 0 }
     }
 
     /// The same, telling the clock what path was asked for.
@@ -61,6 +88,19 @@ impl<S: Script> EventStream<S> {
     pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         self.who.path = path.into();
         self
+    }
+
+    /// The same, telling how far it has been played.
+    #[must_use]
+    pub fn with_playhead(mut self, playhead: Option<Playhead>) -> Self {
+        self.playhead = playhead;
+        self
+    }
+
+    fn move_playhead(&self, at: Instant, is_caught_up: bool) {
+        if let Some(playhead) = &self.playhead {
+            *playhead.place() = Place { at, is_caught_up };
+        }
     }
 
     /// The next write, if it is time for one.
@@ -74,11 +114,15 @@ impl<S: Script> EventStream<S> {
             && scripted.is_none_or(|scripted| happened < scripted)
         {
             mailbox.take();
-            return mailbox.go_on();
+            let write = mailbox.go_on();
+            self.move_playhead(happened, false);
+            return write;
         }
-        if self.clock.now() < scripted? {
+        let scripted = scripted?;
+        if self.clock.now() < scripted {
             return None;
         }
+        self.move_playhead(scripted, false);
         // A turn is taken with the first write of its instant, since the last write may be the end of the body.
         if let Some(mut sleep) = self.sleep.take()
             && let Poll::Ready(turn) = sleep.as_mut().poll(cx)
@@ -136,6 +180,7 @@ impl<S: Script> Body for EventStream<S> {
             }
             if stream.poll_sleep(cx).is_pending() {
                 stream.gathered = 0;
+                stream.move_playhead(stream.clock.now(), true);
                 stream.hand_turn_on();
                 return Poll::Pending;
             }

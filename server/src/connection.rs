@@ -1,5 +1,7 @@
 //! A connection, as its streams and the hub see it: who it is, and whether it still has a future.
 
+mod turns;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +9,7 @@ use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
+use self::turns::Turns;
 use crate::clock::{Party, Turn};
 
 /// One client's connection. The task that serves it, its streams and the hub share it.
@@ -14,14 +17,14 @@ use crate::clock::{Party, Turn};
 pub struct Connection {
     place: Mutex<Option<Place>>,
     party: Arc<Party>,
-    turns: Mutex<Turns>,
+    turns: Turns,
     closing: Mutex<Option<Closing>>,
     streams: AtomicU32,
     ending: AtomicBool,
     streams_ending: AtomicBool,
     aborted: AtomicBool,
     half_closed: AtomicBool,
-    resumes: AtomicBool,
+    served: AtomicBool,
     paused: AtomicBool,
     task: AtomicWaker,
 }
@@ -43,15 +46,6 @@ struct Place {
     counter: Arc<AtomicU64>,
     ordinal: u64,
     requests: u32,
-}
-
-/// The turns of its streams, each waited for by a clock until what it writes has been handed over.
-#[derive(Default)]
-struct Turns {
-    /// Given before the task was last polled.
-    held: Vec<Turn>,
-    /// Given since.
-    arriving: Vec<Turn>,
 }
 
 impl Connection {
@@ -129,9 +123,14 @@ impl Connection {
         self.wake();
     }
 
-    /// Closes it in the middle of an answer: a reset at once, else when what was written has been sent.
+    /// Closes it in the middle of an answer: a reset at once, else when what was written has been sent. What was asked for
+    /// first counts, but for a reset, which is never too late.
     pub fn close(&self, how: Closing) {
-        lock(&self.closing).get_or_insert(how);
+        let mut closing = lock(&self.closing);
+        if closing.is_none() || how == Closing::Reset {
+            *closing = Some(how);
+        }
+        drop(closing);
         self.wake();
     }
 
@@ -170,7 +169,7 @@ impl Connection {
         self.half_closed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn half_closed(&self) {
+    pub(crate) fn note_half_closed(&self) {
         self.half_closed.store(true, Ordering::Relaxed);
     }
 
@@ -184,23 +183,28 @@ impl Connection {
         self.task.register(task);
     }
 
-    /// Promises that whoever serves it asks [`Connection::is_paused`], and goes on at once if it is; and that it gives
-    /// its turns back.
-    pub(crate) fn resumes(&self) {
-        self.resumes.store(true, Ordering::Relaxed);
+    /// Somebody serves it from now on: who asks [`Connection::is_paused`], and goes on at once if it is, and gives its
+    /// turns back.
+    pub(crate) fn begin_serving(&self) {
+        self.served.store(true, Ordering::Relaxed);
+        self.turns.open();
     }
 
-    /// Takes the promise back: nobody serves it any more.
-    pub(crate) fn is_left(&self) {
-        self.resumes.store(false, Ordering::Relaxed);
-        let given_back = std::mem::take(&mut *lock(&self.turns));
-        drop(given_back);
+    /// Nobody serves it any more, or waits for it.
+    pub(crate) fn stop_serving(&self) {
+        self.served.store(false, Ordering::Relaxed);
+        self.turns.close();
+    }
+
+    /// Whether somebody serves it.
+    pub(crate) fn is_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
     }
 
     /// Lets what was handed over be sent, before its stream goes on. A stream that had to wait for its turn among all
-    /// others would fall behind, so it is woken only where nobody has promised to resume it.
+    /// others would fall behind, so it is woken only where nobody serves it who would resume it.
     pub(crate) fn pause(&self, task: &Waker) {
-        if self.resumes.load(Ordering::Relaxed) {
+        if self.is_served() {
             self.paused.store(true, Ordering::Relaxed);
         } else {
             task.wake_by_ref();
@@ -227,29 +231,22 @@ impl Connection {
 
     /// Keeps the turn of a stream that has handed all over, until it has been sent.
     pub(crate) fn hold(&self, turn: Turn) {
-        if turn.is_awaited() && self.resumes.load(Ordering::Relaxed) {
-            lock(&self.turns).held.push(turn);
-        }
+        self.turns.hold(turn);
     }
 
     /// Keeps a turn that somebody else took for it, until it has been woken, and what it then writes has been sent.
     pub(crate) fn expect(&self, turn: Turn) {
-        let mut turns = lock(&self.turns);
-        if self.resumes.load(Ordering::Relaxed) {
-            turns.arriving.push(turn);
-        }
+        self.turns.expect(turn);
     }
 
     /// The task is polled: it sees why turns were taken for it.
     pub(crate) fn take_up_turns(&self) {
-        let Turns { held, arriving } = &mut *lock(&self.turns);
-        held.append(arriving);
+        self.turns.take_up();
     }
 
     /// The task has been polled, and nothing is left to be sent: its turns are over.
     pub(crate) fn give_turns_back(&self) {
-        let given_back = std::mem::take(&mut lock(&self.turns).held);
-        drop(given_back);
+        self.turns.give_back();
     }
 }
 

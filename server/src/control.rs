@@ -36,7 +36,6 @@ pub use self::fields::Fields;
 pub use self::refusal::Refusal;
 use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, TokioClock};
-use crate::connection::Connection;
 use crate::log::Preamble;
 use crate::origin::Carrier;
 use crate::page;
@@ -178,7 +177,7 @@ impl Control {
         match route {
             ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &stage))),
             ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(&stage, fields).await?)),
-            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, carrier.as_deref(), fields).await?)),
+            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, carrier.as_ref(), fields).await?)),
             ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&stage))),
             ("POST", "/connections/{id}/close") => {
                 Ok(json(StatusCode::OK, &connections::close(&stage, id, fields).await?))
@@ -269,11 +268,6 @@ impl IntoResponse for Refusal {
         }
         response
     }
-}
-
-/// Whether two handles are of one connection.
-fn is_same(connection: &Arc<Connection>, carrier: Option<&Connection>) -> bool {
-    carrier.is_some_and(|carrier| std::ptr::eq(Arc::as_ptr(connection), carrier))
 }
 
 #[cfg(test)]

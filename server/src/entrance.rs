@@ -3,6 +3,7 @@
 //! In a world with a backstage a request is also noted, meets its faults, and has its answer watched. Without faults, not
 //! a byte of the answer is changed.
 
+mod watch;
 mod watched_body;
 
 use std::sync::Arc;
@@ -15,12 +16,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 
+use self::watch::Watch;
 use self::watched_body::WatchedBody;
 use crate::backstage::Exchange;
+use crate::body::Playhead;
 use crate::clock::Instant;
-use crate::faults::{Kind, Struck};
+use crate::faults::{Head, Kind, Struck};
 use crate::log::{self, What, Which};
-use crate::origin::{Carrier, Origin, plain};
+use crate::origin::{Carrier, Debut, Origin, plain};
 use crate::world::World;
 
 /// Counts a request, and in a world with a backstage notes it and watches its answer.
@@ -30,15 +33,23 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     let Carrier { connection, closes } =
         carrier.unwrap_or_else(|| Carrier { connection: Arc::new(world.next_connection()), closes: false });
     let (ordinal, number) = world.admit(&connection);
-    let since = world.clock().now();
-    let origin = Origin { connection: Arc::clone(&connection), ordinal, request: number, at: since, closes };
+    let at = world.clock().now();
+    let playhead = world.backstage().map(|_| Playhead::default());
+    let origin = Origin {
+        connection: Arc::clone(&connection),
+        ordinal,
+        request: number,
+        at,
+        closes,
+        playhead: playhead.clone(),
+    };
     request.extensions_mut().insert(origin);
-    let Some(backstage) = world.backstage() else { return next.run(request).await };
+    let Some((backstage, playhead)) = world.backstage().zip(playhead) else { return next.run(request).await };
 
     let which = Which { connection: ordinal, request: number };
-    let exchange = Arc::new(exchange(&request, number, since));
+    let exchange = Arc::new(exchange(&request, number, at));
     backstage.log().note(
-        since,
+        at,
         What::Request {
             which,
             method: request.method().to_string(),
@@ -50,21 +61,20 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     backstage.seat(ordinal, &connection, Arc::clone(&exchange));
     let mut response = next.run(request).await;
     let faults = response.extensions_mut().remove::<Vec<Struck>>().unwrap_or_default();
-    let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
-    backstage.log().note(world.clock().now(), head);
-    let is_stream = response.body().size_hint().exact().is_none();
     if !faults.is_empty() {
         response.headers_mut().remove(CONTENT_LENGTH);
     }
+    let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
     let has_no_body = exchange.method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
+    let watch = Arc::new(Watch::new(Arc::clone(&world), connection, which, exchange, head, has_no_body));
+    let begins = Arc::clone(&watch);
+    response.extensions_mut().insert(Debut::new(move || begins.begin()));
     if has_no_body {
-        exchange.set_over();
-        backstage.log().note(world.clock().now(), What::End { which, how: "complete" });
         return response;
     }
     response.map(|body| {
-        let watched = WatchedBody::new(Arc::clone(&world), connection, which, exchange, body, faults);
-        Body::new(if is_stream { watched.into_stream() } else { watched })
+        let is_stream = body.size_hint().exact().is_none();
+        Body::new(WatchedBody::new(watch, body, is_stream.then_some(playhead), faults))
     })
 }
 
@@ -78,22 +88,26 @@ fn exchange(request: &Request, number: u32, since: Instant) -> Exchange {
 pub(crate) async fn meet_faults(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let origin = request.extensions().get::<Origin>();
     let Some((backstage, origin)) = world.backstage().zip(origin) else { return next.run(request).await };
-    let (mut of_the_head, of_the_body): (Vec<_>, Vec<_>) = backstage
-        .faults()
-        .meet(request.uri().path(), origin.ordinal)
-        .into_iter()
-        .partition(|struck| struck.fault.kind.is_of_the_head());
-    let head = of_the_head.pop();
-    let mut response = match head.as_ref().map(|struck| (&struck.fault.kind, struck.fired())) {
-        Some((Kind::Status { status, location, retry_after_s }, ())) => {
+    let has_no_body = request.method() == Method::HEAD;
+    let met = backstage.faults().meet(request.uri().path(), origin.ordinal, has_no_body);
+    let (of_the_head, of_the_body): (Vec<_>, Vec<_>) =
+        met.into_iter().partition(|struck| matches!(struck.fault.kind, Kind::Head(_)));
+    let head = of_the_head.first().and_then(|struck| match &struck.fault.kind {
+        Kind::Head(head) => Some((head, struck)),
+        Kind::Break(_) | Kind::Rewrite(_) => None,
+    });
+    let mut response = match head {
+        Some((Head::Status { status, location, retry_after_s }, struck)) => {
+            struck.fired();
             in_place_of_the_endpoint(*status, location.as_ref(), *retry_after_s)
         }
-        Some((Kind::ContentType(content_type), ())) => {
+        Some((Head::ContentType(content_type), struck)) => {
             let mut response = next.run(request).await;
+            struck.fired();
             response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
             response
         }
-        _ => next.run(request).await,
+        None => next.run(request).await,
     };
     response.extensions_mut().insert(of_the_body);
     response

@@ -1,9 +1,14 @@
 //! Faults: what is to go wrong, where and how often, and how often it has.
 //!
-//! A [`Fault`] strikes the next requests to a path, or one connection. Those that alter the writes of a response do so
-//! in `alteration`, without knowing HTTP, tasks or a clock; `rewrite` is what they do to the bytes of one.
+//! A [`Fault`] strikes the next requests to a path, or one connection. Those that alter the body of a response do so
+//! without knowing HTTP, tasks or a clock:
+//!
+//! ```text
+//!  rewrite ── alteration ── alterations      the bytes of a write, one fault at work, all of them in order
+//! ```
 
-pub(crate) mod alteration;
+mod alteration;
+pub(crate) mod alterations;
 mod fault;
 mod rewrite;
 
@@ -12,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, Serializer};
 
-pub use self::fault::{Fault, From, Kind, LineEnds, Strikes};
+pub use self::fault::{Break, Fault, From, Head, Kind, LineEnds, Rewrite, Strikes};
 
 /// How many faults are kept. Those that have struck as often as they should make room for new ones.
 pub const FAULTS_MAX: usize = 1000;
@@ -92,7 +97,7 @@ impl Faults {
         let id = state.added;
         let struck = Struck { fault: Arc::new(fault), counts: Arc::default() };
         let mut entry = Entry { id, left: struck.fault.times, struck };
-        if !entry.struck.fault.kind.is_of_the_head() && under_way(entry.struck.clone()) {
+        if !matches!(entry.struck.fault.kind, Kind::Head(_)) && under_way(entry.struck.clone()) {
             entry.strike();
         }
         let report = entry.report();
@@ -100,22 +105,23 @@ impl Faults {
         Ok(report)
     }
 
-    /// The faults that a response on this path and connection meets: the oldest of each kind. One with a status comes
-    /// alone.
-    pub(crate) fn meet(&self, path: &str, connection: u64) -> Vec<Struck> {
+    /// The faults that a response on this path and connection meets: the oldest of each kind, and where it `has_no_body`,
+    /// only those of the head. One with a status comes alone.
+    pub(crate) fn meet(&self, path: &str, connection: u64, has_no_body: bool) -> Vec<Struck> {
         let mut state = self.lock();
-        let mut met: Vec<usize> = Vec::new();
-        for (place, entry) in state.entries.iter().enumerate() {
-            let kind = |place: usize| state.entries[place].struck.fault.kind.name();
-            let is_first = met.iter().all(|&before| kind(before) != kind(place));
-            if entry.left > 0 && entry.strikes(path, connection) && is_first {
-                met.push(place);
+        let mut met: Vec<&mut Entry> = Vec::new();
+        for entry in &mut state.entries {
+            let kind = &entry.struck.fault.kind;
+            let is_first = met.iter().all(|before| before.struck.fault.kind.name() != kind.name());
+            let can_strike = matches!(kind, Kind::Head(_)) || !has_no_body;
+            if entry.left > 0 && can_strike && is_first && entry.strikes(path, connection) {
+                met.push(entry);
             }
         }
-        if let Some(&status) = met.iter().find(|&&place| state.entries[place].has_status()) {
-            met = vec![status];
+        if let Some(status) = met.iter().position(|entry| entry.has_status()) {
+            met = vec![met.swap_remove(status)];
         }
-        met.into_iter().map(|place| state.entries[place].strike()).collect()
+        met.into_iter().map(Entry::strike).collect()
     }
 
     /// All of them, in the order of their ids.
@@ -153,7 +159,7 @@ impl Entry {
     }
 
     fn has_status(&self) -> bool {
-        matches!(self.struck.fault.kind, Kind::Status { .. })
+        matches!(self.struck.fault.kind, Kind::Head(Head::Status { .. }))
     }
 
     fn strike(&mut self) -> Struck {
@@ -197,7 +203,7 @@ mod tests {
 
     fn status(code: u16) -> Kind {
         let status = StatusCode::from_u16(code).expect("a status");
-        Kind::Status { status, location: None, retry_after_s: None }
+        Kind::Head(Head::Status { status, location: None, retry_after_s: None })
     }
 
     fn faults(all: impl IntoIterator<Item = Fault>) -> Faults {
@@ -207,13 +213,16 @@ mod tests {
     }
 
     fn meet(faults: &Faults, path: &str) -> Vec<&'static str> {
-        faults.meet(path, 0).iter().map(|struck| struck.fault.kind.name()).collect()
+        faults.meet(path, 0, false).iter().map(|struck| struck.fault.kind.name()).collect()
     }
 
     #[test]
     fn a_response_meets_the_oldest_fault_of_each_kind() {
-        let faults =
-            faults([fault("/a", 2, Kind::Split(1)), fault("/a", 1, Kind::Split(2)), fault("/a", 1, Kind::Bom)]);
+        let faults = faults([
+            fault("/a", 2, Kind::Rewrite(Rewrite::Split(1))),
+            fault("/a", 1, Kind::Rewrite(Rewrite::Split(2))),
+            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+        ]);
         assert_eq!(meet(&faults, "/b"), [""; 0]);
         assert_eq!(meet(&faults, "/a"), ["split", "bom"]);
         assert_eq!(meet(&faults, "/a"), ["split"]);
@@ -225,7 +234,11 @@ mod tests {
 
     #[test]
     fn a_status_comes_alone_and_uses_up_no_other_fault() {
-        let faults = faults([fault("/a", 1, Kind::Bom), fault("/a", 1, status(503)), fault("/a", 1, status(204))]);
+        let faults = faults([
+            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+            fault("/a", 1, status(503)),
+            fault("/a", 1, status(204)),
+        ]);
         assert_eq!(meet(&faults, "/a"), ["status"]);
         assert_eq!(meet(&faults, "/a"), ["status"]);
         assert_eq!(meet(&faults, "/a"), ["bom"]);
@@ -234,17 +247,17 @@ mod tests {
 
     #[test]
     fn a_thousand_faults_are_kept_and_spent_ones_make_room() {
-        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Cut)));
-        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| false).expect_err("full"), TooMany);
+        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Break(Break::Cut))));
+        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| false).expect_err("full"), TooMany);
         meet(&faults, "/a");
-        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| false).expect("room").id, 1001);
+        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| false).expect("room").id, 1001);
         assert_eq!(faults.reports().len(), FAULTS_MAX);
     }
 
     #[test]
     fn a_deleted_fault_is_told_to_those_it_struck() {
-        let faults = faults([fault("/a", 9, Kind::Stall), fault("/a", 1, Kind::Cut)]);
-        let struck = faults.meet("/a", 0);
+        let faults = faults([fault("/a", 9, Kind::Break(Break::Stall)), fault("/a", 1, Kind::Break(Break::Cut))]);
+        let struck = faults.meet("/a", 0, false);
         assert_eq!(faults.delete(Some(1)).len(), 1);
         assert!(faults.delete(Some(1)).is_empty());
         assert!(struck[0].is_deleted() && !struck[1].is_deleted());

@@ -7,12 +7,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use futures_util::TryFutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::{Closing, Connection};
+use crate::origin::Debut;
 use crate::pipeline::Pipeline;
 use crate::requests::{HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::watched::{Watched, Written};
@@ -28,14 +31,14 @@ where
 {
     let socket = Watched::new(io, Pipeline::new(router, Arc::clone(&connection)));
     let answering = socket.clone();
-    let service = service_fn(move |request| answering.answer(request));
+    let service = service_fn(move |request| answering.answer(request).map_ok(begun));
     let mut http = http1::Builder::new();
     // What was asked for with the client's last words is still answered; who leaves a stream is noticed by the watcher.
     http.auto_date_header(false).half_close(true).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
-    connection.resumes();
+    connection.begin_serving();
     let _left = Leaves(&connection);
     let closing = {
         let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
@@ -80,15 +83,22 @@ where
     }
 }
 
+/// The answer, whose turn has come: its head is written next.
+fn begun(mut response: Response) -> Response {
+    Debut::of(&mut response);
+    response
+}
+
 /// Sends the FIN, and waits until the client closes its side or the connection is to end.
 async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
-    connection.half_closed();
+    connection.note_half_closed();
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
     poll_fn(|cx| {
         connection.register(cx.waker());
-        let is_over = connection.is_closing_in_good_order() || connection.is_aborted();
+        let is_reset = connection.closing() == Some(Closing::Reset);
+        let is_over = is_reset || connection.is_closing_in_good_order() || connection.is_aborted();
         if is_over { Poll::Ready(()) } else { socket.poll_left(cx) }
     })
     .await;
@@ -99,6 +109,6 @@ struct Leaves<'a>(&'a Connection);
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        self.0.is_left();
+        self.0.stop_serving();
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use serde::Serialize;
@@ -72,12 +72,17 @@ pub(crate) enum What {
 /// Header fields in order; a value that is not UTF-8 has U+FFFD in it.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// The fields, without those that frame a message, and without credentials.
+/// What nobody should find in a log.
+const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// The fields, without those that frame a message; in place of credentials as many `x`, since their length counts.
 pub(crate) fn headers(fields: &HeaderMap) -> Headers {
     let shown = fields.iter().filter(|(name, _)| **name != TRANSFER_ENCODING && **name != CONTENT_LENGTH);
-    let shown = shown.filter(|(name, _)| ![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name));
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    shown.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+    let text = |name: &HeaderName, value: &HeaderValue| {
+        let is_secret = CREDENTIALS.contains(name);
+        if is_secret { "x".repeat(value.len()) } else { String::from_utf8_lossy(value.as_bytes()).into_owned() }
+    };
+    shown.map(|(name, value)| (name.as_str().to_owned(), text(name, value))).collect()
 }
 
 /// The name of a version of HTTP.

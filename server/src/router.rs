@@ -65,7 +65,9 @@ fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -
         let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
         let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
         let clock = Arc::clone(world.clock());
-        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection).at_path(path);
+        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection)
+            .at_path(path)
+            .with_playhead(request.playhead);
         let connection = if request.closes { "close" } else { "keep-alive" };
         let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, connection)];
         (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))

@@ -1,5 +1,7 @@
 //! Connections: who is there, and closing them from the server's side.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::support::{HEARTBEAT, manual};
@@ -47,6 +49,29 @@ fn a_connection_is_ended_reset_or_half_closed() {
         assert_eq!(states[0]["state"] == "half-closed", how == "half", "{states}");
         drop(client);
         served.streams_become(1);
+    }
+}
+
+#[test]
+fn a_half_closed_connection_can_still_be_reset_or_got_rid_of() {
+    for (path, body) in [
+        ("/connections/0/close", json!({"how": "reset"})),
+        ("/connections/0/close", json!({"how": "end"})),
+        ("/reset", json!({})),
+    ] {
+        let served = manual();
+        let mut client = served.listener();
+        served.did("POST", "/connections/0/close", &json!({"how": "half"}));
+        assert_eq!(client.part(), None);
+        served.did("POST", path, &body);
+        served.streams_become(0);
+        assert_eq!(served.did("GET", "/connections", &Value::Null)["connections"], json!([]), "{path} {body}");
+        // The server has no socket any more that could take this.
+        let mut is_gone = false;
+        for _ in 0..10_000 {
+            is_gone = is_gone || client.socket.write_all(b"x").is_err();
+        }
+        assert!(is_gone, "{path} {body}");
     }
 }
 

@@ -59,6 +59,46 @@ fn a_log_is_replayed_to_the_byte() {
 }
 
 #[test]
+fn whatever_http_can_do_is_replayed_to_the_byte() {
+    let served = manual();
+    served.fault(&json!({"path": "/sse-data", "kind": "cut", "from": {"ms": 3000}}));
+    // Answers that wait behind a stream, come to their turn, and are altered then.
+    let mut queue = served.stream("/stream-text");
+    queue.get("/send-heartbeat?msg=1");
+    queue.asked_ahead("HEAD", "/broadcast-text");
+    queue.asked_ahead("OPTIONS", "/sse");
+    queue.get("/nothing");
+    queue.get("/sse-data");
+    // One that waits in vain.
+    let mut leaver = served.listener();
+    leaver.get("/stream-text");
+    leaver.asked_ahead("HEAD", "/sse");
+    served.advance(4000);
+    drop(leaver);
+    served.streams_become(1);
+    served.advance(2000);
+    assert!(queue.there().len() > 80);
+    // Streams without chunks, and connections that close.
+    let mut old = served.connect();
+    old.expect("GET");
+    old.send(b"GET /sse-data HTTP/1.0\r\n\r\n");
+    let mut last = served.connect();
+    last.expect("GET");
+    last.send(b"GET /send-heartbeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_eq!(last.rest().len(), 2);
+    served.advance(25_000);
+    old.rest();
+    // A head that is too large for its credentials, which are not in the log.
+    let cookie = "s3cret".repeat(3000);
+    let (head, _) = served.connect().asked("GET", "/sse", &[("Cookie", &cookie)], "");
+    assert_eq!(head.status, 431);
+    let log = served.log();
+    assert!(!log.contains("s3cret"));
+    let (said, code) = replayed("http", &log);
+    assert_eq!(code, Some(0), "{said}\n{log}");
+}
+
+#[test]
 fn the_first_difference_is_told() {
     let log = eventful(&manual());
     let other = log.replacen(r#"counter\":3"#, r#"counter\":4"#, 1);
@@ -76,6 +116,18 @@ fn a_log_of_real_time_is_replayed_too() {
     let mut client = served.stream("/sse-data");
     assert_eq!(client.rest().last().map(String::as_str), Some("."));
     let (said, code) = replayed("real", &served.log());
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn how_much_is_seen_by_who_leaves_in_real_time_is_up_to_the_machine() {
+    let served = Served::start(&["--clock", "scaled:100", "--control"]);
+    for number in 0..20 {
+        let mut leaver = served.stream("/stream-text");
+        (0..number).for_each(|_| drop(leaver.data()));
+    }
+    let _stays = served.stream("/stream-text");
+    let (said, code) = replayed("left", &served.log());
     assert_eq!(code, Some(0), "{said}");
 }
 

@@ -139,8 +139,18 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn get(&mut self, target: &str) {
-        self.responses.expect("GET");
-        self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        self.asked_ahead("GET", target);
+    }
+
+    /// Sends a request whose answer is read later.
+    pub(crate) fn asked_ahead(&mut self, method: &str, target: &str) {
+        self.expect(method);
+        self.send(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    }
+
+    /// Expects the answer to a request that is sent by hand.
+    pub(crate) fn expect(&mut self, method: &str) {
+        self.responses.expect(method);
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

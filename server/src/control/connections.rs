@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Stage;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use crate::backstage::{How, Occupant};
+use crate::backstage::{How, Occupant, Progress};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
@@ -39,10 +39,11 @@ pub(super) fn get(stage: &Stage) -> ConnectionsAnswer {
 
 fn connection(occupant: &Occupant) -> ConnectionAnswer {
     let Occupant { id, connection, exchange } = occupant;
+    let Progress { written, is_stalled, is_over } = exchange.progress();
     let state = match () {
         () if connection.is_half_closed() => "half-closed",
-        () if exchange.is_over() => "idle",
-        () if exchange.is_stalled() => "stalled",
+        () if is_over => "idle",
+        () if is_stalled => "stalled",
         () if connection.party().is_blocked() => "blocked",
         () => "streaming",
     };
@@ -52,8 +53,8 @@ fn connection(occupant: &Occupant) -> ConnectionAnswer {
         method: exchange.method.to_string(),
         path: exchange.path.clone(),
         since_ms: exchange.since.as_millis(),
-        writes: exchange.writes(),
-        bytes: exchange.bytes(),
+        writes: written.writes,
+        bytes: written.bytes,
         last_event_id: exchange.last_event_id.clone(),
         state,
     }

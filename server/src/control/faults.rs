@@ -7,11 +7,13 @@ use super::Stage;
 use super::fields::{Fields, INTEGER_MAX};
 use super::refusal::Refusal;
 use crate::clock::TIME_MAX;
-use crate::faults::{Fault, From, Kind, LineEnds, Report, Strikes};
+use crate::faults::{Break, Fault, From, Head, Kind, LineEnds, Report, Rewrite, Strikes};
 
 const PATH_BYTES_MAX: usize = 2048;
 const CONTENT_TYPE_BYTES_MAX: usize = 256;
 const EVENT_ID_CHARACTERS_MAX: usize = 256;
+const SPLIT_BYTES_MAX: usize = 64 * 1024;
+const COALESCED_WRITES_MAX: usize = 1000;
 const TIMES_MAX: u64 = 1_000_000;
 const KINDS: &str = "\"status\", \"content-type\", \"cut\", \"reset\", \"end\", \"stall\", \"split\", \"coalesce\", \
     \"duplicate\", \"invalid-utf8\", \"bom\", \"line-ends\", \"retry\" or \"id\"";
@@ -53,7 +55,7 @@ pub fn parse(mut fields: Fields) -> Result<Fault, Refusal> {
     let times = fields.integer("times", 1, TIMES_MAX)?.unwrap_or(1);
     let name = fields.needed_text("kind", KINDS, |name| Some(name.to_owned()))?;
     let (kind, known) = kind(&name, &mut fields)?;
-    let is_of_the_body = !kind.is_of_the_head();
+    let is_of_the_body = !matches!(kind, Kind::Head(_));
     let from = if is_of_the_body { from(&mut fields)? } else { From::Write(0) };
     let where_from = if is_of_the_body { ", from" } else { "" };
     fields.done(&format!("path or connection, times, kind{where_from}{known}"))?;
@@ -94,42 +96,42 @@ fn from(fields: &mut Fields) -> Result<From, Refusal> {
 /// What happens, and which fields that needs.
 fn kind(name: &str, fields: &mut Fields) -> Result<(Kind, &'static str), Refusal> {
     Ok(match name {
-        "status" => (status(fields)?, ", status, location, retry_after_s"),
+        "status" => (Kind::Head(status(fields)?), ", status, location, retry_after_s"),
         "content-type" => {
             let expected = "a value of a Content-Type header, of at most 256 visible ASCII characters";
             let value = fields.needed_text("content_type", expected, |text| header(text, CONTENT_TYPE_BYTES_MAX))?;
-            (Kind::ContentType(value), ", content_type")
+            (Kind::Head(Head::ContentType(value)), ", content_type")
         }
-        "cut" => (Kind::Cut, ""),
-        "reset" => (Kind::Reset, ""),
-        "end" => (Kind::End, ""),
-        "stall" => (Kind::Stall, ""),
-        "split" => {
-            let bytes = fields.needed_integer("bytes", 1, 65_536)?;
-            (Kind::Split(usize::try_from(bytes).unwrap_or(usize::MAX)), ", bytes")
+        "cut" => (Kind::Break(Break::Cut), ""),
+        "reset" => (Kind::Break(Break::Reset), ""),
+        "end" => (Kind::Break(Break::End), ""),
+        "stall" => (Kind::Break(Break::Stall), ""),
+        "split" => (Kind::Rewrite(Rewrite::Split(fields.needed_count("bytes", 1, SPLIT_BYTES_MAX)?)), ", bytes"),
+        "coalesce" => {
+            (Kind::Rewrite(Rewrite::Coalesce(fields.needed_count("writes", 2, COALESCED_WRITES_MAX)?)), ", writes")
         }
-        "coalesce" => (Kind::Coalesce(fields.needed_integer("writes", 2, 1000)?), ", writes"),
-        "duplicate" => (Kind::Duplicate, ""),
-        "invalid-utf8" => (Kind::InvalidUtf8, ""),
-        "bom" => (Kind::Bom, ""),
+        "duplicate" => (Kind::Rewrite(Rewrite::Duplicate), ""),
+        "invalid-utf8" => (Kind::Rewrite(Rewrite::InvalidUtf8), ""),
+        "bom" => (Kind::Rewrite(Rewrite::Bom), ""),
         "line-ends" => {
             let named = |name: &str| match name {
                 "cr" => Some(LineEnds::Cr),
                 "crlf" => Some(LineEnds::Crlf),
                 _ => None,
             };
-            (Kind::LineEnds(fields.needed_text("ends", "\"cr\" or \"crlf\"", named)?), ", ends")
+            let ends = fields.needed_text("ends", "\"cr\" or \"crlf\"", named)?;
+            (Kind::Rewrite(Rewrite::LineEnds(ends)), ", ends")
         }
-        "retry" => (Kind::Retry(fields.needed_integer("retry_ms", 0, INTEGER_MAX)?), ", retry_ms"),
+        "retry" => (Kind::Rewrite(Rewrite::Retry(fields.needed_integer("retry_ms", 0, INTEGER_MAX)?)), ", retry_ms"),
         "id" => {
             let expected = "an event ID, of at most 256 characters, without a line end or NUL";
-            (Kind::Id(fields.needed_text("event_id", expected, event_id)?), ", event_id")
+            (Kind::Rewrite(Rewrite::Id(fields.needed_text("event_id", expected, event_id)?)), ", event_id")
         }
         other => return Err(fields.wrong("kind", format!("expected {KINDS}, got {:?}", short(other)))),
     })
 }
 
-fn status(fields: &mut Fields) -> Result<Kind, Refusal> {
+fn status(fields: &mut Fields) -> Result<Head, Refusal> {
     let code = fields.needed_integer("status", 0, 999)?;
     let redirects = matches!(code, 301 | 302 | 303 | 307 | 308);
     let status = u16::try_from(code).ok().filter(|code| *code == 204 || redirects || (400..=599).contains(code));
@@ -146,7 +148,7 @@ fn status(fields: &mut Fields) -> Result<Kind, Refusal> {
     if seconds.is_some() && code < 400 {
         return Err(fields.wrong("retry_after_s", "goes with 4xx and 5xx only"));
     }
-    Ok(Kind::Status { status, location, retry_after_s: seconds.and_then(|seconds| u32::try_from(seconds).ok()) })
+    Ok(Head::Status { status, location, retry_after_s: seconds.and_then(|seconds| u32::try_from(seconds).ok()) })
 }
 
 /// What the field `id` of an event can hold (WHATWG HTML, 9.2.6), the empty text included, which resets it.

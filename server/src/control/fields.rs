@@ -152,6 +152,11 @@ impl Fields {
         integer.ok_or_else(|| self.missing(name, &format!("a whole number from {least} to {most}")))
     }
 
+    pub(super) fn needed_count(&mut self, name: &str, least: usize, most: usize) -> Result<usize, Refusal> {
+        let count = self.needed_integer(name, least as u64, most as u64)?;
+        Ok(usize::try_from(count).expect("it is no more than `most`"))
+    }
+
     /// A text that is `fit`, if the field is there.
     pub(super) fn text<T>(
         &mut self,

@@ -1,10 +1,12 @@
 //! `POST /reset`: a new world takes the old one's place.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::Control;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::{Control, is_same};
 use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::timestamp::Timestamp;
@@ -20,13 +22,13 @@ pub(super) struct ResetAnswer {
 /// new themselves.
 pub(super) async fn post(
     control: &Control,
-    carrier: Option<&Connection>,
+    carrier: Option<&Arc<Connection>>,
     fields: Fields,
 ) -> Result<ResetAnswer, Refusal> {
     fields.done("nothing")?;
     let _alone = control.resetting.lock().await;
     let old = control.next_stage();
-    let ended = old.backstage().end_all(|connection| is_same(connection, carrier)).await;
+    let ended = old.backstage().end_all(carrier).await;
     let world = &control.stage().world;
     Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
 }

@@ -3,75 +3,68 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::backstage::Exchange;
+use super::watch::Watch;
+use crate::body::Playhead;
 use crate::clock::{Instant, Turn, TurnSleep, Who};
-use crate::connection::{Closing, Connection};
+use crate::connection::Closing;
 use crate::faults::Struck;
-use crate::faults::alteration::{Act, Alterations, Written};
-use crate::log::{What, Which};
-use crate::world::World;
+use crate::faults::alterations::{Act, Alterations, Written};
 
 /// A body, and who watches it.
 pub(super) struct WatchedBody {
-    world: Arc<World>,
-    connection: Arc<Connection>,
-    which: Which,
-    exchange: Arc<Exchange>,
+    watch: Arc<Watch>,
     /// Nothing more is asked of it once it has ended or been broken off.
     inner: Option<Body>,
+    /// How far it has been played, if it is a stream.
+    playhead: Option<Playhead>,
     alterations: Alterations,
     acts: VecDeque<Act>,
     written: Written,
     sleep: Option<(Instant, TurnSleep)>,
     turn: Turn,
+    /// It counts as a stream on its connection: a client who leaves is noticed whatever it does or doesn't.
     is_stream: bool,
-    /// How it ended has been noted.
-    over: bool,
+    over: Option<Over>,
+}
+
+/// What is left to be done of a body that is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Nothing.
+    Complete,
+    /// The connection is about to be closed.
+    BrokenOff,
 }
 
 impl WatchedBody {
-    pub(super) fn new(
-        world: Arc<World>,
-        connection: Arc<Connection>,
-        which: Which,
-        exchange: Arc<Exchange>,
-        inner: Body,
-        faults: Vec<Struck>,
-    ) -> Self {
+    pub(super) fn new(watch: Arc<Watch>, inner: Body, playhead: Option<Playhead>, faults: Vec<Struck>) -> Self {
+        let is_stream = playhead.is_some() || !faults.is_empty();
+        if is_stream {
+            watch.connection.stream_started();
+        }
         let mut body = Self {
-            world,
-            connection,
-            which,
-            exchange,
+            watch,
             inner: Some(inner),
+            playhead,
             alterations: Alterations::default(),
             acts: VecDeque::new(),
             written: Written::default(),
             sleep: None,
             turn: Turn::unawaited(),
-            is_stream: false,
-            over: false,
+            is_stream,
+            over: None,
         };
-        let is_altered = !faults.is_empty();
         for struck in faults {
             body.meet(struck);
         }
-        if is_altered { body.into_stream() } else { body }
-    }
-
-    /// Counts as a stream on its connection: a client who leaves is noticed whatever the body does or doesn't.
-    pub(super) fn into_stream(mut self) -> Self {
-        if !std::mem::replace(&mut self.is_stream, true) {
-            self.connection.stream_started();
-        }
-        self
+        body
     }
 
     fn meet(&mut self, struck: Struck) {
@@ -79,94 +72,100 @@ impl WatchedBody {
         self.acts.extend(acts);
     }
 
-    fn now(&self) -> Instant {
-        self.world.clock().now()
-    }
-
+    /// The time after the request up to which the answer has been played, however late that is.
     fn since_request(&self) -> Duration {
-        self.now() - self.exchange.since
+        let playing = self.playhead.as_ref().filter(|_| self.inner.is_some());
+        playing.map_or_else(|| self.watch.now(), Playhead::at) - self.watch.exchange.since
     }
 
-    fn note(&self, what: What) {
-        if let Some(backstage) = self.world.backstage() {
-            backstage.log().note(self.now(), what);
-        }
-    }
-
-    fn note_write(&mut self, bytes: &Bytes) {
+    fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.written.count(bytes.len());
-        self.exchange.set_written(self.written);
-        self.note(What::Write { which: self.which, bytes: bytes.clone() });
+        self.watch.write(&bytes, self.written);
+        if self.is_end_stream() {
+            self.end();
+        }
+        Frame::data(bytes)
     }
 
-    fn note_end(&mut self, how: &'static str) {
-        if !std::mem::replace(&mut self.over, true) {
-            self.exchange.set_over();
-            self.note(What::End { which: self.which, how });
-            if let Some(backstage) = self.world.backstage() {
-                backstage.end_noted();
-            }
-        }
+    fn end(&mut self) {
+        self.inner = None;
+        self.over = Some(Over::Complete);
+        self.watch.end("complete");
     }
 
     /// Closes the connection when all has been sent; the body itself goes on no more.
     fn break_off(&mut self, how: Closing) {
         self.inner = None;
+        self.over = Some(Over::BrokenOff);
         self.acts.clear();
-        self.connection.close(how);
-        self.note_end(if how == Closing::Reset { "reset" } else { "cut" });
+        self.watch.connection.close(how);
+        self.watch.end(if how == Closing::Reset { "reset" } else { "cut" });
     }
 
-    /// Sees which faults have come, and which instants.
-    fn look(&mut self, cx: &mut Context<'_>) {
-        for struck in self.exchange.take_late_faults() {
-            self.meet(struck);
-        }
-        if self.alterations.is_empty() {
-            return;
-        }
-        // The turn comes first: without it, time could pass before what it was taken for is done.
-        if let Some((_, sleep)) = &mut self.sleep
-            && let Poll::Ready(turn) = sleep.as_mut().poll(cx)
+    /// Waits for the next things to do. What was due before an instant goes before what a fault does at it.
+    fn poll_acts(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        if let Some(inner) = &mut self.inner
+            && let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx)
         {
-            self.turn = turn;
-            self.sleep = None;
-        }
-        let acts = self.alterations.look(self.since_request());
-        self.acts.extend(acts);
-        while let Some(deadline) = self.alterations.deadline().map(|after| self.exchange.since + after) {
-            if self.sleep.as_ref().is_none_or(|(until, _)| *until != deadline) {
-                let Which { connection, request } = self.which;
-                let (path, party) = (self.exchange.path.clone().into(), Arc::clone(self.connection.party()));
-                let who = Who { connection, request, path, party };
-                self.sleep = Some((deadline, self.world.clock().turn_at(deadline, &who)));
+            let data = frame.transpose()?.map(Frame::into_data);
+            let since = self.since_request();
+            match data {
+                Some(Ok(bytes)) => self.acts.extend(self.alterations.write(since, bytes)),
+                Some(Err(_trailers)) => {}
+                None => {
+                    self.inner = None;
+                    self.acts.extend(self.alterations.end(since));
+                }
             }
-            let Some((_, sleep)) = &mut self.sleep else { return };
-            let Poll::Ready(turn) = sleep.as_mut().poll(cx) else { return };
-            self.turn = turn;
-            self.sleep = None;
-            let acts = self.alterations.look(self.since_request());
-            self.acts.extend(acts);
+            return Poll::Ready(Ok(()));
         }
-        self.sleep = None;
+        let is_stalled = self.alterations.is_stalled();
+        self.watch.exchange.update(|progress| progress.is_stalled = is_stalled);
+        let is_pausing = self.playhead.as_ref().is_some_and(|playhead| !playhead.is_caught_up());
+        if self.inner.is_some() && is_pausing {
+            return Poll::Pending;
+        }
+        self.acts.extend(self.alterations.look(self.since_request()));
+        if is_stalled && self.watch.connection.is_ending() {
+            self.acts.push_back(Act::End);
+        } else if self.inner.is_none() && !is_stalled {
+            // A stall was deleted that had kept the end back.
+            self.acts.extend(self.alterations.end(self.since_request()));
+        }
+        if self.acts.is_empty() { self.poll_deadline(cx).map(Ok) } else { Poll::Ready(Ok(())) }
     }
 
-    /// Takes in what the body itself has to say.
-    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        let Some(inner) = &mut self.inner else { return Poll::Pending };
-        let Poll::Ready(frame) = Pin::new(&mut *inner).poll_frame(cx) else { return Poll::Pending };
-        let data = frame.transpose()?.map(Frame::into_data);
-        let since = self.since_request();
-        match data {
-            Some(Ok(bytes)) if self.alterations.is_empty() => self.acts.push_back(Act::Write(bytes)),
-            Some(Ok(bytes)) => self.acts.extend(self.alterations.write(since, bytes)),
-            Some(Err(_trailers)) => {}
-            None => {
-                self.inner = None;
-                self.acts.extend(self.alterations.end(since));
+    /// Waits for the next instant at which a fault does something.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(after) = self.alterations.deadline(self.since_request()) else {
+            self.sleep = None;
+            return Poll::Pending;
+        };
+        let deadline = self.watch.exchange.since + after;
+        let sleep = match self.sleep.take() {
+            Some((until, sleep)) if until == deadline => sleep,
+            _ => {
+                let (which, path) = (self.watch.which, self.watch.exchange.path.clone().into());
+                let party = Arc::clone(self.watch.connection.party());
+                let who = Who { connection: which.connection, request: which.request, path, party };
+                self.watch.world.clock().turn_at(deadline, &who)
             }
-        }
-        Poll::Ready(Ok(()))
+        };
+        self.sleep = Some((deadline, sleep));
+        self.poll_turn(cx)
+    }
+
+    /// Takes the turn that it sleeps for, once it is woken: without it, time could pass before what is due has been sent.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, sleep)) = &mut self.sleep else { return Poll::Pending };
+        self.turn = ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
+        Poll::Ready(())
+    }
+
+    /// All that is due has been handed over: its turn is over when that has been sent.
+    fn hand_turn_on(&mut self) {
+        self.watch.connection.hold(std::mem::take(&mut self.turn));
     }
 }
 
@@ -176,63 +175,48 @@ impl HttpBody for WatchedBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let body = self.get_mut();
-        body.connection.register(cx.waker());
+        body.watch.connection.register(cx.waker());
+        let _ = body.poll_turn(cx);
         loop {
-            if body.over {
-                return Poll::Pending;
+            match body.over {
+                Some(Over::Complete) => return Poll::Ready(None),
+                Some(Over::BrokenOff) => return Poll::Pending,
+                None => {}
             }
-            body.look(cx);
+            for struck in body.watch.exchange.take_late_faults() {
+                body.meet(struck);
+            }
             match body.acts.pop_front() {
-                Some(Act::Write(bytes)) => {
-                    body.note_write(&bytes);
-                    if body.is_end_stream() {
-                        body.note_end("complete");
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
+                Some(Act::Write(bytes)) => return Poll::Ready(Some(Ok(body.write(bytes)))),
                 Some(Act::Flush) => {
-                    body.connection.pause(cx.waker());
+                    body.watch.connection.pause(cx.waker());
                     return Poll::Pending;
                 }
-                Some(Act::End) => {
-                    body.inner = None;
-                    body.note_end("complete");
-                    return Poll::Ready(None);
-                }
+                Some(Act::End) => body.end(),
                 Some(Act::Cut) => body.break_off(Closing::Cut),
                 Some(Act::Reset) => body.break_off(Closing::Reset),
-                None => {
-                    let is_stalled = body.alterations.is_stalled();
-                    body.exchange.set_stalled(is_stalled);
-                    if is_stalled && body.connection.is_ending() {
-                        body.note_end("complete");
-                        return Poll::Ready(None);
+                None => match body.poll_acts(cx)? {
+                    Poll::Ready(()) => {}
+                    Poll::Pending => {
+                        body.hand_turn_on();
+                        return Poll::Pending;
                     }
-                    if body.inner.is_none() && !is_stalled {
-                        // A stall that ended after what it kept back.
-                        body.acts.push_back(Act::End);
-                        continue;
-                    }
-                    match body.poll_inner(cx)? {
-                        Poll::Ready(()) => {}
-                        Poll::Pending => {
-                            body.connection.hold(std::mem::take(&mut body.turn));
-                            return Poll::Pending;
-                        }
-                    }
-                }
+                },
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_over = self.inner.as_ref().is_some_and(HttpBody::is_end_stream);
-        is_over && self.acts.is_empty() && self.alterations.is_empty()
+        match (self.over, &self.inner) {
+            (Some(over), _) => over == Over::Complete,
+            (None, Some(inner)) => inner.is_end_stream() && self.acts.is_empty() && self.alterations.is_empty(),
+            (None, None) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Some(inner) if self.alterations.is_empty() && !self.is_stream => inner.size_hint(),
+            Some(inner) if !self.is_stream => inner.size_hint(),
             _ => SizeHint::default(),
         }
     }
@@ -240,17 +224,18 @@ impl HttpBody for WatchedBody {
 
 impl Drop for WatchedBody {
     fn drop(&mut self) {
-        self.connection.hold(std::mem::take(&mut self.turn));
-        let how = match self.connection.closing() {
-            _ if self.is_end_stream() => "complete",
+        self.hand_turn_on();
+        let connection = &self.watch.connection;
+        let how = match connection.closing() {
+            _ if self.is_end_stream() && self.watch.has_begun() => "complete",
             Some(Closing::Reset) => "reset",
             Some(Closing::Cut | Closing::Half) => "cut",
-            None if self.connection.is_aborted() => "cut",
+            None if connection.is_aborted() => "cut",
             None => "closed",
         };
-        self.note_end(how);
+        self.watch.end(how);
         if self.is_stream {
-            self.connection.stream_stopped();
+            self.watch.connection.stream_stopped();
         }
     }
 }

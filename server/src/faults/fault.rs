@@ -10,7 +10,7 @@ pub struct Fault {
     pub strikes: Strikes,
     /// How many responses are struck.
     pub times: u64,
-    /// Where in a response it begins.
+    /// Where in the body of a response it begins; a head has no such place.
     pub from: From,
     /// What happens.
     pub kind: Kind,
@@ -25,7 +25,7 @@ pub enum Strikes {
     Connection(u64),
 }
 
-/// Where in a response a fault begins.
+/// Where in the body of a response a fault begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum From {
@@ -33,13 +33,24 @@ pub enum From {
     Write(u64),
     /// After so many bytes of the body.
     Byte(u64),
-    /// So many milliseconds after the request was received.
+    /// So many milliseconds after the request was received: with what is due from then on.
     Ms(u64),
 }
 
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// The response gets another head.
+    Head(Head),
+    /// The response is broken off.
+    Break(Break),
+    /// Its writes are altered.
+    Rewrite(Rewrite),
+}
+
+/// Another head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
     /// Another status, in place of the endpoint.
     Status {
         /// Which.
@@ -51,6 +62,11 @@ pub enum Kind {
     },
     /// Another Content-Type.
     ContentType(HeaderValue),
+}
+
+/// How a response is broken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
     /// The connection is closed without the last chunk.
     Cut,
     /// The connection is reset.
@@ -59,21 +75,26 @@ pub enum Kind {
     End,
     /// Nothing more is written.
     Stall,
-    /// Each write is split into pieces of so many bytes.
+}
+
+/// How writes are altered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rewrite {
+    /// Each is split into pieces of so many bytes.
     Split(usize),
-    /// So many writes become one.
-    Coalesce(u64),
-    /// One write is written twice.
-    Duplicate,
-    /// The byte 0xFF before the first line end of one write.
-    InvalidUtf8,
-    /// A byte order mark before one write.
-    Bom,
+    /// So many become one.
+    Coalesce(usize),
     /// LF becomes CR, or CR LF.
     LineEnds(LineEnds),
-    /// Another reconnection time, in milliseconds.
+    /// One is written twice.
+    Duplicate,
+    /// The byte 0xFF before the first line end of one.
+    InvalidUtf8,
+    /// A byte order mark before one.
+    Bom,
+    /// Another reconnection time, in milliseconds, with one.
     Retry(u64),
-    /// An event ID before one write.
+    /// An event ID with one.
     Id(String),
 }
 
@@ -92,31 +113,21 @@ impl Kind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Status { .. } => "status",
-            Self::ContentType(_) => "content-type",
-            Self::Cut => "cut",
-            Self::Reset => "reset",
-            Self::End => "end",
-            Self::Stall => "stall",
-            Self::Split(_) => "split",
-            Self::Coalesce(_) => "coalesce",
-            Self::Duplicate => "duplicate",
-            Self::InvalidUtf8 => "invalid-utf8",
-            Self::Bom => "bom",
-            Self::LineEnds(_) => "line-ends",
-            Self::Retry(_) => "retry",
-            Self::Id(_) => "id",
+            Self::Head(Head::Status { .. }) => "status",
+            Self::Head(Head::ContentType(_)) => "content-type",
+            Self::Break(Break::Cut) => "cut",
+            Self::Break(Break::Reset) => "reset",
+            Self::Break(Break::End) => "end",
+            Self::Break(Break::Stall) => "stall",
+            Self::Rewrite(Rewrite::Split(_)) => "split",
+            Self::Rewrite(Rewrite::Coalesce(_)) => "coalesce",
+            Self::Rewrite(Rewrite::LineEnds(_)) => "line-ends",
+            Self::Rewrite(Rewrite::Duplicate) => "duplicate",
+            Self::Rewrite(Rewrite::InvalidUtf8) => "invalid-utf8",
+            Self::Rewrite(Rewrite::Bom) => "bom",
+            Self::Rewrite(Rewrite::Retry(_)) => "retry",
+            Self::Rewrite(Rewrite::Id(_)) => "id",
         }
-    }
-
-    /// Whether it alters one write, and then nothing more.
-    pub(super) fn is_of_one_write(&self) -> bool {
-        matches!(self, Self::Duplicate | Self::InvalidUtf8 | Self::Bom | Self::Retry(_) | Self::Id(_))
-    }
-
-    /// Whether it alters the head of a response, and not its body.
-    pub(crate) fn is_of_the_head(&self) -> bool {
-        matches!(self, Self::Status { .. } | Self::ContentType(_))
     }
 }
 
@@ -140,7 +151,7 @@ struct Keys<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    writes: Option<u64>,
+    writes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<LineEnds>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,21 +182,21 @@ impl Serialize for Fault {
             ends: None,
             retry_ms: None,
             event_id: None,
-            from: (!self.kind.is_of_the_head()).then_some(self.from),
+            from: (!matches!(self.kind, Kind::Head(_))).then_some(self.from),
         };
         match &self.kind {
-            Kind::Status { status, location, retry_after_s } => {
+            Kind::Head(Head::Status { status, location, retry_after_s }) => {
                 keys.status = Some(status.as_u16());
                 keys.location = location.as_ref().and_then(|location| location.to_str().ok());
                 keys.retry_after_s = *retry_after_s;
             }
-            Kind::ContentType(content_type) => keys.content_type = content_type.to_str().ok(),
-            Kind::Split(bytes) => keys.bytes = Some(*bytes),
-            Kind::Coalesce(writes) => keys.writes = Some(*writes),
-            Kind::LineEnds(ends) => keys.ends = Some(*ends),
-            Kind::Retry(ms) => keys.retry_ms = Some(*ms),
-            Kind::Id(id) => keys.event_id = Some(id),
-            Kind::Cut | Kind::Reset | Kind::End | Kind::Stall | Kind::Duplicate | Kind::InvalidUtf8 | Kind::Bom => {}
+            Kind::Head(Head::ContentType(content_type)) => keys.content_type = content_type.to_str().ok(),
+            Kind::Rewrite(Rewrite::Split(bytes)) => keys.bytes = Some(*bytes),
+            Kind::Rewrite(Rewrite::Coalesce(writes)) => keys.writes = Some(*writes),
+            Kind::Rewrite(Rewrite::LineEnds(ends)) => keys.ends = Some(*ends),
+            Kind::Rewrite(Rewrite::Retry(ms)) => keys.retry_ms = Some(*ms),
+            Kind::Rewrite(Rewrite::Id(id)) => keys.event_id = Some(id),
+            Kind::Break(_) | Kind::Rewrite(Rewrite::Duplicate | Rewrite::InvalidUtf8 | Rewrite::Bom) => {}
         }
         keys.serialize(serializer)
     }
@@ -198,12 +209,13 @@ mod tests {
     #[test]
     fn a_fault_is_written_flat_and_without_what_it_lacks() {
         let location = Some(HeaderValue::from_static("/sse"));
-        let kind = Kind::Status { status: StatusCode::FOUND, location, retry_after_s: None };
+        let kind = Kind::Head(Head::Status { status: StatusCode::FOUND, location, retry_after_s: None });
         let json =
             serde_json::to_string(&Fault { strikes: Strikes::Path("/a".into()), times: 1, from: From::Write(0), kind })
                 .expect("plain data");
         assert_eq!(json, r#"{"path":"/a","times":1,"kind":"status","status":302,"location":"/sse"}"#);
-        let stall = Fault { strikes: Strikes::Connection(3), times: 1, from: From::Ms(5000), kind: Kind::Stall };
+        let stall =
+            Fault { strikes: Strikes::Connection(3), times: 1, from: From::Ms(5000), kind: Kind::Break(Break::Stall) };
         let json = serde_json::to_string(&stall).expect("plain data");
         assert_eq!(json, r#"{"connection":3,"times":1,"kind":"stall","from":{"ms":5000}}"#);
     }

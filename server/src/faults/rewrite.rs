@@ -1,8 +1,13 @@
-//! What a fault makes of the bytes of one write.
+//! What a fault makes of the bytes of one write, whatever line ends these have by then.
 
 use bytes::Bytes;
 
 use super::LineEnds;
+
+/// The pieces of so many bytes each.
+pub(super) fn pieces(bytes: &Bytes, length: usize) -> impl Iterator<Item = Bytes> {
+    bytes.chunks(length).map(|piece| bytes.slice_ref(piece))
+}
 
 /// Every LF becomes another line end.
 pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
@@ -19,8 +24,8 @@ pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
 
 /// The byte 0xFF, which UTF-8 never has, is put before the first line end.
 pub(super) fn with_invalid_utf8(bytes: &[u8]) -> Bytes {
-    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
-    [&bytes[..end], b"\xff", &bytes[end..]].concat().into()
+    let (line, end, rest) = first_line(bytes);
+    [line, b"\xff", end, rest].concat().into()
 }
 
 /// A byte order mark is put before it.
@@ -28,13 +33,70 @@ pub(super) fn with_bom(bytes: &[u8]) -> Bytes {
     [&b"\xef\xbb\xbf"[..], bytes].concat().into()
 }
 
-/// The line `name: value` takes the place of the one with that field, or is put before the write if it has none.
+/// The line `name: value` takes the place of the first with that field, or is put before the write if it has none.
 pub(super) fn with_field(bytes: &[u8], name: &str, value: &str) -> Bytes {
-    let line = format!("{name}: {value}\n").into_bytes();
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
-    let is_it = |line: &&[u8]| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
-    match lines.iter().position(is_it) {
-        Some(place) => [&lines[..place].concat()[..], &line[..], &lines[place + 1..].concat()[..]].concat().into(),
-        None => [&line[..], bytes].concat().into(),
+    let field = format!("{name}: {value}").into_bytes();
+    let mut before = 0;
+    while before < bytes.len() {
+        let (line, end, rest) = first_line(&bytes[before..]);
+        if line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":")) {
+            return [&bytes[..before], &field, end, rest].concat().into();
+        }
+        before += line.len() + end.len();
+    }
+    let end = match first_line(bytes).1 {
+        b"" => b"\n",
+        end => end,
+    };
+    [&field, end, bytes].concat().into()
+}
+
+/// The first line, its end (LF, CR, CR LF, or none), and the rest.
+fn first_line(bytes: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let length = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len());
+    let (line, rest) = bytes.split_at(length);
+    let end = match rest {
+        [b'\r', b'\n', ..] => 2,
+        [_, ..] => 1,
+        [] => 0,
+    };
+    let (end, rest) = rest.split_at(end);
+    (line, end, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_takes_the_place_of_its_like_or_comes_first() {
+        for (bytes, altered) in [
+            ("retry: 5000\n\n", "retry: 7\n\n"),
+            ("data: a\r\nretry:5000\r\n\r\n", "data: a\r\nretry: 7\r\n\r\n"),
+            ("event: a\rretry: 1\rretry: 2\r\r", "event: a\rretry: 7\rretry: 2\r\r"),
+            ("data: a\n\n", "retry: 7\ndata: a\n\n"),
+            ("data: a\r\r", "retry: 7\rdata: a\r\r"),
+            ("retrying: 1\r\n", "retry: 7\r\nretrying: 1\r\n"),
+            ("data: a", "retry: 7\ndata: a"),
+            ("retry: 1", "retry: 7"),
+            ("", "retry: 7\n"),
+        ] {
+            assert_eq!(with_field(bytes.as_bytes(), "retry", "7"), altered, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf_8_stays_within_the_first_line() {
+        assert_eq!(with_invalid_utf8(b"data: a\n\n"), &b"data: a\xff\n\n"[..]);
+        assert_eq!(with_invalid_utf8(b"data: a\r\r"), &b"data: a\xff\r\r"[..]);
+        assert_eq!(with_invalid_utf8(b"data: a\r\n\r\n"), &b"data: a\xff\r\n\r\n"[..]);
+        assert_eq!(with_invalid_utf8(b"data"), &b"data\xff"[..]);
+    }
+
+    #[test]
+    fn pieces_are_all_of_one_length_but_the_last() {
+        let bytes = Bytes::from_static(b"abcdefg");
+        assert_eq!(pieces(&bytes, 3).collect::<Vec<_>>(), ["abc", "def", "g"]);
+        assert_eq!(pieces(&bytes, 7).count(), 1);
     }
 }

@@ -1,0 +1,151 @@
+//! What came of playing a log again, held against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use super::{Answer, Recording};
+use crate::transcript::{Entry, How, Transcript, What};
+
+/// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
+const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
+
+/// What came of playing it again.
+#[derive(Debug)]
+pub struct Replayed {
+    /// How many requests there were.
+    pub requests: usize,
+    /// On how many connections.
+    pub connections: usize,
+    /// How many writes were the same.
+    pub writes: usize,
+    /// How much time passed.
+    pub time: Duration,
+    /// Where it first led to something else.
+    pub difference: Option<Difference>,
+}
+
+/// Where a replay differs from the log.
+#[derive(Debug)]
+pub struct Difference {
+    connection: u64,
+    request: u32,
+    asked: String,
+    place: usize,
+    logged: Option<Entry>,
+    replayed: Option<Entry>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connection, request, asked, place, logged, replayed } = self;
+        writeln!(f, "connection {connection}, request {request} ({asked}) differs from its line {}", place + 1)?;
+        for (name, entry) in [("logged", logged), ("replayed", replayed)] {
+            match entry {
+                Some(entry) => writeln!(f, "{name:>9} {entry}")?,
+                None => writeln!(f, "{name:>9} nothing")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Recording {
+    /// Holds what clients saw, by the ordinals of their connections, against the log.
+    pub(super) fn compare(&self, transcripts: &BTreeMap<u64, Transcript>, time: Duration) -> Replayed {
+        let connections = self.answers.keys().map(|(connection, _)| connection).collect::<BTreeSet<_>>().len();
+        let mut replayed = Replayed { requests: self.answers.len(), connections, writes: 0, time, difference: None };
+        for ((connection, request), answer) in &self.answers {
+            let came = transcripts.get(connection).map(|transcript| response(transcript, *request)).unwrap_or_default();
+            let logged = answer.seen();
+            replayed.writes += logged.iter().filter(|entry| matches!(entry.what, What::Write(_))).count();
+            if let Some((place, logged, came)) = self.first_difference(answer, logged, came) {
+                replayed.difference = Some(Difference {
+                    connection: *connection,
+                    request: *request,
+                    asked: answer.asked.clone(),
+                    place,
+                    logged,
+                    replayed: came,
+                });
+                return replayed;
+            }
+        }
+        replayed
+    }
+
+    /// The first place where an answer differs, and what is there.
+    fn first_difference(
+        &self,
+        answer: &Answer,
+        mut logged: Vec<Entry>,
+        mut came: Vec<Entry>,
+    ) -> Option<(usize, Option<Entry>, Option<Entry>)> {
+        // An answer that was under way when the log was read has no end in it.
+        let is_open = !matches!(logged.last().map(|last| &last.what), Some(What::End(_)));
+        let is_left = matches!(logged.last().map(|last| &last.what), Some(What::End(How::Closed)));
+        if is_open {
+            came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
+        }
+        if !answer.is_chunked {
+            (logged, came) = (joined(logged), joined(came));
+        }
+        let length = if self.is_exact || !(is_open || is_left) {
+            logged.len().max(came.len())
+        } else {
+            // How much somebody sees who leaves while time passes is up to the machine.
+            logged.pop_if(|last| matches!(last.what, What::End(_)));
+            came.pop_if(|last| matches!(last.what, What::End(_)));
+            logged.len().min(came.len())
+        };
+        let differs =
+            |place: &usize| !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b));
+        let place = (0..length).find(differs)?;
+        Some((place, logged.get(place).cloned(), came.get(place).cloned()))
+    }
+
+    fn is_same(&self, logged: &Entry, replayed: &Entry) -> bool {
+        let is_in_time = !self.is_exact || logged.at == replayed.at;
+        is_in_time
+            && match (&logged.what, &replayed.what) {
+                (What::Head(logged), What::Head(replayed)) => {
+                    let fields = [logged, replayed].map(|head| {
+                        head.headers.iter().filter(|(name, _)| !FRAMING.contains(&name.as_str())).collect::<Vec<_>>()
+                    });
+                    logged.status == replayed.status && fields[0] == fields[1]
+                }
+                (What::Write(logged), What::Write(replayed)) => logged == replayed,
+                // A pipe in memory can't be reset by the server.
+                (What::End(How::Reset), What::End(How::Cut)) => true,
+                (What::End(logged), What::End(replayed)) => logged == replayed,
+                _ => false,
+            }
+    }
+}
+
+/// The `number`th response in a transcript.
+fn response(transcript: &Transcript, number: u32) -> Vec<Entry> {
+    let mut responses = 0;
+    let of_it = transcript.entries.iter().filter(|entry| {
+        responses += u32::from(matches!(entry.what, What::Head(_)));
+        responses == number + 1
+    });
+    // A connection that was cut is closed by its client later on.
+    let mut over = false;
+    let of_it = of_it.take_while(|entry| !std::mem::replace(&mut over, matches!(entry.what, What::End(_))));
+    of_it.cloned().collect()
+}
+
+/// Writes of one instant as one: without chunks nothing tells them apart.
+fn joined(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match (joined.last_mut(), &entry.what) {
+            (Some(Entry { at, what: What::Write(before) }), What::Write(bytes)) if *at == entry.at => {
+                *before = [&before[..], &bytes[..]].concat().into();
+            }
+            _ => joined.push(entry),
+        }
+    }
+    joined
+}

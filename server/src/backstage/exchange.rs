@@ -1,0 +1,73 @@
+//! A request and its answer, as far as that has come.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::Method;
+
+use crate::clock::Instant;
+use crate::faults::Struck;
+use crate::faults::alterations::Written;
+
+/// A request and its answer.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) request: u32,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) since: Instant,
+    pub(crate) last_event_id: Option<String>,
+    progress: Mutex<Progress>,
+    /// Faults that came when the answer was under way already.
+    late_faults: Mutex<Vec<Struck>>,
+}
+
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) written: Written,
+    pub(crate) is_stalled: bool,
+    pub(crate) is_over: bool,
+}
+
+impl Exchange {
+    /// A request that was received at `since`.
+    pub(crate) fn new(
+        request: u32,
+        method: Method,
+        path: String,
+        since: Instant,
+        last_event_id: Option<String>,
+    ) -> Self {
+        let (progress, late_faults) = (Mutex::default(), Mutex::default());
+        Self { request, method, path, since, last_event_id, progress, late_faults }
+    }
+
+    /// How far its answer has come.
+    pub(crate) fn progress(&self) -> Progress {
+        *lock(&self.progress)
+    }
+
+    /// Notes how far its answer has come.
+    pub(crate) fn update<T>(&self, update: impl FnOnce(&mut Progress) -> T) -> T {
+        update(&mut lock(&self.progress))
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.progress().is_over
+    }
+
+    /// Adds a fault to the answer under way.
+    pub(super) fn strike(&self, struck: Struck) {
+        lock(&self.late_faults).push(struck);
+    }
+
+    /// The faults that have come since this was last asked.
+    pub(crate) fn take_late_faults(&self) -> Vec<Struck> {
+        std::mem::take(&mut *lock(&self.late_faults))
+    }
+}
+
+/// No code that holds a lock can panic half-way through a change, so a poisoned lock is still in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
