@@ -5,7 +5,7 @@
 //!    │
 //!  fields      what was asked for ── refusal: what is wrong with it
 //!    │
-//!  clock  connections  faults  reset     one file each
+//!  clock  connections  faults  log  reset     one file each
 //! ```
 //!
 //! `openapi.json` describes it all. A request for control is kept apart from the world: it takes no ordinal, meets no
@@ -16,6 +16,7 @@ mod clock;
 mod connections;
 mod faults;
 mod fields;
+mod log;
 mod refusal;
 mod reset;
 
@@ -36,7 +37,6 @@ pub use self::fields::Fields;
 pub use self::refusal::Refusal;
 use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, TokioClock};
-use crate::log::Preamble;
 use crate::origin::Carrier;
 use crate::page;
 use crate::random::Seed;
@@ -186,16 +186,10 @@ impl Control {
             ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(&stage, fields)?)),
             ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(&stage))),
             ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(&stage, id)?)),
-            ("GET", "/log") => Ok(self.log(&stage)),
+            ("GET", "/log") => Ok(log::get(&self.settings, stage)),
             ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
             _ => unreachable!("all routes are known: {route:?}"),
         }
-    }
-
-    fn log(&self, stage: &Stage) -> Response {
-        let Settings { clock, seed, epoch, limits } = self.settings;
-        let preamble = Preamble { seed, epoch, clock: clock.name(), mailbox: limits.mailbox_events_max };
-        text("application/x-ndjson", stage.backstage().log().to_jsonl(&preamble))
     }
 }
 

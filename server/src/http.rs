@@ -14,11 +14,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::clock::machine_pause;
 use crate::connection::{Closing, Connection};
 use crate::origin::Debut;
 use crate::pipeline::Pipeline;
 use crate::requests::{HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::watched::{Watched, Written};
+
+/// How long a client may go on sending after the last answer, in the machine's time.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Serves `connection` over `io` until it is closed, on either side.
 ///
@@ -78,8 +82,24 @@ where
         .await
     };
     connection.give_turns_back();
-    if closing == Some(Closing::Half) {
-        half_close(socket, &connection).await;
+    match closing {
+        Some(Closing::Half) => half_close(socket, &connection).await,
+        Some(Closing::Cut | Closing::Reset) => {}
+        None => linger(socket, &connection).await,
+    }
+}
+
+/// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: what it
+/// sends is read and thrown away for a while (RFC 9112, 9.6).
+async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: Watched<I>, connection: &Connection) {
+    if socket.is_between_requests() || connection.is_aborted() {
+        return;
+    }
+    tokio::select! {
+        biased;
+        // First, since who sends without end leaves it no share of the task's time.
+        () = machine_pause(LINGER_TIME_MAX) => {}
+        () = left_or_told_to_end(&socket, connection) => {}
     }
 }
 
@@ -95,6 +115,11 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
+    left_or_told_to_end(&socket, connection).await;
+}
+
+/// Reads, for nobody, until the client closes its side or the connection is to end.
+async fn left_or_told_to_end<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) {
     poll_fn(|cx| {
         connection.register(cx.waker());
         let is_reset = connection.closing() == Some(Closing::Reset);

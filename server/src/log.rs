@@ -3,6 +3,7 @@
 //! Heads, writes and ends have the form of a transcript, with two keys more that name the request. With the requests,
 //! and what was done from behind, they are all that it takes to play a world again.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
@@ -20,6 +21,9 @@ use crate::timestamp::Epoch;
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a line is taken to cost beside what is written in it.
 const LINE_BYTES: usize = 96;
+
+/// How much of it is rendered at a time.
+const PIECE_BYTES: usize = 32 * 1024;
 
 /// The version of the form of the log.
 pub const VERSION: u32 = 1;
@@ -103,32 +107,40 @@ impl Log {
         state.lines.push((at, what));
     }
 
-    /// One object a line, each line ended.
+    /// The first line, and how many others there are now.
     ///
     /// # Panics
     ///
     /// Never: a line is plain data.
-    #[must_use]
-    pub fn to_jsonl(&self, preamble: &Preamble) -> String {
+    pub(crate) fn begin(&self, preamble: &Preamble) -> (String, usize) {
         let state = self.lock();
-        let mut text = String::with_capacity(state.bytes + 256);
-        let mut push = |line: &Keys<'_>| {
-            text.push_str(&serde_json::to_string(line).expect("a line is plain data"));
-            text.push('\n');
-        };
         let Preamble { seed, epoch, clock, mailbox } = preamble;
         let (seed, epoch) = (seed.to_string(), epoch.to_string());
         let kind = Kind::Log { version: VERSION, seed, epoch, clock, mailbox: *mailbox, dropped: state.dropped };
-        push(&Keys { t_ms: 0, kind });
-        for (at, what) in &state.lines {
-            push(&Keys { t_ms: at.as_millis(), kind: what.kind() });
+        (line(&Keys { t_ms: 0, kind }), state.lines.len())
+    }
+
+    /// Some of these other lines, about [`PIECE_BYTES`] or less, and where the next one is: a long log is read in pieces, so
+    /// that it holds nobody up.
+    pub(crate) fn piece(&self, lines: Range<usize>) -> (String, usize) {
+        let (state, mut text, mut next) = (self.lock(), String::new(), lines.start);
+        for (at, what) in &state.lines[lines] {
+            if text.len() >= PIECE_BYTES {
+                break;
+            }
+            text.push_str(&line(&Keys { t_ms: at.as_millis(), kind: what.kind() }));
+            next += 1;
         }
-        text
+        (text, next)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(keys: &Keys<'_>) -> String {
+    serde_json::to_string(keys).expect("a line is plain data") + "\n"
 }
 
 /// A line's keys, in the order of the format.
@@ -228,9 +240,18 @@ mod tests {
 
     use super::*;
 
-    fn preamble() -> Preamble {
+    /// All of it.
+    fn text(log: &Log) -> String {
         let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
-        Preamble { seed: Seed(u64::MAX), epoch, clock: "manual", mailbox: 1024 }
+        let (mut text, end) = log.begin(&Preamble { seed: Seed(u64::MAX), epoch, clock: "manual", mailbox: 1024 });
+        let mut next = 0;
+        while next < end {
+            let (piece, after) = log.piece(next..end);
+            assert!(piece.len() < 2 * PIECE_BYTES && after > next);
+            text.push_str(&piece);
+            next = after;
+        }
+        text
     }
 
     #[test]
@@ -247,7 +268,19 @@ mod tests {
             r#"{"t_ms":6,"kind":"write","connection":3,"request":0,"base64":"/w=="}"#,
             r#"{"t_ms":7,"kind":"end","connection":3,"request":0,"how":"closed"}"#,
         ];
-        assert_eq!(log.to_jsonl(&preamble()), lines.map(|line| format!("{line}\n")).concat());
+        assert_eq!(text(&log), lines.map(|line| format!("{line}\n")).concat());
+    }
+
+    #[test]
+    fn a_long_log_is_read_in_pieces() {
+        let log = Log::default();
+        let which = Which { connection: 0, request: 0 };
+        for n in 0..10_000_u32 {
+            log.note(Instant::EPOCH, What::Write { which, bytes: Bytes::from(n.to_string()) });
+        }
+        let text = text(&log);
+        let numbers = text.lines().skip(1).map(|line| line.rsplit('"').nth(1).expect("a text").to_owned());
+        assert!(numbers.eq((0..10_000).map(|n| n.to_string())));
     }
 
     #[test]
@@ -258,7 +291,7 @@ mod tests {
         log.note(Instant::EPOCH, write(1));
         log.note(Instant::EPOCH, write(BYTES_MAX));
         log.note(Instant::EPOCH, write(1));
-        let text = log.to_jsonl(&preamble());
+        let text = text(&log);
         assert_eq!(text.lines().count(), 2);
         assert!(text.lines().next().is_some_and(|line| line.ends_with(r#""dropped":2}"#)), "{text}");
     }

@@ -109,6 +109,11 @@ impl Requests {
         malformed.is_some() || bytes.len() > HEAD_BYTES_MAX || !grammatical
     }
 
+    /// Whether no request has been begun and not ended; where there was a body, that is not known.
+    pub(crate) fn is_between(&self) -> bool {
+        matches!(self.state, State::Before)
+    }
+
     fn step(&mut self, byte: u8) {
         let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
         if matches!(self.state, State::Body) || (matches!(self.state, State::Before) && matches!(byte, b'\r' | b'\n')) {

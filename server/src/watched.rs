@@ -75,6 +75,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.socket().poll_left(cx)
     }
 
+    /// Whether the client has sent requests as a whole, as far as that can be told.
+    pub(crate) fn is_between_requests(&self) -> bool {
+        self.socket().requests.is_between()
+    }
+
     /// Both owners are polled by the same task, so nobody ever waits for this lock.
     fn socket(&self) -> MutexGuard<'_, Socket<I>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -213,7 +213,7 @@ test('every fault that the form offers is one', async ({ onbeat, page }) => {
   await visit(page, onbeat.url);
   const kind = page.getByRole('combobox', { name: 'Fault', exact: true });
   const kinds = await kind.locator('option').evaluateAll((options) => options.map((option) => option.value));
-  expect(kinds.length).toBe(13);
+  expect(kinds.length).toBe(14);
   for (const [place, name] of kinds.entries()) {
     await kind.selectOption(name);
     const begins = page.getByLabel('Begins');
@@ -250,6 +250,21 @@ test('a world that somebody else resets is shown as it is then', async ({ onbeat
   await onbeat.reset();
   await page.keyboard.press('u');
   await expect(now(page)).toHaveText(ms(0));
+});
+
+test('the page goes on after an answer that broke off', async ({ onbeat, page }) => {
+  await visit(page, onbeat.url);
+  for (const path of ['clock', 'clock/advance']) {
+    await page.route(`**/__onbeat/${path}`, (route) => route.fulfill({ contentType: 'application/json', body: '{"now_ms' }), { times: 1 });
+  }
+  await page.keyboard.press('u');
+  await expect(page.locator('#page-error')).toHaveText('server: it does not answer; is it still running?');
+  await page.keyboard.press('s');
+  await expect(page.locator('#clock-error')).toHaveText('server: it does not answer; is it still running?');
+  await page.keyboard.press('s');
+  await expect(now(page)).toHaveText(ms(1000));
+  await expect(page.locator('#page-error')).toHaveText('');
+  await expect(page.locator('#clock-error')).toHaveText('');
 });
 
 test('a clock that runs by itself is not moved', async ({ page, serve }) => {

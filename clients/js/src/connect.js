@@ -44,6 +44,9 @@ export async function connect(url, { token, help = () => 'Is `onbeat serve --clo
   return onbeat;
 }
 
+/** The states of a connection whose response is over. */
+const OVER = ['idle', 'half-closed'];
+
 /**
  * Asks until so many responses to a path are under way. A page opens its streams when it likes, which no clock of ours knows.
  *
@@ -55,7 +58,7 @@ async function connected(onbeat, path, { count = 1, timeout_ms = 10_000 } = {}) 
   const deadline = performance.now() + timeout_ms;
   for (;;) {
     const all = await onbeat.connections();
-    const found = all.filter((connection) => connection.state !== 'idle' && pathOf(connection.path) === pathOf(path));
+    const found = all.filter(({ state, path: other }) => !OVER.includes(state) && pathOf(other) === pathOf(path));
     if (found.length >= count) return found;
     if (performance.now() > deadline) {
       const others = all.map(({ path, state }) => `${path} (${state})`).join(', ') || 'none';

@@ -2,7 +2,8 @@
 
 import { spawn } from 'node:child_process';
 
-const GRACE_MS = 5_000;
+/** The server itself gives those who do not read five seconds. */
+const GRACE_MS = 10_000;
 
 const [program, ...args] = process.argv.slice(2);
 const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -34,7 +34,7 @@ export async function run(binary, args, env) {
   async function stop() {
     hold(child, true);
     child.stdin.end();
-    await ended;
+    await ended.catch(() => {}); // it never ran, which `listening` tells
   }
 
   try {
@@ -66,10 +66,11 @@ function listening(child, ended, state) {
       else reject(new Error(`${expected}, got ${JSON.stringify(line)}. Is the binary Onbeat's?`));
       clearTimeout(late);
     });
-    ended.then(() => {
-      reject(new Error(`${expected}, got none. ${state()}`));
+    const over = (/** @type {Error | undefined} */ error = undefined) => {
+      reject(new Error(`${expected}, got none. ${error?.message ?? state()}`, { cause: error }));
       clearTimeout(late);
-    });
+    };
+    ended.then(() => over(), over);
   });
 }
 

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,9 @@ import { findBinary } from '../src/binary.js';
 import { folder, started } from './support.js';
 
 const unanswered = async (url) => assert.rejects(fetch(url), TypeError);
+
+/** A raw connection. */
+const connectTo = (url) => connectSocket(Number(new URL(url).port), '127.0.0.1');
 
 /** A program that does what a shell script says. */
 function program(script) {
@@ -106,6 +110,18 @@ test('a binary that is not there is an error that says where it was looked for',
 test('a server that fails shows what it wrote', async () => {
   await assert.rejects(start({ seed: 'x' }), /got none\. The server has ended with code 2\. It wrote:\n[^]*--seed/);
   await assert.rejects(start({ args: ['--no-such-option'] }), /It wrote:\n[^]*--no-such-option/);
+});
+
+test('a server ends in good order, however long its clients take', async () => {
+  const onbeat = await start({ args: ['--mailbox', '100000'] });
+  const stuck = connectTo(onbeat.url).pause();
+  stuck.write('GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await onbeat.connected('/sse');
+  const msg = 'x'.repeat(15_000);
+  for (let n = 0; n < 800; n++) await (await fetch(`${onbeat.url}/send-heartbeat?msg=${msg}`)).text();
+  await onbeat.stop();
+  await assert.rejects(onbeat.clock.now(), /The server has ended with code 0\./);
+  stuck.destroy();
 });
 
 test('a program that is not Onbeat is told from it', async () => {

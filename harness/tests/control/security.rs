@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::process::Command;
-use std::thread;
 
 use onbeat::response::Head;
 use serde_json::{Value, json};
@@ -139,27 +138,67 @@ fn what_is_no_json_of_a_bounded_size_is_refused() {
 }
 
 #[test]
-fn a_hundred_megabytes_are_not_taken_in() {
+fn a_hundred_megabytes_are_not_taken_in_and_whoever_sends_them_all_is_told() {
     let served = manual();
-    for head in ["Content-Length: 100000000", "Transfer-Encoding: chunked"] {
-        let mut client = served.connect();
-        let request = format!(
-            "POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n"
-        );
-        client.send(request.as_bytes());
-        let mut socket = client.socket.try_clone().expect("a socket");
-        let sender = thread::spawn(move || {
+    for (path, content_type, status) in [
+        ("/__onbeat/reset", "application/json", "413"),
+        ("/__onbeat/reset", "text/plain", "415"),
+        ("/__onbeat/nothing", "application/json", "404"),
+    ] {
+        for framing in ["Content-Length: 100000000", "Transfer-Encoding: chunked"] {
+            let mut client = served.connect();
+            let request =
+                format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n{framing}\r\n\r\n");
+            client.send(request.as_bytes());
             let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-            // It fails as soon as the server has had enough.
-            (0..1600).take_while(|_| socket.write_all(chunk.as_bytes()).is_ok()).count()
-        });
-        let mut answer = [0; 12];
-        client.socket.read_exact(&mut answer).expect("an answer");
-        assert_eq!(&answer, b"HTTP/1.1 413");
-        drop(client);
-        assert!(sender.join().expect("the sender ends") < 1600);
+            // As many clients do, it sends all before it reads.
+            (0..100_000_000 / chunk.len()).for_each(|_| client.send(chunk.as_bytes()));
+            let mut answer = [0; 12];
+            client.socket.read_exact(&mut answer).expect("an answer");
+            assert_eq!(answer[9..], *status.as_bytes(), "{path} {framing}");
+        }
     }
     assert_eq!(served.advance(1)["now_ms"], 1);
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn who_sends_without_end_is_heard_out_for_a_while_only() {
+    let served = manual();
+    let mut client = served.connect();
+    client.send(b"POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n");
+    let mut is_over = false;
+    while !is_over {
+        is_over = client.socket.write_all(&[b'x'; 1024]).is_err();
+    }
+    // A server that is told to end waits for nobody who lingers.
+    let mut client = served.connect();
+    client.send(b"POST /__onbeat/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n");
+    assert_eq!(client.head().status, 415);
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn a_long_log_that_nobody_reads_holds_up_nobody() {
+    let served = manual();
+    let mut asker = served.connect();
+    let text = "x".repeat(15_000);
+    for _ in 0..500 {
+        asker.get(&format!("/send-heartbeat?msg={text}"));
+        asker.head();
+        asker.data();
+    }
+    let unread: Vec<_> = (0..50)
+        .map(|_| {
+            let mut client = served.connect();
+            client.get("/__onbeat/log");
+            client
+        })
+        .collect();
+    assert_eq!(served.advance(1)["now_ms"], 1);
+    assert_eq!(served.log().lines().count(), 1 + 4 * 500);
+    drop(unread);
+    assert_eq!(served.terminate(), Some(0));
 }
 
 #[test]

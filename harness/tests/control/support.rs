@@ -91,7 +91,9 @@ impl Served {
         let mut client = self.connect();
         client.get("/__onbeat/log");
         assert_eq!(client.head().status, 200);
-        client.data()
+        let mut pieces = client.rest();
+        assert_eq!(pieces.pop().as_deref(), Some("."));
+        pieces.concat()
     }
 
     /// Asks until the hub has so many clients, since one that leaves is noticed soon, but not at once.

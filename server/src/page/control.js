@@ -38,26 +38,28 @@ export async function ask(operation, { id, body } = {}) {
     headers['Content-Type'] = 'application/json';
     init.body = JSON.stringify(body ?? {});
   }
-  return read(await request(`/__onbeat${template.replace('{id}', id)}`, init));
+  return request(`/__onbeat${template.replace('{id}', id)}`, init);
 }
 
 /** The answer of one of the two endpoints that send to all clients of /sse. */
-export async function send(path, message) {
+export function send(path, message) {
   const query = message === '' ? '' : `?${new URLSearchParams({ msg: message })}`;
-  return read(await request(path + query, { cache: 'no-store' }));
+  return request(path + query, { cache: 'no-store' });
 }
 
 async function request(url, init) {
+  const { response, answer } = await exchange(url, init);
+  if (response.ok) return answer;
+  throw new Refused(answer.error ?? { field: 'status', reason: String(response.status) }, response.status);
+}
+
+/** A server that ends, or a fault, may leave no answer, or half of one. */
+async function exchange(url, init) {
   try {
-    return await fetch(url, init);
+    const response = await fetch(url, init);
+    const isJson = /^application\/json\b/.test(response.headers.get('Content-Type') ?? '');
+    return { response, answer: isJson ? await response.json() : await response.text() };
   } catch {
     throw new Refused({ field: 'server', reason: 'it does not answer; is it still running?' }, 0);
   }
-}
-
-async function read(response) {
-  const isJson = /^application\/json\b/.test(response.headers.get('Content-Type') ?? '');
-  const answer = isJson ? await response.json() : await response.text();
-  if (response.ok) return answer;
-  throw new Refused(answer.error ?? { field: 'status', reason: String(response.status) }, response.status);
 }

@@ -93,7 +93,7 @@ async function look() {
 
 /** The connection on which a stream of this page is likely to come: the latest on its path. */
 function latest(all, path) {
-  const candidates = all.filter((one) => one.path === path && one.state !== 'idle');
+  const candidates = all.filter((one) => one.path === path && !['idle', 'half-closed'].includes(one.state));
   const [first] = candidates.sort((one, other) => other.since_ms - one.since_ms || other.id - one.id);
   return first ?? null;
 }
