@@ -197,8 +197,9 @@ impl Control {
 fn find(method: &Method, path: &str) -> Result<((&'static str, &'static str), u64), Refusal> {
     let routes: Vec<_> = ROUTES.iter().filter(|(_, template)| matches(template, path)).collect();
     if routes.is_empty() {
-        let known: Vec<&str> = ROUTES.iter().map(|(_, template)| *template).collect();
-        let reason = format!("expected one of {PREFIX}{}, got {PREFIX}{path}", known.join(", "));
+        let mut known: Vec<_> = ROUTES.iter().map(|(_, template)| format!("{PREFIX}{template}")).collect();
+        known.dedup();
+        let reason = format!("expected one of {}, got {PREFIX}{path}", known.join(", "));
         return Err(Refusal::new(StatusCode::NOT_FOUND, "path", reason));
     }
     let Some(route) = routes.iter().find(|(known, _)| *known == method.as_str()) else {

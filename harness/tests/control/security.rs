@@ -128,6 +128,10 @@ fn what_is_no_json_of_a_bounded_size_is_refused() {
         let (status, field) = refused(&served, "POST", "/clock/advance", &[("Content-Type", content_type)], body);
         assert_eq!((status, field.as_str()), expected, "{content_type} {body:.40}");
     }
+    for (header, field) in [(JSON, "content-type"), (("Content-Encoding", "gzip"), "content-encoding")] {
+        let headers = [JSON, header];
+        assert_eq!(refused(&served, "POST", "/clock/advance", &headers, "{\"ms\":1}"), (415, field.into()));
+    }
     // What has no body needs no type.
     assert_eq!(refused(&served, "POST", "/clock/advance", &[], ""), (400, "ms".into()));
     assert_eq!(refused(&served, "POST", "/reset", &[], "{}"), (415, "content-type".into()));

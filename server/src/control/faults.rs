@@ -66,11 +66,14 @@ fn strikes(fields: &mut Fields) -> Result<Strikes, Refusal> {
     let plain = |path: &str| {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        let is_world = !path.starts_with(super::PREFIX);
+        let is_world = path != "/" && !path.starts_with(super::PREFIX);
         (fits && is_world).then(|| crate::origin::plain(path))
     };
-    let path =
-        fields.text("path", "a path like \"/sse-data\", without a query, and not of the control interface", plain)?;
+    let path = fields.text(
+        "path",
+        "a path like \"/sse-data\", without a query, and not of the control interface or its page",
+        plain,
+    )?;
     match (path, fields.integer("connection", 0, INTEGER_MAX)?) {
         (Some(path), None) => Ok(Strikes::Path(path)),
         (None, Some(connection)) => Ok(Strikes::Connection(connection)),
@@ -132,7 +135,7 @@ fn kind(name: &str, fields: &mut Fields) -> Result<(Kind, &'static str), Refusal
 }
 
 fn status(fields: &mut Fields) -> Result<Head, Refusal> {
-    let code = fields.needed_integer("status", 0, 999)?;
+    let code = fields.needed_integer("status", 204, 599)?;
     let redirects = matches!(code, 301 | 302 | 303 | 307 | 308);
     let status = u16::try_from(code).ok().filter(|code| *code == 204 || redirects || (400..=599).contains(code));
     let status = status.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| {
@@ -214,6 +217,7 @@ mod tests {
             (r#"{"path":"/a?b","kind":"cut"}"#, "path"),
             (r#"{"path":"/a b","kind":"cut"}"#, "path"),
             (r#"{"path":"/__onbeat/reset","kind":"cut"}"#, "path"),
+            (r#"{"path":"/","kind":"cut"}"#, "path"),
             (r#"{"path":"/a","connection":1,"kind":"cut"}"#, "connection"),
             (r#"{"connection":-1,"kind":"cut"}"#, "connection"),
             (r#"{"path":"/a","kind":"cut","times":0}"#, "times"),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 use serde_json::{Map, Number, Value};
@@ -47,6 +47,7 @@ pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
 /// Refuses what is not JSON, or too long, before it is read. What has no body needs no type.
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));
     let is_empty =
         !headers.contains_key(TRANSFER_ENCODING) && header(CONTENT_LENGTH).is_none_or(|length| length == "0");
     if is_empty && !headers.contains_key(CONTENT_TYPE) {
@@ -54,9 +55,11 @@ fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let content_type = header(CONTENT_TYPE).unwrap_or("none");
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        let reason = format!("expected application/json, got {}", shown(content_type));
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", reason));
+    if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {
+        return refuse("content-type", format!("expected application/json, once, got {}", shown(content_type)));
+    }
+    if let Some(coding) = header(CONTENT_ENCODING) {
+        return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
     }
     let declared = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
