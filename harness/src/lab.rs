@@ -234,7 +234,7 @@ pub fn run_with<T>(
             let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
             guard.hold(serving)
         };
-        let accepting = accept(Pipes(listener), setup.limits.connections_max, serve, end.map(drop));
+        let accepting = accept(Pipes(listener), setup.limits.connections_max, None, serve, end.map(drop));
         let played = async {
             let outcome = scene(&mut lab).await;
             lab.served.all().await;

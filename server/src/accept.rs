@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
+use crate::arrivals::Arrivals;
 use crate::clock::machine_pause;
 use crate::connection::Connection;
 
@@ -30,10 +31,12 @@ pub trait Listener: Send {
 }
 
 /// Accepts connections, so many at a time, and has each served by `serve` until `shutdown` is ready; then ends all streams
-/// in good order and returns. A connection gets its ordinal in a world with its first request there.
+/// in good order and returns. A connection gets its ordinal in a world with its first request there. With `arrivals`, what
+/// has arrived is taken in before anything is answered.
 pub async fn accept<L, S>(
     mut listener: L,
     connections_max: usize,
+    arrivals: Option<Arc<Arrivals>>,
     serve: impl FnMut(L::Io, Arc<Connection>) -> S,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -41,8 +44,14 @@ pub async fn accept<L, S>(
     S: Future<Output = ()> + Send + 'static,
 {
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut connections =
-        Connections { most: connections_max, serve, tasks: JoinSet::new(), accepted: 0, open: BTreeMap::new() };
+    let mut connections = Connections {
+        most: connections_max,
+        arrivals,
+        serve,
+        tasks: JoinSet::new(),
+        accepted: 0,
+        open: BTreeMap::new(),
+    };
     loop {
         tokio::select! {
             biased;
@@ -71,6 +80,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 struct Connections<F> {
     /// So many at a time.
     most: usize,
+    arrivals: Option<Arc<Arrivals>>,
     serve: F,
     tasks: JoinSet<u64>,
     accepted: u64,
@@ -87,7 +97,8 @@ impl<F> Connections<F> {
         F: FnMut(I, Arc<Connection>) -> S,
         S: Future<Output = ()> + Send + 'static,
     {
-        let connection = Arc::new(Connection::unnumbered());
+        let connection = Arc::new(Connection::among(self.arrivals.clone()));
+        connection.arrived();
         let number = self.accepted;
         self.accepted += 1;
         tracing::debug!(number, "connection accepted");

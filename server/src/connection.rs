@@ -10,6 +10,7 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 
 use self::turns::Turns;
+use crate::arrivals::Arrivals;
 use crate::clock::{Party, Turn};
 
 /// One client's connection. The task that serves it, its streams and the hub share it.
@@ -27,6 +28,8 @@ pub struct Connection {
     served: AtomicBool,
     paused: AtomicBool,
     task: AtomicWaker,
+    /// What reaches its server, if that is to be taken in before anything is answered.
+    arrivals: Option<Arc<Arrivals>>,
 }
 
 /// How the server closes a connection in the middle of an answer.
@@ -59,6 +62,22 @@ impl Connection {
     #[must_use]
     pub fn unnumbered() -> Self {
         Self::default()
+    }
+
+    /// The same, one of those to a server that takes in what arrives before it answers.
+    #[must_use]
+    pub(crate) fn among(arrivals: Option<Arc<Arrivals>>) -> Self {
+        Self { arrivals, ..Self::default() }
+    }
+
+    /// Something of it has been taken in.
+    pub(crate) fn arrived(&self) {
+        self.arrivals().inspect(|arrivals| arrivals.note());
+    }
+
+    /// What reaches its server, if that is to be taken in before anything is answered.
+    pub(crate) fn arrivals(&self) -> Option<&Arc<Arrivals>> {
+        self.arrivals.as_ref()
     }
 
     /// The next connection that `counter` counts.

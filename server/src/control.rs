@@ -173,6 +173,9 @@ impl Control {
         let (route, id) = find(request.method(), path)?;
         let carrier = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
         let fields = if request.method() == Method::POST { fields::read(request).await? } else { Fields::default() };
+        if let Some(arrivals) = carrier.as_ref().and_then(|connection| connection.arrivals()) {
+            arrivals.settle_last().await;
+        }
         let stage = self.stage();
         match route {
             ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &stage))),

@@ -11,5 +11,8 @@ pub mod sse_data;
 pub mod stream_json;
 pub mod stream_text;
 
+/// The routes of the streams.
+pub const STREAMS: [&str; 5] = [sse::PATH, stream_text::PATH, sse_data::PATH, dynamic_counter::PATH, stream_json::PATH];
+
 #[cfg(test)]
 mod testing;

@@ -8,7 +8,7 @@
 //!                    │
 //!                 script                      when to write which bytes; pure
 //!                    │
-//!    connection ── hub ── query               who listens, and what they are sent
+//!    arrivals ── connection ── hub ── query   who has come, who listens, and what they are sent
 //!                    │
 //!                endpoints                    one file each
 //!                    │
@@ -36,6 +36,7 @@
 //! [`control::router`] a frontend's test drives the clock, brings faults about and resets the world.
 
 pub mod accept;
+pub mod arrivals;
 pub mod backstage;
 pub mod body;
 pub mod clock;

@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::accept::{Listener, accept};
+use crate::arrivals::Arrivals;
 use crate::connection::Connection;
 use crate::http;
 use crate::router::router;
@@ -46,16 +47,23 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 /// Serves `world` until `shutdown` is ready; then ends all streams in good order and returns.
 pub async fn serve(listener: TcpListener, world: Arc<World>, shutdown: impl Future<Output = ()>) {
     let limits = world.limits();
-    serve_router(listener, router(world), limits, shutdown).await;
+    serve_router(listener, router(world), limits, None, shutdown).await;
 }
 
-/// Serves `router` until `shutdown` is ready; then ends all streams in good order and returns.
-pub async fn serve_router(listener: TcpListener, router: Router, limits: Limits, shutdown: impl Future<Output = ()>) {
+/// Serves `router` until `shutdown` is ready; then ends all streams in good order and returns. With `arrivals`, which want
+/// a runtime of one thread, what has arrived is taken in before anything is answered.
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    arrivals: Option<Arc<Arrivals>>,
+    shutdown: impl Future<Output = ()>,
+) {
     let serve = |stream, connection: Arc<Connection>| {
         let socket = Socket::new(stream, Arc::clone(&connection));
         http::serve(socket, connection, router.clone(), limits.head_time_max)
     };
-    accept(listener, limits.connections_max, serve, shutdown).await;
+    accept(listener, limits.connections_max, arrivals, serve, shutdown).await;
 }
 
 impl Listener for TcpListener {

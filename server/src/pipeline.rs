@@ -50,6 +50,11 @@ impl Pipeline {
         Self { router, connection, early: VecDeque::new(), closing: false }
     }
 
+    /// Something has come on the connection.
+    pub(crate) fn arrived(&self) {
+        self.connection.arrived();
+    }
+
     /// The answer to the request that hyper has come to, the oldest of `requests` if none is under way already.
     pub(crate) fn answer<B>(&mut self, requests: &mut Requests, request: Request<B>) -> Answer
     where

@@ -14,10 +14,12 @@ use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 
 use crate::body::EventStream;
-use crate::endpoints::{broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text};
+use crate::endpoints::{
+    STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
+};
 use crate::hub::{Delivery, Event};
 use crate::json;
-use crate::origin::{Origin, plain};
+use crate::origin::{Carrier, Origin, plain};
 use crate::query::Message;
 use crate::script::{Script, Start};
 use crate::timestamp::Timestamp;
@@ -48,6 +50,19 @@ pub fn router(world: Arc<World>) -> Router {
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
         .layer(middleware::from_fn_with_state(world, entrance::enter))
+        .layer(middleware::from_fn(settle))
+}
+
+/// What is answered at once, and not with a stream, is answered after all has been taken in that has arrived.
+async fn settle(request: Request, next: Next) -> Response {
+    let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
+    let connection = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
+    if let Some(arrivals) = connection.as_ref().and_then(|connection| connection.arrivals())
+        && !is_stream
+    {
+        arrivals.settle().await;
+    }
+    next.run(request).await
 }
 
 /// Whether a stream is a member of the hub.

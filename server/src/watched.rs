@@ -104,7 +104,9 @@ impl<I: AsyncRead + Unpin> Socket<I> {
         loop {
             let mut room = [0; 512];
             let mut buf = ReadBuf::new(&mut room);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf));
+            self.pipeline.arrived();
+            match read {
                 Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
                 _ => return Poll::Ready(()),
             }
@@ -132,7 +134,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
         let mut socket = self.socket();
         if socket.ahead.is_empty() && !socket.overrun {
             let before = buf.filled().len();
-            ready!(Pin::new(&mut socket.io).poll_read(cx, buf))?;
+            let read = ready!(Pin::new(&mut socket.io).poll_read(cx, buf));
+            socket.pipeline.arrived();
+            read?;
             if let Some(encoded) = socket.requests.follow(&buf.filled()[before..]) {
                 buf.set_filled(before);
                 socket.ahead.extend_from_slice(&encoded);

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener;
@@ -111,7 +112,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         let shutdown = told_to_end()?;
         let listener = listener::bind(arguments.addr.socket)?;
         announce(listener.local_addr()?)?;
-        listener::serve_router(listener, router, settings.limits, shutdown).await;
+        // With a manual clock one thread serves all, and can tell what has arrived.
+        let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
+        listener::serve_router(listener, router, settings.limits, arrivals, shutdown).await;
         Ok(Exit::Holds)
     })
 }

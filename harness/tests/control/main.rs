@@ -2,6 +2,7 @@
 //!
 //! No test sleeps. What an advance has answered for is read without waiting.
 
+mod arrivals;
 mod clock;
 mod closing;
 mod faults;

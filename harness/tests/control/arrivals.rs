@@ -1,0 +1,94 @@
+//! What has arrived has been taken in when something is answered, on whatever connections it came, and without waiting.
+
+use std::net::Shutdown;
+
+use serde_json::json;
+
+use super::support::{Client, GREETING, HEARTBEAT, Served, manual};
+
+/// How many clients of `/sse` there are, asked on a connection that is used over and over.
+fn clients(asker: &mut Client) -> u64 {
+    asker.get("/send-heartbeat");
+    asker.head();
+    let answer: serde_json::Value = serde_json::from_str(&asker.data()).expect("JSON");
+    answer["clients"].as_u64().expect("a number")
+}
+
+/// One who joins, and reads nothing yet.
+fn joins(served: &Served) -> Client {
+    let mut client = served.connect();
+    client.get("/sse");
+    client
+}
+
+#[test]
+fn who_has_joined_hears_what_is_sent_at_once_on_an_older_connection() {
+    let served = manual();
+    let mut asker = served.connect();
+    for round in 0..200 {
+        let mut client = joins(&served);
+        assert_eq!(clients(&mut asker), 1, "round {round}");
+        client.head();
+        assert_eq!([client.data(), client.data()], [GREETING, ":\n\n"]);
+        drop(client);
+        assert_eq!(clients(&mut asker), 0, "round {round}");
+    }
+}
+
+#[test]
+fn who_has_left_is_counted_no_more_by_whoever_asks_at_once() {
+    let served = manual();
+    for round in 0..200 {
+        let (gone, half) = (served.listener(), served.listener());
+        // On a connection that was answered just now, the next request may be read in one breath with it.
+        let mut asker = served.connect();
+        assert_eq!(clients(&mut asker), 2);
+        drop(gone);
+        assert_eq!(clients(&mut asker), 1, "round {round}");
+        half.socket.shutdown(Shutdown::Write).expect("a socket");
+        assert_eq!(clients(&mut asker), 0, "round {round}");
+        let fleeting = joins(&served);
+        drop(fleeting);
+        assert_eq!(clients(&mut served.connect()), 0, "round {round}");
+    }
+}
+
+#[test]
+fn all_who_have_joined_are_there_when_time_passes() {
+    let served = manual();
+    let mut driver = served.connect();
+    for round in 0..20 {
+        let mut crowd: Vec<_> = (0..200).map(|_| joins(&served)).collect();
+        let advance = json!({"ms": 30_000});
+        let (status, answer) = if round % 2 == 0 {
+            driver.control("POST", "/clock/advance", &advance)
+        } else {
+            served.control("POST", "/clock/advance", &advance)
+        };
+        assert_eq!((status, &answer["due_count"]), (200, &json!(200)), "round {round}");
+        assert!(crowd.iter_mut().all(|client| client.there() == [GREETING, HEARTBEAT]));
+        drop(crowd);
+        assert_eq!(clients(&mut served.connect()), 0);
+    }
+}
+
+#[test]
+fn what_was_asked_for_before_time_passes_is_done_before() {
+    let served = manual();
+    let mut listener = served.listener();
+    let mut asker = served.connect();
+    clients(&mut asker);
+    listener.there();
+    for round in 0..200 {
+        let mut other = served.connect();
+        other.get("/nothing");
+        asker.get("/send-heartbeat?msg=now");
+        served.advance(1000);
+        let before = round * 1000;
+        let sent = listener.there().concat();
+        let second = format!("{:02}:{:02}.000Z", before / 60_000, before / 1000 % 60);
+        assert!(sent.contains(&format!("00:{second}\",\"msg\":\"now\"}}\n\n")), "round {round}: {sent}");
+        asker.head();
+        asker.data();
+    }
+}
