@@ -23,7 +23,8 @@ export async function connect(url, { token, help = () => 'Is `onbeat serve --clo
     clock: {
       read: () => json('GET', 'clock'),
       now: async () => (await onbeat.clock.read()).now_ms,
-      advance: (by) => json('POST', 'clock/advance', typeof by === 'object' ? by : { ms: by }),
+      // JSON has no NaN and no Infinity; as a text the server can say what it got.
+      advance: (by) => json('POST', 'clock/advance', typeof by === 'object' ? by : { ms: Number.isFinite(by) ? by : String(by) }),
       next: () => onbeat.clock.advance({ to: 'next' }),
     },
     faults: {

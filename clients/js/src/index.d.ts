@@ -15,9 +15,11 @@ export interface StartOptions {
   seed?: number | bigint | string;
   /** The wall-clock time at 0 ms; 2025-12-01T00:00:00Z without it, so that every run is alike. */
   epoch?: string | Date;
+  /** The port on 127.0.0.1; any free one without it. */
+  port?: number;
   /** What whoever asks for control must know. */
   token?: string;
-  /** More arguments of `onbeat serve`, such as `['--control-origin', 'http://localhost:5173']`. */
+  /** Further arguments of `onbeat serve`, such as `['--control-origin', 'http://localhost:5173']`. */
   args?: string[];
   /** More environment, such as `{ RUST_LOG: 'debug' }`. */
   env?: Record<string, string>;
@@ -35,7 +37,10 @@ export interface Onbeat {
   /** The connections that have carried a request to the world, in the order of their ids. */
   connections(): Promise<Connection[]>;
 
-  /** Resolves when so many responses to a path are under way (1 without `count`), to their connections. */
+  /**
+   * Resolves when so many responses to a path are under way (1 without `count`), to their connections; at once, if they are.
+   * Rejects after ten seconds, or `timeout_ms`.
+   */
   connected(path: string, options?: { count?: number; timeout_ms?: number }): Promise<Connection[]>;
 
   /** Closes a connection from the server's side: in good order, by a reset, or just its sending half. */
@@ -147,13 +152,16 @@ export type FaultKind =
   | { kind: 'id'; event_id: string; from?: From };
 
 /** From where on a response is altered: after so many writes, or bytes of its body, or so long after its request. */
-export type From = { write: number } | { byte: number } | { ms: number };
+export type From =
+  | { write: number; byte?: never; ms?: never }
+  | { byte: number; write?: never; ms?: never }
+  | { ms: number; write?: never; byte?: never };
 
 /** `left`: how many more responses it will strike; `met`: how many have met it; `fired`: how many it has altered. */
 export type Fault = NewFault & { id: number; times: number; left: number; met: number; fired: number };
 
 export type LogLine = { t_ms: number } & (
-  | { kind: 'log'; version: 1; seed: string; epoch: string; clock: 'manual' | 'real' | 'scaled'; mailbox?: number; dropped: number }
+  | { kind: 'log'; version: 1; seed: string; epoch: string; clock: 'manual' | 'real' | 'scaled'; mailbox: number; dropped: number }
   | ({ kind: 'request'; method: string; target: string; version: string; headers: [string, string][] } & Exchange)
   | ({ kind: 'head'; status: number; headers: [string, string][] } & Exchange)
   | ({ kind: 'write'; text: string; base64?: never } & Exchange)

@@ -8,9 +8,13 @@ export interface OnbeatFixtures {
   onbeat: Onbeat;
 }
 
-export interface OnbeatWorkerFixtures {
-  /** How the server is started; set it by `use` in playwright.config.js. */
+/** What a configuration can set: `defineConfig<{}, OnbeatOptions>({ … })`. */
+export interface OnbeatOptions {
+  /** How the server is started; set it by `use` in playwright.config.js, or at the top of a file. */
   onbeatOptions: StartOptions;
+}
+
+export interface OnbeatWorkerFixtures extends OnbeatOptions {
   /** The server of this worker, in whatever world the last test left. */
   onbeatServer: StartedOnbeat;
 }

@@ -8,9 +8,9 @@ import { run } from './process.js';
  * @param {import('./index.js').StartOptions} [options]
  * @returns {Promise<import('./index.js').StartedOnbeat>}
  */
-export async function start({ binary, clock = 'manual', seed = 0, epoch = '2025-12-01T00:00:00Z', token, args = [], env } = {}) {
+export async function start({ binary, clock = 'manual', seed = 0, epoch = '2025-12-01T00:00:00Z', port = 0, token, args = [], env } = {}) {
   const serve = [
-    'serve', '--addr', '127.0.0.1:0', '--control',
+    'serve', '--addr', `127.0.0.1:${port}`, '--control',
     '--clock', clock,
     `--seed=${seed}`,
     '--epoch', epoch instanceof Date ? epoch.toISOString() : epoch,

@@ -56,6 +56,48 @@ test('each test of Playwright has a new world, and the log of one that fails is 
   assert.deepEqual([log[0].seed, log[1].target], ['7', '/broadcast-text?msg=hi']);
 });
 
+const HARD = `
+  import { expect, test } from 'onbeat/playwright';
+
+  test.describe.configure({ mode: 'parallel' });
+  for (const n of [1, 2, 3, 4]) {
+    test('world ' + n, async ({ onbeat }) => {
+      for (let step = 1; step <= 20; step += 1) expect((await onbeat.clock.advance(n)).now_ms).toBe(n * step);
+    });
+  }
+  test('comes through the second time', async ({ onbeat }, { retry }) => {
+    expect(await onbeat.clock.now()).toBe(0);
+    await onbeat.clock.advance(5);
+    expect(retry).toBe(1);
+  });
+  test('hangs', async ({ onbeat }) => {
+    test.setTimeout(1000);
+    await onbeat.clock.advance(7);
+    await new Promise(() => {});
+  });
+`;
+
+test('workers in parallel have worlds of their own; retries begin anew; what hangs leaves its log', async () => {
+  const project = join(home, 'scratch/hard');
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 2, retries: 1, outputDir: 'results' };");
+  writeFileSync(join(project, 'hard.spec.js'), HARD);
+
+  const [{ specs }] = (await report(project)).suites;
+  const told = specs.map(({ title, tests: [{ status, results }] }) => [
+    title, status, results.map(({ attachments }) => attachments.filter(({ name }) => name === 'onbeat.jsonl').length),
+  ]);
+  assert.deepEqual(told, [
+    ['world 1', 'expected', [0]],
+    ['world 2', 'expected', [0]],
+    ['world 3', 'expected', [0]],
+    ['world 4', 'expected', [0]],
+    ['comes through the second time', 'flaky', [1, 0]],
+    ['hangs', 'unexpected', [1, 1]],
+  ]);
+});
+
 /** What Playwright reports of the tests in a folder, some of which fail. */
 function report(cwd) {
   return new Promise((resolve, reject) => {

@@ -67,6 +67,15 @@ test('more arguments and environment reach the server', async () => {
   assert.equal((await onbeat.log())[0].mailbox, 7);
 });
 
+test('a server listens on the port that it is told', async () => {
+  const port = Number(new URL((await started()).url).port);
+  await assert.rejects(start({ port }), /It wrote:\n[^]*failed to listen on 127\.0\.0\.1/);
+  const one = await start();
+  await one.stop();
+  const again = await started({ port: Number(new URL(one.url).port) });
+  assert.equal(again.url, one.url);
+});
+
 test('a token lets in who knows it', async () => {
   const { url, clock } = await started({ token: 'open-sesame' });
   assert.equal(await clock.now(), 0);

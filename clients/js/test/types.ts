@@ -1,7 +1,8 @@
 // What TypeScript makes of the package: this file is compiled and never run. Each error that must be one says so.
 
+import { defineConfig } from '@playwright/test';
 import { connect, OnbeatError, start } from 'onbeat';
-import { expect, test } from 'onbeat/playwright';
+import { expect, test, type OnbeatOptions } from 'onbeat/playwright';
 
 await using onbeat = await start({ seed: 42n, epoch: new Date(0), clock: 'scaled:100', args: ['--mailbox', '8'] });
 // @ts-expect-error there is no such clock
@@ -19,6 +20,8 @@ await onbeat.faults.add({ connection: due[0].connection, kind: 'cut', from: { by
 await onbeat.faults.add({ kind: 'bom' });
 // @ts-expect-error but not for both
 await onbeat.faults.add({ path: '/sse', connection: 1, kind: 'bom' });
+// @ts-expect-error it begins in one place
+await onbeat.faults.add({ path: '/sse', kind: 'bom', from: { byte: 1, ms: 1 } });
 // @ts-expect-error a split needs to know how many bytes
 await onbeat.faults.add({ path: '/sse', kind: 'split' });
 
@@ -36,6 +39,8 @@ try {
 } catch (error) {
   if (error instanceof OnbeatError) [error.status, error.field, error.reason] satisfies [number, string, string];
 }
+
+export default defineConfig<{}, OnbeatOptions>({ use: { onbeatOptions: { seed: 42 } } });
 
 test.use({ onbeatOptions: { seed: 1 } });
 test('the fixture is an Onbeat', async ({ onbeat, page }) => {
