@@ -27,6 +27,9 @@ pub enum RecordingError {
     /// It is empty.
     #[error("expected a log, as GET /__onbeat/log answers it; it is empty")]
     Empty,
+    /// It is something else.
+    #[error("expected a log, as GET /__onbeat/log answers it; its first line is no line of one: {0}")]
+    NoLog(serde_json::Error),
     /// A line is not what it should be.
     #[error("line {line}: {source}")]
     Line {
@@ -83,7 +86,10 @@ impl Recording {
                 .map_err(|source| RecordingError::Line { line, source })
                 .map(|it| (line, it))
         });
-        let (_, first) = lines.next().ok_or(RecordingError::Empty)??;
+        let (_, first) = lines.next().ok_or(RecordingError::Empty)?.map_err(|error| match error {
+            RecordingError::Line { source, .. } => RecordingError::NoLog(source),
+            other => other,
+        })?;
         let mut recording = Self::begin(first.kind)?;
         for numbered in lines {
             let (line, Line { t_ms, kind }) = numbered?;

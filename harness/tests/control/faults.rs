@@ -210,6 +210,7 @@ fn another_status_comes_so_many_times_in_place_of_the_endpoint() {
     }
     assert_eq!(heads.iter().map(|head| head.status).collect::<Vec<_>>(), [503, 503, 307, 204]);
     assert_eq!(heads[0].header("retry-after"), Some("7"));
+    assert_eq!(heads[0].header("access-control-expose-headers"), Some("Retry-After"));
     assert_eq!(heads[2].header("location"), Some("/stream-text"));
     assert!(heads.iter().all(|head| head.header("access-control-allow-origin") == Some("*")));
     assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":0,"removed":0}"#);
