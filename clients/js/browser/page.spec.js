@@ -1,6 +1,6 @@
 // The page at `/`: driven by mouse, driven by keyboard, and what it tells when something is refused.
 
-import { start } from 'onbeat';
+import { connect, start } from 'onbeat';
 
 import { expect, test as base } from './support/test.js';
 
@@ -8,12 +8,16 @@ const test = base.extend({
   // Starts another server, for one test, and resolves to its URL.
   serve: async ({}, use) => {
     const started = [];
-    await use(async (options) => {
+    const stop = async () => {
+      for (const server of started.splice(0)) await server.stop();
+    };
+    const serve = async (options) => {
       const server = await start(options);
       started.push(server);
       return server.url;
-    });
-    for (const server of started) await server.stop();
+    };
+    await use(Object.assign(serve, { stop }));
+    await stop();
   },
 });
 
@@ -175,6 +179,25 @@ test('a stream that ends in an advance is drawn as long as it was', async ({ onb
   await expect(page.getByRole('img', { name: '/stream-text 82' })).toBeVisible();
 });
 
+test('all streams are connected in order, and every event is dated when it was due', async ({ onbeat, page }) => {
+  await visit(page, onbeat.url);
+  await button(page, 'Connect all').click();
+  const paths = ['/sse', '/stream-text', '/sse-data', '/dynamic-counter', '/stream-json'];
+  for (const [id, path] of paths.entries()) await expect(panel(page, path).counts).toContainText(`on connection ${id}`);
+  const counter = panel(page, '/dynamic-counter');
+  await page.getByLabel('Reconnect what ends').uncheck();
+  for (const seconds of [30, 60]) {
+    await button(page, '+30 s').click();
+    await expect(now(page)).toHaveText(ms(seconds * 1000));
+  }
+  await expect(counter.state).toHaveText('closed');
+  await expect(counter.events.first()).toHaveText(`${ms(31_000)}message{"done": true}`);
+  await expect(panel(page, '/stream-text').events.first()).toHaveText(`${ms(4800)}message{"done": true}`);
+  await expect(page.locator('#wall')).toHaveText('2025-12-01T00:01:00.000Z, after 1 min');
+  await page.keyboard.press('0');
+  await expect(counter.state).toHaveText('open');
+});
+
 test('the list of events is bounded, their count is not', async ({ onbeat, page }) => {
   await visit(page, onbeat.url);
   const sse = panel(page, '/sse');
@@ -182,7 +205,7 @@ test('the list of events is bounded, their count is not', async ({ onbeat, page 
   await expect(sse.state).toHaveText('open');
   const send = (times) => Promise.all(Array.from({ length: times }, (_, n) => fetch(`${onbeat.url}/broadcast-text?msg=${n}`)));
   for (let round = 0; round < 5; round += 1) await send(100);
-  await expect(sse.counts).toContainText('501 events');
+  await expect(sse.counts).toContainText('501 events, the last 100 below');
   await expect(sse.events).toHaveCount(100);
 });
 
@@ -243,13 +266,19 @@ test('connections are closed in each way', async ({ onbeat, page }) => {
   }
 });
 
-test('a world that somebody else resets is shown as it is then', async ({ onbeat, page }) => {
-  await visit(page, onbeat.url);
-  await button(page, '+30 s').click();
+test('what somebody else does is shown, and that the server is gone', async ({ page, serve }) => {
+  const url = await serve();
+  const other = await connect(url);
+  await visit(page, url);
+  await other.clock.advance(30_000);
+  await other.faults.add({ path: '/sse', kind: 'bom' });
   await expect(now(page)).toHaveText(ms(30_000));
-  await onbeat.reset();
-  await page.keyboard.press('u');
+  await expect(faults(page)).toHaveText([/1: \/sse: bom/]);
+  await other.reset();
   await expect(now(page)).toHaveText(ms(0));
+  await expect(faults(page)).toHaveCount(0);
+  await serve.stop();
+  await expect(page.locator('#page-error')).toHaveText('server: it does not answer; is it still running?');
 });
 
 test('the page goes on after an answer that broke off', async ({ onbeat, page }) => {
@@ -279,6 +308,8 @@ test('a clock that runs by itself is not moved', async ({ page, serve }) => {
 });
 
 test('the token is asked for, and kept nowhere', async ({ page, serve }) => {
+  let refused = 0;
+  page.on('response', (response) => (refused += response.status() === 401));
   await page.goto(await serve({ token: 's3cret' }));
   await expect(button(page, '+1 s')).toBeHidden();
   const token = page.getByLabel('--control-token');
@@ -286,6 +317,7 @@ test('the token is asked for, and kept nowhere', async ({ page, serve }) => {
   await page.keyboard.type('wrong');
   await page.keyboard.press('Enter');
   await expect(page.getByText('authorization: the token is wrong')).toBeVisible();
+  expect(refused).toBe(2);
   await token.fill('s3cret');
   await page.keyboard.press('Enter');
   await button(page, '+1 s').click();

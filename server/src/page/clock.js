@@ -1,7 +1,7 @@
 // The clock: what time it is in the world, and the buttons that move it.
 
 import { ask } from './control.js';
-import { attempt, byId, count, grouped, milliseconds, say } from './elements.js';
+import { attempt, byId, count, grouped, milliseconds, say, span } from './elements.js';
 
 const unknown = { now_ms: 0, kind: 'manual', speed: null, timers: null, epoch: '1970-01-01T00:00:00.000Z' };
 const area = byId('clock');
@@ -67,6 +67,7 @@ export class Clock {
   advance(body) {
     if (!this.isManual) return this.#last;
     this.advancing += 1;
+    say(byId('advanced'), 'Time passes…');
     this.#last = this.#last.then(() => attempt(area, () => this.#ask(body)));
     return this.#last;
   }
@@ -77,6 +78,9 @@ export class Clock {
       answer = await ask('advanceClock', { body });
       this.#answer = { ...this.#answer, now_ms: answer.now_ms, now: answer.now };
       say(byId('advanced'), told(answer));
+    } catch (error) {
+      say(byId('advanced'), '');
+      throw error;
     } finally {
       this.advancing -= 1;
       await this.#world.advanced(answer?.due ?? []);
@@ -87,7 +91,8 @@ export class Clock {
     const { kind, speed, epoch, timers } = this.#answer;
     const now = this.now();
     say(byId('now'), milliseconds(now));
-    say(byId('wall'), new Date(this.epoch + Math.floor(now)).toISOString());
+    const long = now >= 60_000 ? `, after ${span(now)}` : '';
+    say(byId('wall'), new Date(this.epoch + Math.floor(now)).toISOString() + long);
     say(byId('epoch'), epoch);
     say(byId('kind'), kind === 'scaled' ? `scaled, ${grouped(speed)} times as fast as real time` : kind);
     say(byId('next'), this.isManual ? next(timers) : 'not counted: the clock runs by itself');

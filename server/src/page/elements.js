@@ -18,6 +18,20 @@ export function say(target, text) {
 /** Milliseconds as the transcripts print them, with their thousands apart. */
 export const milliseconds = (ms) => `${grouped(Math.round(ms))}\u00a0ms`;
 
+/** A length of time, in its two largest units. */
+export function span(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const units = [[86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min']];
+  const parts = [];
+  let left = ms;
+  for (const [unit, name] of units) {
+    if (left >= unit) parts.push(`${Math.floor(left / unit)} ${name}`);
+    left %= unit;
+  }
+  if (left > 0) parts.push(`${Number((left / 1000).toFixed(3))} s`);
+  return parts.slice(0, 2).join(' ');
+}
+
 /** A whole number with its thousands apart. */
 export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, '\u202f');
 
@@ -78,7 +92,8 @@ function accuse(area, { field, reason }) {
   if (input) {
     input.setAttribute('aria-invalid', 'true');
     input.setAttribute('aria-describedby', error.id);
-    input.closest('label').after(error);
+    // In a row of controls it would tear them apart.
+    if (input.closest('.fields')) input.closest('label').after(error);
     input.focus();
   }
   say(error, `${field}: ${reason}`);

@@ -79,7 +79,7 @@ export class Faults {
 function described({ path, connection, kind, from, times, id, left, met, fired, ...parameters }) {
   const which = path === undefined ? `connection ${connection}` : times === 1 ? path : `${path}, ${times} times`;
   const how = Object.entries(parameters).map(([name, value]) => `, ${name} ${value}`);
-  const begins = Object.entries(from ?? {}).map(([unit, value]) => `, from ${unit} ${value}`);
+  const begins = Object.entries(from ?? {}).map(([unit, value]) => (value === 0 ? '' : `, from ${unit} ${value} on`));
   // A status says it all: `status, status 503` would say it twice.
   return `${which}: ${kind}${how.join('').replace(/^, status /, ' ')}${begins.join('')}`;
 }

@@ -17,6 +17,8 @@ import { Timeline } from './timeline.js';
 
 /** How long events may wait until they are reflected in the lists, so that a thousand of them are one question. */
 const pauseMs = 250;
+/** How often the page looks by itself: a test that runs beside it moves the clock, too. */
+const periodMs = 1000;
 
 const world = {
   /** Something happened that the server can tell more about. */
@@ -73,7 +75,9 @@ function refresh() {
 async function look() {
   const slow = setTimeout(() => say(byId('slow'), byId('slow').dataset.text), 2000);
   try {
-    const [time, known, all] = await Promise.all(['getClock', 'getFaults', 'getConnections'].map((name) => ask(name)));
+    // The clock first, and alone: whoever needs a token is told so once.
+    const time = await ask('getClock');
+    const [known, all] = await Promise.all(['getFaults', 'getConnections'].map((name) => ask(name)));
     byId('token').hidden = true;
     byId('controls').hidden = false;
     const open = streams.filter((stream) => stream.isOpen);
@@ -130,6 +134,15 @@ async function saveLog() {
   setTimeout(() => URL.revokeObjectURL(url), 0);
 }
 
+/** Each takes its connection before the next, so that their order, and so their values, are always the same. */
+async function connectAll() {
+  for (const stream of streams) {
+    stream.connect();
+    await stream.answered;
+  }
+}
+
+byId('connect-all').addEventListener('click', connectAll);
 byId('reset').addEventListener('click', reset);
 byId('save-log').addEventListener('click', saveLog);
 prepareSending(world.changed);
@@ -144,6 +157,7 @@ const keys = {
   f: () => byId('fault').elements.kind.focus(),
   u: refresh,
   R: reset,
+  0: connectAll,
   ...Object.fromEntries(streams.map((stream, index) => [String(index + 1), () => stream.toggle()])),
 };
 
@@ -160,6 +174,8 @@ document.addEventListener('keydown', (event) => {
 // Whoever comes back to the page sees what is true then.
 document.addEventListener('visibilitychange', () => document.hidden || refresh());
 window.addEventListener('focus', () => refresh());
+
+setInterval(() => document.hidden || byId('controls').hidden || refresh(), periodMs);
 
 await refresh();
 timeline.start = clock.isManual ? 0 : clock.now();

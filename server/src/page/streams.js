@@ -7,6 +7,8 @@ const shownMax = 100;
 /** An EventSource hears a named event only if it listens for that name. */
 const types = ['message', 'status', 'alert', 'broadcast', 'heartbeat'];
 const words = ['connecting', 'open', 'closed'];
+/** Of these each write is an event, so that an advance tells when each was due. */
+const plain = ['/stream-text', '/dynamic-counter'];
 
 export const paths = ['/sse', '/stream-text', '/sse-data', '/dynamic-counter', '/stream-json'];
 
@@ -27,6 +29,8 @@ export class Stream {
   #connection = null;
   /** When it came to its end, if that was in the last advance. */
   #endedAt = null;
+  /** Resolves when the last attempt to connect was answered. */
+  answered = Promise.resolve();
   /** When it wrote, as far as the page knows; when events came; and from when to when it was open. */
   written = [];
   heard = [];
@@ -61,12 +65,17 @@ export class Stream {
 
   toggle() {
     if (this.#source) this.disconnect();
-    else this.#connect();
+    else this.connect();
   }
 
-  #connect() {
+  /** Connects, if it is not connected yet. */
+  connect() {
+    if (this.#source) return;
     const source = new EventSource(this.path);
     this.#source = source;
+    this.answered = new Promise((resolve) => {
+      for (const type of ['open', 'error']) source.addEventListener(type, resolve, { once: true });
+    });
     this.#detail = 'waiting for the answer';
     source.addEventListener('open', () => this.#opened());
     source.addEventListener('error', () => this.#lost());
@@ -93,10 +102,16 @@ export class Stream {
 
   #lost() {
     const isGivenUp = this.#source.readyState === EventSource.CLOSED;
-    if (isGivenUp) this.#source = null;
-    this.#detail = isGivenUp
-      ? 'the browser has given up: the answer was no event stream'
-      : 'lost; the browser connects again by itself';
+    if (isGivenUp) {
+      this.#source = null;
+      this.#detail = 'the browser has given up: the answer was no event stream';
+    } else if (byId('reconnecting').checked) {
+      this.#detail = 'ended or lost; the browser connects again in its own time';
+    } else {
+      this.#source.close();
+      this.#source = null;
+      this.#detail = 'ended or lost';
+    }
     this.#over();
   }
 
@@ -160,8 +175,8 @@ export class Stream {
   #time(data) {
     const { clock } = this.#world;
     const own = Date.parse(timestamp(data)) - clock.epoch;
-    if (Number.isFinite(own)) return own;
-    return (this.path === '/stream-text' ? this.#dues.shift() : undefined) ?? clock.now();
+    const due = plain.includes(this.path) ? this.#dues.shift() : undefined;
+    return Number.isFinite(own) ? own : (due ?? clock.now());
   }
 
   /** Forgets all that it has heard. */
@@ -192,7 +207,8 @@ export class Stream {
     say(this.#find('.detail'), this.#detail);
     const wrote = this.isOpen && this.#connection;
     const writes = wrote ? `, ${count(wrote.writes, 'write')} on connection ${wrote.id}` : '';
-    say(this.#find('.count'), count(this.#events, 'event') + writes);
+    const listed = this.#events > shownMax ? `, the last ${shownMax} below` : '';
+    say(this.#find('.count'), count(this.#events, 'event') + listed + writes);
     say(this.#find('.last'), this.#lastEventId === '' ? 'empty' : this.#lastEventId);
     const button = this.#find('button');
     const verb = this.#source ? 'Disconnect' : 'Connect';

@@ -1,6 +1,6 @@
 // All streams against the world's time: when they were open, when they wrote, and which events came of it.
 
-import { byId, grouped } from './elements.js';
+import { byId, grouped, span } from './elements.js';
 
 const space = 'http://www.w3.org/2000/svg';
 const lane = { height: 52, label: 12, top: 19, bottom: 45 };
@@ -101,20 +101,6 @@ export class Timeline {
 function spans(list, first, now, x) {
   const seen = list.map(({ from, to }) => [Math.max(from, first), to ?? now]).filter(([from, to]) => to >= from);
   return seen.map(([from, to]) => `M${x(from)} ${lane.bottom}H${Math.max(x(to), x(from) + 2)}`).join('');
-}
-
-/** A length of time, in its two largest units. */
-function span(ms) {
-  if (ms < second) return `${Math.round(ms)} ms`;
-  const units = [[day, 'd'], [hour, 'h'], [minute, 'min']];
-  const parts = [];
-  let left = ms;
-  for (const [unit, name] of units) {
-    if (left >= unit) parts.push(`${Math.floor(left / unit)} ${name}`);
-    left %= unit;
-  }
-  if (left > 0) parts.push(`${Number((left / second).toFixed(3))} s`);
-  return parts.slice(0, 2).join(' ');
 }
 
 function svg(name, attributes) {
