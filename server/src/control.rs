@@ -1,17 +1,18 @@
 //! The control interface: `/__onbeat/…`, JSON over HTTP, by which a test drives the server that it tests.
 //!
 //! ```text
-//!  access      who may ask
+//!  access ── routes                          who may ask, and for what
 //!    │
-//!  fields      what was asked for ── refusal: what is wrong with it
+//!  body ── fields ── refusal                 what was asked for, or what is wrong with it
 //!    │
-//!  clock  connections  faults  log  reset     one file each
+//!  clock  connections  faults  log  reset    one file each
 //! ```
 //!
 //! `openapi.json` describes it all. A request for control is kept apart from the world: it takes no ordinal, meets no
 //! fault and is not logged, so that no stream's bytes depend on it.
 
 mod access;
+mod body;
 mod clock;
 mod connections;
 mod faults;
@@ -19,13 +20,14 @@ mod fields;
 mod log;
 mod refusal;
 mod reset;
+mod routes;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -35,6 +37,7 @@ pub use self::access::{Access, AccessError};
 pub use self::faults::parse as parse_fault;
 pub use self::fields::Fields;
 pub use self::refusal::Refusal;
+pub use self::routes::{ROUTES, Route};
 use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, TokioClock};
 use crate::origin::Carrier;
@@ -48,21 +51,6 @@ use crate::world::{Limits, World};
 pub const PREFIX: &str = "/__onbeat";
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("control/openapi.json");
-
-/// Every route, as (method, path).
-pub const ROUTES: [(&str, &str); 11] = [
-    ("GET", "/clock"),
-    ("POST", "/clock/advance"),
-    ("POST", "/reset"),
-    ("GET", "/connections"),
-    ("POST", "/connections/{id}/close"),
-    ("GET", "/faults"),
-    ("POST", "/faults"),
-    ("DELETE", "/faults"),
-    ("DELETE", "/faults/{id}"),
-    ("GET", "/log"),
-    ("GET", "/openapi.json"),
-];
 
 /// What every world that is served is made of.
 #[derive(Clone, Copy, Debug)]
@@ -170,9 +158,9 @@ impl Control {
     }
 
     async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
-        let (route, id) = find(request.method(), path)?;
+        let (route, id) = routes::find(request.method(), path)?;
         let carrier = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
-        let fields = if request.method() == Method::POST { fields::read(request).await? } else { Fields::default() };
+        let fields = if request.method() == Method::POST { body::read(request).await? } else { Fields::default() };
         if let Some(arrivals) = carrier.as_ref().and_then(|connection| connection.arrivals()) {
             arrivals.settle_last().await;
         }
@@ -196,40 +184,6 @@ impl Control {
     }
 }
 
-/// The route of a request, and the id in its path, if there is one.
-fn find(method: &Method, path: &str) -> Result<((&'static str, &'static str), u64), Refusal> {
-    let routes: Vec<_> = ROUTES.iter().filter(|(_, template)| matches(template, path)).collect();
-    if routes.is_empty() {
-        let mut known: Vec<_> = ROUTES.iter().map(|(_, template)| format!("{PREFIX}{template}")).collect();
-        known.dedup();
-        let reason = format!("expected one of {}, got {PREFIX}{path}", known.join(", "));
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "path", reason));
-    }
-    let Some(route) = routes.iter().find(|(known, _)| *known == method.as_str()) else {
-        let methods: Vec<&str> = routes.iter().map(|(known, _)| *known).collect();
-        return Err(Refusal::method(&methods.join(", "), method));
-    };
-    let id = path.split('/').zip(route.1.split('/')).find(|(_, template)| *template == "{id}");
-    let id = id.map_or(Ok(0), |(id, _)| {
-        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-        let number = plain.then(|| id.parse().ok()).flatten();
-        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
-    })?;
-    Ok((**route, id))
-}
-
-fn matches(template: &str, path: &str) -> bool {
-    let (mut template, mut path) = (template.split('/'), path.split('/'));
-    loop {
-        match (template.next(), path.next()) {
-            (None, None) => return true,
-            (Some("{id}"), Some(_)) => {}
-            (Some(expected), Some(segment)) if expected == segment => {}
-            _ => return false,
-        }
-    }
-}
-
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let json = serde_json::to_string(value).expect("answers are plain data");
     (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
@@ -244,54 +198,4 @@ fn finish(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
     response
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'a Refusal,
-        }
-        let mut response = json(self.status, &Body { error: &self });
-        if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
-            response.headers_mut().insert(ALLOW, allow);
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            let bearer = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, bearer);
-        }
-        if self.closes() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(axum::http::header::CONNECTION, close);
-        }
-        response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_route_is_found_by_its_method_and_path() {
-        assert_eq!(find(&Method::GET, "/clock").expect("known").0, ("GET", "/clock"));
-        assert_eq!(find(&Method::POST, "/connections/17/close").expect("known").1, 17);
-        for (method, path, status, field) in [
-            (Method::GET, "", 404, "path"),
-            (Method::GET, "/", 404, "path"),
-            (Method::GET, "/clock/", 404, "path"),
-            (Method::GET, "/Clock", 404, "path"),
-            (Method::POST, "/clock", 405, "method"),
-            (Method::GET, "/connections/1/close", 405, "method"),
-            (Method::DELETE, "/faults/x", 404, "id"),
-            (Method::DELETE, "/faults/-1", 404, "id"),
-            (Method::DELETE, "/faults/+1", 404, "id"),
-            (Method::DELETE, "/faults/", 404, "id"),
-            (Method::DELETE, "/faults/99999999999999999999", 404, "id"),
-        ] {
-            let refusal = find(&method, path).expect_err(path);
-            assert_eq!((refusal.status.as_u16(), refusal.field.as_str()), (status, field), "{method} {path}");
-        }
-        assert_eq!(find(&Method::PUT, "/faults").expect_err("405").allow.as_deref(), Some("GET, POST, DELETE"));
-    }
 }

@@ -1,7 +1,11 @@
 //! What a request for control is refused with: which field is wrong, and why.
 
-use axum::http::{Method, StatusCode};
+use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use super::json;
 
 /// A request that was refused, and changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -37,5 +41,27 @@ impl Refusal {
     /// Whether the rest of the request is not read, so that the connection can't be used again.
     pub(super) fn closes(&self) -> bool {
         matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a Refusal,
+        }
+        let mut response = json(self.status, &Body { error: &self });
+        if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
+        if self.closes() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
     }
 }

@@ -1,0 +1,70 @@
+//! The body of a request for control: JSON, bounded in size and time.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+
+use super::fields::{Fields, shown};
+use super::refusal::Refusal;
+use crate::clock;
+
+/// How long a body may be.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take, in the machine's time.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The fields of a request's body; none if there is no body.
+pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
+    check(request.headers())?;
+    tokio::select! {
+        biased;
+        bytes = collect(request) => Fields::from_json(&bytes?),
+        () = clock::machine_pause(BODY_TIME_MAX) => {
+            let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
+        }
+    }
+}
+
+/// Refuses what is not JSON, or too long, before it is read. What has no body needs no type.
+fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));
+    let is_empty =
+        !headers.contains_key(TRANSFER_ENCODING) && header(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if is_empty && !headers.contains_key(CONTENT_TYPE) {
+        return Ok(());
+    }
+    let content_type = header(CONTENT_TYPE).unwrap_or("none");
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {
+        return refuse("content-type", format!("expected application/json, once, got {}", shown(content_type)));
+    }
+    if let Some(coding) = header(CONTENT_ENCODING) {
+        return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
+    }
+    let declared = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
+}
+
+async fn collect(request: Request) -> Result<Vec<u8>, Refusal> {
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|error| Refusal::field("body", format!("failed to be read: {error}")))?;
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            return Err(too_long());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+fn too_long() -> Refusal {
+    let reason = format!("expected at most {BODY_BYTES_MAX} bytes");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", reason)
+}
