@@ -12,6 +12,8 @@ export class Clock {
   #world;
   #last = Promise.resolve();
   #tick = 0;
+  /** How often this page has moved the clock: what was answered before is no longer true. */
+  moves = 0;
   /** How many advances are asked for and not yet answered. */
   advancing = 0;
 
@@ -76,6 +78,7 @@ export class Clock {
     let answer;
     try {
       answer = await ask('advanceClock', { body });
+      this.moves += 1;
       this.#answer = { ...this.#answer, now_ms: answer.now_ms, now: answer.now };
       say(byId('advanced'), told(answer));
     } catch (error) {

@@ -67,7 +67,7 @@ function refresh() {
   isStale = true;
   refreshing = refreshing.then(async () => {
     isStale = false;
-    await attempt(document.body, look);
+    await attempt(byId('top'), look);
   });
   return refreshing;
 }
@@ -75,9 +75,7 @@ function refresh() {
 async function look() {
   const slow = setTimeout(() => say(byId('slow'), byId('slow').dataset.text), 2000);
   try {
-    // The clock first, and alone: whoever needs a token is told so once.
-    const time = await ask('getClock');
-    const [known, all] = await Promise.all(['getFaults', 'getConnections'].map((name) => ask(name)));
+    const [time, known, all] = await observe();
     byId('token').hidden = true;
     byId('controls').hidden = false;
     const open = streams.filter((stream) => stream.isOpen);
@@ -92,6 +90,17 @@ async function look() {
   } finally {
     clearTimeout(slow);
     say(byId('slow'), '');
+  }
+}
+
+/** The clock, the faults and the connections, asked for anew if this page has moved the clock meanwhile. */
+async function observe() {
+  for (;;) {
+    const { moves } = clock;
+    // The clock first, and alone: whoever needs a token is told so once.
+    const time = await ask('getClock');
+    const others = await Promise.all(['getFaults', 'getConnections'].map((name) => ask(name)));
+    if (clock.moves === moves) return [time, ...others];
   }
 }
 
@@ -121,6 +130,7 @@ async function reset() {
   for (const stream of streams) stream.disconnect('closed by the reset');
   const answer = await attempt(byId('clock'), () => ask('reset'));
   if (!answer) return;
+  clock.moves += 1;
   world.wentBack();
   say(byId('advanced'), `A new world: ${count(answer.ended, 'stream')} ended.`);
   await refresh();
