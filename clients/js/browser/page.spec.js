@@ -198,6 +198,22 @@ test('all streams are connected in order, and every event is dated when it was d
   await expect(counter.state).toHaveText('open');
 });
 
+test('what comes moves nothing away from under a click', async ({ onbeat, page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await visit(page, onbeat.url);
+  const top = () => panel(page, '/stream-json').connect.evaluate((button) => button.getBoundingClientRect().top + scrollY);
+  const before = await top();
+  for (const path of ['/sse', '/stream-text', '/sse-data']) {
+    await panel(page, path).connect.click();
+    await expect(panel(page, path).counts).toContainText('on connection');
+  }
+  await onbeat.clock.advance(30_000);
+  await expect(panel(page, '/stream-text').events).toHaveCount(82);
+  await expect(panel(page, '/sse-data').state).toHaveText('connecting');
+  // A line may wrap here and there; the lists of events, of fourteen lines, are there already.
+  expect(Math.abs((await top()) - before)).toBeLessThan(100);
+});
+
 test('the list of events is bounded, their count is not', async ({ onbeat, page }) => {
   await visit(page, onbeat.url);
   const sse = panel(page, '/sse');
@@ -335,7 +351,7 @@ for (const colorScheme of ['light', 'dark']) {
     const paths = ['/sse', '/stream-text', '/sse-data', '/dynamic-counter', '/stream-json'];
     for (const path of paths) {
       await panel(page, path).connect.click();
-      await expect(panel(page, path).state).toHaveText('open');
+      await expect(panel(page, path).counts).toContainText('on connection');
     }
     await button(page, '+1 s').click();
     await expect(panel(page, '/sse-data').events).toHaveCount(1);

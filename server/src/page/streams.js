@@ -217,7 +217,7 @@ export class Stream {
     const list = this.#find('ol');
     list.prepend(...this.#rows.splice(0).reverse().map(row));
     while (list.children.length > shownMax) list.lastChild.remove();
-    list.hidden = list.children.length === 0;
+    list.tabIndex = list.children.length === 0 ? -1 : 0;
   }
 }
 
