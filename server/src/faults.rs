@@ -4,11 +4,12 @@
 //! without knowing HTTP, tasks or a clock:
 //!
 //! ```text
-//!  rewrite ── alteration ── alterations      the bytes of a write, one fault at work, all of them in order
+//!  act ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all of them in order
 //! ```
 
+mod act;
 mod alteration;
-pub(crate) mod alterations;
+mod alterations;
 mod fault;
 mod rewrite;
 
@@ -17,6 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::act::{Act, Written};
+pub(crate) use self::alterations::Alterations;
 pub use self::fault::{Break, Fault, From, Head, Kind, LineEnds, Rewrite, Strikes};
 
 /// How many faults are kept. Those that have struck as often as they should make room for new ones.

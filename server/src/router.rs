@@ -55,12 +55,12 @@ pub fn router(world: Arc<World>) -> Router {
 
 /// What is answered at once, and not with a stream, is answered after all has been taken in that has arrived.
 async fn settle(request: Request, next: Next) -> Response {
-    let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
-    let connection = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
-    if let Some(arrivals) = connection.as_ref().and_then(|connection| connection.arrivals())
-        && !is_stream
-    {
-        arrivals.settle().await;
+    let carrier = request.extensions().get::<Carrier>();
+    if let Some(arrivals) = carrier.and_then(|carrier| carrier.connection.arrivals().map(Arc::clone)) {
+        let path = plain(request.uri().path());
+        if *request.method() != Method::GET || !STREAMS.contains(&&*path) {
+            arrivals.settle().await;
+        }
     }
     next.run(request).await
 }

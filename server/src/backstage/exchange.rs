@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::Method;
 
 use crate::clock::Instant;
-use crate::faults::Struck;
-use crate::faults::alterations::Written;
+use crate::faults::{Struck, Written};
 
 /// A request and its answer.
 #[derive(Debug)]

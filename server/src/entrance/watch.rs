@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::backstage::Exchange;
 use crate::clock::Instant;
 use crate::connection::Connection;
-use crate::faults::alterations::Written;
+use crate::faults::Written;
 use crate::log::{What, Which};
 use crate::world::World;
 

@@ -14,8 +14,7 @@ use super::watch::Watch;
 use crate::body::Playhead;
 use crate::clock::{Instant, Turn, TurnSleep, Who};
 use crate::connection::Closing;
-use crate::faults::Struck;
-use crate::faults::alterations::{Act, Alterations, Written};
+use crate::faults::{Act, Alterations, Struck, Written};
 
 /// A body, and who watches it.
 pub(super) struct WatchedBody {

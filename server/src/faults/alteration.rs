@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::alterations::{Act, Written};
+use super::act::{Act, Written};
 use super::rewrite::{pieces, with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::{Break, From, Kind, Rewrite, Struck};
 

@@ -51,3 +51,49 @@ impl Patience {
         self.silent >= SILENT_TIME_MAX
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(time: Duration) -> u32 {
+        u32::try_from(time.as_millis() / LOOK_PERIOD.as_millis()).expect("a few thousand")
+    }
+
+    #[test]
+    fn the_blocked_are_waited_for_once() {
+        let mut patience = Patience::default();
+        for _ in 1..looks(BLOCKED_TIME_MAX) {
+            patience.wait(true);
+        }
+        assert!(!patience.is_out_with_blocked());
+        patience.wait(true);
+        assert!(patience.is_out_with_blocked());
+        patience.see_progress();
+        assert!(patience.is_out_with_blocked() && !patience.is_out_with_all());
+    }
+
+    #[test]
+    fn the_slow_are_waited_for_longer() {
+        let mut patience = Patience::default();
+        for _ in 1..looks(SLOW_TIME_MAX) {
+            patience.wait(true);
+            patience.see_progress();
+            assert!(!patience.is_out_with_blocked());
+        }
+        patience.wait(true);
+        assert!(patience.is_out_with_blocked());
+    }
+
+    #[test]
+    fn the_silent_are_given_up_and_others_given_their_time() {
+        let mut patience = Patience::default();
+        for _ in 0..looks(SILENT_TIME_MAX) {
+            assert!(!patience.is_out_with_all());
+            patience.wait(false);
+        }
+        assert!(patience.is_out_with_all());
+        patience.see_progress();
+        assert!(!patience.is_out_with_all());
+    }
+}
