@@ -89,10 +89,13 @@ where
     }
 }
 
-/// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: what it
-/// sends is read and thrown away for a while (RFC 9112, 9.6).
-async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: Watched<I>, connection: &Connection) {
+/// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: it gets the
+/// FIN, and what it sends is read and thrown away for a while (RFC 9112, 9.6).
+async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
     if socket.is_between_requests() || connection.is_aborted() {
+        return;
+    }
+    if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
     tokio::select! {
