@@ -1,11 +1,15 @@
 //! `onbeat check` from outside: verdicts, reports, lists of known failures, and targets over real sockets.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod served;
+
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use self::served::Served;
 
 fn onbeat(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onbeat")).args(arguments).output().expect("onbeat runs")
@@ -21,32 +25,6 @@ fn file(name: &str) -> PathBuf {
     // It may be there from a run before.
     let _ = std::fs::remove_file(&path);
     path
-}
-
-/// A served process, killed with the test.
-struct Served {
-    process: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
-        command.args(["serve", "--addr", "127.0.0.1:0"]).args(arguments);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
-        let url = line.trim().strip_prefix("listening on ").expect("the announcement").to_owned();
-        Self { process, url }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have exited already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// A server that answers every request with these bytes, and closes the connection; its URL.
@@ -88,7 +66,8 @@ fn the_embedded_server_conforms() {
 #[test]
 fn a_scaled_server_conforms_over_real_sockets() {
     let served = Served::start(&["--clock", "scaled:20"]);
-    let output = onbeat(&["check", &served.url, "--scale", "20", "--tolerance", "2s", "--format", "jsonl"]);
+    let url = format!("http://{}", served.addr);
+    let output = onbeat(&["check", &url, "--scale", "20", "--tolerance", "2s", "--format", "jsonl"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(verdicts(&output).iter().all(|(_, verdict)| verdict == "pass" || verdict == "observed"));
 }
@@ -124,7 +103,8 @@ fn a_quick_check_leaves_out_what_takes_longer_than_10_s() {
 fn what_fails_is_told_and_can_be_expected() {
     // In the contract's time a server that runs twice as fast is early everywhere.
     let served = Served::start(&["--clock", "scaled:2"]);
-    let arguments = ["check", &served.url, "--only", "stream-text.*,requests.options"];
+    let url = format!("http://{}", served.addr);
+    let arguments = ["check", &url, "--only", "stream-text.*,requests.options"];
     let list = file("known-failures.txt");
     let list = list.to_str().expect("UTF-8");
 

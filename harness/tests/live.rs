@@ -1,40 +1,25 @@
 //! The same server over real sockets and in real time: signals, limits, and clients that misbehave below HTTP.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+mod served;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use onbeat::response::{Part, Responses};
 use onbeat_server::clock::{Clock, TokioClock};
 
+use self::served::Served;
+
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A served process, killed with the test.
-struct Served {
-    process: Child,
-    addr: SocketAddr,
-}
-
 impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["serve", "--addr", "127.0.0.1:0"]).args(arguments))
-    }
-
     /// With so few file descriptors that they run out.
     fn start_with_files(files: u32) -> Self {
         let script = format!("ulimit -n {files}; exec \"$0\" serve --addr 127.0.0.1:0");
         Self::spawn(Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_onbeat")]))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
-        let addr =
-            line.trim().strip_prefix("listening on http://").expect("the announcement").parse().expect("an address");
-        Self { process, addr }
     }
 
     fn connect(&self) -> Client {
@@ -75,14 +60,6 @@ impl Served {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
         self.process.wait().expect("it exits").code()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have exited already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

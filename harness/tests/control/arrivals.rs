@@ -4,7 +4,8 @@ use std::net::Shutdown;
 
 use serde_json::json;
 
-use super::support::{Client, GREETING, HEARTBEAT, Served, manual};
+use super::support::{Client, GREETING, HEARTBEAT, manual};
+use crate::served::Served;
 
 /// How many clients of `/sse` there are, asked on a connection that is used over and over.
 fn clients(asker: &mut Client) -> u64 {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::{GREETING, HEARTBEAT, Served, manual};
+use super::support::{GREETING, HEARTBEAT, manual};
+use crate::served::Served;
 
 const FIRST: &str = "retry: 5000\n\n";
 

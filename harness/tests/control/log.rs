@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::support::{Served, manual};
+use super::support::manual;
+use crate::served::Served;
 
 /// What `onbeat replay --log` says of a log, and its exit code.
 fn replayed(name: &str, log: &str) -> (String, Option<i32>) {

@@ -11,4 +11,6 @@ mod openapi;
 mod page;
 mod reset;
 mod security;
+#[path = "../served/mod.rs"]
+mod served;
 mod support;

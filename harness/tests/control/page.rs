@@ -7,7 +7,8 @@ use onbeat_server::control::OPENAPI;
 use onbeat_server::page::FILES;
 use serde_json::Value;
 
-use super::support::{Served, manual};
+use super::support::manual;
+use crate::served::Served;
 
 /// The answer to a request for the page, made as a browser would from `host`.
 fn asked(served: &Served, method: &str, path: &str, headers: &[(&str, &str)]) -> (Head, String) {

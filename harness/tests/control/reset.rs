@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::{GREETING, Served, manual};
+use super::support::{GREETING, manual};
+use crate::served::Served;
 
 /// All bytes that the clients of one scene receive; `disturb` is done in between.
 fn scene(served: &Served, disturb: impl Fn(&Served)) -> Vec<Vec<u8>> {

@@ -6,7 +6,8 @@ use std::process::Command;
 use onbeat::response::Head;
 use serde_json::{Value, json};
 
-use super::support::{Served, manual};
+use super::support::manual;
+use crate::served::Served;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 

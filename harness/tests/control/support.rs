@@ -1,12 +1,14 @@
 //! A served process, clients that read when they are told to, and a driver.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use onbeat::response::{Head, Part, Responses};
 use serde_json::{Value, json};
+
+use crate::served::Served;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,29 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const HEARTBEAT: &str = "heartbeat:\n\n";
 pub(crate) const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
 
-/// A served process, killed with the test.
-pub(crate) struct Served {
-    process: Child,
-    pub(crate) addr: SocketAddr,
-}
-
 /// With a manual clock, and a world that is the same each time.
 pub(crate) fn manual() -> Served {
     Served::start(&["--clock", "manual", "--seed", "42", "--epoch", "2025-12-01T00:00:00Z"])
 }
 
 impl Served {
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
-        command.args(["serve", "--addr", "127.0.0.1:0"]).args(arguments);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
-        let addr =
-            line.trim().strip_prefix("listening on http://").expect("the announcement").parse().expect("an address");
-        Self { process, addr }
-    }
-
     pub(crate) fn connect(&self) -> Client {
         let socket = TcpStream::connect_timeout(&self.addr, PATIENCE).expect("a connection");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
@@ -118,14 +103,6 @@ impl Served {
     pub(crate) fn signal_end(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have exited already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
