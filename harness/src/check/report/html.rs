@@ -17,6 +17,7 @@ use crate::check::{Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown at once; the others are a click away.
 const FINDINGS_SHOWN: usize = 3;
+
 /// The page.
 ///
 /// # Panics
