@@ -94,10 +94,9 @@ fn fan_out<A: Serialize + 'static>(
     event: fn(Timestamp, Option<Message>) -> Event,
     answer: fn(Delivery) -> A,
 ) -> MethodRouter<Arc<World>> {
-    get(move |State(world): State<Arc<World>>, RawQuery(query): RawQuery| async move {
+    get(move |State(world): State<Arc<World>>, request: Origin, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
-        let now = world.clock().now();
-        let delivery = world.hub().publish(now, event(world.timestamp(now), msg));
+        let delivery = world.hub().publish(request.at, event(world.timestamp(request.at), msg));
         if delivery.filling {
             // A burst of broadcasts must not run ahead of those who read.
             tokio::task::yield_now().await;

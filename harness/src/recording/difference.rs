@@ -83,28 +83,35 @@ impl Recording {
     ) -> Option<(usize, Option<Entry>, Option<Entry>)> {
         // An answer that was under way when the log was read has no end in it.
         let is_open = !matches!(logged.last().map(|last| &last.what), Some(What::End(_)));
-        let is_left = matches!(logged.last().map(|last| &last.what), Some(What::End(How::Closed)));
         if is_open {
             came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
         }
         if !answer.is_chunked {
             (logged, came) = (joined(logged), joined(came));
         }
-        let length = if self.is_exact || !(is_open || is_left) {
-            logged.len().max(came.len())
-        } else {
+        let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
+        let length = match left_at {
             // How much somebody sees who leaves while time passes is up to the machine.
-            logged.pop_if(|last| matches!(last.what, What::End(_)));
-            came.pop_if(|last| matches!(last.what, What::End(_)));
-            logged.len().min(came.len())
+            _ if !self.is_exact && (is_open || left_at.is_some()) => {
+                came.pop_if(|last| matches!(last.what, What::End(_)));
+                logged.len().min(came.len())
+            }
+            // So it is at the instant at which somebody leaves: in the lab all of it is seen.
+            Some(left_at) => {
+                let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
+                came.truncate(logged.len().max(till_then));
+                logged.len().max(came.len())
+            }
+            None => logged.len().max(came.len()),
         };
-        let differs =
-            |place: &usize| !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b));
+        let differs = |place: &usize| {
+            !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b, answer.is_chunked))
+        };
         let place = (0..length).find(differs)?;
         Some((place, logged.get(place).cloned(), came.get(place).cloned()))
     }
 
-    fn is_same(&self, logged: &Entry, replayed: &Entry) -> bool {
+    fn is_same(&self, logged: &Entry, replayed: &Entry, is_chunked: bool) -> bool {
         let is_in_time = !self.is_exact || logged.at == replayed.at;
         is_in_time
             && match (&logged.what, &replayed.what) {
@@ -115,8 +122,9 @@ impl Recording {
                     logged.status == replayed.status && fields[0] == fields[1]
                 }
                 (What::Write(logged), What::Write(replayed)) => logged == replayed,
-                // A pipe in memory can't be reset by the server.
+                // A pipe in memory can't be reset by the server, and without chunks nobody sees that an answer was cut.
                 (What::End(How::Reset), What::End(How::Cut)) => true,
+                (What::End(How::Reset | How::Cut), What::End(How::Complete)) => !is_chunked,
                 (What::End(logged), What::End(replayed)) => logged == replayed,
                 _ => false,
             }

@@ -133,6 +133,65 @@ fn how_much_is_seen_by_who_leaves_in_real_time_is_up_to_the_machine() {
 }
 
 #[test]
+fn how_much_is_seen_at_the_instant_of_leaving_is_up_to_the_machine() {
+    let served = manual();
+    let mut leaver = served.stream("/sse-data");
+    leaver.data();
+    served.advance(3000);
+    drop(leaver);
+    served.streams_become(0);
+    let log = served.log();
+    let writes: Vec<&str> = log.lines().filter(|line| line.contains("\"kind\":\"write\"")).collect();
+    assert!(writes.last().is_some_and(|last| last.starts_with("{\"t_ms\":3000,")), "{writes:?}");
+    let without = |left_out: &[&str]| -> String {
+        log.lines().filter(|line| !left_out.contains(line)).map(|line| format!("{line}\n")).collect()
+    };
+    let at_the_end: Vec<&str> = writes.iter().copied().filter(|line| line.starts_with("{\"t_ms\":3000,")).collect();
+    for (name, log, expected) in [
+        ("all", log.clone(), 0),
+        ("one-less", without(&at_the_end[at_the_end.len() - 1..]), 0),
+        ("none-then", without(&at_the_end), 0),
+        ("one-before", without(&writes[writes.len() - at_the_end.len() - 1..]), 1),
+    ] {
+        let (said, code) = replayed(name, &log);
+        assert_eq!(code, Some(expected), "{name}: {said}");
+    }
+}
+
+#[test]
+fn answers_without_chunks_are_replayed_whatever_ends_them() {
+    for (fault, how) in [(Some("cut"), None), (Some("reset"), None), (None, Some("reset")), (None, Some("half"))] {
+        let served = manual();
+        if let Some(kind) = fault {
+            served.fault(&json!({"path": "/sse-data", "kind": kind, "from": {"write": 2}}));
+        }
+        let mut client = served.connect();
+        client.expect("GET");
+        client.send(b"GET /sse-data HTTP/1.0\r\nHost: x\r\n\r\n");
+        assert_eq!(client.head().status, 200);
+        served.advance(1500);
+        if let Some(how) = how {
+            served.did("POST", "/connections/0/close", &json!({"how": how}));
+        }
+        served.advance(2000);
+        let (said, code) = replayed("unchunked", &served.log());
+        assert_eq!(code, Some(0), "{fault:?} {how:?}: {said}");
+    }
+}
+
+#[test]
+fn a_broadcast_has_the_time_of_its_request() {
+    let served = Served::start(&["--clock", "scaled:1000", "--control", "--epoch", "2025-12-01T00:00:00Z"]);
+    let mut listener = served.listener();
+    for _ in 0..100 {
+        served.ask("/broadcast-text?msg=x");
+        while !listener.data().contains("\"msg\":\"x\"") {}
+    }
+    let (said, code) = replayed("broadcasts", &served.log());
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn what_is_no_log_is_refused() {
     for (name, text) in [
         ("empty", ""),
