@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::manual::Rest;
 pub use self::manual::{
     Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, SLOW_TIME_MAX, TIME_MAX, Timer,
 };

@@ -39,7 +39,7 @@ pub use self::fields::Fields;
 pub use self::refusal::Refusal;
 pub use self::routes::{ROUTES, Route};
 use crate::backstage::Backstage;
-use crate::clock::{Clock, Kind, ManualClock, TokioClock};
+use crate::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use crate::origin::Carrier;
 use crate::page;
 use crate::random::Seed;
@@ -112,6 +112,26 @@ impl Control {
         Arc::clone(&self.stage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The world of the moment, in which no time passes as long as the rest is kept: what is done to a world between two
+    /// advances can be done again, and what is done in the middle of one can't.
+    async fn stage_at_rest(&self) -> (Arc<Stage>, Option<Rest>) {
+        loop {
+            let stage = self.stage();
+            let rest = match &stage.manual {
+                Some(clock) => Some(clock.rest().await),
+                None => None,
+            };
+            if self.is_on(&stage) {
+                return (stage, rest);
+            }
+        }
+    }
+
+    /// Whether this is still the world of the moment.
+    fn is_on(&self, stage: &Arc<Stage>) -> bool {
+        Arc::ptr_eq(stage, &self.stage())
+    }
+
     /// Opens a new world; returns the old one.
     fn next_stage(&self) -> Arc<Stage> {
         let next = Arc::new(Stage::new(&self.settings));
@@ -164,20 +184,19 @@ impl Control {
         if let Some(arrivals) = carrier.as_ref().and_then(|connection| connection.arrivals()) {
             arrivals.settle_last().await;
         }
-        let stage = self.stage();
         match route {
-            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &stage))),
-            ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(&stage, fields).await?)),
+            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.stage()))),
+            ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),
             ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, carrier.as_ref(), fields).await?)),
-            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&stage))),
+            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&self.stage()))),
             ("POST", "/connections/{id}/close") => {
-                Ok(json(StatusCode::OK, &connections::close(&stage, id, fields).await?))
+                Ok(json(StatusCode::OK, &connections::close(self, id, fields).await?))
             }
-            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&stage))),
-            ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(&stage, fields)?)),
-            ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(&stage))),
-            ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(&stage, id)?)),
-            ("GET", "/log") => Ok(log::get(&self.settings, stage)),
+            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&self.stage()))),
+            ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(self, fields).await?)),
+            ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(self).await)),
+            ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(self, id).await?)),
+            ("GET", "/log") => Ok(log::get(&self.settings, self.stage())),
             ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
             _ => unreachable!("all routes are known: {route:?}"),
         }

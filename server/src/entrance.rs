@@ -30,8 +30,8 @@ use crate::world::World;
 pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
     // Put there by `http::serve`; under another server each request counts as a connection of its own.
     let carrier = request.extensions_mut().remove::<Carrier>();
-    let Carrier { connection, closes } =
-        carrier.unwrap_or_else(|| Carrier { connection: Arc::new(world.next_connection()), closes: false });
+    let (connection, closes) = carrier
+        .map_or_else(|| (Arc::new(world.next_connection()), false), |carrier| (carrier.connection, carrier.closes));
     let (ordinal, number) = world.admit(&connection);
     let at = world.clock().now();
     let playhead = world.backstage().map(|_| Playhead::default());

@@ -81,6 +81,7 @@ where
         })
         .await
     };
+    socket.give_up_answers();
     connection.give_turns_back();
     match closing {
         Some(Closing::Half) => half_close(socket, &connection).await,

@@ -19,6 +19,8 @@ pub(crate) struct Carrier {
     pub(crate) connection: Arc<Connection>,
     /// Whether the client wants it closed after the request.
     pub(crate) closes: bool,
+    /// Whether the request waits behind a stream, where its body can't be read.
+    pub(crate) lacks_body: bool,
 }
 
 /// Where a request of a world comes from.

@@ -55,6 +55,11 @@ impl Pipeline {
         self.connection.arrived();
     }
 
+    /// Something has been taken of what was written on it.
+    pub(crate) fn taken(&self) {
+        self.connection.party().note_taken();
+    }
+
     /// The answer to the request that hyper has come to, the oldest of `requests` if none is under way already.
     pub(crate) fn answer<B>(&mut self, requests: &mut Requests, request: Request<B>) -> Answer
     where
@@ -66,7 +71,7 @@ impl Pipeline {
             Some(Early::Ready(response)) => Box::pin(std::future::ready(Ok(response))),
             None => match requests.take().and_then(|head| head.malformed) {
                 Some(why) => Box::pin(std::future::ready(Ok(guard::bad_request(why)))),
-                None => self.execute(request),
+                None => self.execute(request, false),
             },
         }
     }
@@ -88,20 +93,25 @@ impl Pipeline {
             }
             let Some(head) = requests.take() else { break };
             let Some(request) = head.request() else { return Poll::Ready(Err(Broken)) };
-            let answer = self.execute(request.map(|()| Body::empty()));
+            let answer = self.execute(request.map(|()| Body::empty()), true);
             self.early.push_back(Early::Running(answer));
         }
         Poll::Ready(if requests.is_broken() { Err(Broken) } else { Ok(()) })
     }
 
-    fn execute<B>(&mut self, mut request: Request<B>) -> Answer
+    /// Drops the answers whose turn has not come: it never will.
+    pub(crate) fn give_up(&mut self) {
+        self.early.clear();
+    }
+
+    fn execute<B>(&mut self, mut request: Request<B>, lacks_body: bool) -> Answer
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let closes = asks_to_close(request.headers());
         self.closing |= closes || request.version() != Version::HTTP_11;
-        request.extensions_mut().insert(Carrier { connection: Arc::clone(&self.connection), closes });
+        request.extensions_mut().insert(Carrier { connection: Arc::clone(&self.connection), closes, lacks_body });
         Box::pin(self.router.call(request))
     }
 }

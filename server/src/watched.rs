@@ -70,6 +70,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.socket().written
     }
 
+    /// Nothing is answered any more: what was asked for behind a stream leaves the world.
+    pub(crate) fn give_up_answers(&self) {
+        self.socket().pipeline.give_up();
+    }
+
     /// Reads what the client sends, for nobody; ready when it has left.
     pub(crate) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.socket().poll_left(cx)
@@ -151,6 +156,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut socket = self.socket();
         let written = Pin::new(&mut socket.io).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(1..)) = written {
+            socket.pipeline.taken();
+        }
         socket.written = match written {
             Poll::Ready(_) => Written::All,
             Poll::Pending if tokio::task::coop::has_budget_remaining() => Written::Blocked,

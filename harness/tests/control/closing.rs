@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::support::{HEARTBEAT, manual};
+use super::support::{HEARTBEAT, crowd_and_driver, manual};
 
 #[test]
 fn connections_tell_who_is_there() {
@@ -72,6 +72,41 @@ fn a_half_closed_connection_can_still_be_reset_or_got_rid_of() {
             is_gone = is_gone || client.socket.write_all(b"x").is_err();
         }
         assert!(is_gone, "{path} {body}");
+    }
+}
+
+#[test]
+fn what_waits_behind_a_stream_goes_with_its_connection() {
+    // A half-close, or what is no HTTP.
+    for garbage in [&b""[..], b"garbage\r\n\r\n"] {
+        let served = manual();
+        let mut client = served.stream("/sse-data");
+        client.get("/sse");
+        served.advance(0);
+        assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":1,"removed":0}"#);
+        if garbage.is_empty() {
+            served.did("POST", "/connections/0/close", &json!({"how": "half"}));
+        } else {
+            client.send(garbage);
+            served.advance(0);
+        }
+        assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":0,"removed":0}"#);
+        assert_eq!(served.advance(30_000)["held_up"], 0);
+        drop(client);
+    }
+}
+
+#[test]
+fn a_connection_is_closed_between_two_advances_and_in_the_middle_of_none() {
+    let served = manual();
+    let (_crowd, mut driver) = crowd_and_driver(&served, 7_200_000);
+    served.fault(&json!({"connection": 0, "kind": "cut", "from": {"write": 1_000_000}}));
+    served.did("POST", "/connections/0/close", &json!({"how": "half"}));
+    assert_eq!(driver.head().status, 200);
+    let log = served.log();
+    for kind in ["fault", "close"] {
+        let line = log.lines().find(|line| line.contains(&format!("\"kind\":\"{kind}\""))).expect("a line");
+        assert!(line.starts_with("{\"t_ms\":7200000,"), "{line}");
     }
 }
 

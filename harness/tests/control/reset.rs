@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{GREETING, manual};
+use super::support::{GREETING, crowd_and_driver, manual};
 use crate::served::Served;
 
 /// All bytes that the clients of one scene receive; `disturb` is done in between.
@@ -119,4 +119,14 @@ fn a_reset_does_not_wait_for_those_who_do_not_read() {
     assert_eq!(served.did("POST", "/reset", &json!({}))["ended"], 1);
     assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":0,"removed":0}"#);
     assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn a_reset_does_not_wait_for_an_advance_which_is_told_that_its_time_has_not_passed() {
+    let served = manual();
+    let (crowd, mut driver) = crowd_and_driver(&served, 600_000_000);
+    assert_eq!(served.did("POST", "/reset", &json!({}))["ended"], crowd.len());
+    assert_eq!(driver.head().status, 409);
+    assert!(driver.data().contains("\"field\":\"clock\",\"reason\":\"was reset"));
+    assert_eq!(served.did("GET", "/clock", &Value::Null)["now_ms"], 0);
 }

@@ -21,6 +21,18 @@ pub(crate) fn manual() -> Served {
     Served::start(&["--clock", "manual", "--seed", "42", "--epoch", "2025-12-01T00:00:00Z"])
 }
 
+/// A hundred clients of `/sse`, and one who has asked for an advance by so much, whose first instant has come: what is done
+/// next is done in the middle of it.
+pub(crate) fn crowd_and_driver(served: &Served, ms: u64) -> (Vec<Client>, Client) {
+    let mut crowd: Vec<Client> = (0..100).map(|_| served.listener()).collect();
+    let (mut driver, body) = (served.connect(), json!({ "ms": ms }).to_string());
+    driver.expect("POST");
+    let head = "POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+    driver.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    assert_eq!(crowd[0].data(), HEARTBEAT);
+    (crowd, driver)
+}
+
 impl Served {
     pub(crate) fn connect(&self) -> Client {
         let socket = TcpStream::connect_timeout(&self.addr, PATIENCE).expect("a connection");

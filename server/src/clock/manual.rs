@@ -33,14 +33,17 @@ use super::{Clock, Instant, Party, Sleep, Turn, TurnSleep, Who};
 pub struct ManualClock {
     turns: Arc<Shared>,
     /// Advances are made one after the other, in the order in which they were asked for.
-    advancing: tokio::sync::Mutex<()>,
+    advancing: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// As long as this is kept, no time passes.
+pub(crate) struct Rest(#[expect(dead_code, reason = "it is kept, and dropped")] tokio::sync::OwnedMutexGuard<()>);
 
 impl ManualClock {
     /// A clock that stands at its epoch.
     #[must_use]
     pub fn start() -> Self {
-        Self { turns: Arc::default(), advancing: tokio::sync::Mutex::new(()) }
+        Self { turns: Arc::default(), advancing: Arc::default() }
     }
 
     /// Lets time pass, and wakes everybody whose deadline comes, also those who go to sleep on the way. Returns when
@@ -64,6 +67,11 @@ impl ManualClock {
                 }
             }
         }
+    }
+
+    /// Waits until no time passes, in the order in which this and advances were asked for.
+    pub(crate) async fn rest(&self) -> Rest {
+        Rest(Arc::clone(&self.advancing).lock_owned().await)
     }
 
     /// How many sleepers there are, and the first [`LISTED_MAX`] of them, in the order of waking.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Who waits for a turn: one stream.
 #[derive(Clone, Debug)]
@@ -26,6 +26,7 @@ pub struct Who {
 pub struct Party {
     blocked: AtomicBool,
     held_up: AtomicBool,
+    taken: AtomicU64,
 }
 
 impl Party {
@@ -41,6 +42,16 @@ impl Party {
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Acquire)
+    }
+
+    /// Counts something that its reader, or the machine for it, has taken.
+    pub fn note_taken(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something of it was taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Nobody waits for it until it is no longer blocked.

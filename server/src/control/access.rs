@@ -39,7 +39,9 @@ pub enum AccessError {
     #[error("expected a token of visible ASCII characters, such as `openssl rand -hex 16` prints")]
     Token,
     /// What no `Origin` header can be.
-    #[error("expected an origin like http://localhost:5173, without a path, got {0:?}")]
+    #[error(
+        "expected an origin as browsers send it, like http://localhost:5173, without a path and without the port 80 of http or 443 of https, got {0:?}"
+    )]
     Origin(String),
 }
 
@@ -91,7 +93,7 @@ impl Access {
         let refuse = |reason: String| Refusal::new(StatusCode::FORBIDDEN, "host", reason);
         let host = single(headers, "host")?.ok_or_else(|| refuse("expected a Host header".into()))?;
         for host in [Some(host), uri.authority().map(Authority::as_str)].into_iter().flatten() {
-            let authority = host.parse::<Authority>().ok().filter(|authority| !authority.as_str().contains('@'));
+            let authority = host.parse::<Authority>().ok().filter(is_host_and_port);
             if !authority.is_some_and(|authority| self.is_here(authority.host())) {
                 let here = ["localhost", "127.0.0.1", "[::1]"];
                 let other = Some(&*self.host).filter(|other| !here.contains(other));
@@ -139,11 +141,18 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
     }
 }
 
-/// An origin as browsers send it (RFC 6454, 6.2).
+/// Whether this is a host, perhaps with a port, and nothing else: no user, and no rest behind an IPv6 address.
+fn is_host_and_port(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host());
+    port.is_some_and(|port| port.is_empty() || port.starts_with(':') && authority.port_u16().is_some())
+}
+
+/// An origin as browsers send it, which leaves out the scheme's own port (RFC 6454, 6.2).
 fn parse_origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
-    let authority: Authority = rest.parse().ok()?;
-    let plain = !rest.contains(['/', '?', '#', '@', '*']) && !authority.host().is_empty();
+    let authority: Authority = rest.parse().ok().filter(is_host_and_port)?;
+    let is_usual_port = matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
+    let plain = !rest.contains(['/', '?', '#', '*']) && !authority.host().is_empty() && !is_usual_port;
     let scheme_is_plain = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     (plain && scheme_is_plain).then(|| text.to_ascii_lowercase())
 }
@@ -207,7 +216,10 @@ mod tests {
         for origin in ["http://localhost:5173", "https://a.example", "http://[::1]:1", "chrome-extension://abc"] {
             assert_eq!(parse_origin(origin).as_deref(), Some(origin));
         }
-        for wrong in ["", "null", "*", "localhost", "http://", "http://*", "http://a/", "http://a/b", "http://u@a"] {
+        for wrong in ["", "null", "*", "localhost", "http://", "http://*", "http://a/", "http://a/b", "http://u@a"]
+            .into_iter()
+            .chain(["http://a:80", "https://a:443", "http://a:99999", "http://a:b", "http://[::1]x"])
+        {
             assert_eq!(parse_origin(wrong), None, "{wrong}");
         }
     }
@@ -231,6 +243,12 @@ mod tests {
             "localhost@evil.example",
             "evil.example@localhost",
             "localhost.",
+            "localhost:",
+            "localhost:99999",
+            "127.0.0.1:abc",
+            "[::1].evil.example",
+            "[::1]x",
+            "[::1",
             "127.1",
             "2130706433",
         ] {

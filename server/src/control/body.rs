@@ -10,15 +10,23 @@ use http_body::Body as _;
 use super::fields::{Fields, shown};
 use super::refusal::Refusal;
 use crate::clock;
+use crate::origin::Carrier;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body may take, in the machine's time.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The fields of a request's body; none if there is no body.
+/// The fields of a request's body; none if there is no body, which then needs no type.
 pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
+    if !announces_one(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
+        return Ok(Fields::default());
+    }
     check(request.headers())?;
+    if announces_one(request.headers()) && request.extensions().get::<Carrier>().is_some_and(|it| it.lacks_body) {
+        let reason = "can't be read behind a stream: send the request on another connection";
+        return Err(Refusal::field("body", reason));
+    }
     tokio::select! {
         biased;
         bytes = collect(request) => Fields::from_json(&bytes?),
@@ -29,15 +37,16 @@ pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
     }
 }
 
-/// Refuses what is not JSON, or too long, before it is read. What has no body needs no type.
+/// Whether there is a body.
+fn announces_one(headers: &HeaderMap) -> bool {
+    let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
+    headers.contains_key(TRANSFER_ENCODING) || !headers.get(CONTENT_LENGTH).is_none_or(is_empty)
+}
+
+/// Refuses what is not JSON, or too long, before it is read.
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));
-    let is_empty =
-        !headers.contains_key(TRANSFER_ENCODING) && header(CONTENT_LENGTH).is_none_or(|length| length == "0");
-    if is_empty && !headers.contains_key(CONTENT_TYPE) {
-        return Ok(());
-    }
     let content_type = header(CONTENT_TYPE).unwrap_or("none");
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {

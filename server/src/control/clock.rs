@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::Stage;
 use super::fields::Fields;
 use super::refusal::Refusal;
+use super::{Control, Stage};
 use crate::clock::{Advance, Advanced, Instant, Kind, ManualClock, Who};
 use crate::timestamp::Timestamp;
 
@@ -96,9 +96,10 @@ fn timers(clock: &ManualClock) -> Timers {
     Timers { count, next_ms, pending: pending.collect() }
 }
 
-pub(super) async fn advance(stage: &Stage, mut fields: Fields) -> Result<AdvancedAnswer, Refusal> {
+pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<AdvancedAnswer, Refusal> {
     let advance = parse(&mut fields)?;
     fields.done("ms or to")?;
+    let stage = control.stage();
     let clock = stage.manual.as_ref().ok_or_else(|| {
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";
         Refusal::new(StatusCode::CONFLICT, "clock", reason)
@@ -107,8 +108,12 @@ pub(super) async fn advance(stage: &Stage, mut fields: Fields) -> Result<Advance
     let clock = Arc::clone(clock);
     let advanced = tokio::spawn(async move { clock.advance(advance).await }).await;
     let advanced = advanced.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    if !control.is_on(&stage) {
+        let reason = "was reset while it was advanced";
+        return Err(Refusal::new(StatusCode::CONFLICT, "clock", reason));
+    }
     let Advanced { from, to, due, due_count, writes, held_up } = advanced
-        .map_err(|error| Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(stage))))?;
+        .map_err(|error| Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(&stage))))?;
     let due = due.into_iter().map(|due| DueAnswer {
         who: due.who.into(),
         due_ms: due.at.as_millis(),

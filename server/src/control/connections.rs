@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::Stage;
 use super::fields::Fields;
 use super::refusal::Refusal;
+use super::{Control, Stage};
 use crate::backstage::{How, Occupant, Progress};
 
 #[derive(Serialize)]
@@ -60,9 +60,10 @@ fn connection(occupant: &Occupant) -> ConnectionAnswer {
     }
 }
 
-pub(super) async fn close(stage: &Stage, id: u64, mut fields: Fields) -> Result<ClosedAnswer, Refusal> {
+pub(super) async fn close(control: &Control, id: u64, mut fields: Fields) -> Result<ClosedAnswer, Refusal> {
     let how = fields.needed_text("how", "\"end\", \"reset\" or \"half\"", How::named)?;
     fields.done("how")?;
+    let (stage, _rest) = control.stage_at_rest().await;
     let backstage = stage.backstage();
     let now = stage.world.clock().now();
     let closed = backstage.close_and_wait(now, id, how).await;

@@ -3,9 +3,9 @@
 use axum::http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::Stage;
 use super::fields::{Fields, INTEGER_MAX};
 use super::refusal::Refusal;
+use super::{Control, Stage};
 use crate::clock::TIME_MAX;
 use crate::faults::{Break, Fault, From, Head, Kind, LineEnds, Report, Rewrite, Strikes};
 
@@ -27,17 +27,20 @@ pub(super) fn get(stage: &Stage) -> FaultsAnswer {
     FaultsAnswer { faults: stage.backstage().faults().reports() }
 }
 
-pub(super) fn post(stage: &Stage, fields: Fields) -> Result<Report, Refusal> {
+pub(super) async fn post(control: &Control, fields: Fields) -> Result<Report, Refusal> {
     let fault = parse(fields)?;
+    let (stage, _rest) = control.stage_at_rest().await;
     let added = stage.backstage().add_fault(stage.world.clock().now(), fault);
     added.map_err(|error| Refusal::new(StatusCode::CONFLICT, "faults", format!("{error}: delete some")))
 }
 
-pub(super) fn delete_all(stage: &Stage) -> FaultsAnswer {
+pub(super) async fn delete_all(control: &Control) -> FaultsAnswer {
+    let (stage, _rest) = control.stage_at_rest().await;
     FaultsAnswer { faults: stage.backstage().delete_faults(stage.world.clock().now(), None) }
 }
 
-pub(super) fn delete(stage: &Stage, id: u64) -> Result<Report, Refusal> {
+pub(super) async fn delete(control: &Control, id: u64) -> Result<Report, Refusal> {
+    let (stage, _rest) = control.stage_at_rest().await;
     let mut deleted = stage.backstage().delete_faults(stage.world.clock().now(), Some(id));
     deleted.pop().ok_or_else(|| {
         let reason = format!("there is no fault {id}: GET /__onbeat/faults lists those that there are");
@@ -66,8 +69,9 @@ fn strikes(fields: &mut Fields) -> Result<Strikes, Refusal> {
     let plain = |path: &str| {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        let is_world = path != "/" && !path.starts_with(super::PREFIX);
-        (fits && is_world).then(|| crate::origin::plain(path))
+        let path = crate::origin::plain(path);
+        let is_control = path.strip_prefix(super::PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        (fits && path != "/" && !is_control).then_some(path)
     };
     let path = fields.text(
         "path",
@@ -217,7 +221,9 @@ mod tests {
             (r#"{"path":"/a?b","kind":"cut"}"#, "path"),
             (r#"{"path":"/a b","kind":"cut"}"#, "path"),
             (r#"{"path":"/__onbeat/reset","kind":"cut"}"#, "path"),
+            (r#"{"path":"/__ONBEAT/","kind":"cut"}"#, "path"),
             (r#"{"path":"/","kind":"cut"}"#, "path"),
+            (r#"{"path":"//","kind":"cut"}"#, "path"),
             (r#"{"path":"/a","connection":1,"kind":"cut"}"#, "connection"),
             (r#"{"connection":-1,"kind":"cut"}"#, "connection"),
             (r#"{"path":"/a","kind":"cut","times":0}"#, "times"),

@@ -14,17 +14,23 @@ pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(10);
 /// How long an advance has waited, and for whom.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
-    /// Readers who take nothing, since a turn last ended.
+    /// Readers who take nothing, since a turn last ended or something was taken.
     blocked: Duration,
     /// Readers who take little, in all.
     slow: Duration,
     /// Nobody that anything is known of, since a turn last ended.
     silent: Duration,
+    /// How often something had been taken by those who are waited for, when that was last looked at.
+    taken: u64,
 }
 
 impl Patience {
-    /// Another [`LOOK_PERIOD`] has passed, and no turn has ended: are `all_blocked` who hold one?
-    pub(super) fn wait(&mut self, all_blocked: bool) {
+    /// Another [`LOOK_PERIOD`] has passed, and no turn has ended: are `all_blocked` who hold one, and how often have they
+    /// `taken` something?
+    pub(super) fn wait(&mut self, all_blocked: bool, taken: u64) {
+        if std::mem::replace(&mut self.taken, taken) != taken && !self.is_out_with_blocked() {
+            self.blocked = Duration::ZERO;
+        }
         if all_blocked {
             self.blocked += LOOK_PERIOD;
             self.slow += LOOK_PERIOD;
@@ -64,10 +70,10 @@ mod tests {
     fn the_blocked_are_waited_for_once() {
         let mut patience = Patience::default();
         for _ in 1..looks(BLOCKED_TIME_MAX) {
-            patience.wait(true);
+            patience.wait(true, 0);
         }
         assert!(!patience.is_out_with_blocked());
-        patience.wait(true);
+        patience.wait(true, 0);
         assert!(patience.is_out_with_blocked());
         patience.see_progress();
         assert!(patience.is_out_with_blocked() && !patience.is_out_with_all());
@@ -77,11 +83,24 @@ mod tests {
     fn the_slow_are_waited_for_longer() {
         let mut patience = Patience::default();
         for _ in 1..looks(SLOW_TIME_MAX) {
-            patience.wait(true);
+            patience.wait(true, 0);
             patience.see_progress();
             assert!(!patience.is_out_with_blocked());
         }
-        patience.wait(true);
+        patience.wait(true, 0);
+        assert!(patience.is_out_with_blocked());
+    }
+
+    #[test]
+    fn who_takes_something_is_slow_and_not_stuck() {
+        let mut patience = Patience::default();
+        for n in 1..looks(SLOW_TIME_MAX) {
+            patience.wait(true, u64::from(n) / 50);
+            assert!(!patience.is_out_with_blocked());
+        }
+        patience.wait(true, 0);
+        assert!(patience.is_out_with_blocked());
+        patience.wait(true, 1);
         assert!(patience.is_out_with_blocked());
     }
 
@@ -90,7 +109,7 @@ mod tests {
         let mut patience = Patience::default();
         for _ in 0..looks(SILENT_TIME_MAX) {
             assert!(!patience.is_out_with_all());
-            patience.wait(false);
+            patience.wait(false, 0);
         }
         assert!(patience.is_out_with_all());
         patience.see_progress();

@@ -130,7 +130,8 @@ impl Turns {
     /// Counts the time that was spent in vain, and goes on without those who have used it up. Returns whom to wake.
     pub(super) fn look(&mut self) -> Vec<Waker> {
         let Some(under_way) = &mut self.under_way else { return Vec::new() };
-        under_way.patience.wait(self.awaited.values().all(|party| party.is_blocked()));
+        let all_blocked = self.awaited.values().all(|party| party.is_blocked());
+        under_way.patience.wait(all_blocked, self.awaited.values().map(|party| party.taken()).sum());
         let (all_go, blocked_go) = (under_way.patience.is_out_with_all(), under_way.patience.is_out_with_blocked());
         self.awaited.retain(|number, party| {
             let goes = all_go || (blocked_go && party.is_blocked());
