@@ -3,19 +3,33 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { control } from './control.js';
+import { check } from './options.js';
 
 /** @import { Onbeat } from './index.js' */
 
+/** How long a server may take to say that it is one. */
+const CONNECT_MS = 10_000;
+
 /**
  * @param {string | URL} url
- * @param {{ token?: string, help?: () => string }} [options]
+ * @param {{ token?: string }} [options]
+ */
+export async function connect(url, options = {}) {
+  check('connect', options, ['token']);
+  const base = String(url);
+  if (!/^https?:\/\/./.test(base)) throw new TypeError(`expected a URL like http://localhost:3000, got ${base}`);
+  return attach(base, options.token, () => 'Is `onbeat serve --clock manual` running there?');
+}
+
+/**
+ * @param {string} url
+ * @param {string | undefined} token
+ * @param {() => string} help tells what to do if nobody answers
  * @returns {Promise<Onbeat>}
  */
-export async function connect(url, { token, help = () => 'Is `onbeat serve --clock manual` running there?' } = {}) {
-  const base = String(url).replace(/\/+$/, '');
-  const text = control({ url: base, token, help });
-  /** @type {(method: string, path: string, body?: object) => Promise<any>} */
-  const json = async (...request) => JSON.parse(await text(...request));
+export async function attach(url, token, help) {
+  const base = url.replace(/\/+$/, '');
+  const { text, json } = control({ url: base, token, help });
 
   /** @type {Onbeat} */
   const onbeat = {
@@ -41,7 +55,7 @@ export async function connect(url, { token, help = () => 'Is `onbeat serve --clo
     log: async () => (await onbeat.logText()).trimEnd().split('\n').map((line) => JSON.parse(line)),
   };
 
-  await onbeat.clock.read();
+  await json('GET', 'clock', undefined, AbortSignal.timeout(CONNECT_MS));
   return onbeat;
 }
 
@@ -55,7 +69,10 @@ const OVER = ['idle', 'half-closed'];
  * @param {string} path
  * @param {{ count?: number, timeout_ms?: number }} [options]
  */
-async function connected(onbeat, path, { count = 1, timeout_ms = 10_000 } = {}) {
+async function connected(onbeat, path, options = {}) {
+  check('connected', options, ['count', 'timeout_ms']);
+  const { count = 1, timeout_ms = 10_000 } = options;
+  if (!(Number.isInteger(count) && count > 0)) throw new TypeError(`expected count to be a whole number from 1, got ${count}`);
   const deadline = performance.now() + timeout_ms;
   for (;;) {
     const all = await onbeat.connections();

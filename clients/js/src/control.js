@@ -8,27 +8,65 @@ import { OnbeatError } from './error.js';
 
 /**
  * @param {{ url: string, token?: string, help: () => string }} server where to ask; `help` tells what to do if nobody answers
- * @returns {(method: string, path: string, body?: object) => Promise<string>} resolves to the body of the answer
  */
 export function control({ url, token, help }) {
-  return async (method, path, body) => {
+  /**
+   * The body of an answer, as text.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {AbortSignal} [signal]
+   */
+  async function text(method, path, body, signal) {
     const target = `${url}/__onbeat/${path}`;
     const headers = {
       ...(body && { 'content-type': 'application/json' }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
-    const { status, text } = await exchange(target, { method, headers }, body && JSON.stringify(body)).catch((error) => {
-      throw new Error(`${method} ${target} was not answered: ${error.message || error.code}. ${help()}`, { cause: error });
+    const { status, text } = await exchange(target, { method, headers, signal }, body && JSON.stringify(body)).catch((error) => {
+      const why = signal?.aborted ? 'it took too long' : error.message || error.code;
+      throw new Error(`${method} ${target} was not answered: ${why}. ${help()}`, { cause: error });
     });
     if (status >= 200 && status < 300) return text;
 
     const refusal = parse(text)?.error;
-    if (refusal) throw new OnbeatError(`${method} /__onbeat/${path}`, status, refusal.field, refusal.reason);
-    throw new Error(
-      `expected an answer of Onbeat's control interface to ${method} ${target}, got status ${status} and ` +
-        `${JSON.stringify(text.slice(0, 200))}. Start the server with --clock manual or --control.`,
-    );
-  };
+    if (refusal?.field) throw new OnbeatError(`${method} /__onbeat/${path}`, status, refusal.field, refusal.reason);
+    throw foreign(method, target, status, text);
+  }
+
+  /**
+   * The body of an answer, which is an object.
+   *
+   * @param {Parameters<typeof text>} request
+   * @returns {Promise<any>}
+   */
+  async function json(...request) {
+    const answer = await text(...request);
+    const [method, path] = request;
+    const object = parse(answer);
+    if (typeof object !== 'object' || object === null || (path === 'clock' && !('now_ms' in object))) {
+      throw foreign(method, `${url}/__onbeat/${path}`, 200, answer);
+    }
+    return object;
+  }
+
+  return { text, json };
+}
+
+/**
+ * An answer that is not Onbeat's.
+ *
+ * @param {string} method
+ * @param {string} target
+ * @param {number} status
+ * @param {string} text
+ */
+function foreign(method, target, status, text) {
+  return new Error(
+    `expected an answer of Onbeat's control interface to ${method} ${target}, got status ${status} and ` +
+      `${JSON.stringify(text.slice(0, 200))}. Start the server with --clock manual or --control.`,
+  );
 }
 
 /**

@@ -5,6 +5,7 @@
 //   guard.js       a process in between, which outlives a test that is killed, to end the server
 //   start.js       all of that, from options
 //   connect.js     what a test holds in its hand: the clock, the faults, the connections
+//   options.js     refuses options that nobody knows
 //   control.js     one request to the control interface
 //   error.js       what a refused request throws
 //   playwright.js  a fixture for Playwright

@@ -1,7 +1,8 @@
 // A fixture for Playwright: a server for each worker, a new world for each test.
 
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { start } from './start.js';
 
@@ -27,8 +28,10 @@ const fixtures = {
     await onbeatServer.reset();
     await use(onbeatServer);
     if (testInfo.status !== testInfo.expectedStatus) {
-      const body = await onbeatServer.logText();
-      await testInfo.attach('onbeat.jsonl', { body, contentType: 'application/x-ndjson' });
+      const path = testInfo.outputPath('onbeat.jsonl');
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, await onbeatServer.logText());
+      await testInfo.attach('onbeat.jsonl', { path, contentType: 'application/x-ndjson' });
     }
   },
 };

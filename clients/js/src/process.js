@@ -26,12 +26,16 @@ export async function run(binary, args, env) {
 
   const has = () => child.exitCode !== null || child.signalCode !== null;
   const told = () => (stderr.trim() ? `It wrote:\n${stderr.trimEnd()}` : 'It wrote nothing to stderr.');
+  let stopping = false;
   /** What has become of the server. */
-  const state = () =>
-    has() ? `The server has ended with code ${child.exitCode ?? child.signalCode}. ${told()}` : `The server runs. ${told()}`;
+  const state = () => {
+    if (has()) return `The server has ended with code ${child.exitCode ?? child.signalCode}. ${told()}`;
+    return `The server ${stopping ? 'was told to stop' : 'runs'}. ${told()}`;
+  };
 
   /** Ends the server, and resolves when it has ended. */
   async function stop() {
+    stopping = true;
     hold(child, true);
     child.stdin.end();
     await ended.catch(() => {}); // it never ran, which `listening` tells

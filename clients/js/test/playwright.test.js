@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -50,8 +50,9 @@ test('each test of Playwright has a new world, and the log of one that fails is 
       ['a fourth fails as it should', 'expected', []],
     ],
   );
-  const { body, contentType } = results[2].attachments.find(({ name }) => name === 'onbeat.jsonl');
-  const log = Buffer.from(body, 'base64').toString().trimEnd().split('\n').map((line) => JSON.parse(line));
+  const { path, contentType } = results[2].attachments.find(({ name }) => name === 'onbeat.jsonl');
+  assert.ok(readdirSync(join(project, 'results'), { recursive: true }).includes(join('world-a-third-fails', 'onbeat.jsonl')));
+  const log = readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   assert.equal(contentType, 'application/x-ndjson');
   assert.deepEqual([log[0].seed, log[1].target], ['7', '/broadcast-text?msg=hi']);
 });

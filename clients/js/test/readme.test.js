@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -26,6 +26,9 @@ test('README.md leads from the installation to tests that pass', async () => {
     writeFileSync(path, text);
   }
 
+  const [npmrc] = blocks.filter(({ language }) => language === 'ini');
+  writeFileSync(join(project, '.npmrc'), npmrc.text);
+
   const said = [];
   for (const { text } of blocks.filter(({ language }) => language === 'console')) {
     const command = text.match(/^\$ (.*)\n$/)?.[1] ?? assert.fail(`not one command:\n${text}`);
@@ -33,10 +36,12 @@ test('README.md leads from the installation to tests that pass', async () => {
   }
   const [install, playwright, vitest] = said;
   assert.match(install, /added 1 package/);
+  assert.match(await run('npm ci'), /added 1 package/);
+  assert.ok(!lstatSync(join(project, 'node_modules/onbeat')).isSymbolicLink());
   assert.match(playwright, /\b2 passed/);
   assert.match(vitest, /Tests +2 passed/);
 
-  assert.deepEqual(blocks.filter(({ language }) => !['js', 'console'].includes(language)), [], 'snippets that nothing runs');
+  assert.deepEqual(blocks.filter(({ language }) => !['js', 'console', 'ini'].includes(language)), [], 'snippets that nothing runs');
 });
 
 async function run(command) {

@@ -94,12 +94,38 @@ test('where nothing listens, it is said what should', async () => {
 });
 
 test('a server of another kind is told from an Onbeat', async () => {
-  const other = createServer((_, response) => response.writeHead(404).end('<p>nothing here</p>')).listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  await assert.rejects(connect(`http://127.0.0.1:${other.address().port}`), {
-    message: /^expected an answer of Onbeat's control interface .* got status 404 and "<p>nothing here<\/p>"/,
-  });
-  other.close();
+  for (const [status, body] of [[404, '<p>nothing here</p>'], [200, '<!doctype html>'], [200, '{}'], [200, 'null'], [401, '{"error":"no"}']]) {
+    const other = createServer((_, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    await assert.rejects(connect(`http://127.0.0.1:${other.address().port}`), ({ message }) =>
+      message.startsWith("expected an answer of Onbeat's control interface to GET http://127.0.0.1:") &&
+      message.includes(`got status ${status} and ${JSON.stringify(body)}.`),
+    );
+    other.close();
+  }
+  await assert.rejects(connect('localhost:3000'), /expected a URL like http:\/\/localhost:3000, got localhost:3000/);
+});
+
+test('a wrong option is refused, and not left out', async () => {
+  const onbeat = await started();
+  await assert.rejects(start({ sede: 4 }), /expected the options of start to be among binary, .*, got sede/);
+  await assert.rejects(start({ args: '--mailbox 4' }), /expected args to be an array/);
+  assert.match((await (await started({ epoch: new Date(-1e14) })).clock.read()).epoch, /^-001199-/);
+  await assert.rejects(connect(onbeat.url, { tokn: 'x' }), /got tokn/);
+  await assert.rejects(onbeat.connected('/sse', { timeout: 100 }), /got timeout/);
+  for (const count of [0, -1, NaN, 1.5, '2']) {
+    await assert.rejects(onbeat.connected('/sse', { count }), /expected count to be a whole number from 1/);
+  }
+});
+
+test('what is asked of a server that was told to stop is told so', async () => {
+  const onbeat = await start();
+  const stopped = onbeat.stop();
+  const goesOn = async () => {
+    for (;;) await onbeat.clock.now();
+  };
+  await assert.rejects(goesOn(), /The server (was told to stop|has ended with code 0)\./);
+  await stopped;
 });
 
 test('the binary is the option, else ONBEAT_BIN, else on the PATH', () => {
