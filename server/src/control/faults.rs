@@ -139,7 +139,7 @@ fn kind(name: &str, fields: &mut Fields) -> Result<(Kind, &'static str), Refusal
 }
 
 fn status(fields: &mut Fields) -> Result<Head, Refusal> {
-    let code = fields.needed_integer("status", 204, 599)?;
+    let code = fields.needed_integer("status", 0, INTEGER_MAX)?;
     let redirects = matches!(code, 301 | 302 | 303 | 307 | 308);
     let status = u16::try_from(code).ok().filter(|code| *code == 204 || redirects || (400..=599).contains(code));
     let status = status.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| {

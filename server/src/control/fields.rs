@@ -2,6 +2,7 @@
 //!
 //! What is taken out is checked; what is left over at the end is a field that nobody knows.
 
+use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
 use super::refusal::Refusal;
@@ -29,14 +30,14 @@ impl Fields {
         if bytes.is_empty() {
             return Ok(Self::default());
         }
-        match serde_json::from_slice(bytes) {
-            Ok(value) => Self::of_object(String::new(), value),
-            Err(error) => {
-                // The parser knows only where; the name before it is what the client knows.
-                let reason = format!("expected JSON: {error}");
-                Err(Refusal::field(last_name(bytes, &error).unwrap_or_else(|| "body".into()), reason))
-            }
-        }
+        let refuse = |field: Option<String>, error: serde_json::Error| {
+            Refusal::field(field.unwrap_or_else(|| "body".into()), format!("expected JSON: {error}"))
+        };
+        let mut parser = serde_json::Deserializer::from_slice(bytes);
+        // The parser knows only where; the name before it is what the client knows.
+        let value = Value::deserialize(&mut parser).map_err(|error| refuse(last_name(bytes, &error), error))?;
+        parser.end().map_err(|error| refuse(None, error))?;
+        Self::of_object(String::new(), value)
     }
 
     /// The fields of an object that has been parsed already.
@@ -200,6 +201,7 @@ mod tests {
             ("{\n\"a\":1,\n\"ms\":1e999}", "ms"),
             ("{\"ms\":1", "ms"),
             ("{", "body"),
+            ("{\"ms\":1} x", "body"),
             ("ms=1", "body"),
             ("\u{feff}{}", "body"),
             (&deep, "ms"),
