@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use axum::http::header::{HeaderName, HeaderValue};
+use axum::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use axum::http::{Request, Uri, Version};
 
 /// More fields than any sensible request has; the reference has no bound on their number, just on their size.
@@ -161,8 +161,18 @@ impl Head {
             let name = HeaderName::try_from(field.name).ok()?;
             request = request.header(name, HeaderValue::from_bytes(field.value).ok()?);
         }
-        request.body(()).ok()
+        request.body(()).ok().filter(has_a_length_that_is_one)
     }
+}
+
+/// Whether a body, if there is one, has an end that hyper finds (RFC 9112, 6.3).
+fn has_a_length_that_is_one(request: &Request<()>) -> bool {
+    let is_length = |length: &HeaderValue| {
+        length.to_str().is_ok_and(|length| !length.starts_with('+') && length.parse::<u64>().is_ok())
+    };
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    request.headers().get(CONTENT_LENGTH).is_none_or(is_length)
+        && !(is_chunked && request.version() == Version::HTTP_10)
 }
 
 fn parse<'h, 'b>(
@@ -233,6 +243,22 @@ mod tests {
         assert_eq!(request.version(), Version::HTTP_11);
         assert_eq!(request.headers()["host"], "onbeat");
         assert_eq!(request.headers().get_all("x").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_head_whose_body_has_no_end_becomes_none() {
+        for (field, is_one) in [
+            ("1.1\r\nContent-Length: 9", true),
+            ("1.1\r\nTransfer-Encoding: chunked", true),
+            ("1.1\r\nContent-Length: -1", false),
+            ("1.1\r\nContent-Length: +1", false),
+            ("1.1\r\nContent-Length: 99999999999999999999", false),
+            ("1.1\r\nContent-Length: ", false),
+            ("1.1\r\nContent-Length: 9, 9", false),
+            ("1.0\r\nTransfer-Encoding: chunked", false),
+        ] {
+            assert_eq!(heads(&format!("GET / HTTP/{field}\r\n\r\n"))[0].request().is_some(), is_one, "{field}");
+        }
     }
 
     #[test]
