@@ -81,7 +81,7 @@ export interface FaultList {
 export class OnbeatError extends Error {
   readonly name: 'OnbeatError';
   constructor(request: string, status: number, field: string, reason: string);
-  /** Of the answer: 400 for a wrong value, 401 for a wrong token, 404 for an unknown id, 409 for a clock that is not manual. */
+  /** Of the answer: 400 for a wrong value, 401 for a wrong token, 404 for an unknown id, 409 for what is not possible as things are. */
   readonly status: number;
   /** What is wrong, such as `ms` or `from.byte`. */
   readonly field: string;

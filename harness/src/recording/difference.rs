@@ -90,24 +90,20 @@ impl Recording {
             (logged, came) = (joined(logged), joined(came));
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
-        let length = match left_at {
-            // How much somebody sees who leaves while time passes is up to the machine.
-            _ if !self.is_exact && (is_open || left_at.is_some()) => {
-                came.pop_if(|last| matches!(last.what, What::End(_)));
-                logged.len().min(came.len())
-            }
-            // So it is at the instant at which somebody leaves: in the lab all of it is seen.
-            Some(left_at) => {
-                let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
-                came.truncate(logged.len().max(till_then));
-                logged.len().max(came.len())
-            }
-            None => logged.len().max(came.len()),
-        };
+        if !self.is_exact && (is_open || left_at.is_some()) {
+            // How much somebody sees while time passes is up to the machine.
+            came.pop_if(|last| matches!(last.what, What::End(_)));
+            came.truncate(logged.len());
+            logged.truncate(came.len());
+        } else if let Some(left_at) = left_at {
+            // So it is within the instant of leaving: in the lab all of it is seen.
+            let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
+            came.truncate(logged.len().max(till_then));
+        }
         let differs = |place: &usize| {
             !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b, answer.is_chunked))
         };
-        let place = (0..length).find(differs)?;
+        let place = (0..logged.len().max(came.len())).find(differs)?;
         Some((place, logged.get(place).cloned(), came.get(place).cloned()))
     }
 

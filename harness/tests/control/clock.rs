@@ -210,10 +210,7 @@ fn an_advance_goes_on_when_its_caller_leaves() {
     let served = manual();
     let mut listener = served.listener();
     let mut leaver = served.connect();
-    leaver.send(
-        b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-            Content-Length: 12\r\n\r\n{\"ms\":60000}",
-    );
+    leaver.advance_ahead(60_000);
     drop(leaver);
     assert_eq!(served.advance(30_000)["now_ms"], 90_000);
     assert_eq!(listener.there(), [HEARTBEAT; 3]);

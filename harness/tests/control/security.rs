@@ -228,11 +228,7 @@ fn a_body_that_never_comes_holds_up_nobody() {
 fn a_body_behind_a_stream_is_refused_and_not_lost() {
     let served = manual();
     let mut client = served.stream("/stream-text");
-    client.send(
-        b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-            Content-Length: 9\r\n\r\n{\"ms\":50}",
-    );
-    client.expect("POST");
+    client.advance_ahead(50);
     served.advance(10_000);
     assert_eq!(client.rest().last().map(String::as_str), Some("."));
     assert_eq!(client.head().status, 400);

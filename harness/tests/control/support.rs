@@ -25,10 +25,8 @@ pub(crate) fn manual() -> Served {
 /// next is done in the middle of it.
 pub(crate) fn crowd_and_driver(served: &Served, ms: u64) -> (Vec<Client>, Client) {
     let mut crowd: Vec<Client> = (0..100).map(|_| served.listener()).collect();
-    let (mut driver, body) = (served.connect(), json!({ "ms": ms }).to_string());
-    driver.expect("POST");
-    let head = "POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
-    driver.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    let mut driver = served.connect();
+    driver.advance_ahead(ms);
     assert_eq!(crowd[0].data(), HEARTBEAT);
     (crowd, driver)
 }
@@ -137,6 +135,14 @@ impl Client {
     pub(crate) fn asked_ahead(&mut self, method: &str, target: &str) {
         self.expect(method);
         self.send(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    }
+
+    /// Asks for an advance whose answer is read later.
+    pub(crate) fn advance_ahead(&mut self, ms: u64) {
+        self.expect("POST");
+        let body = json!({ "ms": ms }).to_string();
+        let head = "POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+        self.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     }
 
     /// Expects the answer to a request that is sent by hand.

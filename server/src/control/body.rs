@@ -19,11 +19,12 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The fields of a request's body; none if there is no body, which then needs no type.
 pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
-    if !announces_one(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
+    let (is_there, carrier) = (is_announced(request.headers()), request.extensions().get::<Carrier>());
+    if !is_there && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(Fields::default());
     }
     check(request.headers())?;
-    if announces_one(request.headers()) && request.extensions().get::<Carrier>().is_some_and(|it| it.lacks_body) {
+    if is_there && carrier.is_some_and(|carrier| carrier.lacks_body) {
         let reason = "can't be read behind a stream: send the request on another connection";
         return Err(Refusal::field("body", reason));
     }
@@ -38,7 +39,7 @@ pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
 }
 
 /// Whether there is a body.
-fn announces_one(headers: &HeaderMap) -> bool {
+fn is_announced(headers: &HeaderMap) -> bool {
     let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
     headers.contains_key(TRANSFER_ENCODING) || !headers.get(CONTENT_LENGTH).is_none_or(is_empty)
 }

@@ -81,27 +81,22 @@ mod tests {
 
     #[test]
     fn the_slow_are_waited_for_longer() {
-        let mut patience = Patience::default();
-        for _ in 1..looks(SLOW_TIME_MAX) {
+        let a_turn_ends: fn(&mut Patience, u32) = |patience, _| {
             patience.wait(true, 0);
             patience.see_progress();
-            assert!(!patience.is_out_with_blocked());
+        };
+        let something_is_taken: fn(&mut Patience, u32) = |patience, look| patience.wait(true, u64::from(look) / 50);
+        for goes_on in [a_turn_ends, something_is_taken] {
+            let mut patience = Patience::default();
+            for look in 1..looks(SLOW_TIME_MAX) {
+                goes_on(&mut patience, look);
+                assert!(!patience.is_out_with_blocked());
+            }
+            for look in 0..2 {
+                goes_on(&mut patience, look);
+                assert!(patience.is_out_with_blocked());
+            }
         }
-        patience.wait(true, 0);
-        assert!(patience.is_out_with_blocked());
-    }
-
-    #[test]
-    fn who_takes_something_is_slow_and_not_stuck() {
-        let mut patience = Patience::default();
-        for n in 1..looks(SLOW_TIME_MAX) {
-            patience.wait(true, u64::from(n) / 50);
-            assert!(!patience.is_out_with_blocked());
-        }
-        patience.wait(true, 0);
-        assert!(patience.is_out_with_blocked());
-        patience.wait(true, 1);
-        assert!(patience.is_out_with_blocked());
     }
 
     #[test]
