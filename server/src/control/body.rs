@@ -10,7 +10,6 @@ use http_body::Body as _;
 use super::fields::{Fields, shown};
 use super::refusal::Refusal;
 use crate::clock;
-use crate::origin::Carrier;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -19,15 +18,10 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The fields of a request's body; none if there is no body, which then needs no type.
 pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
-    let (is_there, carrier) = (is_announced(request.headers()), request.extensions().get::<Carrier>());
-    if !is_there && !request.headers().contains_key(CONTENT_TYPE) {
+    if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(Fields::default());
     }
     check(request.headers())?;
-    if is_there && carrier.is_some_and(|carrier| carrier.lacks_body) {
-        let reason = "can't be read behind a stream: send the request on another connection";
-        return Err(Refusal::field("body", reason));
-    }
     tokio::select! {
         biased;
         bytes = collect(request) => Fields::from_json(&bytes?),
