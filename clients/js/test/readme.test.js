@@ -1,4 +1,4 @@
-// Does what README.md says, in a project that has nothing but what it says, and Playwright and Vitest.
+// Does what README.md says, in a project that has nothing but what it says, and Playwright, Vitest and Jest.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { findChromium } from '../browser/support/chromium.js';
 import { environment, home } from './support.js';
 
-// Within this package, so that its Playwright and Vitest are found without being installed once more.
+// Within this package, so that its Playwright, Vitest and Jest are found without being installed once more.
 const project = join(home, 'scratch/readme');
 const readme = readFileSync(join(home, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, text]) => ({ language, text }));
@@ -34,19 +34,21 @@ test('README.md leads from the installation to tests that pass', async () => {
     const command = text.match(/^\$ (.*)\n$/)?.[1] ?? assert.fail(`not one command:\n${text}`);
     said.push(await run(command.replace('path/to/onbeat/clients/js', home).replace(/^npx /, '')));
   }
-  const [install, playwright, vitest] = said;
+  const [install, playwright, vitest, jest] = said;
   assert.match(install, /added 1 package/);
   assert.match(await run('npm ci'), /added 1 package/);
   assert.ok(!lstatSync(join(project, 'node_modules/onbeat')).isSymbolicLink());
   assert.match(playwright, /\b2 passed/);
   assert.match(vitest, /Tests +2 passed/);
+  assert.match(jest, /Tests: +1 passed/);
 
   assert.deepEqual(blocks.filter(({ language }) => !['js', 'console', 'ini'].includes(language)), [], 'snippets that nothing runs');
 });
 
 async function run(command) {
   const env = { ...environment(), CHROMIUM: findChromium() };
-  const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: project, env }).catch(({ stdout, stderr }) =>
+  // Jest reports on stderr.
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} 2>&1`], { cwd: project, env }).catch(({ stdout, stderr }) =>
     assert.fail(`${command} failed:\n${stdout}${stderr}`),
   );
   return stdout;
