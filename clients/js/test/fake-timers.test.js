@@ -67,7 +67,7 @@ for (const [when, order] of Object.entries(LOADED)) {
           import { expect, test, vi } from 'vitest';
           const waits = createRequire(import.meta.url)('./waits.cjs');
           ${order("const onbeat = await import('onbeat');", `${fake};`)}
-          test('waits', () => waits(onbeat, (promise, text) => expect(promise).rejects.toThrow(text)), 60_000);`,
+          test('waits', () => waits(onbeat, (promise, text) => expect(promise).rejects.toThrow(text)), 300_000);`,
       });
       assert.match(await run('vitest', ['run', '--root', project], project), /Tests +1 passed/);
     });

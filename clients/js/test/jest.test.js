@@ -35,7 +35,7 @@ for (const [name, file, head, options] of [
     const project = join(home, 'scratch/jest', name);
     rmSync(project, { recursive: true, force: true });
     mkdirSync(project, { recursive: true });
-    writeFileSync(join(project, 'jest.config.json'), '{ "testTimeout": 60000 }');
+    writeFileSync(join(project, 'jest.config.json'), '{ "testTimeout": 300000 }');
     writeFileSync(join(project, file), head + TEST);
     const env = { ...environment(), NODE_OPTIONS: options };
     const told = await new Promise((resolve) => execFile('jest', { cwd: project, env }, (_, stdout, stderr) => resolve(stdout + stderr)));

@@ -10,6 +10,9 @@ import { promisify } from 'node:util';
 import { findChromium } from '../browser/support/chromium.js';
 import { environment, home } from './support.js';
 
+// Time that only what hangs exceeds: the limits of the runners are for machines that have nothing else to do.
+const PATIENCE = { vitest: ' --testTimeout 300000 --hookTimeout 300000', jest: ' --testTimeout 300000' };
+
 // Within this package, so that its Playwright, Vitest and Jest are found without being installed once more.
 const project = join(home, 'scratch/readme');
 const readme = readFileSync(join(home, 'README.md'), 'utf8');
@@ -23,7 +26,7 @@ test('README.md leads from the installation to tests that pass', async () => {
   for (const { text } of blocks.filter(({ language }) => language === 'js')) {
     const path = join(project, /^\/\/ (\S+)\n/.exec(text)?.[1] ?? assert.fail(`a file without a name:\n${text}`));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    writeFileSync(path, text.replace('defineConfig({', 'defineConfig({ timeout: 300_000, expect: { timeout: 120_000 },'));
   }
 
   const [npmrc] = blocks.filter(({ language }) => language === 'ini');
@@ -32,7 +35,8 @@ test('README.md leads from the installation to tests that pass', async () => {
   const said = [];
   for (const { text } of blocks.filter(({ language }) => language === 'console')) {
     const command = text.match(/^\$ (.*)\n$/)?.[1] ?? assert.fail(`not one command:\n${text}`);
-    said.push(await run(command.replace('path/to/onbeat/clients/js', home).replace(/^npx /, '')));
+    const [, runner = ''] = /^npx (\w+)/.exec(command) ?? [];
+    said.push(await run(command.replace('path/to/onbeat/clients/js', home).replace(/^npx /, '') + (PATIENCE[runner] ?? '')));
   }
   const [install, playwright, vitest, jest] = said;
   assert.match(install, /added 1 package/);
