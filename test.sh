@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands. Needs Rust 1.91 (https://rustup.rs), Node.js 20.4 and Python 3.9, or newer, and
-# installs what else it lacks: cargo-nextest and cargo-deny beside Cargo; packages of npm and PyPI, with the sums in the lock
-# files, in this folder; and, on Debian and as root, a Chromium.
+# Everything that must hold before a change lands. Needs Rust 1.91 (https://rustup.rs), Node.js 20.19 or 22.12, and Python 3.9, or
+# newer, and installs what else it lacks: cargo-nextest and cargo-deny where Cargo puts programs; packages of npm and PyPI, by
+# their sums, in this folder; and, on Debian and as root, a Chromium.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -31,7 +31,7 @@ for (const [name, file, head, options] of [
   ['required', 'a.test.cjs', REQUIRED, ''],
   ['imported', 'a.test.mjs', IMPORTED, '--experimental-vm-modules'],
 ]) {
-  test(`the package is ${name} in Jest`, { skip: !process.features.require_module && name === 'required' }, async () => {
+  test(`the package is ${name} in Jest`, async () => {
     const project = join(home, 'scratch/jest', name);
     rmSync(project, { recursive: true, force: true });
     mkdirSync(project, { recursive: true });
@@ -43,7 +43,8 @@ for (const [name, file, head, options] of [
   });
 }
 
-test('a Node.js that is too old for require says so', { skip: process.features.require_module }, async () => {
-  const { createRequire } = await import('node:module');
-  assert.throws(() => createRequire(import.meta.url)('onbeat'), /expected Node\.js 20\.19, 22\.12 or newer for require\('onbeat'\)/);
+test('a Node.js that requires no ES module says which does', async () => {
+  const args = ['--no-experimental-require-module', '--eval', "require('onbeat')"];
+  const told = await new Promise((resolve) => execFile(process.execPath, args, { cwd: home, env: environment() }, (_, __, stderr) => resolve(stderr)));
+  assert.match(told, /expected Node\.js 20\.19, 22\.12 or newer for require\('onbeat'\), got v/);
 });
