@@ -13,7 +13,7 @@ use onbeat_server::clock::{Clock, TokioClock};
 use self::served::Served;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Served {
     /// With so few file descriptors that they run out.

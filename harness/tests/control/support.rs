@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::served::Served;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const HEARTBEAT: &str = "heartbeat:\n\n";
 pub(crate) const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
