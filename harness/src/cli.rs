@@ -26,6 +26,8 @@ pub enum Exit {
     Differs = 1,
     /// Wrong usage, or the harness itself failed.
     Failed = 2,
+    /// A second SIGINT or SIGTERM ended a server before its clients had taken the end of their streams.
+    Hurried = 130,
 }
 
 impl From<Exit> for ExitCode {

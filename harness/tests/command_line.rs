@@ -75,6 +75,10 @@ fn wrong_usage_is_explained_and_exits_with_2() {
     assert_fails(&["replay", "--format", "xml"], "[possible values: text, jsonl]");
     assert_fails(&["serve", "--clock", "scaled:0"], "expected real, manual, or scaled:N");
     assert_fails(&["serve", "--addr", "localhost"], "expected HOST:PORT, like 127.0.0.1:3000");
+    assert_fails(&["serve", "--addr", "nowhere.invalid:0"], "no address is known for the name \"nowhere.invalid\"");
+    assert_fails(&["serve", "--control", "--control-host", "*"], "expected a name or an address as in a Host header");
+    assert_fails(&["serve", "--control", "--redact", "msg"], "the answers depend on msg");
+    assert_fails(&["serve", "--redact", "key"], "--redact means nothing without --control or --clock manual");
     assert_fails(&["serve", "--mailbox", "0"], "--mailbox");
     assert_fails(&["serve", "--connections", "none"], "--connections");
 }

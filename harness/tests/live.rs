@@ -122,6 +122,22 @@ fn serve_ends_its_streams_and_exits_with_0_on_sigint_and_sigterm() {
 }
 
 #[test]
+fn a_second_signal_ends_a_server_whose_clients_do_not_take_the_end_of_their_streams() {
+    let mut served = Served::start(&["--mailbox", "100000"]);
+    let _stuck = served.listener();
+    (0..800).for_each(|_| drop(served.ask(&format!("/send-heartbeat?msg={}", "x".repeat(15_000)))));
+    let kill = |signal: &str, process: u32| {
+        let sent = Command::new("kill").args([signal, &process.to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    };
+    kill("-TERM", served.process.id());
+    // Its last connections are served on, and it takes no further ones.
+    while TcpStream::connect_timeout(&served.addr, PATIENCE).is_ok() {}
+    kill("-INT", served.process.id());
+    assert_eq!(served.process.wait().expect("it exits").code(), Some(130));
+}
+
+#[test]
 fn a_scaled_clock_plays_a_long_stream_in_no_time_and_every_timestamp_is_exact() {
     let served = Served::start(&["--clock", "scaled:1000", "--epoch", "2025-12-01T00:00:00Z"]);
     let mut client = served.connect();

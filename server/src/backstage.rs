@@ -14,7 +14,7 @@ use self::seats::Seats;
 use crate::clock::{Instant, machine_pause};
 use crate::connection::{Closing, Connection};
 use crate::faults::{Fault, Faults, Report, Strikes, TooMany};
-use crate::log::{Log, What};
+use crate::log::{Log, Redaction, What};
 
 /// How long clients may take to receive the end of an answer, in the machine's time.
 pub const END_TIME_MAX: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ pub const END_TIME_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Backstage {
     faults: Faults,
-    log: Log,
+    log: Arc<Log>,
     seats: Seats,
     /// An answer has ended.
     ended: Notify,
@@ -59,6 +59,12 @@ impl How {
 }
 
 impl Backstage {
+    /// What is behind a new world, in whose log nobody finds what `redaction` leaves out.
+    #[must_use]
+    pub fn new(redaction: Redaction) -> Self {
+        Self { log: Arc::new(Log::new(redaction)), ..Self::default() }
+    }
+
     /// The faults.
     #[must_use]
     pub fn faults(&self) -> &Faults {
@@ -67,7 +73,7 @@ impl Backstage {
 
     /// What has happened.
     #[must_use]
-    pub fn log(&self) -> &Log {
+    pub fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
@@ -75,16 +81,16 @@ impl Backstage {
     ///
     /// # Errors
     ///
-    /// If there are too many.
+    /// If there are too many, in the world or on the answer under way.
     pub fn add_fault(&self, now: Instant, fault: Fault) -> Result<Report, TooMany> {
         let mut struck_now = None;
         let report = self.faults.add(fault, |struck| {
-            let Strikes::Connection(id) = struck.fault.strikes else { return false };
+            let Strikes::Connection(id) = struck.fault.strikes else { return Ok(false) };
             let occupant = self.seats.occupant(id).filter(|occupant| occupant.exchange.is_under_way());
-            let Some(Occupant { connection, exchange, .. }) = occupant else { return false };
-            exchange.strike(struck);
+            let Some(Occupant { connection, exchange, .. }) = occupant else { return Ok(false) };
+            exchange.strike(struck)?;
             struck_now = Some(connection);
-            true
+            Ok(true)
         })?;
         self.log.note(now, What::Fault { id: report.id, fault: Arc::clone(&report.fault) });
         if let Some(connection) = struck_now {

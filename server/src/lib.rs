@@ -26,7 +26,7 @@
 //!                    │
 //!                 accept                      many connections, from anywhere
 //!                    │
-//!       listener ── socket                    from TCP
+//!      ready ── socket ── listener            from TCP, and whether that can begin
 //!                    │
 //!         page ── control                     one world after another, driven over HTTP, and by hand
 //! ```
@@ -58,6 +58,7 @@ pub mod page;
 mod pipeline;
 pub mod query;
 pub mod random;
+pub mod ready;
 mod requests;
 pub mod router;
 pub mod script;

@@ -1,5 +1,6 @@
 //! The form of a log, as `GET /__onbeat/log` answers it, and what it says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -8,6 +9,7 @@ use onbeat_server::backstage;
 use onbeat_server::clock::Instant;
 use onbeat_server::control::{Fields, Refusal, parse_fault};
 use onbeat_server::faults::Fault;
+use onbeat_server::log::restore;
 use onbeat_server::random::Seed;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::Limits;
@@ -124,6 +126,7 @@ impl Recording {
         match kind {
             Kind::Log { .. } => return Err("no second line of kind log".into()),
             Kind::Request { connection, request, method, target, version, headers } => {
+                let (method, target, headers) = (whole(&method)?, whole(&target)?, all_whole(&headers)?);
                 let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
                 let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
                 let asked = format!("{method} {target}");
@@ -132,6 +135,7 @@ impl Recording {
                 self.deeds.push((at, Deed::Request { connection, method, bytes }));
             }
             Kind::Head { connection, request, status, headers } => {
+                let headers = all_whole(&headers)?;
                 let answer = self.answer(connection, request)?;
                 let head = Head { minor_version: u8::from(answer.is_chunked), status, headers };
                 answer.entries.push(entry(What::Head(head)));
@@ -167,6 +171,15 @@ impl Recording {
     fn answer(&mut self, connection: u64, request: u32) -> Result<&mut Answer, String> {
         self.answers.get_mut(&(connection, request)).ok_or_else(|| "its request before it".to_owned())
     }
+}
+
+/// A part of a request or a head, as long as it was before the log cut it.
+fn whole(text: &str) -> Result<String, String> {
+    restore(text).map(Cow::into_owned).map_err(|error| error.to_string())
+}
+
+fn all_whole(headers: &Headers) -> Result<Headers, String> {
+    headers.iter().map(|(name, value)| Ok((whole(name)?, whole(value)?))).collect()
 }
 
 fn parse(fault: serde_json::Value) -> Result<Fault, Refusal> {

@@ -28,6 +28,7 @@ pub(super) async fn post(
     fields.done("nothing")?;
     let _alone = control.resetting.lock().await;
     let old = control.next_stage();
+    control.unread.break_off(carrier);
     let ended = old.backstage().end_all(carrier).await;
     let world = &control.stage().world;
     Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
