@@ -38,6 +38,13 @@ pub use timeline::{Mark, Timeline};
 pub use verdict::{Jitter, Outcome, Report, Verdict};
 
 pub use crate::fixtures::format::{Aspect, Tier};
+use crate::fixtures::golden::Golden;
+
+/// Returns the ids of all cases, in their order.
+#[must_use]
+pub fn case_ids() -> Vec<String> {
+    Golden::read().cases.into_iter().map(|case| case.id).collect()
+}
 
 /// A pattern of a selection that matches no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

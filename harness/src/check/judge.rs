@@ -95,6 +95,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
         trial.events(&events.copied().collect::<Vec<_>>(), dispatched);
     }
     trial.periods();
+    trial.evidence.took(seen.accounts.iter().map(|(_, account)| account.lasted()).max().unwrap_or_default());
     trial.evidence
 }
 
