@@ -15,6 +15,8 @@ mod embedded;
 mod evidence;
 mod exchange;
 pub mod expectations;
+#[cfg(test)]
+mod hostile;
 mod judge;
 mod live;
 mod pace;

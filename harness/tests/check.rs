@@ -31,7 +31,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// A server that answers every request with these bytes, and closes the connection; its URL.
-fn answering(answer: &'static str) -> String {
+fn answering(answer: &'static (impl AsRef<[u8]> + Sync + ?Sized)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     // It ends with the test's process.
@@ -42,7 +42,7 @@ fn answering(answer: &'static str) -> String {
                 let mut request = [0; 4096];
                 // A client that only tries the connection sends nothing, and needs no answer.
                 if matches!(socket.read(&mut request), Ok(1..)) {
-                    let _ = socket.write_all(answer.as_bytes());
+                    let _ = socket.write_all(answer.as_ref());
                 }
             });
         }
@@ -283,6 +283,44 @@ fn what_is_no_such_server_is_told_at_once() {
         assert_eq!(output.status.code(), Some(1), "{answer:?}");
         assert!(text(&output.stderr).contains(told), "{answer:?}: {}", text(&output.stderr));
     }
+}
+
+/// The head of an event stream in chunks.
+const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Bytes that a server may send, and that break clients.
+#[test]
+fn no_stream_makes_the_check_panic_or_hang() {
+    let chunks = |chunks: &[&[u8]]| {
+        let chunks = chunks.iter().map(|chunk| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+        [STREAM.as_bytes(), &chunks.collect::<Vec<_>>().concat(), b"0\r\n\r\n"].concat()
+    };
+    let long = |text: &str, bytes: usize| text.repeat(bytes / text.len()).into_bytes();
+    let (mark, many) = ("\u{feff}".as_bytes(), 1 << 18);
+    let answers = [
+        ("a mark alone", chunks(&[mark])),
+        ("a mark in two chunks", chunks(&[&mark[..1], &mark[1..], b"data: a\n\n"])),
+        ("two marks", chunks(&[mark, mark, b"data: a\n\n"])),
+        ("LF", chunks(&[b"data: a\n\n", &long("\n", many)])),
+        ("CR", chunks(&[b"data: a\n\n", &long("\r", many)])),
+        ("comments", chunks(&[b"data: a\n\n", &long(":\n", many)])),
+        ("a line", chunks(&[b"data: a\n\n", &long("a", 3 * many), b"\n\n"])),
+        ("an id", chunks(&[b"data: a\n\nid: ", &long("7", many), &long("\n", many)])),
+        ("no UTF-8", chunks(&[b"\xff", &long("data: a\n\n", many)])),
+    ];
+    let check = |(name, answer): (&str, Vec<u8>)| {
+        let url = answering(Box::leak(answer.into_boxed_slice()));
+        let output = onbeat(&["check", &url, "--quick", "--only", "sse.*,dynamic-counter.*"]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("panicked"), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).starts_with("onbeat check: "), "{name}");
+    };
+    // Most of a check is waiting, so all wait side by side.
+    std::thread::scope(|scope| {
+        for answer in answers {
+            scope.spawn(|| check(answer));
+        }
+    });
 }
 
 #[test]
