@@ -15,6 +15,8 @@ mod embedded;
 mod evidence;
 mod exchange;
 pub mod expectations;
+#[cfg(test)]
+mod hostile;
 mod judge;
 mod live;
 mod pace;
@@ -38,6 +40,13 @@ pub use timeline::{Mark, Timeline};
 pub use verdict::{Jitter, Outcome, Report, Verdict};
 
 pub use crate::fixtures::format::{Aspect, Tier};
+use crate::fixtures::golden::Golden;
+
+/// Returns the ids of all cases, in their order.
+#[must_use]
+pub fn case_ids() -> Vec<String> {
+    Golden::read().cases.into_iter().map(|case| case.id).collect()
+}
 
 /// A pattern of a selection that matches no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

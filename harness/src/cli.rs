@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr.
 
 mod check;
+mod files;
 mod fixtures;
 mod replay;
 mod serve;

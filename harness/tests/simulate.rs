@@ -102,6 +102,9 @@ fn wrong_usage_is_explained() {
         (&["--again", "/nowhere"], "failed to read /nowhere"),
         (&["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "no line of a trace"),
         (&["--again", "/dev/null"], "is not a trace"),
+        (&["--seeds", "0..", "--trace", "/nowhere/trace.jsonl"], "failed to write /nowhere/trace.jsonl"),
+        (&["--seeds", "0..", "--trace", "/"], "failed to write /"),
+        (&["--again", "/dev/null", "--trace", "/dev/null"], "cannot be used with"),
     ] {
         let output = simulate(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

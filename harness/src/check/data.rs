@@ -137,7 +137,8 @@ fn number(json: &str) -> Option<f64> {
 
 /// How a varying value breaks its rule.
 fn breach(rule: &Rule, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {
-    let value: Value = serde_json::from_str(got).ok()?;
+    // What is nested too deeply, or too large for a number, is no value that could be right.
+    let value: Value = serde_json::from_str(got).unwrap_or_default();
     let told = |aspect, expected: &str| Some((aspect, format!("expected {expected}, got {got}")));
     match rule {
         Rule::Timestamp => {
@@ -172,7 +173,7 @@ fn breach(rule: &Rule, usual: &str, got: &str, others: Option<u64>) -> Option<(A
             told(Aspect::Bytes, "a number of clients")
         }
         Rule::Count => {
-            let expected = usual.parse::<u64>().unwrap_or_default() + others?;
+            let expected = usual.parse::<u64>().unwrap_or_default().saturating_add(others?);
             if got == expected.to_string() { None } else { told(Aspect::Count, &expected.to_string()) }
         }
         Rule::Removals => {
@@ -273,6 +274,11 @@ mod tests {
             (format!("data: {{\"id\":0.0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Number]),
             (format!("data: {{\"id\":0,\"value\":7.25,\"ts\":{good}}}\n\n"), vec![Bytes]),
             (format!("data: {{\"id\":0,\"value\":100.1,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"id\":0,\"value\":1e999,\"ts\":{good}}}\n\n"), vec![Number]),
+            (
+                format!("data: {{\"id\":0,\"value\":1,\"ts\":{}{}}}\n\n", "[".repeat(200), "]".repeat(200)),
+                vec![Timestamp],
+            ),
             (format!("data: {{\"id\":1,\"value\":7,\"ts\":{good}}}\n\n"), vec![Bytes]),
             (format!("data: {{\"value\":7,\"id\":0,\"ts\":{good}}}\n\n"), vec![Spelling]),
             (format!("data: {{\"id\": 0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Spelling]),
@@ -331,6 +337,7 @@ mod tests {
             ("7", None, true),
             ("\"2\"", none, false),
             ("-2", None, false),
+            ("2", Some(u64::MAX), false),
         ] {
             let got = format!("{{\"ok\":true,\"clients\":{got}}}");
             let differences = compare("{\"ok\":true,\"clients\":2}", &rules, got.as_bytes(), others);

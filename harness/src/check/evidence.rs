@@ -53,6 +53,8 @@ pub(super) struct Record {
     pub(super) unjudged: Option<String>,
     /// By how much each time was late.
     pub(super) late: Vec<Duration>,
+    /// How long the clients that saw it were connected, at most.
+    pub(super) took: Option<Duration>,
 }
 
 /// What is known about every case.
@@ -160,6 +162,13 @@ impl<'a> Evidence<'a> {
         any
     }
 
+    /// Notes how long the clients were connected that saw all this.
+    pub(super) fn took(&mut self, time: Duration) {
+        for (_, record) in self.by_id.values_mut().filter(|(_, record)| record.judged > 0) {
+            record.took = Some(time);
+        }
+    }
+
     /// Takes in what was found elsewhere.
     pub(super) fn add(&mut self, other: Self) {
         for (id, (_, more)) in other.by_id {
@@ -169,6 +178,7 @@ impl<'a> Evidence<'a> {
                 record.findings.extend(more.findings);
                 record.findings.truncate(FINDINGS_MAX);
                 record.late.extend(more.late);
+                record.took = record.took.max(more.took);
                 record.unjudged = record.unjudged.take().or(more.unjudged);
             }
         }

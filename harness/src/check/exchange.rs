@@ -79,6 +79,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, account: Option<
             None => evidence.found(&exchange.cases, aspect, &finding),
         }
     }
+    evidence.took(account.map(Account::lasted).unwrap_or_default());
     evidence
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use onbeat_server::clock::Instant;
 
+use super::application::Dispatched;
 use super::data;
 use super::evidence::{Evidence, Finding, clipped};
 use super::pace::{Pace, Stalls};
@@ -33,7 +34,7 @@ pub(super) struct Seen {
     /// How many clients of `/sse` there were besides; nothing if that can't be told.
     pub(super) others: Option<u64>,
     /// What an application dispatched, if one watched.
-    pub(super) dispatched: Option<Result<Vec<Event>, String>>,
+    pub(super) dispatched: Option<Dispatched>,
 }
 
 /// Whose events a client of `/sse` may hear besides those of its scene.
@@ -95,6 +96,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
         trial.events(&events.copied().collect::<Vec<_>>(), dispatched);
     }
     trial.periods();
+    trial.evidence.took(seen.accounts.iter().map(|(_, account)| account.lasted()).max().unwrap_or_default());
     trial.evidence
 }
 
@@ -265,17 +267,16 @@ impl Trial<'_, '_> {
     }
 
     /// Judges what an application dispatched.
-    fn events(&mut self, expected: &[(Numbered, Numbered)], dispatched: &Result<Vec<Event>, String>) {
+    fn events(&mut self, expected: &[(Numbered, Numbered)], dispatched: &Dispatched) {
         let Some(((_, first), _)) = expected.first() else { return };
-        self.evidence.judged(&first.cases);
-        let (came, failed) = match dispatched {
-            Ok(events) => (&events[..], None),
-            Err(why) => (&[][..], Some(why)),
-        };
+        match &dispatched.gave_up {
+            Some(why) => self.evidence.unjudged(&first.cases, why),
+            None => self.evidence.judged(&first.cases),
+        }
         let mine = |event: &&Event| {
             self.seen.noise == Noise::None || !["broadcast", "heartbeat"].contains(&event.event_type.as_str())
         };
-        let came: Vec<&Event> = came.iter().filter(mine).collect();
+        let came: Vec<&Event> = dispatched.events.iter().filter(mine).collect();
         for (at, (event, write)) in expected.iter().enumerate() {
             let Kind::Event { r#type, data, last_event_id } = &event.1.kind else { continue };
             let told = |event_type: &str, data: &str, id: &str| match id {
@@ -283,7 +284,9 @@ impl Trial<'_, '_> {
                 id => format!("{event_type}: {data} with the id {id}"),
             };
             let wrong = match came.get(at) {
-                None => Some(failed.map_or("nothing more".into(), Clone::clone)),
+                // What the client library did not get to may be right.
+                None if dispatched.gave_up.is_some() => return,
+                None => Some(dispatched.failed.clone().unwrap_or_else(|| "nothing more".into())),
                 Some(got) => {
                     let same = got.event_type == *r#type
                         && got.last_event_id == *last_event_id
@@ -307,7 +310,7 @@ impl Trial<'_, '_> {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len().max(1)).any(|window| window == part)
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 fn ms(duration: Duration) -> f64 {

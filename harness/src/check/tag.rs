@@ -45,7 +45,7 @@ impl Tag {
 
     /// Whether the bytes bear it.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        !self.0.is_empty() && bytes.windows(self.0.len()).any(|window| window == self.0.as_bytes())
+        !self.0.is_empty() && memchr::memmem::find(bytes, self.0.as_bytes()).is_some()
     }
 }
 

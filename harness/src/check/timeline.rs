@@ -32,8 +32,9 @@ pub struct Mark {
     pub text: String,
 }
 
-/// What a drawing keeps of a write.
+/// What a drawing keeps of a write, and of a stream: more writes than any conforming one has.
 const TEXT_CHARS_MAX: usize = 160;
+const MARKS_MAX: usize = 2048;
 
 fn mark(t_ms: f64, bytes: &[u8]) -> Mark {
     Mark { t_ms, text: visible(bytes).chars().take(TEXT_CHARS_MAX).collect() }
@@ -62,6 +63,7 @@ pub(super) fn timeline(scene: &Scene, seen: &Seen, pace: &Pace) -> Timeline {
                 .pieces()
                 .into_iter()
                 .filter(|piece| !seen.is_noise(&piece.bytes))
+                .take(MARKS_MAX)
                 .map(|piece| mark(after(response, piece.at), &piece.bytes))
         })
         .collect();

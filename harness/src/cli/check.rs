@@ -1,8 +1,9 @@
 //! `onbeat check`.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +11,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
+use onbeat_server::clock::{Clock, Instant, TokioClock};
+use onbeat_server::timestamp::Epoch;
 
-use super::Exit;
+use super::{Exit, files};
 use crate::check::expectations::Expectations;
+use crate::check::report::junit::Made;
 use crate::check::report::{html, jsonl, junit, text};
-use crate::check::{Outcome, Progress, Remote, Report, Selection, check_embedded, check_live};
+use crate::check::{Outcome, Progress, Remote, Report, Selection, Verdict, case_ids, check_embedded, check_live};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -53,6 +57,13 @@ pub(super) struct Arguments {
     write_expect_failures: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// Returns the paths of the files that are written at the end.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.junit, &self.html, &self.write_expect_failures].into_iter().flatten().map(PathBuf::as_path)
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// A table, for people
@@ -68,46 +79,81 @@ fn parse_tolerance(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
-    let list = arguments.expect_failures.as_deref().map(read).transpose()?;
-    let report = report(arguments)?;
-    let expected = match (&list, &arguments.expect_failures) {
-        (Some(text), Some(path)) => {
-            Expectations::read(text, &report).map_err(|error| format!("failed to read {}: {error}", path.display()))?
-        }
-        _ => Expectations::default(),
+    // A check takes a minute or more, so what can be wrong on this side is found out first.
+    let known = arguments.expect_failures.as_deref().map(known_failures).transpose()?;
+    files::check_writable(arguments.files())?;
+    if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
+        return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
+    }
+    let (clock, began) = (TokioClock::start(), Epoch::today());
+    let mut report = report(arguments)?;
+    let made = Made { began, took: clock.now() - Instant::EPOCH };
+    let known = match (known, &arguments.write_expect_failures) {
+        // What is listed now is known from now on.
+        (None, Some(_)) if report.trouble.is_none() => Expectations::of(&report),
+        (known, _) => known.unwrap_or_default(),
     };
-    if let Some(path) = &arguments.junit {
-        write(path, &junit::render(&report)?)?;
-    }
-    if let Some(path) = &arguments.html {
-        write(path, &html::render(&report))?;
-    }
+    known.apply(&mut report);
+    // The files come last: the results are not lost where one can't be written.
+    let printed = print(arguments.format, &report);
+    tell(arguments, &report);
+    write_files(arguments, &report, &known, made)?;
+    printed?;
+    Ok(if report.conforms() { Exit::Holds } else { Exit::Differs })
+}
+
+fn known_failures(path: &Path) -> Result<Expectations, String> {
+    let failed = |error: &dyn Display| format!("failed to read {}: {error}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Expectations::read(&text, &case_ids()).map_err(|error| failed(&error))
+}
+
+fn print(format: Format, report: &Report) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    match arguments.format {
-        Format::Text => write!(out, "{}", text::render(&report, &expected))?,
-        Format::Jsonl => write!(out, "{}", jsonl::render(&report))?,
+    match format {
+        Format::Text => write!(out, "{}", text::render(report))?,
+        Format::Jsonl => write!(out, "{}", jsonl::render(report))?,
     }
-    out.flush()?;
+    out.flush()
+}
+
+/// Tells on stderr why the check fails, beside what the report says.
+fn tell(arguments: &Arguments, report: &Report) {
     if let Some(trouble) = &report.trouble {
         eprintln!("onbeat: {}: {trouble}", report.target);
-        return Ok(Exit::Differs);
-    }
-    if let Some(path) = &arguments.write_expect_failures {
-        write(path, &Expectations::write(&report))?;
-        eprintln!("onbeat: {} known failures are listed in {}", report.count(Outcome::Fail), path.display());
-        return Ok(Exit::Holds);
     }
     if arguments.expect_failures.is_none() {
-        return Ok(if report.conforms() { Exit::Holds } else { Exit::Differs });
+        return;
     }
-    let surprises = expected.surprises(&report);
-    for id in &surprises.unlisted {
-        eprintln!("onbeat: {id} fails, and is not listed");
+    for Verdict { id, outcome, .. } in &report.verdicts {
+        match outcome {
+            Outcome::Fail => eprintln!("onbeat: {id} fails, and is not listed"),
+            Outcome::Stale => eprintln!("onbeat: {id} is listed, but does not fail any more: delete it from the list"),
+            _ => {}
+        }
     }
-    for id in &surprises.stale {
-        eprintln!("onbeat: {id} is listed, but does not fail any more: delete it from the list");
+}
+
+/// Writes every file that was asked for, even if another can't be written.
+fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, made: Made) -> Result<(), String> {
+    let Arguments { junit, html, write_expect_failures, .. } = arguments;
+    let mut written = Vec::new();
+    if let Some(path) = junit {
+        let text = junit::render(report, made).map_err(|error| format!("failed to write {}: {error}", path.display()));
+        written.push(text.and_then(|text| files::write(path, &text)));
     }
-    Ok(if surprises.is_empty() { Exit::Holds } else { Exit::Differs })
+    if let Some(path) = html {
+        written.push(files::write(path, &html::render(report)));
+    }
+    // Where the server could not be judged, nothing is known of its cases.
+    if let (Some(path), None) = (write_expect_failures, &report.trouble) {
+        let count = report.count(Outcome::KnownFailure);
+        written.push(files::write(path, &known.to_text(report)).inspect(|()| {
+            eprintln!("onbeat: {count} known failures are listed in {}", path.display());
+        }));
+    }
+    let failed: Vec<String> = written.into_iter().filter_map(Result::err).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
 fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
@@ -118,17 +164,12 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     };
     let remote = Remote { url: url.clone(), tolerance, scale };
     let bar = Bar::new();
-    let report = tokio::runtime::Runtime::new()?.block_on(check_live(&remote, &selection, &bar));
+    let runtime = tokio::runtime::Runtime::new()?;
+    let report = runtime.block_on(check_live(&remote, &selection, &bar));
     bar.0.finish_and_clear();
+    // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.
+    runtime.shutdown_background();
     Ok(report?)
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("failed to write {}: {error}", path.display()))
 }
 
 /// A progress bar on stderr, if that is a terminal.

@@ -24,6 +24,10 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    if let Action::Write = arguments.action {
+        let folder = &arguments.folder;
+        std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;
+    }
     let corpus = fixtures::corpus()?;
     match arguments.action {
         Action::Write => {

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, TokioClock};
 use serde::Deserialize;
 
-use super::{Exit, parse_duration, told_to_end};
+use super::{Exit, files, parse_duration, told_to_end};
 use crate::lab::Application;
 use crate::simulate::{Failure, History, Run, Simulator};
 
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Replay the histories in a trace, and nothing else
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts", "trace"])]
     again: Option<PathBuf>,
 }
 
@@ -49,6 +49,8 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    // Worlds can be simulated for hours, so whether their traces can be written is found out first.
+    files::check_writable(arguments.trace.as_deref())?;
     let simulator = Simulator::new(Application::embedded());
     if let Some(path) = &arguments.again {
         return again(&simulator, path);
@@ -63,11 +65,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         !stop.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
+    // The file comes last: the results are not lost where the file can't be written.
+    let printed = print(&run, seeds.start);
     if let Some(path) = &arguments.trace {
         let traces: String = run.failures.iter().map(Failure::to_jsonl).collect();
-        std::fs::write(path, traces).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        files::write(path, &traces)?;
     }
-    print(&run, seeds.start)
+    printed
 }
 
 fn bar(seeds: &Range<u64>) -> Result<ProgressBar, Box<dyn Error>> {
@@ -144,20 +148,22 @@ struct Line {
 
 fn again(simulator: &Simulator, path: &Path) -> Result<Exit, Box<dyn Error>> {
     let trace = std::fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    let (mut histories, mut failed) = (0, 0);
+    // All of it is read before the first history is replayed, which may take long.
+    let mut read = Vec::new();
     for (number, line) in trace.lines().enumerate() {
         let line: Line = serde_json::from_str(line)
             .map_err(|error| format!("{}:{}: no line of a trace: {error}", path.display(), number + 1))?;
-        if let Some(history) = line.history {
-            histories += 1;
-            if let Err(failure) = simulator.replay(history) {
-                failed += 1;
-                writeln!(io::stdout(), "{failure}")?;
-            }
-        }
+        read.extend(line.history);
     }
-    if histories == 0 {
+    if read.is_empty() {
         return Err(format!("{} has no history: it is not a trace of onbeat simulate", path.display()).into());
+    }
+    let (histories, mut failed) = (read.len(), 0);
+    for history in read {
+        if let Err(failure) = simulator.replay(history) {
+            failed += 1;
+            writeln!(io::stdout(), "{failure}")?;
+        }
     }
     writeln!(io::stdout(), "{histories} histories, {failed} failed")?;
     Ok(if failed == 0 { Exit::Holds } else { Exit::Differs })

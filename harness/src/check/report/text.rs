@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::check::expectations::Expectations;
+use super::STALE;
 use crate::check::{Finding, Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown in full.
@@ -18,7 +18,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// The report as a table; cases that hold are one line each, and those that were left out a number.
 #[must_use]
-pub fn render(report: &Report, expected: &Expectations) -> String {
+pub fn render(report: &Report) -> String {
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
@@ -34,23 +34,27 @@ pub fn render(report: &Report, expected: &Expectations) -> String {
         if of != std::mem::replace(&mut part, of) {
             text += "\n";
         }
-        text += &row(verdict, width, expected.has(&verdict.id));
+        text += &row(verdict, width);
     }
     text += &unreached(report);
     text + "\n" + &summary(report)
 }
 
-fn row(verdict: &Verdict, width: usize, expected: bool) -> String {
-    let (style, word) = match (verdict.outcome, expected) {
-        (Outcome::Pass, _) => (GOOD, "pass"),
-        (Outcome::Fail, true) => (NOTABLE, "fails, as expected"),
-        (Outcome::Fail, false) => (BAD, "FAIL"),
-        (Outcome::Observed, _) => (NOTABLE, "observed"),
-        (Outcome::Skipped, _) => (DIM, "skipped"),
+fn row(verdict: &Verdict, width: usize) -> String {
+    let (style, word) = match verdict.outcome {
+        Outcome::Pass => (GOOD, "pass"),
+        Outcome::Fail => (BAD, "FAIL"),
+        Outcome::KnownFailure => (NOTABLE, "known"),
+        Outcome::Stale => (BAD, "STALE"),
+        Outcome::Observed => (NOTABLE, "observed"),
+        Outcome::Skipped => (DIM, "skipped"),
     };
     let id = &verdict.id;
     let late = verdict.late_ms.filter(|jitter| jitter.max > 0.0).map(jitter).unwrap_or_default();
     let mut text = format!("{style}{word:>8}{style:#}  {id:width$}  {DIM}{}{late}{DIM:#}\n", verdict.clause);
+    if verdict.outcome == Outcome::Stale {
+        text += &format!("{:10}{STALE}\n", "");
+    }
     for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
         text += &finding_lines(finding);
     }
@@ -116,11 +120,18 @@ fn unreached(report: &Report) -> String {
 fn summary(report: &Report) -> String {
     let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
     let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
-    let (failed, observed, skipped) =
-        (report.count(Outcome::Fail), report.count(Outcome::Observed), report.count(Outcome::Skipped));
-    let (style, word) = if report.conforms() { (GOOD, "conforms") } else { (BAD, "does not conform") };
+    let count = |outcome| report.count(outcome);
+    let style = if report.conforms() { GOOD } else { BAD };
+    let listed = match (count(Outcome::KnownFailure), count(Outcome::Stale)) {
+        (0, 0) => String::new(),
+        (known, stale) => format!(", {known} fail as listed, {stale} hold though listed"),
+    };
     format!(
-        "{style}{word}{style:#}: {held} required cases hold, {failed} fail; {observed} differ as they may; {skipped} were skipped\n"
+        "{style}{}{style:#}: {held} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
+        report.headline(),
+        count(Outcome::Fail),
+        count(Outcome::Observed),
+        count(Outcome::Skipped)
     )
 }
 
