@@ -2,8 +2,9 @@
 
 use super::evidence::Evidence;
 use super::judge::{Noise, Seen, judge};
-use super::pace::{Pace, Stalls};
+use super::pace::Pace;
 use super::responses::got;
+use super::stalls::Stalls;
 use super::tag::Tag;
 use super::target::Embedded;
 use super::verdict::{Report, verdicts};

@@ -118,7 +118,9 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     };
     let remote = Remote { url: url.clone(), tolerance, scale };
     let bar = Bar::new();
-    let report = tokio::runtime::Runtime::new()?.block_on(check_live(&remote, &selection, &bar));
+    // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(check_live(&remote, &selection, &bar));
     bar.0.finish_and_clear();
     Ok(report?)
 }
