@@ -18,6 +18,7 @@ pub mod expectations;
 mod judge;
 mod lines_seen;
 mod live;
+mod noise;
 mod pace;
 mod pieces;
 mod play;

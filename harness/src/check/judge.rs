@@ -9,10 +9,12 @@ mod writes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::times::Gap;
 use onbeat_server::clock::Instant;
 
 use super::data::{self, Difference};
 use super::evidence::{Evidence, Finding, clipped};
+use super::noise::{Noise, has_message};
 use super::pace::Pace;
 use super::responses::{Expected, Got, Numbered, expected, got};
 use super::stalls::Stalls;
@@ -38,34 +40,10 @@ pub(super) struct Seen {
     pub(super) dispatched: Option<Result<Vec<Event>, String>>,
 }
 
-/// Whose events a client of `/sse` may hear besides those of its scene.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noise {
-    /// Nobody's.
-    None,
-    /// Those of strangers, which do not bear this run's tag.
-    Strangers,
-    /// Anybody's.
-    Anybody,
-}
-
-impl Noise {
-    /// Whether an event that an application dispatched may be one of the stream itself.
-    pub(super) fn may_be_own(self, event: &Event) -> bool {
-        self == Self::None || !["broadcast", "heartbeat"].contains(&event.event_type.as_str())
-    }
-}
-
 impl Seen {
     /// Whether a piece of a client of `/sse` is somebody else's event.
     pub(super) fn is_noise(&self, piece: &[u8]) -> bool {
-        let is_event =
-            || has_message(piece) || [&b":\n\n"[..], b"event: broadcast\n", b"event: heartbeat\n"].contains(&piece);
-        match self.noise {
-            Noise::None => false,
-            Noise::Strangers => is_event() && !self.tag.is_in(piece),
-            Noise::Anybody => is_event(),
-        }
+        self.noise.has(piece, &self.tag)
     }
 
     /// Returns a line of a fixture as it has to come: with the tag, and with other clients counted.
@@ -84,11 +62,6 @@ impl Seen {
         let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
         messages.any(|piece| !is_known(&piece.bytes))
     }
-}
-
-/// Whether a piece is the data of an event that was sent to all clients of `/sse`.
-fn has_message(piece: &[u8]) -> bool {
-    piece.starts_with(b"data: {") && contains(piece, b"\"msg\":")
 }
 
 /// Holds what was seen of a scene against the fixture.
@@ -145,8 +118,8 @@ struct Trial<'a, 's> {
     stalls: &'s Stalls,
     /// By line of a request, when it was to be sent, and when it was.
     causes: BTreeMap<usize, (u64, Instant)>,
-    /// By case and period in ms, the gaps that were seen: each from then to then.
-    gaps: BTreeMap<(String, u64), Vec<(Instant, Instant)>>,
+    /// By case and period in ms, the gaps that were seen.
+    gaps: BTreeMap<(String, u64), Vec<Gap>>,
 }
 
 impl Trial<'_, '_> {
@@ -350,6 +323,9 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
+
+#[cfg(test)]
+mod made_up;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! How many of a fixture's lines a client has seen, while its account grows.
 
+use super::noise::Noise;
 use super::tag::Tag;
 use crate::account::{Account, Note};
 use crate::transcript::What;
@@ -12,6 +13,7 @@ pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
 #[derive(Debug, Default)]
 pub(super) struct LinesSeen {
     tag: Tag,
+    noise: Option<Noise>,
     notes: usize,
     lines: usize,
     heartbeats: usize,
@@ -22,9 +24,9 @@ pub(super) struct LinesSeen {
 }
 
 impl LinesSeen {
-    /// Counts no events that bear the tag of another run.
-    pub(super) fn of(tag: &Tag) -> Self {
-        Self { tag: tag.clone(), ..Self::default() }
+    /// Counts no events that bear the tag of another run; where anybody may be heard, no events that are sent to all.
+    pub(super) fn of(tag: &Tag, noise: Noise) -> Self {
+        Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
     }
 
     /// So many lines by now.
@@ -58,6 +60,9 @@ impl LinesSeen {
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.trim_end().as_bytes());
+                if self.noise == Some(Noise::Anybody) && Noise::Anybody.has(&line, &self.tag) {
+                    continue;
+                }
                 if self.tag.is_foreign(&line) {
                     // The line before it named the type of that event.
                     self.lines = self.lines.saturating_sub(1);
@@ -103,6 +108,14 @@ mod tests {
         let other = r#"data: {"msg":"onbeat-2-x"}"#;
         let own = r#"data: {"msg":"onbeat-1-x"}"#;
         let writes = ["event: broadcast\n", other, "\n\n", "event: broadcast\n", own, "\n\n"];
-        assert_eq!(LinesSeen::of(&tag).count(&account(&writes)), 3);
+        assert_eq!(LinesSeen::of(&tag, Noise::Strangers).count(&account(&writes)), 3);
+    }
+
+    #[test]
+    fn where_anybody_may_be_heard_only_lines_of_the_stream_itself_count() {
+        let event = ["event: broadcast\n", r#"data: {"msg":"x"}"#, "\n\n", ":\n\n"];
+        let writes = [&["data: {\"message\": \"hi\"}\n\n"], &event[..], &["heartbeat:\n\n"]].concat();
+        let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&account(&writes));
+        assert_eq!((counted(Noise::Anybody), counted(Noise::None)), (3, 6));
     }
 }

@@ -20,7 +20,8 @@ use self::reach::{reach, trouble};
 use self::watch::{look_for_stalls, probe};
 use super::application::{self, Dispatched};
 use super::evidence::Evidence;
-use super::judge::{Noise, Seen, judge};
+use super::judge::{Seen, judge};
+use super::noise::Noise;
 use super::tag::{MARK, Tag};
 use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
@@ -60,6 +61,11 @@ pub enum Unreachable {
         /// What went wrong.
         why: String,
     },
+    /// Its clock is too fast for a check in real time.
+    #[error(
+        "expected a scale of at most {SCALE_MAX}, got {0}: of a faster clock a real one can't tell what comes when"
+    )]
+    TooFast(NonZeroU32),
     /// The selection is wrong.
     #[error(transparent)]
     NoSuchCase(#[from] NoSuchCase),
@@ -73,6 +79,8 @@ pub trait Progress {
     fn passed(&self, time: Duration, done: usize, of: usize);
 }
 
+/// Of a clock that is faster, heartbeats come less than 30 ms apart, and what a scene waits for is lost among them.
+const SCALE_MAX: u32 = 1000;
 /// A server whose streams have not begun by then is none.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// A request that failed is sent again as often, if the answer came soon: a reset may have overtaken it.
@@ -99,6 +107,9 @@ pub async fn check_live(
     let golden = Golden::read();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
         return Err(NoSuchCase(pattern.as_str().into()).into());
+    }
+    if remote.scale.get() > SCALE_MAX {
+        return Err(Unreachable::TooFast(remote.scale));
     }
     let live = reach(remote).await?;
     let mut watch = JoinSet::new();
@@ -244,7 +255,7 @@ impl<'a> Inspection<'a> {
             ended.store(true, Ordering::Relaxed);
         };
         let raw = async {
-            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), bounds).await;
+            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), noise, bounds).await;
             // The application's stream may have begun later.
             let events = scene.lines.iter().filter(|(_, line)| matches!(line.kind, Kind::Event { .. })).count();
             let given_up = self.live.clock.now() + self.live.pace.patience;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use onbeat_server::clock::{Clock, Instant};
 
 use super::lines_seen::{HEARTBEAT, LinesSeen};
+use super::noise::Noise;
 use super::pace::Periods;
 use super::tag::Tag;
 use super::target::Target;
@@ -21,11 +22,11 @@ pub(super) type Accounts = Vec<(String, Account)>;
 
 /// Plays the scene, with the tag in its messages. A client that can't connect is missing in the accounts, and so is what
 /// would have followed.
-pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, bounds: Bounds) -> Accounts {
+pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noise: Noise, bounds: Bounds) -> Accounts {
     let start = target.clock().now();
     let alone = scene.clients().len() == 1;
     let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
-    let mut stage = Stage { target, start, tag, bounds, patience, actors: Vec::new() };
+    let mut stage = Stage { target, start, tag, noise, bounds, patience, actors: Vec::new() };
     for (_, line) in &scene.lines {
         match &line.kind {
             Kind::Request { .. } | Kind::Leave { .. } if stage.all_closed() => break,
@@ -71,6 +72,7 @@ struct Stage<'a, T> {
     target: &'a mut T,
     start: Instant,
     tag: &'a Tag,
+    noise: Noise,
     bounds: Bounds,
     /// How long lines are waited for.
     patience: Duration,
@@ -147,7 +149,7 @@ impl<T: Target> Stage<'_, T> {
                 name: name.into(),
                 client,
                 account,
-                seen: LinesSeen::of(self.tag),
+                seen: LinesSeen::of(self.tag, self.noise),
                 expected: 0,
                 heartbeats: 0,
                 behind: false,

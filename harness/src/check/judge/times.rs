@@ -11,6 +11,23 @@ use crate::check::responses::{Expected, Got, Numbered};
 use crate::fixtures::format::Aspect;
 use crate::transcript::visible;
 
+/// The time between two writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    from: Instant,
+    to: Instant,
+    /// How long the machine was held up, as far as that may have moved one of them.
+    held_up: Duration,
+}
+
+impl Gap {
+    /// Returns how long it would have been on an idle machine, as near to the period as may be.
+    fn as_by(&self, period: Duration) -> Duration {
+        let gap = self.to - self.from;
+        if gap > period { gap.saturating_sub(self.held_up).max(period) } else { (gap + self.held_up).min(period) }
+    }
+}
+
 impl Trial<'_, '_> {
     /// Judges when a write came, from the one before it and from what caused it.
     pub(super) fn time(
@@ -43,8 +60,12 @@ impl Trial<'_, '_> {
         }
         let gap_ms = line.at_ms - last.0;
         if gap_ms > 0 {
+            // A gap is short if what was before it was late.
+            let before = line.at_ms.saturating_sub(2 * gap_ms + expected.request.1.at_ms);
+            let held_up = self.stalls.within(got.sent + self.pace.takes(before), at);
+            let gap = Gap { from: last.1, to: at, held_up };
             for case in &line.cases {
-                self.gaps.entry((case.clone(), gap_ms)).or_default().push((last.1, at));
+                self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
             }
         }
     }
@@ -72,8 +93,9 @@ impl Trial<'_, '_> {
     pub(super) fn periods(&mut self) {
         for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
-            let jitter = self.stalls.jitter(first.0, last.1);
-            let mut gaps: Vec<Duration> = spans.iter().map(|(from, to)| *to - *from).collect();
+            let jitter = self.stalls.jitter(first.from, last.to);
+            let period = self.pace.takes(period_ms);
+            let mut gaps: Vec<Duration> = spans.iter().map(|gap| gap.as_by(period)).collect();
             if let Some(median) = self.pace.median_off(period_ms, &mut gaps, jitter) {
                 let finding = Finding {
                     place: self.scene.path.into(),

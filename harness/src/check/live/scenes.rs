@@ -7,7 +7,8 @@
 
 use super::{Inspection, SCENE_BOUNDS, TICK};
 use crate::check::evidence::Evidence;
-use crate::check::judge::{Noise, Seen, judge};
+use crate::check::judge::{Seen, judge};
+use crate::check::noise::Noise;
 use crate::check::play::{self, Accounts};
 use crate::check::responses::got;
 use crate::check::target::{Live, Target};
@@ -60,7 +61,7 @@ impl<'a> Inspection<'a> {
     async fn attempt(&self, scene: &Scene) -> Attempt<'a> {
         let start = self.live.clock.now();
         let before = self.clients().await;
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
+        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
@@ -78,7 +79,7 @@ impl<'a> Inspection<'a> {
 
     /// Plays a scene that is too long to be played again: others may come and go meanwhile.
     pub(super) async fn long_scene(&self, scene: &Scene) {
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
+        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
         let seen = Seen { accounts, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
         self.finished([self.judge(scene, &seen)], None);
     }
