@@ -18,13 +18,16 @@ pub mod expectations;
 #[cfg(test)]
 mod hostile;
 mod judge;
+mod lines_seen;
 mod live;
+mod noise;
 mod pace;
 mod pieces;
 mod play;
 pub mod report;
 mod responses;
 mod selection;
+mod stalls;
 mod tag;
 mod target;
 mod timeline;

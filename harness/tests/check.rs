@@ -339,3 +339,43 @@ fn a_url_that_leads_nowhere_is_an_error() {
         assert_eq!(text(&output.stdout), "", "{url}");
     }
 }
+
+#[test]
+fn a_clock_that_is_too_fast_to_be_judged_is_an_error() {
+    let output = onbeat(&["check", "http://127.0.0.1:9", "--scale", "1001"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("expected a scale of at most 1000, got 1001"), "{}", text(&output.stderr));
+}
+
+/// Each case by what is said of it, for a check of this server.
+fn failures(url: &str, arguments: &[&str]) -> Vec<(String, String)> {
+    let output = onbeat(&[&["check", url, "--format", "jsonl"], arguments].concat());
+    verdicts(&output).into_iter().filter(|(_, verdict)| verdict == "fail").collect()
+}
+
+#[test]
+fn a_quick_check_of_a_scaled_server_counts_nothing_past_the_cut() {
+    let served = Served::start(&["--clock", "scaled:100"]);
+    let url = format!("http://{}", served.addr);
+    assert_eq!(failures(&url, &["--quick", "--scale", "100", "--tolerance", "2s"]), []);
+}
+
+#[test]
+fn heartbeats_that_fall_due_during_a_scene_are_no_mistake_at_any_scale() {
+    let served = Served::start(&["--clock", "scaled:1000"]);
+    let url = format!("http://{}", served.addr);
+    assert_eq!(failures(&url, &["--scale", "1000", "--tolerance", "2s", "--only", "fan-out.*,sse.*"]), []);
+}
+
+#[test]
+fn two_checks_of_one_server_do_not_fail_each_other() {
+    let served = Served::start(&["--clock", "scaled:20"]);
+    let url = format!("http://{}", served.addr);
+    let check = || failures(&url, &["--scale", "20", "--tolerance", "2s", "--only", "fan-out.*"]);
+    std::thread::scope(|scope| {
+        let both = [scope.spawn(check), scope.spawn(check)];
+        for check in both {
+            assert_eq!(check.join().expect("it ends"), []);
+        }
+    });
+}

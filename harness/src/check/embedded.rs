@@ -1,9 +1,11 @@
 //! The check of the embedded server, in virtual time.
 
 use super::evidence::Evidence;
-use super::judge::{Noise, Seen, judge};
-use super::pace::{Pace, Stalls};
+use super::judge::{Seen, judge};
+use super::noise::Noise;
+use super::pace::Pace;
 use super::responses::got;
+use super::stalls::Stalls;
 use super::tag::Tag;
 use super::target::Embedded;
 use super::verdict::{Report, verdicts};
@@ -58,7 +60,7 @@ fn see(application: &Application, scene: &Scene, setup: &Setup) -> Seen {
     let tag = Tag::default();
     let accounts = lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
-        play::play(&mut target, scene, &tag, Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await
+        play::play(&mut target, scene, &tag, Noise::None, Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await
     });
     Seen { accounts: settled(accounts), tag, noise: Noise::None, others: Some(0), dispatched: None }
 }

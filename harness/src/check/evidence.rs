@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fixtures::format::{Aspect, Case};
+use crate::fixtures::format::{Aspect, Case, Tier};
 
 /// More findings of one case than this are only counted.
 const FINDINGS_MAX: usize = 20;
@@ -82,8 +82,13 @@ impl<'a> Evidence<'a> {
 
     /// Whether anything stands against a required case.
     pub(super) fn is_clean(&self) -> bool {
-        use crate::fixtures::format::Tier;
-        self.by_id.values().all(|(case, record)| case.tier == Tier::Observe || record.found == 0)
+        self.failing().is_empty()
+    }
+
+    /// The required cases against which anything stands.
+    pub(super) fn failing(&self) -> Vec<String> {
+        let failing = self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.found > 0);
+        failing.map(|(id, _)| (*id).to_owned()).collect()
     }
 
     /// These cases have been looked at.
@@ -102,6 +107,19 @@ impl<'a> Evidence<'a> {
                 && case.checks.iter().any(|aspect| aspects.contains(aspect))
             {
                 record.judged += 1;
+            }
+        }
+    }
+
+    /// These cases have been looked at, but for those that look at nothing but this aspect.
+    pub(super) fn judged_but_for(&mut self, cases: &[String], aspect: Aspect, why: &str) {
+        for case in cases {
+            match self.by_id.get_mut(case.as_str()) {
+                Some((known, record)) if known.checks == [aspect] => {
+                    record.unjudged.get_or_insert_with(|| why.to_owned());
+                }
+                Some((_, record)) => record.judged += 1,
+                None => {}
             }
         }
     }

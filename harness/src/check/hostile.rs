@@ -9,10 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
-use super::judge::{Noise, Seen, judge};
-use super::pace::{Pace, Stalls};
+use super::judge::{Seen, judge};
+use super::noise::Noise;
+use super::pace::Pace;
 use super::report::{html, jsonl, junit, text};
 use super::responses::got;
+use super::stalls::Stalls;
 use super::tag::Tag;
 use super::verdict::{Report, verdicts};
 use super::{application, exchange, timeline};

@@ -66,6 +66,8 @@ pub(super) fn timeline(scene: &Scene, seen: &Seen, pace: &Pace) -> Timeline {
                 .take(MARKS_MAX)
                 .map(|piece| mark(after(response, piece.at), &piece.bytes))
         })
+        // What came after a cut would have had no line to be held against.
+        .filter(|mark| scene.rest.is_empty() || mark.t_ms <= ms(scene.length_ms))
         .collect();
     let last = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scene.length_ms));
     let name = scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl").into();

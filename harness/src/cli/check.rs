@@ -164,7 +164,8 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     };
     let remote = Remote { url: url.clone(), tolerance, scale };
     let bar = Bar::new();
-    let runtime = tokio::runtime::Runtime::new()?;
+    // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(check_live(&remote, &selection, &bar));
     bar.0.finish_and_clear();
     // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.

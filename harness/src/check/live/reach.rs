@@ -10,8 +10,10 @@ use reqwest::Url;
 
 use super::{BEGIN_MAX, Remote, Unreachable};
 use crate::account::Account;
+use crate::check::lines_seen::LinesSeen;
 use crate::check::pace::Pace;
-use crate::check::responses::{Got, LinesSeen, got};
+use crate::check::responses::{Got, got};
+use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
 use crate::client::Bounds;
 
@@ -44,6 +46,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
             addr,
             host: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
             prefix: url.path().trim_end_matches('/').to_owned(),
+            stalls: SharedStalls::default(),
         };
         let connected = live.clone();
         tokio::select! {

@@ -1,0 +1,51 @@
+//! Watches over the machine during a check: when it held up the checker, or the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onbeat_server::clock::Clock;
+
+use crate::check::stalls::SharedStalls;
+use crate::check::target::{Live, Target};
+use crate::client::Bounds;
+
+/// How often the checker looks for a stall of its own, and how late that has to be for one.
+const STALL_TICK: Duration = Duration::from_millis(10);
+const STALL_MIN: Duration = Duration::from_millis(5);
+/// How often the server is probed.
+const PROBE_TICK: Duration = Duration::from_millis(100);
+/// A connection is used for so many probes.
+const PROBES_MAX: usize = 50;
+/// What the answers to those may have in all.
+const PROBE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, notes_max: 1 << 10 };
+
+/// Notes when nothing of this process ran, for ever.
+pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
+    loop {
+        let due = clock.now() + STALL_TICK;
+        clock.sleep_until(due).await;
+        let now = clock.now();
+        if now - due > STALL_MIN {
+            stalls.lock().stalled(due, now);
+        }
+    }
+}
+
+/// Notes how long the server takes for what it can answer at once, for ever.
+pub(super) async fn probe(mut live: Live) {
+    let clock = Arc::clone(&live.clock);
+    loop {
+        if let Ok(mut client) = live.connect(PROBE_BOUNDS).await {
+            for _ in 0..PROBES_MAX {
+                live.stalls.lock().probe(clock.now());
+                let answered = live.probe(&mut client).await;
+                live.stalls.lock().probed(answered.then(|| clock.now()));
+                clock.sleep_until(clock.now() + PROBE_TICK).await;
+                if !answered {
+                    break;
+                }
+            }
+        }
+        clock.sleep_until(clock.now() + PROBE_TICK).await;
+    }
+}
