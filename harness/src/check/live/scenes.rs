@@ -128,3 +128,53 @@ fn outcome(mut attempts: Vec<Attempt>) -> Option<Evidence> {
         _ => attempts.pop().map(|last| last.strict),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::evidence::Finding;
+    use crate::fixtures::format::{Aspect, Case};
+    use crate::fixtures::golden::Golden;
+
+    /// What is found if this count is wrong, or nothing.
+    fn evidence(cases: &[Case], wrong: bool) -> Evidence<'_> {
+        let mut evidence = Evidence::new(cases);
+        let (place, why) = ("fanout/head.jsonl:1".into(), String::new());
+        let (expected, actual) = ("2".into(), "3".into());
+        let finding = Finding { place, t_ms: None, expected, actual, first_differing_byte: None, why };
+        if wrong {
+            evidence.found(&["fan-out.count".into()], Aspect::Count, &finding);
+        }
+        evidence
+    }
+
+    /// An attempt in which these were the counts beyond the scene's own.
+    fn attempt(cases: &[Case], surplus: [i128; 2], heard: bool) -> Attempt<'_> {
+        let strict = evidence(cases, surplus != [0, 0]);
+        let pattern = (surplus.to_vec(), strict.failing());
+        Attempt { strict, tolerant: evidence(cases, false), heard, pattern, disturbed: heard }
+    }
+
+    #[test]
+    fn counts_that_others_explain_are_not_held_against_the_server() {
+        let cases = Golden::read().cases;
+        let fails = |attempts: &[([i128; 2], bool)]| {
+            let attempts = attempts.iter().map(|(surplus, heard)| attempt(&cases, *surplus, *heard)).collect();
+            !outcome(attempts).expect("there were attempts").is_clean()
+        };
+        let (silent, heard) = (false, true);
+        // Who is wrong by itself is wrong in the same way each time.
+        assert!(fails(&[([0, 3], silent), ([0, 3], silent), ([0, 3], silent)]));
+        // Somebody came and went who said nothing; or another check did, which says so.
+        assert!(!fails(&[([0, 3], silent), ([1, 0], silent), ([0, 1], silent)]));
+        assert!(!fails(&[([1, 1], heard), ([1, 1], heard), ([1, 1], heard)]));
+        assert!(!fails(&[([1, 1], silent), ([0, 0], silent)]));
+    }
+
+    #[test]
+    fn what_nobody_else_explains_is_held_against_the_server() {
+        let cases = Golden::read().cases;
+        let unexplained = Attempt { tolerant: evidence(&cases, true), ..attempt(&cases, [1, 1], true) };
+        assert!(!outcome(vec![unexplained]).expect("an attempt").is_clean());
+    }
+}

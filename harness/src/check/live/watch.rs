@@ -12,12 +12,10 @@ use crate::client::Bounds;
 /// How often the checker looks for a stall of its own, and how late that has to be for one.
 const STALL_TICK: Duration = Duration::from_millis(10);
 const STALL_MIN: Duration = Duration::from_millis(5);
-/// How often the server is probed.
+/// How often the server is probed, and how soon again if the answer took longer.
 const PROBE_TICK: Duration = Duration::from_millis(100);
-/// A connection is used for so many probes.
-const PROBES_MAX: usize = 50;
-/// What the answers to those may have in all.
-const PROBE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, notes_max: 1 << 10 };
+const PROBE_AGAIN: Duration = Duration::from_millis(20);
+const PROBE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 16, notes_max: 64 };
 
 /// Notes when nothing of this process ran, for ever.
 pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
@@ -31,21 +29,19 @@ pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls)
     }
 }
 
-/// Notes how long the server takes for what it can answer at once, for ever.
+/// Notes how long the server takes for what it can answer at once, on a new connection each time, for ever.
 pub(super) async fn probe(mut live: Live) {
     let clock = Arc::clone(&live.clock);
     loop {
-        if let Ok(mut client) = live.connect(PROBE_BOUNDS).await {
-            for _ in 0..PROBES_MAX {
-                live.stalls.lock().probe(clock.now());
-                let answered = live.probe(&mut client).await;
-                live.stalls.lock().probed(answered.then(|| clock.now()));
-                clock.sleep_until(clock.now() + PROBE_TICK).await;
-                if !answered {
-                    break;
-                }
-            }
-        }
-        clock.sleep_until(clock.now() + PROBE_TICK).await;
+        let sent = clock.now();
+        live.stalls.lock().probe(sent);
+        let answered = match live.connect(PROBE_BOUNDS).await {
+            Ok(mut client) => live.probe(&mut client).await,
+            Err(_) => false,
+        };
+        let now = clock.now();
+        live.stalls.lock().probed(answered.then_some(now));
+        let slow = answered && now - sent > PROBE_AGAIN;
+        clock.sleep_until(now + if slow { PROBE_AGAIN } else { PROBE_TICK }).await;
     }
 }
