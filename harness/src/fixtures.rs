@@ -5,6 +5,7 @@
 
 mod annotator;
 mod cases;
+mod end_to_end;
 pub(crate) mod format;
 pub(crate) mod golden;
 mod manifest;

@@ -12,7 +12,7 @@ use super::verdict::{Report, verdicts};
 use super::{NoSuchCase, Selection, application, exchange, play, timeline};
 use crate::client::Bounds;
 use crate::fixtures;
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::golden::Scene;
 use crate::lab::{self, Application, Overdue, Setup};
 
 /// Judges `application` by the fixtures, each scene in a world of its own.
@@ -25,11 +25,12 @@ use crate::lab::{self, Application, Overdue, Setup};
 ///
 /// If the application panics, or never lets go of a connection.
 pub fn check_embedded(application: &Application, selection: &Selection) -> Result<Report, NoSuchCase> {
-    let golden = Golden::read();
+    let golden = selection.golden();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
         return Err(NoSuchCase(pattern.as_str().into()));
     }
     let mut evidence = Evidence::new(&golden.cases);
+    selection.explain(&mut evidence);
     let mut timelines = Vec::new();
     let setup = fixtures::setup();
     let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
@@ -53,7 +54,7 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
         evidence.add(exchange::judge(&golden.cases, request, settled(account).as_ref()));
     }
     let verdicts = verdicts(&evidence, |id| selection.has(id), None);
-    Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None })
+    Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
 }
 
 fn see(application: &Application, scene: &Scene, setup: &Setup) -> Seen {

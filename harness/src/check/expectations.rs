@@ -90,7 +90,7 @@ mod tests {
             took: None,
         };
         let verdicts = verdicts.iter().map(verdict).collect();
-        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None }
+        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
     }
 
     fn outcomes(report: &Report) -> Vec<Outcome> {

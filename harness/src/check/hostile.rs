@@ -199,7 +199,7 @@ fn report_on(golden: &Golden, scene: &Scene, accounts: Vec<(String, Account)>, n
         let timelines = vec![timeline::timeline(scene, &seen, &pace)];
         let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
         let verdicts = verdicts(&evidence, |_| true, None);
-        let report = Report { target: "a test".into(), verdicts, timelines, trouble: None };
+        let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };
         let made = junit::Made { began: "2025-12-01T00:00:00Z".parse().expect("a time"), took: Duration::ZERO };
         junit::render(&report, made).expect("JUnit");
         let _ = (text::render(&report), jsonl::render(&report), html::render(&report));

@@ -15,6 +15,7 @@ use onbeat_server::clock::Instant;
 use super::application::Dispatched;
 use super::data::{self, Difference};
 use super::evidence::{Evidence, Finding, clipped};
+use super::fields;
 use super::noise::{Noise, has_message};
 use super::pace::Pace;
 use super::responses::{Expected, Got, Numbered, expected, got};
@@ -195,7 +196,7 @@ impl Trial<'_, '_> {
         for (name, value) in headers {
             self.header(head, got, name, value);
         }
-        if let Some(coding) = got.header("content-encoding") {
+        if let Some(coding) = fields::coding(answer) {
             let actual = format!("content-encoding: {coding}");
             let finding = self.finding(head, "a body that is not encoded".into(), actual, "nobody asked for it");
             self.evidence.found_in_header(cases, "content-type", &finding);
@@ -213,7 +214,8 @@ impl Trial<'_, '_> {
     }
 
     fn header(&mut self, head: Numbered, got: &Got, name: &str, value: &str) {
-        let came = got.header(name);
+        let came = got.head.as_ref().and_then(|(_, head)| fields::value(head, name));
+        let came = came.as_deref();
         let mut wanted = value.to_owned();
         let right = match name {
             // Judged by the chunks themselves.
@@ -228,8 +230,7 @@ impl Trial<'_, '_> {
                     got.chunks.is_empty() || length == body
                 }
             },
-            "content-type" => came.is_some_and(|came| came.eq_ignore_ascii_case(value)),
-            _ => came == Some(value),
+            _ => came.is_some_and(|came| fields::same(name, value, came)),
         };
         if !right {
             let actual = came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"));

@@ -1,6 +1,7 @@
 //! How many of a fixture's lines a client has seen, while its account grows.
 
 use super::noise::Noise;
+use super::responses::is_stream;
 use super::tag::Tag;
 use crate::account::{Account, Note};
 use crate::transcript::What;
@@ -34,7 +35,7 @@ impl LinesSeen {
         for (_, note) in &account.notes[self.notes..] {
             match note {
                 Note::Saw(What::Head(head)) => {
-                    self.streams = head.header("content-length").is_none();
+                    self.streams = is_stream(head);
                     self.lines += usize::from(head.status >= 200);
                 }
                 Note::Saw(What::Write(bytes)) if self.streams => self.read(bytes),

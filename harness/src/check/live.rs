@@ -1,5 +1,6 @@
 //! The check of a server over TCP, in real time.
 
+mod address;
 mod plan;
 mod reach;
 mod scenes;
@@ -20,22 +21,27 @@ use self::reach::{reach, trouble};
 use self::watch::{look_for_stalls, probe};
 use super::application::{self, Dispatched};
 use super::evidence::Evidence;
+use super::headers::ExtraHeaders;
+use super::hint::Hint;
 use super::judge::{Seen, judge};
 use super::noise::Noise;
+use super::pulse::Pulse;
 use super::tag::{MARK, Tag};
 use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
-use super::verdict::{Report, verdicts};
+use super::verdict::{Outcome, Report, Verdict, verdicts};
 use super::{NoSuchCase, Selection, exchange, play};
 use crate::client::Bounds;
 use crate::fixtures::format::{Case, Exchange, Kind};
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::golden::Scene;
 
 /// A server over TCP, and how it is judged.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints.
+    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints; or just `HOST:PORT`.
     pub url: String,
+    /// What every request has in its head besides.
+    pub headers: ExtraHeaders,
     /// How late an event may be.
     pub tolerance: Duration,
     /// How many times as fast as the contract's its clock runs.
@@ -104,7 +110,7 @@ pub async fn check_live(
     selection: &Selection,
     progress: &impl Progress,
 ) -> Result<Report, Unreachable> {
-    let golden = Golden::read();
+    let golden = selection.golden();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
         return Err(NoSuchCase(pattern.as_str().into()).into());
     }
@@ -114,7 +120,7 @@ pub async fn check_live(
     let live = reach(remote).await?;
     let mut watch = JoinSet::new();
     watch.spawn(look_for_stalls(Arc::clone(&live.clock), live.stalls.clone()));
-    let inspection = Inspection::new(remote, &live, &golden.cases);
+    let inspection = Inspection::new(remote, selection.behind_proxy, &live, &golden.cases);
     let plan = Plan::new(&golden, selection, &live.pace);
     progress.planned(plan.length);
     let trouble = {
@@ -127,15 +133,36 @@ pub async fn check_live(
             () = inspection.tell(progress, plan.parts()) => unreachable!("it is told for ever"),
         }
     };
-    let Findings { evidence, mut timelines, .. } =
+    let Findings { mut evidence, mut timelines, pulses, .. } =
         inspection.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    selection.explain(&mut evidence);
     timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
     let verdicts = verdicts(&evidence, |id| selection.has(id), trouble.as_deref());
-    Ok(Report { target: remote.url.clone(), verdicts, timelines, trouble })
+    let hint = hint(remote, selection, &golden.cases, &verdicts, &pulses);
+    let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint };
+    report.hide(&remote.headers);
+    Ok(report)
+}
+
+/// Returns the likeliest cause of what fails, if it fails as one cause would have it.
+fn hint(
+    remote: &Remote,
+    selection: &Selection,
+    cases: &[Case],
+    verdicts: &[Verdict],
+    pulses: &[Pulse],
+) -> Option<Hint> {
+    let mut failed = verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail).peekable();
+    failed.peek()?;
+    Hint::of_times(pulses, remote.scale).or_else(|| {
+        let hop_by_hop = |verdict: &Verdict| cases.iter().any(|case| case.id == verdict.id && case.hop_by_hop);
+        (!selection.behind_proxy && failed.all(hop_by_hop)).then_some(Hint::OnlyConnections)
+    })
 }
 
 /// One check being made.
 struct Inspection<'a> {
+    behind_proxy: bool,
     live: &'a Live,
     cases: &'a [Case],
     application: reqwest::Client,
@@ -148,6 +175,7 @@ struct Inspection<'a> {
 struct Findings<'a> {
     evidence: Evidence<'a>,
     timelines: Vec<Timeline>,
+    pulses: Vec<Pulse>,
     /// So many parts are done.
     parts: usize,
     /// Parts that were repeated took so long.
@@ -155,21 +183,27 @@ struct Findings<'a> {
 }
 
 impl<'a> Inspection<'a> {
-    fn new(remote: &Remote, live: &'a Live, cases: &'a [Case]) -> Self {
+    fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
         let application = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
+            .default_headers(remote.headers.map())
             .build()
             .expect("a client without TLS asks nothing of the machine");
         // Nobody else's check has it: two processes of one machine differ in their ids, two machines in the time.
         let now: String = Epoch::today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
-        let base = remote.url.trim_end_matches('/').to_owned();
-        let findings =
-            Findings { evidence: Evidence::new(cases), timelines: Vec::new(), parts: 0, repeated: Duration::ZERO };
+        let base = live.url.clone();
+        let findings = Findings {
+            evidence: Evidence::new(cases),
+            timelines: Vec::new(),
+            pulses: Vec::new(),
+            parts: 0,
+            repeated: Duration::ZERO,
+        };
         let findings = Mutex::new(findings);
-        Self { live, cases, application, base, tag, findings }
+        Self { behind_proxy, live, cases, application, base, tag, findings }
     }
 
     fn findings(&self) -> MutexGuard<'_, Findings<'a>> {
@@ -275,6 +309,7 @@ impl<'a> Inspection<'a> {
         let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner).clone().outcome();
         let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
         let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.live.stalls.lock());
+        self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
         self.finished([evidence], Some(timeline(scene, &seen, &self.live.pace)));
     }
 

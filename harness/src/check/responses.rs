@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use onbeat_server::clock::Instant;
 
+use super::fields;
 use super::pieces::{self, Piece};
 use crate::account::{Account, Note};
 use crate::fixtures::format::{Kind, Line};
@@ -83,9 +84,9 @@ impl Got {
         self.chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
     }
 
-    /// The body, cut as a stream is, if it is one; what has a length is none.
+    /// The body, cut as a stream is, if it is one; what has a length is none, but for what says so itself.
     pub(super) fn pieces(&self) -> Vec<Piece> {
-        let streams = self.header("content-length").is_none();
+        let streams = self.head.as_ref().is_none_or(|(_, head)| is_stream(head));
         if streams { pieces::of_stream(&self.chunks) } else { pieces::whole(&self.chunks) }
     }
 
@@ -99,6 +100,11 @@ impl Got {
             (None, Some((_, How::Closed)) | None) => "nothing more came".into(),
         }
     }
+}
+
+/// Whether a body has lines. A proxy may give an event stream a length.
+pub(super) fn is_stream(head: &Head) -> bool {
+    head.header("content-length").is_none() || fields::is_event_stream(head)
 }
 
 /// The responses that a client got, one for each request that it sent.

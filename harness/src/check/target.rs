@@ -84,6 +84,10 @@ pub(super) struct Live {
     pub(super) host: String,
     /// What comes before each path; empty, or without a slash at its end.
     pub(super) prefix: String,
+    /// Lines that every request has in its head besides; empty, or each with its CR LF.
+    pub(super) headers: String,
+    /// All of that, but for the headers.
+    pub(super) url: String,
     /// When it, or the checker, was held up.
     pub(super) stalls: SharedStalls,
 }
@@ -110,7 +114,30 @@ impl Live {
         }
         heads(&client.account()) >= answers
     }
+
+    /// Puts the host and the additional headers into each head of a request. Where a request's length is the point, the
+    /// request keeps its length.
+    fn with_headers(&self, request: &str) -> String {
+        let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
+        let line = if line.len() > LONG_LINE_MIN {
+            line.replacen(&FILLER.repeat(self.headers.len()), "", 1)
+        } else {
+            line.to_owned()
+        };
+        if request.contains(HOST) {
+            let host = format!("\r\nHost: {}\r\n{}", self.host, self.headers);
+            format!("{line}\r\n{rest}").replace(HOST, &host)
+        } else {
+            format!("{line}\r\n{}{rest}", self.headers)
+        }
+    }
 }
+
+/// The host of every request in the fixtures.
+const HOST: &str = "\r\nHost: onbeat\r\n";
+/// A request line of this length is one that asks for a server's limit, and is filled with these.
+const LONG_LINE_MIN: usize = 8192;
+const FILLER: &str = "a";
 
 impl Target for Live {
     fn clock(&self) -> Arc<dyn Clock> {
@@ -148,10 +175,10 @@ impl Target for Live {
     }
 
     fn address(&self, request: &str) -> String {
-        let request = request.replacen("\r\nHost: onbeat\r\n", &format!("\r\nHost: {}\r\n", self.host), 1);
-        match request.split_once(" /") {
+        let request = match request.split_once(" /") {
             Some((method, rest)) => format!("{method} {}/{rest}", self.prefix),
-            None => request,
-        }
+            None => request.to_owned(),
+        };
+        self.with_headers(&request)
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::evidence::{Evidence, Finding, Record};
+use super::headers::ExtraHeaders;
+use super::hint::Hint;
 use super::timeline::Timeline;
 use crate::fixtures::format::{Case, Tier};
 
@@ -19,6 +21,8 @@ pub struct Report {
     pub timelines: Vec<Timeline>,
     /// Why the server could not be judged, or not to the end, if so.
     pub trouble: Option<String>,
+    /// From what all that fails most likely follows.
+    pub hint: Option<Hint>,
 }
 
 /// What is to be said about one case.
@@ -109,6 +113,16 @@ impl Report {
         }
     }
 
+    /// Hides the secrets among the headers of the check, wherever a server told them again.
+    pub(super) fn hide(&mut self, headers: &ExtraHeaders) {
+        let findings = self.verdicts.iter_mut().flat_map(|verdict| &mut verdict.findings);
+        let found = findings.flat_map(|finding| [&mut finding.expected, &mut finding.actual, &mut finding.why]);
+        let drawn = self.timelines.iter_mut().flat_map(|timeline| &mut timeline.actual).map(|mark| &mut mark.text);
+        for text in found.chain(drawn).chain(&mut self.trouble) {
+            headers.hide(text);
+        }
+    }
+
     /// How many cases came to this.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
@@ -166,7 +180,7 @@ mod tests {
             took: None,
         };
         let verdicts = outcomes.iter().map(verdict).collect();
-        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None }
+        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
     }
 
     #[test]

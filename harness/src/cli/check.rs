@@ -18,7 +18,9 @@ use super::{Exit, files};
 use crate::check::expectations::Expectations;
 use crate::check::report::junit::Made;
 use crate::check::report::{html, jsonl, junit, text};
-use crate::check::{Outcome, Progress, Remote, Report, Selection, Verdict, case_ids, check_embedded, check_live};
+use crate::check::{
+    ExtraHeaders, Outcome, Progress, Remote, Report, Selection, Verdict, case_ids, check_embedded, check_live,
+};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -34,6 +36,12 @@ pub(super) struct Arguments {
     /// Leave out what takes longer than 10 s
     #[arg(long)]
     quick: bool,
+    /// Leave out what a proxy between the check and the server may change, such as chunks and connections
+    #[arg(long, requires = "url")]
+    behind_proxy: bool,
+    /// Send this header with every request, as `Name: value`; once for each header
+    #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "url")]
+    headers: Vec<String>,
     /// How late an event may be
     #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_negative_numbers = true)]
     tolerance: Duration,
@@ -119,6 +127,9 @@ fn print(format: Format, report: &Report) -> io::Result<()> {
 
 /// Tells on stderr why the check fails, beside what the report says.
 fn tell(arguments: &Arguments, report: &Report) {
+    if let (Format::Jsonl, Some(hint)) = (arguments.format, report.hint) {
+        eprintln!("onbeat: {hint}");
+    }
     if let Some(trouble) = &report.trouble {
         eprintln!("onbeat: {}: {trouble}", report.target);
     }
@@ -157,12 +168,13 @@ fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, mad
 }
 
 fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
-    let Arguments { only, skip, quick, tolerance, scale, .. } = arguments.clone();
-    let selection = Selection { only, skip, quick };
+    let Arguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
+    let selection = Selection { only, skip, quick, behind_proxy };
     let Some(url) = &arguments.url else {
         return Ok(check_embedded(&Application::embedded(), &selection)?);
     };
-    let remote = Remote { url: url.clone(), tolerance, scale };
+    let headers = ExtraHeaders::read(&arguments.headers)?;
+    let remote = Remote { url: url.clone(), headers, tolerance, scale };
     let bar = Bar::new();
     // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

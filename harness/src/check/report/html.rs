@@ -36,6 +36,7 @@ struct Page<'a> {
     headline_class: &'static str,
     target: &'a str,
     trouble: Option<&'a str>,
+    hint: Option<String>,
     cases: usize,
     held: usize,
     /// Cases that hold without being required.
@@ -68,6 +69,7 @@ impl<'a> Page<'a> {
             headline_class,
             target: &report.target,
             trouble: report.trouble.as_deref(),
+            hint: report.hint.map(|hint| hint.to_string()),
             cases: report.verdicts.len(),
             held: required,
             held_freely: held - required,
@@ -211,6 +213,7 @@ mod tests {
             ],
             timelines: vec![timeline],
             trouble: None,
+            hint: None,
         }
     }
 

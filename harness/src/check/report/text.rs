@@ -3,13 +3,15 @@
 use anstyle::{AnsiColor, Style};
 
 use super::STALE;
-use crate::check::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+use crate::check::{Finding, Hint, Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
 /// How many characters before the first differing one are shown, and from it on.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 80;
+/// How long a line of a hint is.
+const WIDTH_MAX: usize = 98;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -26,6 +28,12 @@ pub fn render(report: &Report) -> String {
             return text;
         }
     }
+    // What is known to fail needs no hint.
+    let hint = report.hint.filter(|_| report.count(Outcome::Fail) > 0);
+    if let Some(hint) = hint {
+        text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.to_string()));
+    }
+    let follows = hint.filter(Hint::explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
     let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
     let mut part = "";
@@ -34,13 +42,31 @@ pub fn render(report: &Report) -> String {
         if of != std::mem::replace(&mut part, of) {
             text += "\n";
         }
-        text += &row(verdict, width);
+        text += &row(verdict, width, follows.is_none());
+    }
+    if follows.is_some() {
+        text += "\nWhat stands against each case is left out here, since it may follow from the above: \
+                 see --format jsonl, --junit or --html.\n";
     }
     text += &unreached(report);
     text + "\n" + &summary(report)
 }
 
-fn row(verdict: &Verdict, width: usize) -> String {
+/// Returns a text in lines that fit a terminal, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.chars().count() + word.chars().count() >= WIDTH_MAX {
+            lines.push(word.to_owned());
+        } else {
+            line.extend([if line.is_empty() { "" } else { " " }, word]);
+        }
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+fn row(verdict: &Verdict, width: usize, in_full: bool) -> String {
     let (style, word) = match verdict.outcome {
         Outcome::Pass => (GOOD, "pass"),
         Outcome::Fail => (BAD, "FAIL"),
@@ -54,6 +80,9 @@ fn row(verdict: &Verdict, width: usize) -> String {
     let mut text = format!("{style}{word:>8}{style:#}  {id:width$}  {DIM}{}{late}{DIM:#}\n", verdict.clause);
     if verdict.outcome == Outcome::Stale {
         text += &format!("{:10}{STALE}\n", "");
+    }
+    if !in_full {
+        return text;
     }
     for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
         text += &finding_lines(finding);
@@ -138,6 +167,13 @@ fn summary(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_fits_a_terminal() {
+        let text = wrapped(&"word ".repeat(60));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.starts_with("  word") && line.len() <= 100));
+        assert_eq!(text.split_whitespace().count(), 60);
+    }
 
     #[test]
     fn long_texts_are_cut_to_where_they_differ() {
