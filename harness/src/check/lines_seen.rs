@@ -47,10 +47,10 @@ impl LinesSeen {
         self.lines
     }
 
-    /// So many lines by now, with no more than so many heartbeats of `/sse` among them.
-    pub(super) fn count_with_heartbeats(&mut self, account: &Account, heartbeats_max: usize) -> usize {
-        let lines = self.count(account);
-        lines - self.heartbeats.saturating_sub(heartbeats_max)
+    /// Whether it has seen so many lines, with so many heartbeats of `/sse` among them, however many more heartbeats came.
+    pub(super) fn has_apart(&mut self, account: &Account, lines: usize, heartbeats: usize) -> bool {
+        let seen = self.count(account);
+        self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
     }
 
     /// An empty line belongs to the one before it.
@@ -97,10 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_beyond_those_expected_do_not_count() {
+    fn heartbeats_do_not_count_for_other_lines_nor_these_for_heartbeats() {
         let account = account(&["data: a\n\n", "heartbeat:\n\n", "heartbeat:\n\n"]);
-        let counted = |max| LinesSeen::default().count_with_heartbeats(&account, max);
-        assert_eq!((counted(0), counted(1), counted(2), counted(3)), (2, 3, 4, 4));
+        let has = |lines, heartbeats| LinesSeen::default().has_apart(&account, lines, heartbeats);
+        assert!(has(2, 0) && has(3, 1) && has(4, 2));
+        assert!(!has(3, 0) && !has(4, 1) && !has(3, 3));
     }
 
     #[test]

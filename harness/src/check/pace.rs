@@ -78,19 +78,22 @@ impl Pace {
         }
     }
 
-    /// The median of `gaps`, if that is too far from a period of so many ms. `jitter` is how late the machine usually is.
-    pub(crate) fn median_off(&self, period_ms: u64, gaps: &mut [Duration], jitter: Duration) -> Option<Duration> {
+    /// The median of `gaps`, if that is too far from a period of so many ms. On a busy machine three quarters of them have
+    /// to be too far.
+    pub(crate) fn median_off(&self, period_ms: u64, gaps: &mut [Duration], busy: bool) -> Option<Duration> {
         gaps.sort_unstable();
-        let median = *gaps.get(gaps.len().saturating_sub(1) / 2)?;
+        let last = gaps.len().checked_sub(1)?;
+        let median = gaps[last / 2];
         let period = self.takes(period_ms);
         let slack = match self.periods {
             Periods::Exact => Duration::ZERO,
             Periods::Median => {
                 let few = if gaps.len() < FEW { Duration::from_millis(20) } else { Duration::ZERO };
-                period * 4 / 100 + Duration::from_millis(6) + few + jitter
+                period * 4 / 100 + Duration::from_millis(6) + few
             }
         };
-        (median.abs_diff(period) > slack).then_some(median)
+        let nearest = if busy { period.clamp(gaps[last / 4], gaps[last - last / 4]) } else { median };
+        (nearest.abs_diff(period) > slack).then_some(median)
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
     fn keeps(period: u64, gap: u64, count: usize, hiccups: &[u64]) -> bool {
         let pace = Pace::real(NonZeroU32::MIN, ms(250));
         let mut gaps: Vec<_> = (0..count).map(|n| ms(gap + hiccups.get(n).unwrap_or(&0))).collect();
-        pace.median_off(period, &mut gaps, Duration::ZERO).is_none()
+        pace.median_off(period, &mut gaps, false).is_none()
     }
 
     #[test]
@@ -123,8 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn on_a_busy_machine_a_period_is_off_if_three_quarters_of_its_gaps_are() {
+        let pace = Pace::real(NonZeroU32::MIN, ms(250));
+        let off = |gaps: [u64; 8], busy| pace.median_off(1000, &mut gaps.map(ms), busy).is_some();
+        let delayed = [1001, 1004, 1020, 1090, 1100, 1120, 1150, 1400];
+        assert!(off(delayed, false) && !off(delayed, true));
+        let other = [1040, 1105, 1110, 1110, 1120, 1130, 1150, 1400];
+        assert!(off(other, false) && off(other, true));
+    }
+
+    #[test]
     fn in_virtual_time_a_period_is_exact() {
-        let off = |gap| Pace::exact().median_off(50, &mut [ms(gap)], Duration::ZERO);
+        let off = |gap| Pace::exact().median_off(50, &mut [ms(gap)], false);
         assert_eq!((off(49), off(50), off(51)), (Some(ms(49)), None, Some(ms(51))));
     }
 

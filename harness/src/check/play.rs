@@ -105,10 +105,13 @@ impl<T: Target> Stage<'_, T> {
             let Some(client) = &actor.client else { continue };
             let patience = if actor.behind { clock.now().max(due) } else { given_up };
             let expected = actor.expected;
-            // In real time heartbeats fall due while a scene waits for something else.
-            let heartbeats_max = if pace.periods == Periods::Exact { usize::MAX } else { actor.heartbeats };
+            let heartbeats = actor.heartbeats;
             let lines = &mut actor.seen;
-            let seen = client.until(|account| lines.count_with_heartbeats(account, heartbeats_max) >= expected);
+            let seen = client.until(|account| match pace.periods {
+                Periods::Exact => lines.count(account) >= expected,
+                // In real time heartbeats fall due while a scene waits for something else.
+                Periods::Median => lines.has_apart(account, expected, heartbeats),
+            });
             tokio::select! {
                 biased;
                 () = seen => {}

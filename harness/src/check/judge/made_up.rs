@@ -14,7 +14,7 @@ fn accounts(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, Acco
     let note = |line: &Line| match &line.kind {
         Kind::Request { text } => Some(Note::Sent(text.clone().into_bytes())),
         Kind::Head { status, headers } => {
-            let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
             Some(Note::Saw(What::Head(Head { minor_version: 1, status: *status, headers })))
         }
         Kind::Write { text } => Some(write(text)),

@@ -41,9 +41,9 @@ impl Trial<'_, '_> {
         let ((number, line), at) = (write, piece.at);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.at_ms.saturating_sub(then_ms));
-        let (due, since) = cause.map_or((after(last), last.1), |cause| {
-            if after(cause) > after(last) { (after(cause), cause.1) } else { (after(last), last.1) }
-        });
+        let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
+        // A timer is late also if the request that sets it was read late.
+        let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
         let earliest = self.earliest(expected, write, got);
         let heard = self.seen.is_noise(line.written().as_bytes());
         if heard {
@@ -54,16 +54,19 @@ impl Trial<'_, '_> {
         }
         let late = at - due;
         self.evidence.late(&line.cases, late);
-        // A timer is also late if the machine held the server up when the timer was set.
         if late > self.pace.late_max + self.stalls.within(since, at) {
             self.untimely(write, piece, due, got, "late");
         }
         let gap_ms = line.at_ms - last.0;
         if gap_ms > 0 {
-            // A gap is short if what was before it was late.
+            let period = self.pace.takes(gap_ms);
+            // A gap is long if its end was late; or its beginning, for a request that was read late.
+            let long = if last.1 == got.sent { last.1 } else { last.1 + period };
+            // A gap is short if its beginning was late.
             let before = line.at_ms.saturating_sub(2 * gap_ms + expected.request.1.at_ms);
-            let held_up = self.stalls.within(got.sent + self.pace.takes(before), at);
-            let gap = Gap { from: last.1, to: at, held_up };
+            let short = got.sent + self.pace.takes(before);
+            let since = if at > last.1 + period { long } else { short };
+            let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
             for case in &line.cases {
                 self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
             }
@@ -93,10 +96,10 @@ impl Trial<'_, '_> {
     pub(super) fn periods(&mut self) {
         for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
-            let jitter = self.stalls.jitter(first.from, last.to);
+            let busy = !self.stalls.jitter(first.from, last.to).is_zero();
             let period = self.pace.takes(period_ms);
             let mut gaps: Vec<Duration> = spans.iter().map(|gap| gap.as_by(period)).collect();
-            if let Some(median) = self.pace.median_off(period_ms, &mut gaps, jitter) {
+            if let Some(median) = self.pace.median_off(period_ms, &mut gaps, busy) {
                 let finding = Finding {
                     place: self.scene.path.into(),
                     t_ms: None,

@@ -28,11 +28,11 @@ impl Trial<'_, '_> {
         // From here on a write may come, but need not.
         let cut = writes.len();
         let writes = &[writes, &expected.beyond].concat()[..];
+        let earliest: Vec<Instant> = writes.iter().map(|write| self.earliest(expected, *write, got)).collect();
         let differences = |e: usize, g: usize| self.differences(writes[e].1, &pieces[g].bytes);
         let cost = |e: usize, g: usize| {
             let (line, piece) = (writes[e].1, &pieces[g]);
-            let early =
-                piece.at + self.pace.takes(250) < got.sent + self.pace.takes(line.at_ms - expected.request.1.at_ms);
+            let early = piece.at + self.pace.takes(250) < earliest[e];
             match differences(e, g).is_empty() {
                 true if early => UNIT - 10,
                 true => 0,
