@@ -45,7 +45,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// What was seen of it: nothing, if its turn never came.
+    /// What was seen of it: nothing, if its client left before the head.
     fn seen(&self) -> Vec<Entry> {
         let has_begun = self.entries.iter().any(|entry| matches!(entry.what, What::Head(_)));
         if has_begun { self.entries.clone() } else { Vec::new() }

@@ -75,7 +75,6 @@ impl<S: Script> EventStream<S> {
         mailbox: Option<Mailbox>,
         connection: Arc<Connection>,
     ) -> Self {
-        connection.stream_started();
         let next = script.next();
         let party = Arc::clone(connection.party());
         let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
@@ -196,7 +195,6 @@ impl<S> Drop for EventStream<S> {
     fn drop(&mut self) {
         // Its last write may not have been sent yet.
         self.connection.hold(std::mem::take(&mut self.turn));
-        self.connection.stream_stopped();
     }
 }
 
@@ -296,10 +294,8 @@ mod tests {
         stage.due();
         stage.publish(["event: a\n", "data: 1\n\n"]);
         assert!(matches!(stage.poll(), Poll::Ready(Some(Ok(bytes))) if bytes == "event: a\n"));
-        assert!(stage.connection.is_streaming());
         drop(stage.body);
         assert_eq!(stage.hub.clients(), 0);
-        assert!(!stage.connection.is_streaming());
     }
 
     #[tokio::test(start_paused = true)]

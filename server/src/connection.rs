@@ -1,14 +1,17 @@
 //! A connection, as its streams and the hub see it: who it is, and whether it still has a future.
 
+mod answer;
 mod turns;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
+use self::answer::AnswerState;
+pub(crate) use self::answer::HeldOpen;
 use self::turns::Turns;
 use crate::arrivals::Arrivals;
 use crate::clock::{Party, Turn};
@@ -20,7 +23,7 @@ pub struct Connection {
     party: Arc<Party>,
     turns: Turns,
     closing: Mutex<Option<Closing>>,
-    streams: AtomicU32,
+    answer: AnswerState,
     ending: AtomicBool,
     streams_ending: AtomicBool,
     aborted: AtomicBool,
@@ -176,12 +179,6 @@ impl Connection {
         *lock(&self.closing)
     }
 
-    /// Whether a stream is being answered on it.
-    #[must_use]
-    pub fn is_streaming(&self) -> bool {
-        self.streams.load(Ordering::Relaxed) > 0
-    }
-
     /// Whether the server has closed its side, and waits for the client to close its own.
     #[must_use]
     pub fn is_half_closed(&self) -> bool {
@@ -235,12 +232,14 @@ impl Connection {
         self.paused.swap(false, Ordering::Relaxed)
     }
 
-    pub(crate) fn stream_started(&self) {
-        self.streams.fetch_add(1, Ordering::Relaxed);
+    /// How far the answer to its request of the moment has come.
+    pub(crate) fn answer(&self) -> &AnswerState {
+        &self.answer
     }
 
-    pub(crate) fn stream_stopped(&self) {
-        self.streams.fetch_sub(1, Ordering::Relaxed);
+    /// Keeps the connection open until the guard is dropped, though its client may send no more.
+    pub(crate) fn hold_open(self: &Arc<Self>) -> HeldOpen {
+        HeldOpen::new(Arc::clone(self))
     }
 
     /// The connection, as a clock sees it.

@@ -49,7 +49,6 @@ use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use crate::connection::Connection;
 use crate::log::Redaction;
-use crate::origin::Carrier;
 use crate::page;
 use crate::random::Seed;
 use crate::router::router as world_router;
@@ -187,7 +186,7 @@ impl Control {
         if request.method() == Method::OPTIONS {
             return finish(access::preflight(request.headers(), from.as_ref()));
         }
-        let connection = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
+        let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
         let answer = match self.access.token(request.headers()) {
             Ok(()) => self.route(path, request).await,
             Err(refusal) => Err(refusal),
@@ -209,9 +208,11 @@ impl Control {
 
     async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
         let (route, id) = routes::find(request.method(), path)?;
-        let carrier = request.extensions().get::<Carrier>().map(|carrier| Arc::clone(&carrier.connection));
+        let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
+        // Every answer comes within a bounded time, so a client that sends no more gets one.
+        let open = connection.as_ref().map(Connection::hold_open);
         let body = if request.method() == Method::POST { body::read(request, &self.bodies).await? } else { None };
-        if let Some(arrivals) = carrier.as_ref().and_then(|connection| connection.arrivals()) {
+        if let Some(arrivals) = connection.as_ref().and_then(|connection| connection.arrivals()) {
             arrivals.settle_last().await;
         }
         // Parsed only now: what a body of brackets becomes takes much more memory than itself.
@@ -219,7 +220,7 @@ impl Control {
         match route {
             ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.stage()))),
             ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),
-            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, carrier.as_ref(), fields).await?)),
+            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, connection, fields).await?)),
             ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&self.stage()))),
             ("POST", "/connections/{id}/close") => {
                 Ok(json(StatusCode::OK, &connections::close(self, id, fields).await?))
@@ -228,7 +229,7 @@ impl Control {
             ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(self, fields).await?)),
             ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(self).await)),
             ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(self, id).await?)),
-            ("GET", "/log") => Ok(log::get(&self.settings, &self.stage())),
+            ("GET", "/log") => Ok(log::get(&self.settings, &self.stage(), open)),
             ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
             _ => unreachable!("all routes are known: {route:?}"),
         }

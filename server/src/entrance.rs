@@ -21,28 +21,22 @@ use self::watched_body::WatchedBody;
 use crate::backstage::Exchange;
 use crate::body::Playhead;
 use crate::clock::Instant;
+use crate::connection::Connection;
 use crate::faults::{Head, Kind, Struck};
 use crate::log::{self, What, Which};
-use crate::origin::{Carrier, Debut, Origin, plain};
+use crate::origin::{Origin, plain};
 use crate::world::World;
 
 /// Counts a request, and in a world with a backstage notes it and watches its answer.
 pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
     // Put there by `http::serve`; under another server each request counts as a connection of its own.
-    let carrier = request.extensions_mut().remove::<Carrier>();
-    let (connection, closes) = carrier
-        .map_or_else(|| (Arc::new(world.next_connection()), false), |carrier| (carrier.connection, carrier.closes));
+    let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
+    let connection = connection.unwrap_or_else(|| Arc::new(world.next_connection()));
     let (ordinal, number) = world.admit(&connection);
     let at = world.clock().now();
     let playhead = world.backstage().map(|_| Playhead::default());
-    let origin = Origin {
-        connection: Arc::clone(&connection),
-        ordinal,
-        request: number,
-        at,
-        closes,
-        playhead: playhead.clone(),
-    };
+    let origin =
+        Origin { connection: Arc::clone(&connection), ordinal, request: number, at, playhead: playhead.clone() };
     request.extensions_mut().insert(origin);
     let Some((backstage, playhead)) = world.backstage().zip(playhead) else { return next.run(request).await };
 
@@ -59,17 +53,17 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
         },
     );
     backstage.seat(ordinal, &connection, Arc::clone(&exchange));
+    let has_no_body = request.method() == Method::HEAD;
+    // If the client leaves before the head, the watch is dropped with the handler.
+    let watch = Watch { world: Arc::clone(&world), connection, which, exchange };
     let mut response = next.run(request).await;
     let faults = response.extensions_mut().remove::<Vec<Struck>>().unwrap_or_default();
     if !faults.is_empty() {
         response.headers_mut().remove(CONTENT_LENGTH);
     }
-    let head = What::Head { which, status: response.status().as_u16(), headers: log::headers(response.headers()) };
-    let has_no_body = exchange.method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
-    let watch = Arc::new(Watch::new(Arc::clone(&world), connection, which, exchange, head, has_no_body));
-    let begins = Arc::clone(&watch);
-    response.extensions_mut().insert(Debut::new(move || begins.begin()));
-    if has_no_body {
+    watch.begin(&response);
+    if has_no_body || matches!(response.status().as_u16(), 204 | 304) {
+        watch.end("complete");
         return response;
     }
     response.map(|body| {

@@ -1,4 +1,4 @@
-//! What the reference's HTTP parser (Node's) refuses and hyper lets through.
+//! What the contract refuses and hyper lets through.
 
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HOST};
@@ -9,25 +9,9 @@ use axum::response::{IntoResponse, Response};
 /// Node's `--max-http-header-size`: the target, and the names and values of all headers, stay below this.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// The methods that Node knows; `CONNECT`, which it knows too, it does not answer.
-const METHODS: &str = "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE \
-    NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND \
-    UNLINK UNLOCK UNSUBSCRIBE";
-
 /// Answers a malformed request with a 4xx and closes the connection; passes any other on.
 pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
-    match malformed(&request) {
-        None => next.run(request).await,
-        Some((status, why)) => refusal(status, why),
-    }
-}
-
-/// The answer to what is no HTTP/1.1.
-pub(crate) fn bad_request(why: &str) -> Response {
-    refusal(StatusCode::BAD_REQUEST, why)
-}
-
-fn refusal(status: StatusCode, why: &str) -> Response {
+    let Some((status, why)) = malformed(&request) else { return next.run(request).await };
     tracing::debug!(%status, why, "request refused");
     let close = (CONNECTION, HeaderValue::from_static("close"));
     (status, [close], format!("{why}\n")).into_response()
@@ -38,14 +22,7 @@ fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some((status, "the target and the headers are 16 KiB or more"));
     }
-    if !METHODS.split(' ').any(|known| known == request.method()) {
-        return Some((StatusCode::BAD_REQUEST, "the method is unknown"));
-    }
-    let uri = request.uri();
-    if uri.scheme().is_none() && uri.authority().is_some() {
-        return Some((StatusCode::BAD_REQUEST, "the target is neither a path nor a URL"));
-    }
-    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     if !target.is_ascii() {
         return Some((StatusCode::BAD_REQUEST, "the target is not ASCII: percent-encode it"));
     }

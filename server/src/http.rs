@@ -1,14 +1,13 @@
 //! One connection: HTTP/1.1, by hyper, over anything that reads and writes.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
-use futures_util::TryFutureExt;
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,76 +15,96 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::machine_pause;
 use crate::connection::{Closing, Connection};
-use crate::origin::Debut;
-use crate::pipeline::Pipeline;
-use crate::requests::{HEAD_BYTES_MAX, HEADERS_MAX};
-use crate::watched::{Watched, Written};
+use crate::service::answer;
+use crate::watched::{Left, Watched, Written};
 
+/// How long a head may be for hyper. The guard refuses less, but does not count separators.
+const HEAD_BYTES_MAX: usize = 24 * 1024;
+/// More fields than any sensible request has; the reference has no bound on their number, just on their size.
+const HEADERS_MAX: usize = 1024;
 /// How long a client may go on sending after the last answer, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Serves `connection` over `io` until it is closed, on either side.
 ///
-/// A client that leaves (FIN, half-close or RST) is noticed at once, whatever HTTP is busy with; its streams are then
-/// dropped. Requests that come behind a stream are executed at once, and answered after it. `head_time_max` bounds the
-/// wait for a request's head, in the machine's time; without it there is no bound.
+/// A client that leaves is noticed at once, whatever HTTP is busy with, and its connection is dropped with the handler and
+/// the body of the answer under way: by RST in any case; by FIN, which may be a half-close, if the answer is a stream, or
+/// its handler waits. What is answered at once is answered although nothing more is sent. Requests that come behind a
+/// stream wait for their turn. `head_time_max` bounds the wait for a request's head, in the machine's time; without it
+/// there is no bound.
 pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_time_max: Option<Duration>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let socket = Watched::new(io, Pipeline::new(router, Arc::clone(&connection)));
-    let answering = socket.clone();
-    let service = service_fn(move |request| answering.answer(request).map_ok(begun));
+    let socket = Watched::new(io, Arc::clone(&connection));
+    let answering = Arc::clone(&connection);
+    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answering), request));
     let mut http = http1::Builder::new();
-    // What was asked for with the client's last words is still answered; who leaves a stream is noticed by the watcher.
+    // With half-closes allowed hyper answers what was asked for with the client's last words, and leaves it to the socket to
+    // notice who leaves. Without, a request that is followed at once by FIN could go unanswered, and hyper would notice
+    // nobody who leaves with a request behind a stream.
     http.auto_date_header(false).half_close(true).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
     connection.begin_serving();
     let _left = Leaves(&connection);
-    let closing = {
-        let mut served = pin!(http.serve_connection(TokioIo::new(socket.clone()), service));
-        let mut told_to_end = false;
-        poll_fn(|cx| {
-            connection.register(cx.waker());
-            connection.take_up_turns();
-            if connection.is_closing_in_good_order() && !told_to_end {
-                told_to_end = true;
-                served.as_mut().graceful_shutdown();
+    let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
+    let mut told_to_end = false;
+    let closing = poll_fn(|cx| {
+        connection.register(cx.waker());
+        connection.take_up_turns();
+        if connection.is_closing_in_good_order() && !told_to_end {
+            told_to_end = true;
+            Pin::new(&mut served).graceful_shutdown();
+        }
+        socket.begin_poll();
+        let mut polled = served.poll_unpin(cx);
+        while polled.is_pending() && connection.is_paused() {
+            polled = served.poll_unpin(cx);
+        }
+        let written = if polled.is_pending() { socket.written() } else { Written::All };
+        connection.party().set_blocked(written == Written::Blocked);
+        if written == Written::All {
+            connection.give_turns_back();
+        }
+        if let Poll::Ready(outcome) = polled {
+            if let Err(error) = outcome {
+                tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
             }
-            let mut polled = served.as_mut().poll(cx);
-            while polled.is_pending() && connection.is_paused() {
-                polled = served.as_mut().poll(cx);
-            }
-            let written = if polled.is_pending() { socket.written() } else { Written::All };
-            connection.party().set_blocked(written == Written::Blocked);
-            if written == Written::All {
-                connection.give_turns_back();
-            }
-            if let Poll::Ready(outcome) = polled {
-                if let Err(error) = outcome {
-                    tracing::debug!(connection = connection.ordinal(), %error, "connection broke off");
+            return Poll::Ready(None);
+        }
+        if connection.is_aborted() {
+            tracing::info!(connection = connection.ordinal(), "broken off: the client does not read");
+            return Poll::Ready(None);
+        }
+        match connection.closing() {
+            Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
+            _ => {}
+        }
+        // Last, since hyper has by now answered all that is answered at once.
+        match ready!(socket.poll_left_behind_hyper(cx)) {
+            Left::Reset => Poll::Ready(None),
+            Left::Fin if connection.answer().is_streamed() => Poll::Ready(None),
+            Left::Fin if connection.answer().waits_for_handler() => {
+                if !connection.answer().give_last_turn() {
+                    return Poll::Ready(None);
                 }
-                return Poll::Ready(None);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
-            if connection.is_aborted() {
-                tracing::info!(connection = connection.ordinal(), "broken off: the client does not read");
-                return Poll::Ready(None);
-            }
-            match connection.closing() {
-                Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
-                _ => {}
-            }
-            if connection.is_streaming() { socket.poll_behind_stream(cx).map(|()| None) } else { Poll::Pending }
-        })
-        .await
-    };
-    socket.give_up_answers();
+            Left::Fin => Poll::Pending,
+        }
+    })
+    .await;
+    // The handler and the body of the answer under way go before anything else is waited for.
+    let unparsed = served.into_parts().read_buf;
     connection.give_turns_back();
     match closing {
         Some(Closing::Half) => half_close(socket, &connection).await,
         Some(Closing::Cut | Closing::Reset) => {}
+        None if connection.is_aborted() => {}
+        None if unparsed.is_empty() && socket.is_read_out() && !connection.answer().left_body() => {}
         None => linger(socket, &connection).await,
     }
 }
@@ -93,9 +112,6 @@ where
 /// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: it gets the
 /// FIN, and what it sends is read and thrown away for a while (RFC 9112, 9.6).
 async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
-    if socket.is_between_requests() || connection.is_aborted() {
-        return;
-    }
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
@@ -105,12 +121,6 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
         () = machine_pause(LINGER_TIME_MAX) => {}
         () = left_or_told_to_end(&socket, connection) => {}
     }
-}
-
-/// The answer, whose turn has come: its head is written next.
-fn begun(mut response: Response) -> Response {
-    Debut::of(&mut response);
-    response
 }
 
 /// Sends the FIN, and waits until the client closes its side or the connection is to end.
@@ -128,7 +138,7 @@ async fn left_or_told_to_end<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &
         connection.register(cx.waker());
         let is_reset = connection.closing() == Some(Closing::Reset);
         let is_over = is_reset || connection.is_closing_in_good_order() || connection.is_aborted();
-        if is_over { Poll::Ready(()) } else { socket.poll_left(cx) }
+        if is_over { Poll::Ready(()) } else { socket.poll_left(cx).map(drop) }
     })
     .await;
 }

@@ -20,7 +20,7 @@
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
-//!  requests ── pipeline ── watched           which requests a connection carries, whose turn it is, who has left
+//!        service ── watched                   how far an answer has come, who has left
 //!                    │
 //!                  http                       one connection, over anything that reads and writes
 //!                    │
@@ -55,13 +55,12 @@ pub mod listener;
 pub mod log;
 mod origin;
 pub mod page;
-mod pipeline;
 pub mod query;
 pub mod random;
 pub mod ready;
-mod requests;
 pub mod router;
 pub mod script;
+mod service;
 mod socket;
 pub mod timestamp;
 mod watched;

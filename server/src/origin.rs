@@ -5,23 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::response::Response;
 
 use crate::body::Playhead;
 use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::world::World;
-
-/// What carries a request.
-#[derive(Clone, Debug)]
-pub(crate) struct Carrier {
-    /// The connection.
-    pub(crate) connection: Arc<Connection>,
-    /// Whether the client wants it closed after the request.
-    pub(crate) closes: bool,
-    /// Whether the request waits behind a stream, where its body can't be read.
-    pub(crate) lacks_body: bool,
-}
 
 /// Where a request of a world comes from.
 #[derive(Clone, Debug)]
@@ -34,27 +22,8 @@ pub(crate) struct Origin {
     pub(crate) request: u32,
     /// When it was received.
     pub(crate) at: Instant,
-    /// Whether the client wants the connection closed after it.
-    pub(crate) closes: bool,
     /// Where a stream tells how far it has been played, if anybody wants to know.
     pub(crate) playhead: Option<Playhead>,
-}
-
-/// What is to be done when the turn of an answer has come: behind a stream that may be long after it was ready.
-#[derive(Clone)]
-pub(crate) struct Debut(Arc<dyn Fn() + Send + Sync>);
-
-impl Debut {
-    pub(crate) fn new(come: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(come))
-    }
-
-    /// The turn of this answer has come.
-    pub(crate) fn of(response: &mut Response) {
-        if let Some(Self(come)) = response.extensions_mut().remove() {
-            come();
-        }
-    }
 }
 
 impl FromRequestParts<Arc<World>> for Origin {

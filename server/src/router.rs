@@ -14,12 +14,13 @@ use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 
 use crate::body::EventStream;
+use crate::connection::Connection;
 use crate::endpoints::{
     STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
 };
 use crate::hub::{Delivery, Event};
 use crate::json;
-use crate::origin::{Carrier, Origin, plain};
+use crate::origin::{Origin, plain};
 use crate::query::Message;
 use crate::script::{Script, Start};
 use crate::timestamp::Timestamp;
@@ -49,20 +50,24 @@ pub fn router(world: Arc<World>) -> Router {
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
-        .layer(middleware::from_fn_with_state(world, entrance::enter))
-        .layer(middleware::from_fn(settle))
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), entrance::enter))
+        .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
 
-/// What is answered at once, and not with a stream, is answered after all has been taken in that has arrived.
-async fn settle(request: Request, next: Next) -> Response {
-    let carrier = request.extensions().get::<Carrier>();
-    if let Some(arrivals) = carrier.and_then(|carrier| carrier.connection.arrivals().map(Arc::clone)) {
-        let path = plain(request.uri().path());
-        if *request.method() != Method::GET || !STREAMS.contains(&&*path) {
-            arrivals.settle().await;
-        }
+/// Answers what is answered at once, and not with a stream, after all has been taken in that has arrived. Meanwhile no time
+/// passes, and the connection stays open though its client may send no more.
+async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
+    let connection = request.extensions().get::<Arc<Connection>>().filter(|_| !is_stream);
+    let Some(connection) = connection.map(Arc::clone) else { return next.run(request).await };
+    let _open = connection.hold_open();
+    let turn = world.clock().turn(connection.party());
+    if let Some(arrivals) = connection.arrivals() {
+        arrivals.settle().await;
     }
-    next.run(request).await
+    let response = next.run(request).await;
+    connection.hold(turn.unwrap_or_default());
+    response
 }
 
 /// Whether a stream is a member of the hub.
@@ -83,8 +88,7 @@ fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -
         let body = EventStream::new(clock, &start, script(start), mailbox, request.connection)
             .at_path(path)
             .with_playhead(request.playhead);
-        let connection = if request.closes { "close" } else { "keep-alive" };
-        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, connection)];
+        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
         (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
     })
 }

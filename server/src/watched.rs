@@ -1,26 +1,25 @@
-//! A socket that is watched for the client's leaving while HTTP does not read.
+//! A socket that is read ahead while HTTP does not read, so that a client that leaves is noticed at once.
 //!
-//! hyper stops reading when it has bytes of a next request, or has given up on a request's body, and then would notice
-//! nothing until its next write. The watcher reads ahead instead, has what came behind a stream executed, and hyper is
-//! served from what it has read.
+//! While hyper is busy with an answer it does not read, and would notice nothing until its next write.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use axum::http::Request;
 use bytes::{Buf, BytesMut};
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::pipeline::{Answer, Broken, Pipeline};
-use crate::requests::Requests;
+use crate::connection::Connection;
 
-/// What a client may send ahead while it is answered with a stream.
+/// How much is kept of what a client sends while it is answered.
+///
+/// What goes beyond is thrown away, and the connection ends after what was kept: a client may not cost more memory, and
+/// its leaving is noticed however much it sends. Nothing is thrown away of a request's body that its handler still reads;
+/// the client has to wait until the handler has read on, and its leaving is noticed then.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// The socket of one connection, shared by hyper and the watcher.
+/// The socket of one connection, shared by hyper and the task that polls hyper.
 pub(crate) struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
 /// What became of what was last written.
@@ -34,14 +33,25 @@ pub(crate) enum Written {
     Blocked,
 }
 
+/// How a client has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// It sends no more (FIN), and may still read.
+    Fin,
+    /// The connection is broken (RST).
+    Reset,
+}
+
 struct Socket<I> {
     io: I,
-    requests: Requests,
-    pipeline: Pipeline,
+    connection: Arc<Connection>,
     /// Read, but not yet by hyper.
     ahead: BytesMut,
-    /// The client sent more than is kept: what follows is lost, so the connection ends after what was kept.
+    /// The client sent more than is kept: hyper is told that the connection ends after what was kept.
     overrun: bool,
+    left: Option<Left>,
+    /// hyper waits for bytes.
+    hyper_reads: bool,
     /// What became of what was last written.
     written: Written,
 }
@@ -53,16 +63,17 @@ impl<I> Clone for Watched<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
-    /// Watches `io`, whose requests `pipeline` answers.
-    pub(crate) fn new(io: I, pipeline: Pipeline) -> Self {
-        let (requests, ahead) = (Requests::default(), BytesMut::new());
-        Self(Arc::new(Mutex::new(Socket { io, requests, pipeline, ahead, overrun: false, written: Written::All })))
-    }
-
-    /// The answer to the request that hyper has come to.
-    pub(crate) fn answer(&self, request: Request<Incoming>) -> Answer {
-        let Socket { requests, pipeline, .. } = &mut *self.socket();
-        pipeline.answer(requests, request)
+    /// Watches `io`, the socket of `connection`.
+    pub(crate) fn new(io: I, connection: Arc<Connection>) -> Self {
+        Self(Arc::new(Mutex::new(Socket {
+            io,
+            connection,
+            ahead: BytesMut::new(),
+            overrun: false,
+            left: None,
+            hyper_reads: false,
+            written: Written::All,
+        })))
     }
 
     /// What became of what was last written.
@@ -70,85 +81,89 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.socket().written
     }
 
-    /// Nothing is answered any more: what was asked for behind a stream leaves the world.
-    pub(crate) fn give_up_answers(&self) {
-        self.socket().pipeline.give_up();
+    /// hyper is about to be polled, and reads only what it then asks for.
+    pub(crate) fn begin_poll(&self) {
+        self.socket().hyper_reads = false;
     }
 
-    /// Reads what the client sends, for nobody; ready when it has left.
-    pub(crate) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads ahead, unless hyper itself waits for bytes. Ready when the client has left.
+    pub(crate) fn poll_left_behind_hyper(&self, cx: &mut Context<'_>) -> Poll<Left> {
+        let mut socket = self.socket();
+        if socket.hyper_reads { Poll::Pending } else { socket.poll_left(cx) }
+    }
+
+    /// Reads ahead. Ready when the client has left.
+    pub(crate) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<Left> {
         self.socket().poll_left(cx)
     }
 
-    /// Whether the client has sent requests as a whole, as far as that can be told.
-    pub(crate) fn is_between_requests(&self) -> bool {
-        self.socket().requests.is_between()
+    /// Whether the client has left, or nothing is left of what it sent that hyper has not read.
+    pub(crate) fn is_read_out(&self) -> bool {
+        let socket = self.socket();
+        socket.left.is_some() || (socket.ahead.is_empty() && !socket.overrun)
     }
 
     /// Both owners are polled by the same task, so nobody ever waits for this lock.
     fn socket(&self) -> MutexGuard<'_, Socket<I>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Ready when the client has left, or sends what is no HTTP.
-    pub(crate) fn poll_behind_stream(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut socket = self.socket();
-        let left = socket.poll_left(cx);
-        // What was asked for before leaving is executed all the same.
-        let Socket { requests, pipeline, .. } = &mut *socket;
-        match ready!(pipeline.execute_early(requests, cx)) {
-            Ok(()) => left,
-            Err(Broken) => Poll::Ready(()),
-        }
-    }
 }
 
 impl<I: AsyncRead + Unpin> Socket<I> {
-    /// Reads ahead; ready when the client has left.
-    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<Left> {
         loop {
+            if let Some(left) = self.left {
+                return Poll::Ready(left);
+            }
+            let keeps_all = self.connection.answer().reads_body();
+            if keeps_all && self.ahead.len() >= AHEAD_BYTES_MAX {
+                return Poll::Pending;
+            }
             let mut room = [0; 512];
             let mut buf = ReadBuf::new(&mut room);
-            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf));
-            self.pipeline.arrived();
-            match read {
-                Ok(()) if !buf.filled().is_empty() => self.keep(buf.filled()),
-                _ => return Poll::Ready(()),
+            // A failure is kept, and told with the next look.
+            let _ = ready!(self.poll_read(cx, &mut buf));
+            let bytes = buf.filled();
+            self.overrun |= !keeps_all && self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
+            if !self.overrun {
+                self.ahead.extend_from_slice(bytes);
             }
         }
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        self.overrun |= self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
-        if !self.overrun {
-            let encoded = self.requests.follow(bytes);
-            self.ahead.extend_from_slice(encoded.as_deref().unwrap_or(bytes));
+    /// Reads from the socket itself.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
+        self.connection.arrived();
+        match &read {
+            Ok(()) if buf.filled().len() > before => {}
+            Ok(()) => self.left = Some(Left::Fin),
+            Err(_) => self.left = Some(Left::Reset),
         }
-    }
-
-    /// Fills `buf` from what was read ahead.
-    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
-        let taken = self.ahead.len().min(buf.remaining());
-        buf.put_slice(&self.ahead[..taken]);
-        self.ahead.advance(taken);
+        Poll::Ready(read)
     }
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut socket = self.socket();
-        if socket.ahead.is_empty() && !socket.overrun {
-            let before = buf.filled().len();
-            let read = ready!(Pin::new(&mut socket.io).poll_read(cx, buf));
-            socket.pipeline.arrived();
-            read?;
-            if let Some(encoded) = socket.requests.follow(&buf.filled()[before..]) {
-                buf.set_filled(before);
-                socket.ahead.extend_from_slice(&encoded);
+        if !socket.ahead.is_empty() {
+            let taken = socket.ahead.len().min(buf.remaining());
+            buf.put_slice(&socket.ahead[..taken]);
+            socket.ahead.advance(taken);
+            return Poll::Ready(Ok(()));
+        }
+        match socket.left {
+            Some(Left::Reset) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Some(Left::Fin) => Poll::Ready(Ok(())),
+            None if socket.overrun => Poll::Ready(Ok(())),
+            None => {
+                let read = socket.poll_read(cx, buf);
+                socket.hyper_reads = read.is_pending();
+                read
             }
         }
-        socket.hand_over(buf);
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -157,7 +172,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         let mut socket = self.socket();
         let written = Pin::new(&mut socket.io).poll_write(cx, bytes);
         if let Poll::Ready(Ok(1..)) = written {
-            socket.pipeline.taken();
+            socket.connection.party().note_taken();
         }
         socket.written = match written {
             Poll::Ready(_) => Written::All,

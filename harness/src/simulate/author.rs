@@ -2,7 +2,7 @@
 
 use onbeat_server::random::{Random, Seed};
 
-use super::history::{Asked, Deed, History, LONG, Link, Message, TEXTS, What};
+use super::history::{Asked, Deed, History, LONG, Link, Manner, Message, TEXTS, What};
 use crate::replay::Stream;
 
 /// The greatest number of clients that begin.
@@ -179,13 +179,19 @@ impl Author {
 
     fn ask(&mut self, at_ms: u64, client: usize, asked: Asked) {
         let cut = if self.chance(6) { Some(self.index(60)) } else { None };
-        self.deed(at_ms, client, What::Ask { asked, cut });
+        let manner = match self.below(24) {
+            0 => Manner::Head,
+            1 => Manner::Close,
+            2 => Manner::Old,
+            _ => Manner::Get,
+        };
+        self.deed(at_ms, client, What::Ask { asked, manner, cut });
     }
 
     fn listen(&mut self, client: usize, joins: u64) {
         self.ask(joins, client, Asked::Stream(Stream::Sse));
         if self.chance(4) {
-            // Behind a stream that never ends: sent all the same, and never answered.
+            // Behind a stream that never ends: sent all the same, and never executed.
             let at = self.time(joins);
             for _ in 0..=self.one_of(&[0, 1, 3, 12]) {
                 let event = self.event();

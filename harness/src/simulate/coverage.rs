@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Asked, Deed, History, Link, What};
+use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::play::Outcome;
 use crate::account::{Account, Note};
 use crate::replay::Stream;
@@ -43,14 +43,19 @@ fn done<'a>(history: &'a History, outcome: &'a Outcome) -> impl Iterator<Item = 
 fn requests(history: &History, outcome: &Outcome) -> Things {
     let did = |is: &dyn Fn(&What) -> bool| done(history, outcome).any(|deed| is(&deed.what));
     let asked = |is: &dyn Fn(Asked) -> bool| did(&|what| matches!(what, What::Ask { asked, .. } if is(*asked)));
-    let behind = |is: &dyn Fn(Asked) -> bool| {
+    let made = |is: Manner| did(&|what| matches!(what, What::Ask { manner, .. } if *manner == is));
+    // A request right behind another of its client, at the same time or later.
+    let behind = |first: &dyn Fn(&What) -> bool, then: &dyn Fn(&What) -> bool| {
         history.deeds.iter().enumerate().any(|(at, deed)| {
-            let before = &history.deeds[..at];
-            let streams = |other: &&Deed| other.client == deed.client && joins_a_stream(&other.what);
-            matches!(deed.what, What::Ask { asked, .. } if is(asked))
-                && before.iter().rev().any(|other| streams(&other))
+            let mut before = history.deeds[..at].iter().rev().filter(|other| other.client == deed.client);
+            then(&deed.what) && before.next().is_some_and(|before| first(&before.what))
         })
     };
+    let is_sse = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. });
+    let ends = |what: &What| joins_a_stream(what) && !is_sse(what);
+    let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
+    let closes = |what: &What| matches!(what, What::Ask { manner, .. } if manner.closes());
+    let heads_sse = |what: &What| is_sse(what) && matches!(what, What::Ask { manner: Manner::Head, .. });
     let pauses_for_ever = done(history, outcome).any(|deed| {
         let resumes = |other: &Deed| other.client == deed.client && matches!(other.what, What::Resume);
         deed.what == What::Pause && !history.deeds.iter().any(resumes)
@@ -65,8 +70,14 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         ("/send-heartbeat with msg", asked(&|asked| matches!(asked, Asked::Heartbeat(_)))),
         ("/send-heartbeat without msg", asked(&|asked| asked == Asked::Comment)),
         ("an unknown path", asked(&|asked| asked == Asked::Nothing)),
-        ("an event behind a stream", behind(&Asked::is_sent)),
-        ("/sse behind a stream", behind(&|asked| asked == Asked::Stream(Stream::Sse))),
+        ("a HEAD", made(Manner::Head)),
+        ("a HEAD for /sse", did(&heads_sse)),
+        ("a request with Connection: close", made(Manner::Close)),
+        ("a request by HTTP/1.0", made(Manner::Old)),
+        ("an event behind a stream that ends", behind(&ends, &sends)),
+        ("an event behind a stream that never ends", behind(&is_sse, &sends)),
+        ("/sse behind a stream", behind(&ends, &is_sse)),
+        ("an event behind a request that closes the connection", behind(&closes, &sends)),
         ("a request cut in two", did(&|what| matches!(what, What::Ask { cut: Some(_), .. }))),
         ("garbage", did(&|what| matches!(what, What::Garbage(_)))),
         ("leaving by FIN", did(&|what| *what == What::Close)),
@@ -82,7 +93,7 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
 }
 
 fn joins_a_stream(what: &What) -> bool {
-    matches!(what, What::Ask { asked: Asked::Stream(_), .. })
+    matches!(what, What::Ask { asked: Asked::Stream(_), manner, .. } if *manner != Manner::Head)
 }
 
 /// Each fault of a network, and each bound of the server.
@@ -104,7 +115,7 @@ fn networks(history: &History) -> Things {
 /// What happened at the same time.
 fn meetings(history: &History, outcome: &Outcome) -> Things {
     let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
-    let joins = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. });
+    let joins = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), manner, .. } if *manner != Manner::Head);
     // Two deeds of different clients at one instant, without a wait in between.
     let meet = |a: &dyn Fn(&What) -> bool, b: &dyn Fn(&What) -> bool| {
         history.deeds.windows(2).any(|pair| {

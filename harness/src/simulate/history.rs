@@ -66,6 +66,9 @@ pub enum What {
     Ask {
         /// What it asks for.
         asked: Asked,
+        /// How it is asked for.
+        #[serde(default)]
+        manner: Manner,
         /// Where it is cut.
         cut: Option<usize>,
     },
@@ -88,6 +91,20 @@ pub enum What {
     },
     /// The server is told to end.
     ShutDown,
+}
+
+/// How a request is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Manner {
+    /// By `GET` and HTTP/1.1, on a connection that stays open.
+    #[default]
+    Get,
+    /// By `HEAD`.
+    Head,
+    /// With `Connection: close`.
+    Close,
+    /// By HTTP/1.0.
+    Old,
 }
 
 /// What a request asks for.
@@ -175,6 +192,25 @@ impl Asked {
             Self::Comment => send_heartbeat::PATH.into(),
             Self::Nothing => "/nothing".into(),
         }
+    }
+}
+
+impl Manner {
+    /// The method.
+    pub(super) fn method(self) -> &'static str {
+        if self == Self::Head { "HEAD" } else { "GET" }
+    }
+
+    /// Whether the connection is closed after the answer.
+    pub(super) fn closes(self) -> bool {
+        matches!(self, Self::Close | Self::Old)
+    }
+
+    /// The head of the request for `target`.
+    pub(super) fn request(self, target: &str) -> String {
+        let version = if self == Self::Old { "1.0" } else { "1.1" };
+        let option = if self == Self::Close { "Connection: close\r\n" } else { "" };
+        format!("{} {target} HTTP/{version}\r\nHost: onbeat\r\n{option}\r\n", self.method())
     }
 }
 
@@ -275,11 +311,16 @@ impl fmt::Display for Deed {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ask { asked, cut } => {
+            Self::Ask { asked, manner, cut } => {
                 let target = asked.target();
                 let shown: String = target.chars().take(60).collect();
                 let more = if shown == target { "" } else { "…" };
-                write!(f, "sends GET {shown}{more}")?;
+                let how = match manner {
+                    Manner::Get | Manner::Head => "",
+                    Manner::Close => " with Connection: close",
+                    Manner::Old => " by HTTP/1.0",
+                };
+                write!(f, "sends {} {shown}{more}{how}", manner.method())?;
                 cut.map_or(Ok(()), |cut| write!(f, ", in two parts, cut after {cut} bytes"))
             }
             Self::Garbage(bytes) => write!(f, "sends what is no HTTP: {}", visible(bytes.as_bytes())),

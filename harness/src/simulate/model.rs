@@ -5,9 +5,9 @@
 //! demands.
 //!
 //! ```text
-//!   history, accounts ──► views ──► members ──► sse, streams, answers, connections, order
-//!                         what each   who was in    what each of them must have seen
-//!                         client did  the hub when
+//!   history, accounts ──► times ──► views ──► members ──► sse, streams, answers, connections, order
+//!                         whose turn   what each   who was in    what each of them must have seen
+//!                         comes when   client did  the hub when
 //! ```
 
 mod answers;
@@ -16,17 +16,16 @@ mod members;
 mod order;
 mod sse;
 mod streams;
+mod times;
 mod values;
 mod view;
 
 use std::fmt;
-use std::time::Duration;
-
-use onbeat_server::clock::Instant;
 
 use self::members::Members;
+use self::times::Times;
 use self::view::View;
-use super::history::{History, What};
+use super::history::History;
 use super::play::{LeftBehind, Outcome};
 use crate::account::Note;
 use crate::fixtures::golden::Golden;
@@ -108,56 +107,5 @@ impl World<'_> {
             return violation(FREED, None, detail);
         }
         Ok(())
-    }
-}
-
-/// When things happen in a world.
-struct Times {
-    /// The batch of each deed.
-    batch: Vec<usize>,
-    /// The time of each batch, where one of its deeds was done.
-    of_batch: Vec<Option<Instant>>,
-    /// From when to when time jumped.
-    jumps: Vec<(Instant, Instant)>,
-    /// The batch in which the server was told to end, and when.
-    shut_down: Option<(usize, Instant)>,
-    /// When all faults stopped.
-    recovery: Instant,
-    end: Instant,
-}
-
-impl Times {
-    fn new(history: &History, outcome: &Outcome) -> Self {
-        let batch = history.batches();
-        let mut of_batch = vec![None; batch.last().map_or(0, |last| last + 1)];
-        let (mut jumps, mut shut_down) = (Vec::new(), None);
-        for ((deed, done), batch) in history.deeds.iter().zip(&outcome.done).zip(&batch) {
-            let Some(at) = done else { continue };
-            of_batch[*batch] = Some(*at);
-            match deed.what {
-                What::Jump { ms } => jumps.push((*at, *at + Duration::from_millis(ms))),
-                What::ShutDown => shut_down = Some((*batch, *at)),
-                _ => {}
-            }
-        }
-        let recovery = Instant::EPOCH + Duration::from_millis(history.end_ms);
-        Self { batch, of_batch, jumps, shut_down, recovery, end: outcome.end }
-    }
-
-    /// When something happens that is due then: time may jump over it.
-    fn comes(&self, due: Instant) -> Instant {
-        let jumped = self.jumps.iter().find(|(from, to)| *from < due && due < *to);
-        jumped.map_or(due, |(_, to)| *to)
-    }
-
-    /// Whether the server may have been told to end when this batch was under way.
-    fn may_be_ending(&self, batch: usize) -> bool {
-        self.shut_down.is_some_and(|(ending, _)| ending <= batch)
-    }
-
-    /// The first batch at that time or later.
-    fn batch_from(&self, at: Instant) -> usize {
-        let later = |time: &Option<Instant>| time.is_some_and(|time| time >= at);
-        self.of_batch.iter().position(later).unwrap_or(self.of_batch.len())
     }
 }

@@ -7,7 +7,7 @@ use onbeat_server::clock::Instant;
 use onbeat_server::random::{Random, Seed};
 use onbeat_server::world::Limits;
 
-use super::history::{Asked, Deed, History, Link, What};
+use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::network::{Gate, Network};
 use crate::account::Account;
 use crate::client::{Bounds, Client};
@@ -145,9 +145,9 @@ impl Stage {
         }
         match what {
             What::Garbage(bytes) => self.client(lab, *client).send(bytes.as_bytes()).await,
-            What::Ask { asked, cut } => {
-                actor.streams += usize::from(matches!(asked, Asked::Stream(_)));
-                self.ask(lab, *client, *asked, *cut).await;
+            What::Ask { asked, manner, cut } => {
+                actor.streams += usize::from(matches!(asked, Asked::Stream(_)) && *manner != Manner::Head);
+                self.ask(lab, *client, *asked, *manner, *cut).await;
             }
             What::Pause => actor.gate.close(),
             What::Resume => actor.gate.open(),
@@ -163,10 +163,10 @@ impl Stage {
         true
     }
 
-    async fn ask(&mut self, lab: &mut Lab, client: usize, asked: Asked, cut: Option<usize>) {
-        let request = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", asked.target());
+    async fn ask(&mut self, lab: &mut Lab, client: usize, asked: Asked, manner: Manner, cut: Option<usize>) {
+        let request = manner.request(&asked.target());
         let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
-        self.client(lab, client).expect("GET");
+        self.client(lab, client).expect(manner.method());
         if !start.is_empty() {
             self.client(lab, client).send(start.as_bytes()).await;
             lab.settle().await;

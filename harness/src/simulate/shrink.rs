@@ -1,6 +1,6 @@
 //! The shortest history that still shows what is wrong: clients, deeds and faults are taken away for as long as any can be.
 
-use super::history::{Asked, Deed, History, Link, What};
+use super::history::{Asked, Deed, History, Link, Manner, What};
 
 /// More attempts than this are not worth the wait.
 const ATTEMPTS_MAX: usize = 4000;
@@ -80,6 +80,11 @@ impl<F: Fn(&History) -> bool> Shrinking<F> {
             self.attempt(|history| {
                 if let What::Ask { cut, .. } = &mut history.deeds[at].what {
                     *cut = None;
+                }
+            });
+            self.attempt(|history| {
+                if let What::Ask { manner, .. } = &mut history.deeds[at].what {
+                    *manner = Manner::Get;
                 }
             });
             self.attempt(|history| {

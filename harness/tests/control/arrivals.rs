@@ -93,3 +93,52 @@ fn what_was_asked_for_before_time_passes_is_done_before() {
         asker.data();
     }
 }
+
+#[test]
+fn what_is_asked_for_with_the_last_words_is_answered() {
+    let log = "/__onbeat/log";
+    for (arguments, control) in [(&[][..], &[][..]), (&["--clock", "manual"], &["/__onbeat/clock", log, "/"])] {
+        let served = Served::start(arguments);
+        let mut listener = served.listener();
+        for target in ["/nothing", "/send-heartbeat", "/broadcast-text"].iter().chain(control) {
+            for requests in [1, 2, 20] {
+                let mut client = served.connect();
+                (0..requests).for_each(|_| client.get(target));
+                client.socket.shutdown(Shutdown::Write).expect("a socket");
+                for _ in 0..requests {
+                    let status = client.head().status;
+                    assert_eq!(status, if *target == "/nothing" { 404 } else { 200 }, "{target}");
+                    assert!(client.rest().pop().is_some_and(|end| end == "."), "{target}");
+                }
+                assert_eq!(client.part(), None, "{target}");
+            }
+        }
+        // Each of the 23 of both kinds was heard.
+        for _ in 0..23 {
+            assert_eq!(listener.data(), ":\n\n");
+        }
+        for _ in 0..23 {
+            assert_eq!(listener.data(), "event: broadcast\n");
+            listener.data();
+        }
+    }
+}
+
+#[test]
+fn what_waits_behind_a_stream_is_done_at_the_instant_of_its_turn() {
+    let served = manual();
+    let mut listener = served.listener();
+    let mut client = served.stream("/stream-text");
+    for n in 0..40 {
+        client.get(&format!("/broadcast-text?msg={n}"));
+    }
+    client.get("/dynamic-counter");
+    // Other streams have much to do at the instants after it.
+    let _others: Vec<_> = (0..20).map(|_| served.stream("/stream-text")).collect();
+    served.advance(10_000);
+    let heard = listener.there();
+    assert_eq!(heard.len(), 80);
+    assert!(heard.iter().skip(1).step_by(2).all(|data| data.contains("00:00:04.800Z")), "{heard:?}");
+    let counts: Vec<_> = client.there().into_iter().filter(|write| write.contains("counter")).collect();
+    assert!(counts.len() == 5 && counts[0].contains("00:00:05.800Z"), "{counts:?}");
+}

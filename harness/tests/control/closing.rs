@@ -77,21 +77,17 @@ fn a_half_closed_connection_can_still_be_reset_or_got_rid_of() {
 
 #[test]
 fn what_waits_behind_a_stream_goes_with_its_connection() {
-    // A half-close, or what is no HTTP.
-    for garbage in [&b""[..], b"garbage\r\n\r\n"] {
+    for how in ["end", "reset", "half"] {
         let served = manual();
         let mut client = served.stream("/sse-data");
         client.get("/sse");
-        served.advance(0);
-        assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":1,"removed":0}"#);
-        if garbage.is_empty() {
-            served.did("POST", "/connections/0/close", &json!({"how": "half"}));
-        } else {
-            client.send(garbage);
-            served.advance(0);
-        }
+        client.get("/broadcast-text");
+        served.advance(1000);
         assert_eq!(served.ask("/send-heartbeat"), r#"{"ok":true,"clients":0,"removed":0}"#);
+        served.did("POST", "/connections/0/close", &json!({"how": how}));
         assert_eq!(served.advance(30_000)["held_up"], 0);
+        let log = served.log();
+        assert!(!log.contains("/broadcast-text") && !log.contains("\"/sse\""), "{how}: {log}");
         drop(client);
     }
 }

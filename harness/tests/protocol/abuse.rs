@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn no_query_is_refused_or_breaks_the_stream(query in "[!-\"$-~]{0,60}") {
+    fn no_query_is_refused_or_breaks_the_stream(query in "[!$-;=?-~]{0,60}") {
         play(async |lab| {
             let alice = listener(lab, "/sse").await;
             let request = format!("GET /broadcast-text?{query} HTTP/1.1\r\nHost: onbeat\r\n\r\n");

@@ -77,7 +77,7 @@ fn messages_of_all_kinds_are_fanned_out_as_json() {
             "?msg=%FF%C3%28",
             "?msg=%0D%0Adata:%20x%0A%0A",
             "?msg=%22%5C%2F%E2%80%A8%7F%00",
-            "?msg=<b>\"'`^|{}\\",
+            "?msg=%3Cb%3E%22'`^|{}\\",
             "?msg=%F0%9F%98%80",
         ] {
             ask(lab, &format!("/broadcast-text{query}")).await;

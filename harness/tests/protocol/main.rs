@@ -5,6 +5,7 @@
 mod abuse;
 mod broadcasts;
 mod determinism;
+mod foreign;
 mod leaving;
 mod other_requests;
 mod parsers;

@@ -11,7 +11,6 @@ use super::budget::{Budget, Share};
 use super::fields::{Fields, shown};
 use super::refusal::Refusal;
 use crate::clock;
-use crate::origin::Carrier;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -36,15 +35,10 @@ impl Body {
 
 /// Reads the body of a request, if there is one; without it the request needs no type.
 pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Body>, Refusal> {
-    let (is_there, carrier) = (is_announced(request.headers()), request.extensions().get::<Carrier>());
-    if !is_there && !request.headers().contains_key(CONTENT_TYPE) {
+    if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
     }
     check(request.headers())?;
-    if is_there && carrier.is_some_and(|carrier| carrier.lacks_body) {
-        let reason = "can't be read behind a stream: send the request on another connection";
-        return Err(Refusal::field("body", reason));
-    }
     tokio::select! {
         biased;
         body = collect(request, budget) => body.map(Some),

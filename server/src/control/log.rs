@@ -7,17 +7,21 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 
 use super::{Settings, Stage};
+use crate::connection::HeldOpen;
 use crate::log::Preamble;
 
 /// What has happened so far, read as the client takes it. A reset ends the answer, and breaks its connection off: half a log
-/// must not look like a whole one.
-pub(super) fn get(settings: &Settings, stage: &Stage) -> Response {
+/// must not look like a whole one. The connection is held open until then.
+pub(super) fn get(settings: &Settings, stage: &Stage, open: Option<HeldOpen>) -> Response {
     let Settings { clock, seed, epoch, limits, .. } = settings;
     let preamble = Preamble { seed: *seed, epoch: *epoch, clock: clock.name(), mailbox: limits.mailbox_events_max };
-    let pieces = stream::iter(stage.backstage().log().read(&preamble)).then(async |piece| {
-        // Nobody should have to wait for a long log.
-        tokio::task::yield_now().await;
-        piece
+    let pieces = stream::iter(stage.backstage().log().read(&preamble)).then(move |piece| {
+        let _open = &open;
+        async {
+            // Nobody should have to wait for a long log.
+            tokio::task::yield_now().await;
+            piece
+        }
     });
     let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     ([content_type], Body::from_stream(pieces)).into_response()

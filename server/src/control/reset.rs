@@ -22,14 +22,16 @@ pub(super) struct ResetAnswer {
 /// new themselves.
 pub(super) async fn post(
     control: &Control,
-    carrier: Option<&Arc<Connection>>,
+    carrier: Option<Arc<Connection>>,
     fields: Fields,
 ) -> Result<ResetAnswer, Refusal> {
     fields.done("nothing")?;
     let _alone = control.resetting.lock().await;
     let old = control.next_stage();
-    control.unread.break_off(carrier);
-    let ended = old.backstage().end_all(carrier).await;
+    control.unread.break_off(carrier.as_ref());
+    // In a task of its own it goes on to its end, even if the client leaves.
+    let ended = tokio::spawn(async move { old.backstage().end_all(carrier.as_ref()).await }).await;
+    let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let world = &control.stage().world;
     Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
 }

@@ -1,14 +1,15 @@
 //! Who watches an answer: what happens to it is noted, and can be asked for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use axum::response::Response;
 use bytes::Bytes;
 
 use crate::backstage::Exchange;
 use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::faults::Written;
-use crate::log::{What, Which};
+use crate::log::{self, What, Which};
 use crate::world::World;
 
 /// The answer to one request, in the world that it is of.
@@ -17,45 +18,17 @@ pub(super) struct Watch {
     pub(super) connection: Arc<Connection>,
     pub(super) which: Which,
     pub(super) exchange: Arc<Exchange>,
-    head: Mutex<Option<What>>,
-    has_no_body: bool,
 }
 
 impl Watch {
-    /// An answer with this head, to be noted when its turn comes, and perhaps nothing after it.
-    pub(super) fn new(
-        world: Arc<World>,
-        connection: Arc<Connection>,
-        which: Which,
-        exchange: Arc<Exchange>,
-        head: What,
-        has_no_body: bool,
-    ) -> Self {
-        Self { world, connection, which, exchange, head: Mutex::new(Some(head)), has_no_body }
-    }
-
     pub(super) fn now(&self) -> Instant {
         self.world.clock().now()
     }
 
-    /// The answer's turn has come: behind a stream that may be long after it was ready.
-    pub(super) fn begin(&self) {
-        let head = self.head().take();
-        if let Some(head) = head {
-            self.note(head);
-            if self.has_no_body {
-                self.end("complete");
-            }
-        }
-    }
-
-    /// Whether its turn has come.
-    pub(super) fn has_begun(&self) -> bool {
-        self.head().is_none()
-    }
-
-    fn head(&self) -> MutexGuard<'_, Option<What>> {
-        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes the head of the answer, which is about to be written.
+    pub(super) fn begin(&self, response: &Response) {
+        let (status, headers) = (response.status().as_u16(), log::headers(response.headers()));
+        self.note(What::Head { which: self.which, status, headers });
     }
 
     /// Something of it is written, which makes it so much.
@@ -83,7 +56,7 @@ impl Watch {
 }
 
 impl Drop for Watch {
-    /// An answer whose turn never came, or that nobody played to its end, was left by its client.
+    /// Notes that the client has left an answer that was not played to its end, or for which its handler was not waited.
     fn drop(&mut self) {
         self.end("closed");
     }

@@ -17,7 +17,7 @@ use crate::faults::{Act, Alterations, Struck, Written};
 
 /// A body, and who watches it.
 pub(super) struct WatchedBody {
-    watch: Arc<Watch>,
+    watch: Watch,
     /// Nothing more is asked of it once it has ended or been broken off.
     inner: Option<Body>,
     /// How far it has been played, if it is a stream.
@@ -26,7 +26,7 @@ pub(super) struct WatchedBody {
     written: Written,
     sleep: Option<(Instant, TurnSleep)>,
     turn: Turn,
-    /// It counts as a stream on its connection: a client who leaves is noticed whatever it does or doesn't.
+    /// Nobody knows its length beforehand.
     is_stream: bool,
     over: Option<Over>,
 }
@@ -41,11 +41,8 @@ enum Over {
 }
 
 impl WatchedBody {
-    pub(super) fn new(watch: Arc<Watch>, inner: Body, playhead: Option<Playhead>, faults: Vec<Struck>) -> Self {
+    pub(super) fn new(watch: Watch, inner: Body, playhead: Option<Playhead>, faults: Vec<Struck>) -> Self {
         let is_stream = playhead.is_some() || !faults.is_empty();
-        if is_stream {
-            watch.connection.stream_started();
-        }
         let mut body = Self {
             watch,
             inner: Some(inner),
@@ -223,15 +220,12 @@ impl Drop for WatchedBody {
         self.hand_turn_on();
         let connection = &self.watch.connection;
         let how = match connection.closing() {
-            _ if self.is_end_stream() && self.watch.has_begun() => "complete",
+            _ if self.is_end_stream() => "complete",
             Some(Closing::Reset) => "reset",
             Some(Closing::Cut | Closing::Half) => "cut",
             None if connection.is_aborted() => "cut",
             None => "closed",
         };
         self.watch.end(how);
-        if self.is_stream {
-            self.watch.connection.stream_stopped();
-        }
     }
 }

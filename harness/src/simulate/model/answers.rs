@@ -3,35 +3,35 @@
 use super::members::Members;
 use super::view::{Ask, Response, View};
 use super::{Judged, World, violation};
-use crate::simulate::history::Asked;
+use crate::simulate::history::{Asked, Manner};
 use crate::transcript::{How, visible};
 
 const ANSWERED: &str = "every request is answered, when its turn comes";
-const NOTHING_AFTER: &str = "nothing is answered that nobody asked for";
+const NOTHING_AFTER: &str = "nothing is answered that nobody asked for, or whose turn never comes";
+const NO_BODY: &str = "an answer to HEAD has no body";
 const STATUS: &str = "an answer has the right status";
 const COUNTS: &str = "an answer counts the clients";
 
 impl World<'_> {
     pub(super) fn answers(&self, view: &View, members: &Members) -> Judged {
         if view.responses.len() > view.asks.len() {
-            let detail = format!("{} answers to {} requests", view.responses.len(), view.asks.len());
+            let detail = format!("{} answers to {} requests whose turn comes", view.responses.len(), view.asks.len());
             return violation(NOTHING_AFTER, Some(view), detail);
         }
         for (ask, response) in view.asks.iter().zip(&view.responses) {
             let right = if ask.asked == Asked::Nothing { 404 } else { 200 };
             if response.status != right {
-                let detail = format!("{} to GET {}", response.status, ask.asked.target());
+                let detail = format!("{} to {ask}", response.status);
                 return violation(STATUS, Some(view), detail);
             }
-            if !matches!(ask.asked, Asked::Stream(_)) {
+            if !matches!(ask.asked, Asked::Stream(_)) || ask.manner == Manner::Head {
                 answer(view, ask, response, members)?;
             }
         }
         match view.asks.get(view.responses.len()) {
             Some(ask) if view.is_executed(ask, self.times) => {
-                let owed = ask.turn.is_some_and(|turn| self.is_owed(view, members, turn, Some(ask.batch)));
-                if owed {
-                    violation(ANSWERED, Some(view), format!("GET {} was not", ask.asked.target()))
+                if self.is_owed(view, members, ask.at, Some(ask.batch)) {
+                    violation(ANSWERED, Some(view), format!("{ask} was not"))
                 } else {
                     Ok(())
                 }
@@ -43,12 +43,14 @@ impl World<'_> {
 
 fn answer(view: &View, ask: &Ask, response: &Response, members: &Members) -> Judged {
     let Some((at, How::Complete)) = response.end else { return Ok(()) };
-    if view.is_prompt() && Some(at) != ask.turn {
-        let detail = format!("GET {} was at {} ms", ask.asked.target(), at.as_millis());
-        return violation(ANSWERED, Some(view), detail);
+    if view.is_prompt() && at != ask.at {
+        return violation(ANSWERED, Some(view), format!("{ask} was at {} ms", at.as_millis()));
+    }
+    let body: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    if ask.manner == Manner::Head {
+        return if body.is_empty() { Ok(()) } else { violation(NO_BODY, Some(view), visible(&body)) };
     }
     let Some(counts) = members.counts.get(&ask.deed) else { return Ok(()) };
-    let body: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let says = |clients, other| match ask.asked {
         Asked::Broadcast(_) => format!("{{\"ok\":true,\"sent\":{clients},\"clients\":{clients}}}"),
         _ => format!("{{\"ok\":true,\"clients\":{clients},\"removed\":{other}}}"),

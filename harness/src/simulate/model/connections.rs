@@ -8,6 +8,7 @@ use super::{Judged, World, violation};
 
 const KEPT: &str = "nobody is cut off without a reason";
 const EVICTED: &str = "who does not read is cut off when its mailbox is full";
+const CLOSED: &str = "who asks for it, or speaks HTTP/1.0, is closed when it has been answered";
 const LET_GO: &str = "who sends no more is let go at once";
 const ENDED: &str = "a server that is told to end closes every connection";
 const LIMIT: &str = "no more connections are served than there may be";
@@ -50,6 +51,7 @@ impl World<'_> {
             view.left.map(|left| left.at),
             self.times.shut_down.map(|(_, at)| at),
             members.evicted(view.client).map(|evicted| evicted.at),
+            view.asked_to_close().and_then(|ask| ask.over),
         ];
         if reasons.into_iter().flatten().all(|reason| closed < reason) {
             return violation(KEPT, Some(view), format!("its connection was closed at {} ms", closed.as_millis()));
@@ -75,7 +77,11 @@ impl World<'_> {
         }
         match (self.times.shut_down, view.connected) {
             (Some((ending, at)), Some(connected)) if connected < ending => must(ENDED, at),
-            _ => Ok(()),
+            (Some(_), _) => Ok(()),
+            (None, _) => match view.asked_to_close().and_then(|ask| ask.over) {
+                Some(over) if over <= self.times.recovery => must(CLOSED, over),
+                _ => Ok(()),
+            },
         }
     }
 

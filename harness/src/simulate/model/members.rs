@@ -10,7 +10,6 @@ use onbeat_server::clock::Instant;
 
 use super::view::{Ask, View};
 use super::{Times, World};
-use crate::replay::Stream;
 use crate::simulate::history::Asked;
 
 /// What a connection swallows at most beyond its window, when its reader is stuck.
@@ -87,17 +86,18 @@ enum Odds {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Takes {
     All,
-    Nothing,
     /// Nothing more than its buffers hold.
     Some,
-    /// Its turn comes at this very instant.
+    /// Nobody knows.
     Perhaps,
 }
 
 impl Members {
     pub(super) fn new(world: &World) -> Self {
         let asks = || world.views.iter().flat_map(|view| view.asks.iter().map(move |ask| (view, *ask)));
-        let joins = asks().filter(|(view, ask)| ask.asked == Asked::Stream(Stream::Sse) && !view.garbles());
+        // Who has left is not waited for.
+        let asks = || asks().filter(|(view, ask)| !ask.waited || !view.has_left_before(ask.batch));
+        let joins = asks().filter(|(view, ask)| ask.joins() && !view.garbles());
         let sends = asks().filter(|(_, ask)| ask.asked.is_sent());
         let sent: Vec<Sent> = sends.map(|(view, ask)| Sent::new(view, ask, world.times)).collect();
         let mut members = Self {
@@ -133,21 +133,20 @@ impl Members {
             // Who may have been evicted may not have sent it.
             sent.surely &= self.all.iter().all(|member| member.client != sent.client || member.evicted.is_none());
         }
-        // What a client that waits for its turn sends may come at any later time.
+        // What a client sends that waits for a connection, or does not read its answers, may come at any later time.
         let late = |sent: &&Sent| !sent.exact && sent.batch <= batch;
         let now: Vec<Sent> =
             self.sent.iter().filter(|sent| sent.exact && sent.batch == batch || late(sent)).copied().collect();
         if now.is_empty() {
             return;
         }
-        let deeds = world.times.batch.iter().filter(|other| **other == batch).count();
-        let alone = deeds == 1 && now.len() == 1 && now[0].exact;
+        let alone = world.times.count_in(batch) == 1 && now.len() == 1 && now[0].exact;
         let mut counts = Counts { clients: 0..=0, removed: 0..=0 };
         let (mut fates, mut evicted) = (Vec::new(), Vec::new());
         for member in &mut self.all {
             let view = &world.views[member.client];
             let there = member.is_there(view, batch, world.times);
-            let takes = member.takes(view, batch, at);
+            let takes = Takes::of(view, batch);
             let full = member.waiting.full(takes, &now, alone, world.history.mailbox_events_max);
             if there > Odds::No {
                 member.waiting.add(takes, &now, there, view.link.window_bytes);
@@ -161,12 +160,10 @@ impl Members {
             fates.push((there, removed));
         }
         for (member, (there, removed)) in self.all.iter_mut().zip(fates) {
-            // With the connection all its streams go, though not at the very same step.
-            let goes_with_another = !alone && goes(&evicted, member.client);
             let gone = alone && removed == Odds::Surely;
             let stays = match there {
                 _ if gone => Odds::No,
-                Odds::Surely if removed == Odds::No && !goes_with_another => Odds::Surely,
+                Odds::Surely if removed == Odds::No => Odds::Surely,
                 Odds::No => Odds::No,
                 _ => Odds::Perhaps,
             };
@@ -211,15 +208,14 @@ impl Member {
         let stays = view.stays_in(batch) && !times.may_be_ending(batch) && self.evicted.is_none();
         if joined && stays { Odds::Surely } else { Odds::Perhaps }
     }
+}
 
-    fn takes(&self, view: &View, batch: usize, at: Instant) -> Takes {
-        match self.ask.turn {
-            _ if view.may_pause_in(batch) => Takes::Some,
-            _ if view.waits() => Takes::Perhaps,
-            None => Takes::Nothing,
-            Some(turn) if at < turn => Takes::Nothing,
-            Some(turn) if at == turn && self.ask.at < turn => Takes::Perhaps,
-            Some(_) => Takes::All,
+impl Takes {
+    fn of(view: &View, batch: usize) -> Self {
+        match () {
+            () if view.may_pause_in(batch) => Self::Some,
+            () if view.waits() => Self::Perhaps,
+            () => Self::All,
         }
     }
 }
@@ -230,7 +226,7 @@ impl Waiting {
         match takes {
             Takes::All => *self = Self::default(),
             Takes::Perhaps => self.least = 0,
-            Takes::Nothing | Takes::Some => {}
+            Takes::Some => {}
         }
         // A burst does not run ahead of those who read, but several may meet.
         let one_burst = now.iter().all(|sent| sent.exact && sent.client == now[0].client);
@@ -239,7 +235,6 @@ impl Waiting {
         }
         let most = self.most + now.len() as u64;
         let least = match takes {
-            Takes::Nothing => self.least + surely(now).count() as u64,
             // An event that the buffers hold is still one that came when the mailbox held those before it.
             Takes::Some if self.least > 0 => self.least + surely(now).count() as u64,
             Takes::Perhaps if alone => surely(now).count() as u64,
@@ -257,7 +252,6 @@ impl Waiting {
         match takes {
             Takes::All | Takes::Perhaps => self.least = 0,
             _ if there != Odds::Surely => {}
-            Takes::Nothing => self.least += surely(now).count() as u64,
             Takes::Some => {
                 let size = |sent: &Sent| sent.asked.message().map_or(3, |message| message.json().len());
                 self.unread.extend(surely(now).map(size));
@@ -286,8 +280,9 @@ fn surely(now: &[Sent]) -> impl Iterator<Item = &Sent> {
 impl Sent {
     fn new(view: &View, ask: Ask, times: &Times) -> Self {
         let Ask { deed, batch, asked, at, .. } = ask;
-        let surely = view.is_executed(&ask, times);
-        Self { client: view.client, deed, batch, asked, at, exact: view.is_plain(), surely }
+        // Who does not read is executed nothing for, once its answers fill the way to it.
+        let (exact, surely) = (view.is_plain() && !view.pauses(), view.is_executed(&ask, times) && !view.pauses());
+        Self { client: view.client, deed, batch, asked, at, exact, surely }
     }
 }
 

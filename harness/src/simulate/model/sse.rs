@@ -44,7 +44,7 @@ impl World<'_> {
     }
 
     fn heard(&self, view: &View, ask: &Ask, response: &Response, member: &Member, members: &Members) -> Judged {
-        let comes = |due: Instant| self.times.comes(due).max(ask.turn.unwrap_or(due));
+        let comes = |due: Instant| self.times.comes(due);
         if let Some((at, greeting)) = response.writes.first() {
             on_time(view, *at, comes(ask.at), greeting)?;
         }
@@ -100,7 +100,7 @@ impl World<'_> {
             let detail = format!("{comments} comments came of {} to {possible}", plain.len());
             return violation(ONCE, Some(view), detail);
         }
-        if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() {
+        if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() && !response.is_raw {
             return violation(ENDS, Some(view), "it ended with its last chunk");
         }
         self.ended_in_order(view, ask, response, members)?;

@@ -1,15 +1,16 @@
 //! What one client did, and what it saw.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_server::clock::Instant;
 
-use super::Times;
+use super::times::{RequestTurn, Times};
 use crate::account::{Account, Note};
 use crate::replay::Stream;
-use crate::simulate::history::{Asked, History, Link, What};
+use crate::simulate::history::{Asked, History, Link, Manner, What};
 use crate::simulate::play::Outcome;
 use crate::transcript::{How, What as Seen};
 
@@ -35,15 +36,19 @@ pub(super) struct View<'a> {
     pub(super) account: &'a Account,
 }
 
-/// A request, as it was completed.
+/// A request whose turn comes, unless something ends its connection before.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) deed: usize,
-    pub(super) batch: usize,
     pub(super) asked: Asked,
+    pub(super) manner: Manner,
+    /// When its turn comes, and in which batch.
     pub(super) at: Instant,
-    /// When its answer's turn comes, if it does: when those before it are over.
-    pub(super) turn: Option<Instant>,
+    pub(super) batch: usize,
+    /// It has waited behind a stream.
+    pub(super) waited: bool,
+    /// When its answer is over, if it ever is.
+    pub(super) over: Option<Instant>,
 }
 
 /// A response, as the client saw it.
@@ -54,6 +59,10 @@ pub(super) struct Response {
     pub(super) began: Option<Instant>,
     pub(super) writes: Vec<(Instant, Bytes)>,
     pub(super) end: Option<(Instant, How)>,
+    /// Its body has neither chunks nor a length.
+    pub(super) is_raw: bool,
+    /// The beginning of a write that has not come whole.
+    rest: Vec<u8>,
 }
 
 /// How a client left: by a deed of its own, or since the network broke off.
@@ -68,18 +77,6 @@ pub(super) struct Left {
     pub(super) half: bool,
     /// What it sent right before is not lost.
     pub(super) politely: bool,
-}
-
-/// How long a stream lasts that ends by itself.
-pub(super) fn length(stream: Stream) -> Option<Duration> {
-    let ms = match stream {
-        Stream::Sse => return None,
-        Stream::StreamText => 4800,
-        Stream::SseData => 20_000,
-        Stream::DynamicCounter => 31_000,
-        Stream::StreamJson => 75_000,
-    };
-    Some(Duration::from_millis(ms))
 }
 
 impl<'a> View<'a> {
@@ -128,19 +125,18 @@ impl<'a> View<'a> {
             waits: false,
             account,
         };
-        let mut turn = Some(Instant::EPOCH);
         for (deed, what) in history.deeds.iter().enumerate() {
             let (batch, Some(at)) = (times.batch[deed], outcome.done[deed]) else { continue };
             if what.client != client {
                 continue;
             }
             match &what.what {
-                What::Ask { asked, .. } if view.left.is_none() => {
-                    turn = turn.map(|turn| turn.max(at));
-                    view.asks.push(Ask { deed, batch, asked: *asked, at, turn });
-                    if let Asked::Stream(stream) = asked {
-                        turn = turn.zip(length(*stream)).map(|(turn, length)| turn.max(times.comes(at + length)));
-                    }
+                What::Ask { asked, manner, .. } if view.left.is_none() => {
+                    let ask = times.turns[deed].map(|turn| {
+                        let RequestTurn { at, batch, waited, over } = turn;
+                        Ask { deed, asked: *asked, manner: *manner, at, batch, waited, over }
+                    });
+                    view.asks.extend(ask);
                 }
                 what if what.leaves() && view.left.is_none() => {
                     let half = *what == What::HalfClose;
@@ -217,8 +213,14 @@ impl<'a> View<'a> {
 
     /// Whether the server surely executes the request in its batch, as far as the client goes.
     pub(super) fn is_executed(&self, ask: &Ask, times: &Times) -> bool {
-        let overtaken = self.left.is_some_and(|left| !left.politely && left.first <= ask.batch);
+        let overtaken = |left: Left| left.first <= ask.batch && (ask.waited || !left.politely);
+        let overtaken = self.left.is_some_and(overtaken);
         self.is_plain() && !overtaken && !times.may_be_ending(ask.batch)
+    }
+
+    /// The request after whose answer the connection is closed.
+    pub(super) fn asked_to_close(&self) -> Option<&Ask> {
+        self.asks.iter().find(|ask| ask.manner.closes())
     }
 
     /// By when what is due at a time has come to the client, unless something ends it before.
@@ -234,11 +236,12 @@ fn responses(account: &Account) -> Vec<Response> {
         let Note::Saw(seen) = note else { continue };
         match seen {
             Seen::Head(head) => {
-                responses.push(Response { status: head.status, began: Some(*at), ..Response::default() });
+                let is_raw = head.header("transfer-encoding").or(head.header("content-length")).is_none();
+                responses.push(Response { status: head.status, began: Some(*at), is_raw, ..Response::default() });
             }
             Seen::Write(bytes) => {
                 if let Some(response) = responses.last_mut() {
-                    response.writes.push((*at, bytes.clone()));
+                    response.write(*at, bytes);
                 }
             }
             Seen::End(how) => {
@@ -249,4 +252,36 @@ fn responses(account: &Account) -> Vec<Response> {
         }
     }
     responses
+}
+
+impl Ask {
+    /// Whether it makes its client a member of the hub.
+    pub(super) fn joins(&self) -> bool {
+        self.asked == Asked::Stream(Stream::Sse) && self.manner != Manner::Head
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.manner.method(), self.asked.target())
+    }
+}
+
+impl Response {
+    /// Takes in a write; where nothing but the lines tells them apart, as much as has come of one, or of several.
+    fn write(&mut self, at: Instant, bytes: &Bytes) {
+        if !self.is_raw {
+            self.writes.push((at, bytes.clone()));
+            return;
+        }
+        self.rest.extend_from_slice(bytes);
+        // The name of an event is a write of its own, and so is all up to an empty line.
+        let length = |rest: &[u8]| {
+            let end: &[u8] = if rest.starts_with(b"event:") { b"\n" } else { b"\n\n" };
+            rest.windows(end.len()).position(|window| window == end).map(|at| at + end.len())
+        };
+        while let Some(length) = length(&self.rest) {
+            self.writes.push((at, self.rest.drain(..length).collect()));
+        }
+    }
 }
