@@ -40,8 +40,10 @@ const FACTOR_SPREAD: f64 = 1.5;
 const UNEVEN_MAX: f64 = 2.5;
 /// A faster server's times are too short to be measured.
 const FACTOR_MAX: f64 = 5000.0;
+/// On a busy machine shorter gaps tell little.
+const MEASURABLE_MIN: Duration = Duration::from_millis(50);
 /// So many writes show a speed.
-const WRITES_MIN: usize = 5;
+const WRITES_MIN: usize = 3;
 
 impl Hint {
     /// Whether all that fails may follow from this one thing.
@@ -87,42 +89,51 @@ fn stand_still(pulses: &[&Pulse]) -> bool {
     pulses.iter().all(stands) && pulses.iter().any(|pulse| !pulse.came.is_empty())
 }
 
-/// How many times as fast as expected all streams are, if all are off by about the same.
-fn factor(pulses: &[&Pulse]) -> Option<f64> {
-    let mut speeds: Vec<(Duration, f64)> = pulses.iter().filter_map(|pulse| speed(pulse)).collect();
-    if speeds.len() < 2 {
-        return None;
-    }
-    // The longer the gaps, the less the lateness of timers counts.
-    speeds.sort_by_key(|(gap, _)| std::cmp::Reverse(*gap));
-    let best = speeds[0].1;
-    let aside = |speed: f64| if best > 1.0 { speed >= FACTOR_MIN } else { speed <= 1.0 / FACTOR_MIN };
-    let alike = |speed: f64| (best / speed).max(speed / best) <= FACTOR_SPREAD;
-    let off = best <= FACTOR_MAX && speeds.iter().all(|(_, speed)| aside(*speed)) && alike(speeds[1].1);
-    off.then_some(best)
+/// How fast a stream is.
+struct Speed {
+    /// The mean gap between what came.
+    gap: Duration,
+    /// How many times as fast as expected.
+    factor: f64,
+    /// Whether most gaps say so.
+    even: bool,
 }
 
-/// How many times as fast as expected a stream is, with the gap between its writes; nothing if that can't be told.
-fn speed(pulse: &Pulse) -> Option<(Duration, f64)> {
+/// Returns how many times as fast as expected all streams are, if all are off by about the same.
+fn factor(pulses: &[&Pulse]) -> Option<f64> {
+    let mut speeds: Vec<Speed> = pulses.iter().filter_map(|pulse| speed(pulse)).collect();
+    // The longer the gaps, the less the lateness of timers counts.
+    speeds.sort_by_key(|speed| std::cmp::Reverse(speed.gap));
+    let [best, second, ..] = &speeds[..] else { return None };
+    let aside = |speed: &Speed| {
+        if best.factor > 1.0 { speed.factor >= FACTOR_MIN } else { speed.factor <= 1.0 / FACTOR_MIN }
+    };
+    let alike = (best.factor / second.factor).max(second.factor / best.factor) <= FACTOR_SPREAD;
+    let sure = best.even && (alike || second.gap < MEASURABLE_MIN && best.gap >= MEASURABLE_MIN);
+    (sure && best.factor <= FACTOR_MAX && speeds.iter().all(aside)).then_some(best.factor)
+}
+
+/// Returns how fast a stream is; nothing if that can't be told.
+fn speed(pulse: &Pulse) -> Option<Speed> {
     let count = pulse.came.len().min(pulse.due.len());
     if count < WRITES_MIN {
         return None;
     }
-    let (due, came) = (&pulse.due[..count], &pulse.came[..count]);
     let gaps = |times: &[Duration]| -> Vec<f64> {
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64()).collect()
     };
-    let gaps: Vec<(f64, f64)> = gaps(due).into_iter().zip(gaps(came)).filter(|(due, _)| *due > 0.0).collect();
-    let mut speeds: Vec<f64> = gaps.iter().map(|(due, came)| due / came).collect();
-    speeds.sort_unstable_by(f64::total_cmp);
+    let gaps = gaps(&pulse.due[..count]).into_iter().zip(gaps(&pulse.came[..count]));
+    let gaps: Vec<(f64, f64)> = gaps.filter(|(due, _)| *due > 0.0).collect();
+    let mut factors: Vec<f64> = gaps.iter().map(|(due, came)| due / came).collect();
+    factors.sort_unstable_by(f64::total_cmp);
     // The median is what it is even if the machine was held up for a while.
-    let median = *speeds.get(speeds.len() / 2)?;
+    let median = *factors.get(factors.len() / 2)?;
     let all = |part: fn(&(f64, f64)) -> f64| gaps.iter().map(part).sum::<f64>();
     let whole = all(|(due, _)| *due) / all(|(_, came)| *came);
-    // What comes in bursts, or gets slower, is no clock of another speed.
     let even = (median / whole).max(whole / median) <= UNEVEN_MAX;
-    let writes = u32::try_from(count).unwrap_or(u32::MAX);
-    even.then(|| (came[count - 1].saturating_sub(came[0]) / writes, median))
+    let gap = pulse.came[count - 1].saturating_sub(pulse.came[0]) / u32::try_from(count - 1).ok()?;
+    // What comes in bursts, or gets slower, is no clock of another speed, but that shows only where gaps can be measured.
+    (even || gap < MEASURABLE_MIN).then_some(Speed { gap, factor: if even { median } else { whole }, even })
 }
 
 /// Returns the scale that a server with this speed was most likely started with.
@@ -295,6 +306,19 @@ mod tests {
         for scale in [1, 2, 10, 100] {
             assert_eq!(proposed(scale, scale), None, "{scale}");
         }
+    }
+
+    #[test]
+    fn the_heartbeats_tell_a_fast_clock_even_if_the_machine_was_held_up_at_the_start() {
+        let heartbeats = pulse(due(0, 30_000, 3), |due| due / 100);
+        let held_up = |due: Duration| (due / 100).max(ms(400));
+        let mut pulses = streams(held_up);
+        assert_eq!(hint(&pulses, 1), None);
+        pulses.push(heartbeats);
+        assert!(matches!(hint(&pulses, 1), Some(Hint::OtherSpeed { scale, .. }) if scale == NonZeroU32::new(100)));
+        // A server whose heartbeats alone are in time has no other clock, but no timers.
+        *pulses.last_mut().expect("one") = pulse(due(0, 30_000, 3), |due| due);
+        assert_eq!(hint(&pulses, 1), None);
     }
 
     #[test]
