@@ -150,7 +150,7 @@ fn what_is_too_long_for_a_line_is_cut_and_replayed_all_the_same() {
         let mut client = served.connect();
         client.expect("GET");
         client.send(request.as_bytes());
-        assert!([400, 431].contains(&client.head().status));
+        assert!([404, 431].contains(&client.head().status));
     }
     let log = served.log();
     assert_eq!(log.matches(" bytes left out]").count(), 5);
