@@ -4,6 +4,8 @@
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
+//!  printable     foreign text, made safe to print
+//!      │
 //!  transport     a connection in memory, and the tap that stamps what comes out of it
 //!      │
 //!  response      HTTP: heads, chunks and ends out of raw bytes
@@ -80,6 +82,7 @@ pub mod event_stream;
 pub mod fixtures;
 mod idle;
 pub mod lab;
+pub mod printable;
 pub mod recording;
 pub mod replay;
 pub mod response;

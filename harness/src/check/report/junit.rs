@@ -2,6 +2,7 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
+use super::printable_report;
 use crate::check::{Outcome, Report, Verdict};
 
 /// The report as a JUnit file.
@@ -10,6 +11,7 @@ use crate::check::{Outcome, Report, Verdict};
 ///
 /// If the XML can't be written.
 pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
+    let report = &printable_report(report);
     let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
     let mut suites: Vec<TestSuite> = Vec::new();
     for verdict in &report.verdicts {

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::printable_report;
 use crate::check::expectations::Expectations;
 use crate::check::{Finding, Jitter, Outcome, Report, Tier, Verdict};
 
@@ -19,6 +20,7 @@ const DIM: Style = Style::new().dimmed();
 /// The report as a table; cases that hold are one line each, and those that were left out a number.
 #[must_use]
 pub fn render(report: &Report, expected: &Expectations) -> String {
+    let report = &printable_report(report);
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
