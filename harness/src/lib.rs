@@ -18,7 +18,7 @@
 //!      │
 //!  replay        one endpoint from head to end ── event_stream: what a parser dispatches
 //!      │
-//!  recording     the log of a served world, played again
+//!  recording     the log of a served world, played again ── jsonl: lines that may have been edited
 //!      │
 //!  fixtures      the contract as data
 //!      │
@@ -81,6 +81,7 @@ pub mod client;
 pub mod event_stream;
 pub mod fixtures;
 mod idle;
+pub mod jsonl;
 pub mod lab;
 pub mod printable;
 pub mod recording;

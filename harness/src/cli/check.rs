@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use clap::ValueEnum;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Exit;
+use super::{Exit, Output, input, parse_duration, tell};
 use crate::check::expectations::Expectations;
 use crate::check::report::{html, jsonl, junit, text};
 use crate::check::{Outcome, Progress, Remote, Report, Selection, check_embedded, check_live};
@@ -31,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     quick: bool,
     /// How late an event may be
-    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_negative_numbers = true)]
+    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_hyphen_values = true)]
     tolerance: Duration,
     /// How many times as fast as the wall's the server's clock runs
     #[arg(long, default_value = "1", value_name = "N")]
@@ -62,13 +61,12 @@ enum Format {
 }
 
 fn parse_tolerance(text: &str) -> Result<Duration, String> {
-    let tolerance = text.parse::<jiff::SignedDuration>().ok().and_then(|tolerance| Duration::try_from(tolerance).ok());
-    let bounded = tolerance.filter(|tolerance| *tolerance <= Duration::from_secs(60));
+    let bounded = parse_duration(text).ok().filter(|tolerance| *tolerance <= Duration::from_secs(60));
     bounded.ok_or_else(|| "expected a time like 250ms, up to a minute".into())
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
-    let list = arguments.expect_failures.as_deref().map(read).transpose()?;
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let list = arguments.expect_failures.as_deref().map(input::read).transpose()?;
     let report = report(arguments)?;
     let expected = match (&list, &arguments.expect_failures) {
         (Some(text), Some(path)) => {
@@ -82,19 +80,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     if let Some(path) = &arguments.html {
         write(path, &html::render(&report))?;
     }
-    let mut out = anstream::stdout().lock();
     match arguments.format {
-        Format::Text => write!(out, "{}", text::render(&report, &expected))?,
-        Format::Jsonl => write!(out, "{}", jsonl::render(&report))?,
+        Format::Text => out.styled(&text::render(&report, &expected)),
+        Format::Jsonl => out.styled(&jsonl::render(&report)),
     }
-    out.flush()?;
     if let Some(trouble) = &report.trouble {
-        eprintln!("onbeat: {}: {trouble}", report.target);
+        tell(format_args!("{}: {trouble}", report.target));
         return Ok(Exit::Differs);
     }
     if let Some(path) = &arguments.write_expect_failures {
         write(path, &Expectations::write(&report))?;
-        eprintln!("onbeat: {} known failures are listed in {}", report.count(Outcome::Fail), path.display());
+        tell(format_args!("{} known failures are listed in {}", report.count(Outcome::Fail), path.display()));
         return Ok(Exit::Holds);
     }
     if arguments.expect_failures.is_none() {
@@ -102,10 +98,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     }
     let surprises = expected.surprises(&report);
     for id in &surprises.unlisted {
-        eprintln!("onbeat: {id} fails, and is not listed");
+        tell(format_args!("{id} fails, and is not listed"));
     }
     for id in &surprises.stale {
-        eprintln!("onbeat: {id} is listed, but does not fail any more: delete it from the list");
+        tell(format_args!("{id} is listed, but does not fail any more: delete it from the list"));
     }
     Ok(if surprises.is_empty() { Exit::Holds } else { Exit::Differs })
 }
@@ -121,10 +117,6 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let report = tokio::runtime::Runtime::new()?.block_on(check_live(&remote, &selection, &bar));
     bar.0.finish_and_clear();
     Ok(report?)
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

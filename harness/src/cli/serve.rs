@@ -1,7 +1,7 @@
 //! `onbeat serve`.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
 use tokio::runtime::Runtime;
 
-use super::{Exit, parse_seed, told_to_end};
+use super::{Exit, Output, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -98,7 +98,7 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // Each client is a file descriptor; the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         };
         let shutdown = told_to_end()?;
         let listener = listener::bind(arguments.addr.socket)?;
-        announce(listener.local_addr()?)?;
+        announce(listener.local_addr()?, out)?;
         // With a manual clock one thread serves all, and can tell what has arrived.
         let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
         listener::serve_router(listener, router, settings.limits, arrivals, shutdown).await;
@@ -129,10 +129,9 @@ fn uncontrolled(Settings { clock, seed, epoch, limits }: Settings) -> axum::Rout
 }
 
 /// The first line on stdout tells where the server is, for scripts that let it choose the port.
-fn announce(addr: SocketAddr) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{addr}")?;
-    out.flush()
+fn announce(addr: SocketAddr, out: &mut Output) -> Result<(), Box<dyn Error>> {
+    out.line(format_args!("listening on http://{addr}"));
+    Ok(out.flush()?)
 }
 
 #[cfg(test)]
