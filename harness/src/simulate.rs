@@ -14,6 +14,7 @@ mod network;
 mod play;
 mod run;
 mod shrink;
+mod trace;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub use self::history::{Asked, Deed, History, Link, Message, What};
 use self::model::Violation;
 use self::play::Outcome;
 pub use self::run::Run;
+pub use self::trace::histories;
 use crate::account::Account;
 use crate::fixtures::golden::Golden;
 use crate::lab::Application;

@@ -1,9 +1,6 @@
 //! `onbeat check`.
 
 use std::error::Error;
-use std::fmt::Display;
-use std::fs;
-use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, Instant, TokioClock};
 use onbeat_server::timestamp::Epoch;
 
-use super::{Exit, files};
+use super::{Exit, Output, files, input, parse_duration, tell};
 use crate::check::expectations::Expectations;
 use crate::check::report::junit::Made;
 use crate::check::report::{html, jsonl, junit, text};
@@ -43,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "url")]
     headers: Vec<String>,
     /// How late an event may be
-    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_negative_numbers = true)]
+    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_hyphen_values = true)]
     tolerance: Duration,
     /// How many times as fast as the wall's the server's clock runs
     #[arg(long, default_value = "1", value_name = "N")]
@@ -81,12 +78,11 @@ enum Format {
 }
 
 fn parse_tolerance(text: &str) -> Result<Duration, String> {
-    let tolerance = text.parse::<jiff::SignedDuration>().ok().and_then(|tolerance| Duration::try_from(tolerance).ok());
-    let bounded = tolerance.filter(|tolerance| *tolerance <= Duration::from_secs(60));
+    let bounded = parse_duration(text).ok().filter(|tolerance| *tolerance <= Duration::from_secs(60));
     bounded.ok_or_else(|| "expected a time like 250ms, up to a minute".into())
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // A check takes a minute or more, so what can be wrong on this side is found out first.
     let known = arguments.expect_failures.as_deref().map(known_failures).transpose()?;
     files::check_writable(arguments.files())?;
@@ -103,43 +99,39 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     };
     known.apply(&mut report);
     // The files come last: the results are not lost where one can't be written.
-    let printed = print(arguments.format, &report);
-    tell(arguments, &report);
+    match arguments.format {
+        Format::Text => out.styled(&text::render(&report)),
+        Format::Jsonl => out.styled(&jsonl::render(&report)),
+    }
+    let printed = out.flush();
+    explain(arguments, &report);
     write_files(arguments, &report, &known, made)?;
     printed?;
     Ok(if report.conforms() { Exit::Holds } else { Exit::Differs })
 }
 
 fn known_failures(path: &Path) -> Result<Expectations, String> {
-    let failed = |error: &dyn Display| format!("failed to read {}: {error}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-    Expectations::read(&text, &case_ids()).map_err(|error| failed(&error))
-}
-
-fn print(format: Format, report: &Report) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    match format {
-        Format::Text => write!(out, "{}", text::render(report))?,
-        Format::Jsonl => write!(out, "{}", jsonl::render(report))?,
-    }
-    out.flush()
+    let text = input::read(path)?;
+    Expectations::read(&text, &case_ids()).map_err(|error| format!("failed to read {}: {error}", input::name(path)))
 }
 
 /// Tells on stderr why the check fails, beside what the report says.
-fn tell(arguments: &Arguments, report: &Report) {
+fn explain(arguments: &Arguments, report: &Report) {
     if let (Format::Jsonl, Some(hint)) = (arguments.format, report.hint) {
-        eprintln!("onbeat: {hint}");
+        tell(hint);
     }
     if let Some(trouble) = &report.trouble {
-        eprintln!("onbeat: {}: {trouble}", report.target);
+        tell(format_args!("{}: {trouble}", report.target));
     }
     if arguments.expect_failures.is_none() {
         return;
     }
     for Verdict { id, outcome, .. } in &report.verdicts {
         match outcome {
-            Outcome::Fail => eprintln!("onbeat: {id} fails, and is not listed"),
-            Outcome::Stale => eprintln!("onbeat: {id} is listed, but does not fail any more: delete it from the list"),
+            Outcome::Fail => tell(format_args!("{id} fails, and is not listed")),
+            Outcome::Stale => {
+                tell(format_args!("{id} is listed, but does not fail any more: delete it from the list"));
+            }
             _ => {}
         }
     }
@@ -160,7 +152,7 @@ fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, mad
     if let (Some(path), None) = (write_expect_failures, &report.trouble) {
         let count = report.count(Outcome::KnownFailure);
         written.push(files::write(path, &known.to_text(report)).inspect(|()| {
-            eprintln!("onbeat: {count} known failures are listed in {}", path.display());
+            tell(format_args!("{count} known failures are listed in {}", path.display()));
         }));
     }
     let failed: Vec<String> = written.into_iter().filter_map(Result::err).collect();

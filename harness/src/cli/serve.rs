@@ -3,7 +3,7 @@
 mod addr;
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::addr::Addr;
-use super::{Exit, parse_seed, told_to_end};
+use super::{Exit, Output, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -99,7 +99,7 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // Each client is a file descriptor; the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         if addrs.len() > 1 {
             tracing::info!(?addrs, "listening");
         }
-        announce(&arguments.addr.url(&addrs))?;
+        announce(&arguments.addr.url(&addrs), out)?;
         tokio::select! {
             biased;
             () = hurried => Ok(Exit::Hurried),
@@ -156,8 +156,7 @@ fn uncontrolled(Settings { clock, seed, epoch, limits, .. }: Settings) -> axum::
 }
 
 /// The first line on stdout tells where the server is, for scripts that let it choose the port.
-fn announce(url: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {url}")?;
-    out.flush()
+fn announce(url: &str, out: &mut Output) -> Result<(), Box<dyn Error>> {
+    out.line(format_args!("listening on {url}"));
+    Ok(out.flush()?)
 }

@@ -13,7 +13,7 @@ use askama::Template;
 use self::drawing::Drawing;
 use self::excerpt::Found;
 use self::pairs::FAR_MS;
-use super::STALE;
+use super::{STALE, printable_report};
 use crate::check::{Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown at once; the others are a click away.
@@ -26,7 +26,7 @@ const FINDINGS_SHOWN: usize = 3;
 /// Never: a page is written to memory, which takes it.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    Page::new(report).render().expect("memory takes a page")
+    Page::new(&printable_report(report)).render().expect("memory takes a page")
 }
 
 #[derive(Template)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_server::timestamp::Epoch;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use super::STALE;
+use super::{STALE, printable_report};
 use crate::check::{Outcome, Report, Verdict};
 
 /// When a check was made.
@@ -24,6 +24,7 @@ pub struct Made {
 ///
 /// If the XML can't be written.
 pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::SerializeError> {
+    let report = &printable_report(report);
     let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
     junit.timestamp = made.began.to_string().parse().ok();
     junit.set_time(made.took);

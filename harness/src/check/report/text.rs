@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::STALE;
+use super::{STALE, printable_report};
 use crate::check::{Finding, Hint, Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown in full.
@@ -21,6 +21,7 @@ const DIM: Style = Style::new().dimmed();
 /// The report as a table; cases that hold are one line each, and those that were left out a number.
 #[must_use]
 pub fn render(report: &Report) -> String {
+    let report = &printable_report(report);
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");

@@ -1,0 +1,138 @@
+//! The trace of failed worlds, as `onbeat simulate --trace` writes it: a line with a history, and lines with what its
+//! clients saw. The history can be played again, if it is one that can be.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::history::{Asked, Deed, GARBAGE, History, LONG, Link, What};
+use crate::jsonl::{self, Wrong, WrongLine, within};
+
+/// Bounds of what is simulated, with room beyond what is made up. Within them the model knows what must be true.
+const CLIENTS_MAX: usize = 512;
+const DEEDS_MAX: usize = 4096;
+const END_MS_MAX: u64 = 86_400_000;
+const MAILBOX_EVENTS_MAX: u64 = 65_536;
+const CONNECTIONS_MAX: u64 = 65_536;
+const WINDOW_BYTES_MAX: u64 = 1 << 20;
+const PIECE_BYTES_MAX: u64 = 1 << 16;
+const BREAKS_AFTER_MAX: u64 = 1 << 20;
+const NUMBER_MAX: u64 = 1 << 32;
+/// Whatever is late has come when a world ends.
+const LATENCY_MS_MAX: u64 = 1000;
+const JITTER_MS_MAX: u64 = 1000;
+const TOGETHER_MS_MAX: u64 = 1000;
+
+#[derive(Deserialize)]
+struct Line {
+    history: Option<History>,
+    client: Option<IgnoredAny>,
+    kind: Option<IgnoredAny>,
+}
+
+/// Reads the histories in a trace.
+///
+/// # Errors
+///
+/// If a line is none of a trace, or a history was edited so that it can't be.
+pub fn histories(text: &str) -> Result<Vec<History>, WrongLine> {
+    let mut histories = Vec::new();
+    for (number, line) in jsonl::lines(text) {
+        histories.extend(history(line).map_err(|wrong| wrong.at(number))?);
+    }
+    Ok(histories)
+}
+
+fn history(line: &str) -> Result<Option<History>, Wrong> {
+    let Line { history, client, kind } = jsonl::read(line)?;
+    if history.is_none() && (client.is_none() || kind.is_none()) {
+        return Err(Wrong::line("a line of a trace: a history, or what a client saw"));
+    }
+    history.as_ref().map_or(Ok(()), check)?;
+    Ok(history)
+}
+
+/// Checks that a history can be.
+fn check(history: &History) -> Result<(), Wrong> {
+    let History { seed: _, mailbox_events_max, connections_max, clients, deeds, end_ms } = history;
+    within("history.mailbox_events_max", *mailbox_events_max, 1..=MAILBOX_EVENTS_MAX)?;
+    within("history.connections_max", *connections_max as u64, 1..=CONNECTIONS_MAX)?;
+    within("history.end_ms", *end_ms, 0..=END_MS_MAX)?;
+    for (field, count, max) in [("clients", clients.len(), CLIENTS_MAX), ("deeds", deeds.len(), DEEDS_MAX)] {
+        if count > max {
+            return Err(Wrong::field(format!("history.{field}"), format_args!("at most {max} {field}, got {count}")));
+        }
+    }
+    for (number, link) in clients.iter().enumerate() {
+        check_link(number, link)?;
+    }
+    check_deeds(history)
+}
+
+fn check_link(number: usize, link: &Link) -> Result<(), Wrong> {
+    let Link { window_bytes, piece_bytes, latency_ms, jitter_ms, together_ms, breaks_after, again } = link;
+    let field = |name| format!("history.clients[{number}].{name}");
+    within(field("window_bytes"), *window_bytes as u64, 1..=WINDOW_BYTES_MAX)?;
+    within(field("piece_bytes"), *piece_bytes as u64, 1..=PIECE_BYTES_MAX)?;
+    within(field("latency_ms"), *latency_ms, 0..=LATENCY_MS_MAX)?;
+    within(field("jitter_ms"), *jitter_ms, 0..=JITTER_MS_MAX)?;
+    within(field("together_ms"), *together_ms, 1..=TOGETHER_MS_MAX)?;
+    within(field("breaks_after"), breaks_after.unwrap_or_default() as u64, 0..=BREAKS_AFTER_MAX)?;
+    match again {
+        Some(again) if *again >= number => {
+            Err(Wrong::field(field("again"), format_args!("a client before this one, got {again}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_deeds(history: &History) -> Result<(), Wrong> {
+    let mut now = 0;
+    let mut numbers = BTreeSet::new();
+    for (number, Deed { at_ms, client, what, races, .. }) in history.deeds.iter().enumerate() {
+        let field = |name| format!("history.deeds[{number}].{name}");
+        // Deeds are in the order of time, and nobody does anything while time jumps.
+        within(field("at_ms"), *at_ms, now..=history.end_ms.max(now))?;
+        now = *at_ms;
+        if !what.is_of_the_world() && *client >= history.clients.len() {
+            let expected = format_args!("the number of a client, below {}, got {client}", history.clients.len());
+            return Err(Wrong::field(field("client"), expected));
+        }
+        match what {
+            What::Jump { ms } => {
+                within(field("what.Jump.ms"), *ms, 1..=history.end_ms.saturating_sub(now).max(1))?;
+                now += ms;
+                if *races {
+                    return Err(Wrong::field(field("races"), "false, since time jumps when all is over"));
+                }
+            }
+            What::Garbage(bytes) if !GARBAGE.contains(&bytes.as_str()) => {
+                return Err(Wrong::field(field("what.Garbage"), format_args!("one of {GARBAGE:?}")));
+            }
+            What::Ask { asked: Asked::Broadcast(message) | Asked::Heartbeat(message), .. } => {
+                within(field("what.Ask.asked.text"), message.text as u64, 0..=LONG as u64)?;
+                within(field("what.Ask.asked.number"), message.number as u64, 0..=NUMBER_MAX)?;
+                if !numbers.insert(message.number) {
+                    let expected = format_args!("a number that no other event has, got {}", message.number);
+                    return Err(Wrong::field(field("what.Ask.asked.number"), expected));
+                }
+            }
+            _ => {}
+        }
+    }
+    within("history.end_ms", history.end_ms, now..=END_MS_MAX.max(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_made_up_or_shortened_can_be() {
+        for seed in 0..2000 {
+            let history = History::new(seed);
+            assert_eq!(check(&history), Ok(()), "{history}");
+        }
+    }
+}
