@@ -349,4 +349,88 @@ mod tests {
         assert!(stage.body.is_end_stream());
         assert!(assert_ready!(stage.poll()).is_none());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_with_much_to_write_pauses_again_and_again_and_loses_nothing() {
+        let mut stage = stage(stream_text::script, false);
+        stage.until(4800).await;
+        let (mut bytes, mut since_pause, mut pauses) = (0, 0, 0);
+        loop {
+            match stage.poll() {
+                Poll::Ready(Some(Ok(write))) => {
+                    bytes += write.len();
+                    // A pause comes with the first write that makes it too much.
+                    assert!(since_pause < GATHERED_BYTES_MAX, "{since_pause} bytes without a pause");
+                    since_pause += write.len();
+                }
+                Poll::Pending if stage.body.is_woken() => (since_pause, pauses) = (0, pauses + 1),
+                Poll::Ready(None) => break,
+                other => panic!("expected a write, got {other:?}"),
+            }
+        }
+        assert_eq!((bytes, pauses), (5243, 2));
+    }
+
+    /// A clock in whose hands something else happens while a stream asks for the time, as on another thread.
+    struct Meddles {
+        clock: TokioClock,
+        meddle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    }
+
+    impl std::fmt::Debug for Meddles {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Meddles")
+        }
+    }
+
+    impl Clock for Meddles {
+        fn now(&self) -> Instant {
+            let meddle = self.meddle.lock().expect("nobody panics with it").take();
+            if let Some(meddle) = meddle {
+                meddle();
+            }
+            self.clock.now()
+        }
+
+        fn sleep_until(&self, deadline: Instant) -> crate::clock::Sleep {
+            self.clock.sleep_until(deadline)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
+        let meddles: [(&str, fn(&Hub, &Connection)); 4] = [
+            ("an event", |hub, _| {
+                hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
+            }),
+            ("the end", |_, connection| connection.end()),
+            ("the end of streams", |_, connection| connection.end_streams()),
+            ("an eviction", |_, connection| connection.abort()),
+        ];
+        for (name, meddle) in meddles {
+            let mut stage = stage(sse::script, true);
+            stage.due();
+            let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
+            stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+            let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
+            *clock.meddle.lock().expect("nobody panics with it") = Some(Box::new(move || meddle(&hub, &connection)));
+            let polled = stage.poll();
+            assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
+            assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_playhead_is_where_the_last_write_was_due_or_where_all_has_been_handed_over() {
+        let mut stage = stage(sse::script, true);
+        let playhead = Playhead::default();
+        stage.body.playhead = Some(playhead.clone());
+        stage.until(10_000).await;
+        stage.publish(["event: a\n", "data: 1\n\n"]);
+        stage.until(31_000).await;
+        for (at, is_caught_up) in [(0, false), (10_000, false), (10_000, false), (30_000, false), (31_000, true)] {
+            assert_eq!(stage.poll().is_pending(), is_caught_up);
+            assert_eq!((playhead.at().as_millis(), playhead.is_caught_up()), (at, is_caught_up));
+        }
+    }
 }

@@ -79,6 +79,12 @@ impl ManualClock {
     pub fn timers(&self) -> (usize, Vec<Timer>) {
         self.turns.lock().timers()
     }
+
+    /// Returns how many turns are waited for.
+    #[cfg(test)]
+    pub(crate) fn awaited(&self) -> usize {
+        self.turns.lock().awaited()
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock is the one place that waits")]
@@ -375,5 +381,100 @@ mod tests {
         assert_pending!(advance.poll());
         assert_ready!(plain.poll());
         assert_ready!(advance.poll()).expect("time goes on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_advance_takes_no_time_of_the_machine_where_nobody_is_waited_for() {
+        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+        let mut sleeper = sleeper(&clock, 10, &who(0));
+        let broadcast = clock.turn(&Arc::default());
+        let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(20))), async {
+            // Both go on at once, and wake whoever has asked for the advance.
+            drop(broadcast);
+            drop((&mut sleeper).await);
+        });
+        assert_eq!(advanced.expect("time goes on").due_count, 1);
+        assert_eq!(machine.now(), Instant::EPOCH);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleeper_that_moves_to_another_task_is_woken_there() {
+        let clock = ManualClock::start();
+        let mut sleep = clock.turn_at(at(10), &who(0));
+        let (mut before, mut after) = (task::spawn(()), task::spawn(()));
+        for task in [&mut before, &mut after] {
+            task.enter(|cx, _| assert_pending!(sleep.as_mut().poll(cx)));
+        }
+        let mut advance = advance(&clock, 10);
+        assert_pending!(advance.poll());
+        assert_eq!((before.is_woken(), after.is_woken()), (false, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_to_a_reader_that_is_held_up_is_waited_for_no_more() {
+        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+        let stuck: Arc<Party> = Arc::default();
+        stuck.set_blocked(true);
+        let turn = clock.turn(&stuck);
+        assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
+        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
+        assert!(clock.turn(&stuck).is_none());
+        stuck.set_blocked(false);
+        assert!(clock.turn(&stuck).is_some());
+        drop(turn);
+        assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 0);
+        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_blocked_does_not_have_others_given_up() {
+        let clock = ManualClock::start();
+        let (stuck, fine) = (who(0), who(1));
+        stuck.party.set_blocked(true);
+        let (stuck_turn, fine_turn) = (clock.turn(&stuck.party), clock.turn(&fine.party));
+        let machine = crate::clock::TokioClock::start();
+        let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(1))), async {
+            machine.sleep_until(Instant::EPOCH + BLOCKED_TIME_MAX * 2).await;
+            drop(fine_turn);
+        });
+        assert_eq!(advanced.expect("time goes on").held_up, 1);
+        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 3);
+        assert!(!fine.party.is_held_up() && stuck.party.is_held_up());
+        drop(stuck_turn);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_falls_due_is_counted_beyond_what_is_listed() {
+        let clock = ManualClock::start();
+        let sleepers: Vec<_> = (0..LISTED_MAX as u64 + 5).map(|id| sleeper(&clock, 10, &who(id))).collect();
+        assert_eq!((clock.timers().0, clock.timers().1.len()), (LISTED_MAX + 5, LISTED_MAX));
+        let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(10))), async {
+            for sleeper in sleepers {
+                let mut turn = sleeper.await;
+                turn.count_write();
+                turn.count_write();
+            }
+        });
+        let advanced = advanced.expect("time goes on");
+        assert_eq!((advanced.due.len(), advanced.due_count), (LISTED_MAX, LISTED_MAX as u64 + 5));
+        assert_eq!(advanced.writes, 2 * (LISTED_MAX as u64 + 5));
+        assert!(advanced.due.iter().all(|due| due.writes == 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow() {
+        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+        let (stuck, fine) = (who(0), who(1));
+        stuck.party.set_blocked(true);
+        let _stuck = sleeper(&clock, 10, &stuck);
+        let working = sleeper(&clock, 20, &fine);
+        let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(40))), async {
+            let turn = working.await;
+            machine.sleep_until(machine.now() + BLOCKED_TIME_MAX).await;
+            drop(turn);
+        });
+        let advanced = advanced.expect("time goes on");
+        assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 2);
     }
 }
