@@ -17,6 +17,9 @@ use tokio_test::task::{self, Spawn};
 
 use crate::support::{ms, setup};
 
+/// When a stream is asked for: later than the world begins, so that neither is taken for the other.
+const ASKED_MS: u64 = 700;
+
 /// One connection to a world with a manual clock. Nothing goes on but what is polled by hand.
 struct Scene {
     clock: Arc<ManualClock>,
@@ -112,10 +115,11 @@ fn in_paused_time<T>(scene: impl FnOnce() -> T) -> T {
     scene()
 }
 
-/// All that a client of `target` is sent until then, in one go and over a wide pipe.
+/// All that a client of `target` is sent until so long after it has asked, in one go and over a wide pipe.
 fn expected(target: &str, faults: &[Fault], until_ms: u64) -> String {
     in_paused_time(|| {
         let mut scene = Scene::new(1 << 20, faults);
+        scene.advance(ASKED_MS, 4096);
         scene.get(target);
         scene.advance(until_ms, 4096);
         scene.read_all();
@@ -132,12 +136,13 @@ fn advanced_in_steps(target: &str, faults: &[Fault], window_bytes: usize, bytes_
     let all: Vec<(u64, String)> = times_ms.map(|now_ms| (now_ms, expected(target, faults, now_ms))).collect();
     in_paused_time(|| {
         let mut scene = Scene::new(window_bytes, faults);
+        scene.advance(ASKED_MS, bytes_at_a_time);
         scene.get(target);
         for (step_ms, (now_ms, expected)) in steps_ms.iter().zip(all) {
             let advanced = scene.advance(*step_ms, bytes_at_a_time);
             let come = String::from_utf8_lossy(&scene.raw).into_owned();
             assert_eq!(come, expected, "{target} at {now_ms} ms, faults: {faults:?}");
-            assert_eq!((advanced.to.as_millis(), advanced.held_up), (now_ms, 0));
+            assert_eq!((advanced.to.as_millis(), advanced.held_up), (ASKED_MS + now_ms, 0));
         }
     });
 }
@@ -154,6 +159,15 @@ fn all_that_was_due_has_been_handed_over_however_little_room_there_is() {
         for (window_bytes, bytes_at_a_time) in [(16, 16), (16, 1), (100, 7), (4096, 4096), (65_536, 1000)] {
             advanced_in_steps(target, &[], window_bytes, bytes_at_a_time, steps_ms);
         }
+    }
+}
+
+#[test]
+fn a_fault_that_begins_at_an_instant_counts_from_the_request() {
+    for (ms, writes) in [(4999, 6), (5000, 6), (5001, 7)] {
+        let faults = [fault("/sse-data", From::Ms(ms), Kind::Break(Break::Cut))];
+        let come = expected("/sse-data", &faults, 20_000);
+        assert_eq!(come.matches("data: ").count() + come.matches("event: ").count(), writes, "{ms} ms: {come}");
     }
 }
 
@@ -250,7 +264,7 @@ fn what_faults_make_of_a_stream_is_waited_for() {
         (Kind::Break(Break::Stall), From::Ms(5500)),
     ] {
         let faults = [fault("/sse-data", from, kind)];
-        for (window_bytes, bytes_at_a_time) in [(16, 16), (100, 7), (65_536, 4096)] {
+        for (window_bytes, bytes_at_a_time) in [(3, 1), (16, 16), (100, 7), (65_536, 4096)] {
             advanced_in_steps("/sse-data", &faults, window_bytes, bytes_at_a_time, &[1000, 3999, 1, 499, 1, 14_500]);
         }
     }

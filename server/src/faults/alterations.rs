@@ -153,6 +153,8 @@ mod tests {
         ] {
             assert_eq!(played(&[(from, kind.clone())]), expected, "{kind:?}");
         }
+        let coalesced = played(&[(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(2)))]);
+        assert_eq!(coalesced, ["retry: 5000//event: a/", third, end]);
         assert_eq!(played(&[(From::Write(0), Kind::Rewrite(Rewrite::Retry(7)))])[0], "retry: 7//");
         assert_eq!(played(&[(From::Byte(13), Kind::Rewrite(Rewrite::Bom))])[1], "\u{feff}event: a/");
         assert_eq!(played(&[(From::Byte(12), Kind::Rewrite(Rewrite::Bom))])[0], "\u{feff}retry: 5000//");
@@ -168,6 +170,78 @@ mod tests {
         assert_eq!(played(&kinds)[2..8], ["da", "|", "ta", "|", ": ", "|"]);
         let kinds = [(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9))), (From::Byte(15), Kind::Break(Break::Cut))];
         assert_eq!(played(&kinds), ["retry: 5000//ev", "cut"]);
+        // What is kept back comes before a cut, and is lost by a reset.
+        let kept =
+            |how| played(&[(From::Ms(2000), Kind::Break(how)), (From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9)))]);
+        assert_eq!(kept(Break::Cut), ["retry: 5000//event: a/", "cut"]);
+        assert_eq!(kept(Break::Reset), ["reset"]);
+    }
+
+    /// Faults that one response has met, and the alterations that they make of it from then on.
+    fn met(faults: &Faults, kinds: &[(From, Kind)], written: Written, since: Duration) -> (Alterations, Vec<Act>) {
+        for (from, kind) in kinds {
+            let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
+            faults.add(fault, |_| false).expect("there is room");
+        }
+        let (mut alterations, mut acts) = (Alterations::default(), Vec::new());
+        for struck in faults.meet("/", 0, false) {
+            acts.extend(alterations.add(struck, written, since));
+        }
+        (alterations, acts)
+    }
+
+    #[test]
+    fn a_fault_fires_once_for_a_response_however_much_it_alters() {
+        let faults = Faults::default();
+        let (mut alterations, _) =
+            met(&faults, &[(From::Write(0), Kind::Rewrite(Rewrite::Split(1)))], Written::default(), Duration::ZERO);
+        for _ in 0..3 {
+            alterations.write(Duration::ZERO, Bytes::from_static(b"xyz"));
+        }
+        assert_eq!(faults.reports()[0].fired, 1);
+    }
+
+    #[test]
+    fn a_fault_that_comes_late_counts_what_was_written_before() {
+        let written = Written { writes: 3, bytes: 30 };
+        for (from, acts) in [
+            (From::Write(3), &[Act::Cut][..]),
+            (From::Write(4), &[]),
+            (From::Byte(30), &[Act::Cut]),
+            (From::Byte(31), &[]),
+            (From::Ms(2000), &[Act::Cut]),
+            (From::Ms(2001), &[]),
+        ] {
+            let kinds = [(from, Kind::Break(Break::Cut))];
+            let (_, at_once) = met(&Faults::default(), &kinds, written, Duration::from_secs(2));
+            assert_eq!(at_once, acts, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_instant_is_the_first_that_is_left() {
+        let faults = Faults::default();
+        let kinds = [(From::Ms(3000), Kind::Break(Break::Cut)), (From::Ms(1000), Kind::Break(Break::Stall))];
+        let (mut alterations, _) = met(&faults, &kinds, Written::default(), Duration::ZERO);
+        let next = |alterations: &Alterations, after| alterations.deadline(after).map(|deadline| deadline.as_millis());
+        assert_eq!(next(&alterations, Duration::ZERO), Some(1000));
+        assert_eq!(alterations.look(Duration::from_millis(1000)), []);
+        assert_eq!(next(&alterations, Duration::from_millis(1000)), Some(3000));
+        assert_eq!(alterations.look(Duration::from_millis(2999)), []);
+        faults.delete(Some(1));
+        assert_eq!(next(&alterations, Duration::from_millis(2999)), None);
+        assert_eq!(alterations.look(Duration::from_millis(3000)), []);
+    }
+
+    #[test]
+    fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
+        let faults = Faults::default();
+        let kinds = [(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9)))];
+        let (mut alterations, _) = met(&faults, &kinds, Written::default(), Duration::ZERO);
+        assert_eq!(alterations.write(Duration::ZERO, Bytes::from_static(b"x")), []);
+        faults.delete(None);
+        assert_eq!(alterations.look(Duration::ZERO), [Act::Write(Bytes::from_static(b"x"))]);
+        assert_eq!(alterations.look(Duration::ZERO), []);
     }
 
     #[test]
