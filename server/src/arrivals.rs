@@ -193,23 +193,23 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_held_back_for_ever_though_always_something_new_comes() {
-        let arrivals = Arc::new(Arrivals::default());
-        let noting = Arc::clone(&arrivals);
-        let newcomer = move || {
-            let noting = Arc::clone(&noting);
-            async move {
-                loop {
-                    noting.note();
-                    yield_now().await;
-                }
-            }
-        };
-        // One before whoever looks, and one behind.
-        tokio::spawn(async move {
-            tokio::spawn(newcomer());
-            newcomer().await
-        });
         for drives in [false, true] {
+            let arrivals = Arc::new(Arrivals::default());
+            let noting = Arc::clone(&arrivals);
+            let newcomer = move || {
+                let noting = Arc::clone(&noting);
+                async move {
+                    loop {
+                        noting.note();
+                        yield_now().await;
+                    }
+                }
+            };
+            // One before whoever looks, and one behind.
+            tokio::spawn(async move {
+                tokio::spawn(newcomer());
+                newcomer().await
+            });
             let settled = async { if drives { arrivals.settle_last().await } else { arrivals.settle().await } };
             assert!(rounds(settled, 2 * LOOKS_MAX).await > LOOKS_MAX / 2, "what was new was not taken in");
         }

@@ -270,6 +270,34 @@ fn what_faults_make_of_a_stream_is_waited_for() {
     }
 }
 
+#[test]
+fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_time_of_the_clock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let text = runtime.expect("a runtime").block_on(async {
+        let mut scene = Scene::new(64, &[fault("/another", From::Write(0), Kind::Break(Break::Cut))]);
+        let served = std::mem::replace(&mut scene.served, task::spawn(Box::pin(std::future::pending())));
+        tokio::spawn(served.into_inner());
+        scene.client.write_all(b"GET /sse HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the server listens");
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        // More than the connection keeps for one who does not read.
+        for _ in 0..5 {
+            let event = Event::from([Bytes::from(format!("data: {}\n\n", "x".repeat(15_000)))]);
+            assert_eq!(scene.world.hub().publish(scene.clock.now(), event).sent, 1);
+        }
+        let advanced = scene.clock.advance(Advance::By(ms(100_000))).await.expect("time goes on");
+        assert_eq!(advanced.held_up, 1);
+        let late = fault("", From::Ms(70_000), Kind::Break(Break::Cut));
+        let late = Fault { strikes: Strikes::Connection(0), ..late };
+        scene.world.backstage().expect("it has one").add_fault(scene.clock.now(), late).expect("there is room");
+        let mut raw = Vec::new();
+        scene.client.read_to_end(&mut raw).await.expect("the connection ends");
+        String::from_utf8_lossy(&raw).into_owned()
+    });
+    assert_eq!((text.matches("data: x").count(), text.matches("heartbeat:").count()), (5, 2), "{}", text.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
