@@ -93,6 +93,15 @@ mod tests {
     /// The looks that it takes when nothing new comes, and a few more.
     const FEW: usize = 10;
 
+    /// Holds a request to the world back, or one that drives the world.
+    async fn settle(arrivals: &Arc<Arrivals>, drives: bool) {
+        if drives {
+            arrivals.settle_last().await;
+        } else {
+            arrivals.settle().await;
+        }
+    }
+
     /// Waits for `settled`, and returns how often everybody else had gone on by then.
     async fn rounds(settled: impl Future<Output = ()>, rounds_max: usize) -> usize {
         let mut rounds = 0;
@@ -131,11 +140,7 @@ mod tests {
                 tokio::spawn(newcomer());
                 newcomer().await;
             });
-            if drives {
-                arrivals.settle_last().await
-            } else {
-                arrivals.settle().await
-            }
+            settle(&arrivals, drives).await;
             assert_eq!(taken_in.load(Ordering::Relaxed), 10);
         }
     }
@@ -166,11 +171,7 @@ mod tests {
             let tasks = (0..5).map(|n| {
                 let (arrivals, order) = (Arc::clone(&arrivals), Arc::clone(&order));
                 tokio::spawn(async move {
-                    if drives {
-                        arrivals.settle_last().await
-                    } else {
-                        arrivals.settle().await
-                    }
+                    settle(&arrivals, drives).await;
                     order.lock().expect("nobody panics").push(n);
                 })
             });
@@ -210,8 +211,10 @@ mod tests {
                 tokio::spawn(newcomer());
                 newcomer().await
             });
-            let settled = async { if drives { arrivals.settle_last().await } else { arrivals.settle().await } };
-            assert!(rounds(settled, 2 * LOOKS_MAX).await > LOOKS_MAX / 2, "what was new was not taken in");
+            assert!(
+                rounds(settle(&arrivals, drives), 2 * LOOKS_MAX).await > LOOKS_MAX / 2,
+                "what was new was not taken in"
+            );
         }
     }
 }

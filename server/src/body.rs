@@ -371,6 +371,9 @@ mod tests {
         assert_eq!((bytes, pauses), (5243, 2));
     }
 
+    /// Something that another thread may do, and its name.
+    type Meddle = (&'static str, fn(&Hub, &Connection));
+
     /// A clock in whose hands something else happens while a stream asks for the time, as on another thread.
     struct Meddles {
         clock: TokioClock,
@@ -399,7 +402,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
-        let meddles: [(&str, fn(&Hub, &Connection)); 4] = [
+        let meddles: [Meddle; 4] = [
             ("an event", |hub, _| {
                 hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
             }),

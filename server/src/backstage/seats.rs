@@ -110,7 +110,8 @@ mod tests {
         assert_eq!(listed(seats.under_way()), [(0, 0), (0, 1), (0, 2)]);
         end(&exchanges[0]);
         assert_eq!(listed(seats.occupants()), [(0, 1)]);
-        (end(&exchanges[1]), end(&exchanges[2]));
+        end(&exchanges[1]);
+        end(&exchanges[2]);
         assert_eq!(listed(seats.occupants()), [(0, 2)]);
         assert!(seats.under_way().is_empty());
     }
