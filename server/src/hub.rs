@@ -132,6 +132,12 @@ impl Hub {
         self.lock().by_order_of_joining.len()
     }
 
+    /// Returns how many clients have ever joined.
+    #[cfg(test)]
+    pub(crate) fn joined(&self) -> u64 {
+        self.lock().joined
+    }
+
     fn leave(&self, order: u64) {
         self.lock().by_order_of_joining.remove(&order);
     }

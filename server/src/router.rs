@@ -168,8 +168,11 @@ mod tests {
             ("GET", "/stream-json", 0),
             ("GET", "/send-heartbeat", 0),
         ] {
+            let before = world.hub().joined();
             let response = asked(&mut router, method, target).await;
             assert_eq!(world.hub().clients(), members, "{method} {target}");
+            // Not even for an instant, in which others could count it.
+            assert_eq!(world.hub().joined() - before, members as u64, "{method} {target}");
             drop(response);
             assert_eq!(world.hub().clients(), 0, "{method} {target}");
         }

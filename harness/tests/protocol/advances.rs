@@ -172,6 +172,51 @@ fn a_fault_that_begins_at_an_instant_counts_from_the_request() {
 }
 
 #[test]
+fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
+    in_paused_time(|| {
+        let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        scene.get("/sse");
+        let end = Fault { strikes: Strikes::Connection(0), ..fault("", From::Ms(10_000), Kind::Break(Break::End)) };
+        let backstage = scene.world.backstage().expect("it has one");
+        backstage.add_fault(scene.clock.now(), end).expect("there is room");
+        scene.serve();
+        scene.advance(9999, 4096);
+        assert!(!scene.raw.ends_with(b"0\r\n\r\n"));
+        scene.advance(1, 4096);
+        assert!(scene.raw.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&scene.raw));
+    });
+}
+
+#[test]
+fn nobody_sleeps_for_a_fault_that_has_been_deleted() {
+    in_paused_time(|| {
+        let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        scene.get("/sse");
+        assert_eq!(scene.clock.timers().0, 2);
+        scene.world.backstage().expect("it has one").delete_faults(scene.clock.now(), None);
+        scene.serve();
+        assert_eq!(scene.clock.timers().0, 1);
+        assert_eq!(scene.advance(20_000, 4096).due_count, 0);
+        assert_eq!(scene.advance(10_000, 4096).due_count, 1);
+    });
+}
+
+#[test]
+fn nobody_sleeps_for_a_client_that_has_left() {
+    in_paused_time(|| {
+        let mut scene = Scene::new(16, &[fault("/sse-data", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        scene.get("/sse-data");
+        assert_eq!(scene.clock.timers().0, 2);
+        let (_, gone) = tokio::io::duplex(1);
+        scene.client = gone;
+        scene.serve();
+        assert!(scene.is_over);
+        assert_eq!(scene.clock.timers().0, 0);
+        assert_eq!(scene.advance(20_000, 16).due_count, 0);
+    });
+}
+
+#[test]
 fn what_an_advance_counts_are_the_writes_that_were_due() {
     in_paused_time(|| {
         for (target, by_ms, due_count, writes) in [
