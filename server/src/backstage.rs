@@ -187,8 +187,6 @@ impl Backstage {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use axum::http::Method;
 
     use super::*;
@@ -311,29 +309,5 @@ mod tests {
         tasks[1].enter(|cx, _| scene.all[1].0.register(cx.waker()));
         assert_eq!(scene.backstage.delete_faults(Instant::EPOCH, None).len(), 1);
         assert!(tasks[1].is_woken());
-    }
-
-    #[test]
-    fn an_answer_that_ends_on_another_thread_meanwhile_is_not_missed() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let _entered = runtime.enter();
-        for round in 0..500 {
-            let scene = Scene::new(1);
-            let occupants = scene.backstage.seats.under_way();
-            let mut waiting = tokio_test::task::spawn(scene.backstage.all_over(&occupants));
-            let ready = AtomicBool::new(false);
-            let polled = std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    ready.store(true, Ordering::Release);
-                    scene.all[0].1.update(|progress| progress.is_over = true);
-                    scene.backstage.end_noted();
-                });
-                while !ready.load(Ordering::Acquire) {
-                    std::thread::yield_now();
-                }
-                waiting.poll()
-            });
-            assert!(polled.is_ready() || waiting.is_woken(), "missed in round {round}");
-        }
     }
 }
