@@ -201,6 +201,9 @@ impl<S> Drop for EventStream<S> {
 }
 
 #[cfg(test)]
+mod between_looks;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -214,14 +217,14 @@ mod tests {
     use crate::random::Seed;
 
     /// A body, polled by hand, and everything around it.
-    struct Stage<S> {
-        clock: Arc<dyn Clock>,
-        hub: Arc<Hub>,
-        connection: Arc<Connection>,
-        body: Spawn<EventStream<S>>,
+    pub(super) struct Stage<S> {
+        pub(super) clock: Arc<dyn Clock>,
+        pub(super) hub: Arc<Hub>,
+        pub(super) connection: Arc<Connection>,
+        pub(super) body: Spawn<EventStream<S>>,
     }
 
-    fn stage<S: Script>(script: fn(Start) -> S, joins: bool) -> Stage<S> {
+    pub(super) fn stage<S: Script>(script: fn(Start) -> S, joins: bool) -> Stage<S> {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let hub = Arc::new(Hub::new(2));
         let connection = Arc::new(Connection::new(0));
@@ -233,13 +236,13 @@ mod tests {
     }
 
     impl<S: Script> Stage<S> {
-        fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
+        pub(super) fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
             let frame = self.body.enter(|cx, body| body.poll_frame(cx));
             frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().expect("data frames only"))))
         }
 
         /// The writes that are due now, however often the stream pauses between them.
-        fn due(&mut self) -> Vec<String> {
+        pub(super) fn due(&mut self) -> Vec<String> {
             let mut writes = Vec::new();
             loop {
                 match self.poll() {
@@ -369,58 +372,6 @@ mod tests {
             }
         }
         assert_eq!((bytes, pauses), (5243, 2));
-    }
-
-    /// Something that another thread may do, and its name.
-    type Meddle = (&'static str, fn(&Hub, &Connection));
-
-    /// A clock in whose hands something else happens while a stream asks for the time, as on another thread.
-    struct Meddles {
-        clock: TokioClock,
-        meddle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-    }
-
-    impl std::fmt::Debug for Meddles {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Meddles")
-        }
-    }
-
-    impl Clock for Meddles {
-        fn now(&self) -> Instant {
-            let meddle = self.meddle.lock().expect("nobody panics with it").take();
-            if let Some(meddle) = meddle {
-                meddle();
-            }
-            self.clock.now()
-        }
-
-        fn sleep_until(&self, deadline: Instant) -> crate::clock::Sleep {
-            self.clock.sleep_until(deadline)
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
-        let meddles: [Meddle; 4] = [
-            ("an event", |hub, _| {
-                hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
-            }),
-            ("the end", |_, connection| connection.end()),
-            ("the end of streams", |_, connection| connection.end_streams()),
-            ("an eviction", |_, connection| connection.abort()),
-        ];
-        for (name, meddle) in meddles {
-            let mut stage = stage(sse::script, true);
-            stage.due();
-            let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
-            stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
-            let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
-            *clock.meddle.lock().expect("nobody panics with it") = Some(Box::new(move || meddle(&hub, &connection)));
-            let polled = stage.poll();
-            assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
-            assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");
-        }
     }
 
     #[tokio::test(start_paused = true)]
