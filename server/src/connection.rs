@@ -1,7 +1,5 @@
 //! A connection, as its streams and the hub see it: who it is, and whether it still has a future.
 
-#[cfg(test)]
-mod tests;
 mod turns;
 
 use std::fmt;
@@ -14,6 +12,9 @@ use futures_util::task::AtomicWaker;
 use self::turns::Turns;
 use crate::arrivals::Arrivals;
 use crate::clock::{Party, Turn};
+
+#[cfg(test)]
+mod tests;
 
 /// One client's connection. The task that serves it, its streams and the hub share it.
 #[derive(Default)]

@@ -153,7 +153,7 @@ mod tests {
         response.expect("a router never fails")
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn only_who_gets_the_stream_is_a_member_and_no_longer_than_the_answer_is_kept() {
         let (world, mut router) = application();
         for (method, target, members) in [
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
         let (world, mut router) = application();
         let mut mailbox = world.hub().join(Arc::new(world.next_connection()));
