@@ -285,6 +285,14 @@ mod tests {
             assert!(scene.backstage.close_and_wait(Instant::EPOCH, 0, how).await);
             assert!(!scene.all[0].1.is_under_way(), "{how:?}");
             assert_eq!(scene.clock.now(), Instant::EPOCH, "{how:?}");
+            let closing = match how {
+                How::End => None,
+                How::Reset => Some(Closing::Reset),
+                How::Half => Some(Closing::Half),
+            };
+            let (closed, other) = (&scene.all[0].0, &scene.all[1].0);
+            assert_eq!((closed.closing(), closed.is_closing_in_good_order()), (closing, how == How::End));
+            assert_eq!((other.closing(), other.is_ending()), (None, false));
             // One that does not end is not waited for for ever, and one that is not there not at all.
             assert!(scene.backstage.close_and_wait(Instant::EPOCH, 1, how).await);
             assert!(!scene.backstage.close_and_wait(Instant::EPOCH, 2, how).await);

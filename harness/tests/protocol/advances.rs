@@ -188,6 +188,27 @@ fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
 }
 
 #[test]
+fn a_fault_for_a_connection_strikes_it_once_and_no_other() {
+    in_paused_time(|| {
+        let strikes =
+            |connection, kind| Fault { strikes: Strikes::Connection(connection), ..fault("", From::Write(0), kind) };
+        // The second request is on the same connection.
+        let mut scene = Scene::new(4096, &[strikes(1, Kind::Break(Break::Cut))]);
+        scene.get("/send-heartbeat");
+        scene.get("/sse");
+        scene.advance(30_000, 4096);
+        let backstage = scene.world.backstage().expect("it has one");
+        backstage.add_fault(scene.clock.now(), strikes(0, Kind::Rewrite(Rewrite::Duplicate))).expect("there is room");
+        scene.serve();
+        for beats in [1 + 2, 4, 5] {
+            scene.advance(30_000, 4096);
+            let come = String::from_utf8_lossy(&scene.raw).into_owned();
+            assert_eq!(come.matches("heartbeat:\n\n").count(), beats, "{come}");
+        }
+    });
+}
+
+#[test]
 fn nobody_sleeps_for_a_fault_that_has_been_deleted() {
     in_paused_time(|| {
         let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);

@@ -2,6 +2,7 @@ use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
 
 use super::*;
+use crate::clock::{Clock, ManualClock};
 
 /// Looks at a connection, as another thread may, at the very moment at which its task is woken.
 struct Looks {
@@ -102,4 +103,20 @@ fn a_pause_is_told_once_where_somebody_serves_the_connection_and_else_wakes_the_
     connection.stop_serving();
     connection.pause(&task);
     assert_eq!(looks.seen.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn no_clock_waits_for_a_connection_that_nobody_serves() {
+    let (clock, connection) = (ManualClock::start(), Connection::new(0));
+    let turn = || clock.turn(connection.party()).expect("it is held up by nobody");
+    for _ in 0..2 {
+        connection.begin_serving();
+        connection.hold(turn());
+        connection.expect(turn());
+        assert_eq!(clock.awaited(), 2);
+        connection.stop_serving();
+        assert_eq!(clock.awaited(), 0);
+        connection.expect(turn());
+        assert_eq!(clock.awaited(), 0);
+    }
 }

@@ -289,3 +289,35 @@ async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow
     assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, false]);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn to_next_is_to_the_first_deadline_and_wakes_all_of_that_instant() {
+    let clock = ManualClock::start();
+    let all = [20, 10, 30, 10].map(|until| clock.turn_at(at(until), &who(until)));
+    let awake: Vec<_> = all.into_iter().map(|sleep| tokio::spawn(async { drop(sleep.await) })).collect();
+    for (now, due_count) in [(10, 2), (20, 1), (30, 1), (30, 0)] {
+        let advanced = clock.advance(Advance::ToNext).await.expect("time goes on");
+        assert_eq!((advanced.to, advanced.due_count), (at(now), due_count));
+    }
+    for sleeper in awake {
+        sleeper.await.expect("woken");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_little_by_little_is_waited_for_longer_too() {
+    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let slow = who(0);
+    slow.party.set_blocked(true);
+    let sleeping = sleeper(&clock, 10, &slow);
+    let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(10))), async {
+        let turn = sleeping.await;
+        for _ in 0..5 {
+            machine.sleep_until(machine.now() + ms(700)).await;
+            slow.party.note_taken();
+        }
+        drop(turn);
+    });
+    assert_eq!(advanced.expect("time goes on").held_up, 0);
+    assert_eq!(machine.now().since_epoch(), ms(3500));
+}
