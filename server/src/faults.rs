@@ -274,4 +274,41 @@ mod tests {
         assert_eq!(faults.delete(None).len(), 1);
         assert!(struck[1].is_deleted() && faults.reports().is_empty());
     }
+
+    #[test]
+    fn a_fault_strikes_its_own_path_or_connection_and_no_other() {
+        let faults = faults([fault("/sse", 9, Kind::Rewrite(Rewrite::Bom))]);
+        let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Break(Break::Cut)) };
+        faults.add(connection, |_| Ok(false)).expect("there is room");
+        for path in ["/", "/ss", "/sse-data", "/sse/", "/x/sse", "/SSE"] {
+            assert_eq!(meet(&faults, path), [""; 0], "{path}");
+        }
+        let met = |connection| faults.meet("/nothing", connection, false).len();
+        assert_eq!([met(2), met(3), met(4), met(30)], [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_has_no_body_meets_what_alters_heads_and_leaves_the_rest() {
+        let content_type = axum::http::HeaderValue::from_static("text/html");
+        let faults = faults([
+            fault("/a", 1, Kind::Break(Break::Cut)),
+            fault("/a", 1, Kind::Head(Head::ContentType(content_type))),
+            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+        ]);
+        let names: Vec<_> = faults.meet("/a", 0, true).iter().map(|struck| struck.fault.kind.name()).collect();
+        assert_eq!(names, ["content-type"]);
+        assert_eq!(meet(&faults, "/a"), ["cut", "bom"]);
+    }
+
+    #[test]
+    fn a_fault_that_strikes_a_response_under_way_strikes_one_less_later() {
+        let faults = Faults::default();
+        let report = faults.add(fault("/a", 2, Kind::Break(Break::Cut)), |_| Ok(true)).expect("there is room");
+        assert_eq!((report.left, report.met, report.fired), (1, 1, 0));
+        assert_eq!(meet(&faults, "/a"), ["cut"]);
+        assert_eq!(meet(&faults, "/a"), [""; 0]);
+        // The head of a response under way has gone.
+        let report = faults.add(fault("/a", 2, status(503)), |_| Ok(true)).expect("there is room");
+        assert_eq!((report.left, report.met), (2, 0));
+    }
 }

@@ -18,6 +18,9 @@ use crate::router::router;
 use crate::socket::Socket;
 use crate::world::{Limits, World};
 
+#[cfg(test)]
+mod over_tcp;
+
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
 /// What the kernel keeps for a client that does not read; beyond it the client's mailbox fills.
