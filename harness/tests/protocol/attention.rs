@@ -4,15 +4,18 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_server::clock::{Instant, TokioClock};
+use futures_util::FutureExt;
+use onbeat_server::clock::{Advance, Clock, Instant, ManualClock, TokioClock};
 use onbeat_server::connection::{Closing, Connection};
 use onbeat_server::http;
 use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio_test::task::{self, Spawn};
 
 use crate::support::setup;
 
@@ -60,6 +63,9 @@ impl AsyncWrite for Meddled {
     }
 }
 
+/// A connection that is polled by hand.
+type Serving = Pin<Box<dyn Future<Output = ()>>>;
+
 /// What a client has seen when everything has happened that takes no time.
 struct Seen {
     /// How many clients were to hear what happened, if it did.
@@ -95,7 +101,7 @@ async fn play(target: Option<&str>, nth: u64, meddle: Meddle) -> Seen {
     let is_closed = loop {
         // The test itself must not wait, since time would pass then.
         let mut buffer = [0; 1024];
-        match futures_util::FutureExt::now_or_never(client.read(&mut buffer)) {
+        match client.read(&mut buffer).now_or_never() {
             Some(Ok(0) | Err(_)) => break true,
             Some(Ok(length)) => text.extend_from_slice(&buffer[..length]),
             None => break false,
@@ -183,4 +189,47 @@ fn a_broadcast_is_heard_by_who_has_joined_whenever_it_comes() {
         !seen.is_over && seen.text.contains("连接成功") && hears == (seen.meddled == Some(1))
     });
     assert!(heard > 0, "nobody had joined whenever it came");
+}
+
+#[test]
+fn an_advance_waits_for_a_broadcast_that_came_while_the_connection_was_busy_with_something_else() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
+    let _entered = runtime.enter();
+    // How often a connection had yet to see what it had been woken for.
+    let mut unseen = 0;
+    for nth in 1..20 {
+        let (setup, clock) = (setup(), Arc::new(ManualClock::start()));
+        let world = World::new(Arc::clone(&clock) as Arc<dyn Clock>, setup.seed, setup.epoch, setup.limits);
+        let (world, connection) = (Arc::new(world), Arc::new(Connection::unnumbered()));
+        let (pipe, mut client) = tokio::io::duplex(4096);
+        let sent = Arc::new(OnceLock::new());
+        let meddle = {
+            let (world, connection, sent) = (Arc::clone(&world), Arc::clone(&connection), Arc::clone(&sent));
+            Box::new(move || sent.set(broadcast(&world, &connection)).expect("it happens once"))
+        };
+        let served = http::serve(Meddled { pipe, used: 0, nth, meddle }, connection, router(world), None);
+        let mut served: Spawn<Serving> = task::spawn(Box::pin(served));
+        let request = client.write_all(b"GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n").now_or_never();
+        assert!(request.is_some_and(|sent| sent.is_ok()));
+        let mut heard = |served: &mut Spawn<Serving>| {
+            assert!(served.poll().is_pending());
+            let mut buffer = [0; 4096];
+            let read = client.read(&mut buffer).now_or_never().map_or(0, |read| read.expect("open"));
+            String::from_utf8_lossy(&buffer[..read]).contains("data: now")
+        };
+        loop {
+            let is_heard = heard(&mut served);
+            if sent.get() == Some(&1) && !is_heard {
+                unseen += 1;
+                let mut advance = task::spawn(clock.advance(Advance::By(Duration::ZERO)));
+                assert!(advance.poll().is_pending(), "use {nth} of the socket");
+                assert!(heard(&mut served) && advance.poll().is_ready(), "use {nth} of the socket");
+            }
+            if sent.get().is_some() || !served.is_woken() {
+                break;
+            }
+        }
+    }
+    assert!(unseen > 0, "all was seen at once whenever it came");
 }
