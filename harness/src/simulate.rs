@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 pub use self::coverage::Coverage;
-pub use self::history::{Asked, Deed, History, Link, Message, What};
+pub use self::history::{Asked, Deed, History, Link, Manner, Message, What};
 use self::model::Violation;
 use self::play::Outcome;
 pub use self::run::Run;

@@ -7,12 +7,17 @@ use futures_util::FutureExt;
 use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Came, Sender, Tap};
+use onbeat_server::clock::Kind;
+use onbeat_server::control::{self, Access, Settings};
+use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 
 /// How much more may be held with ten times as many events.
 const GROWTH_BYTES_MAX: u64 = 64 * 1024;
+/// What is kept of what a client sends behind a stream, twice, since it is kept in a buffer that grows.
+const AHEAD_BYTES_MAX: u64 = 2 * 64 * 1024;
 
 #[test]
 fn a_world_leaves_nothing_behind() {
@@ -73,6 +78,39 @@ fn skip_all(tap: &mut Tap) {
             return;
         }
     }
+}
+
+#[test]
+fn what_waits_behind_a_stream_holds_its_own_bytes_and_no_more() {
+    let nothing = held_behind_a_stream("");
+    for target in ["/sse", "/broadcast-text", "/__onbeat/faults", "/__onbeat/log"] {
+        let held = held_behind_a_stream(target) - nothing;
+        assert!(held < GROWTH_BYTES_MAX + AHEAD_BYTES_MAX, "{target}: {held} B");
+    }
+}
+
+/// What a server with control holds at most while 59 KB of requests for `target` wait behind a stream, and more behind them.
+fn held_behind_a_stream(target: &str) -> u64 {
+    let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
+    let application = Application::with_router(|world| {
+        let (seed, epoch, limits) = (world.seed(), world.epoch(), world.limits());
+        let settings = Settings { clock: Kind::Real, seed, epoch, limits, redaction: Redaction::default() };
+        let access = Access::new(&[([127, 0, 0, 1], 80).into()], "127.0.0.1", None, &[]).expect("a local address");
+        control::router(settings, access)
+    });
+    let scene = async |lab: &mut Lab| {
+        let (mut sender, mut tap) = ask(lab, "/sse").await;
+        skip(&mut tap).await;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        for bytes in [59_000, 1_000_000] {
+            let requests = if target.is_empty() { 0 } else { bytes / request.len() };
+            for _ in 0..requests {
+                sender.send(request.as_bytes()).await.expect("the server reads");
+            }
+            lab.settle().await;
+        }
+    };
+    measure(|| lab::run_with(&setup, &application, scene).expect("in time")).bytes_max
 }
 
 #[derive(Clone, Copy)]

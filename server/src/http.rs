@@ -25,13 +25,12 @@ const HEADERS_MAX: usize = 1024;
 /// How long a client may go on sending after the last answer, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Serves `connection` over `io` until it is closed, on either side.
+/// Serves `connection` over `io` until it is closed, on either side. Requests are executed in turn (RFC 9112, 9.3.2).
 ///
-/// A client that leaves is noticed at once, whatever HTTP is busy with, and its connection is dropped with the handler and
-/// the body of the answer under way: by RST in any case; by FIN, which may be a half-close, if the answer is a stream, or
-/// its handler waits. What is answered at once is answered although nothing more is sent. Requests that come behind a
-/// stream wait for their turn. `head_time_max` bounds the wait for a request's head, in the machine's time; without it
-/// there is no bound.
+/// A client that leaves is noticed at once, and its connection is dropped with the handler and the body under way: after
+/// RST always; after FIN, which may be a half-close, if the body is a stream or the handler waits. An answer that is there
+/// at once is still sent. `head_time_max` bounds the wait for a request's head, in the machine's time; without it there is
+/// no bound.
 pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_time_max: Option<Duration>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -40,9 +39,8 @@ where
     let answering = Arc::clone(&connection);
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answering), request));
     let mut http = http1::Builder::new();
-    // With half-closes allowed hyper answers what was asked for with the client's last words, and leaves it to the socket to
-    // notice who leaves. Without, a request that is followed at once by FIN could go unanswered, and hyper would notice
-    // nobody who leaves with a request behind a stream.
+    // With half-closes allowed hyper answers a request that is followed at once by FIN, and `socket` notices the FIN. Without,
+    // hyper could drop such a request, and would not notice a client that leaves with another request behind its stream.
     http.auto_date_header(false).half_close(true).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
@@ -82,7 +80,7 @@ where
             Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
             _ => {}
         }
-        // Last, since hyper has by now answered all that is answered at once.
+        // Last, since hyper has now sent all answers that are there at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
             Left::Reset => Poll::Ready(None),
             Left::Fin if connection.answer().is_streamed() => Poll::Ready(None),
@@ -97,7 +95,7 @@ where
         }
     })
     .await;
-    // The handler and the body of the answer under way go before anything else is waited for.
+    // Drops the handler and the body under way before anything else is waited for.
     let unparsed = served.into_parts().read_buf;
     connection.give_turns_back();
     match closing {

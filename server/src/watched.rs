@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::Connection;
 
-/// How much is kept of what a client sends while it is answered.
+/// How many bytes are kept of those that a client sends while hyper is busy with an answer.
 ///
-/// What goes beyond is thrown away, and the connection ends after what was kept: a client may not cost more memory, and
-/// its leaving is noticed however much it sends. Nothing is thrown away of a request's body that its handler still reads;
-/// the client has to wait until the handler has read on, and its leaving is noticed then.
+/// Bytes beyond are thrown away, and the connection ends after the bytes kept: a client can't cost more memory, and its
+/// leaving is noticed however much it sends. The body of a request is not thrown away while its handler still reads: the
+/// client has to wait until the handler reads on, and its leaving is noticed then.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// The socket of one connection, shared by hyper and the task that polls hyper.
@@ -47,7 +47,7 @@ struct Socket<I> {
     connection: Arc<Connection>,
     /// Read, but not yet by hyper.
     ahead: BytesMut,
-    /// The client sent more than is kept: hyper is told that the connection ends after what was kept.
+    /// The client has sent more than is kept. For hyper the connection ends after the bytes kept.
     overrun: bool,
     left: Option<Left>,
     /// hyper waits for bytes.
@@ -81,7 +81,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.socket().written
     }
 
-    /// hyper is about to be polled, and reads only what it then asks for.
+    /// Notes that hyper is about to be polled, and has not asked for bytes yet.
     pub(crate) fn begin_poll(&self) {
         self.socket().hyper_reads = false;
     }
@@ -97,7 +97,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         self.socket().poll_left(cx)
     }
 
-    /// Whether the client has left, or nothing is left of what it sent that hyper has not read.
+    /// Whether hyper has read all bytes that were read ahead, or the client has left.
     pub(crate) fn is_read_out(&self) -> bool {
         let socket = self.socket();
         socket.left.is_some() || (socket.ahead.is_empty() && !socket.overrun)
@@ -121,7 +121,7 @@ impl<I: AsyncRead + Unpin> Socket<I> {
             }
             let mut room = [0; 512];
             let mut buf = ReadBuf::new(&mut room);
-            // A failure is kept, and told with the next look.
+            // A failure is kept in `left`.
             let _ = ready!(self.poll_read(cx, &mut buf));
             let bytes = buf.filled();
             self.overrun |= !keeps_all && self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
@@ -152,6 +152,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
             let taken = socket.ahead.len().min(buf.remaining());
             buf.put_slice(&socket.ahead[..taken]);
             socket.ahead.advance(taken);
+            if socket.ahead.is_empty() {
+                // Gives the memory back.
+                socket.ahead = BytesMut::new();
+            }
             return Poll::Ready(Ok(()));
         }
         match socket.left {

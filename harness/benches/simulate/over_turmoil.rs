@@ -174,8 +174,8 @@ impl Client {
         // Nothing can be done with a connection that the server has closed: it is no error.
         match what {
             What::Garbage(bytes) => drop(sender.write_all(bytes.as_bytes()).await),
-            What::Ask { asked, cut, .. } => {
-                let request = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", asked.target());
+            What::Ask { asked, manner, cut } => {
+                let request = manner.request(&asked.target());
                 let (start, rest) = request.as_bytes().split_at(cut.unwrap_or_default().min(request.len()));
                 drop(sender.write_all(start).await);
                 drop(sender.write_all(rest).await);

@@ -28,7 +28,8 @@ impl History {
             long: false,
         };
         author.write();
-        let mailbox_events_max = author.one_of(&[1024, 1024, 1024, 1, 2, 8]);
+        let mailboxes = if author.long { [1024, 8, 2, 2, 1, 1] } else { [1024, 1024, 1024, 1, 2, 8] };
+        let mailbox_events_max = author.one_of(&mailboxes);
         let connections_max = if author.chance(10) { 1 + author.index(4) } else { 65_536 };
         let Author { mut clients, deeds, end_ms, .. } = author;
         if connections_max < clients.len() {
@@ -201,6 +202,9 @@ impl Author {
         if self.chance(if self.long { 2 } else { 5 }) {
             let pauses = if self.chance(2) { joins } else { self.time(joins) };
             self.deed(pauses, client, What::Pause);
+            if self.long && self.chance(2) {
+                self.flood(client, pauses);
+            }
             if !self.chance(3) {
                 let resumes = self.time(pauses);
                 self.deed(resumes, client, What::Resume);
@@ -213,6 +217,20 @@ impl Author {
             let link = Link { again: Some(client), breaks_after: None, ..self.clients[client].clone() };
             let again = self.connection(link);
             self.listen(again, left + RETRY_MS);
+        }
+    }
+
+    /// Another client sends more than fits into the buffers of one that does not read, and its mailbox.
+    fn flood(&mut self, stuck: usize, from: u64) {
+        self.clients[stuck].window_bytes = 1024;
+        let client = self.connection(Link::PLAIN);
+        for _ in 0..8 {
+            self.messages += 1;
+            self.ask(from, client, Asked::Broadcast(Message { number: self.messages, text: LONG }));
+        }
+        for _ in 0..self.below(12) {
+            let event = self.event();
+            self.ask(from, client, event);
         }
     }
 

@@ -106,7 +106,7 @@ pub enum Manner {
     Head,
     /// With `Connection: close`.
     Close,
-    /// By HTTP/1.0.
+    /// By HTTP/1.0, with `Connection: keep-alive`.
     Old,
 }
 
@@ -130,7 +130,7 @@ pub enum Asked {
 pub struct Message {
     /// Its number: no other event of the world has it.
     pub number: usize,
-    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of up to 3000 bytes.
+    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of up to 10 000 bytes.
     pub text: usize,
 }
 
@@ -153,7 +153,7 @@ pub(super) const LONG: usize = TEXTS.len();
 
 impl Message {
     fn long(self) -> String {
-        "x".repeat(200 + self.number * 997 % 2800)
+        "x".repeat(200 + self.number * 997 % 9800)
     }
 
     fn query(self) -> String {
@@ -201,7 +201,7 @@ impl Asked {
 }
 
 impl Manner {
-    /// The method.
+    /// Returns the method.
     pub(super) fn method(self) -> &'static str {
         if self == Self::Head { "HEAD" } else { "GET" }
     }
@@ -211,10 +211,15 @@ impl Manner {
         matches!(self, Self::Close | Self::Old)
     }
 
-    /// The head of the request for `target`.
-    pub(super) fn request(self, target: &str) -> String {
+    /// Returns the head of the request for `target`.
+    #[must_use]
+    pub fn request(self, target: &str) -> String {
         let version = if self == Self::Old { "1.0" } else { "1.1" };
-        let option = if self == Self::Close { "Connection: close\r\n" } else { "" };
+        let option = match self {
+            Self::Get | Self::Head => "",
+            Self::Close => "Connection: close\r\n",
+            Self::Old => "Connection: keep-alive\r\n",
+        };
         format!("{} {target} HTTP/{version}\r\nHost: onbeat\r\n{option}\r\n", self.method())
     }
 }

@@ -12,8 +12,12 @@ use super::view::{Ask, View};
 use super::{Times, World};
 use crate::simulate::history::Asked;
 
-/// What a connection swallows at most beyond its window, when its reader is stuck.
-const BUFFERS_BYTES_MAX: usize = 48 * 1024;
+/// What the server keeps beyond a connection's window, before it takes no more out of the mailbox of a stuck reader.
+const BUFFER_BYTES: usize = 24 * 1024;
+/// How much of that a head and a greeting may take,
+const HEAD_BYTES_MAX: usize = 512;
+/// and how much a heartbeat takes.
+const HEARTBEAT_BYTES: usize = 17;
 
 /// The clients of `/sse`, and the events.
 pub(super) struct Members {
@@ -42,8 +46,10 @@ pub(super) struct Member {
 struct Waiting {
     least: u64,
     most: u64,
-    /// The sizes of those that came while it did not read.
+    /// The sizes of those that surely came while it surely did not read,
     unread: Vec<usize>,
+    /// and of all that may have come and not been read.
+    perhaps_unread: Vec<usize>,
 }
 
 /// When a client was evicted, or may have been.
@@ -147,9 +153,11 @@ impl Members {
             let view = &world.views[member.client];
             let there = member.is_there(view, batch, world.times);
             let takes = Takes::of(view, batch);
-            let full = member.waiting.full(takes, &now, alone, world.history.mailbox_events_max);
+            let full = member.waiting.full(takes, &now, world.history.mailbox_events_max);
             if there > Odds::No {
-                member.waiting.add(takes, &now, there, view.link.window_bytes);
+                let heartbeats = usize::try_from(world.times.end.as_millis() / 30_000).unwrap_or(usize::MAX);
+                let others = HEAD_BYTES_MAX + HEARTBEAT_BYTES * heartbeats;
+                member.waiting.add(takes, &now, there, view.link.window_bytes + BUFFER_BYTES, others);
             }
             let removed = there.min(full);
             // Who is prompt shows that it was not, unless that may come later.
@@ -213,8 +221,8 @@ impl Member {
 impl Takes {
     fn of(view: &View, batch: usize) -> Self {
         match () {
+            () if view.waits() || view.may_turn_in(batch) => Self::Perhaps,
             () if view.may_pause_in(batch) => Self::Some,
-            () if view.waits() => Self::Perhaps,
             () => Self::All,
         }
     }
@@ -222,10 +230,10 @@ impl Takes {
 
 impl Waiting {
     /// Whether the mailbox is full when the last of these events comes.
-    fn full(&mut self, takes: Takes, now: &[Sent], alone: bool, mailbox_events_max: u64) -> Odds {
+    fn full(&mut self, takes: Takes, now: &[Sent], mailbox_events_max: u64) -> Odds {
         match takes {
             Takes::All => *self = Self::default(),
-            Takes::Perhaps => self.least = 0,
+            Takes::Perhaps => (self.least, self.unread) = (0, Vec::new()),
             Takes::Some => {}
         }
         // A burst does not run ahead of those who read, but several may meet.
@@ -233,13 +241,9 @@ impl Waiting {
         if takes == Takes::All && one_burst {
             return Odds::No;
         }
+        // An event that the buffers hold is still one that came when the mailbox held those before it.
+        let least = if self.least > 0 { self.least + surely(now).count() as u64 } else { 0 };
         let most = self.most + now.len() as u64;
-        let least = match takes {
-            // An event that the buffers hold is still one that came when the mailbox held those before it.
-            Takes::Some if self.least > 0 => self.least + surely(now).count() as u64,
-            Takes::Perhaps if alone => surely(now).count() as u64,
-            _ => 0,
-        };
         match (least > mailbox_events_max, most > mailbox_events_max) {
             (true, _) => Odds::Surely,
             (_, true) => Odds::Perhaps,
@@ -247,26 +251,33 @@ impl Waiting {
         }
     }
 
-    fn add(&mut self, takes: Takes, now: &[Sent], there: Odds, window_bytes: usize) {
-        self.most += now.len() as u64;
-        match takes {
-            Takes::All | Takes::Perhaps => self.least = 0,
-            _ if there != Odds::Surely => {}
-            Takes::Some => {
-                let size = |sent: &Sent| sent.asked.message().map_or(3, |message| message.json().len());
-                self.unread.extend(surely(now).map(size));
-                // The oldest are those that the buffers hold.
-                let mut room = window_bytes + BUFFERS_BYTES_MAX;
-                let held = self.unread.iter().take_while(|size| {
-                    let fits = room >= **size;
-                    room = room.saturating_sub(**size);
-                    fits
-                });
-                let held = held.count() + 1;
-                self.least = self.unread.len().saturating_sub(held) as u64;
-            }
+    /// Lets these events wait, of which the buffers have `room` for some; `others` may take so much of the room.
+    fn add(&mut self, takes: Takes, now: &[Sent], there: Odds, room: usize, others: usize) {
+        if takes == Takes::All {
+            *self = Self::default();
+            return;
         }
+        if takes == Takes::Some && there == Odds::Surely {
+            self.unread.extend(surely(now).map(Sent::bytes));
+        }
+        self.perhaps_unread.extend(now.iter().map(Sent::bytes));
+        // The oldest are those that the buffers hold.
+        let room_least = if takes == Takes::Perhaps { 0 } else { room.saturating_sub(others) };
+        self.least = waiting(&self.unread, room);
+        self.most = waiting(&self.perhaps_unread, room_least);
     }
+}
+
+/// How many of the events wait, given their sizes, when others fill the room of the buffers: each is taken whole for which
+/// some room is left.
+fn waiting(sizes: &[usize], room: usize) -> u64 {
+    let mut taken = 0;
+    let held = sizes.iter().take_while(|size| {
+        let has_room = taken < room;
+        taken += **size;
+        has_room
+    });
+    (sizes.len() - held.count()) as u64
 }
 
 fn goes(evicted: &[(usize, Evicted)], client: usize) -> bool {
@@ -283,6 +294,15 @@ impl Sent {
         // Who does not read is executed nothing for, once its answers fill the way to it.
         let (exact, surely) = (view.is_plain() && !view.pauses(), view.is_executed(&ask, times) && !view.pauses());
         Self { client: view.client, deed, batch, asked, at, exact, surely }
+    }
+
+    /// How many bytes it is on the wire: a chunk, or one with its name and another with its data.
+    fn bytes(&self) -> usize {
+        let chunk = |length: usize| length + format!("{length:x}\r\n\r\n").len();
+        let Some(message) = self.asked.message() else { return chunk(":\n\n".len()) };
+        let keys = if matches!(self.asked, Asked::Broadcast(_)) { r#""msg":,"ts":"# } else { r#""timestamp":,"msg":"# };
+        let data = "data: {}\n\n".len() + keys.len() + message.json().len() + r#""2025-12-01T00:00:00.000Z""#.len();
+        chunk("event: broadcast\n".len()) + chunk(data)
     }
 }
 

@@ -132,6 +132,7 @@ impl Times {
                 let batch = self.of_batch.len() - 1;
                 while let Some(deed) = waited.next_if(|deed| self.turns[*deed].is_some_and(|turn| turn.at == time)) {
                     self.set_batch(deed, batch);
+                    self.of_batch[batch] = Some(time);
                 }
             }
             let batch = self.of_batch.len() - 1;

@@ -77,6 +77,8 @@ pub(super) struct Left {
     pub(super) half: bool,
     /// What it sent right before is not lost.
     pub(super) politely: bool,
+    /// The server may keep its place for a while, since it was the server that has closed the connection first.
+    lingers: bool,
 }
 
 impl<'a> View<'a> {
@@ -140,7 +142,7 @@ impl<'a> View<'a> {
                 }
                 what if what.leaves() && view.left.is_none() => {
                     let half = *what == What::HalfClose;
-                    view.left = Some(Left { at, first: batch, last: batch, half, politely: half });
+                    view.left = Some(Left { at, first: batch, last: batch, half, politely: half, lingers: false });
                 }
                 What::Garbage(_) => view.garbles = true,
                 What::Pause => view.pauses.push((batch, usize::MAX)),
@@ -165,7 +167,8 @@ impl<'a> View<'a> {
             let (first, after) = (times.batch_from(at), times.batch_from(later));
             // Without a batch at that time there is none in which it may have been there or not.
             let last = after.saturating_sub(1);
-            self.left = Some(Left { at, first, last, half: false, politely: false });
+            let lingers = self.garbles || self.asked_to_close().is_some();
+            self.left = Some(Left { at, first, last, half: false, politely: false, lingers });
         }
     }
 
@@ -197,8 +200,13 @@ impl<'a> View<'a> {
         self.pauses.iter().any(|(from, to)| (*from..=*to).contains(&batch))
     }
 
+    /// Whether it may both have read and not have read in that batch.
+    pub(super) fn may_turn_in(&self, batch: usize) -> bool {
+        self.pauses.iter().any(|(from, to)| *from == batch || *to == batch)
+    }
+
     fn may_be_connected_in(&self, batch: usize) -> bool {
-        self.connected.is_some() && self.left.is_none_or(|left| left.half || batch <= left.last)
+        self.connected.is_some() && self.left.is_none_or(|left| left.half || left.lingers || batch <= left.last)
     }
 
     /// Whether it surely had not left before the batch was over.
