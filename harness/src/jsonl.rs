@@ -6,6 +6,11 @@ use std::ops::RangeInclusive;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::printable::printable;
+
+/// How many characters are shown of a line that is something else.
+const SHOWN_CHARS_MAX: usize = 60;
+
 /// A line that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}: {}", self.field(), .wrong.why)]
@@ -52,8 +57,11 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     numbered.filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// Reads a line.
+/// Reads a line, which is an object.
 pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, Wrong> {
+    if !line.trim_start().starts_with('{') {
+        return Err(Wrong::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
+    }
     let mut json = serde_json::Deserializer::from_str(line);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

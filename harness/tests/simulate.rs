@@ -121,7 +121,10 @@ fn wrong_usage_is_explained() {
         (&["--seeds", "9..3"][..], "expected a range like 0..1000"),
         (&["--for", "soon"], "expected a time like 250ms"),
         (&["--again", "/nowhere"], "failed to read /nowhere"),
-        (&["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "line 1: expected JSON: "),
+        (
+            &["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")],
+            "Cargo.toml: line 1: expected a JSON object, got [package]",
+        ),
         (&["--again", "/dev/null"], "is not a trace"),
         (&["--seeds", "0..", "--trace", "/nowhere/trace.jsonl"], "failed to write /nowhere/trace.jsonl"),
         (&["--seeds", "0..", "--trace", "/"], "failed to write /"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::fixtures::format::{Aspect, Case, Tier};
+use crate::printable;
 
 /// More findings of one case than this are only counted.
 const FINDINGS_MAX: usize = 20;
@@ -29,16 +30,9 @@ pub struct Finding {
     pub why: String,
 }
 
-/// Of what a server sends a finding keeps so much.
-const TEXT_CHARS_MAX: usize = 2000;
-
 /// The beginning of a text, if it is very long.
-pub(super) fn clipped(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+pub(super) fn clipped(text: String) -> String {
+    printable::clipped(text, printable::TEXT_CHARS_MAX)
 }
 
 /// What is known about one case.
