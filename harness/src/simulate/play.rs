@@ -81,6 +81,11 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
     })
 }
 
+/// Returns the bytes of a request.
+pub(super) fn request(asked: Asked) -> String {
+    format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", asked.target())
+}
+
 struct Stage {
     seed: u64,
     actors: Vec<Actor>,
@@ -164,7 +169,7 @@ impl Stage {
     }
 
     async fn ask(&mut self, lab: &mut Lab, client: usize, asked: Asked, cut: Option<usize>) {
-        let request = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", asked.target());
+        let request = request(asked);
         let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
         self.client(lab, client).expect("GET");
         if !start.is_empty() {
