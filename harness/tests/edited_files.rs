@@ -182,6 +182,16 @@ fn a_trace_that_was_edited_so_that_it_cannot_be_is_refused() {
             "{\"Garbage\":\"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"}",
             "what.Garbage\": expected one of",
         ),
+        (
+            "\"HalfClose\"",
+            "{\"Garbage\":\"GET /sse\"}",
+            "deeds[1].what\": expected no garbage of a client that has sent",
+        ),
+        (
+            "\"HalfClose\"",
+            "\"Pause\"",
+            "deeds[1].what\": expected a pause only of a client whose first request is for /sse",
+        ),
         ("\"HalfClose\"", "\"Fly\"", "field \"history.deeds[1].what\": unknown variant `Fly`"),
         ("\"history\":{", "\"histroy\":{", "line 1: expected a line of a trace: a history, or what a client saw"),
         ("}],\"end_ms\":1}}", "", "line 1"),
