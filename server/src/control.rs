@@ -216,7 +216,7 @@ impl Control {
             arrivals.settle_last().await;
         }
         // Parsed only now: what a body of brackets becomes takes much more memory than itself.
-        let fields = body.map_or_else(|| Ok(Fields::default()), |body| body.parse())?;
+        let fields = body.map_or_else(|| Ok(Fields::default()), body::Body::parse)?;
         match route {
             ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.stage()))),
             ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),

@@ -6,6 +6,7 @@ use axum::http::Method;
 
 use crate::clock::Instant;
 use crate::faults::{FAULTS_MAX, Struck, TooMany, Written};
+use crate::log::start;
 
 /// How much is kept of a text that a client chose. Connections are many.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -88,7 +89,7 @@ impl Exchange {
 fn clipped(text: String) -> String {
     match text.len() {
         ..=TEXT_BYTES_MAX => text,
-        _ => text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned() + "…",
+        _ => start(&text, TEXT_BYTES_MAX).to_owned() + "…",
     }
 }
 

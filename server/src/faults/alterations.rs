@@ -16,7 +16,7 @@ use super::alteration::Alteration;
 /// All faults that a response has met, in order, and what is on its way through them.
 #[derive(Debug, Default)]
 pub(crate) struct Alterations {
-    alterations: Vec<Alteration>,
+    at_work: Vec<Alteration>,
     /// What waits for each alteration, and at the end what has passed them all.
     queues: Vec<Queue>,
     /// No queue beyond this one holds anything.
@@ -44,8 +44,10 @@ impl Alterations {
         let mut alteration = Alteration::new(struck, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
-        self.alterations.push(alteration);
-        steps.into_iter().for_each(|step| self.enter(Passing { step, since, until: 0 }));
+        self.at_work.push(alteration);
+        for step in steps {
+            self.enter(Passing { step, since, until: 0 });
+        }
     }
 
     /// Takes in a write.
@@ -70,8 +72,8 @@ impl Alterations {
 
     /// Nothing else is on its way when something comes, so that all of it meets the faults as they are now.
     fn take_in(&mut self, since: Duration, step: Step) {
-        self.alterations.iter_mut().for_each(Alteration::refresh);
-        self.enter(Passing { step, since, until: self.alterations.len() });
+        self.at_work.iter_mut().for_each(Alteration::refresh);
+        self.enter(Passing { step, since, until: self.at_work.len() });
     }
 
     fn enter(&mut self, passing: Passing) {
@@ -97,7 +99,7 @@ impl Alterations {
                 continue;
             };
             let mut steps = Vec::new();
-            match (step, self.alterations.get_mut(number).filter(|_| number < until)) {
+            match (step, self.at_work.get_mut(number).filter(|_| number < until)) {
                 (Step::Act(act), None) => return Some(act),
                 (Step::Act(act), Some(alteration)) => alteration.pass(since, act, &mut steps),
                 (Step::Look, None) => {}
@@ -128,17 +130,17 @@ impl Alterations {
 
     /// When to look next, after this time.
     pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
-        self.alterations.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
+        self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
 
     /// Whether nothing is altered, and nothing is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.alterations.is_empty() && self.ahead.is_none() && self.queues.iter().all(Queue::is_empty)
+        self.at_work.is_empty() && self.ahead.is_none() && self.queues.iter().all(Queue::is_empty)
     }
 
     /// Whether one of them keeps everything back.
     pub(crate) fn is_stalled(&self) -> bool {
-        self.alterations.iter().any(Alteration::is_stalled)
+        self.at_work.iter().any(Alteration::is_stalled)
     }
 }
 
