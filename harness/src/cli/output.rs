@@ -1,7 +1,7 @@
 //! What the command line prints: results on stdout, everything else on stderr. Nothing else in the crate writes to either.
 //!
-//! All that is printed is [`printable`](crate::printable::printable): foreign text steers no terminal. Printing never fails on the
-//! spot, so that a command does all its work. What became of it is known at the end:
+//! All that is printed is [`printable`](crate::printable::printable): foreign text steers no terminal. Printing never fails
+//! on the spot, so that a command does all its work. What became of it is known at the end:
 //!
 //! - a reader that has left, as in `onbeat replay | head`, wants no more, and that is no failure;
 //! - a stdout that takes nothing, as a full disk, is a failure of the program;
