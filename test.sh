@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands. Needs Rust (https://rustup.rs), Node.js 20.4 and Python 3.9 or newer, and
-# installs what else it lacks.
+# Everything that must hold before a change lands. Needs Rust 1.91 (https://rustup.rs), Node.js 20.19 or 22.12, and Python 3.9, or
+# newer, and installs what else it lacks: cargo-nextest and cargo-deny where Cargo puts programs; packages of npm and PyPI, by
+# their sums, in this folder; and, on Debian and as root, a Chromium.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,15 +9,30 @@ say() { printf '\n== %s\n' "$*" >&2; }
 
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-if ! cargo nextest --version >/dev/null 2>&1; then
-    say "installing cargo-nextest"
-    cargo install cargo-nextest --locked
-fi
+
+# tool NAME VERSION [OPTION…]: sees to it that there is a `cargo NAME`, of that version or a newer one.
+tool() {
+    local name=$1 version=$2
+    shift 2
+    is_there() { printf '%s\n' "$version" "$(cargo "$name" --version 2>/dev/null | awk 'NR == 1 { print $2 }')" | sort -C -V; }
+    is_there && return
+    say "installing cargo-$name $version"
+    # Without optimisation, which takes longer than it saves.
+    CARGO_PROFILE_DEV_DEBUG=false cargo install "cargo-$name" --version "$version" --locked --debug "$@"
+    is_there && return
+    printf 'test.sh: expected `cargo %s` %s or newer, found an older one before it on the PATH: %s\n' \
+        "$name" "$version" "$(command -v "cargo-$name")" >&2
+    exit 2
+}
+tool nextest 0.9.143 --no-default-features --features default-no-update
+tool deny 0.20.2
 
 say "formatting"
 cargo fmt --all --check
 say "lints"
 cargo clippy --locked --workspace --all-targets -- -D warnings
+say "dependencies"
+cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 cargo test --locked --workspace --doc

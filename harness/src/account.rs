@@ -1,6 +1,7 @@
 //! The account: a transcript with the client's own deeds in between, for scenes in which clients act.
 
 use std::fmt;
+use std::time::Duration;
 
 use onbeat_server::clock::Instant;
 
@@ -33,6 +34,13 @@ pub enum Note {
 }
 
 impl Account {
+    /// Returns the time from the first note to the last.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        let (first, last) = (self.notes.first(), self.notes.last());
+        first.zip(last).map(|((first, _), (last, _))| *last - *first).unwrap_or_default()
+    }
+
     /// What the client saw.
     #[must_use]
     pub fn into_transcript(self) -> Transcript {

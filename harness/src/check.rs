@@ -15,14 +15,23 @@ mod embedded;
 mod evidence;
 mod exchange;
 pub mod expectations;
+mod fields;
+mod headers;
+mod hint;
+#[cfg(test)]
+mod hostile;
 mod judge;
+mod lines_seen;
 mod live;
+mod noise;
 mod pace;
 mod pieces;
 mod play;
+mod pulse;
 pub mod report;
 mod responses;
 mod selection;
+mod stalls;
 mod tag;
 mod target;
 mod timeline;
@@ -32,12 +41,21 @@ mod verdict;
 pub(crate) use data::conforms_exactly;
 pub use embedded::check_embedded;
 pub use evidence::Finding;
+pub use headers::{ExtraHeaders, WrongHeader};
+pub use hint::Hint;
 pub use live::{Progress, Remote, Unreachable, check_live};
 pub use selection::Selection;
 pub use timeline::{Mark, Timeline};
 pub use verdict::{Jitter, Outcome, Report, Verdict};
 
 pub use crate::fixtures::format::{Aspect, Tier};
+use crate::fixtures::golden::Golden;
+
+/// Returns the ids of all cases, in their order.
+#[must_use]
+pub fn case_ids() -> Vec<String> {
+    Golden::read().cases.into_iter().map(|case| case.id).collect()
+}
 
 /// A pattern of a selection that matches no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,19 +3,25 @@
 //! Results go to stdout, everything else to stderr.
 
 mod check;
+mod duration;
+mod files;
 mod fixtures;
+mod input;
+mod output;
 mod replay;
 mod serve;
 mod simulate;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use onbeat_server::random::Seed;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+use self::duration::parse_duration;
+use self::output::{Output, Stderr, tell};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub enum Exit {
     Differs = 1,
     /// Wrong usage, or the harness itself failed.
     Failed = 2,
+    /// A second SIGINT or SIGTERM ended a server before its clients had taken the end of their streams.
+    Hurried = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -57,31 +65,38 @@ enum Command {
 }
 
 /// Runs the program with the process's arguments.
+///
+/// A reader that leaves early, as `head` does, changes no exit code. A result that can't be printed is a failure.
 #[must_use]
 pub fn main() -> Exit {
-    // Wrong usage is explained by clap, which then exits with code 2.
-    let arguments = Arguments::parse();
-    log_to_stderr();
-    let outcome = match arguments.command {
-        Command::Serve(arguments) => serve::run(&arguments),
-        Command::Replay(arguments) => replay::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::Fixtures(arguments) => fixtures::run(&arguments),
+    let mut out = Output::new();
+    let outcome = match Arguments::try_parse() {
+        Ok(arguments) => {
+            log_to_stderr();
+            run(&arguments.command, &mut out)
+        }
+        // Wrong usage, or a call for help.
+        Err(told) => Ok(out.clap(&told)),
     };
-    match outcome {
-        Ok(exit) => exit,
-        Err(error) if is_broken_pipe(error.as_ref()) => Exit::Holds,
-        Err(error) => {
-            eprintln!("onbeat: {error}");
+    let printed = out.finish();
+    match (outcome, printed) {
+        (Ok(exit), Ok(())) => exit,
+        (outcome, printed) => {
+            outcome.err().into_iter().for_each(tell);
+            printed.err().into_iter().for_each(tell);
             Exit::Failed
         }
     }
 }
 
-/// Whoever read our output has seen enough, as in `onbeat replay | head`.
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::Error>> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments, out),
+        Command::Replay(arguments) => replay::run(arguments, out),
+        Command::Check(arguments) => check::run(arguments, out),
+        Command::Simulate(arguments) => simulate::run(arguments, out),
+        Command::Fixtures(arguments) => fixtures::run(arguments, out),
+    }
 }
 
 /// Logs at `info`, or as `RUST_LOG` says (`debug`, or `onbeat_server=debug,hyper=info`).
@@ -91,7 +106,7 @@ fn log_to_stderr() {
     let default = Targets::new().with_default(LevelFilter::INFO);
     let wrong = matches!(targets, Some(Err(_)));
     let filter = targets.and_then(Result::ok).unwrap_or(default);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(Stderr::is_terminal());
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     if wrong {
         tracing::warn!(RUST_LOG = asked, "can't be read, and is ignored: expected a level, or target=level,…");
@@ -102,20 +117,7 @@ fn parse_seed(text: &str) -> Result<Seed, String> {
     text.parse().map(Seed).map_err(|_| "expected a whole number from 0 to 2^64 - 1".into())
 }
 
-/// Virtual time ends here: a century.
-const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration =
-        text.parse::<jiff::SignedDuration>().map_err(|error| format!("expected a time like 95s or 10m: {error}"))?;
-    let whole_ms = duration.subsec_nanos() % 1_000_000 == 0;
-    match Duration::try_from(duration) {
-        Ok(duration) if whole_ms && duration <= DURATION_MAX => Ok(duration),
-        _ => Err("expected whole milliseconds, from 0 to a century".into()),
-    }
-}
-
-/// Ready at the first SIGINT or SIGTERM from now on.
+/// Ready at the first SIGINT, SIGTERM or SIGHUP from now on; `nohup` keeps SIGHUP away.
 ///
 /// # Panics
 ///
@@ -126,13 +128,30 @@ fn told_to_end() -> io::Result<impl Future<Output = ()>> {
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+    let hung_up = async move {
+        match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     Ok(async move {
         tokio::select! {
             biased;
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hung_up => {}
         }
     })
+}
+
+/// Whether SIGHUP is ignored since the process began, as `nohup` has it. Only Linux tells without unsafe code.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A mask in hexadecimal: the lowest bit is signal 1, SIGHUP.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Ready at the first Ctrl-C.
@@ -148,21 +167,8 @@ fn told_to_end() -> io::Result<impl Future<Output = ()>> {
 mod tests {
     use clap::CommandFactory;
 
-    use super::*;
-
     #[test]
     fn the_arguments_are_consistent() {
         super::Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn a_duration_is_whole_milliseconds_of_the_future() {
-        assert_eq!(parse_duration("95s"), Ok(Duration::from_secs(95)));
-        assert_eq!(parse_duration("1m 35s"), Ok(Duration::from_secs(95)));
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["", "95", "-1s", "1us", "soon", "1000000000h"] {
-            let error = parse_duration(wrong).expect_err(wrong);
-            assert!(error.starts_with("expected "), "{error}");
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The raw client: it sends any bytes at all, and notes what it sees.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onbeat_server::clock::{Clock, Instant};
@@ -109,6 +110,12 @@ impl Client {
         self.shared.state().account.clone()
     }
 
+    /// Takes out what it has done and seen so far, so that a long stream takes no memory.
+    #[must_use]
+    pub fn take(&mut self) -> Account {
+        std::mem::take(&mut self.shared.state().account)
+    }
+
     /// What it has seen so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
@@ -135,7 +142,14 @@ impl Client {
     async fn leave(self, note: Note, how: How) -> Account {
         let Self { clock, sender, shared, mut reader } = self;
         // The pipe is closed when both its sides have been dropped: the reader's, and then the sender's.
-        reader.shutdown().await;
+        reader.abort_all();
+        while let Some(read) = reader.join_next().await {
+            if let Err(error) = read
+                && let Ok(panic) = error.try_into_panic()
+            {
+                resume_unwind(panic);
+            }
+        }
         drop(sender);
         let mut state = shared.state();
         state.note(clock.now(), note);

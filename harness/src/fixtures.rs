@@ -5,6 +5,7 @@
 
 mod annotator;
 mod cases;
+mod end_to_end;
 pub(crate) mod format;
 pub(crate) mod golden;
 mod manifest;
@@ -99,12 +100,13 @@ pub enum Drift {
 ///
 /// # Errors
 ///
-/// If a file can't be written.
+/// If a file can't be written; the error names it.
 pub fn write(corpus: &Corpus, folder: &Path) -> io::Result<()> {
     for (name, bytes) in corpus {
         let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(&path, bytes)?;
+        let written = fs::create_dir_all(path.parent().unwrap_or(folder)).and_then(|()| fs::write(&path, bytes));
+        written
+            .map_err(|error| io::Error::new(error.kind(), format!("failed to write {}: {error}", path.display())))?;
     }
     Ok(())
 }

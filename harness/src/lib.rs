@@ -4,6 +4,8 @@
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
+//!  printable     foreign text, made safe to print
+//!      │
 //!  transport     a connection in memory, and the tap that stamps what comes out of it
 //!      │
 //!  response      HTTP: heads, chunks and ends out of raw bytes
@@ -16,7 +18,7 @@
 //!      │
 //!  replay        one endpoint from head to end ── event_stream: what a parser dispatches
 //!      │
-//!  recording     the log of a served world, played again
+//!  recording     the log of a served world, played again ── jsonl: lines that may have been edited
 //!      │
 //!  fixtures      the contract as data
 //!      │
@@ -79,7 +81,9 @@ pub mod client;
 pub mod event_stream;
 pub mod fixtures;
 mod idle;
+pub mod jsonl;
 pub mod lab;
+pub mod printable;
 pub mod recording;
 pub mod replay;
 pub mod response;

@@ -7,7 +7,7 @@ use onbeat_server::endpoints::{dynamic_counter, sse, sse_data, stream_json, stre
 use serde::{Deserialize, Serialize};
 
 use crate::lab::{self, Overdue, Setup};
-use crate::transcript::Transcript;
+use crate::transcript::{Entry, Transcript};
 
 /// A stream that can be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ impl fmt::Display for Stream {
     }
 }
 
+/// How much virtual time of a stream without end is held in memory.
+const STEP: Duration = Duration::from_secs(3600);
+
 /// Plays `stream` in a world of its own. A stream that ends is played to its end; one that doesn't is left by the client
 /// after `watched`, together with what is due at that very instant.
 ///
@@ -67,6 +70,26 @@ impl fmt::Display for Stream {
 ///
 /// If a stream that should end goes on past the deadline of `setup`.
 pub fn replay(stream: Stream, setup: &Setup, watched: Duration) -> Result<Transcript, Overdue> {
+    let mut transcript = Transcript::default();
+    replay_each(stream, setup, watched, |entry| {
+        transcript.entries.push(entry);
+        true
+    })?;
+    Ok(transcript)
+}
+
+/// Plays `stream` as [`replay`] does, and passes on each entry while the stream plays, as long as `goes_on` says so. Memory
+/// holds an hour of virtual time at most.
+///
+/// # Errors
+///
+/// If a stream that should end goes on past the deadline of `setup`.
+pub fn replay_each(
+    stream: Stream,
+    setup: &Setup,
+    watched: Duration,
+    mut goes_on: impl FnMut(Entry) -> bool,
+) -> Result<(), Overdue> {
     let mut setup = *setup;
     if !stream.ends() {
         setup.deadline = setup.deadline.max(watched.saturating_add(Duration::from_secs(1)));
@@ -77,8 +100,16 @@ pub fn replay(stream: Stream, setup: &Setup, watched: Duration) -> Result<Transc
         if stream.ends() {
             client.responses(1).await;
         } else {
-            lab.until(watched).await;
+            let mut time = Duration::ZERO;
+            while time < watched {
+                time = watched.min(time + STEP);
+                lab.until(time).await;
+                if !client.take().into_transcript().entries.into_iter().all(&mut goes_on) {
+                    return;
+                }
+            }
+            lab.settle().await;
         }
-        client.close().await.into_transcript()
+        let _ = client.close().await.into_transcript().entries.into_iter().all(goes_on);
     })
 }

@@ -14,6 +14,7 @@ mod network;
 mod play;
 mod run;
 mod shrink;
+mod trace;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub use self::history::{Asked, Deed, History, Link, Manner, Message, What};
 use self::model::Violation;
 use self::play::Outcome;
 pub use self::run::Run;
+pub use self::trace::histories;
 use crate::account::Account;
 use crate::fixtures::golden::Golden;
 use crate::lab::Application;
@@ -94,7 +96,10 @@ impl Simulator {
 
     fn failure(&self, history: History, violation: &Violation) -> Failure {
         let invariant = violation.invariant;
-        let shows = |history: &History| self.play(history).is_err_and(|wrong| wrong.0.invariant == invariant);
+        // What is shown can be replayed: a history that can't be proves nothing.
+        let shows = |history: &History| {
+            trace::check(history).is_ok() && self.play(history).is_err_and(|wrong| wrong.0.invariant == invariant)
+        };
         let history = shrink::shrink(history, shows);
         let (violation, outcome) = self.play(&history).err().map_or((violation.clone(), None), |wrong| *wrong);
         let accounts = outcome.map(|outcome| outcome.accounts).unwrap_or_default();

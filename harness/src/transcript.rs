@@ -16,6 +16,8 @@ use bytes::Bytes;
 use onbeat_server::clock::Instant;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use crate::printable::visible;
+use crate::printable::{LINE_CHARS_MAX, printable, to_json};
 use crate::response::Head;
 
 /// What one client saw on one connection, in order.
@@ -41,8 +43,7 @@ impl Transcript {
     /// Never: an entry has no map with other keys than strings, and memory takes every byte.
     #[must_use]
     pub fn to_jsonl(&self) -> String {
-        let line = |entry| serde_json::to_string(entry).expect("an entry is plain data");
-        self.entries.iter().map(|entry| line(entry) + "\n").collect()
+        self.entries.iter().map(|entry| to_json(entry) + "\n").collect()
     }
 }
 
@@ -103,30 +104,14 @@ impl fmt::Display for Entry {
         match &self.what {
             What::Head(head) => {
                 write!(f, "head   {}", head.status)?;
-                head.headers.iter().try_for_each(|(name, value)| write!(f, "\n{:21}{name}: {value}", ""))
+                head.headers.iter().try_for_each(|(name, value)| {
+                    write!(f, "\n{:21}{}", "", printable(&format!("{name}: {value}"), LINE_CHARS_MAX))
+                })
             }
             What::Write(bytes) => write!(f, "write  {}", visible(bytes)),
             What::End(how) => write!(f, "end    {how}"),
         }
     }
-}
-
-/// Bytes on one line: LF as ⏎, CR as ␍, and what is not UTF-8 in hexadecimal.
-#[must_use]
-pub fn visible(bytes: &[u8]) -> String {
-    let mut line = String::with_capacity(bytes.len() + 8);
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            match char {
-                '\n' => line.push('⏎'),
-                '\r' => line.push('␍'),
-                control if control.is_control() => line.extend(control.escape_unicode()),
-                plain => line.push(plain),
-            }
-        }
-        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    line
 }
 
 /// An entry's keys, in the order of the format.

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 /// How much may be on its way in each direction: what a socket's buffers hold.
-const WINDOW_BYTES: usize = 64 * 1024;
+pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
 /// What the client takes out at a time.
 const READ_BYTES: usize = 4096;
 

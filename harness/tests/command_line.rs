@@ -47,7 +47,9 @@ fn replay_prints_jsonl_for_programs() {
 
 #[test]
 fn replay_watches_sse_for_as_long_as_it_is_told() {
-    for (watched, lines) in [("0s", 3), ("29999ms", 3), ("30s", 4), ("10m", 23), ("24h", 2883)] {
+    for (watched, lines) in
+        [("0s", 3), ("29999ms", 3), ("30s", 4), ("10m", 23), ("24h", 2883), ("1d", 2883), ("P1D", 2883)]
+    {
         let output = onbeat(&["replay", "sse", "--for", watched, "--format", "jsonl"]);
         assert_eq!(text(&output.stdout).lines().count(), lines, "{watched}");
     }
@@ -71,10 +73,19 @@ fn wrong_usage_is_explained_and_exits_with_2() {
     assert_fails(&["replay", "ssse"], "[possible values: sse, stream-text, sse-data, dynamic-counter, stream-json]");
     assert_fails(&["replay", "--seed", "-1"], "expected a whole number from 0 to 2^64 - 1");
     assert_fails(&["replay", "--epoch", "yesterday"], "expected a time like 2025-12-01T00:00:00Z (RFC 3339)");
-    assert_fails(&["replay", "--for", "95"], "expected a time like 95s or 10m");
+    assert_fails(&["replay", "--epoch", "9999-12-31T23:00:00Z"], "to 9899-01-01T00:00:00Z; it is not in this range");
+    for command in [&["replay", "--for"][..], &["simulate", "--for"], &["check", "--tolerance"]] {
+        for wrong in ["95", "-1s", "1mo", "36501d", "soon"] {
+            assert_fails(&[command, &[wrong]].concat(), "expected a time like ");
+        }
+    }
     assert_fails(&["replay", "--format", "xml"], "[possible values: text, jsonl]");
     assert_fails(&["serve", "--clock", "scaled:0"], "expected real, manual, or scaled:N");
     assert_fails(&["serve", "--addr", "localhost"], "expected HOST:PORT, like 127.0.0.1:3000");
+    assert_fails(&["serve", "--addr", "nowhere.invalid:0"], "no address is known for the name \"nowhere.invalid\"");
+    assert_fails(&["serve", "--control", "--control-host", "*"], "expected a name or an address as in a Host header");
+    assert_fails(&["serve", "--control", "--redact", "msg"], "the answers depend on msg");
+    assert_fails(&["serve", "--redact", "key"], "--redact means nothing without --control or --clock manual");
     assert_fails(&["serve", "--mailbox", "0"], "--mailbox");
     assert_fails(&["serve", "--connections", "none"], "--connections");
 }

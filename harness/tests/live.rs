@@ -13,7 +13,7 @@ use onbeat_server::clock::{Clock, TokioClock};
 use self::served::Served;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Served {
     /// With so few file descriptors that they run out.
@@ -119,6 +119,22 @@ fn serve_ends_its_streams_and_exits_with_0_on_sigint_and_sigterm() {
         }
         assert_eq!(idle.part(), None);
     }
+}
+
+#[test]
+fn a_second_signal_ends_a_server_whose_clients_do_not_take_the_end_of_their_streams() {
+    let mut served = Served::start(&["--mailbox", "100000"]);
+    let _stuck = served.listener();
+    (0..800).for_each(|_| drop(served.ask(&format!("/send-heartbeat?msg={}", "x".repeat(15_000)))));
+    let kill = |signal: &str, process: u32| {
+        let sent = Command::new("kill").args([signal, &process.to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    };
+    kill("-TERM", served.process.id());
+    // Its last connections are served on, and it takes no further ones.
+    while TcpStream::connect_timeout(&served.addr, PATIENCE).is_ok() {}
+    kill("-INT", served.process.id());
+    assert_eq!(served.process.wait().expect("it exits").code(), Some(130));
 }
 
 #[test]

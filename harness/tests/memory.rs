@@ -1,12 +1,18 @@
 //! What a world holds in memory: bounded, whatever a reader does, and nothing when it is over.
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
+use futures_util::FutureExt;
 use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Came, Sender, Tap};
 use onbeat_server::clock::Kind;
 use onbeat_server::control::{self, Access, Settings};
+use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
+use onbeat_server::router::router;
+use onbeat_server::world::World;
 
 /// How much more may be held with ten times as many events.
 const GROWTH_BYTES_MAX: u64 = 64 * 1024;
@@ -39,6 +45,42 @@ fn a_reader_that_does_not_read_holds_no_more_than_its_mailbox_does() {
 }
 
 #[test]
+fn what_is_kept_of_a_request_is_bounded() {
+    let request = format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "m".repeat(23_000));
+    let (few, many) = (held_by_logging(10, &request), held_by_logging(300, &request));
+    // Four lines of some 500 bytes each in all, and what a closed connection leaves for a while.
+    assert!(many < few + 300 * 2048, "{few} B for 10 requests, {many} B for 300");
+}
+
+/// What a world holds at most that notes so many requests.
+fn held_by_logging(requests: usize, request: &str) -> u64 {
+    let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
+    let noted = Application::with_router(move |world| {
+        let clock = Arc::clone(world.clock());
+        let world = World::new(clock, setup.seed, setup.epoch, setup.limits).with_backstage();
+        router(Arc::new(world))
+    });
+    let scene = async |lab: &mut Lab| {
+        for _ in 0..requests {
+            let (mut sender, mut tap) = lab.pipe();
+            sender.send(request.as_bytes()).await.expect("the server reads");
+            lab.settle().await;
+            skip_all(&mut tap);
+        }
+    };
+    measure(|| lab::run_with(&setup, &noted, scene).expect("in time")).bytes_max
+}
+
+/// Takes out what has come, until nothing comes.
+fn skip_all(tap: &mut Tap) {
+    while let Some(arrival) = tap.next().now_or_never() {
+        if matches!(arrival.came, Came::End) {
+            return;
+        }
+    }
+}
+
+#[test]
 fn what_waits_behind_a_stream_holds_its_own_bytes_and_no_more() {
     let nothing = held_behind_a_stream("");
     for target in ["/sse", "/broadcast-text", "/__onbeat/faults", "/__onbeat/log"] {
@@ -51,8 +93,9 @@ fn what_waits_behind_a_stream_holds_its_own_bytes_and_no_more() {
 fn held_behind_a_stream(target: &str) -> u64 {
     let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     let application = Application::with_router(|world| {
-        let settings = Settings { clock: Kind::Real, seed: world.seed(), epoch: world.epoch(), limits: world.limits() };
-        let access = Access::new(([127, 0, 0, 1], 80).into(), "127.0.0.1", None, &[]).expect("a local address");
+        let (seed, epoch, limits) = (world.seed(), world.epoch(), world.limits());
+        let settings = Settings { clock: Kind::Real, seed, epoch, limits, redaction: Redaction::default() };
+        let access = Access::new(&[([127, 0, 0, 1], 80).into()], "127.0.0.1", None, &[]).expect("a local address");
         control::router(settings, access)
     });
     let scene = async |lab: &mut Lab| {
@@ -116,7 +159,7 @@ async fn ask(lab: &mut Lab, target: &str) -> (Sender, Tap) {
 
 /// Takes out what has come.
 async fn skip(tap: &mut Tap) {
-    while let Some(arrival) = futures_util::FutureExt::now_or_never(tap.next()) {
+    while let Some(arrival) = tap.next().now_or_never() {
         assert!(matches!(arrival.came, Came::Bytes(_)), "the server goes on");
     }
     tokio::task::yield_now().await;

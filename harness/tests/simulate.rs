@@ -75,33 +75,60 @@ fn a_run_that_is_over_tells_what_it_has_simulated() {
     assert!(text(&output.stdout).starts_with("seeds 0.."), "{}", text(&output.stdout));
 }
 
+/// Begins a run, sends it a signal as soon as it listens, and waits for its end.
 #[cfg(unix)]
-#[test]
-fn a_run_that_is_interrupted_tells_what_it_has_simulated() {
+fn signalled(command: &mut Command, signal: &str) -> Output {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
-    let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
-    command.args(["simulate", "--seeds", "0..", "--jobs", "1"]).env("RUST_LOG", "onbeat=debug");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("onbeat runs");
+    command.env("RUST_LOG", "onbeat=debug").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("onbeat runs");
     // From its first line on it listens to signals.
     let first = BufReader::new(child.stderr.take().expect("a pipe")).lines().next();
     assert!(first.is_some_and(|line| line.is_ok_and(|line| line.contains("simulating"))));
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
-    let output = child.wait_with_output().expect("it ends");
+    child.wait_with_output().expect("it ends")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_told_to_end_tells_what_it_has_simulated_and_writes_its_trace() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let trace = format!("{}/ended{signal}.jsonl", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&trace, "from a run before").expect("a writable file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+        let output = signalled(command.args(["simulate", "--seeds", "0..", "--jobs", "1", "--trace", &trace]), signal);
+        assert_eq!(output.status.code(), Some(0), "{signal}");
+        assert!(text(&output.stdout).contains(" worlds, 0 failed; "), "{signal}: {}", text(&output.stdout));
+        assert_eq!(std::fs::read_to_string(&trace).expect("written"), "", "{signal}: no world has failed");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" simulate --seeds 0..40 --jobs 1", env!("CARGO_BIN_EXE_onbeat")]);
+    let output = signalled(&mut shell, "-HUP");
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).contains(" worlds, 0 failed; "), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).starts_with("seeds 0..40: 40 worlds, 0 failed; "), "{}", text(&output.stdout));
 }
 
 #[test]
 fn wrong_usage_is_explained() {
     for (arguments, explanation) in [
         (&["--seeds", "9..3"][..], "expected a range like 0..1000"),
-        (&["--for", "soon"], "expected a time like 95s"),
+        (&["--for", "soon"], "expected a time like 250ms"),
         (&["--again", "/nowhere"], "failed to read /nowhere"),
-        (&["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "no line of a trace"),
+        (
+            &["--again", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")],
+            "Cargo.toml: line 1: expected a JSON object, got [package]",
+        ),
         (&["--again", "/dev/null"], "is not a trace"),
+        (&["--seeds", "0..", "--trace", "/nowhere/trace.jsonl"], "failed to write /nowhere/trace.jsonl"),
+        (&["--seeds", "0..", "--trace", "/"], "failed to write /"),
+        (&["--again", "/dev/null", "--trace", "/dev/null"], "cannot be used with"),
     ] {
         let output = simulate(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -1,12 +1,14 @@
 //! Many connections: the accept loop, over anything that connections come from.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::arrivals::Arrivals;
 use crate::clock::machine_pause;
@@ -82,9 +84,10 @@ struct Connections<F> {
     most: usize,
     arrivals: Option<Arc<Arrivals>>,
     serve: F,
-    tasks: JoinSet<u64>,
+    tasks: JoinSet<()>,
     accepted: u64,
-    open: BTreeMap<u64, Arc<Connection>>,
+    /// By their tasks, in the order in which they were accepted.
+    open: BTreeMap<Id, (u64, Arc<Connection>)>,
 }
 
 impl<F> Connections<F> {
@@ -102,8 +105,8 @@ impl<F> Connections<F> {
         let number = self.accepted;
         self.accepted += 1;
         tracing::debug!(number, "connection accepted");
-        self.open.insert(number, Arc::clone(&connection));
-        self.tasks.spawn((self.serve)(io, connection).map(move |()| number));
+        let task = self.tasks.spawn((self.serve)(io, Arc::clone(&connection)));
+        self.open.insert(task.id(), (number, connection));
         if !self.has_room() {
             tracing::warn!(open = self.tasks.len(), "connection limit reached: further clients wait");
         }
@@ -111,19 +114,18 @@ impl<F> Connections<F> {
 
     /// Waits until a connection has ended, for ever if there is none.
     async fn one_ended(&mut self) {
-        match self.tasks.join_next().await {
-            None => std::future::pending().await,
-            Some(Ok(number)) => {
-                let ended = self.open.remove(&number).and_then(|connection| connection.ordinal());
-                tracing::debug!(number, connection = ended, "connection ended");
-            }
-            Some(Err(error)) => tracing::error!(%error, "connection task failed: this is a bug in onbeat"),
+        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, ())| *task);
+        let (number, connection) = self.open.remove(&task).expect("each task serves a connection");
+        match ended {
+            Ok(_) => tracing::debug!(number, connection = connection.ordinal(), "connection ended"),
+            Err(error) => tracing::error!(number, %error, "connection task failed: this is a bug in onbeat"),
         }
     }
 
     async fn end(mut self) {
         tracing::info!(open = self.tasks.len(), "shutting down");
-        for connection in self.open.values() {
+        for (_, connection) in self.open.values() {
             connection.end();
         }
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };

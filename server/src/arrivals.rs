@@ -31,6 +31,12 @@ impl Arrivals {
         self.seen.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns how much has been taken in.
+    #[cfg(test)]
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// Holds a request to the world back until all has been taken in that has arrived.
     pub(crate) async fn settle(self: &Arc<Self>) {
         let _held = Held::new(&self.held);
@@ -75,5 +81,140 @@ impl<'a> Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use super::*;
+
+    /// The looks that it takes when nothing new comes, and a few more.
+    const FEW: usize = 10;
+
+    /// Holds a request to the world back, or one that drives the world.
+    async fn settle(arrivals: &Arc<Arrivals>, drives: bool) {
+        if drives {
+            arrivals.settle_last().await;
+        } else {
+            arrivals.settle().await;
+        }
+    }
+
+    /// Waits for `settled`, and returns how often everybody else had gone on by then.
+    async fn rounds(settled: impl Future<Output = ()>, rounds_max: usize) -> usize {
+        let mut rounds = 0;
+        let counted = async {
+            while rounds < rounds_max {
+                yield_now().await;
+                rounds += 1;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = counted => panic!("still held back after {rounds_max} rounds"),
+        }
+        rounds
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_and_what_drives_go_on_when_all_has_been_taken_in() {
+        for drives in [false, true] {
+            let arrivals = Arc::new(Arrivals::default());
+            let taken_in = Arc::new(AtomicU64::new(0));
+            let (noting, counting) = (Arc::clone(&arrivals), Arc::clone(&taken_in));
+            let newcomer = move || {
+                let (noting, counting) = (Arc::clone(&noting), Arc::clone(&counting));
+                async move {
+                    for _ in 0..5 {
+                        yield_now().await;
+                        counting.fetch_add(1, Ordering::Relaxed);
+                        noting.note();
+                    }
+                }
+            };
+            // One goes on before whoever looks, and one behind, in whatever order the runtime takes them.
+            tokio::spawn(async move {
+                tokio::spawn(newcomer());
+                newcomer().await;
+            });
+            settle(&arrivals, drives).await;
+            assert_eq!(taken_in.load(Ordering::Relaxed), 10);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_drives_goes_on_behind_all_that_was_asked() {
+        let arrivals = Arc::new(Arrivals::default());
+        let went_on = Arc::new(AtomicU64::new(0));
+        for _ in 0..5 {
+            let (arrivals, went_on) = (Arc::clone(&arrivals), Arc::clone(&went_on));
+            tokio::spawn(async move {
+                arrivals.settle().await;
+                went_on.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        yield_now().await;
+        arrivals.settle_last().await;
+        assert_eq!(went_on.load(Ordering::Relaxed), 5);
+        // Nobody is held back any more.
+        assert!(rounds(arrivals.settle_last(), FEW).await < FEW);
+    }
+
+    #[tokio::test]
+    async fn all_go_on_in_the_order_in_which_they_came() {
+        for drives in [false, true] {
+            let arrivals = Arc::new(Arrivals::default());
+            let order = Arc::new(StdMutex::new(Vec::new()));
+            let tasks = (0..5).map(|n| {
+                let (arrivals, order) = (Arc::clone(&arrivals), Arc::clone(&order));
+                tokio::spawn(async move {
+                    settle(&arrivals, drives).await;
+                    order.lock().expect("nobody panics").push(n);
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await.expect("nobody panics");
+            }
+            assert_eq!(*order.lock().expect("nobody panics"), [0, 1, 2, 3, 4], "drives: {drives}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_while_held_back_holds_up_nobody() {
+        let arrivals = Arc::new(Arrivals::default());
+        for _ in 0..3 {
+            let mut leaver = tokio_test::task::spawn(arrivals.settle());
+            assert!(leaver.poll().is_pending());
+        }
+        assert!(rounds(arrivals.settle_last(), FEW).await < FEW);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_held_back_for_ever_though_always_something_new_comes() {
+        for drives in [false, true] {
+            let arrivals = Arc::new(Arrivals::default());
+            let noting = Arc::clone(&arrivals);
+            let newcomer = move || {
+                let noting = Arc::clone(&noting);
+                async move {
+                    loop {
+                        noting.note();
+                        yield_now().await;
+                    }
+                }
+            };
+            // One before whoever looks, and one behind.
+            tokio::spawn(async move {
+                tokio::spawn(newcomer());
+                newcomer().await
+            });
+            assert!(
+                rounds(settle(&arrivals, drives), 2 * LOOKS_MAX).await > LOOKS_MAX / 2,
+                "what was new was not taken in"
+            );
+        }
     }
 }

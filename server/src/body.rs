@@ -199,6 +199,9 @@ impl<S> Drop for EventStream<S> {
 }
 
 #[cfg(test)]
+mod between_looks;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -212,14 +215,14 @@ mod tests {
     use crate::random::Seed;
 
     /// A body, polled by hand, and everything around it.
-    struct Stage<S> {
-        clock: Arc<dyn Clock>,
-        hub: Arc<Hub>,
-        connection: Arc<Connection>,
-        body: Spawn<EventStream<S>>,
+    pub(super) struct Stage<S> {
+        pub(super) clock: Arc<dyn Clock>,
+        pub(super) hub: Arc<Hub>,
+        pub(super) connection: Arc<Connection>,
+        pub(super) body: Spawn<EventStream<S>>,
     }
 
-    fn stage<S: Script>(script: fn(Start) -> S, joins: bool) -> Stage<S> {
+    pub(super) fn stage<S: Script>(script: fn(Start) -> S, joins: bool) -> Stage<S> {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let hub = Arc::new(Hub::new(2));
         let connection = Arc::new(Connection::new(0));
@@ -231,13 +234,13 @@ mod tests {
     }
 
     impl<S: Script> Stage<S> {
-        fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
+        pub(super) fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
             let frame = self.body.enter(|cx, body| body.poll_frame(cx));
             frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().expect("data frames only"))))
         }
 
         /// The writes that are due now, however often the stream pauses between them.
-        fn due(&mut self) -> Vec<String> {
+        pub(super) fn due(&mut self) -> Vec<String> {
             let mut writes = Vec::new();
             loop {
                 match self.poll() {
@@ -344,5 +347,40 @@ mod tests {
         assert_eq!(stage.due(), ["data: {\"done\": true}\n\n"]);
         assert!(stage.body.is_end_stream());
         assert!(assert_ready!(stage.poll()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_with_much_to_write_pauses_again_and_again_and_loses_nothing() {
+        let mut stage = stage(stream_text::script, false);
+        stage.until(4800).await;
+        let (mut bytes, mut since_pause, mut pauses) = (0, 0, 0);
+        loop {
+            match stage.poll() {
+                Poll::Ready(Some(Ok(write))) => {
+                    bytes += write.len();
+                    // A pause comes with the first write that makes it too much.
+                    assert!(since_pause < GATHERED_BYTES_MAX, "{since_pause} bytes without a pause");
+                    since_pause += write.len();
+                }
+                Poll::Pending if stage.body.is_woken() => (since_pause, pauses) = (0, pauses + 1),
+                Poll::Ready(None) => break,
+                other => panic!("expected a write, got {other:?}"),
+            }
+        }
+        assert_eq!((bytes, pauses), (5243, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_playhead_is_where_the_last_write_was_due_or_where_all_has_been_handed_over() {
+        let mut stage = stage(sse::script, true);
+        let playhead = Playhead::default();
+        stage.body.playhead = Some(playhead.clone());
+        stage.until(10_000).await;
+        stage.publish(["event: a\n", "data: 1\n\n"]);
+        stage.until(31_000).await;
+        for (at, is_caught_up) in [(0, false), (10_000, false), (10_000, false), (30_000, false), (31_000, true)] {
+            assert_eq!(stage.poll().is_pending(), is_caught_up);
+            assert_eq!((playhead.at().as_millis(), playhead.is_caught_up()), (at, is_caught_up));
+        }
     }
 }

@@ -226,6 +226,22 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_very_fast_clock_is_never_early_either() {
+        // A nanosecond of the machine is 3 ms here, and the deadline lies a third of one behind a whole millisecond.
+        let clock = TokioClock::scaled(NonZeroU32::new(3_000_000).expect("not zero"));
+        clock.sleep_until(at(3_000_001)).await;
+        assert!(clock.now() >= at(3_000_001), "woke at {:?}", clock.now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "no sleeper wakes between two milliseconds of the machine")]
+    async fn a_scaled_clock_tells_the_times_between_the_milliseconds_of_the_machine() {
+        let clock = TokioClock::scaled(NonZeroU32::new(1000).expect("not zero"));
+        tokio::time::advance(Duration::from_micros(1234)).await;
+        assert_eq!(clock.now(), at(1234));
+    }
+
     #[test]
     fn time_saturates_at_its_ends() {
         assert_eq!(at(1) - at(5), Duration::ZERO);

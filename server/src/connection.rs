@@ -16,6 +16,9 @@ use self::turns::Turns;
 use crate::arrivals::Arrivals;
 use crate::clock::{Party, Turn};
 
+#[cfg(test)]
+mod tests;
+
 /// One client's connection. The task that serves it, its streams and the hub share it.
 #[derive(Default)]
 pub struct Connection {

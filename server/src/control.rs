@@ -3,7 +3,9 @@
 //! ```text
 //!  access ── routes                          who may ask, and for what
 //!    │
-//!  body ── fields ── refusal                 what was asked for, or what is wrong with it
+//!  budget ── body ── fields ── refusal       what was asked for, or what is wrong with it
+//!    │
+//!  unread                                    what is answered, and has not been read
 //!    │
 //!  clock  connections  faults  log  reset    one file each
 //! ```
@@ -13,6 +15,7 @@
 
 mod access;
 mod body;
+mod budget;
 mod clock;
 mod connections;
 mod faults;
@@ -21,6 +24,7 @@ mod log;
 mod refusal;
 mod reset;
 mod routes;
+mod unread;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,17 +34,21 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_body::Body as _;
 use serde::Serialize;
 use tower_service::Service;
 
 pub use self::access::{Access, AccessError};
+use self::budget::Budget;
 pub use self::faults::parse as parse_fault;
 pub use self::fields::Fields;
 pub use self::refusal::Refusal;
 pub use self::routes::{ROUTES, Route};
+use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
 use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use crate::connection::Connection;
+use crate::log::Redaction;
 use crate::page;
 use crate::random::Seed;
 use crate::router::router as world_router;
@@ -53,7 +61,7 @@ pub const PREFIX: &str = "/__onbeat";
 pub const OPENAPI: &str = include_str!("control/openapi.json");
 
 /// What every world that is served is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How time passes.
     pub clock: Kind,
@@ -63,6 +71,8 @@ pub struct Settings {
     pub epoch: Epoch,
     /// How much is taken on.
     pub limits: Limits,
+    /// What nobody finds in a log.
+    pub redaction: Redaction,
 }
 
 /// One world after another, and who may drive them.
@@ -71,6 +81,8 @@ struct Control {
     access: Access,
     stage: Mutex<Arc<Stage>>,
     resetting: tokio::sync::Mutex<()>,
+    unread: Unread,
+    bodies: Budget,
 }
 
 /// The world of the moment, and how it is reached.
@@ -84,7 +96,14 @@ struct Stage {
 /// The whole application: a world, and the control interface to it.
 pub fn router(settings: Settings, access: Access) -> Router {
     let stage = Mutex::new(Arc::new(Stage::new(&settings)));
-    let control = Control { settings, access, stage, resetting: tokio::sync::Mutex::new(()) };
+    let control = Control {
+        settings,
+        access,
+        stage,
+        resetting: tokio::sync::Mutex::new(()),
+        unread: Unread::default(),
+        bodies: Budget::new(body::ALL_BYTES_MAX),
+    };
     Router::new().fallback(dispatch).with_state(Arc::new(control))
 }
 
@@ -96,7 +115,8 @@ impl Stage {
             (None, Kind::Scaled(speed)) => Arc::new(TokioClock::scaled(speed)),
             (None, _) => Arc::new(TokioClock::start()),
         };
-        let world = World::new(clock, settings.seed, settings.epoch, settings.limits).with_backstage();
+        let world = World::new(clock, settings.seed, settings.epoch, settings.limits);
+        let world = world.with_redacted_backstage(settings.redaction.clone());
         let world = Arc::new(world);
         let router = world_router(Arc::clone(&world));
         Self { world, manual, router }
@@ -166,10 +186,12 @@ impl Control {
         if request.method() == Method::OPTIONS {
             return finish(access::preflight(request.headers(), from.as_ref()));
         }
+        let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
         let answer = match self.access.token(request.headers()) {
             Ok(()) => self.route(path, request).await,
             Err(refusal) => Err(refusal),
         };
+        let answer = answer.and_then(|answer| self.bounded(answer, connection.as_ref()));
         let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
         if let Some(origin) = from {
             access::let_read(response.headers_mut(), origin);
@@ -177,15 +199,24 @@ impl Control {
         response
     }
 
+    /// A long answer counts among those that nobody has read yet.
+    fn bounded(&self, answer: Response, connection: Option<&Arc<Connection>>) -> Result<Response, Refusal> {
+        let length = answer.body().size_hint().exact();
+        let bytes = length.map_or(LOG_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, connection) }
+    }
+
     async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
         let (route, id) = routes::find(request.method(), path)?;
         let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
         // Every answer comes within a bounded time, so a client that sends no more gets one.
         let open = connection.as_ref().map(Connection::hold_open);
-        let fields = if request.method() == Method::POST { body::read(request).await? } else { Fields::default() };
+        let body = if request.method() == Method::POST { body::read(request, &self.bodies).await? } else { None };
         if let Some(arrivals) = connection.as_ref().and_then(|connection| connection.arrivals()) {
             arrivals.settle_last().await;
         }
+        // Parsed only now: what a body of brackets becomes takes much more memory than itself.
+        let fields = body.map_or_else(|| Ok(Fields::default()), body::Body::parse)?;
         match route {
             ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.stage()))),
             ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),
@@ -198,7 +229,7 @@ impl Control {
             ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(self, fields).await?)),
             ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(self).await)),
             ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(self, id).await?)),
-            ("GET", "/log") => Ok(log::get(&self.settings, self.stage(), open)),
+            ("GET", "/log") => Ok(log::get(&self.settings, &self.stage(), open)),
             ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
             _ => unreachable!("all routes are known: {route:?}"),
         }

@@ -126,3 +126,84 @@ fn in_place_of_the_endpoint(
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use tower_service::Service;
+
+    use super::*;
+    use crate::clock::TokioClock;
+    use crate::faults::{Break, Fault, From, Rewrite, Strikes};
+    use crate::random::Seed;
+    use crate::router::router;
+    use crate::world::Limits;
+
+    const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
+
+    /// The answer to a `GET`, in a world with a backstage, in which this fault strikes it.
+    async fn answer(target: &str, kind: Option<Kind>) -> Response {
+        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+        let world = World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default()).with_backstage();
+        if let Some(kind) = kind {
+            let fault = Fault { strikes: Strikes::Path(target.into()), times: 1, from: From::Write(0), kind };
+            let added = world.backstage().expect("it has one").add_fault(Instant::EPOCH, fault);
+            added.expect("there is room");
+        }
+        let request = Request::builder().uri(target).header("host", "onbeat").body(Body::empty());
+        let answered = router(Arc::new(world)).call(request.expect("a request")).await;
+        answered.expect("a router never fails")
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body that ends");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_faults_tells_its_length_though_it_is_watched() {
+        let response = answer("/send-heartbeat", None).await;
+        assert_eq!(response.body().size_hint().exact(), Some(ANSWER.len() as u64));
+        assert_eq!(text(response).await, ANSWER);
+        assert_eq!(answer("/sse", None).await.body().size_hint().exact(), None);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_altered_tells_no_length() {
+        for (kind, altered) in [
+            (Kind::Rewrite(Rewrite::Duplicate), format!("{ANSWER}{ANSWER}")),
+            (Kind::Rewrite(Rewrite::Bom), format!("\u{feff}{ANSWER}")),
+            (Kind::Rewrite(Rewrite::Retry(7)), format!("retry: 7\n{ANSWER}")),
+            (Kind::Break(Break::End), String::new()),
+        ] {
+            let response = answer("/send-heartbeat", Some(kind)).await;
+            assert!(!response.headers().contains_key(CONTENT_LENGTH) && response.body().size_hint().exact().is_none());
+            assert_eq!(text(response).await, altered);
+        }
+    }
+
+    #[tokio::test]
+    async fn another_head_can_be_read_by_a_page_of_another_origin() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let head = Head::Status { status, location: None, retry_after_s: Some(5) };
+        let response = answer("/sse", Some(Kind::Head(head))).await;
+        assert_eq!(response.status(), status);
+        for (name, value) in [
+            ("retry-after", "5"),
+            ("access-control-expose-headers", "Retry-After"),
+            ("access-control-allow-origin", "*"),
+        ] {
+            assert_eq!(response.headers()[name], value);
+        }
+        let location = Some(HeaderValue::from_static("/sse"));
+        let head = Head::Status { status: StatusCode::FOUND, location, retry_after_s: None };
+        let response = answer("/stream-text", Some(Kind::Head(head))).await;
+        assert_eq!(response.status(), StatusCode::FOUND);
+        assert_eq!(response.headers()[LOCATION], "/sse");
+        assert!(!response.headers().contains_key(RETRY_AFTER));
+        let head = Head::ContentType(HeaderValue::from_static("text/html"));
+        let response = answer("/sse-data", Some(Kind::Head(head))).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/html");
+        assert!(!response.headers().contains_key(RETRY_AFTER) && !response.headers().contains_key(LOCATION));
+    }
+}

@@ -66,9 +66,9 @@ pub struct Report {
     pub fired: u64,
 }
 
-/// There are [`FAULTS_MAX`] faults already, all yet to strike.
+/// There are [`FAULTS_MAX`] faults already that have yet to strike, or that have struck one response under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are {FAULTS_MAX} faults that have yet to strike, and no more are kept")]
+#[error("there are {FAULTS_MAX} faults that have yet to strike, or at work on one response, and no more are kept")]
 pub struct TooMany;
 
 /// The faults of a world.
@@ -89,20 +89,27 @@ struct Entry {
 }
 
 impl Faults {
-    /// Adds a fault; `under_way` is the response that one for a connection strikes at once, if there is one.
-    pub(crate) fn add(&self, fault: Fault, under_way: impl FnOnce(Struck) -> bool) -> Result<Report, TooMany> {
+    /// Adds a fault; `under_way` has one for a connection strike the response under way at once, if there is one.
+    pub(crate) fn add(
+        &self,
+        fault: Fault,
+        under_way: impl FnOnce(Struck) -> Result<bool, TooMany>,
+    ) -> Result<Report, TooMany> {
         let mut state = self.lock();
-        if state.entries.len() >= FAULTS_MAX {
-            let spent = state.entries.iter().position(|entry| entry.left == 0).ok_or(TooMany)?;
-            state.entries.remove(spent);
+        let is_full = state.entries.len() >= FAULTS_MAX;
+        let spent = state.entries.iter().position(|entry| entry.left == 0).filter(|_| is_full);
+        if is_full && spent.is_none() {
+            return Err(TooMany);
         }
-        state.added += 1;
-        let id = state.added;
+        let id = state.added + 1;
         let struck = Struck { fault: Arc::new(fault), counts: Arc::default() };
         let mut entry = Entry { id, left: struck.fault.times, struck };
-        if !matches!(entry.struck.fault.kind, Kind::Head(_)) && under_way(entry.struck.clone()) {
+        if !matches!(entry.struck.fault.kind, Kind::Head(_)) && under_way(entry.struck.clone())? {
             entry.strike();
         }
+        // Nothing has changed until here, since a fault may be refused.
+        state.added = id;
+        spent.map(|spent| state.entries.remove(spent));
         let report = entry.report();
         state.entries.push(entry);
         Ok(report)
@@ -211,7 +218,7 @@ mod tests {
 
     fn faults(all: impl IntoIterator<Item = Fault>) -> Faults {
         let faults = Faults::default();
-        all.into_iter().for_each(|fault| drop(faults.add(fault, |_| false).expect("there is room")));
+        all.into_iter().for_each(|fault| drop(faults.add(fault, |_| Ok(false)).expect("there is room")));
         faults
     }
 
@@ -251,9 +258,9 @@ mod tests {
     #[test]
     fn a_thousand_faults_are_kept_and_spent_ones_make_room() {
         let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Break(Break::Cut))));
-        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| false).expect_err("full"), TooMany);
+        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| Ok(false)).expect_err("full"), TooMany);
         meet(&faults, "/a");
-        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| false).expect("room").id, 1001);
+        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| Ok(false)).expect("room").id, 1001);
         assert_eq!(faults.reports().len(), FAULTS_MAX);
     }
 
@@ -266,5 +273,42 @@ mod tests {
         assert!(struck[0].is_deleted() && !struck[1].is_deleted());
         assert_eq!(faults.delete(None).len(), 1);
         assert!(struck[1].is_deleted() && faults.reports().is_empty());
+    }
+
+    #[test]
+    fn a_fault_strikes_its_own_path_or_connection_and_no_other() {
+        let faults = faults([fault("/sse", 9, Kind::Rewrite(Rewrite::Bom))]);
+        let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Break(Break::Cut)) };
+        faults.add(connection, |_| Ok(false)).expect("there is room");
+        for path in ["/", "/ss", "/sse-data", "/sse/", "/x/sse", "/SSE"] {
+            assert_eq!(meet(&faults, path), [""; 0], "{path}");
+        }
+        let met = |connection| faults.meet("/nothing", connection, false).len();
+        assert_eq!([met(2), met(3), met(4), met(30)], [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_has_no_body_meets_what_alters_heads_and_leaves_the_rest() {
+        let content_type = axum::http::HeaderValue::from_static("text/html");
+        let faults = faults([
+            fault("/a", 1, Kind::Break(Break::Cut)),
+            fault("/a", 1, Kind::Head(Head::ContentType(content_type))),
+            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+        ]);
+        let names: Vec<_> = faults.meet("/a", 0, true).iter().map(|struck| struck.fault.kind.name()).collect();
+        assert_eq!(names, ["content-type"]);
+        assert_eq!(meet(&faults, "/a"), ["cut", "bom"]);
+    }
+
+    #[test]
+    fn a_fault_that_strikes_a_response_under_way_strikes_one_less_later() {
+        let faults = Faults::default();
+        let report = faults.add(fault("/a", 2, Kind::Break(Break::Cut)), |_| Ok(true)).expect("there is room");
+        assert_eq!((report.left, report.met, report.fired), (1, 1, 0));
+        assert_eq!(meet(&faults, "/a"), ["cut"]);
+        assert_eq!(meet(&faults, "/a"), [""; 0]);
+        // The head of a response under way has gone.
+        let report = faults.add(fault("/a", 2, status(503)), |_| Ok(true)).expect("there is room");
+        assert_eq!((report.left, report.met), (2, 0));
     }
 }

@@ -132,6 +132,12 @@ impl Hub {
         self.lock().by_order_of_joining.len()
     }
 
+    /// Returns how many clients have ever joined.
+    #[cfg(test)]
+    pub(crate) fn joined(&self) -> u64 {
+        self.lock().joined
+    }
+
     fn leave(&self, order: u64) {
         self.lock().by_order_of_joining.remove(&order);
     }
@@ -219,6 +225,8 @@ impl Drop for Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
 
     fn event(text: &'static str) -> Event {
@@ -323,5 +331,53 @@ mod tests {
             publish(&hub, "x");
         }
         drop(mailbox);
+    }
+    #[test]
+    fn all_who_are_evicted_at_once_are_counted() {
+        let hub = Arc::new(Hub::new(1));
+        let (mut reader, _stuck) = (join(&hub), [join(&hub), join(&hub), join(&hub)]);
+        assert_eq!(publish(&hub, "one"), (4, 0, 4));
+        read(&mut reader);
+        assert_eq!(publish(&hub, "two"), (1, 3, 1));
+    }
+
+    #[test]
+    fn a_member_that_joins_late_has_a_mailbox_as_large_as_the_others() {
+        let hub = Arc::new(Hub::new(2));
+        for _ in 0..5 {
+            publish(&hub, "before");
+        }
+        let _late = join(&hub);
+        assert_eq!(
+            [publish(&hub, "one"), publish(&hub, "two"), publish(&hub, "three")],
+            [(1, 0, 1), (1, 0, 1), (0, 1, 0)]
+        );
+    }
+
+    /// Looks into a mailbox, as another thread may, at the very moment at which its connection is woken.
+    struct Looks {
+        mailbox: Mailbox,
+        found: AtomicU64,
+    }
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            self.found.fetch_add(u64::from(self.mailbox.oldest().is_some()), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_event_is_there_when_its_members_are_woken() {
+        let hub = Arc::new(Hub::new(8));
+        let members: Vec<_> = (0..3).map(|_| join(&hub)).collect();
+        let looks = members.into_iter().map(|mailbox| {
+            let connection = Arc::clone(&mailbox.member.connection);
+            let looks = Arc::new(Looks { mailbox, found: AtomicU64::new(0) });
+            connection.register(&Arc::clone(&looks).into());
+            looks
+        });
+        let looks: Vec<_> = looks.collect();
+        publish(&hub, "one");
+        assert!(looks.iter().all(|looks| looks.found.load(Ordering::Relaxed) == 1));
     }
 }

@@ -26,7 +26,7 @@
 //!                    │
 //!                 accept                      many connections, from anywhere
 //!                    │
-//!       listener ── socket                    from TCP
+//!      ready ── socket ── listener            from TCP, and whether that can begin
 //!                    │
 //!         page ── control                     one world after another, driven over HTTP, and by hand
 //! ```
@@ -57,6 +57,7 @@ mod origin;
 pub mod page;
 pub mod query;
 pub mod random;
+pub mod ready;
 pub mod router;
 pub mod script;
 mod service;

@@ -2,42 +2,68 @@
 //!
 //! Heads, writes and ends have the form of a transcript, with two keys more that name the request. With the requests,
 //! and what was done from behind, they are all that it takes to play a world again.
+//!
+//! ```text
+//!  cut  redaction ── line ── blocks    what a line leaves out, the line, and the text that all lines make
+//! ```
 
-use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod blocks;
+mod cut;
+mod line;
+mod redaction;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
-use base64::prelude::{BASE64_STANDARD, Engine};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Version};
 use bytes::Bytes;
 use serde::Serialize;
 
+use self::blocks::Blocks;
+pub(crate) use self::cut::start;
+pub use self::cut::{TooLong, restore};
+pub use self::redaction::{Redaction, RedactionError};
 use crate::clock::Instant;
 use crate::faults::Fault;
 use crate::random::Seed;
 use crate::timestamp::Epoch;
 
-/// How much is kept; what happens later is just counted.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What a line is taken to cost beside what is written in it.
-const LINE_BYTES: usize = 96;
+/// How much text is kept, and so how much memory is taken; what happens later is just counted.
+pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How much of it is rendered at a time.
-const PIECE_BYTES: usize = 32 * 1024;
+/// How much is read at a time.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The version of the form of the log.
 pub const VERSION: u32 = 1;
 
 /// What has happened.
-#[derive(Debug, Default)]
-pub struct Log(Mutex<State>);
+#[derive(Debug)]
+pub struct Log {
+    state: Mutex<State>,
+    redaction: Redaction,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    lines: Vec<(Instant, What)>,
-    bytes: usize,
+    text: Blocks,
     dropped: u64,
 }
+
+/// A log as it was at one time, read piece by piece.
+#[derive(Debug)]
+pub(crate) struct LogReader {
+    /// Not kept alive: a reader that does not read must not hold an old world's log.
+    log: Weak<Log>,
+    first: Option<Bytes>,
+    next: usize,
+    end: usize,
+}
+
+/// The log was emptied before it had been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server was reset before the log had been read")]
+pub(crate) struct LogGone;
 
 /// What the first line tells, beside what the log itself knows.
 #[derive(Clone, Copy, Debug)]
@@ -76,17 +102,11 @@ pub(crate) enum What {
 /// Header fields in order; a value that is not UTF-8 has U+FFFD in it.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// What nobody should find in a log.
-const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
-
-/// The fields, without those that frame a message; in place of credentials as many `x`, since their length counts.
+/// The fields, without those that frame a message.
 pub(crate) fn headers(fields: &HeaderMap) -> Headers {
     let shown = fields.iter().filter(|(name, _)| **name != TRANSFER_ENCODING && **name != CONTENT_LENGTH);
-    let text = |name: &HeaderName, value: &HeaderValue| {
-        let is_secret = CREDENTIALS.contains(name);
-        if is_secret { "x".repeat(value.len()) } else { String::from_utf8_lossy(value.as_bytes()).into_owned() }
-    };
-    shown.map(|(name, value)| (name.as_str().to_owned(), text(name, value))).collect()
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    shown.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
 /// The name of a version of HTTP.
@@ -94,143 +114,64 @@ pub(crate) fn version(version: Version) -> &'static str {
     if version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self::new(Redaction::default())
+    }
+}
+
 impl Log {
+    /// An empty log, without what `redaction` leaves out.
+    pub(crate) fn new(redaction: Redaction) -> Self {
+        Self::of_at_most(BYTES_MAX, redaction)
+    }
+
+    fn of_at_most(bytes: usize, redaction: Redaction) -> Self {
+        Self { state: Mutex::new(State { text: Blocks::new(bytes), dropped: 0 }), redaction }
+    }
+
     /// Notes what happened, if there is room.
+    #[expect(clippy::needless_pass_by_value, reason = "what has happened is told once")]
     pub(crate) fn note(&self, at: Instant, what: What) {
         let mut state = self.lock();
-        let bytes = LINE_BYTES + what.bytes();
-        if state.dropped > 0 || state.bytes + bytes > BYTES_MAX {
-            state.dropped += 1;
-            return;
+        let State { text, dropped } = &mut *state;
+        let before = text.len();
+        if *dropped > 0 || line::write(&mut *text, at, &what, &self.redaction).is_err() {
+            text.truncate(before);
+            *dropped += 1;
         }
-        state.bytes += bytes;
-        state.lines.push((at, what));
     }
 
-    /// The first line, and how many others there are now.
-    ///
-    /// # Panics
-    ///
-    /// Never: a line is plain data.
-    pub(crate) fn begin(&self, preamble: &Preamble) -> (String, usize) {
-        let state = self.lock();
-        let Preamble { seed, epoch, clock, mailbox } = preamble;
-        let (seed, epoch) = (seed.to_string(), epoch.to_string());
-        let kind = Kind::Log { version: VERSION, seed, epoch, clock, mailbox: *mailbox, dropped: state.dropped };
-        (line(&Keys { t_ms: 0, kind }), state.lines.len())
-    }
-
-    /// Some of these other lines, about [`PIECE_BYTES`] or less, and where the next one is: a long log is read in pieces, so
-    /// that it holds nobody up.
-    pub(crate) fn piece(&self, lines: Range<usize>) -> (String, usize) {
-        let (state, mut text, mut next) = (self.lock(), String::new(), lines.start);
-        for (at, what) in &state.lines[lines] {
-            if text.len() >= PIECE_BYTES {
-                break;
-            }
-            text.push_str(&line(&Keys { t_ms: at.as_millis(), kind: what.kind() }));
-            next += 1;
-        }
-        (text, next)
+    /// Reads what has happened so far.
+    pub(crate) fn read(self: &Arc<Self>, preamble: &Preamble) -> LogReader {
+        let (mut first, state) = (Vec::new(), self.lock());
+        line::write_first(&mut first, preamble, state.dropped).expect("a line is plain data, written to memory");
+        LogReader { log: Arc::downgrade(self), first: Some(first.into()), next: 0, end: state.text.len() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn line(keys: &Keys<'_>) -> String {
-    serde_json::to_string(keys).expect("a line is plain data") + "\n"
-}
+impl Iterator for LogReader {
+    type Item = Result<Bytes, LogGone>;
 
-/// A line's keys, in the order of the format.
-#[derive(Serialize)]
-struct Keys<'a> {
-    t_ms: u64,
-    #[serde(flatten)]
-    kind: Kind<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Kind<'a> {
-    Log {
-        version: u32,
-        seed: String,
-        epoch: String,
-        clock: &'a str,
-        mailbox: u64,
-        dropped: u64,
-    },
-    Request {
-        #[serde(flatten)]
-        which: Which,
-        method: &'a str,
-        target: &'a str,
-        version: &'a str,
-        headers: &'a Headers,
-    },
-    Head {
-        #[serde(flatten)]
-        which: Which,
-        status: u16,
-        headers: &'a Headers,
-    },
-    Write {
-        #[serde(flatten)]
-        which: Which,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-    },
-    End {
-        #[serde(flatten)]
-        which: Which,
-        how: &'a str,
-    },
-    Close {
-        connection: u64,
-        how: &'a str,
-    },
-    Fault {
-        id: u64,
-        fault: &'a Fault,
-    },
-    FaultsDeleted {
-        ids: &'a [u64],
-    },
-}
-
-impl What {
-    /// About how much memory it takes.
-    fn bytes(&self) -> usize {
-        let fields = |headers: &Headers| headers.iter().map(|(name, value)| 48 + name.len() + value.len()).sum();
-        match self {
-            Self::Request { target, headers, .. } => target.len() + fields(headers),
-            Self::Head { headers, .. } => fields(headers),
-            Self::Write { bytes, .. } => bytes.len(),
-            Self::End { .. } | Self::Close { .. } => 0,
-            Self::Fault { .. } => 512,
-            Self::FaultsDeleted { ids } => ids.len() * 8,
+    /// Returns the next bytes, at most [`PIECE_BYTES_MAX`], which need not end with a line: a long log holds nobody up.
+    fn next(&mut self) -> Option<Result<Bytes, LogGone>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
         }
-    }
-
-    fn kind(&self) -> Kind<'_> {
-        match self {
-            Self::Request { which, method, target, version, headers } => {
-                Kind::Request { which: *which, method, target, version, headers }
-            }
-            Self::Head { which, status, headers } => Kind::Head { which: *which, status: *status, headers },
-            Self::Write { which, bytes } => match std::str::from_utf8(bytes) {
-                Ok(text) => Kind::Write { which: *which, text: Some(text), base64: None },
-                Err(_) => Kind::Write { which: *which, text: None, base64: Some(BASE64_STANDARD.encode(bytes)) },
-            },
-            Self::End { which, how } => Kind::End { which: *which, how },
-            Self::Close { connection, how } => Kind::Close { connection: *connection, how },
-            Self::Fault { id, fault } => Kind::Fault { id: *id, fault },
-            Self::FaultsDeleted { ids } => Kind::FaultsDeleted { ids },
+        if self.next >= self.end {
+            return None;
         }
+        let Some(log) = self.log.upgrade() else {
+            self.end = self.next;
+            return Some(Err(LogGone));
+        };
+        let piece = log.lock().text.piece(self.next, self.end, PIECE_BYTES_MAX);
+        self.next += piece.len();
+        Some(Ok(piece))
     }
 }
 
@@ -240,28 +181,34 @@ mod tests {
 
     use super::*;
 
-    /// All of it.
-    fn text(log: &Log) -> String {
+    const WHICH: Which = Which { connection: 3, request: 0 };
+
+    fn read(log: &Arc<Log>) -> LogReader {
         let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
-        let (mut text, end) = log.begin(&Preamble { seed: Seed(u64::MAX), epoch, clock: "manual", mailbox: 1024 });
-        let mut next = 0;
-        while next < end {
-            let (piece, after) = log.piece(next..end);
-            assert!(piece.len() < 2 * PIECE_BYTES && after > next);
-            text.push_str(&piece);
-            next = after;
-        }
-        text
+        log.read(&Preamble { seed: Seed(u64::MAX), epoch, clock: "manual", mailbox: 1024 })
+    }
+
+    /// All of it.
+    fn text(log: &Arc<Log>) -> String {
+        let pieces = read(log).map(|piece| piece.expect("the log is there"));
+        let bytes = pieces.flat_map(|piece| {
+            assert!((1..=PIECE_BYTES_MAX).contains(&piece.len()));
+            piece
+        });
+        String::from_utf8(bytes.collect()).expect("UTF-8")
+    }
+
+    fn write(bytes: impl Into<Bytes>) -> What {
+        What::Write { which: WHICH, bytes: bytes.into() }
     }
 
     #[test]
     fn a_line_has_its_keys_in_order() {
-        let log = Log::default();
-        let which = Which { connection: 3, request: 0 };
+        let log = Arc::new(Log::default());
         let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
-        log.note(at(5), What::Write { which, bytes: Bytes::from_static(b"data: \"1\"\n\n") });
-        log.note(at(6), What::Write { which, bytes: Bytes::from_static(b"\xff") });
-        log.note(at(7), What::End { which, how: "closed" });
+        log.note(at(5), write(&b"data: \"1\"\n\n"[..]));
+        log.note(at(6), write(&b"\xff"[..]));
+        log.note(at(7), What::End { which: WHICH, how: "closed" });
         let lines = [
             r#"{"t_ms":0,"kind":"log","version":1,"seed":"18446744073709551615","epoch":"2025-12-01T00:00:00.000Z","clock":"manual","mailbox":1024,"dropped":0}"#,
             r#"{"t_ms":5,"kind":"write","connection":3,"request":0,"text":"data: \"1\"\n\n"}"#,
@@ -272,27 +219,89 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_is_read_in_pieces() {
-        let log = Log::default();
-        let which = Which { connection: 0, request: 0 };
-        for n in 0..10_000_u32 {
-            log.note(Instant::EPOCH, What::Write { which, bytes: Bytes::from(n.to_string()) });
+    fn every_part_of_a_line_is_bounded() {
+        let log = Arc::new(Log::default());
+        let (method, target) = ("M".repeat(23_000), format!("/{}", "t".repeat(23_000)));
+        let headers = vec![("n".repeat(23_000), "v".repeat(23_000))];
+        log.note(Instant::EPOCH, What::Request { which: WHICH, method, target, version: "HTTP/1.1", headers });
+        let text = text(&log);
+        for cut in ["M…[22936 bytes", "t…[6617 bytes", "n…[22744 bytes", "v…[6616 bytes"] {
+            assert!(text.contains(cut), "{cut}");
         }
+        assert!(text.len() < 34_000, "{}", text.len());
+    }
+
+    #[test]
+    fn a_long_log_is_read_in_pieces() {
+        let log = Arc::new(Log::default());
+        (0..10_000_u32).for_each(|n| log.note(Instant::EPOCH, write(n.to_string())));
         let text = text(&log);
         let numbers = text.lines().skip(1).map(|line| line.rsplit('"').nth(1).expect("a text").to_owned());
         assert!(numbers.eq((0..10_000).map(|n| n.to_string())));
     }
 
     #[test]
+    fn a_log_is_read_as_it_was_when_it_was_asked_for() {
+        let log = Arc::new(Log::default());
+        log.note(Instant::EPOCH, write("1"));
+        let (before, reader) = (text(&log), read(&log));
+        log.note(Instant::EPOCH, write("2"));
+        assert_eq!(reader.map(|piece| piece.expect("the log is there").len()).sum::<usize>(), before.len());
+        assert!(text(&log).len() > before.len());
+    }
+
+    #[test]
+    fn a_reader_does_not_keep_a_log_alive_and_is_told_that_it_is_gone() {
+        let log = Arc::new(Log::default());
+        (0..1000).for_each(|_| log.note(Instant::EPOCH, write("x".repeat(100))));
+        let mut reader = read(&log);
+        assert!(reader.by_ref().take(2).all(|piece| piece.is_ok()));
+        let gone = Arc::downgrade(&log);
+        drop(log);
+        assert!(gone.upgrade().is_none());
+        assert_eq!(reader.collect::<Vec<_>>(), [Err(LogGone)]);
+    }
+
+    #[test]
     fn what_finds_no_room_is_counted_and_so_is_all_after_it() {
-        let log = Log::default();
-        let write =
-            |length| What::Write { which: Which { connection: 0, request: 0 }, bytes: Bytes::from(vec![b'x'; length]) };
-        log.note(Instant::EPOCH, write(1));
-        log.note(Instant::EPOCH, write(BYTES_MAX));
-        log.note(Instant::EPOCH, write(1));
+        let log = Arc::new(Log::of_at_most(100_000, Redaction::default()));
+        log.note(Instant::EPOCH, write("x"));
+        log.note(Instant::EPOCH, write(vec![b'x'; 100_000]));
+        log.note(Instant::EPOCH, write("x"));
         let text = text(&log);
         assert_eq!(text.lines().count(), 2);
         assert!(text.lines().next().is_some_and(|line| line.ends_with(r#""dropped":2}"#)), "{text}");
+    }
+
+    #[test]
+    fn a_log_holds_no_more_than_its_bound_whatever_fills_it() {
+        const BYTES_MAX: usize = 1024 * 1024;
+        let long = || "x".repeat(15_000);
+        let request =
+            |method, target, headers| What::Request { which: WHICH, method, target, version: "HTTP/1.1", headers };
+        let kinds: [&dyn Fn() -> What; 7] = [
+            &|| request(long(), String::new(), Vec::new()),
+            &|| request(String::new(), long(), Vec::new()),
+            &|| request(String::new(), String::new(), vec![(long(), long())]),
+            &|| request(String::new(), String::new(), vec![("a".into(), String::new()); 1000]),
+            &|| What::End { which: WHICH, how: "closed" },
+            // A piece of one byte does not keep what it is a piece of.
+            &|| write(Bytes::from(long()).slice(..1)),
+            &|| write(vec![0xff; 15_000]),
+        ];
+        for (number, what) in kinds.iter().enumerate() {
+            let mut log = None;
+            let held = allocation_counter::measure(|| {
+                let filled = log.insert(Log::of_at_most(BYTES_MAX, Redaction::default()));
+                while filled.lock().dropped == 0 {
+                    filled.note(Instant::EPOCH, what());
+                }
+            });
+            // The blocks, and their list.
+            let most = BYTES_MAX as u64 * 51 / 50;
+            assert!(u64::try_from(held.bytes_current).expect("it holds something") < most, "{number}: {held:?}");
+            // While a line is made, what happened is there, too.
+            assert!(held.bytes_max < most + 200_000, "{number}: {held:?}");
+        }
     }
 }

@@ -105,4 +105,22 @@ mod tests {
         let mean = values.iter().sum::<f64>() / 10_000.0;
         assert!((0.49..0.51).contains(&mean), "mean {mean}");
     }
+
+    #[test]
+    fn the_values_are_those_of_another_implementation_of_the_rule() {
+        // The first value and the ninth, which is in the next block, times 2⁵³: by a ChaCha8 written from the RFC.
+        for (seed, connection, request, first, ninth) in [
+            (42, 0, 0, 3_136_797_389_566_453_u64, 4_203_756_084_755_732_u64),
+            (0x0123_4567_89ab_cdef, 1, 0, 8_286_617_422_861_624, 5_290_723_103_706_285),
+            (42, 0, 1, 8_631_820_361_894_143, 300_432_496_546_729),
+            (42, 7, 3, 5_698_187_254_884_451, 3_367_413_471_518_382),
+            (1, 1 << 40, 5, 7_707_414_997_985_189, 790_193_997_459_100),
+            (u64::MAX, u64::MAX, u32::MAX, 5_137_412_284_887_736, 6_122_285_972_500_491),
+        ] {
+            let mut random = Random::new(Seed(seed), connection, request);
+            let values: Vec<u64> = (0..9).map(|_| random.next_unit().to_bits()).collect();
+            let expected = [first, ninth].map(|value| unit(value << 11).to_bits());
+            assert_eq!([values[0], values[8]], expected, "seed {seed}, connection {connection}, request {request}");
+        }
+    }
 }

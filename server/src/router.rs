@@ -134,3 +134,61 @@ async fn normalise_path(mut request: Request, next: Next) -> Response {
     }
     next.run(request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use tower_service::Service;
+
+    use super::*;
+    use crate::clock::TokioClock;
+    use crate::random::Seed;
+    use crate::world::Limits;
+
+    /// A world in which nothing has happened, and its router.
+    fn application() -> (Arc<World>, Router) {
+        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+        let world = Arc::new(World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default()));
+        (Arc::clone(&world), router(world))
+    }
+
+    async fn asked(router: &mut Router, method: &str, target: &str) -> Response {
+        let request = Request::builder().method(method).uri(target).header("host", "onbeat");
+        let response = router.call(request.body(Body::empty()).expect("a request")).await;
+        response.expect("a router never fails")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_gets_the_stream_is_a_member_and_no_longer_than_the_answer_is_kept() {
+        let (world, mut router) = application();
+        for (method, target, members) in [
+            ("GET", "/sse", 1),
+            ("GET", "/SSE/", 1),
+            ("HEAD", "/sse", 0),
+            ("OPTIONS", "/sse", 0),
+            ("POST", "/sse", 0),
+            ("GET", "/stream-text", 0),
+            ("GET", "/sse-data", 0),
+            ("GET", "/dynamic-counter", 0),
+            ("GET", "/stream-json", 0),
+            ("GET", "/send-heartbeat", 0),
+        ] {
+            let before = world.hub().joined();
+            let response = asked(&mut router, method, target).await;
+            assert_eq!(world.hub().clients(), members, "{method} {target}");
+            // Not even for an instant, in which others could count it.
+            assert_eq!(world.hub().joined() - before, members as u64, "{method} {target}");
+            drop(response);
+            assert_eq!(world.hub().clients(), 0, "{method} {target}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
+        let (world, mut router) = application();
+        let mut mailbox = world.hub().join(Arc::new(world.next_connection()));
+        asked(&mut router, "GET", "/BROADCAST-text/?msg=ABC%2F/&X=Y").await;
+        mailbox.take();
+        let writes: Vec<_> = std::iter::from_fn(|| mailbox.go_on()).collect();
+        assert_eq!(writes[1], "data: {\"msg\":\"ABC//\",\"ts\":\"2025-12-01T00:00:00.000Z\"}\n\n");
+    }
+}

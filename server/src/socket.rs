@@ -52,3 +52,56 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net;
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    async fn pair() -> (Socket, net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let client = net::TcpStream::connect(listener.local_addr().expect("it listens")).expect("somebody listens");
+        client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        (Socket::new(stream, Arc::new(Connection::new(0))), client)
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_reset_if_it_was_told_so_and_closed_if_not() {
+        for (closing, ends) in [
+            (None, Ok(())),
+            (Some(Closing::Cut), Ok(())),
+            (Some(Closing::Half), Ok(())),
+            (Some(Closing::Reset), Err(io::ErrorKind::ConnectionReset)),
+        ] {
+            let (mut socket, mut client) = pair().await;
+            socket.write_all(b"the last words").await.expect("a reader");
+            let mut words = [0; 14];
+            client.read_exact(&mut words).expect("something to read");
+            if let Some(how) = closing {
+                socket.connection.close(how);
+            }
+            drop(socket);
+            let ended = client.read_to_end(&mut Vec::new()).map(drop).map_err(|error| error.kind());
+            assert_eq!(ended, ends, "{closing:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_shut_down_sends_the_end_and_still_reads() {
+        let (mut socket, mut client) = pair().await;
+        socket.shutdown().await.expect("it is open");
+        assert_eq!(client.read(&mut [0]).expect("the end"), 0);
+        std::io::Write::write_all(&mut client, b"x").expect("a reader");
+        assert_eq!(tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 2]).await.expect("open"), 1);
+    }
+}

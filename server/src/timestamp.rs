@@ -23,7 +23,7 @@ impl Epoch {
         Self::rounded(jiff::Timestamp::now())
     }
 
-    /// The wall-clock time at `instant`. Times past the year 9999 stay at its end.
+    /// The wall-clock time at `instant`. In a world's time, a century, it never passes the year 9999.
     #[must_use]
     pub fn at(self, instant: Instant) -> Timestamp {
         let after = SignedDuration::try_from(instant.since_epoch()).unwrap_or(SignedDuration::MAX);
@@ -37,17 +37,70 @@ impl Epoch {
     }
 }
 
+/// The first and the last epoch that can be read. A world may last a century, and timestamps end with the year 9999.
+const FIRST: &str = "0000-01-01T00:00:00Z";
+const LAST: &str = "9899-01-01T00:00:00Z";
+
 /// An epoch that could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("expected a time like 2025-12-01T00:00:00Z (RFC 3339): {0}")]
-pub struct EpochError(jiff::Error);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time like 2025-12-01T00:00:00Z (RFC 3339), from {FIRST} to {LAST}{}", self.why())]
+pub struct EpochError(Wrong);
+
+/// What is wrong with an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    /// It is no time at all.
+    Form,
+    /// It is a date alone.
+    NoTime,
+    /// It does not say in which offset from UTC it is.
+    NoOffset,
+    /// It is before the first, or after the last.
+    Range,
+}
+
+impl EpochError {
+    fn why(self) -> &'static str {
+        match self.0 {
+            Wrong::Form => "",
+            Wrong::NoTime => "; it has no time of day",
+            Wrong::NoOffset => "; it has no offset from UTC, such as Z or +08:00",
+            Wrong::Range => "; it is not in this range",
+        }
+    }
+}
+
+impl Wrong {
+    /// Why a text is no timestamp.
+    fn of(text: &str) -> Self {
+        let has_time = |text: &str| text.contains(['T', 't', ' ']);
+        let offset = text.len().checked_sub("+08:00".len()).and_then(|at| text.split_at_checked(at));
+        let (local, has_offset) = match (text.strip_suffix(['Z', 'z']), offset) {
+            (Some(local), _) => (local, true),
+            (None, Some((local, offset))) if has_time(local) && offset.starts_with(['+', '-']) => (local, true),
+            (None, _) => (text, false),
+        };
+        // RFC 3339 has years of four digits; only longer ones have a sign.
+        let has_sign = local.starts_with(['+', '-']);
+        match local.parse::<jiff::civil::DateTime>() {
+            Ok(_) if !has_time(local) => Self::NoTime,
+            Ok(_) if !has_offset => Self::NoOffset,
+            Ok(_) => Self::Range,
+            Err(_) if has_sign && has_offset => Self::Range,
+            Err(_) => Self::Form,
+        }
+    }
+}
 
 impl FromStr for Epoch {
     type Err = EpochError;
 
     /// Reads an RFC 3339 time; fractions below a millisecond are cut off.
     fn from_str(text: &str) -> Result<Self, EpochError> {
-        text.parse().map(Self::rounded).map_err(EpochError)
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(Wrong::of(text)))?;
+        let [first, last] = [FIRST, LAST].map(|end| end.parse::<jiff::Timestamp>().expect("a timestamp"));
+        let epoch = Self::rounded(timestamp);
+        if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(Wrong::Range)) }
     }
 }
 
@@ -105,15 +158,38 @@ mod tests {
 
     #[test]
     fn a_bad_epoch_says_what_was_expected() {
-        for text in ["", "yesterday", "2025-12-01", "2025-12-01T00:00:00"] {
+        for (text, why) in [
+            ("", ""),
+            ("yesterday", ""),
+            ("1764547200", ""),
+            ("2025-13-01T00:00:00Z", ""),
+            ("2025-12-01T25:00:00Z", ""),
+            ("2025-12-01", "; it has no time of day"),
+            ("2025-12-01T00:00:00", "; it has no offset from UTC, such as Z or +08:00"),
+            ("2025-12-01 00:00:00", "; it has no offset from UTC, such as Z or +08:00"),
+            ("9899-01-01T00:00:00.001Z", "; it is not in this range"),
+            ("9999-12-31T23:59:59Z", "; it is not in this range"),
+            ("9999-12-31T23:59:59+08:00", "; it is not in this range"),
+            ("0000-01-01T00:00:00+08:00", "; it is not in this range"),
+            ("-000001-12-31T00:00:00Z", "; it is not in this range"),
+            ("+012345-01-01T00:00:00Z", "; it is not in this range"),
+        ] {
             let error = text.parse::<Epoch>().expect_err(text).to_string();
-            assert!(error.starts_with("expected a time like 2025-12-01T00:00:00Z"), "{error}");
+            let expected = "expected a time like 2025-12-01T00:00:00Z (RFC 3339), \
+                            from 0000-01-01T00:00:00Z to 9899-01-01T00:00:00Z";
+            assert_eq!(error, format!("{expected}{why}"), "{text}");
         }
     }
 
     #[test]
-    fn time_past_the_last_year_stays_at_its_end() {
-        let late = epoch("9999-12-30T00:00:00Z").at(Instant::EPOCH + Duration::MAX);
+    fn a_world_that_begins_as_late_as_can_be_has_all_its_timestamps() {
+        let century = crate::clock::TIME_MAX.since_epoch();
+        for (text, printed) in
+            [("0000-01-01T00:00:00Z", "0100-01-01T00:00:00.000Z"), ("9899-01-01T00:00:00Z", "9999-01-02T00:00:00.000Z")]
+        {
+            assert_eq!(epoch(text).at(Instant::EPOCH + century).to_string(), printed);
+        }
+        let late = epoch("9899-01-01T00:00:00Z").at(Instant::EPOCH + Duration::MAX);
         assert!(late.to_string().starts_with("9999-12-30T22:00:00"), "{late}");
     }
 }

@@ -8,6 +8,7 @@ use crate::backstage::Backstage;
 use crate::clock::{Clock, Instant};
 use crate::connection::Connection;
 use crate::hub::Hub;
+use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
 use crate::timestamp::{Epoch, Timestamp};
@@ -54,7 +55,13 @@ impl World {
     /// this changes no byte.
     #[must_use]
     pub fn with_backstage(self) -> Self {
-        Self { backstage: Some(Backstage::default()), ..self }
+        self.with_redacted_backstage(Redaction::default())
+    }
+
+    /// The same, with a log that leaves out what `redaction` says.
+    #[must_use]
+    pub fn with_redacted_backstage(self, redaction: Redaction) -> Self {
+        Self { backstage: Some(Backstage::new(redaction)), ..self }
     }
 
     /// Who is connected, what goes wrong, and what has happened; if anybody wanted to know.

@@ -102,6 +102,7 @@ test('a browser that comes again brings the last event ID, of whole events only'
   await onbeat.faults.add({ path: '/dynamic-counter', kind: 'retry', retry_ms: 1 });
   await onbeat.faults.add({ path: '/dynamic-counter', kind: 'id', event_id: '七' });
   const stream = await open('/dynamic-counter');
+  await stream.until('open');
   const [{ id, last_event_id }] = await onbeat.connected('/dynamic-counter');
   expect(last_event_id).toBeNull();
   await onbeat.clock.advance(1000);

@@ -5,6 +5,7 @@ import { request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 
 import { OnbeatError } from './error.js';
+import { expectTicks } from './time.js';
 
 /**
  * @param {{ url: string, token?: string, help: () => string }} server where to ask; `help` tells what to do if nobody answers
@@ -19,6 +20,7 @@ export function control({ url, token, help }) {
    * @param {AbortSignal} [signal]
    */
   async function text(method, path, body, signal) {
+    await expectTicks();
     const target = `${url}/__onbeat/${path}`;
     const headers = {
       ...(body && { 'content-type': 'application/json' }),

@@ -3,8 +3,11 @@
 /** Starts `onbeat serve` on a free port of this machine, and resolves when it answers. */
 export function start(options?: StartOptions): Promise<StartedOnbeat>;
 
-/** Attaches to a server that runs already, with `--clock manual` or `--control`. */
-export function connect(url: string | URL, options?: { token?: string }): Promise<Onbeat>;
+/**
+ * Attaches to a server that runs already, with `--clock manual` or `--control`. Rejects if it has not answered after ten
+ * seconds of real time, or `timeout_ms`.
+ */
+export function connect(url: string | URL, options?: { token?: string; timeout_ms?: number }): Promise<Onbeat>;
 
 export interface StartOptions {
   /** The program; else what the variable ONBEAT_BIN names, else `onbeat` on the PATH. */
@@ -23,6 +26,8 @@ export interface StartOptions {
   args?: string[];
   /** More environment, such as `{ RUST_LOG: 'debug' }`. */
   env?: Record<string, string>;
+  /** How long the server may take to listen, in milliseconds of real time; 30 seconds without it. */
+  timeout_ms?: number;
 }
 
 export interface Onbeat {
@@ -39,7 +44,7 @@ export interface Onbeat {
 
   /**
    * Resolves when so many responses to a path are under way (1 without `count`), to their connections; at once, if they are.
-   * Rejects after ten seconds, or `timeout_ms`.
+   * Rejects after ten seconds of real time, or `timeout_ms`; fake timers do not stop it.
    */
   connected(path: string, options?: { count?: number; timeout_ms?: number }): Promise<Connection[]>;
 

@@ -1,5 +1,6 @@
 // Drives Onbeat from a test. In the order in which things happen:
 //
+//   time.js        real time, whatever a test has faked
 //   binary.js      finds the program
 //   process.js     runs it, and ends it with the test
 //   guard.js       a process in between, which outlives a test that is killed, to end the server

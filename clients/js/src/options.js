@@ -1,6 +1,16 @@
 // Options: a name that is not known would do nothing, and the test something else than it says.
 
 /**
+ * Throws if a limit is no number of milliseconds: compared with NaN, no time is ever too long.
+ *
+ * @param {unknown} timeout_ms
+ */
+export function checkTimeout(timeout_ms) {
+  if (typeof timeout_ms === 'number' && timeout_ms >= 0) return;
+  throw new TypeError(`expected timeout_ms to be a number of milliseconds from 0, got ${JSON.stringify(timeout_ms) ?? timeout_ms}`);
+}
+
+/**
  * @param {string} call what they are given to
  * @param {object} options
  * @param {string[]} known

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { elapsed, expectTicks } from './time.js';
+
 const GUARD = fileURLToPath(new URL('guard.js', import.meta.url));
-const READY_MS = 30_000;
 const STDERR_CHARACTERS_MAX = 64 * 1024;
 
 /**
@@ -15,8 +16,10 @@ const STDERR_CHARACTERS_MAX = 64 * 1024;
  * @param {string} binary
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
+ * @param {number} timeout_ms
  */
-export async function run(binary, args, env) {
+export async function run(binary, args, env, timeout_ms) {
+  await expectTicks();
   // What NODE_OPTIONS asks for is meant for the test, not for the guard.
   const child = spawn(process.execPath, [GUARD, binary, ...args], { env: { ...env, NODE_OPTIONS: '' }, stdio: 'pipe' });
   const ended = once(child, 'close');
@@ -35,6 +38,7 @@ export async function run(binary, args, env) {
 
   /** Ends the server, and resolves when it has ended. */
   async function stop() {
+    await expectTicks();
     stopping = true;
     hold(child, true);
     child.stdin.end();
@@ -42,7 +46,7 @@ export async function run(binary, args, env) {
   }
 
   try {
-    const url = await listening(child, ended, state);
+    const url = await listening(child, ended, state, timeout_ms);
     // A test that forgets to stop its server ends all the same; the guard then sees to the server.
     hold(child, false);
     return { url, state, stop };
@@ -58,23 +62,21 @@ export async function run(binary, args, env) {
  * @param {import('node:child_process').ChildProcessWithoutNullStreams} child
  * @param {Promise<unknown>} ended
  * @param {() => string} state
+ * @param {number} timeout_ms
  * @returns {Promise<string>}
  */
-function listening(child, ended, state) {
+function listening(child, ended, state, timeout_ms) {
   return new Promise((resolve, reject) => {
     const expected = 'expected `listening on http://…` as the first line of onbeat serve';
-    const late = setTimeout(() => reject(new Error(`${expected}, got none in ${READY_MS} ms. ${state()}`)), READY_MS);
     createInterface({ input: child.stdout }).once('line', (line) => {
       const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
       if (url) resolve(url);
       else reject(new Error(`${expected}, got ${JSON.stringify(line)}. Is the binary Onbeat's?`));
-      clearTimeout(late);
     });
-    const over = (/** @type {Error | undefined} */ error = undefined) => {
+    const over = (/** @type {Error | undefined} */ error = undefined) =>
       reject(new Error(`${expected}, got none. ${error?.message ?? state()}`, { cause: error }));
-      clearTimeout(late);
-    };
     ended.then(() => over(), over);
+    elapsed(timeout_ms).then(() => reject(new Error(`${expected}, got none in ${timeout_ms} ms. ${state()}`)));
   });
 }
 

@@ -2,10 +2,12 @@
 
 import { findBinary } from './binary.js';
 import { attach } from './connect.js';
-import { check } from './options.js';
+import { check, checkTimeout } from './options.js';
 import { run } from './process.js';
 
-const OPTIONS = ['binary', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'env'];
+/** How long a server may take to listen, on a machine that is busy. */
+const READY_MS = 30_000;
+const OPTIONS = ['binary', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'env', 'timeout_ms'];
 
 /**
  * @param {import('./index.js').StartOptions} [options]
@@ -14,6 +16,8 @@ const OPTIONS = ['binary', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'e
 export async function start(options = {}) {
   check('start', options, OPTIONS);
   const { binary, clock = 'manual', seed = 0, epoch = '2025-12-01T00:00:00Z', port = 0, token, args = [], env } = options;
+  const { timeout_ms = READY_MS } = options;
+  checkTimeout(timeout_ms);
   if (!Array.isArray(args)) throw new TypeError(`expected args to be an array like ['--mailbox', '4'], got ${JSON.stringify(args)}`);
   const serve = [
     'serve', '--addr', `127.0.0.1:${port}`, '--control',
@@ -23,8 +27,8 @@ export async function start(options = {}) {
     ...(token === undefined ? [] : [`--control-token=${token}`]),
     ...args,
   ];
-  const { url, state, stop } = await run(findBinary(binary), serve, { ...process.env, ...env });
-  const onbeat = await attach(url, token, state).catch(async (error) => {
+  const { url, state, stop } = await run(findBinary(binary), serve, { ...process.env, ...env }, timeout_ms);
+  const onbeat = await attach(url, { token }, state).catch(async (error) => {
     await stop();
     throw error;
   });

@@ -35,7 +35,7 @@ test('each test of Playwright has a new world, and the log of one that fails is 
   const project = join(home, 'scratch/playwright');
   rmSync(project, { recursive: true, force: true });
   mkdirSync(project, { recursive: true });
-  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 1, outputDir: 'results' };");
+  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 1, timeout: 300_000, outputDir: 'results' };");
   writeFileSync(join(project, 'world.spec.js'), SPEC);
 
   const { specs } = (await report(project)).suites[0];
@@ -72,7 +72,7 @@ const HARD = `
     expect(retry).toBe(1);
   });
   test('hangs', async ({ onbeat }) => {
-    test.setTimeout(1000);
+    test.setTimeout(5000);
     await onbeat.clock.advance(7);
     await new Promise(() => {});
   });
@@ -82,7 +82,7 @@ test('workers in parallel have worlds of their own; retries begin anew; what han
   const project = join(home, 'scratch/hard');
   rmSync(project, { recursive: true, force: true });
   mkdirSync(project, { recursive: true });
-  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 2, retries: 1, outputDir: 'results' };");
+  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 2, retries: 1, timeout: 300_000, outputDir: 'results' };");
   writeFileSync(join(project, 'hard.spec.js'), HARD);
 
   const [{ specs }] = (await report(project)).suites;

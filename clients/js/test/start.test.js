@@ -113,6 +113,12 @@ test('a wrong option is refused, and not left out', async () => {
   assert.match((await (await started({ epoch: new Date(-1e14) })).clock.read()).epoch, /^-001199-/);
   await assert.rejects(connect(onbeat.url, { tokn: 'x' }), /got tokn/);
   await assert.rejects(onbeat.connected('/sse', { timeout: 100 }), /got timeout/);
+  for (const timeout_ms of [NaN, -1, '100', null]) {
+    const wrong = /expected timeout_ms to be a number of milliseconds from 0, got (NaN|null|-1|"100")/;
+    await assert.rejects(onbeat.connected('/sse', { timeout_ms }), wrong);
+    await assert.rejects(start({ timeout_ms }), wrong);
+    await assert.rejects(connect(onbeat.url, { timeout_ms }), wrong);
+  }
   for (const count of [0, -1, NaN, 1.5, '2']) {
     await assert.rejects(onbeat.connected('/sse', { count }), /expected count to be a whole number from 1/);
   }

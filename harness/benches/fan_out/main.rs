@@ -7,6 +7,7 @@
 //! In each round both servers start anew and are measured one after the other, so that drift hits both alike.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time, not a world's")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 mod client;
 mod contender;

@@ -15,6 +15,7 @@
 //! printed for each length. The worlds of an hour, a sixth of all, are left out: turmoil would take minutes.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time, not a world's")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 mod over_turmoil;
 

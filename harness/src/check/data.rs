@@ -20,11 +20,11 @@ pub(super) struct Difference {
 
 /// The differences between a write and what was expected; none if it conforms.
 ///
-/// Clients that do not belong to the scene count as `others`; if nobody knows how many there are, counts are not judged.
+/// Clients that do not belong to the scene count as `others`; if nobody knows how many there are, a count may be larger.
 pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<u64>) -> Vec<Difference> {
+    let expected = &corrected(expected, vary, others)[..];
     let one = |aspect, what: &str| vec![Difference { aspect, what: what.into(), expected: expected.into() }];
-    let counts = vary.iter().any(|vary| vary.rule == Rule::Count);
-    if expected.as_bytes() == got && (others == Some(0) || !counts) {
+    if expected.as_bytes() == got {
         return Vec::new();
     }
     let Ok(text) = std::str::from_utf8(got) else { return one(Aspect::Bytes, "not UTF-8") };
@@ -52,6 +52,25 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
         () => Aspect::Bytes,
     };
     vec![Difference { aspect, what: String::new(), expected: wanted }]
+}
+
+/// Returns what is expected where so many other clients are connected: a fixture's counts leave them out.
+pub(super) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> String {
+    let (Some(others @ 1..), Some(object)) = (others, Object::within(expected)) else { return expected.into() };
+    let mut text = expected.to_owned();
+    for (key, value) in &object.entries {
+        let counts = |vary: &&Vary| vary.rule == Rule::Count && vary.pointer.strip_prefix('/') == Some(key);
+        if let (Some(_), Ok(count)) = (vary.iter().find(counts), value.get().parse::<u64>()) {
+            let entry = |count: u64| format!("{}:{count}", Value::from(key.as_str()));
+            text = text.replacen(&entry(count), &entry(count.saturating_add(others)), 1);
+        }
+    }
+    text
+}
+
+/// Whether a number of clients may vary in it.
+pub(super) fn counts(vary: &[Vary]) -> bool {
+    vary.iter().any(|vary| vary.rule == Rule::Count)
 }
 
 /// A JSON object in a text, with its values as they are spelled.
@@ -137,7 +156,8 @@ fn number(json: &str) -> Option<f64> {
 
 /// How a varying value breaks its rule.
 fn breach(rule: &Rule, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {
-    let value: Value = serde_json::from_str(got).ok()?;
+    // What is nested too deeply, or too large for a number, is no value that could be right.
+    let value: Value = serde_json::from_str(got).unwrap_or_default();
     let told = |aspect, expected: &str| Some((aspect, format!("expected {expected}, got {got}")));
     match rule {
         Rule::Timestamp => {
@@ -172,8 +192,13 @@ fn breach(rule: &Rule, usual: &str, got: &str, others: Option<u64>) -> Option<(A
             told(Aspect::Bytes, "a number of clients")
         }
         Rule::Count => {
-            let expected = usual.parse::<u64>().unwrap_or_default() + others?;
-            if got == expected.to_string() { None } else { told(Aspect::Count, &expected.to_string()) }
+            let more = || got.parse::<u64>().is_ok_and(|got| usual.parse().is_ok_and(|usual: u64| got >= usual));
+            match others {
+                _ if got == usual => None,
+                Some(_) => told(Aspect::Count, usual),
+                None if more() => None,
+                None => told(Aspect::Count, &format!("at least {usual}")),
+            }
         }
         Rule::Removals => {
             if got == usual || others != Some(0) {
@@ -273,6 +298,11 @@ mod tests {
             (format!("data: {{\"id\":0.0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Number]),
             (format!("data: {{\"id\":0,\"value\":7.25,\"ts\":{good}}}\n\n"), vec![Bytes]),
             (format!("data: {{\"id\":0,\"value\":100.1,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"id\":0,\"value\":1e999,\"ts\":{good}}}\n\n"), vec![Number]),
+            (
+                format!("data: {{\"id\":0,\"value\":1,\"ts\":{}{}}}\n\n", "[".repeat(200), "]".repeat(200)),
+                vec![Timestamp],
+            ),
             (format!("data: {{\"id\":1,\"value\":7,\"ts\":{good}}}\n\n"), vec![Bytes]),
             (format!("data: {{\"value\":7,\"id\":0,\"ts\":{good}}}\n\n"), vec![Spelling]),
             (format!("data: {{\"id\": 0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Spelling]),
@@ -329,12 +359,25 @@ mod tests {
             ("4", some, false),
             ("2", some, false),
             ("7", None, true),
+            ("2", None, true),
+            ("1", None, false),
             ("\"2\"", none, false),
             ("-2", None, false),
+            ("2", Some(u64::MAX), false),
         ] {
             let got = format!("{{\"ok\":true,\"clients\":{got}}}");
             let differences = compare("{\"ok\":true,\"clients\":2}", &rules, got.as_bytes(), others);
             assert_eq!(differences.is_empty(), right, "{got} with {others:?}");
         }
+    }
+
+    #[test]
+    fn a_difference_shows_the_number_that_was_expected() {
+        let rules = [vary("/sent", Rule::Count), vary("/clients", Rule::Count)];
+        let expected = "{\"ok\":true,\"sent\":2,\"clients\":2}";
+        let differences = compare(expected, &rules, b"{\"ok\":true,\"sent\":12,\"clients\":2}", Some(10));
+        let [difference] = &differences[..] else { panic!("one difference, got {differences:?}") };
+        assert_eq!(difference.what, "clients: expected 12, got 2");
+        assert_eq!(difference.expected, "{\"ok\":true,\"sent\":12,\"clients\":12}");
     }
 }

@@ -1,16 +1,18 @@
 //! The check of the embedded server, in virtual time.
 
 use super::evidence::Evidence;
-use super::judge::{Noise, Seen, judge};
-use super::pace::{Pace, Stalls};
+use super::judge::{Seen, judge};
+use super::noise::Noise;
+use super::pace::Pace;
 use super::responses::got;
+use super::stalls::Stalls;
 use super::tag::Tag;
 use super::target::Embedded;
 use super::verdict::{Report, verdicts};
 use super::{NoSuchCase, Selection, application, exchange, play, timeline};
 use crate::client::Bounds;
 use crate::fixtures;
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::golden::Scene;
 use crate::lab::{self, Application, Overdue, Setup};
 
 /// Judges `application` by the fixtures, each scene in a world of its own.
@@ -23,11 +25,12 @@ use crate::lab::{self, Application, Overdue, Setup};
 ///
 /// If the application panics, or never lets go of a connection.
 pub fn check_embedded(application: &Application, selection: &Selection) -> Result<Report, NoSuchCase> {
-    let golden = Golden::read();
+    let golden = selection.golden();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
         return Err(NoSuchCase(pattern.as_str().into()));
     }
     let mut evidence = Evidence::new(&golden.cases);
+    selection.explain(&mut evidence);
     let mut timelines = Vec::new();
     let setup = fixtures::setup();
     let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
@@ -51,14 +54,14 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
         evidence.add(exchange::judge(&golden.cases, request, settled(account).as_ref()));
     }
     let verdicts = verdicts(&evidence, |id| selection.has(id), None);
-    Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None })
+    Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
 }
 
 fn see(application: &Application, scene: &Scene, setup: &Setup) -> Seen {
     let tag = Tag::default();
     let accounts = lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
-        play::play(&mut target, scene, &tag, Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await
+        play::play(&mut target, scene, &tag, Noise::None, Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await
     });
     Seen { accounts: settled(accounts), tag, noise: Noise::None, others: Some(0), dispatched: None }
 }

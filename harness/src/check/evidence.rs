@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fixtures::format::{Aspect, Case};
+use crate::fixtures::format::{Aspect, Case, Tier};
+use crate::printable;
 
 /// More findings of one case than this are only counted.
 const FINDINGS_MAX: usize = 20;
@@ -29,16 +30,9 @@ pub struct Finding {
     pub why: String,
 }
 
-/// Of what a server sends a finding keeps so much.
-const TEXT_CHARS_MAX: usize = 2000;
-
 /// The beginning of a text, if it is very long.
-pub(super) fn clipped(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+pub(super) fn clipped(text: String) -> String {
+    printable::clipped(text, printable::TEXT_CHARS_MAX)
 }
 
 /// What is known about one case.
@@ -53,6 +47,8 @@ pub(super) struct Record {
     pub(super) unjudged: Option<String>,
     /// By how much each time was late.
     pub(super) late: Vec<Duration>,
+    /// How long the clients that saw it were connected, at most.
+    pub(super) took: Option<Duration>,
 }
 
 /// What is known about every case.
@@ -80,8 +76,13 @@ impl<'a> Evidence<'a> {
 
     /// Whether anything stands against a required case.
     pub(super) fn is_clean(&self) -> bool {
-        use crate::fixtures::format::Tier;
-        self.by_id.values().all(|(case, record)| case.tier == Tier::Observe || record.found == 0)
+        self.failing().is_empty()
+    }
+
+    /// The required cases against which anything stands.
+    pub(super) fn failing(&self) -> Vec<String> {
+        let failing = self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.found > 0);
+        failing.map(|(id, _)| (*id).to_owned()).collect()
     }
 
     /// These cases have been looked at.
@@ -100,6 +101,19 @@ impl<'a> Evidence<'a> {
                 && case.checks.iter().any(|aspect| aspects.contains(aspect))
             {
                 record.judged += 1;
+            }
+        }
+    }
+
+    /// These cases have been looked at, but for those that look at nothing but this aspect.
+    pub(super) fn judged_but_for(&mut self, cases: &[String], aspect: Aspect, why: &str) {
+        for case in cases {
+            match self.by_id.get_mut(case.as_str()) {
+                Some((known, record)) if known.checks == [aspect] => {
+                    record.unjudged.get_or_insert_with(|| why.to_owned());
+                }
+                Some((_, record)) => record.judged += 1,
+                None => {}
             }
         }
     }
@@ -160,6 +174,13 @@ impl<'a> Evidence<'a> {
         any
     }
 
+    /// Notes how long the clients were connected that saw all this.
+    pub(super) fn took(&mut self, time: Duration) {
+        for (_, record) in self.by_id.values_mut().filter(|(_, record)| record.judged > 0) {
+            record.took = Some(time);
+        }
+    }
+
     /// Takes in what was found elsewhere.
     pub(super) fn add(&mut self, other: Self) {
         for (id, (_, more)) in other.by_id {
@@ -169,6 +190,7 @@ impl<'a> Evidence<'a> {
                 record.findings.extend(more.findings);
                 record.findings.truncate(FINDINGS_MAX);
                 record.late.extend(more.late);
+                record.took = record.took.max(more.took);
                 record.unjudged = record.unjudged.take().or(more.unjudged);
             }
         }

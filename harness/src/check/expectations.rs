@@ -12,21 +12,13 @@ pub struct Expectations {
     ids: BTreeSet<String>,
 }
 
-/// How a report is not what was expected of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surprises {
-    /// Cases that fail and are not listed.
-    pub unlisted: Vec<String>,
-    /// Cases that are listed and hold: the list is stale.
-    pub stale: Vec<String>,
-}
-
 /// A line that names no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {id:?} is no case: fixtures/cases.json has their ids")]
+#[error("line {line}: {id:?} is no case; the nearest is {nearest}, and fixtures/cases.json has all ids")]
 pub struct UnknownCase {
     line: usize,
     id: String,
+    nearest: String,
 }
 
 impl Expectations {
@@ -34,55 +26,49 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// If a line names a case that the report does not know.
-    pub fn read(text: &str, report: &Report) -> Result<Self, UnknownCase> {
+    /// If a line names none of these cases.
+    pub fn read(text: &str, cases: &[String]) -> Result<Self, UnknownCase> {
         let mut ids = BTreeSet::new();
-        for (number, line) in text.lines().enumerate() {
+        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let id = line.split('#').next().unwrap_or_default().trim();
             if id.is_empty() {
                 continue;
             }
-            if !report.verdicts.iter().any(|verdict| verdict.id == id) {
-                return Err(UnknownCase { line: number + 1, id: id.into() });
+            if !cases.iter().any(|case| case == id) {
+                let nearest = cases.iter().min_by_key(|case| strsim::damerau_levenshtein(case, id));
+                let nearest = nearest.cloned().unwrap_or_default();
+                return Err(UnknownCase { line: number + 1, id: id.into(), nearest });
             }
             ids.insert(id.to_owned());
         }
         Ok(Self { ids })
     }
 
-    /// The list of what fails in a report, for a file.
+    /// Returns the list of what fails in a report.
     #[must_use]
-    pub fn write(report: &Report) -> String {
-        let head = "# Cases that are known to fail, one a line. `onbeat check --expect-failures` holds a server to the rest.\n";
+    pub fn of(report: &Report) -> Self {
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
-        let lines = failed.map(|verdict| format!("\n# {}\n{}\n", verdict.clause, verdict.id));
+        Self { ids: failed.map(|verdict| verdict.id.clone()).collect() }
+    }
+
+    /// Returns the text of the list, with the clauses of the cases as the report has them.
+    #[must_use]
+    pub fn to_text(&self, report: &Report) -> String {
+        let head = "# Cases that are known to fail, one a line. `onbeat check --expect-failures` holds a server to the rest.\n";
+        let listed = report.verdicts.iter().filter(|verdict| self.ids.contains(&verdict.id));
+        let lines = listed.map(|verdict| format!("\n# {}\n{}\n", verdict.clause, verdict.id));
         head.to_owned() + &lines.collect::<String>()
     }
 
-    /// Whether a case is listed.
-    #[must_use]
-    pub fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
-    }
-
-    /// How the report differs from the list; a case that was skipped neither fails nor holds.
-    #[must_use]
-    pub fn surprises(&self, report: &Report) -> Surprises {
-        let ids = |outcomes: &[Outcome], listed: bool| {
-            let verdicts = report.verdicts.iter();
-            let chosen =
-                verdicts.filter(|verdict| outcomes.contains(&verdict.outcome) && self.has(&verdict.id) == listed);
-            chosen.map(|verdict| verdict.id.clone()).collect()
-        };
-        Surprises { unlisted: ids(&[Outcome::Fail], false), stale: ids(&[Outcome::Pass, Outcome::Observed], true) }
-    }
-}
-
-impl Surprises {
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.unlisted.is_empty() && self.stale.is_empty()
+    /// Marks in the report what fails as listed, and what is listed and holds. A case that was skipped does neither.
+    pub fn apply(&self, report: &mut Report) {
+        for verdict in report.verdicts.iter_mut().filter(|verdict| self.ids.contains(&verdict.id)) {
+            verdict.outcome = match verdict.outcome {
+                Outcome::Fail | Outcome::KnownFailure => Outcome::KnownFailure,
+                Outcome::Pass | Outcome::Observed | Outcome::Stale => Outcome::Stale,
+                Outcome::Skipped => Outcome::Skipped,
+            };
+        }
     }
 }
 
@@ -101,28 +87,37 @@ mod tests {
             found: 0,
             findings: Vec::new(),
             late_ms: None,
+            took: None,
         };
         let verdicts = verdicts.iter().map(verdict).collect();
-        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None }
+        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
+    }
+
+    fn outcomes(report: &Report) -> Vec<Outcome> {
+        report.verdicts.iter().map(|verdict| verdict.outcome).collect()
     }
 
     #[test]
     fn a_list_that_was_written_fits_and_then_goes_stale() {
-        let bad = report(&[("a.x", Outcome::Fail), ("a.y", Outcome::Pass), ("a.z", Outcome::Fail)]);
-        let written = Expectations::write(&bad);
-        let list = Expectations::read(&written, &bad).expect("known ids");
-        assert!(list.surprises(&bad).is_empty(), "{written}");
-        let better = report(&[("a.x", Outcome::Pass), ("a.y", Outcome::Fail), ("a.z", Outcome::Skipped)]);
-        let surprises = list.surprises(&better);
-        assert_eq!((surprises.unlisted, surprises.stale), (vec!["a.y".into()], vec!["a.x".into()]));
+        use Outcome::{Fail, KnownFailure, Pass, Skipped, Stale};
+        let ids = ["a.x", "a.y", "a.z"].map(String::from);
+        let mut bad = report(&[("a.x", Fail), ("a.y", Pass), ("a.z", Fail)]);
+        let written = Expectations::of(&bad).to_text(&bad);
+        let list = Expectations::read(&written, &ids).expect("known ids");
+        list.apply(&mut bad);
+        assert_eq!(outcomes(&bad), [KnownFailure, Pass, KnownFailure], "{written}");
+        let mut better = report(&[("a.x", Pass), ("a.y", Fail), ("a.z", Skipped)]);
+        list.apply(&mut better);
+        assert_eq!(outcomes(&better), [Stale, Fail, Skipped]);
     }
 
     #[test]
-    fn a_misspelled_id_is_an_error() {
-        let error = Expectations::read("# why\n\na.x # because\na.w\n", &report(&[("a.x", Outcome::Fail)]));
+    fn a_misspelled_id_is_an_error_that_names_the_nearest() {
+        let ids = ["a.x", "stream-text.done", "stream-text.status"].map(String::from);
+        let error = Expectations::read("\u{feff}# why\r\n\r\na.x # because\r\nstream-txt.staus\n", &ids);
         assert_eq!(
-            error.expect_err("a.w").to_string(),
-            "line 4: \"a.w\" is no case: fixtures/cases.json has their ids"
+            error.expect_err("no case").to_string(),
+            "line 4: \"stream-txt.staus\" is no case; the nearest is stream-text.status, and fixtures/cases.json has all ids"
         );
     }
 }

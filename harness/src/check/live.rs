@@ -1,40 +1,47 @@
 //! The check of a server over TCP, in real time.
 
+mod address;
 mod plan;
 mod reach;
+mod scenes;
+mod watch;
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
-use onbeat_server::clock::Clock;
 use onbeat_server::timestamp::Epoch;
 use tokio::task::JoinSet;
 
 use self::plan::Plan;
 use self::reach::{reach, trouble};
+use self::watch::{look_for_stalls, probe};
 use super::application::{self, Dispatched};
 use super::evidence::Evidence;
-use super::judge::{Noise, Seen, judge};
-use super::pace::Stalls;
-use super::play::Accounts;
-use super::responses::got;
-use super::tag::Tag;
+use super::headers::ExtraHeaders;
+use super::hint::Hint;
+use super::judge::{Seen, judge};
+use super::noise::Noise;
+use super::pulse::Pulse;
+use super::tag::{MARK, Tag};
 use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
-use super::verdict::{Report, verdicts};
+use super::verdict::{Outcome, Report, Verdict, verdicts};
 use super::{NoSuchCase, Selection, exchange, play};
 use crate::client::Bounds;
-use crate::fixtures::format::{Case, Exchange};
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::format::{Case, Exchange, Kind};
+use crate::fixtures::golden::Scene;
 
 /// A server over TCP, and how it is judged.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints.
+    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints; or just `HOST:PORT`.
     pub url: String,
+    /// What every request has in its head besides.
+    pub headers: ExtraHeaders,
     /// How late an event may be.
     pub tolerance: Duration,
     /// How many times as fast as the contract's its clock runs.
@@ -60,6 +67,11 @@ pub enum Unreachable {
         /// What went wrong.
         why: String,
     },
+    /// Its clock is too fast for a check in real time.
+    #[error(
+        "expected a scale of at most {SCALE_MAX}, got {0}: of a faster clock a real one can't tell what comes when"
+    )]
+    TooFast(NonZeroU32),
     /// The selection is wrong.
     #[error(transparent)]
     NoSuchCase(#[from] NoSuchCase),
@@ -73,21 +85,20 @@ pub trait Progress {
     fn passed(&self, time: Duration, done: usize, of: usize);
 }
 
+/// Of a clock that is faster, heartbeats come less than 30 ms apart, and what a scene waits for is lost among them.
+const SCALE_MAX: u32 = 1000;
 /// A server whose streams have not begun by then is none.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
-/// A failed part is tried again as often: strangers may have come or gone, or a reset have overtaken an answer.
+/// A request that failed is sent again as often, if the answer came soon: a reset may have overtaken it.
 const ATTEMPTS: usize = 3;
+const SOON: Duration = Duration::from_secs(5);
 /// What a client of a scene, and of `/sse`, takes in: strangers may say a lot.
 const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, notes_max: 1 << 13 };
 const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, notes_max: 1 << 15 };
 /// A check that takes so much longer than planned is broken off.
 const OVERTIME_MAX: Duration = Duration::from_secs(20);
-/// A stream is watched raw, and by an application.
-const WATCHERS: u64 = 2;
-/// How often progress is told, and stalls are looked for.
+/// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
-const STALL_TICK: Duration = Duration::from_millis(10);
-const STALL_MIN: Duration = Duration::from_millis(15);
 
 /// Judges the server by the fixtures, over real sockets: all streams at the same time, scenes one after another.
 ///
@@ -99,52 +110,61 @@ pub async fn check_live(
     selection: &Selection,
     progress: &impl Progress,
 ) -> Result<Report, Unreachable> {
-    let golden = Golden::read();
+    let golden = selection.golden();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
         return Err(NoSuchCase(pattern.as_str().into()).into());
     }
+    if remote.scale.get() > SCALE_MAX {
+        return Err(Unreachable::TooFast(remote.scale));
+    }
     let live = reach(remote).await?;
-    let stalls = Arc::new(Mutex::new(Stalls::default()));
     let mut watch = JoinSet::new();
-    watch.spawn(look_for_stalls(Arc::clone(&live.clock), Arc::clone(&stalls)));
-    let inspection = Inspection::new(remote, &live, &golden.cases, stalls);
+    watch.spawn(look_for_stalls(Arc::clone(&live.clock), live.stalls.clone()));
+    let inspection = Inspection::new(remote, selection.behind_proxy, &live, &golden.cases);
     let plan = Plan::new(&golden, selection, &live.pace);
     progress.planned(plan.length);
     let trouble = {
-        // A server whose timers drift takes a quarter more at most.
-        let overtime = live.clock.sleep_until(live.clock.now() + plan.length * 5 / 4 + OVERTIME_MAX);
         tokio::select! {
             biased;
             () = inspection.perform(&plan) => None,
             why = trouble(&live) => Some(why),
-            () = overtime => Some(format!("the check was not over {OVERTIME_MAX:?} after its time, and was broken off")),
+            () = inspection.overtime(plan.length) => Some(format!("the check was not over {OVERTIME_MAX:?} after its time, and was broken off")),
+            () = probe(live.clone()) => unreachable!("it probes for ever"),
             () = inspection.tell(progress, plan.parts()) => unreachable!("it is told for ever"),
         }
     };
-    let Findings { evidence, mut timelines, .. } =
+    let Findings { mut evidence, mut timelines, pulses, .. } =
         inspection.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    selection.explain(&mut evidence);
     timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
     let verdicts = verdicts(&evidence, |id| selection.has(id), trouble.as_deref());
-    Ok(Report { target: remote.url.clone(), verdicts, timelines, trouble })
+    let hint = hint(remote, selection, &golden.cases, &verdicts, &pulses);
+    let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint };
+    report.hide(&remote.headers);
+    Ok(report)
 }
 
-/// Notes when nothing of this process ran: what came then may have been in time.
-async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: Arc<Mutex<Stalls>>) {
-    loop {
-        let due = clock.now() + STALL_TICK;
-        clock.sleep_until(due).await;
-        let now = clock.now();
-        if now - due > STALL_MIN {
-            stalls.lock().unwrap_or_else(PoisonError::into_inner).note(due, now);
-        }
-    }
+/// Returns the likeliest cause of what fails, if it fails as one cause would have it.
+fn hint(
+    remote: &Remote,
+    selection: &Selection,
+    cases: &[Case],
+    verdicts: &[Verdict],
+    pulses: &[Pulse],
+) -> Option<Hint> {
+    let mut failed = verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail).peekable();
+    failed.peek()?;
+    Hint::of_times(pulses, remote.scale).or_else(|| {
+        let hop_by_hop = |verdict: &Verdict| cases.iter().any(|case| case.id == verdict.id && case.hop_by_hop);
+        (!selection.behind_proxy && failed.all(hop_by_hop)).then_some(Hint::OnlyConnections)
+    })
 }
 
 /// One check being made.
 struct Inspection<'a> {
+    behind_proxy: bool,
     live: &'a Live,
     cases: &'a [Case],
-    stalls: Arc<Mutex<Stalls>>,
     application: reqwest::Client,
     base: String,
     tag: Tag,
@@ -155,36 +175,63 @@ struct Inspection<'a> {
 struct Findings<'a> {
     evidence: Evidence<'a>,
     timelines: Vec<Timeline>,
+    pulses: Vec<Pulse>,
     /// So many parts are done.
     parts: usize,
+    /// Parts that were repeated took so long.
+    repeated: Duration,
 }
 
 impl<'a> Inspection<'a> {
-    fn new(remote: &Remote, live: &'a Live, cases: &'a [Case], stalls: Arc<Mutex<Stalls>>) -> Self {
+    fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
         let application = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
+            .default_headers(remote.headers.map())
             .build()
             .expect("a client without TLS asks nothing of the machine");
         // Nobody else's check has it: two processes of one machine differ in their ids, two machines in the time.
         let now: String = Epoch::today().to_string().chars().filter(char::is_ascii_digit).collect();
-        let tag = Tag::new(format!("onbeat-{now}-{}-", std::process::id()));
-        let base = remote.url.trim_end_matches('/').to_owned();
-        let findings = Findings { evidence: Evidence::new(cases), timelines: Vec::new(), parts: 0 };
+        let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
+        let base = live.url.clone();
+        let findings = Findings {
+            evidence: Evidence::new(cases),
+            timelines: Vec::new(),
+            pulses: Vec::new(),
+            parts: 0,
+            repeated: Duration::ZERO,
+        };
         let findings = Mutex::new(findings);
-        Self { live, cases, stalls, application, base, tag, findings }
+        Self { behind_proxy, live, cases, application, base, tag, findings }
+    }
+
+    fn findings(&self) -> MutexGuard<'_, Findings<'a>> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a check of this length takes too long, also for a machine that was held up and for what was repeated.
+    async fn overtime(&self, length: Duration) {
+        let start = self.live.clock.now();
+        // A server whose timers drift takes a quarter more at most.
+        let due = start + length * 5 / 4 + OVERTIME_MAX;
+        let mut until = due;
+        while self.live.clock.now() < until {
+            self.live.clock.sleep_until(until).await;
+            until = due + self.findings().repeated + self.live.held_up(start, until).min(OVERTIME_MAX);
+        }
+    }
+
+    /// Notes that a part was repeated, which took so long.
+    fn repeated(&self, time: Duration) {
+        self.findings().repeated += time;
     }
 
     /// Tells how far it has come, for ever.
     async fn tell(&self, progress: &impl Progress, of: usize) {
         let start = self.live.clock.now();
         loop {
-            progress.passed(
-                self.live.clock.now() - start,
-                self.findings.lock().unwrap_or_else(PoisonError::into_inner).parts,
-                of,
-            );
+            progress.passed(self.live.clock.now() - start, self.findings().parts, of);
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
         }
     }
@@ -208,28 +255,22 @@ impl<'a> Inspection<'a> {
         for scene in &plan.short {
             self.scene(scene).await;
         }
-        let alone = self.clients().await == 0;
-        let watchers = if plan.sse.is_some() { WATCHERS } else { 0 };
         let mut beside: Vec<LocalBoxFuture<()>> = Vec::new();
         if let Some(scene) = &plan.sse {
             beside.push(self.stream(scene, Noise::Anybody).boxed_local());
         }
         for scene in &plan.long {
-            beside.push(self.long_scene(scene, alone.then_some(watchers)).boxed_local());
+            beside.push(self.long_scene(scene).boxed_local());
         }
         join_all(beside).await;
     }
 
     /// A part is done.
     fn finished(&self, evidence: impl IntoIterator<Item = Evidence<'a>>, timeline: Option<Timeline>) {
-        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut findings = self.findings();
         evidence.into_iter().for_each(|evidence| findings.evidence.add(evidence));
         findings.timelines.extend(timeline);
         findings.parts += 1;
-    }
-
-    fn stalls(&self) -> Stalls {
-        self.stalls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Watches a stream twice at the same time: raw, and as an application does.
@@ -242,11 +283,22 @@ impl<'a> Inspection<'a> {
         let dispatched = Arc::new(Mutex::new(Dispatched::default()));
         let path = format!("/{}", scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl"));
         let url = format!("{}{path}", self.base);
-        let watched = application::watch(self.application.clone(), url, bounds, Arc::clone(&dispatched));
+        let ended = AtomicBool::new(false);
+        let watched = async {
+            application::watch(self.application.clone(), url, bounds, Arc::clone(&dispatched)).await;
+            ended.store(true, Ordering::Relaxed);
+        };
         let raw = async {
-            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), bounds).await;
-            // The application's stream began at the same time, or nearly.
-            self.live.settle().await;
+            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), noise, bounds).await;
+            // The application's stream may have begun later.
+            let events = scene.lines.iter().filter(|(_, line)| matches!(line.kind, Kind::Event { .. })).count();
+            let given_up = self.live.clock.now() + self.live.pace.patience;
+            while self.live.clock.now() < given_up
+                && !ended.load(Ordering::Relaxed)
+                && own_events(&dispatched, noise) < events
+            {
+                self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+            }
             accounts
         };
         let (raw, watched) = (std::pin::pin!(raw), std::pin::pin!(watched));
@@ -256,60 +308,9 @@ impl<'a> Inspection<'a> {
         };
         let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner).clone().outcome();
         let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
-        let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.stalls());
+        let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.live.stalls.lock());
+        self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
         self.finished([evidence], Some(timeline(scene, &seen, &self.live.pace)));
-    }
-
-    /// Plays a scene; again, if it failed and strangers may have had a part in it.
-    async fn scene(&self, scene: &Scene) {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let before = self.clients().await;
-            let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
-            let noise = if before == 0 { Noise::None } else { Noise::Strangers };
-            let evidence = self.judge(scene, accounts, noise, Some(before));
-            if evidence.is_clean() || attempts == ATTEMPTS || before == 0 && self.clients().await == 0 {
-                self.finished([evidence], None);
-                return;
-            }
-        }
-    }
-
-    /// Plays a scene beside so many clients of our own. It is too long to be played again, so its counts are judged only
-    /// if nobody else is there.
-    async fn long_scene(&self, scene: &Scene, others: Option<u64>) {
-        let given_up = self.live.clock.now() + BEGIN_MAX;
-        while let Some(ours) = others
-            && self.live.clock.now() < given_up
-            && self.clients().await < ours
-        {
-            self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
-        }
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, SCENE_BOUNDS).await;
-        self.finished([self.judge(scene, accounts, Noise::Strangers, others)], None);
-    }
-
-    fn judge(&self, scene: &Scene, accounts: Accounts, noise: Noise, others: Option<u64>) -> Evidence<'a> {
-        let seen = Seen { accounts, tag: self.tag.clone(), noise, others, dispatched: None };
-        judge(self.cases, scene, &seen, &self.live.pace, &self.stalls())
-    }
-
-    /// How many clients of `/sse` the server has; none if it does not say.
-    async fn clients(&self) -> u64 {
-        let mut live = self.live.clone();
-        let Ok(mut client) = live.connect(Bounds { bytes_max: 1 << 16, notes_max: 64 }).await else { return 0 };
-        client.expect("GET");
-        client.send(live.address("GET /send-heartbeat HTTP/1.1\r\nHost: onbeat\r\n\r\n").as_bytes()).await;
-        tokio::select! {
-            biased;
-            () = client.responses(1) => {}
-            () = live.clock.sleep_until(live.clock.now() + live.pace.patience_for_effects) => {}
-        }
-        let account = client.close().await;
-        let answer = got(&account).into_iter().next().map(|got| got.body()).unwrap_or_default();
-        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
-        answer["clients"].as_u64().unwrap_or_default()
     }
 
     /// Performs requests side by side.
@@ -329,10 +330,16 @@ impl<'a> Inspection<'a> {
             let start = self.live.clock.now();
             let account = exchange::perform(&mut self.live.clone(), wanted, self.cases).await;
             let evidence = exchange::judge(self.cases, wanted, account.as_ref());
-            let quick = self.live.clock.now() - start < Duration::from_secs(1);
-            if evidence.is_clean() || attempts == ATTEMPTS || !quick {
+            let soon = self.live.clock.now() - start < SOON;
+            if evidence.is_clean() || attempts == ATTEMPTS || !soon {
                 return evidence;
             }
         }
     }
+}
+
+/// How many events of the stream itself an application has dispatched.
+fn own_events(dispatched: &Mutex<Dispatched>, noise: Noise) -> usize {
+    let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner);
+    dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
+use onbeat_server::clock::{Clock, Instant};
 
-use super::responses::LinesSeen;
+use super::lines_seen::{HEARTBEAT, LinesSeen};
+use super::noise::Noise;
+use super::pace::Periods;
 use super::tag::Tag;
 use super::target::Target;
 use crate::account::{Account, Note};
@@ -12,16 +14,19 @@ use crate::client::{Bounds, Client};
 use crate::fixtures::format::{Kind, Leaving};
 use crate::fixtures::golden::Scene;
 
+/// However long the machine was held up, so much longer is waited at most.
+const HELD_UP_MAX: Duration = Duration::from_secs(20);
+
 /// Every client's account, in the order of their appearance, as far as the scene could be played.
 pub(super) type Accounts = Vec<(String, Account)>;
 
 /// Plays the scene, with the tag in its messages. A client that can't connect is missing in the accounts, and so is what
 /// would have followed.
-pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, bounds: Bounds) -> Accounts {
+pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noise: Noise, bounds: Bounds) -> Accounts {
     let start = target.clock().now();
     let alone = scene.clients().len() == 1;
     let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
-    let mut stage = Stage { target, start, bounds, patience, actors: Vec::new() };
+    let mut stage = Stage { target, start, tag, noise, bounds, patience, actors: Vec::new() };
     for (_, line) in &scene.lines {
         match &line.kind {
             Kind::Request { .. } | Kind::Leave { .. } if stage.all_closed() => break,
@@ -36,9 +41,9 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, bou
                 stage.until(line.at_ms).await;
                 stage.leave(&line.client, *how).await;
             }
-            Kind::Head { .. } | Kind::End { .. } => stage.expect_line(&line.client),
-            Kind::Write { .. } => {
-                stage.expect_line(&line.client);
+            Kind::Head { .. } | Kind::End { .. } => stage.expect_line(&line.client, false),
+            Kind::Write { text } => {
+                stage.expect_line(&line.client, text == HEARTBEAT);
                 // A stream that stops is not waited for to its end.
                 if alone {
                     stage.until(line.at_ms).await;
@@ -66,6 +71,8 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, bou
 struct Stage<'a, T> {
     target: &'a mut T,
     start: Instant,
+    tag: &'a Tag,
+    noise: Noise,
     bounds: Bounds,
     /// How long lines are waited for.
     patience: Duration,
@@ -79,6 +86,8 @@ struct Actor {
     /// How many lines it has seen, and should have by now.
     seen: LinesSeen,
     expected: usize,
+    /// How many of those that are expected are heartbeats.
+    heartbeats: usize,
     /// It was waited for in vain.
     behind: bool,
 }
@@ -91,16 +100,22 @@ impl<T: Target> Stage<'_, T> {
         let due = self.start + pace.takes(ms);
         // Timers that are set one after another drift.
         let given_up = (due + pace.takes(ms) / 4).max(clock.now()) + self.patience;
+        let held_up = |from, to| self.target.held_up(from, to);
         for actor in &mut self.actors {
             let Some(client) = &actor.client else { continue };
             let patience = if actor.behind { clock.now().max(due) } else { given_up };
             let expected = actor.expected;
+            let heartbeats = actor.heartbeats;
             let lines = &mut actor.seen;
-            let seen = client.until(|account| lines.count(account) >= expected);
+            let seen = client.until(|account| match pace.periods {
+                Periods::Exact => lines.count(account) >= expected,
+                // In real time heartbeats fall due while a scene waits for something else.
+                Periods::Median => lines.has_apart(account, expected, heartbeats),
+            });
             tokio::select! {
                 biased;
                 () = seen => {}
-                () = clock.sleep_until(patience) => actor.behind = true,
+                () = wait_until(&*clock, patience, held_up) => actor.behind = true,
             }
         }
         if !self.all_closed() {
@@ -122,9 +137,10 @@ impl<T: Target> Stage<'_, T> {
         !self.actors.is_empty() && self.actors.iter().all(is_closed)
     }
 
-    fn expect_line(&mut self, name: &str) {
+    fn expect_line(&mut self, name: &str, is_heartbeat: bool) {
         if let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == name) {
             actor.expected += 1;
+            actor.heartbeats += usize::from(is_heartbeat);
         }
     }
 
@@ -136,8 +152,9 @@ impl<T: Target> Stage<'_, T> {
                 name: name.into(),
                 client,
                 account,
-                seen: LinesSeen::default(),
+                seen: LinesSeen::of(self.tag, self.noise),
                 expected: 0,
+                heartbeats: 0,
                 behind: false,
             });
         }
@@ -149,6 +166,7 @@ impl<T: Target> Stage<'_, T> {
     }
 
     async fn leave(&mut self, name: &str, how: Leaving) {
+        self.target.catch_up().await;
         let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == name) else { return };
         match (actor.client.take(), how) {
             (None, _) => return,
@@ -156,11 +174,12 @@ impl<T: Target> Stage<'_, T> {
             (Some(client), Leaving::Reset) => actor.account = client.reset().await,
             (Some(mut client), Leaving::HalfClosed) => {
                 client.half_close().await;
-                let noticed = self.target.clock().now() + self.target.pace().settling + Duration::from_millis(1);
+                let clock = self.target.clock();
+                let noticed = clock.now() + self.target.pace().patience_for_half_close;
                 tokio::select! {
                     biased;
                     () = client.until(|_| false) => {}
-                    () = self.target.clock().sleep_until(noticed) => {}
+                    () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
                 }
                 // It has left: what it expected is no longer waited for.
                 actor.account = client.close().await;
@@ -196,5 +215,19 @@ impl<T: Target> Stage<'_, T> {
             accounts.push((name, account));
         }
         accounts
+    }
+}
+
+/// Waits until then, and for as long again as the machine was held up meanwhile.
+async fn wait_until(clock: &dyn Clock, due: Instant, held_up: impl Fn(Instant, Instant) -> Duration) {
+    let start = clock.now();
+    let mut until = due;
+    loop {
+        clock.sleep_until(until).await;
+        let again = due + held_up(start, clock.now()).min(HELD_UP_MAX);
+        if again <= until {
+            return;
+        }
+        until = again;
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use onbeat_server::clock::Instant;
 
+use super::fields;
 use super::pieces::{self, Piece};
 use crate::account::{Account, Note};
 use crate::fixtures::format::{Kind, Line};
@@ -19,6 +20,8 @@ pub(super) struct Expected<'a> {
     pub(super) request: Numbered<'a>,
     pub(super) head: Option<Numbered<'a>>,
     pub(super) writes: Vec<Numbered<'a>>,
+    /// What would have followed, if the scene was cut short: it may come, but need not.
+    pub(super) beyond: Vec<Numbered<'a>>,
     /// Each with the write that dispatches it.
     pub(super) events: Vec<(Numbered<'a>, Numbered<'a>)>,
     pub(super) end: Option<Numbered<'a>>,
@@ -31,8 +34,8 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
     for (number, line) in scene.lines.iter().filter(|(_, line)| line.client == client) {
         let numbered = (*number, line);
         if let Kind::Request { .. } = line.kind {
-            let (head, writes, events, end) = (None, Vec::new(), Vec::new(), None);
-            responses.push(Expected { request: numbered, head, writes, events, end });
+            let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
+            responses.push(Expected { request: numbered, head, writes, beyond, events, end });
         }
         // The answers to requests that were sent at once come one after another.
         while responses.get(at).is_some_and(|response| response.end.is_some()) {
@@ -50,6 +53,11 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
             }
             Kind::Request { .. } | Kind::Leave { .. } | Kind::Dropped => {}
         }
+    }
+    if let Some(response) = responses.last_mut() {
+        let beyond = scene.rest.iter().filter(|(_, line)| line.client == client);
+        let writes = beyond.filter(|(_, line)| matches!(line.kind, Kind::Write { .. }));
+        response.beyond.extend(writes.map(|(number, line)| (*number, line)));
     }
     responses
 }
@@ -76,9 +84,9 @@ impl Got {
         self.chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
     }
 
-    /// The body, cut as a stream is, if it is one; what has a length is none.
+    /// The body, cut as a stream is, if it is one; what has a length is none, but for what says so itself.
     pub(super) fn pieces(&self) -> Vec<Piece> {
-        let streams = self.header("content-length").is_none();
+        let streams = self.head.as_ref().is_none_or(|(_, head)| is_stream(head));
         if streams { pieces::of_stream(&self.chunks) } else { pieces::whole(&self.chunks) }
     }
 
@@ -92,6 +100,11 @@ impl Got {
             (None, Some((_, How::Closed)) | None) => "nothing more came".into(),
         }
     }
+}
+
+/// Whether a body has lines. A proxy may give an event stream a length.
+pub(super) fn is_stream(head: &Head) -> bool {
+    head.header("content-length").is_none() || fields::is_event_stream(head)
 }
 
 /// The responses that a client got, one for each request that it sent.
@@ -132,44 +145,4 @@ pub(super) fn got(account: &Account) -> Vec<Got> {
         }
     }
     responses
-}
-
-/// Counts how many of a fixture's lines a client has seen, if they are right: heads, writes and ends. It looks at each note
-/// of a growing account once.
-#[derive(Debug, Default)]
-pub(super) struct LinesSeen {
-    notes: usize,
-    lines: usize,
-    /// The body is cut into lines, since it has no length.
-    streams: bool,
-    /// Bytes of the line under way; none at the beginning of one.
-    in_line: bool,
-}
-
-impl LinesSeen {
-    /// So many lines by now.
-    pub(super) fn count(&mut self, account: &Account) -> usize {
-        for (_, note) in &account.notes[self.notes..] {
-            match note {
-                Note::Saw(What::Head(head)) => {
-                    self.streams = head.header("content-length").is_none();
-                    self.lines += usize::from(head.status >= 200);
-                }
-                Note::Saw(What::Write(bytes)) if self.streams => self.read(bytes),
-                Note::Saw(What::Write(_) | What::End(_)) => self.lines += 1,
-                _ => {}
-            }
-        }
-        self.notes = account.notes.len();
-        self.lines
-    }
-
-    /// An empty line belongs to the one before it.
-    fn read(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let ends = matches!(byte, b'\r' | b'\n');
-            self.lines += usize::from(ends && self.in_line);
-            self.in_line = !ends;
-        }
-    }
 }

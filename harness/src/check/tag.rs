@@ -2,6 +2,9 @@
 
 use crate::fixtures::format::Vary;
 
+/// How the tags of all runs begin.
+pub(super) const MARK: &str = "onbeat-";
+
 /// What a run puts before the text of each message; nothing where nobody else can be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tag(String);
@@ -43,10 +46,28 @@ impl Tag {
         write.into()
     }
 
+    /// Whether the bytes bear the tag of another run.
+    pub(super) fn is_foreign(&self, bytes: &[u8]) -> bool {
+        !self.0.is_empty() && contains(bytes, format!("\"{MARK}").as_bytes()) && !self.is_in(bytes)
+    }
+
+    /// Returns a number below `end` that differs from run to run, and from one `turn` of a run to the next.
+    pub(super) fn number(&self, turn: u64, end: u64) -> u64 {
+        // FNV-1a, which spreads even texts that differ in one digit.
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = self.0.as_bytes().iter().chain(&turn.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, step);
+        (hash >> 16) % end.max(1)
+    }
+
     /// Whether the bytes bear it.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        !self.0.is_empty() && bytes.windows(self.0.len()).any(|window| window == self.0.as_bytes())
+        !self.0.is_empty() && contains(bytes, self.0.as_bytes())
     }
+}
+
+/// Returns whether the bytes contain the part, in time that grows with the bytes alone.
+pub(super) fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 #[cfg(test)]
@@ -68,6 +89,25 @@ mod tests {
             let request = |line: &str| format!("{line} HTTP/1.1\r\n\r\n");
             assert_eq!(tag.request(&request(line)), request(tagged));
         }
+    }
+
+    #[test]
+    fn a_tag_of_another_run_is_foreign() {
+        let (tag, other) = (Tag::new("onbeat-1-".into()), Tag::new("onbeat-2-".into()));
+        let data = other.expected(r#"data: {"msg":"a"}"#, &[]);
+        assert!(tag.is_foreign(data.as_bytes()) && !other.is_foreign(data.as_bytes()));
+        assert!(!tag.is_foreign(br#"data: {"msg":"a"}"#) && !Tag::default().is_foreign(data.as_bytes()));
+    }
+
+    #[test]
+    fn the_numbers_of_two_runs_differ() {
+        let numbers = |pid: u32| {
+            let tag = Tag::new(format!("onbeat-20261125212741769-{pid}-"));
+            (0..3).map(|turn| tag.number(turn, 1000)).collect::<Vec<_>>()
+        };
+        let (one, next) = (numbers(9028), numbers(9029));
+        assert!(one.iter().zip(&next).all(|(a, b)| a != b), "{one:?} {next:?}");
+        assert!(one.iter().all(|number| *number < 1000));
     }
 
     #[test]

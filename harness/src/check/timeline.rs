@@ -32,8 +32,9 @@ pub struct Mark {
     pub text: String,
 }
 
-/// What a drawing keeps of a write.
+/// What a drawing keeps of a write, and of a stream: more writes than any conforming one has.
 const TEXT_CHARS_MAX: usize = 160;
+const MARKS_MAX: usize = 2048;
 
 fn mark(t_ms: f64, bytes: &[u8]) -> Mark {
     Mark { t_ms, text: visible(bytes).chars().take(TEXT_CHARS_MAX).collect() }
@@ -62,8 +63,11 @@ pub(super) fn timeline(scene: &Scene, seen: &Seen, pace: &Pace) -> Timeline {
                 .pieces()
                 .into_iter()
                 .filter(|piece| !seen.is_noise(&piece.bytes))
+                .take(MARKS_MAX)
                 .map(|piece| mark(after(response, piece.at), &piece.bytes))
         })
+        // What came after a cut would have had no line to be held against.
+        .filter(|mark| scene.rest.is_empty() || mark.t_ms <= ms(scene.length_ms))
         .collect();
     let last = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scene.length_ms));
     let name = scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl").into();

@@ -24,13 +24,21 @@ pub(super) struct Oddity<'a> {
 /// So many random numbers are not all in the lowest tenth of their range, nor all the same, but once in 10¹⁰ times.
 const MANY: usize = 10;
 
-/// The oddities in the writes of one response.
-pub(super) fn oddities<'a>(came: &[(Numbered<'a>, &'a Piece)], pace: &Pace) -> Vec<Oddity<'a>> {
-    stamps(came, pace).into_iter().chain(numbers(came)).collect()
+/// The oddities in the writes of one response. The machine held up the server or the checker for so long until then.
+pub(super) fn oddities<'a>(
+    came: &[(Numbered<'a>, &'a Piece)],
+    pace: &Pace,
+    held_up_until: impl Fn(Instant) -> Duration,
+) -> Vec<Oddity<'a>> {
+    stamps(came, pace, held_up_until).into_iter().chain(numbers(came)).collect()
 }
 
 /// The first timestamp that is not as far from the one before all as the time that passed.
-fn stamps<'a>(came: &[(Numbered<'a>, &'a Piece)], pace: &Pace) -> Option<Oddity<'a>> {
+fn stamps<'a>(
+    came: &[(Numbered<'a>, &'a Piece)],
+    pace: &Pace,
+    held_up_until: impl Fn(Instant) -> Duration,
+) -> Option<Oddity<'a>> {
     let mut first: Option<(Timestamp, Instant)> = None;
     for (write, piece) in came {
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
@@ -46,7 +54,7 @@ fn stamps<'a>(came: &[(Numbered<'a>, &'a Piece)], pace: &Pace) -> Option<Oddity<
         let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
         let passed = (piece.at - first_at) * pace.speed.get();
         let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
-        if passed.abs_diff(advanced) > pace.stamp_off_max() {
+        if passed.abs_diff(advanced) > pace.stamp_off_max() + held_up_until(piece.at) * pace.speed.get() {
             let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
             let actual = format!("one {advanced:.1?} after it: {}", told(stamp));
             return Some(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual });

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::evidence::{Evidence, Finding, Record};
+use super::headers::ExtraHeaders;
+use super::hint::Hint;
 use super::timeline::Timeline;
 use crate::fixtures::format::{Case, Tier};
 
@@ -19,6 +21,8 @@ pub struct Report {
     pub timelines: Vec<Timeline>,
     /// Why the server could not be judged, or not to the end, if so.
     pub trouble: Option<String>,
+    /// From what all that fails most likely follows.
+    pub hint: Option<Hint>,
 }
 
 /// What is to be said about one case.
@@ -45,16 +49,23 @@ pub struct Verdict {
     /// How late its writes were, if it speaks of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late_ms: Option<Jitter>,
+    /// How long the clients that saw it were connected, if any did.
+    #[serde(skip)]
+    pub took: Option<Duration>,
 }
 
 /// What came of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It holds.
     Pass,
     /// It does not hold.
     Fail,
+    /// It does not hold, as the list of known failures says.
+    KnownFailure,
+    /// It holds, but the list of known failures says that it does not.
+    Stale,
     /// It does not hold, as it may.
     Observed,
     /// It was not judged: left out, or out of reach.
@@ -78,12 +89,38 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl Report {
-    /// Whether nothing stands against the server, and something speaks for it.
+    /// Whether nothing stands against the server but what is known, and something speaks for it.
     #[must_use]
     pub fn conforms(&self) -> bool {
         self.trouble.is_none()
             && self.count(Outcome::Fail) == 0
-            && self.verdicts.iter().any(|verdict| verdict.outcome != Outcome::Skipped)
+            && self.count(Outcome::Stale) == 0
+            && self.count(Outcome::Skipped) < self.verdicts.len()
+    }
+
+    /// Returns the result in a few words, which begin with "conforms" if and only if the report does.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let known = self.count(Outcome::KnownFailure);
+        match () {
+            () if self.trouble.is_some() => "could not be judged".into(),
+            () if self.count(Outcome::Skipped) == self.verdicts.len() => "nothing was judged".into(),
+            () if self.count(Outcome::Fail) > 0 => "does not conform".into(),
+            () if self.count(Outcome::Stale) > 0 => "does not fit the list of known failures".into(),
+            () if known == 1 => "conforms but for 1 known failure".into(),
+            () if known > 1 => format!("conforms but for {known} known failures"),
+            () => "conforms".into(),
+        }
+    }
+
+    /// Hides the secrets among the headers of the check, wherever a server told them again.
+    pub(super) fn hide(&mut self, headers: &ExtraHeaders) {
+        let findings = self.verdicts.iter_mut().flat_map(|verdict| &mut verdict.findings);
+        let found = findings.flat_map(|finding| [&mut finding.expected, &mut finding.actual, &mut finding.why]);
+        let drawn = self.timelines.iter_mut().flat_map(|timeline| &mut timeline.actual).map(|mark| &mut mark.text);
+        for text in found.chain(drawn).chain(&mut self.trouble) {
+            headers.hide(text);
+        }
     }
 
     /// How many cases came to this.
@@ -98,7 +135,7 @@ pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, 
     let verdict = |case: &Case| {
         let selected = is_selected(&case.id);
         let record = if selected { evidence.record(&case.id) } else { Record::default() };
-        let Record { judged, findings, found, unjudged, late } = record;
+        let Record { judged, findings, found, unjudged, late, took } = record;
         let outcome = match (found, judged, case.tier) {
             (1.., _, Tier::Required) => Outcome::Fail,
             (1.., _, Tier::Observe) => Outcome::Observed,
@@ -111,7 +148,7 @@ pub(super) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, 
             (true, None) => trouble.map_or("it needs more time than was given", |_| "it could not be judged").into(),
         });
         let (id, tier, clause) = (case.id.clone(), case.tier, case.clause.clone());
-        Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late) }
+        Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late), took }
     };
     evidence.cases.iter().map(verdict).collect()
 }
@@ -128,6 +165,42 @@ fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A report with these outcomes.
+    fn report(outcomes: &[Outcome]) -> Report {
+        let verdict = |outcome: &Outcome| Verdict {
+            id: "a.x".into(),
+            tier: Tier::Required,
+            outcome: *outcome,
+            clause: String::new(),
+            reason: None,
+            found: 0,
+            findings: Vec::new(),
+            late_ms: None,
+            took: None,
+        };
+        let verdicts = outcomes.iter().map(verdict).collect();
+        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
+    }
+
+    #[test]
+    fn the_headline_begins_with_conforms_if_the_server_does() {
+        use Outcome::{Fail, KnownFailure, Observed, Pass, Skipped, Stale};
+        for (outcomes, headline) in [
+            (&[Pass, Observed, Skipped][..], "conforms"),
+            (&[Pass, KnownFailure], "conforms but for 1 known failure"),
+            (&[KnownFailure, KnownFailure], "conforms but for 2 known failures"),
+            (&[Pass, KnownFailure, Fail, Stale], "does not conform"),
+            (&[Pass, KnownFailure, Stale], "does not fit the list of known failures"),
+            (&[Skipped, Skipped], "nothing was judged"),
+        ] {
+            let report = report(outcomes);
+            assert_eq!(report.headline(), headline, "{outcomes:?}");
+            assert_eq!(report.conforms(), headline.starts_with("conforms"), "{outcomes:?}");
+        }
+        let trouble = Report { trouble: Some("no answer".into()), ..report(&[Pass]) };
+        assert_eq!((trouble.conforms(), &trouble.headline()[..]), (false, "could not be judged"));
+    }
 
     #[test]
     fn jitter_is_by_rank() {

@@ -1,8 +1,6 @@
 //! `onbeat check`.
 
 use std::error::Error;
-use std::fs;
-use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +8,16 @@ use std::time::Duration;
 use clap::ValueEnum;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
+use onbeat_server::clock::{Clock, Instant, TokioClock};
+use onbeat_server::timestamp::Epoch;
 
-use super::Exit;
+use super::{Exit, Output, files, input, parse_duration, tell};
 use crate::check::expectations::Expectations;
+use crate::check::report::junit::Made;
 use crate::check::report::{html, jsonl, junit, text};
-use crate::check::{Outcome, Progress, Remote, Report, Selection, check_embedded, check_live};
+use crate::check::{
+    ExtraHeaders, Outcome, Progress, Remote, Report, Selection, Verdict, case_ids, check_embedded, check_live,
+};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -30,8 +33,14 @@ pub(super) struct Arguments {
     /// Leave out what takes longer than 10 s
     #[arg(long)]
     quick: bool,
+    /// Leave out what a proxy between the check and the server may change, such as chunks and connections
+    #[arg(long, requires = "url")]
+    behind_proxy: bool,
+    /// Send this header with every request, as `Name: value`; once for each header
+    #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "url")]
+    headers: Vec<String>,
     /// How late an event may be
-    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_negative_numbers = true)]
+    #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_hyphen_values = true)]
     tolerance: Duration,
     /// How many times as fast as the wall's the server's clock runs
     #[arg(long, default_value = "1", value_name = "N")]
@@ -53,6 +62,13 @@ pub(super) struct Arguments {
     write_expect_failures: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// Returns the paths of the files that are written at the end.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.junit, &self.html, &self.write_expect_failures].into_iter().flatten().map(PathBuf::as_path)
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// A table, for people
@@ -62,73 +78,103 @@ enum Format {
 }
 
 fn parse_tolerance(text: &str) -> Result<Duration, String> {
-    let tolerance = text.parse::<jiff::SignedDuration>().ok().and_then(|tolerance| Duration::try_from(tolerance).ok());
-    let bounded = tolerance.filter(|tolerance| *tolerance <= Duration::from_secs(60));
+    let bounded = parse_duration(text).ok().filter(|tolerance| *tolerance <= Duration::from_secs(60));
     bounded.ok_or_else(|| "expected a time like 250ms, up to a minute".into())
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
-    let list = arguments.expect_failures.as_deref().map(read).transpose()?;
-    let report = report(arguments)?;
-    let expected = match (&list, &arguments.expect_failures) {
-        (Some(text), Some(path)) => {
-            Expectations::read(text, &report).map_err(|error| format!("failed to read {}: {error}", path.display()))?
-        }
-        _ => Expectations::default(),
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // A check takes a minute or more, so what can be wrong on this side is found out first.
+    let known = arguments.expect_failures.as_deref().map(known_failures).transpose()?;
+    files::check_writable(arguments.files())?;
+    if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
+        return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
+    }
+    let (clock, began) = (TokioClock::start(), Epoch::today());
+    let mut report = report(arguments)?;
+    let made = Made { began, took: clock.now() - Instant::EPOCH };
+    let known = match (known, &arguments.write_expect_failures) {
+        // What is listed now is known from now on.
+        (None, Some(_)) if report.trouble.is_none() => Expectations::of(&report),
+        (known, _) => known.unwrap_or_default(),
     };
-    if let Some(path) = &arguments.junit {
-        write(path, &junit::render(&report)?)?;
-    }
-    if let Some(path) = &arguments.html {
-        write(path, &html::render(&report))?;
-    }
-    let mut out = anstream::stdout().lock();
+    known.apply(&mut report);
+    // The files come last: the results are not lost where one can't be written.
     match arguments.format {
-        Format::Text => write!(out, "{}", text::render(&report, &expected))?,
-        Format::Jsonl => write!(out, "{}", jsonl::render(&report))?,
+        Format::Text => out.styled(&text::render(&report)),
+        Format::Jsonl => out.styled(&jsonl::render(&report)),
     }
-    out.flush()?;
+    let printed = out.flush();
+    explain(arguments, &report);
+    write_files(arguments, &report, &known, made)?;
+    printed?;
+    Ok(if report.conforms() { Exit::Holds } else { Exit::Differs })
+}
+
+fn known_failures(path: &Path) -> Result<Expectations, String> {
+    let text = input::read(path)?;
+    Expectations::read(&text, &case_ids()).map_err(|error| format!("failed to read {}: {error}", input::name(path)))
+}
+
+/// Tells on stderr why the check fails, beside what the report says.
+fn explain(arguments: &Arguments, report: &Report) {
+    if let (Format::Jsonl, Some(hint)) = (arguments.format, report.hint) {
+        tell(hint);
+    }
     if let Some(trouble) = &report.trouble {
-        eprintln!("onbeat: {}: {trouble}", report.target);
-        return Ok(Exit::Differs);
-    }
-    if let Some(path) = &arguments.write_expect_failures {
-        write(path, &Expectations::write(&report))?;
-        eprintln!("onbeat: {} known failures are listed in {}", report.count(Outcome::Fail), path.display());
-        return Ok(Exit::Holds);
+        tell(format_args!("{}: {trouble}", report.target));
     }
     if arguments.expect_failures.is_none() {
-        return Ok(if report.conforms() { Exit::Holds } else { Exit::Differs });
+        return;
     }
-    let surprises = expected.surprises(&report);
-    for id in &surprises.unlisted {
-        eprintln!("onbeat: {id} fails, and is not listed");
+    for Verdict { id, outcome, .. } in &report.verdicts {
+        match outcome {
+            Outcome::Fail => tell(format_args!("{id} fails, and is not listed")),
+            Outcome::Stale => {
+                tell(format_args!("{id} is listed, but does not fail any more: delete it from the list"));
+            }
+            _ => {}
+        }
     }
-    for id in &surprises.stale {
-        eprintln!("onbeat: {id} is listed, but does not fail any more: delete it from the list");
+}
+
+/// Writes every file that was asked for, even if another can't be written.
+fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, made: Made) -> Result<(), String> {
+    let Arguments { junit, html, write_expect_failures, .. } = arguments;
+    let mut written = Vec::new();
+    if let Some(path) = junit {
+        let text = junit::render(report, made).map_err(|error| format!("failed to write {}: {error}", path.display()));
+        written.push(text.and_then(|text| files::write(path, &text)));
     }
-    Ok(if surprises.is_empty() { Exit::Holds } else { Exit::Differs })
+    if let Some(path) = html {
+        written.push(files::write(path, &html::render(report)));
+    }
+    // Where the server could not be judged, nothing is known of its cases.
+    if let (Some(path), None) = (write_expect_failures, &report.trouble) {
+        let count = report.count(Outcome::KnownFailure);
+        written.push(files::write(path, &known.to_text(report)).inspect(|()| {
+            tell(format_args!("{count} known failures are listed in {}", path.display()));
+        }));
+    }
+    let failed: Vec<String> = written.into_iter().filter_map(Result::err).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
 fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
-    let Arguments { only, skip, quick, tolerance, scale, .. } = arguments.clone();
-    let selection = Selection { only, skip, quick };
+    let Arguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
+    let selection = Selection { only, skip, quick, behind_proxy };
     let Some(url) = &arguments.url else {
         return Ok(check_embedded(&Application::embedded(), &selection)?);
     };
-    let remote = Remote { url: url.clone(), tolerance, scale };
+    let headers = ExtraHeaders::read(&arguments.headers)?;
+    let remote = Remote { url: url.clone(), headers, tolerance, scale };
     let bar = Bar::new();
-    let report = tokio::runtime::Runtime::new()?.block_on(check_live(&remote, &selection, &bar));
+    // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(check_live(&remote, &selection, &bar));
     bar.0.finish_and_clear();
+    // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.
+    runtime.shutdown_background();
     Ok(report?)
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("failed to write {}: {error}", path.display()))
 }
 
 /// A progress bar on stderr, if that is a terminal.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use super::Exit;
+use super::{Exit, Output};
 use crate::fixtures;
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,11 @@ enum Action {
     Verify,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    if let Action::Write = arguments.action {
+        let folder = &arguments.folder;
+        std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;
+    }
     let corpus = fixtures::corpus()?;
     match arguments.action {
         Action::Write => {
@@ -33,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         Action::Verify => {
             let drifts = fixtures::verify(&corpus, &arguments.folder);
             for drift in &drifts {
-                println!("{drift}");
+                out.line(drift);
             }
             Ok(if drifts.is_empty() { Exit::Holds } else { Exit::Differs })
         }

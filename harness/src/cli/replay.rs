@@ -1,8 +1,6 @@
 //! `onbeat replay`.
 
 use std::error::Error;
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,17 +9,17 @@ use clap::builder::PossibleValue;
 use onbeat_server::random::Seed;
 use onbeat_server::timestamp::Epoch;
 
-use super::{Exit, parse_duration, parse_seed};
+use super::{Exit, Output, input, parse_duration, parse_seed};
 use crate::lab::Setup;
 use crate::recording::{Recording, Replayed};
-use crate::replay::{Stream, replay};
+use crate::replay::{Stream, replay_each};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The streams to play; all of them without a name
     #[arg(value_name = "ENDPOINT")]
     streams: Vec<Stream>,
-    /// Play the log of a served world again (GET /__onbeat/log), and tell whether the bytes are the same
+    /// Play the log of a served world again (GET /__onbeat/log), and tell whether the bytes are the same; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["streams", "seed", "epoch", "watched", "format"])]
     log: Option<PathBuf>,
     /// The seed of the random values
@@ -31,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "2025-12-01T00:00:00Z", value_name = "RFC3339")]
     epoch: Epoch,
     /// How long to watch `sse`, which never ends
-    #[arg(long = "for", default_value = "95s", value_parser = parse_duration, value_name = "DURATION", allow_negative_numbers = true)]
+    #[arg(long = "for", default_value = "95s", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true)]
     watched: Duration,
     /// How to print
     #[arg(long, default_value = "text")]
@@ -56,54 +54,48 @@ impl ValueEnum for Stream {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     match &arguments.log {
-        Some(log) => replay_log(log),
-        None => replay_streams(arguments),
+        Some(log) => replay_log(log, out),
+        None => replay_streams(arguments, out),
     }
 }
 
-fn replay_log(path: &Path) -> Result<Exit, Box<dyn Error>> {
-    let text = fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    let recording = Recording::parse(&text).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    let Replayed { requests, connections, writes, time, difference } = recording.replay()?;
-    let mut out = io::stdout().lock();
+fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let wrong = |error| format!("failed to read {}: {error}", input::name(path));
+    let recording = Recording::parse(&input::read(path)?).map_err(wrong)?;
+    let Replayed { requests, connections, writes, time, difference } = recording.replay().map_err(wrong)?;
     match difference {
         None => {
             let ms = time.as_millis();
-            writeln!(
-                out,
+            out.line(format_args!(
                 "{requests} requests on {connections} connections, {writes} writes, {ms} ms: the same to the byte"
-            )?;
+            ));
             Ok(Exit::Holds)
         }
         Some(difference) => {
-            write!(out, "{difference}")?;
+            out.text(difference);
             Ok(Exit::Differs)
         }
     }
 }
 
-fn replay_streams(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+fn replay_streams(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let Arguments { seed, epoch, watched, format, .. } = arguments;
     let streams = if arguments.streams.is_empty() { &Stream::ALL[..] } else { &arguments.streams };
-    let setup = Setup::new(arguments.seed, arguments.epoch);
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let setup = Setup::new(*seed, *epoch);
     for (number, stream) in streams.iter().enumerate() {
-        let transcript = replay(*stream, &setup, arguments.watched)?;
-        match arguments.format {
-            Format::Jsonl => write!(out, "{}", transcript.to_jsonl())?,
-            Format::Text => {
-                let gap = if number == 0 { "" } else { "\n" };
-                write!(
-                    out,
-                    "{gap}GET {}, seed {}, epoch {}\n{transcript}",
-                    stream.path(),
-                    arguments.seed,
-                    arguments.epoch
-                )?;
-            }
+        if let Format::Text = format {
+            let gap = if number == 0 { "" } else { "\n" };
+            out.line(format_args!("{gap}GET {}, seed {seed}, epoch {epoch}", stream.path()));
         }
+        replay_each(*stream, &setup, *watched, |entry| {
+            match format {
+                Format::Text => out.line(entry),
+                Format::Jsonl => out.json(&entry),
+            }
+            out.is_wanted()
+        })?;
     }
-    out.flush()?;
     Ok(Exit::Holds)
 }

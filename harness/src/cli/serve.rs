@@ -1,27 +1,31 @@
 //! `onbeat serve`.
 
+mod addr;
+
 use std::error::Error;
-use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::control::{self, Access, Settings};
-use onbeat_server::listener;
+use onbeat_server::listener::{self, Sockets};
+use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
-use super::{Exit, parse_seed, told_to_end};
+use self::addr::Addr;
+use super::{Exit, Output, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Where to listen; port 0 takes any free one
-    #[arg(long, default_value = "127.0.0.1:3000", value_parser = parse_addr, value_name = "HOST:PORT")]
+    /// Where to listen: on all addresses of a name, such as localhost; port 0 takes any free one
+    #[arg(long, default_value = "127.0.0.1:3000", value_parser = addr::parse, value_name = "HOST:PORT")]
     addr: Addr,
     /// How time passes: as on the wall (real), N times as fast (scaled:N), or only when told (manual)
     #[arg(long, default_value = "real", value_name = "real|scaled:N|manual")]
@@ -35,6 +39,12 @@ pub(super) struct Arguments {
     /// An origin whose pages may ask for control, like `http://localhost:5173`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     control_origin: Vec<String>,
+    /// A name by which control may be asked for without a token, like `host.docker.internal`; may be repeated
+    #[arg(long, value_name = "NAME")]
+    control_host: Vec<String>,
+    /// A header or query parameter whose values the log leaves out, beside the usual ones; may be repeated
+    #[arg(long, value_name = "NAME")]
+    redact: Vec<String>,
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
@@ -49,44 +59,35 @@ pub(super) struct Arguments {
     connections: u64,
 }
 
-/// Where to listen, and how that was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Addr {
-    host: String,
-    socket: SocketAddr,
-}
-
-fn parse_addr(text: &str) -> Result<Addr, String> {
-    let mut addrs =
-        text.to_socket_addrs().map_err(|error| format!("expected HOST:PORT, like 127.0.0.1:3000: {error}"))?;
-    let socket = addrs.next().ok_or_else(|| format!("{text} has no address"))?;
-    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
-    Ok(Addr { host: host.to_owned(), socket })
-}
-
 impl Arguments {
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> Result<Settings, Box<dyn Error>> {
         let limits = Limits {
             mailbox_events_max: self.mailbox,
             connections_max: usize::try_from(self.connections).unwrap_or(usize::MAX),
             ..Limits::default()
         };
         let epoch = self.epoch.unwrap_or_else(Epoch::today);
-        Settings { clock: self.clock, seed: self.seed, epoch, limits }
+        let redaction = Redaction::with(&self.redact).map_err(|error| format!("--redact: {error}"))?;
+        Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
     }
 
     /// Who may drive the server, if anybody may.
     fn access(&self) -> Result<Option<Access>, Box<dyn Error>> {
-        if !self.control && self.clock != Kind::Manual {
-            return match (&self.control_token, self.control_origin.first()) {
-                (None, None) => Ok(None),
-                _ => {
-                    Err("--control-token and --control-origin mean nothing without --control or --clock manual".into())
-                }
-            };
+        if self.control || self.clock == Kind::Manual {
+            let Addr { host, sockets, .. } = &self.addr;
+            let access = Access::new(sockets, host, self.control_token.clone(), &self.control_origin)?;
+            return Ok(Some(access.with_hosts(&self.control_host)?));
         }
-        let Addr { host, socket } = &self.addr;
-        Ok(Some(Access::new(*socket, host, self.control_token.clone(), &self.control_origin)?))
+        let needless = [
+            ("--control-token", self.control_token.is_some()),
+            ("--control-origin", !self.control_origin.is_empty()),
+            ("--control-host", !self.control_host.is_empty()),
+            ("--redact", !self.redact.is_empty()),
+        ];
+        match needless.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(None),
+            Some((option, _)) => Err(format!("{option} means nothing without --control or --clock manual").into()),
+        }
     }
 
     /// With a manual clock one thread serves all, so that what arrives first happens first.
@@ -98,29 +99,55 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // Each client is a file descriptor; the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
-    let (settings, access) = (arguments.settings(), arguments.access()?);
+    let (settings, access) = (arguments.settings()?, arguments.access()?);
+    let limits = settings.limits;
+    // With a manual clock one thread serves all, and can tell what has arrived.
+    let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
     arguments.runtime()?.block_on(async {
         let router = match access {
             Some(access) => control::router(settings, access),
             None => uncontrolled(settings),
         };
-        let shutdown = told_to_end()?;
-        let listener = listener::bind(arguments.addr.socket)?;
-        announce(listener.local_addr()?)?;
-        // With a manual clock one thread serves all, and can tell what has arrived.
-        let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
-        listener::serve_router(listener, router, settings.limits, arrivals, shutdown).await;
-        Ok(Exit::Holds)
+        let (told, hurried) = told_to_end_and_to_hurry()?;
+        let sockets = Sockets::bind(&arguments.addr.sockets)?;
+        let addrs = sockets.addrs()?;
+        if addrs.len() > 1 {
+            tracing::info!(?addrs, "listening");
+        }
+        announce(&arguments.addr.url(&addrs), out)?;
+        tokio::select! {
+            biased;
+            () = hurried => Ok(Exit::Hurried),
+            () = listener::serve_router(sockets, router, limits, arrivals, told) => Ok(Exit::Holds),
+        }
     })
 }
 
+/// Returns what is ready at the first SIGINT or SIGTERM, and what is ready at the second.
+fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let first = told_to_end()?;
+    let (tell, told) = oneshot::channel();
+    let told_to_end = async move {
+        first.await;
+        // Nobody hears it only where the server is gone.
+        let _ = tell.send(super::told_to_end());
+    };
+    let told_to_hurry = async move {
+        match told.await {
+            Ok(Ok(second)) => second.await,
+            _ => std::future::pending().await,
+        }
+    };
+    Ok((told_to_end, told_to_hurry))
+}
+
 /// A world that nobody drives.
-fn uncontrolled(Settings { clock, seed, epoch, limits }: Settings) -> axum::Router {
+fn uncontrolled(Settings { clock, seed, epoch, limits, .. }: Settings) -> axum::Router {
     let speed = match clock {
         Kind::Scaled(speed) => speed,
         Kind::Real | Kind::Manual => NonZeroU32::MIN,
@@ -129,23 +156,7 @@ fn uncontrolled(Settings { clock, seed, epoch, limits }: Settings) -> axum::Rout
 }
 
 /// The first line on stdout tells where the server is, for scripts that let it choose the port.
-fn announce(addr: SocketAddr) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{addr}")?;
-    out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_host_and_a_port() {
-        let socket = "127.0.0.1:0".parse().expect("an address");
-        assert_eq!(parse_addr("127.0.0.1:0"), Ok(Addr { host: "127.0.0.1".into(), socket }));
-        for wrong in ["", "3000", "127.0.0.1", "127.0.0.1:99999"] {
-            let error = parse_addr(wrong).expect_err(wrong);
-            assert!(error.starts_with("expected HOST:PORT"), "{error}");
-        }
-    }
+fn announce(url: &str, out: &mut Output) -> Result<(), Box<dyn Error>> {
+    out.line(format_args!("listening on {url}"));
+    Ok(out.flush()?)
 }

@@ -1,7 +1,7 @@
 //! `onbeat simulate`.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, TokioClock};
-use serde::Deserialize;
 
-use super::{Exit, parse_duration, told_to_end};
+use super::{Exit, Output, files, input, parse_duration, told_to_end};
 use crate::lab::Application;
-use crate::simulate::{Failure, History, Run, Simulator};
+use crate::simulate::{Failure, Run, Simulator, histories};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,13 +26,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// How long to go on, in real time
-    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true)]
     lasts: Option<Duration>,
     /// Write the shortest failing histories, and what every client saw in them, one object a line
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Replay the histories in a trace, and nothing else
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts"])]
+    /// Replay the histories in a trace, and nothing else; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts", "trace"])]
     again: Option<PathBuf>,
 }
 
@@ -48,10 +47,12 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
     range.filter(|seeds: &Range<u64>| !seeds.is_empty()).ok_or_else(|| "expected a range like 0..1000, or 0..".into())
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // Worlds can be simulated for hours, so whether their traces can be written is found out first.
+    files::check_writable(arguments.trace.as_deref())?;
     let simulator = Simulator::new(Application::embedded());
     if let Some(path) = &arguments.again {
-        return again(&simulator, path);
+        return again(&simulator, path, out);
     }
     let default = if arguments.lasts.is_some() { 0..u64::MAX } else { 0..1000 };
     let seeds = arguments.seeds.clone().unwrap_or(default);
@@ -63,11 +64,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         !stop.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
+    // The file comes last: the results are not lost where the file can't be written.
+    let verdict = print(&run, seeds.start, out);
+    let printed = out.flush();
     if let Some(path) = &arguments.trace {
         let traces: String = run.failures.iter().map(Failure::to_jsonl).collect();
-        std::fs::write(path, traces).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        files::write(path, &traces)?;
     }
-    print(&run, seeds.start)
+    printed?;
+    Ok(verdict)
 }
 
 fn bar(seeds: &Range<u64>) -> Result<ProgressBar, Box<dyn Error>> {
@@ -79,7 +84,7 @@ fn bar(seeds: &Range<u64>) -> Result<ProgressBar, Box<dyn Error>> {
     Ok(bar.with_style(ProgressStyle::with_template(template)?))
 }
 
-/// Set when the time is over, or at Ctrl-C: what was simulated by then is told all the same.
+/// Set when the time is over, or when the process is told to end, as by Ctrl-C: what was simulated by then is told all the same.
 fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -110,56 +115,49 @@ fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn print(run: &Run, from: u64) -> Result<Exit, Box<dyn Error>> {
-    let mut out = io::stdout().lock();
+fn print(run: &Run, from: u64, out: &mut Output) -> Exit {
     for failure in &run.failures {
         let seed = failure.history.seed;
-        writeln!(out, "{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed + 1)?;
+        out.line(format_args!("{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed.saturating_add(1)));
     }
     let mut uncovered = Vec::new();
     if run.worlds >= WORLDS_FOR_COVERAGE {
         for (thing, worlds) in run.coverage.iter() {
-            writeln!(out, "{worlds:>9} worlds had {thing}")?;
+            out.line(format_args!("{worlds:>9} worlds had {thing}"));
             uncovered.extend((worlds == 0).then_some(thing));
         }
     }
     let (worlds, failed, hours) = (run.worlds, run.failures.len(), run.virtual_ms / 3_600_000);
-    writeln!(
-        out,
+    out.line(format_args!(
         "seeds {from}..{}: {worlds} worlds, {failed} failed; {hours} h of virtual time; trace {}",
         from + worlds,
         run.trace()
-    )?;
+    ));
     if !uncovered.is_empty() {
-        writeln!(out, "this never occurred: {}", uncovered.join(", "))?;
+        out.line(format_args!("this never occurred: {}", uncovered.join(", ")));
     }
-    Ok(if run.failures.is_empty() && uncovered.is_empty() { Exit::Holds } else { Exit::Differs })
+    if run.failures.is_empty() && uncovered.is_empty() { Exit::Holds } else { Exit::Differs }
 }
 
-/// The line of a trace that begins with a history; the others tell what the clients saw.
-#[derive(Deserialize)]
-struct Line {
-    history: Option<History>,
-}
-
-fn again(simulator: &Simulator, path: &Path) -> Result<Exit, Box<dyn Error>> {
-    let trace = std::fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    let (mut histories, mut failed) = (0, 0);
-    for (number, line) in trace.lines().enumerate() {
-        let line: Line = serde_json::from_str(line)
-            .map_err(|error| format!("{}:{}: no line of a trace: {error}", path.display(), number + 1))?;
-        if let Some(history) = line.history {
-            histories += 1;
-            if let Err(failure) = simulator.replay(history) {
-                failed += 1;
-                writeln!(io::stdout(), "{failure}")?;
-            }
+fn again(simulator: &Simulator, path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let name = input::name(path);
+    let histories = histories(&input::read(path)?).map_err(|wrong| format!("failed to read {name}: {wrong}"))?;
+    if histories.is_empty() {
+        return Err(format!("{name} has no history: it is not a trace of onbeat simulate").into());
+    }
+    let stop = stop_after(None)?;
+    let (mut played, mut failed) = (0, 0);
+    for history in histories {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        played += 1;
+        if let Err(failure) = simulator.replay(history) {
+            failed += 1;
+            out.line(failure);
         }
     }
-    if histories == 0 {
-        return Err(format!("{} has no history: it is not a trace of onbeat simulate", path.display()).into());
-    }
-    writeln!(io::stdout(), "{histories} histories, {failed} failed")?;
+    out.line(format_args!("{played} histories, {failed} failed"));
     Ok(if failed == 0 { Exit::Holds } else { Exit::Differs })
 }
 

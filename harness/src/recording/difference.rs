@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Answer, Recording};
+use crate::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
 use crate::transcript::{Entry, How, Transcript, What};
 
 /// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
@@ -39,10 +40,11 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, request, asked, place, logged, replayed } = self;
+        let asked = printable(asked, LINE_CHARS_MAX);
         writeln!(f, "connection {connection}, request {request} ({asked}) differs from its line {}", place + 1)?;
         for (name, entry) in [("logged", logged), ("replayed", replayed)] {
             match entry {
-                Some(entry) => writeln!(f, "{name:>9} {entry}")?,
+                Some(entry) => writeln!(f, "{name:>9} {}", clipped(entry.to_string(), TEXT_CHARS_MAX))?,
                 None => writeln!(f, "{name:>9} nothing")?,
             }
         }
@@ -131,8 +133,8 @@ impl Recording {
 fn response(transcript: &Transcript, number: u32) -> Vec<Entry> {
     let mut responses = 0;
     let of_it = transcript.entries.iter().filter(|entry| {
-        responses += u32::from(matches!(entry.what, What::Head(_)));
-        responses == number + 1
+        responses += u64::from(matches!(entry.what, What::Head(_)));
+        responses == u64::from(number) + 1
     });
     // A connection that was cut is closed by its client later on.
     let mut over = false;

@@ -2,7 +2,7 @@
 
 use onbeat_server::random::{Random, Seed};
 
-use super::history::{Asked, Deed, History, LONG, Link, Manner, Message, TEXTS, What};
+use super::history::{Asked, Deed, GARBAGE, History, LONG, Link, Manner, Message, TEXTS, What};
 use crate::replay::Stream;
 
 /// The greatest number of clients that begin.
@@ -285,7 +285,7 @@ impl Author {
     }
 
     fn break_things(&mut self, client: usize, joins: u64) {
-        let garbage = self.one_of(&["\r\n\r\nhello\r\n\r\n", "GET /sse", "GET /sse HTTP/1.1\r\n\r\n", "\0\u{1}\n\n"]);
+        let garbage = self.one_of(&GARBAGE);
         self.deed(joins, client, What::Garbage(garbage.into()));
         self.leave(client, joins);
     }

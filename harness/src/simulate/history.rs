@@ -10,6 +10,7 @@ use crate::transcript::visible;
 
 /// What happens in one world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct History {
     /// The world's seed.
     pub seed: u64,
@@ -27,6 +28,7 @@ pub struct History {
 
 /// The network between a client and the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Link {
     /// How many bytes may be on their way in each direction.
     pub window_bytes: usize,
@@ -46,6 +48,7 @@ pub struct Link {
 
 /// Something that a client does, or has done to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deed {
     /// When, in milliseconds after the epoch.
     pub at_ms: u64,
@@ -143,6 +146,8 @@ pub(super) const TEXTS: [(&str, &str); 9] = [
     ("+%2B", r#". +""#),
     ("a&x=y&msg=b&MSG=c", r#".a","b""#),
 ];
+/// What is no HTTP, and is sent all the same.
+pub(super) const GARBAGE: [&str; 4] = ["\r\n\r\nhello\r\n\r\n", "GET /sse", "GET /sse HTTP/1.1\r\n\r\n", "\0\u{1}\n\n"];
 /// The text with this number is long; how long depends on the message's number, so that buffers are full at any place.
 pub(super) const LONG: usize = TEXTS.len();
 

@@ -37,6 +37,23 @@ fn who_has_joined_hears_what_is_sent_at_once_on_an_older_connection() {
 }
 
 #[test]
+fn who_has_joined_hears_what_is_sent_by_a_head_too() {
+    let served = manual();
+    let mut asker = served.connect();
+    clients(&mut asker);
+    for round in 0..200 {
+        let mut client = joins(&served);
+        asker.asked_ahead("HEAD", "/send-heartbeat");
+        asker.head();
+        assert_eq!(clients(&mut asker), 1, "round {round}");
+        client.head();
+        assert_eq!([client.data(), client.data(), client.data()], [GREETING, ":\n\n", ":\n\n"], "round {round}");
+        drop(client);
+        assert_eq!(clients(&mut asker), 0, "round {round}");
+    }
+}
+
+#[test]
 fn who_has_left_is_counted_no_more_by_whoever_asks_at_once() {
     let served = manual();
     for round in 0..200 {

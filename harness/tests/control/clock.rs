@@ -191,7 +191,7 @@ fn an_advance_at_the_moment_of_a_shutdown_is_answered_or_refused_but_never_hangs
             let answered = advance.join().expect("no hang");
             assert!(answered.is_none_or(|part| format!("{part:?}").contains("status: 200")));
         });
-        assert_eq!(served.terminate(), Some(0));
+        assert_eq!(served.exit_code(), Some(0));
     }
 }
 
@@ -202,7 +202,7 @@ fn an_advance_in_the_middle_of_a_shutdown_is_answered() {
     served.signal_end();
     assert_eq!(driver.head().status, 200);
     assert!(driver.data().contains("\"now_ms\":600000000"));
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.exit_code(), Some(0));
 }
 
 #[test]

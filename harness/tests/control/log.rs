@@ -100,6 +100,69 @@ fn whatever_http_can_do_is_replayed_to_the_byte() {
 }
 
 #[test]
+fn secrets_are_not_in_the_log_which_is_replayed_all_the_same() {
+    let served = Served::start(&["--clock", "manual", "--redact", "X-Room", "--redact", "ticket_no"]);
+    let redirect = json!({"path": "/moved", "kind": "status", "status": 302, "location": "/sse?jwt=s3cret"});
+    served.fault(&redirect);
+    let headers = [
+        ("Authorization", "Bearer s3cret"),
+        ("Cookie", "a=s3cret"),
+        ("X-Api-Key", "s3cret"),
+        ("x-room", "s3cret"),
+        ("Referer", "http://localhost:5173/?access_token=s3cret"),
+    ];
+    for target in [
+        "/broadcast-text?msg=token&token=s3cret",
+        "/broadcast-text?TOKEN=s3cret&msg=key%3Dvisible",
+        "/send-heartbeat?api_key=s3cret&ticket-no=s3cret&%74oken=s3cret",
+        "/sse?code=s3cret",
+        "/moved?session_id=s3cret",
+        &format!("/nothing?x-room=s3cret&password=s3cret{}", "y".repeat(15_000)),
+    ] {
+        let mut client = served.connect();
+        client.get(target);
+        client.head();
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut client = served.connect();
+        client.expect("GET");
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n").as_bytes());
+        client.head();
+        served.advance(1000);
+    }
+    let log = served.log();
+    assert!(!log.contains("s3cret"), "{log}");
+    assert!(log.contains("/broadcast-text?msg=token&token=xxxxxx") && log.contains("visible"), "{log}");
+    let (said, code) = replayed("secrets", &log);
+    assert_eq!(code, Some(0), "{said}\n{log}");
+}
+
+#[test]
+fn what_is_too_long_for_a_line_is_cut_and_replayed_all_the_same() {
+    let served = manual();
+    let long = |length| "M".repeat(length);
+    for request in [
+        format!("{} /sse HTTP/1.1\r\nHost: x\r\n\r\n", long(23_000)),
+        format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", long(20_000)),
+        format!("GET /sse HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", long(20_000)),
+        format!("GET /sse HTTP/1.1\r\nHost: x\r\n{}: y\r\n\r\n", long(20_000)),
+        format!("OPTIONS /sse HTTP/1.1\r\nHost: x\r\nAccess-Control-Request-Headers: {}\r\n\r\n", long(20_000)),
+    ] {
+        let mut client = served.connect();
+        client.expect("GET");
+        client.send(request.as_bytes());
+        assert!([404, 431].contains(&client.head().status));
+    }
+    let log = served.log();
+    assert_eq!(log.matches(" bytes left out]").count(), 5);
+    assert!(log.lines().all(|line| line.len() < 20_000));
+    let (said, code) = replayed("cut", &log);
+    assert_eq!(code, Some(0), "{said}");
+    let (said, code) = replayed("cut-wrongly", &log.replacen("[22936 bytes", "[99999 bytes", 1));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("line 2: expected at most 65536 bytes left out, got 99999"), "{said}");
+}
+
+#[test]
 fn the_first_difference_is_told() {
     let log = eventful(&manual());
     let other = log.replacen(r#"counter\":3"#, r#"counter\":4"#, 1);

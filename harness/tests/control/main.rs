@@ -9,6 +9,7 @@ mod faults;
 mod log;
 mod openapi;
 mod page;
+mod ready;
 mod reset;
 mod security;
 #[path = "../served/mod.rs"]

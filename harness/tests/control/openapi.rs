@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
-use onbeat_server::control::{OPENAPI, ROUTES};
+use onbeat_server::control::{OPENAPI, PREFIX, ROUTES};
+use onbeat_server::ready::PATH as READY;
 use serde_json::{Value, json};
 
 use super::support::{Client, manual};
@@ -35,7 +36,10 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
             described.insert((method.to_uppercase(), path.clone()));
         }
     }
-    let routes: BTreeSet<_> = ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let ready = READY.strip_prefix(PREFIX).expect("it is below the others");
+    let probes = [("GET", ready), ("HEAD", ready)];
+    let routes = ROUTES.iter().chain(&probes);
+    let routes: BTreeSet<_> = routes.map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     assert_eq!(routes, described);
 }
 
@@ -82,6 +86,7 @@ fn real_requests_and_answers_are_as_described() {
     let mut driver = served.connect();
     let mut ask = |method: &str, path: &str, id: &str, body: Value| ask(&mut driver, method, path, id, &body);
     let _clients = (served.listener(), served.stream("/sse-data"));
+    ask("GET", "/ready", "", Value::Null);
     ask("GET", "/clock", "", Value::Null);
     for body in [json!({"ms": 30_000}), json!({"to": "next"}), json!({"ms": 0})] {
         ask("POST", "/clock/advance", "", body);

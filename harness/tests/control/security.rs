@@ -44,6 +44,12 @@ fn an_address_that_others_reach_is_refused_without_a_token() {
         &["--control", "--control-token", ""],
         &["--control", "--control-origin", "*"],
         &["--control-token", "x"],
+        &["--control-host", "web"],
+        &["--control", "--control-host", "*"],
+        &["--control", "--control-host", "http://web:3000"],
+        &["--redact", "x"],
+        &["--control", "--redact", "msg"],
+        &["--control", "--redact", ""],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_onbeat")).arg("serve").args(arguments).output().expect("runs");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -111,6 +117,55 @@ fn a_host_that_was_bound_to_this_address_is_refused() {
     let mut client = served.connect();
     client.send(b"GET http://evil.example/__onbeat/clock HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.head().status, 403);
+}
+
+#[test]
+fn a_name_is_accepted_if_it_was_given_or_with_the_token() {
+    let named =
+        Served::start(&["--clock", "manual", "--control-host", "host.docker.internal", "--control-host", "web:80"]);
+    let (head, answer) = asked(&named, "GET", "/clock", &[("Host", "onbeat:3000")], "");
+    assert_eq!(head.status, 403);
+    for part in ["localhost, 127.0.0.1, [::1], host.docker.internal, web:80", "got onbeat:3000"]
+        .into_iter()
+        .chain(["--control-host onbeat", "--control-token"])
+    {
+        assert!(answer.contains(part), "{answer}");
+    }
+    let secret = Served::start(&["--clock", "manual", "--control-token", "s3cret"]);
+    let bearer = ("Authorization", "Bearer s3cret");
+    for (served, host, headers) in [
+        (&named, "host.docker.internal:3000", &[][..]),
+        (&named, "HOST.docker.internal", &[]),
+        (&named, "web", &[]),
+        (&named, "localhost:1", &[]),
+        (&secret, "onbeat:3000", &[bearer]),
+        (&secret, "evil.example", &[bearer]),
+    ] {
+        let own = format!("http://{host}");
+        let headers = [headers, &[("Host", host), ("Origin", &*own), JSON]].concat();
+        assert_eq!(asked(served, "POST", "/clock/advance", &headers, "{\"ms\":1}").0.status, 200, "{host}");
+        // The page, its modules and what it asks for are of that name, too.
+        for path in ["/", "/__onbeat/page/page.js"] {
+            assert_eq!(served.connect().asked("GET", path, &[("Host", host)], "").0.status, 200, "{host} {path}");
+        }
+    }
+    for host in ["web:81", "onbeat:3000", "evil.example"] {
+        assert_eq!(named.connect().asked("GET", "/", &[("Host", host)], "").0.status, 403, "{host}");
+    }
+    // A name alone is not enough where there is a token.
+    assert_eq!(refused(&secret, "GET", "/clock", &[("Host", "onbeat:3000")], ""), (401, "authorization".into()));
+}
+
+#[test]
+fn a_page_of_a_named_origin_asks_by_any_name_with_the_token() {
+    let served = Served::start(&["--control", "--control-token", "s3cret", "--control-origin", "http://web:5173"]);
+    let of = ("Origin", "http://web:5173");
+    let asks = [("Host", "onbeat:3000"), of, ("Access-Control-Request-Method", "GET")];
+    let (head, _) = asked(&served, "OPTIONS", "/clock", &asks, "");
+    assert_eq!((head.status, head.header("access-control-allow-origin")), (204, Some("http://web:5173")));
+    let bears = [("Host", "onbeat:3000"), of, ("Authorization", "Bearer s3cret"), ("Sec-Fetch-Site", "cross-site")];
+    let (head, _) = asked(&served, "GET", "/clock", &bears, "");
+    assert_eq!((head.status, head.header("access-control-allow-origin")), (200, Some("http://web:5173")));
 }
 
 #[test]
@@ -204,6 +259,62 @@ fn a_long_log_that_nobody_reads_holds_up_nobody() {
     assert_eq!(served.log().lines().count(), 1 + 4 * 500);
     drop(unread);
     assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn a_reset_ends_logs_that_nobody_reads_and_so_many_there_are_at_most() {
+    let served = manual();
+    let mut asker = served.connect();
+    let text = "x".repeat(15_000);
+    for _ in 0..400 {
+        asker.get(&format!("/send-heartbeat?msg={text}"));
+        asker.head();
+        asker.data();
+    }
+    let mut unread: Vec<_> = (0..300).map(|_| served.stream_or_refusal("/__onbeat/log")).collect();
+    let refused = unread.iter().filter(|(status, _)| *status == 429).count();
+    assert_eq!(unread.iter().filter(|(status, _)| *status == 200).count() + refused, 300);
+    assert!((1..200).contains(&refused), "{refused}");
+    // What is short is answered all the same.
+    assert_eq!(served.advance(1)["now_ms"], 1);
+    served.did("POST", "/reset", &json!({}));
+    for (_, client) in unread.iter_mut().filter(|(status, _)| *status == 200) {
+        assert_ne!(client.rest().last().map(String::as_str), Some("."), "a part must not look like the whole");
+    }
+    assert_eq!(served.log().lines().count(), 1);
+    // What each of them held has come back.
+    let again: Vec<_> = (0..50).map(|_| served.stream_or_refusal("/__onbeat/log").0).collect();
+    assert_eq!(again, [200; 50]);
+}
+
+#[test]
+fn so_many_faults_strike_one_response_and_no_more() {
+    let served = manual();
+    let _client = served.stream("/dynamic-counter");
+    let mut driver = served.connect();
+    let fault = json!({"connection": 0, "kind": "bom", "from": {"write": 40}});
+    for id in 1..=1000 {
+        assert_eq!(driver.control("POST", "/faults", &fault).1["id"], id);
+    }
+    let (status, answer) = driver.control("POST", "/faults", &fault);
+    assert_eq!((status, &answer["error"]["field"]), (409, &json!("faults")));
+    // What was refused has changed nothing.
+    let other = json!({"path": "/sse", "kind": "bom"});
+    assert_eq!(driver.control("POST", "/faults", &other).1["id"], 1001);
+}
+
+#[test]
+fn what_a_client_chose_is_told_in_part_if_it_is_long() {
+    let served = manual();
+    let long = "é".repeat(3000);
+    let mut client = served.connect();
+    client.expect("GET");
+    client.send(format!("GET /{} HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {long}\r\n\r\n", "p".repeat(9000)).as_bytes());
+    assert_eq!(client.head().status, 404);
+    let connections = served.did("GET", "/connections", &Value::Null);
+    let one = &connections["connections"][0];
+    assert_eq!(one["path"], format!("/{}…", "p".repeat(1023)));
+    assert_eq!(one["last_event_id"], format!("{}…", "é".repeat(512)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A served process, clients that read when they are told to, and a driver.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::served::Served;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const HEARTBEAT: &str = "heartbeat:\n\n";
 pub(crate) const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
@@ -33,7 +33,12 @@ pub(crate) fn crowd_and_driver(served: &Served, ms: u64) -> (Vec<Client>, Client
 
 impl Served {
     pub(crate) fn connect(&self) -> Client {
-        let socket = TcpStream::connect_timeout(&self.addr, PATIENCE).expect("a connection");
+        Self::connect_to(self.addr)
+    }
+
+    /// A client of a server at this address.
+    pub(crate) fn connect_to(addr: SocketAddr) -> Client {
+        let socket = TcpStream::connect_timeout(&addr, PATIENCE).expect("a connection");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         socket.set_nodelay(true).expect("a socket option");
         Client { socket, responses: Responses::default(), raw: Vec::new(), reset: false }
@@ -52,6 +57,13 @@ impl Served {
         client.get(path);
         assert_eq!(client.head().status, 200);
         client
+    }
+
+    /// A client who has read the head of an answer, and its status.
+    pub(crate) fn stream_or_refusal(&self, path: &str) -> (u16, Client) {
+        let mut client = self.connect();
+        client.get(path);
+        (client.head().status, client)
     }
 
     /// The body of the answer to a `GET`, on a connection of its own.
@@ -105,8 +117,13 @@ impl Served {
     }
 
     /// Asks it to end, and returns the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
         self.signal_end();
+        self.exit_code()
+    }
+
+    /// Waits until it has ended, and returns the exit code.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
         self.process.wait().expect("it exits").code()
     }
 

@@ -177,3 +177,71 @@ fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
     // More threads than most machines of ours have cores: none of them has time to spare.
     std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(runs))));
 }
+
+/// A server that spells its headers in other ways that mean the same.
+fn spelled_otherwise() -> Application {
+    const SPELLINGS: [(&str, &str, &str); 7] = [
+        ("content-type", "text/event-stream", "Text/Event-Stream ;"),
+        ("content-type", "application/json; charset=utf-8", "Application/JSON;Charset=\"UTF-8\""),
+        ("cache-control", "no-cache", "No-Cache,"),
+        ("connection", "keep-alive", "Keep-Alive"),
+        ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE", "DELETE, POST, PATCH, PUT, HEAD, GET"),
+        ("access-control-allow-headers", "x-a, X-B", "X-b,X-A"),
+        ("vary", "Access-Control-Request-Headers", "Accept-Encoding, access-control-request-headers"),
+    ];
+    kit::responses(|_, response| {
+        for (name, usual, other) in SPELLINGS {
+            if response.headers().get(name).is_some_and(|value| value == usual) {
+                response.headers_mut().insert(name, axum::http::HeaderValue::from_static(other));
+            }
+        }
+        response.headers_mut().insert("content-encoding", axum::http::HeaderValue::from_static("Identity"));
+    })
+}
+
+#[test]
+fn headers_that_mean_the_same_conform() {
+    let report = check_embedded(&spelled_otherwise(), &Selection::default()).expect("no selection");
+    let wrong = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
+    let wrong: Vec<_> = wrong.map(|verdict| (&verdict.id, &verdict.findings)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// What a server breaks is told through a proxy as well, unless the proxy could have done so itself.
+#[test]
+fn behind_a_proxy_only_what_is_end_to_end_is_judged() {
+    let behind_proxy = Selection { behind_proxy: true, ..Selection::default() };
+    let failed = |application: &Application| {
+        let report = check_embedded(application, &behind_proxy).expect("no selection");
+        let failed = report.verdicts.into_iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+        failed.map(|verdict| verdict.id).collect::<Vec<_>>()
+    };
+    assert_eq!(failed(&Application::embedded()), Vec::<String>::new());
+    let report = check_embedded(&Application::embedded(), &behind_proxy).expect("no selection");
+    let of = |id: &str| report.verdicts.iter().find(|verdict| verdict.id == id).expect("a case");
+    assert_eq!(of("fan-out.count").outcome, Outcome::Pass);
+    assert_eq!(of("sse.chunks").reason.as_deref(), Some("a proxy in between may change it"));
+    // Several writes in one chunk are judged one by one.
+    let joined = |change: fn(&str) -> String| {
+        kit::streams("/stream-text", move |_, _, body| {
+            use futures_util::StreamExt;
+            let pairs = body.into_data_stream().map(|write| write.expect("a write")).chunks(2);
+            let text = |write: &[u8]| std::str::from_utf8(write).expect("UTF-8").to_owned();
+            let joined = pairs.map(move |pair| change(&pair.iter().map(|write| text(write)).collect::<String>()));
+            axum::body::Body::from_stream(joined.map(Ok::<_, std::convert::Infallible>))
+        })
+    };
+    let of_bytes = |failed: Vec<String>| -> Vec<String> {
+        let timed = |id: &String| id.contains("time") || id.contains("period") || id.contains("pause");
+        failed.into_iter().filter(|id| !timed(id)).collect()
+    };
+    assert_eq!(of_bytes(failed(&joined(str::to_owned))), Vec::<String>::new());
+    let swapped = failed(&joined(|pair| {
+        let (first, second) = pair.split_at(pair.find("\n\n").map_or(0, |end| end + 2));
+        format!("{second}{first}")
+    }));
+    assert!(swapped.contains(&"stream-text.order".to_owned()), "{swapped:?}");
+    // A wrong count is told, as long as nobody has left.
+    let counts = kit::answers("/broadcast-text", |body| body.replace("\"clients\":1", "\"clients\":7"));
+    assert_eq!(failed(&counts), ["fan-out.count"]);
+}

@@ -3,6 +3,8 @@
 //! Each trace states laws first and is then held against a snapshot, which is what a reviewer reads.
 
 mod abuse;
+mod advances;
+mod attention;
 mod broadcasts;
 mod determinism;
 mod foreign;

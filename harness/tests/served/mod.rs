@@ -21,8 +21,8 @@ impl Served {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("onbeat runs");
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a first line");
-        let addr =
-            line.trim().strip_prefix("listening on http://").expect("the announcement").parse().expect("an address");
+        let addr = line.trim().strip_prefix("listening on http://").expect("the announcement");
+        let addr = addr.replacen("localhost", "127.0.0.1", 1).parse().expect("an address");
         Self { process, addr }
     }
 }

@@ -5,7 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::Method;
 
 use crate::clock::Instant;
-use crate::faults::{Struck, Written};
+use crate::faults::{FAULTS_MAX, Struck, TooMany, Written};
+use crate::log::start;
+
+/// How much is kept of a text that a client chose. Connections are many.
+const TEXT_BYTES_MAX: usize = 1024;
 
 /// A request and its answer.
 #[derive(Debug)]
@@ -16,8 +20,16 @@ pub(crate) struct Exchange {
     pub(crate) since: Instant,
     pub(crate) last_event_id: Option<String>,
     progress: Mutex<Progress>,
-    /// Faults that came when the answer was under way already.
-    late_faults: Mutex<Vec<Struck>>,
+    late_faults: Mutex<LateFaults>,
+}
+
+/// Faults that came when the answer was under way already.
+#[derive(Debug, Default)]
+struct LateFaults {
+    /// How many there have been.
+    count: usize,
+    /// Those that the answer has not met yet.
+    waiting: Vec<Struck>,
 }
 
 /// How far an answer has come.
@@ -38,6 +50,7 @@ impl Exchange {
         last_event_id: Option<String>,
     ) -> Self {
         let (progress, late_faults) = (Mutex::default(), Mutex::default());
+        let (path, last_event_id) = (clipped(path), last_event_id.map(clipped));
         Self { request, method, path, since, last_event_id, progress, late_faults }
     }
 
@@ -55,14 +68,28 @@ impl Exchange {
         !self.progress().is_over
     }
 
-    /// Adds a fault to the answer under way.
-    pub(super) fn strike(&self, struck: Struck) {
-        lock(&self.late_faults).push(struck);
+    /// Adds a fault to the answer under way, which keeps it to its end.
+    pub(super) fn strike(&self, struck: Struck) -> Result<(), TooMany> {
+        let mut late_faults = lock(&self.late_faults);
+        if late_faults.count >= FAULTS_MAX {
+            return Err(TooMany);
+        }
+        late_faults.count += 1;
+        late_faults.waiting.push(struck);
+        Ok(())
     }
 
     /// The faults that have come since this was last asked.
     pub(crate) fn take_late_faults(&self) -> Vec<Struck> {
-        std::mem::take(&mut *lock(&self.late_faults))
+        std::mem::take(&mut lock(&self.late_faults).waiting)
+    }
+}
+
+/// Returns at most [`TEXT_BYTES_MAX`] of a text, with an ellipsis if that is not all.
+fn clipped(text: String) -> String {
+    match text.len() {
+        ..=TEXT_BYTES_MAX => text,
+        _ => start(&text, TEXT_BYTES_MAX).to_owned() + "…",
     }
 }
 

@@ -79,3 +79,69 @@ impl Seat {
         answers.filter_map(move |exchange| Some(Occupant { id, connection: connection.clone()?, exchange }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::*;
+    use crate::clock::Instant;
+
+    fn exchange(request: u32) -> Arc<Exchange> {
+        Arc::new(Exchange::new(request, Method::GET, "/sse".into(), Instant::EPOCH, None))
+    }
+
+    fn end(exchange: &Exchange) {
+        exchange.update(|progress| progress.is_over = true);
+    }
+
+    fn listed(occupants: Vec<Occupant>) -> Vec<(u64, u32)> {
+        occupants.into_iter().map(|occupant| (occupant.id, occupant.exchange.request)).collect()
+    }
+
+    #[test]
+    fn an_occupant_is_told_by_the_answer_under_way_or_else_by_its_last() {
+        let (seats, connection) = (Seats::default(), Arc::new(Connection::new(0)));
+        let exchanges: Vec<_> = (0..3).map(exchange).collect();
+        for exchange in &exchanges {
+            seats.take(0, &connection, Arc::clone(exchange));
+        }
+        assert_eq!(listed(seats.occupants()), [(0, 0)]);
+        assert_eq!(listed(seats.under_way()), [(0, 0), (0, 1), (0, 2)]);
+        end(&exchanges[0]);
+        assert_eq!(listed(seats.occupants()), [(0, 1)]);
+        end(&exchanges[1]);
+        end(&exchanges[2]);
+        assert_eq!(listed(seats.occupants()), [(0, 2)]);
+        assert!(seats.under_way().is_empty());
+    }
+
+    #[test]
+    fn answers_that_are_over_are_forgotten_with_the_next_request() {
+        let (seats, connection) = (Seats::default(), Arc::new(Connection::new(0)));
+        for request in 0..100 {
+            let exchange = exchange(request);
+            seats.take(0, &connection, Arc::clone(&exchange));
+            end(&exchange);
+            assert_eq!(seats.lock()[&0].exchanges.len(), 1);
+        }
+    }
+
+    #[test]
+    fn connections_that_are_closed_are_listed_no_more_and_forgotten_while_others_come() {
+        let seats = Seats::default();
+        let stays = Arc::new(Connection::new(7));
+        seats.take(7, &stays, exchange(0));
+        for id in 1000..2000 {
+            let gone = Arc::new(Connection::new(id));
+            seats.take(id, &gone, exchange(0));
+            assert!(seats.occupant(id).is_some());
+            drop(gone);
+            assert!(seats.occupant(id).is_none());
+            assert!(seats.lock().len() <= 4, "{} seats for one connection", seats.lock().len());
+        }
+        assert_eq!(listed(seats.under_way()), [(7, 0)]);
+        assert_eq!(listed(seats.occupants()), [(7, 0)]);
+        assert_eq!(seats.lock().len(), 1);
+    }
+}

@@ -13,6 +13,8 @@
 
 mod advance;
 mod patience;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::fmt;
@@ -78,6 +80,12 @@ impl ManualClock {
     #[must_use]
     pub fn timers(&self) -> (usize, Vec<Timer>) {
         self.turns.lock().timers()
+    }
+
+    /// Returns how many turns are waited for.
+    #[cfg(test)]
+    pub(crate) fn awaited(&self) -> usize {
+        self.turns.lock().awaited()
     }
 }
 
@@ -175,205 +183,5 @@ impl Drop for ManualSleep {
             let woken = self.turns.lock().forget(self.key);
             wake(woken);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio_test::task::{self, Spawn};
-    use tokio_test::{assert_pending, assert_ready};
-
-    use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn at(after: u64) -> Instant {
-        Instant::EPOCH + ms(after)
-    }
-
-    fn who(connection: u64) -> Who {
-        Who { connection, request: 0, path: "/".into(), party: Arc::default() }
-    }
-
-    fn sleeper(clock: &ManualClock, until: u64, who: &Who) -> Spawn<TurnSleep> {
-        let mut sleeper = task::spawn(clock.turn_at(at(until), who));
-        assert!(sleeper.poll().is_pending() || at(until) <= clock.now());
-        sleeper
-    }
-
-    fn advance(clock: &ManualClock, by: u64) -> Spawn<impl Future<Output = Result<Advanced, EndOfTime>>> {
-        task::spawn(clock.advance(Advance::By(ms(by))))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn sleepers_are_woken_one_at_a_time_by_deadline_and_then_by_registration() {
-        let clock = ManualClock::start();
-        let mut sleepers = [(20, 0), (10, 1), (20, 2), (10, 3)].map(|(until, id)| sleeper(&clock, until, &who(id)));
-        let mut advance = advance(&clock, 20);
-        for (next, now) in [(1, 10), (3, 10), (0, 20), (2, 20)] {
-            assert_pending!(advance.poll());
-            let woken: Vec<bool> = sleepers.iter_mut().map(|sleeper| sleeper.is_woken()).collect();
-            assert_eq!(woken.iter().filter(|woken| **woken).count(), 1, "{woken:?}");
-            assert!(woken[next]);
-            assert_eq!(clock.now(), at(now));
-            let mut turn = assert_ready!(sleepers[next].poll());
-            // A sleeper without a future is woken no more.
-            sleepers[next] = task::spawn(Box::pin(std::future::pending()));
-            turn.count_write();
-        }
-        let advanced = assert_ready!(advance.poll()).expect("time goes on");
-        assert_eq!((advanced.to, advanced.due_count, advanced.writes, advanced.held_up), (at(20), 4, 4, 0));
-        let due: Vec<_> = advanced.due.iter().map(|due| (due.who.connection, due.at, due.writes)).collect();
-        assert_eq!(due, [(1, at(10), 1), (3, at(10), 1), (0, at(20), 1), (2, at(20), 1)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_goes_to_sleep_on_the_way_is_woken_too() {
-        let clock = ManualClock::start();
-        let mut beat = sleeper(&clock, 30, &who(0));
-        let mut advance = advance(&clock, 100);
-        for n in 1..=3 {
-            assert_pending!(advance.poll());
-            assert_eq!(clock.now(), at(30 * n));
-            let turn = assert_ready!(beat.poll());
-            beat = sleeper(&clock, 30 * (n + 1), &who(0));
-            drop(turn);
-        }
-        assert_eq!(assert_ready!(advance.poll()).expect("time goes on").due_count, 3);
-        assert_eq!(clock.now(), at(100));
-        assert_eq!(clock.timers().1.iter().map(|timer| timer.at).collect::<Vec<_>>(), [at(120)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sleeper_that_is_dropped_gives_its_turn_back() {
-        let clock = ManualClock::start();
-        let sleepers = [10, 20].map(|until| sleeper(&clock, until, &who(0)));
-        drop(sleeper(&clock, 15, &who(1)));
-        let mut advance = advance(&clock, 30);
-        for dropped in sleepers {
-            assert_pending!(advance.poll());
-            drop(dropped);
-        }
-        assert_eq!(assert_ready!(advance.poll()).expect("time goes on").due_count, 2);
-        assert_eq!(clock.timers().0, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_advance_waits_for_turns_that_were_taken_at_once() {
-        let clock = ManualClock::start();
-        let party = Arc::default();
-        let turn = clock.turn(&party);
-        let mut advance = advance(&clock, 0);
-        assert_pending!(advance.poll());
-        drop(turn);
-        assert_eq!(assert_ready!(advance.poll()).expect("time goes on").to, Instant::EPOCH);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_blocked_reader_is_waited_for_once() {
-        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-        let (stuck, fine) = (who(0), who(1));
-        stuck.party.set_blocked(true);
-        let sleepers = [sleeper(&clock, 10, &stuck), sleeper(&clock, 20, &stuck)];
-        let mut reader = sleeper(&clock, 30, &fine);
-        let advanced = tokio::join!(clock.advance(Advance::By(ms(40))), async {
-            drop((&mut reader).await);
-        });
-        let advanced = advanced.0.expect("time goes on");
-        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
-        assert_eq!((advanced.due_count, advanced.held_up), (3, 1));
-        assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, true, false]);
-        // Until it reads again it costs no more time; then it is waited for as everybody is.
-        assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
-        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
-        drop(sleepers);
-        stuck.party.set_blocked(false);
-        assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 0);
-        let _unread = sleeper(&clock, 50, &stuck);
-        stuck.party.set_blocked(true);
-        assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1);
-        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_thousand_blocked_readers_cost_no_more_than_one() {
-        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-        let all: Vec<Who> = (0..1000).map(who).collect();
-        let _sleepers: Vec<_> = all.iter().map(|who| sleeper(&clock, 10, who)).collect();
-        for who in &all {
-            who.party.set_blocked(true);
-        }
-        assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1000);
-        assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
-        let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-        let slow = who(0);
-        slow.party.set_blocked(true);
-        let mut sleeping = sleeper(&clock, 10, &slow);
-        let read_slowly = async {
-            for n in 2.. {
-                let turn = sleeping.await;
-                sleeping = sleeper(&clock, 10 * n, &slow);
-                machine.sleep_until(machine.now() + ms(700)).await;
-                drop(turn);
-            }
-        };
-        let advanced = tokio::select! {
-            biased;
-            advanced = clock.advance(Advance::By(ms(1000))) => advanced.expect("time goes on"),
-            () = read_slowly => unreachable!("it never ends"),
-        };
-        assert_eq!(advanced.held_up, 1);
-        let waited = machine.now().since_epoch();
-        assert!((SLOW_TIME_MAX..SLOW_TIME_MAX * 2).contains(&waited), "{waited:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn advances_are_made_in_the_order_in_which_they_were_asked_for() {
-        let clock = ManualClock::start();
-        let first_sleeper = sleeper(&clock, 1, &who(0));
-        let mut first = advance(&clock, 10);
-        assert_pending!(first.poll());
-        let (mut second, mut third) = (advance(&clock, 10), advance(&clock, 10));
-        assert_pending!(second.poll());
-        assert_pending!(third.poll());
-        // The first caller leaves: time stays where it is.
-        drop(first);
-        assert_eq!(clock.now(), at(1));
-        drop(first_sleeper);
-        assert_eq!(assert_ready!(second.poll()).expect("time goes on").to, at(11));
-        assert_eq!(assert_ready!(third.poll()).expect("time goes on").to, at(21));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn time_ends_after_a_century() {
-        let clock = ManualClock::start();
-        let end = Duration::from_secs(36_525 * 86_400);
-        assert_eq!(clock.advance(Advance::By(end + ms(1))).await.expect_err("too far"), EndOfTime);
-        assert_eq!(clock.advance(Advance::By(Duration::MAX)).await.expect_err("too far"), EndOfTime);
-        assert_eq!(clock.now(), Instant::EPOCH);
-        assert_eq!(clock.advance(Advance::By(end)).await.expect("just").to, TIME_MAX);
-        let _sleeper = sleeper(&clock, TIME_MAX.as_millis() + 1, &who(0));
-        assert_eq!(clock.advance(Advance::ToNext).await.expect_err("too far"), EndOfTime);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_has_passed_is_ready_at_once() {
-        let clock = ManualClock::start();
-        clock.advance(Advance::By(ms(5))).await.expect("time goes on");
-        clock.sleep_until(at(5)).await;
-        let mut plain = task::spawn(clock.sleep_until(at(6)));
-        assert_pending!(plain.poll());
-        let mut advance = advance(&clock, 1);
-        assert_pending!(advance.poll());
-        assert_ready!(plain.poll());
-        assert_ready!(advance.poll()).expect("time goes on");
     }
 }

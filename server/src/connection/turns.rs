@@ -63,3 +63,77 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock, Party};
+
+    /// A clock, the turns of one connection, and how many of those the clock still waits for.
+    struct Scene {
+        clock: ManualClock,
+        party: Arc<Party>,
+        turns: Turns,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self { clock: ManualClock::start(), party: Arc::default(), turns: Turns::default() }
+        }
+
+        fn turn(&self) -> Turn {
+            self.clock.turn(&self.party).expect("its party is held up by nobody")
+        }
+
+        fn awaited(&self) -> usize {
+            self.clock.awaited()
+        }
+    }
+
+    #[test]
+    fn a_turn_whose_writes_were_handed_over_ends_when_all_has_been_sent() {
+        let scene = Scene::new();
+        scene.turns.open();
+        scene.turns.hold(scene.turn());
+        scene.turns.hold(Turn::unawaited());
+        assert_eq!(scene.awaited(), 1);
+        scene.turns.give_back();
+        assert_eq!(scene.awaited(), 0);
+    }
+
+    #[test]
+    fn an_expected_turn_does_not_end_before_the_task_has_seen_its_reason() {
+        let scene = Scene::new();
+        scene.turns.open();
+        scene.turns.expect(scene.turn());
+        // All has been sent, but of what was there before.
+        scene.turns.give_back();
+        assert_eq!(scene.awaited(), 1);
+        scene.turns.take_up();
+        // Another comes while the task is polled.
+        scene.turns.expect(scene.turn());
+        scene.turns.give_back();
+        assert_eq!(scene.awaited(), 1);
+        scene.turns.take_up();
+        scene.turns.give_back();
+        assert_eq!(scene.awaited(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_turns_where_nobody_serves_the_connection() {
+        let scene = Scene::new();
+        for round in 0..2 {
+            scene.turns.hold(scene.turn());
+            scene.turns.expect(scene.turn());
+            assert_eq!(scene.awaited(), 0, "round {round}");
+            scene.turns.open();
+            scene.turns.hold(scene.turn());
+            scene.turns.expect(scene.turn());
+            assert_eq!(scene.awaited(), 2, "round {round}");
+            scene.turns.close();
+            assert_eq!(scene.awaited(), 0, "round {round}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Who may ask for control: whoever is on this machine, or has the token; and no page that happens to be open there.
 //!
-//! A web page can send requests to a loopback address, from any origin, and by rebinding its own host name to it. So the
-//! `Host` must be one that the server has, a foreign `Origin` must be named, and bodies must be what no plain form can
-//! send.
+//! A web page can send requests to a loopback address, from any origin, and by rebinding its own host name to it. So without
+//! a token the `Host` must be a name that the server has, a foreign `Origin` must be named, and bodies must be what no plain
+//! form can send. A page that rebinds its name does not know the token: with one, any `Host` will do.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,13 +16,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use super::fields::shown;
 use super::refusal::Refusal;
+
+/// Names that only this machine answers to.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Who may ask.
 #[derive(Clone)]
 pub struct Access {
-    addr: IpAddr,
-    host: String,
+    /// Names that the server has beside those of loopback: the one that it was told to listen on, and others.
+    hosts: Vec<Authority>,
     token: Option<String>,
     origins: Vec<String>,
 }
@@ -43,17 +47,28 @@ pub enum AccessError {
         "expected an origin as browsers send it, like http://localhost:5173, without a path and without the port 80 of http or 443 of https, got {0:?}"
     )]
     Origin(String),
+    /// What no `Host` header can be, or too much.
+    #[error(
+        "expected a name or an address as in a Host header, like host.docker.internal or web:3000, without a scheme, a path or a wildcard, got {0:?}"
+    )]
+    Host(String),
 }
 
 impl Access {
-    /// Access to a server that listens on `addr`, which was given as `host`.
+    /// Access to a server that listens on these addresses, which were given as `host`.
     ///
     /// # Errors
     ///
-    /// If `addr` is not a loopback address and there is no token, or the token or an origin is none.
-    pub fn new(addr: SocketAddr, host: &str, token: Option<String>, origins: &[String]) -> Result<Self, AccessError> {
-        if !addr.ip().to_canonical().is_loopback() && token.is_none() {
-            return Err(AccessError::Exposed(addr));
+    /// If one of the addresses is no loopback address and there is no token, or the token or an origin is none.
+    pub fn new(
+        addrs: &[SocketAddr],
+        host: &str,
+        token: Option<String>,
+        origins: &[String],
+    ) -> Result<Self, AccessError> {
+        let exposed = addrs.iter().find(|addr| !addr.ip().to_canonical().is_loopback());
+        if let Some(addr) = exposed.filter(|_| token.is_none()) {
+            return Err(AccessError::Exposed(*addr));
         }
         if token.as_ref().is_some_and(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(AccessError::Token);
@@ -61,7 +76,19 @@ impl Access {
         let origins =
             origins.iter().map(|origin| parse_origin(origin).ok_or_else(|| AccessError::Origin(origin.clone())));
         let origins = origins.collect::<Result<_, _>>()?;
-        Ok(Self { addr: addr.ip().to_canonical(), host: host.to_ascii_lowercase(), token, origins })
+        Ok(Self { hosts: parse_host(host).into_iter().collect(), token, origins })
+    }
+
+    /// The same, also by these names: each for any port, or for the one behind it.
+    ///
+    /// # Errors
+    ///
+    /// If one is no name or address.
+    pub fn with_hosts(mut self, hosts: &[String]) -> Result<Self, AccessError> {
+        for host in hosts {
+            self.hosts.push(parse_host(host).ok_or_else(|| AccessError::Host(host.clone()))?);
+        }
+        Ok(self)
     }
 
     /// Whether a request was meant for this server, by somebody who may; returns the foreign origin that asks, if there
@@ -88,30 +115,33 @@ impl Access {
         Ok(None)
     }
 
-    /// The host that the request is for, if it is this one.
+    /// The host that the request is for, if it is this one. With a token that is any, since only who knows the token is
+    /// answered.
     pub(super) fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         let refuse = |reason: String| Refusal::new(StatusCode::FORBIDDEN, "host", reason);
         let host = single(headers, "host")?.ok_or_else(|| refuse("expected a Host header".into()))?;
         for host in [Some(host), uri.authority().map(Authority::as_str)].into_iter().flatten() {
             let authority = host.parse::<Authority>().ok().filter(is_host_and_port);
-            if !authority.is_some_and(|authority| self.is_here(authority.host())) {
-                let here = ["localhost", "127.0.0.1", "[::1]"];
-                let other = Some(&*self.host).filter(|other| !here.contains(other));
-                let known = here.into_iter().chain(other).collect::<Vec<_>>().join(", ");
-                return Err(refuse(format!("expected one of {known}, got {host}")));
+            if authority.is_some_and(|authority| self.token.is_some() || self.is_here(&authority)) {
+                continue;
             }
+            let other = self.hosts.iter().map(Authority::as_str).filter(|other| !LOOPBACK.contains(other));
+            let known = LOOPBACK.into_iter().chain(other).collect::<Vec<_>>().join(", ");
+            let remedy = match parse_host(host) {
+                Some(host) => format!(
+                    "start the server with --control-host {}, or with a --control-token, by which any Host is accepted",
+                    shown(host.host())
+                ),
+                None => "it is no name or address".into(),
+            };
+            return Err(refuse(format!("expected one of {known}, got {}: {remedy}", shown(host))));
         }
         Ok(host.to_ascii_lowercase())
     }
 
-    /// A literal address is safe from rebinding, which needs a name; so those of other interfaces do if all are listened
-    /// on.
-    fn is_here(&self, host: &str) -> bool {
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        match address.map(|address| address.to_canonical()) {
-            Ok(address) => address.is_loopback() || address == self.addr || self.addr.is_unspecified(),
-            Err(_) => host.eq_ignore_ascii_case("localhost") || host.eq_ignore_ascii_case(&self.host),
-        }
+    fn is_here(&self, host: &Authority) -> bool {
+        let is_loopback = address(host).map_or(host.host().eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
+        is_loopback || self.hosts.iter().any(|known| is_same_host(known, host))
     }
 
     /// Whether the request has the token, if one is needed.
@@ -145,6 +175,29 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
 fn is_host_and_port(authority: &Authority) -> bool {
     let port = authority.as_str().strip_prefix(authority.host());
     port.is_some_and(|port| port.is_empty() || port.starts_with(':') && authority.port_u16().is_some())
+}
+
+/// A host, with a port or for any port.
+fn parse_host(text: &str) -> Option<Authority> {
+    let authority = text.parse::<Authority>().ok().filter(is_host_and_port)?;
+    let is_plain = !authority.host().is_empty() && !text.contains(['*', '%', ',']);
+    is_plain.then_some(authority)
+}
+
+/// The address that a host is, if it is one.
+fn address(host: &Authority) -> Option<IpAddr> {
+    let address = host.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.ok().map(|address| address.to_canonical())
+}
+
+/// Whether `host` is the one that is `known`, on its port if that has one; 80 goes without saying.
+fn is_same_host(known: &Authority, host: &Authority) -> bool {
+    let is_same_name = match (address(known), address(host)) {
+        (Some(known), Some(host)) => known == host,
+        (None, None) => known.host().eq_ignore_ascii_case(host.host()),
+        _ => false,
+    };
+    is_same_name && known.port_u16().is_none_or(|port| port == host.port_u16().unwrap_or(80))
 }
 
 /// An origin as browsers send it, which leaves out the scheme's own port (RFC 6454, 6.2).
@@ -188,7 +241,7 @@ mod tests {
 
     fn access(addr: &str, host: &str, token: Option<&str>) -> Result<Access, AccessError> {
         let addr = addr.parse().expect("an address");
-        Access::new(addr, host, token.map(str::to_owned), &["http://Named:5173".to_owned()])
+        Access::new(&[addr], host, token.map(str::to_owned), &["http://Named:5173".to_owned()])
     }
 
     fn request(headers: &[(&str, &str)]) -> Request {
@@ -256,11 +309,53 @@ mod tests {
         }
         assert!(local.origin(&request(&[])).is_err());
         assert!(local.origin(&request(&[("host", "localhost"), ("host", "localhost")])).is_err());
-        let open = access("0.0.0.0:3000", "Backend", Some("t")).expect("fine");
-        assert!(ok(&open, "backend:3000") && ok(&open, "192.168.0.1:3000") && !ok(&open, "evil.example"));
+        let named = access(LOCAL, "Backend", None).expect("fine");
+        assert!(ok(&named, "backend:3000") && ok(&named, "localhost") && !ok(&named, "evil.example"));
         let mut absolute = request(&[("host", "localhost")]);
         *absolute.uri_mut() = Uri::from_static("http://evil.example/__onbeat/clock");
         assert!(local.origin(&absolute).is_err());
+    }
+
+    #[test]
+    fn a_host_can_be_named_for_any_port_or_for_one() {
+        let hosts = ["Web", "host.docker.internal:3000", "my_service:80", "[fd00::1]", "172.17.0.1:9"];
+        let named = access(LOCAL, "localhost", None).and_then(|access| access.with_hosts(&hosts.map(str::to_owned)));
+        let named = named.expect("names");
+        let ok = |host: &str| named.origin(&request(&[("host", host)])).is_ok();
+        for host in ["web", "WEB:1", "Host.Docker.Internal:3000", "my_service", "my_service:80", "[FD00:0::1]:5"]
+            .into_iter()
+            .chain(["172.17.0.1:9", "localhost:7"])
+        {
+            assert!(ok(host), "{host}");
+        }
+        for host in ["web.", "a.web", "web.evil.example", "web@evil.example", "evil.example@web", "172.17.0.1"]
+            .into_iter()
+            .chain(["host.docker.internal", "host.docker.internal:3001", "my_service:81", "[fd00::2]"])
+        {
+            assert!(!ok(host), "{host}");
+        }
+        for wrong in
+            ["", "*", "*.example", "http://web", "web/", "a b", "u@web", "web:", "web:x", "web:99999", "a,b", "web%"]
+        {
+            let refused = access(LOCAL, "localhost", None).and_then(|access| access.with_hosts(&[wrong.to_owned()]));
+            assert!(matches!(refused, Err(AccessError::Host(host)) if host == wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_has_the_token_may_use_any_name_and_a_preflight_has_none() {
+        let access = access("0.0.0.0:3000", "x", Some("s3cret")).expect("fine");
+        for host in ["web:3000", "evil.example", "192.168.0.1"] {
+            assert_eq!(access.origin(&request(&[("host", host)])), Ok(None), "{host}");
+            let own = [("host", host), ("origin", &*format!("http://{host}"))];
+            assert_eq!(access.origin(&request(&own)), Ok(None), "{host}");
+            let foreign = [("host", host), ("origin", "http://other:1")];
+            assert!(access.origin(&request(&foreign)).is_err(), "{host}");
+            let named = [("host", host), ("origin", "http://named:5173")];
+            assert!(access.origin(&request(&named)).is_ok_and(|origin| origin.is_some()), "{host}");
+        }
+        assert!(access.origin(&request(&[("host", "no host")])).is_err());
+        assert!(access.origin(&request(&[])).is_err());
     }
 
     #[test]

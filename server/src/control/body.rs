@@ -7,24 +7,41 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFE
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 
+use super::budget::{Budget, Share};
 use super::fields::{Fields, shown};
 use super::refusal::Refusal;
 use crate::clock;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long all bodies together may be that are read at a time.
+pub(super) const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a body may take, in the machine's time.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The fields of a request's body; none if there is no body, which then needs no type.
-pub(super) async fn read(request: Request) -> Result<Fields, Refusal> {
+/// The body of a request.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    /// What it takes of the memory for all bodies.
+    _share: Share,
+}
+
+impl Body {
+    /// Returns its fields.
+    pub(super) fn parse(self) -> Result<Fields, Refusal> {
+        Fields::from_json(&self.bytes)
+    }
+}
+
+/// Reads the body of a request, if there is one; without it the request needs no type.
+pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Body>, Refusal> {
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
-        return Ok(Fields::default());
+        return Ok(None);
     }
     check(request.headers())?;
     tokio::select! {
         biased;
-        bytes = collect(request) => Fields::from_json(&bytes?),
+        body = collect(request, budget) => body.map(Some),
         () = clock::machine_pause(BODY_TIME_MAX) => {
             let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
@@ -54,18 +71,22 @@ fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
 }
 
-async fn collect(request: Request) -> Result<Vec<u8>, Refusal> {
+async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
     let mut body = request.into_body();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut share) = (Vec::new(), budget.share(0).expect("nothing is always left"));
     while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|error| Refusal::field("body", format!("failed to be read: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > BODY_BYTES_MAX {
             return Err(too_long());
         }
+        if !share.grow(data.len()) {
+            let reason = format!("expected at most {ALL_BYTES_MAX} bytes of bodies under way at a time: try again");
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "body", reason));
+        }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(Body { bytes, _share: share })
 }
 
 fn too_long() -> Refusal {

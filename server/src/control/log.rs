@@ -1,8 +1,5 @@
 //! `GET /log`.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -13,18 +10,19 @@ use super::{Settings, Stage};
 use crate::connection::HeldOpen;
 use crate::log::Preamble;
 
-/// What has happened so far, rendered as it is read. The connection is held open until then.
-pub(super) fn get(settings: &Settings, stage: Arc<Stage>, open: Option<HeldOpen>) -> Response {
-    let Settings { clock, seed, epoch, limits } = *settings;
-    let preamble = Preamble { seed, epoch, clock: clock.name(), mailbox: limits.mailbox_events_max };
-    let (first, end) = stage.backstage().log().begin(&preamble);
-    let others = stream::unfold((stage, open, 0), move |(stage, open, next)| async move {
-        // Nobody should have to wait for a long log.
-        tokio::task::yield_now().await;
-        let (text, after) = stage.backstage().log().piece(next..end);
-        (after > next).then_some((text, (stage, open, after)))
+/// What has happened so far, read as the client takes it. A reset ends the answer, and breaks its connection off: half a log
+/// must not look like a whole one. The connection is held open until then.
+pub(super) fn get(settings: &Settings, stage: &Stage, open: Option<HeldOpen>) -> Response {
+    let Settings { clock, seed, epoch, limits, .. } = settings;
+    let preamble = Preamble { seed: *seed, epoch: *epoch, clock: clock.name(), mailbox: limits.mailbox_events_max };
+    let pieces = stream::iter(stage.backstage().log().read(&preamble)).then(move |piece| {
+        let _open = &open;
+        async {
+            // Nobody should have to wait for a long log.
+            tokio::task::yield_now().await;
+            piece
+        }
     });
-    let lines = stream::iter([first]).chain(others).map(Ok::<_, Infallible>);
     let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    ([content_type], Body::from_stream(lines)).into_response()
+    ([content_type], Body::from_stream(pieces)).into_response()
 }

@@ -41,6 +41,7 @@ impl Refusal {
     /// Whether the rest of the request is not read, so that the connection can't be used again.
     pub(super) fn closes(&self) -> bool {
         matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT)
+            || self.status == StatusCode::TOO_MANY_REQUESTS && self.field == "body"
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) async fn post(
     fields.done("nothing")?;
     let _alone = control.resetting.lock().await;
     let old = control.next_stage();
+    control.unread.break_off(carrier.as_ref());
     // In a task of its own it goes on to its end, even if the client leaves.
     let ended = tokio::spawn(async move { old.backstage().end_all(carrier.as_ref()).await }).await;
     let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

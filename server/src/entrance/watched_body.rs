@@ -1,6 +1,5 @@
 //! The body of an answer, watched: what is written of it is noted, and altered by the faults that it has met.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,7 +23,6 @@ pub(super) struct WatchedBody {
     /// How far it has been played, if it is a stream.
     playhead: Option<Playhead>,
     alterations: Alterations,
-    acts: VecDeque<Act>,
     written: Written,
     sleep: Option<(Instant, TurnSleep)>,
     turn: Turn,
@@ -50,7 +48,6 @@ impl WatchedBody {
             inner: Some(inner),
             playhead,
             alterations: Alterations::default(),
-            acts: VecDeque::new(),
             written: Written::default(),
             sleep: None,
             turn: Turn::unawaited(),
@@ -64,8 +61,7 @@ impl WatchedBody {
     }
 
     fn meet(&mut self, struck: Struck) {
-        let acts = self.alterations.add(struck, self.written, self.since_request());
-        self.acts.extend(acts);
+        self.alterations.add(struck, self.written, self.since_request());
     }
 
     /// The time after the request up to which the answer has been played, however late that is.
@@ -93,7 +89,7 @@ impl WatchedBody {
     fn break_off(&mut self, how: Closing) {
         self.inner = None;
         self.over = Some(Over::BrokenOff);
-        self.acts.clear();
+        self.alterations.clear();
         self.watch.connection.close(how);
         self.watch.end(if how == Closing::Reset { "reset" } else { "cut" });
     }
@@ -106,11 +102,11 @@ impl WatchedBody {
             let data = frame.transpose()?.map(Frame::into_data);
             let since = self.since_request();
             match data {
-                Some(Ok(bytes)) => self.acts.extend(self.alterations.write(since, bytes)),
+                Some(Ok(bytes)) => self.alterations.write(since, bytes),
                 Some(Err(_trailers)) => {}
                 None => {
                     self.inner = None;
-                    self.acts.extend(self.alterations.end(since));
+                    self.alterations.end(since);
                 }
             }
             return Poll::Ready(Ok(()));
@@ -121,14 +117,15 @@ impl WatchedBody {
         if self.inner.is_some() && is_pausing {
             return Poll::Pending;
         }
-        self.acts.extend(self.alterations.look(self.since_request()));
+        let since = self.since_request();
+        self.alterations.look(since);
         if is_stalled && self.watch.connection.is_ending() {
-            self.acts.push_back(Act::End);
+            self.alterations.end_all_the_same(since);
         } else if self.inner.is_none() && !is_stalled {
             // A stall was deleted that had kept the end back.
-            self.acts.extend(self.alterations.end(self.since_request()));
+            self.alterations.end(since);
         }
-        if self.acts.is_empty() { self.poll_deadline(cx).map(Ok) } else { Poll::Ready(Ok(())) }
+        if self.alterations.has_next() { Poll::Ready(Ok(())) } else { self.poll_deadline(cx).map(Ok) }
     }
 
     /// Waits for the next instant at which a fault does something.
@@ -182,7 +179,7 @@ impl HttpBody for WatchedBody {
             for struck in body.watch.exchange.take_late_faults() {
                 body.meet(struck);
             }
-            match body.acts.pop_front() {
+            match body.alterations.next() {
                 Some(Act::Write(bytes)) => return Poll::Ready(Some(Ok(body.write(bytes)))),
                 Some(Act::Flush) => {
                     body.watch.connection.pause(cx.waker());
@@ -205,7 +202,7 @@ impl HttpBody for WatchedBody {
     fn is_end_stream(&self) -> bool {
         match (self.over, &self.inner) {
             (Some(over), _) => over == Over::Complete,
-            (None, Some(inner)) => inner.is_end_stream() && self.acts.is_empty() && self.alterations.is_empty(),
+            (None, Some(inner)) => inner.is_end_stream() && self.alterations.is_empty(),
             (None, None) => false,
         }
     }

@@ -17,6 +17,24 @@ pub(crate) enum Act {
     Reset,
 }
 
+/// What is on its way through the faults of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Something is to be done, unless a fault makes something else of it.
+    Act(Act),
+    /// These bytes are to be written in pieces of so many, each sent before the next one is written. A piece is made when
+    /// it is needed, since there may be millions.
+    Pieces(Bytes, usize),
+    /// Each fault may do something, since it is so late.
+    Look,
+}
+
+impl From<Act> for Step {
+    fn from(act: Act) -> Self {
+        Self::Act(act)
+    }
+}
+
 /// How much of a response has been written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {

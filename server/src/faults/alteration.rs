@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::act::{Act, Written};
-use super::rewrite::{pieces, with_bom, with_field, with_invalid_utf8, with_line_ends};
+use super::act::{Act, Step, Written};
+use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::{Break, From, Kind, Rewrite, Struck};
 
 /// One fault at work on one response.
@@ -20,19 +20,26 @@ pub(super) struct Alteration {
     over: bool,
     /// Kept back, to be one write.
     kept: Vec<Bytes>,
+    /// It does nothing any more. What is on its way through the alterations meets all of them as they were when it came.
+    deleted: bool,
 }
 
 impl Alteration {
     /// A fault that a response has met when so much of it had been written.
     pub(super) fn new(struck: Struck, written: Written) -> Self {
-        Self { struck, seen: written, fired: false, over: false, kept: Vec::new() }
+        Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
+    }
+
+    /// Takes note of whether the fault has been deleted, before anything else comes.
+    pub(super) fn refresh(&mut self) {
+        self.deleted = self.struck.is_deleted();
     }
 
     /// What becomes of an act at this time.
-    pub(super) fn pass(&mut self, since: Duration, act: Act, out: &mut Vec<Act>) {
-        if self.struck.is_deleted() {
+    pub(super) fn pass(&mut self, since: Duration, act: Act, out: &mut Vec<Step>) {
+        if self.deleted {
             self.let_go(out);
-            out.push(act);
+            out.push(act.into());
             return;
         }
         match act {
@@ -40,15 +47,15 @@ impl Alteration {
             Act::End if self.is_stalled() => {}
             Act::End | Act::Cut => {
                 self.let_go(out);
-                out.push(act);
+                out.push(act.into());
             }
-            Act::Flush | Act::Reset => out.push(act),
+            Act::Flush | Act::Reset => out.push(act.into()),
         }
     }
 
     /// What it does at this time of its own accord: it breaks the response off where that has come far enough.
-    pub(super) fn look(&mut self, since: Duration, out: &mut Vec<Act>) {
-        if self.struck.is_deleted() {
+    pub(super) fn look(&mut self, since: Duration, out: &mut Vec<Step>) {
+        if self.deleted {
             self.let_go(out);
             return;
         }
@@ -64,9 +71,9 @@ impl Alteration {
         self.over = true;
         self.fire_if(true);
         match how {
-            Break::Cut => out.push(Act::Cut),
-            Break::Reset => out.push(Act::Reset),
-            Break::End => out.push(Act::End),
+            Break::Cut => out.push(Act::Cut.into()),
+            Break::Reset => out.push(Act::Reset.into()),
+            Break::End => out.push(Act::End.into()),
             Break::Stall => {}
         }
     }
@@ -86,7 +93,7 @@ impl Alteration {
         self.over && self.struck.fault.kind == Kind::Break(Break::Stall) && !self.struck.is_deleted()
     }
 
-    fn write(&mut self, since: Duration, bytes: Bytes, out: &mut Vec<Act>) {
+    fn write(&mut self, since: Duration, bytes: Bytes, out: &mut Vec<Step>) {
         let fault = Arc::clone(&self.struck.fault);
         let before = self.seen;
         self.seen.count(bytes.len());
@@ -106,20 +113,20 @@ impl Alteration {
                 };
                 let written = bytes.slice(..left.min(bytes.len()));
                 if !written.is_empty() {
-                    out.push(Act::Write(written));
+                    out.push(Act::Write(written).into());
                 }
                 self.look(since, out);
             }
             Kind::Rewrite(rewrite) if has_begun && !self.over => self.rewrite(rewrite, bytes, out),
-            Kind::Rewrite(_) | Kind::Head(_) => out.push(Act::Write(bytes)),
+            Kind::Rewrite(_) | Kind::Head(_) => out.push(Act::Write(bytes).into()),
         }
     }
 
-    fn rewrite(&mut self, rewrite: &Rewrite, bytes: Bytes, out: &mut Vec<Act>) {
+    fn rewrite(&mut self, rewrite: &Rewrite, bytes: Bytes, out: &mut Vec<Step>) {
         match rewrite {
             Rewrite::Split(length) => {
                 self.fire_if(bytes.len() > *length);
-                out.extend(pieces(&bytes, *length).flat_map(|piece| [Act::Write(piece), Act::Flush]));
+                out.push(Step::Pieces(bytes, *length));
             }
             Rewrite::Coalesce(writes) => {
                 self.kept.push(bytes);
@@ -129,10 +136,10 @@ impl Alteration {
             }
             Rewrite::LineEnds(ends) => {
                 self.fire_if(bytes.contains(&b'\n'));
-                out.push(Act::Write(with_line_ends(&bytes, *ends)));
+                out.push(Act::Write(with_line_ends(&bytes, *ends)).into());
             }
             Rewrite::Duplicate => {
-                out.push(Act::Write(bytes.clone()));
+                out.push(Act::Write(bytes.clone()).into());
                 self.once(bytes, out);
             }
             Rewrite::InvalidUtf8 => self.once(with_invalid_utf8(&bytes), out),
@@ -143,18 +150,18 @@ impl Alteration {
     }
 
     /// Alters this one write, and no other.
-    fn once(&mut self, altered: Bytes, out: &mut Vec<Act>) {
+    fn once(&mut self, altered: Bytes, out: &mut Vec<Step>) {
         self.over = true;
         self.fire_if(true);
-        out.push(Act::Write(altered));
+        out.push(Act::Write(altered).into());
     }
 
     /// Writes what was kept back.
-    fn let_go(&mut self, out: &mut Vec<Act>) {
+    fn let_go(&mut self, out: &mut Vec<Step>) {
         let kept = std::mem::take(&mut self.kept);
         self.fire_if(kept.len() > 1);
         if !kept.is_empty() {
-            out.push(Act::Write(kept.concat().into()));
+            out.push(Act::Write(kept.concat().into()).into());
         }
     }
 

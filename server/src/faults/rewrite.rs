@@ -4,11 +4,6 @@ use bytes::Bytes;
 
 use super::LineEnds;
 
-/// The pieces of so many bytes each.
-pub(super) fn pieces(bytes: &Bytes, length: usize) -> impl Iterator<Item = Bytes> {
-    bytes.chunks(length).map(|piece| bytes.slice_ref(piece))
-}
-
 /// Every LF becomes another line end.
 pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
     let end: &[u8] = match ends {
@@ -91,12 +86,5 @@ mod tests {
         assert_eq!(with_invalid_utf8(b"data: a\r\r"), &b"data: a\xff\r\r"[..]);
         assert_eq!(with_invalid_utf8(b"data: a\r\n\r\n"), &b"data: a\xff\r\n\r\n"[..]);
         assert_eq!(with_invalid_utf8(b"data"), &b"data\xff"[..]);
-    }
-
-    #[test]
-    fn pieces_are_all_of_one_length_but_the_last() {
-        let bytes = Bytes::from_static(b"abcdefg");
-        assert_eq!(pieces(&bytes, 3).collect::<Vec<_>>(), ["abc", "def", "g"]);
-        assert_eq!(pieces(&bytes, 7).count(), 1);
     }
 }

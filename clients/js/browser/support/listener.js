@@ -9,8 +9,13 @@ const TYPES = ['open', 'message', 'status', 'alert', 'heartbeat', 'broadcast', '
 export async function listen(page, url) {
   const inPage = await page.evaluateHandle(observe, { url, types: TYPES });
   return {
-    /** Resolves when so many events of a type have been seen, to all that has been seen by then. */
+    /**
+     * Resolves when so many events of a type have been seen, to all up to the last of them: nothing that came by the time of
+     * asking, such as a reconnection, is among it.
+     */
     until: (type, times = 1) => inPage.evaluate(({ until }, [type, times]) => until(type, times), [type, times]),
+    /** All that has been seen. */
+    seen: () => inPage.evaluate(({ seen }) => seen),
     /** Milliseconds of the browser's own clock between two of what has been seen, by their places. */
     between: (from, to) => inPage.evaluate(({ at }, [from, to]) => at[to] - at[from], [from, to]),
     close: () => inPage.evaluate(({ source }) => source.close()),
@@ -20,14 +25,22 @@ export async function listen(page, url) {
 
 export const [CONNECTING, OPEN, CLOSED] = [0, 1, 2];
 
+/**
+ * Keeps browsers from connecting again to a path for as long as a test takes: the three seconds of a browser are soon over
+ * on a machine that is busy. Needs a write of the stream, and an event that was seen after it.
+ */
+export const stayAway = (onbeat, path, times = 1) =>
+  onbeat.faults.add({ path, kind: 'retry', retry_ms: 3_600_000, times });
+
 /** What has no data: `open` and `error`, with the state of the source at that moment. */
 export const opened = { type: 'open', readyState: OPEN };
 export const failed = (readyState) => ({ type: 'error', readyState });
 export const event = (type, data, lastEventId = '') => ({ type, data, lastEventId });
 export const message = (data, lastEventId) => event('message', data, lastEventId);
 
-/** Runs in the page. What does not come within ten seconds is given up, so that the test shows what came instead. */
+/** Runs in the page. What does not come within two minutes is given up, so that the test shows what came instead. */
 function observe({ url, types }) {
+  const LATE_MS = 120_000;
   const source = new EventSource(url);
   const [seen, at, waiting] = [[], [], new Set()];
   for (const type of types) {
@@ -41,14 +54,15 @@ function observe({ url, types }) {
   const until = (type, times) =>
     new Promise((resolve) => {
       const look = () => {
-        if (seen.filter((event) => event.type === type).length < times) return;
+        const places = [...seen.keys()].filter((place) => seen[place].type === type);
+        if (places.length < times) return;
         clearTimeout(late);
         waiting.delete(look);
-        resolve(seen);
+        resolve(seen.slice(0, places[times - 1] + 1));
       };
-      const late = setTimeout(() => resolve(seen), 10_000);
+      const late = setTimeout(() => resolve(seen), LATE_MS);
       waiting.add(look);
       look();
     });
-  return { source, at, until };
+  return { source, seen, at, until };
 }

@@ -5,28 +5,34 @@ use onbeat_server::clock::Instant;
 use super::{Trial, checks, contains, ms};
 use crate::check::align::{Step, UNIT, align};
 use crate::check::data::{self, Difference};
-use crate::check::pace::Periods;
 use crate::check::pieces::Piece;
 use crate::check::responses::{Expected, Got, Numbered};
 use crate::check::values;
 use crate::fixtures::format::{Aspect, Line};
 use crate::transcript::visible;
 
-/// A heartbeat of `/sse`, and when the first is due.
-const HEARTBEAT: &str = "heartbeat:\n\n";
-const HEARTBEAT_MS: u64 = 30_000;
+/// Why counts were not judged.
+const OTHERS: &str = "others came and went during the scene, so how many clients there were could not be judged";
 /// Of the writes past which another was moved, so many are told.
 const CROSSED_MAX: usize = 3;
 
 impl Trial<'_, '_> {
-    /// Judges the writes; returns when the last of them was to come, and did.
-    pub(super) fn writes(&mut self, expected: &Expected, got: &Got, pieces: &[Piece]) -> (u64, Instant) {
-        let writes = &expected.writes;
+    /// Judges these writes; returns when the last of them was to come, and did.
+    pub(super) fn writes(
+        &mut self,
+        expected: &Expected,
+        writes: &[Numbered],
+        got: &Got,
+        pieces: &[Piece],
+    ) -> (u64, Instant) {
+        // From here on a write may come, but need not.
+        let cut = writes.len();
+        let writes = &[writes, &expected.beyond].concat()[..];
+        let earliest: Vec<Instant> = writes.iter().map(|write| self.earliest(expected, *write, got)).collect();
         let differences = |e: usize, g: usize| self.differences(writes[e].1, &pieces[g].bytes);
         let cost = |e: usize, g: usize| {
             let (line, piece) = (writes[e].1, &pieces[g]);
-            let early =
-                piece.at + self.pace.takes(250) < got.sent + self.pace.takes(line.at_ms - expected.request.1.at_ms);
+            let early = piece.at + self.pace.takes(250) < earliest[e];
             match differences(e, g).is_empty() {
                 true if early => UNIT - 10,
                 true => 0,
@@ -36,15 +42,23 @@ impl Trial<'_, '_> {
         };
         let noise = |g: usize| if self.seen.is_noise(&pieces[g].bytes) { 1 } else { UNIT };
         let steps = align(writes.len(), pieces.len(), cost, noise);
-        let chunked = got.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         let mut last = (expected.request.1.at_ms, got.sent);
         let mut before = None;
         let mut came = Vec::new();
+        let end = steps.iter().rposition(|step| matches!(step, Step::Came(e, _) | Step::Missing(e) if *e < cut));
         for (at, step) in steps.iter().enumerate() {
             match *step {
+                Step::Came(e, g) if e >= cut => {
+                    let (write, piece) = (writes[e], &pieces[g]);
+                    if piece.at + self.pace.early_max < self.earliest(expected, write, got) {
+                        self.extra(write, piece, got);
+                    }
+                }
+                Step::Missing(e) if e >= cut => {}
+                Step::Extra(g) if end < Some(at) && self.is_beyond(expected, &pieces[g], got) => {}
                 Step::Came(e, g) => {
                     let (write, piece) = (writes[e], &pieces[g]);
-                    self.evidence.judged(&write.1.cases);
+                    self.judged(write.1);
                     let differences = self.differences(write.1, &piece.bytes);
                     if !differences.is_empty() && self.is_swapped(writes, &steps, e, pieces) {
                         self.out_of_order(write, &[], got);
@@ -52,8 +66,8 @@ impl Trial<'_, '_> {
                     for difference in differences {
                         self.differs(write, piece, got, difference);
                     }
-                    self.framing(write, piece, chunked, got);
-                    self.time(expected, write, piece.at, got, last);
+                    self.framing(write, piece, got);
+                    self.time(expected, write, piece, got, last);
                     last = (write.1.at_ms, piece.at);
                     before = Some(write);
                     came.push((write, piece));
@@ -95,15 +109,31 @@ impl Trial<'_, '_> {
 
     /// Judges varying values by what they are together: timestamps advance with time, and random numbers differ.
     fn values(&mut self, came: &[(Numbered, &Piece)], got: &Got) {
-        for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace) {
+        let held_up = |until| self.stalls.within(got.sent, until);
+        for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace, held_up) {
             let mut finding = self.finding(write, expected, actual, visible(&piece.bytes));
             finding.t_ms = Some(ms(piece.at - got.sent));
             self.evidence.found(&write.1.cases, aspect, &finding);
         }
     }
 
+    /// Notes that a line has been looked at. Its counts have not, if nobody knows how many others were there.
+    fn judged(&mut self, line: &Line) {
+        if self.seen.others.is_none() && data::counts(&line.vary) {
+            self.evidence.judged_but_for(&line.cases, Aspect::Count, OTHERS);
+        } else {
+            self.evidence.judged(&line.cases);
+        }
+    }
+
+    /// Whether a piece came after the cut, if the scene was cut short.
+    fn is_beyond(&self, expected: &Expected, piece: &Piece, got: &Got) -> bool {
+        let watched = self.pace.takes(self.scene.length_ms.saturating_sub(expected.request.1.at_ms));
+        !self.scene.rest.is_empty() && piece.at + self.pace.early_max >= got.sent + watched
+    }
+
     fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
-        data::compare(&self.seen.tag.expected(line.written(), &line.vary), &line.vary, got, self.seen.others)
+        self.seen.differences(line, got)
     }
 
     fn differs(&mut self, write: Numbered, piece: &Piece, got: &Got, difference: Difference) {
@@ -116,12 +146,13 @@ impl Trial<'_, '_> {
     }
 
     fn missing(&mut self, write: Numbered, instead: Option<&Piece>, got: &Got) {
-        let expected = visible(write.1.written().as_bytes());
+        let wanted = self.seen.wanted(write.1);
+        let expected = visible(wanted.as_bytes());
         self.evidence.judged_for(&write.1.cases, &[Aspect::Bytes, Aspect::Presence]);
         if let Some(piece) = instead {
             let mut finding = self.finding(write, expected, visible(&piece.bytes), "something else came");
             finding.t_ms = Some(ms(piece.at - got.sent));
-            finding.first_differing_byte = data::first_difference(write.1.written().as_bytes(), &piece.bytes);
+            finding.first_differing_byte = data::first_difference(wanted.as_bytes(), &piece.bytes);
             let id = is_id(&piece.bytes);
             self.evidence.found(&write.1.cases, if id { Aspect::Id } else { Aspect::Bytes }, &finding);
         } else {
@@ -143,7 +174,7 @@ impl Trial<'_, '_> {
     }
 
     fn out_of_order(&mut self, write: Numbered, crossed: &[Numbered], got: &Got) {
-        let expected = visible(write.1.written().as_bytes());
+        let expected = visible(self.seen.wanted(write.1).as_bytes());
         let mut finding = self.finding(write, expected, "it came in another place".into(), "out of order");
         finding.t_ms = got.chunks.last().map(|(at, _)| ms(*at - got.sent));
         self.evidence.found(&write.1.cases, Aspect::Order, &finding);
@@ -153,16 +184,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Whether a piece is a heartbeat of `/sse`: in real time a short scene may last until one is due.
-    fn is_heartbeat_due(&self, piece: &Piece, got: &Got) -> bool {
-        let due = got.sent + self.pace.takes(HEARTBEAT_MS);
-        self.pace.periods == Periods::Median && piece.bytes == HEARTBEAT && piece.at + self.pace.early_max >= due
-    }
-
     fn extra(&mut self, near: Numbered, piece: &Piece, got: &Got) {
-        if !near.1.client.is_empty() && self.is_heartbeat_due(piece, got) {
-            return;
-        }
         // A write of a stream that comes too often stands against itself, and against its period.
         let again = self.scene.lines.iter().chain(&self.scene.rest).find(|(_, line)| {
             line.client.is_empty() && !line.written().is_empty() && self.differences(line, &piece.bytes).is_empty()
@@ -176,7 +198,8 @@ impl Trial<'_, '_> {
         self.evidence.found(&near.1.cases, if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Presence }, &finding);
     }
 
-    fn framing(&mut self, write: Numbered, piece: &Piece, chunked: bool, got: &Got) {
+    pub(super) fn framing(&mut self, write: Numbered, piece: &Piece, got: &Got) {
+        let chunked = got.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         if !self.is_chunked(write) || piece.is_chunk && chunked {
             return;
         }

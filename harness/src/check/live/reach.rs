@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use onbeat_server::clock::{Clock, TokioClock};
-use reqwest::Url;
 
+use super::address::{Address, without_userinfo};
 use super::{BEGIN_MAX, Remote, Unreachable};
 use crate::account::Account;
+use crate::check::fields;
+use crate::check::lines_seen::LinesSeen;
 use crate::check::pace::Pace;
-use crate::check::responses::{Got, LinesSeen, got};
+use crate::check::responses::{Got, got};
+use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
 use crate::client::Bounds;
 
@@ -20,18 +23,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Finds out where the server is, and whether anybody listens there.
 pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
-    let wrong = |why: &str| Unreachable::Url { url: remote.url.clone(), why: why.into() };
-    let url = Url::parse(&remote.url)
-        .map_err(|error| wrong(&format!("expected one like http://127.0.0.1:3000 ({error})")))?;
-    if url.scheme() != "http" {
-        return Err(wrong("expected http://; put what speaks TLS in front of the checker, not of the server"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("expected nothing after the path"));
-    }
-    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
-    let unreachable = |why: String| Unreachable::Connect { url: remote.url.clone(), why };
-    let addrs: Vec<SocketAddr> = (host.trim_start_matches('[').trim_end_matches(']'), port)
+    let address =
+        Address::read(&remote.url).map_err(|why| Unreachable::Url { url: without_userinfo(&remote.url), why })?;
+    let unreachable = |why: String| Unreachable::Connect { url: address.with_port(), why };
+    let addrs: Vec<SocketAddr> = (address.host.as_str(), address.port)
         .to_socket_addrs()
         .map_err(|error| unreachable(error.to_string()))?
         .collect();
@@ -42,8 +37,11 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
             clock: Arc::clone(&clock),
             pace: Pace::real(remote.scale, remote.tolerance),
             addr,
-            host: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
-            prefix: url.path().trim_end_matches('/').to_owned(),
+            host: remote.headers.host().unwrap_or(&address.authority).to_owned(),
+            prefix: address.prefix.clone(),
+            headers: remote.headers.lines(),
+            url: address.to_string(),
+            stalls: SharedStalls::default(),
         };
         let connected = live.clone();
         tokio::select! {
@@ -78,14 +76,15 @@ const FIRST_LINES: usize = 2;
 
 /// Whether a head came that is no event stream's: there is nothing more to wait for.
 fn is_head_wrong(account: &Account) -> bool {
-    let streams = |got: &Got| got.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
-    let wrong = |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !streams(got));
+    let wrong =
+        |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !fields::is_event_stream(head));
     got(account).first().is_some_and(wrong)
 }
 
 /// Whether a path is answered as an event stream is, and begins.
 async fn begins(mut live: Live, path: &str) -> Result<(), String> {
-    let told = |why: &str| Err(format!("GET {path}: {why}"));
+    let prefix = live.prefix.clone();
+    let told = |why: &str| Err(format!("GET {prefix}{path}: {why}"));
     let bounds = Bounds { bytes_max: 1 << 18, notes_max: 1 << 10 };
     let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
     client.expect("GET");
@@ -104,13 +103,20 @@ async fn begins(mut live: Live, path: &str) -> Result<(), String> {
         return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
     };
     let location = head.header("location").map(|to| format!(" to {to}")).unwrap_or_default();
-    match (head.status, head.header("content-type"), head.header("content-encoding")) {
-        (200, Some(kind), None) if kind.starts_with("text/event-stream") && begins => Ok(()),
-        (200, Some(kind), None) if kind.starts_with("text/event-stream") => {
+    match (head.status, head.header("content-type"), fields::coding(head)) {
+        (200, _, None) if fields::is_event_stream(head) && begins => Ok(()),
+        (200, _, None) if fields::is_event_stream(head) => {
             told(&format!("expected a line after the head of the event stream, but {}", got.why_no_more()))
         }
         (200, _, Some(coding)) => told(&format!("expected an event stream as it is, got one encoded as {coding}")),
         (200, kind, _) => told(&format!("expected text/event-stream, got {}", kind.unwrap_or("no content type"))),
+        (502..=504, _, _) => told(&format!(
+            "expected 200, got {}: something between the check and the server does not reach the server",
+            head.status
+        )),
+        (401 | 403 | 407, _, _) => {
+            told(&format!("expected 200, got {}; if the server wants a token, send it with --header", head.status))
+        }
         (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
         (status, _, _) => told(&format!("expected 200, got {status}")),
     }

@@ -13,6 +13,7 @@ use askama::Template;
 use self::drawing::Drawing;
 use self::excerpt::Found;
 use self::pairs::FAR_MS;
+use super::{STALE, printable_report};
 use crate::check::{Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown at once; the others are a click away.
@@ -25,21 +26,24 @@ const FINDINGS_SHOWN: usize = 3;
 /// Never: a page is written to memory, which takes it.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    Page::new(report).render().expect("memory takes a page")
+    Page::new(&printable_report(report)).render().expect("memory takes a page")
 }
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
-    headline: &'static str,
+    headline: String,
     headline_class: &'static str,
     target: &'a str,
     trouble: Option<&'a str>,
+    hint: Option<String>,
     cases: usize,
     held: usize,
     /// Cases that hold without being required.
     held_freely: usize,
     failed: usize,
+    known: usize,
+    stale: usize,
     observed: usize,
     skipped: usize,
     failures: Vec<Case<'a>>,
@@ -53,21 +57,25 @@ impl<'a> Page<'a> {
         let (held, skipped) = (report.count(Outcome::Pass), report.count(Outcome::Skipped));
         let required = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
         let required = report.verdicts.iter().filter(required).count();
-        let (headline, headline_class) = match () {
-            () if report.trouble.is_some() => ("Could not be judged", "bad"),
-            () if skipped == report.verdicts.len() => ("Nothing was judged", "notable"),
-            () if report.conforms() => ("Conforms", "good"),
-            () => ("Does not conform", "bad"),
+        let known = report.count(Outcome::KnownFailure);
+        let headline_class = match report.conforms() {
+            true if known > 0 => "notable",
+            true => "good",
+            false if report.trouble.is_none() && skipped == report.verdicts.len() => "notable",
+            false => "bad",
         };
         Self {
-            headline,
+            headline: capitalized(&report.headline()),
             headline_class,
             target: &report.target,
             trouble: report.trouble.as_deref(),
+            hint: report.hint.map(|hint| hint.to_string()),
             cases: report.verdicts.len(),
             held: required,
             held_freely: held - required,
             failed: report.count(Outcome::Fail),
+            known,
+            stale: report.count(Outcome::Stale),
             observed: report.count(Outcome::Observed),
             skipped,
             failures: report.verdicts.iter().filter(|of| of.outcome == Outcome::Fail).map(Case::new).collect(),
@@ -76,6 +84,11 @@ impl<'a> Page<'a> {
             parts: parts(&report.verdicts),
         }
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }
 
 /// What comes before the dot of an id.
@@ -113,9 +126,10 @@ struct Case<'a> {
     class: &'static str,
     color: &'static str,
     fails: bool,
-    /// It differs as it may, so its findings are in its row and not in front.
+    /// It differs as it may, or as is known, so its findings are in its row and not in front.
     differs: bool,
-    reason: Option<&'a str>,
+    /// What is said of it besides.
+    remark: Option<String>,
     late: Option<Jitter>,
     shown: Vec<Found<'a>>,
     folded: Vec<Found<'a>>,
@@ -128,6 +142,8 @@ impl<'a> Case<'a> {
         let (word, class, color) = match verdict.outcome {
             Outcome::Pass => ("holds", "pass", "good"),
             Outcome::Fail => ("fails", "fail", "bad"),
+            Outcome::KnownFailure => ("known failure", "known", "notable"),
+            Outcome::Stale => ("stale", "stale", "bad"),
             Outcome::Observed => ("differs", "observed", "notable"),
             Outcome::Skipped => ("skipped", "skipped", "quiet"),
         };
@@ -140,8 +156,11 @@ impl<'a> Case<'a> {
             class,
             color,
             fails: verdict.outcome == Outcome::Fail,
-            differs: verdict.outcome == Outcome::Observed,
-            reason: verdict.reason.as_deref(),
+            differs: matches!(verdict.outcome, Outcome::Observed | Outcome::KnownFailure),
+            remark: match verdict.outcome {
+                Outcome::Stale => Some(capitalized(STALE)),
+                _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
+            },
             late: verdict.late_ms,
             shown,
             folded,
@@ -162,7 +181,7 @@ mod tests {
     fn verdict(id: &str, outcome: Outcome) -> Verdict {
         let reason = (outcome == Outcome::Skipped).then(|| "left out".into());
         let (tier, clause) = (Tier::Required, "a clause".into());
-        Verdict { id: id.into(), tier, outcome, clause, reason, found: 0, findings: vec![], late_ms: None }
+        Verdict { id: id.into(), tier, outcome, clause, reason, found: 0, findings: vec![], late_ms: None, took: None }
     }
 
     /// One case fails, with a finding that would be a script if it were not escaped.
@@ -194,6 +213,7 @@ mod tests {
             ],
             timelines: vec![timeline],
             trouble: None,
+            hint: None,
         }
     }
 
@@ -254,6 +274,17 @@ mod tests {
         let page = render(&report);
         assert!(page.contains("no answer within 5 s") && page.contains("Could not be judged"));
         assert!(!page.contains("sse.status") && !page.contains("class=\"counts\""));
+    }
+
+    #[test]
+    fn known_failures_and_stale_ones_are_told_apart_from_failures() {
+        let outcomes = [("a.x", Outcome::KnownFailure), ("a.y", Outcome::Pass), ("a.z", Outcome::Stale)];
+        let verdicts = outcomes.map(|(id, outcome)| verdict(id, outcome)).to_vec();
+        let page = render(&Report { verdicts: verdicts.clone(), ..report() });
+        assert!(page.contains("<h1 class=\"bad\">Does not fit the list of known failures</h1>"));
+        assert!(page.contains("It is listed as a known failure, but holds") && !page.contains("What fails"));
+        let page = render(&Report { verdicts: verdicts[..2].to_vec(), ..report() });
+        assert!(page.contains("<h1 class=\"notable\">Conforms but for 1 known failure</h1>"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! For programs: one object a case, one a line.
 
+use super::printable_report;
 use crate::check::Report;
+use crate::printable::to_json;
 
 /// The verdicts, each with its findings.
 ///
@@ -9,6 +11,5 @@ use crate::check::Report;
 /// Never: a verdict is plain data.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let line = |verdict| serde_json::to_string(verdict).expect("a verdict is plain data") + "\n";
-    report.verdicts.iter().map(line).collect()
+    printable_report(report).verdicts.iter().map(|verdict| to_json(verdict) + "\n").collect()
 }

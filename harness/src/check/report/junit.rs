@@ -1,16 +1,33 @@
 //! For CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
 
+use std::time::Duration;
+
+use onbeat_server::timestamp::Epoch;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
+use super::{STALE, printable_report};
 use crate::check::{Outcome, Report, Verdict};
 
-/// The report as a JUnit file.
+/// When a check was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// When it began.
+    pub began: Epoch,
+    /// How long it took, in real time.
+    pub took: Duration,
+}
+
+/// Returns the report as a JUnit file. A case takes as long as the clients that saw it were connected; since clients are
+/// connected side by side, a suite takes as long as the longest of its cases.
 ///
 /// # Errors
 ///
 /// If the XML can't be written.
-pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
+pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::SerializeError> {
+    let report = &printable_report(report);
     let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
+    junit.timestamp = made.began.to_string().parse().ok();
+    junit.set_time(made.took);
     let mut suites: Vec<TestSuite> = Vec::new();
     for verdict in &report.verdicts {
         let (suite, name) = verdict.id.split_once('.').unwrap_or((&verdict.id, ""));
@@ -28,6 +45,10 @@ pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
         suite.add_test_case(TestCase::new(report.target.as_str(), status));
         suites.insert(0, suite);
     }
+    for suite in &mut suites {
+        suite.timestamp = junit.timestamp;
+        suite.time = Some(suite.test_cases.iter().filter_map(|case| case.time).max().unwrap_or_default());
+    }
     junit.add_test_suites(suites);
     junit.to_string()
 }
@@ -40,6 +61,16 @@ fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
             status.set_message(verdict.clause.as_str()).set_type("conformance").set_description(findings(verdict));
             status
         }
+        Outcome::Stale => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(STALE).set_type("stale");
+            status
+        }
+        Outcome::KnownFailure => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("known failure: {}", verdict.clause)).set_description(findings(verdict));
+            status
+        }
         Outcome::Skipped => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(verdict.reason.as_deref().unwrap_or_default());
@@ -48,6 +79,7 @@ fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
     };
     let mut case = TestCase::new(name, status);
     case.set_classname(XmlString::new(suite));
+    case.time = verdict.took;
     if verdict.outcome == Outcome::Observed {
         case.set_system_out(findings(verdict));
     }

@@ -2,14 +2,16 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::check::expectations::Expectations;
-use crate::check::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+use super::{STALE, printable_report};
+use crate::check::{Finding, Hint, Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
 /// How many characters before the first differing one are shown, and from it on.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 80;
+/// How long a line of a hint is.
+const WIDTH_MAX: usize = 98;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -18,7 +20,8 @@ const DIM: Style = Style::new().dimmed();
 
 /// The report as a table; cases that hold are one line each, and those that were left out a number.
 #[must_use]
-pub fn render(report: &Report, expected: &Expectations) -> String {
+pub fn render(report: &Report) -> String {
+    let report = &printable_report(report);
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
@@ -26,6 +29,12 @@ pub fn render(report: &Report, expected: &Expectations) -> String {
             return text;
         }
     }
+    // What is known to fail needs no hint.
+    let hint = report.hint.filter(|_| report.count(Outcome::Fail) > 0);
+    if let Some(hint) = hint {
+        text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.to_string()));
+    }
+    let follows = hint.filter(Hint::explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
     let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
     let mut part = "";
@@ -34,23 +43,48 @@ pub fn render(report: &Report, expected: &Expectations) -> String {
         if of != std::mem::replace(&mut part, of) {
             text += "\n";
         }
-        text += &row(verdict, width, expected.has(&verdict.id));
+        text += &row(verdict, width, follows.is_none());
+    }
+    if follows.is_some() {
+        text += "\nWhat stands against each case is left out here, since it may follow from the above: \
+                 see --format jsonl, --junit or --html.\n";
     }
     text += &unreached(report);
     text + "\n" + &summary(report)
 }
 
-fn row(verdict: &Verdict, width: usize, expected: bool) -> String {
-    let (style, word) = match (verdict.outcome, expected) {
-        (Outcome::Pass, _) => (GOOD, "pass"),
-        (Outcome::Fail, true) => (NOTABLE, "fails, as expected"),
-        (Outcome::Fail, false) => (BAD, "FAIL"),
-        (Outcome::Observed, _) => (NOTABLE, "observed"),
-        (Outcome::Skipped, _) => (DIM, "skipped"),
+/// Returns a text in lines that fit a terminal, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.chars().count() + word.chars().count() >= WIDTH_MAX {
+            lines.push(word.to_owned());
+        } else {
+            line.extend([if line.is_empty() { "" } else { " " }, word]);
+        }
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+fn row(verdict: &Verdict, width: usize, in_full: bool) -> String {
+    let (style, word) = match verdict.outcome {
+        Outcome::Pass => (GOOD, "pass"),
+        Outcome::Fail => (BAD, "FAIL"),
+        Outcome::KnownFailure => (NOTABLE, "known"),
+        Outcome::Stale => (BAD, "STALE"),
+        Outcome::Observed => (NOTABLE, "observed"),
+        Outcome::Skipped => (DIM, "skipped"),
     };
     let id = &verdict.id;
     let late = verdict.late_ms.filter(|jitter| jitter.max > 0.0).map(jitter).unwrap_or_default();
     let mut text = format!("{style}{word:>8}{style:#}  {id:width$}  {DIM}{}{late}{DIM:#}\n", verdict.clause);
+    if verdict.outcome == Outcome::Stale {
+        text += &format!("{:10}{STALE}\n", "");
+    }
+    if !in_full {
+        return text;
+    }
     for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
         text += &finding_lines(finding);
     }
@@ -116,17 +150,31 @@ fn unreached(report: &Report) -> String {
 fn summary(report: &Report) -> String {
     let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
     let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
-    let (failed, observed, skipped) =
-        (report.count(Outcome::Fail), report.count(Outcome::Observed), report.count(Outcome::Skipped));
-    let (style, word) = if report.conforms() { (GOOD, "conforms") } else { (BAD, "does not conform") };
+    let count = |outcome| report.count(outcome);
+    let style = if report.conforms() { GOOD } else { BAD };
+    let listed = match (count(Outcome::KnownFailure), count(Outcome::Stale)) {
+        (0, 0) => String::new(),
+        (known, stale) => format!(", {known} fail as listed, {stale} hold though listed"),
+    };
     format!(
-        "{style}{word}{style:#}: {held} required cases hold, {failed} fail; {observed} differ as they may; {skipped} were skipped\n"
+        "{style}{}{style:#}: {held} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
+        report.headline(),
+        count(Outcome::Fail),
+        count(Outcome::Observed),
+        count(Outcome::Skipped)
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_fits_a_terminal() {
+        let text = wrapped(&"word ".repeat(60));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.starts_with("  word") && line.len() <= 100));
+        assert_eq!(text.split_whitespace().count(), 60);
+    }
 
     #[test]
     fn long_texts_are_cut_to_where_they_differ() {

@@ -176,6 +176,12 @@ impl Turns {
         woken
     }
 
+    /// Returns how many turns are waited for.
+    #[cfg(test)]
+    pub(super) fn awaited(&self) -> usize {
+        self.awaited.len()
+    }
+
     fn next_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers

@@ -1,0 +1,118 @@
+//! The client library `eventsource-stream`, fed line by line.
+//!
+//! The library takes time quadratic in what it is given at once, so it is given one line at a time. Events do not depend
+//! on that: a network cuts a stream anywhere. It also panics at a byte order mark that a piece ends in or that comes twice
+//! (0.2.3), so the mark is taken off before.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::mpsc::{self, TryRecvError};
+use std::task::{Context, Poll, Waker};
+
+use eventsource_stream::{EventStreamError, Eventsource};
+use futures_util::{Stream, stream};
+
+use super::lines::Lines;
+use crate::event_stream::Event;
+
+/// Why the library reads no further.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// The stream can't be read.
+    ByStream(String),
+    /// The library is at its end: it panicked, or would work for ever.
+    ByLibrary(String),
+}
+
+/// The library copies the last event ID at each empty line; so much in all, and no more.
+const COPIED_BYTES_MAX: usize = 64 << 20;
+
+type Events = dyn Stream<Item = Result<eventsource_stream::Event, EventStreamError<Infallible>>> + Send;
+
+/// The library, reading one stream.
+pub(super) struct Library {
+    lines: Lines,
+    /// Hands the library its next line; nothing once the stream has ended.
+    feed: Option<mpsc::Sender<Vec<u8>>>,
+    events: Pin<Box<Events>>,
+    id_bytes: usize,
+    copied_bytes: usize,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        let (feed, fed) = mpsc::channel::<Vec<u8>>();
+        let chunks = stream::poll_fn(move |_| match fed.try_recv() {
+            Ok(line) => Poll::Ready(Some(Ok(line))),
+            Err(TryRecvError::Empty) => Poll::Pending,
+            Err(TryRecvError::Disconnected) => Poll::Ready(None),
+        });
+        // The library looks for a byte order mark in what comes first: a comment.
+        feed.send(b":\n".to_vec()).expect("the receiver is in the stream");
+        let events = Box::pin(chunks.eventsource());
+        Self { lines: Lines::default(), feed: Some(feed), events, id_bytes: 0, copied_bytes: 0 }
+    }
+}
+
+impl Library {
+    /// Reads a piece of the stream, and adds the events that the library dispatches.
+    pub(super) fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Stopped> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let outcome = lines.push(bytes).try_for_each(|line| self.line(line, events));
+        self.lines = lines;
+        outcome
+    }
+
+    /// Ends the stream, and adds the events that the library dispatches then.
+    pub(super) fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Stopped> {
+        let rest = self.lines.take();
+        self.line(rest, events)?;
+        self.feed = None;
+        self.poll(events)
+    }
+
+    fn line(&mut self, line: Vec<u8>, events: &mut Vec<Event>) -> Result<(), Stopped> {
+        if line.starts_with(b"id") {
+            self.id_bytes = line.len();
+        }
+        self.copied_bytes += self.id_bytes;
+        if self.copied_bytes > COPIED_BYTES_MAX {
+            return Err(Stopped::by_library(&format!("it copies an id of {} bytes again and again", self.id_bytes)));
+        }
+        if let Some(feed) = &self.feed {
+            feed.send(line).expect("the receiver is in the stream");
+        }
+        self.poll(events)
+    }
+
+    fn poll(&mut self, events: &mut Vec<Event>) -> Result<(), Stopped> {
+        // All is there already, so nobody has to be woken.
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(event)) = self.events.as_mut().poll_next(&mut context) {
+            let event = event.map_err(|error| Stopped::ByStream(error.to_string()))?;
+            events.push(Event { event_type: event.event, data: event.data, last_event_id: event.id });
+        }
+        Ok(())
+    }
+}
+
+impl Stopped {
+    fn by_library(why: &str) -> Self {
+        Self::ByLibrary(format!("the client library eventsource-stream gave up: {why}"))
+    }
+}
+
+/// Returns the events that `read` adds, and why it stopped. A panic in `read` is one of the library.
+pub(super) fn guarded(read: impl FnOnce(&mut Vec<Event>) -> Result<(), Stopped>) -> (Vec<Event>, Result<(), Stopped>) {
+    let mut events = Vec::new();
+    // After a panic nothing is read any more.
+    let outcome = catch_unwind(AssertUnwindSafe(|| read(&mut events)));
+    (events, outcome.unwrap_or_else(|panic| Err(Stopped::by_library(&message(&*panic)))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("it panicked: {}", text.unwrap_or("without a message"))
+}

@@ -1,0 +1,181 @@
+//! A thread on which a client library reads, so that one that never comes back can be left behind.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, Weak};
+use std::thread;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::library::{Library, Stopped, guarded};
+use super::{Arc, Dispatched, lock};
+use crate::event_stream::Event;
+
+/// After so many bytes the thread looks whether anybody still wants to know.
+const PART_BYTES: usize = 4096;
+
+/// The thread, as its owner sees it. It ends soon after the [`Dispatched`] has been dropped, unless the library hangs.
+pub(super) struct Reader {
+    pieces: Sender<Piece>,
+    over: oneshot::Receiver<()>,
+}
+
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+impl Reader {
+    /// Starts a thread that notes what the library dispatches, up to so many events.
+    pub(super) fn start(mut library: Library, dispatched: &Arc<Mutex<Dispatched>>, events_max: usize) -> Self {
+        let read = move |piece: &Piece, events: &mut Vec<Event>| match piece {
+            Piece::Bytes(bytes) => library.push(bytes, events),
+            Piece::End => library.end(events),
+        };
+        Self::spawn(read, dispatched, events_max)
+    }
+
+    fn spawn<R>(read: R, dispatched: &Arc<Mutex<Dispatched>>, events_max: usize) -> Self
+    where
+        R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped> + Send + 'static,
+    {
+        let (pieces, handed_over) = mpsc::channel();
+        let (ends, over) = oneshot::channel();
+        let noted = Arc::downgrade(dispatched);
+        let work = move || {
+            read_all(read, &handed_over, &noted, events_max);
+            if let Some(dispatched) = noted.upgrade() {
+                lock(&dispatched).over = true;
+            }
+            drop(ends);
+        };
+        if let Err(error) = thread::Builder::new().name("eventsource-stream".into()).spawn(work) {
+            lock(dispatched).gave_up = Some(format!("no thread for the client library: {error}"));
+        }
+        Self { pieces, over }
+    }
+
+    /// Gives the thread more of the stream.
+    pub(super) fn hand_over(&self, bytes: Bytes, dispatched: &Mutex<Dispatched>) {
+        lock(dispatched).unread_bytes += bytes.len();
+        // A thread that has ended has said why.
+        let _ = self.pieces.send(Piece::Bytes(bytes));
+    }
+
+    /// Ends the stream, and waits until the thread has read everything.
+    pub(super) async fn finished(self) {
+        let _ = self.pieces.send(Piece::End);
+        // The other end is dropped with the thread, and nothing is ever sent.
+        let _ = self.over.await;
+    }
+}
+
+/// Reads until the end, or for as long as anybody wants to know.
+fn read_all<R>(mut read: R, pieces: &Receiver<Piece>, noted: &Weak<Mutex<Dispatched>>, events_max: usize)
+where
+    R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped>,
+{
+    let mut note = |piece: &Piece, length: usize| {
+        let outcome = guarded(|events| read(piece, events));
+        let Some(dispatched) = noted.upgrade() else { return false };
+        let mut dispatched = lock(&dispatched);
+        dispatched.unread_bytes -= length;
+        dispatched.note(outcome) && dispatched.events.len() <= events_max
+    };
+    while let Ok(piece) = pieces.recv() {
+        let reads_on = match piece {
+            Piece::End => {
+                note(&Piece::End, 0);
+                false
+            }
+            Piece::Bytes(mut bytes) => loop {
+                let part = bytes.split_to(bytes.len().min(PART_BYTES));
+                if part.is_empty() {
+                    break true;
+                }
+                let length = part.len();
+                if !note(&Piece::Bytes(part), length) {
+                    break false;
+                }
+            },
+        };
+        if !reads_on {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(data: &[u8]) -> Event {
+        Event { data: String::from_utf8_lossy(data).into_owned(), ..Event::default() }
+    }
+
+    fn reader<R>(read: R) -> (Reader, Arc<Mutex<Dispatched>>)
+    where
+        R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped> + Send + 'static,
+    {
+        let dispatched = Arc::new(Mutex::new(Dispatched::default()));
+        let reader = Reader::spawn(read, &dispatched, 10);
+        reader.hand_over(Bytes::from_static(b"a"), &dispatched);
+        reader.hand_over(Bytes::from_static(b"b"), &dispatched);
+        (reader, dispatched)
+    }
+
+    fn outcome(dispatched: &Mutex<Dispatched>) -> Dispatched {
+        lock(dispatched).clone().outcome()
+    }
+
+    #[tokio::test]
+    async fn a_library_that_panics_is_told_of_and_what_it_dispatched_before_is_kept() {
+        let (reader, dispatched) = reader(|piece, events| {
+            if let Piece::Bytes(bytes) = piece {
+                assert_ne!(bytes, "b", "end byte index 1 is not a char boundary");
+                events.push(event(bytes));
+            }
+            Ok(())
+        });
+        reader.finished().await;
+        let dispatched = outcome(&dispatched);
+        assert_eq!((dispatched.events, dispatched.failed), (vec![event(b"a")], None));
+        let why = dispatched.gave_up.expect("a panic");
+        assert!(
+            why.contains("eventsource-stream gave up: it panicked: assertion `left != right` failed: end byte index 1"),
+            "{why}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_library_that_never_comes_back_is_left_behind() {
+        let (entered, reads) = oneshot::channel::<()>();
+        let mut entered = Some(entered);
+        let (reader, dispatched) = reader(move |_, _| {
+            drop(entered.take());
+            loop {
+                thread::park();
+            }
+        });
+        let _ = reads.await;
+        let finished = std::pin::pin!(reader.finished());
+        assert!(futures_util::FutureExt::now_or_never(finished).is_none());
+        let why = outcome(&dispatched).gave_up.expect("it hangs");
+        assert!(why.contains("still busy, with 2 bytes to go"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_read_to_its_end() {
+        let (reader, dispatched) = reader(|piece, events| {
+            events.push(match piece {
+                Piece::Bytes(bytes) => event(bytes),
+                Piece::End => event(b"end"),
+            });
+            Ok(())
+        });
+        reader.finished().await;
+        let dispatched = outcome(&dispatched);
+        assert_eq!(dispatched.events, [event(b"a"), event(b"b"), event(b"end")]);
+        assert_eq!((dispatched.failed, dispatched.gave_up), (None, None));
+    }
+}

@@ -1,0 +1,183 @@
+//! Headers that the user adds to every request, such as a token.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// Fields that a check sets itself, or leaves out on purpose: those of one connection, those that frame a request, and
+/// those that ask for another answer than the contract has.
+const RESERVED: [&str; 16] = [
+    "accept-encoding",
+    "access-control-request-headers",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "if-modified-since",
+    "if-none-match",
+    "keep-alive",
+    "last-event-id",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A field whose name has one of these in it is a secret.
+const SECRET_WORDS: [&str; 12] =
+    ["auth", "cookie", "cred", "csrf", "jwt", "key", "pass", "secret", "session", "sid", "signature", "token"];
+
+/// What is shorter than this is nobody's secret, and is left in a report as it is.
+const SECRET_CHARS_MIN: usize = 6;
+
+/// What a report has in place of a secret.
+const HIDDEN: &str = "[hidden]";
+
+/// Headers for every request of a check.
+#[derive(Clone, Debug, Default)]
+pub struct ExtraHeaders {
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A text that is no header to be sent. It does not show the value, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongHeader {
+    /// There is no colon in it.
+    #[error("failed to read a header: expected 'Name: value', as in 'Authorization: Bearer TOKEN', got no colon")]
+    NoColon,
+    /// The name is none.
+    #[error("failed to read the header {0:?}: expected a name of letters, digits and dashes before the colon")]
+    Name(String),
+    /// The value can't be sent.
+    #[error("failed to read the header {0}: expected a value on one line, without control characters")]
+    Value(String),
+    /// The check needs the field for itself.
+    #[error("failed to take the header {0}: expected another one, since a check decides about this one itself")]
+    Reserved(String),
+}
+
+impl ExtraHeaders {
+    /// Reads headers, each as `Name: value`.
+    ///
+    /// # Errors
+    ///
+    /// If one is no header, or must not be set.
+    pub fn read(texts: &[String]) -> Result<Self, WrongHeader> {
+        let fields: Result<Vec<_>, WrongHeader> = texts.iter().map(|text| field(text)).collect();
+        Ok(Self { fields: fields? })
+    }
+
+    /// Returns what `Host` is to say, if it is among them.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.fields.iter().rfind(|(name, _)| name == "host").and_then(|(_, value)| value.to_str().ok())
+    }
+
+    /// Returns all but `Host` as lines of a request's head.
+    pub(super) fn lines(&self) -> String {
+        let line = |(name, value): &(HeaderName, HeaderValue)| {
+            format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
+        };
+        self.fields.iter().filter(|(name, _)| name != "host").map(line).collect()
+    }
+
+    /// Returns them for an application's client.
+    pub(super) fn map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.fields {
+            map.append(name, value.clone());
+        }
+        map
+    }
+
+    /// Replaces every secret in a text.
+    pub(super) fn hide(&self, text: &mut String) {
+        for secret in self.secrets() {
+            if text.contains(&secret) {
+                *text = text.replace(&secret, HIDDEN);
+            }
+        }
+    }
+
+    /// Returns the values of secret fields, and their parts: of `Bearer abc` also `abc`, of `a=b; c=d` also `b`. Longer ones
+    /// come first.
+    fn secrets(&self) -> Vec<String> {
+        let secret = self.fields.iter().filter(|(_, value)| value.is_sensitive());
+        let mut secrets: Vec<String> = secret
+            .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .flat_map(|value| {
+                let parts = value.split([' ', ';', ',']).flat_map(|part| {
+                    let value = part.split_once('=').map_or("", |(_, value)| value.trim_end_matches('='));
+                    [part.to_owned(), value.to_owned()]
+                });
+                parts.chain([value.clone()]).collect::<Vec<_>>()
+            })
+            .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && secret != "Bearer" && secret != "Digest")
+            .collect();
+        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        secrets
+    }
+}
+
+fn field(text: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
+    let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
+    let shown = || name.chars().take(60).collect::<String>();
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err(WrongHeader::Reserved(shown()));
+    }
+    let value = value.trim_matches([' ', '\t']);
+    let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| WrongHeader::Value(shown()))?;
+    value.set_sensitive(SECRET_WORDS.iter().any(|word| name.as_str().contains(word)));
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[&str]) -> Result<ExtraHeaders, WrongHeader> {
+        ExtraHeaders::read(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn headers_are_sent_as_they_were_given() {
+        let headers = read(&["Authorization: Bearer a:b=", "X-Name:  J\u{f6}rg\t", "x-empty:", "Host: app.local"]);
+        let headers = headers.expect("headers");
+        assert_eq!(headers.lines(), "authorization: Bearer a:b=\r\nx-name: J\u{f6}rg\r\nx-empty: \r\n");
+        assert_eq!(headers.host(), Some("app.local"));
+        assert_eq!(headers.map().len(), 4);
+        let twice = read(&["Cookie: a=1", "Cookie: b=2"]).expect("headers");
+        assert_eq!((twice.lines().lines().count(), twice.map().len()), (2, 2));
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused_without_showing_its_value() {
+        for (text, told) in [
+            ("sesame-open", "expected 'Name: value'"),
+            ("", "expected 'Name: value'"),
+            (": sesame", "expected a name"),
+            ("Authorization : sesame", "\"Authorization \""),
+            ("X Y: sesame", "expected a name"),
+            ("X-A\r\nX-B: sesame", "expected a name"),
+            ("X-A: sesame\r\nX-B: c", "expected a value on one line"),
+            ("X-A: sesame\u{0}", "expected a value on one line"),
+            ("Content-Length: 5", "a check decides about this one itself"),
+            ("CONNECTION: close", "a check decides about this one itself"),
+        ] {
+            let why = read(&[text]).expect_err(text).to_string();
+            assert!(why.contains(told) && !why.contains("sesame"), "{text:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden_and_nothing_else_is() {
+        let headers =
+            read(&["Authorization: Bearer open-sesame", "Cookie: a=1; sid=cookie-monster", "X-Tenant: acme-corp"]);
+        let headers = headers.expect("headers");
+        let mut text = "got Bearer open-sesame (open-sesame), a=1, cookie-monster, acme-corp, Bearer".to_owned();
+        headers.hide(&mut text);
+        assert_eq!(text, "got [hidden] ([hidden]), a=1, [hidden], acme-corp, Bearer");
+        assert!(!format!("{headers:?}").contains("sesame"));
+    }
+}

@@ -1,0 +1,242 @@
+//! Servers that send anything at all: the judge and the reports take it without a panic.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onbeat_server::clock::{Clock, TokioClock};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tokio::io::AsyncWriteExt;
+
+use super::judge::{Seen, judge};
+use super::noise::Noise;
+use super::pace::Pace;
+use super::report::{html, jsonl, junit, text};
+use super::responses::got;
+use super::stalls::Stalls;
+use super::tag::Tag;
+use super::verdict::{Report, verdicts};
+use super::{application, exchange, timeline};
+use crate::account::Account;
+use crate::client::{Bounds, Client};
+use crate::fixtures::format::Kind;
+use crate::fixtures::golden::{Golden, Scene};
+use crate::transport;
+
+/// What servers send by mistake, or to break a client.
+const ODD: [&[u8]; 34] = [
+    b"",
+    b"\xef\xbb\xbf",
+    b"\xef\xbb\xbf\xef\xbb\xbf",
+    b"\xef",
+    b"\xff",
+    b"\xe4\xbd",
+    b"\xef\xbf\xbe",
+    b"\r",
+    b"\n",
+    b"\r\r\n\n",
+    b"\0",
+    b"\xe2\x80\xa8",
+    b"\xe2\x80\xae",
+    b"\x1b]52;c;",
+    b"\xc2\x9b",
+    b"{",
+    b"}",
+    b"\"",
+    b"\\ud800",
+    b"-",
+    b"1e999",
+    b"99999999999999999999999999",
+    b"-9223372036854775809",
+    b"[[[[[[[[[[[[[[[[",
+    b"id: 1\n",
+    b"event: x\ndata\n\n",
+    b"retry: 99999999999999999999999999\n",
+    b":",
+    b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    b"HTTP/1.1 999 \r\nContent-Length: 18446744073709551615\r\n\r\n",
+    b"Content-Length: 5\r\n",
+    b"ffffffffffffffff\r\n",
+    b"7fffffffffffffff\r\n",
+    b"0\r\n\r\n",
+];
+
+/// A change of what a server sends.
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(Index, &'static [u8]),
+    Repeat(Index, usize),
+    Delete(Index, usize),
+    Flip(Index, u8),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = any::<Index>;
+    prop_oneof![
+        3 => (at(), prop::sample::select(&ODD[..])).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
+        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
+        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Delete(at, length)),
+        1 => (at(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
+    ]
+}
+
+fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
+    for change in changes {
+        let all = bytes.len();
+        let range = |index: &Index, length: usize| {
+            let at = index.index(all + 1);
+            at..all.min(at + length)
+        };
+        match change {
+            Change::Insert(at, odd) => drop(bytes.splice(range(at, 0), odd.iter().copied())),
+            Change::Repeat(at, length) => {
+                let again = bytes[range(at, *length)].to_vec();
+                bytes.splice(range(at, 0), again);
+            }
+            Change::Delete(at, length) => drop(bytes.drain(range(at, *length))),
+            Change::Flip(at, bits) => bytes[range(at, 1)].iter_mut().for_each(|byte| *byte ^= bits),
+        }
+    }
+    bytes
+}
+
+/// How a server answers: with other bytes than it should, and in other pieces.
+#[derive(Clone, Debug)]
+struct Answer {
+    changes: Vec<Change>,
+    /// Whether the changes are in bodies alone, so that HTTP goes on as it should.
+    in_bodies: bool,
+    cuts: Vec<Index>,
+    /// Whether the server closes the connection at last.
+    closes: bool,
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let changes = prop::collection::vec(change(), 0..8);
+    let cuts = prop::collection::vec(any::<Index>(), 0..12);
+    (changes, any::<bool>(), cuts, any::<bool>()).prop_map(|(changes, in_bodies, cuts, closes)| Answer {
+        changes,
+        in_bodies,
+        cuts,
+        closes,
+    })
+}
+
+impl Answer {
+    /// Returns what a client of a scene gets, piece by piece.
+    fn pieces(&self, scene: &Scene, client: &str) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
+        let mut chunked = false;
+        for (_, line) in scene.lines.iter().filter(|(_, line)| line.client == client) {
+            match &line.kind {
+                Kind::Head { status, headers } => {
+                    chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
+                    let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                    sent.extend(format!("HTTP/1.1 {status} \r\n{fields}\r\n").into_bytes());
+                }
+                Kind::Write { text } => {
+                    let changes = if self.in_bodies { &self.changes[..] } else { &[] };
+                    let body = changed(text.as_bytes().to_vec(), changes);
+                    match body.len() {
+                        0 => {}
+                        length if chunked => {
+                            sent.extend([format!("{length:x}\r\n").as_bytes(), &body, b"\r\n"].concat());
+                        }
+                        _ => sent.extend(body),
+                    }
+                }
+                Kind::End { .. } if chunked => sent.extend(b"0\r\n\r\n"),
+                _ => {}
+            }
+        }
+        self.cut(&if self.in_bodies { sent } else { changed(sent, &self.changes) })
+    }
+
+    fn cut(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        cuts.windows(2).map(|pair| bytes[pair[0]..pair[1]].to_vec()).collect()
+    }
+
+    /// Returns the account of a client that sends these requests, and gets the pieces one after another.
+    fn account(&self, requests: &[&str], pieces: Vec<Vec<u8>>) -> Account {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime of time alone").block_on(async {
+            let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+            let (mut server, sender, tap) = transport::connect(Arc::clone(&clock));
+            let bounds = Bounds { bytes_max: 1 << 16, notes_max: 1 << 10 };
+            let mut client = Client::bounded(Arc::clone(&clock), sender, tap, bounds);
+            for request in requests {
+                client.expect(request.split(' ').next().unwrap_or_default());
+                client.send(request.as_bytes()).await;
+            }
+            for piece in pieces {
+                tokio::select! {
+                    biased;
+                    () = client.until(|_| false) => break,
+                    sent = server.write_all(&piece) => sent.expect("the pipe is open"),
+                }
+                clock.sleep_until(clock.now() + Duration::from_millis(20)).await;
+            }
+            if self.closes {
+                drop(server);
+                client.until(|_| false).await;
+            }
+            client.close().await
+        })
+    }
+}
+
+/// Judges the accounts, and prints the report in every form.
+fn report_on(golden: &Golden, scene: &Scene, accounts: Vec<(String, Account)>, noise: Noise, others: Option<u64>) {
+    let response = accounts.first().and_then(|(_, account)| got(account).into_iter().next());
+    let dispatched = response.map(|response| application::dispatch(&response.chunks));
+    assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
+    let seen = Seen { accounts, tag: Tag::default(), noise, others, dispatched };
+    for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
+        let timelines = vec![timeline::timeline(scene, &seen, &pace)];
+        let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
+        let verdicts = verdicts(&evidence, |_| true, None);
+        let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };
+        let made = junit::Made { began: "2025-12-01T00:00:00Z".parse().expect("a time"), took: Duration::ZERO };
+        junit::render(&report, made).expect("JUnit");
+        let _ = (text::render(&report), jsonl::render(&report), html::render(&report));
+    }
+}
+
+fn requests<'a>(scene: &'a Scene, client: &str) -> Vec<&'a str> {
+    let requests = scene.lines.iter().filter(|(_, line)| line.client == client).map(|(_, line)| match &line.kind {
+        Kind::Request { text } => Some(&text[..]),
+        _ => None,
+    });
+    requests.flatten().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_the_clients_of_a_scene_see_is_judged(
+        scene in any::<Index>(),
+        answer in answer(),
+        noise in prop::sample::select(&[Noise::None, Noise::Strangers, Noise::Anybody][..]),
+        others in prop::sample::select(&[None, Some(0), Some(u64::MAX)][..]),
+    ) {
+        let golden = Golden::read();
+        let scenes: Vec<&Scene> = golden.streams.iter().chain(&golden.scenes).collect();
+        let scene = scene.get(&scenes);
+        let client = |name: &str| (name.to_owned(), answer.account(&requests(scene, name), answer.pieces(scene, name)));
+        report_on(&golden, scene, scene.clients().into_iter().map(client).collect(), noise, others);
+    }
+
+    #[test]
+    fn whatever_answers_a_request_is_judged(request in any::<Index>(), scene in any::<Index>(), answer in answer()) {
+        let golden = Golden::read();
+        let exchange = request.get(&golden.requests);
+        let pieces = answer.pieces(scene.get(&golden.streams), "");
+        let account = answer.account(&[&exchange.request], pieces);
+        exchange::judge(&golden.cases, exchange, Some(&account));
+    }
+}

@@ -1,0 +1,42 @@
+//! Whose events a client of `/sse` may hear besides those of its scene.
+
+use super::tag::Tag;
+use crate::event_stream::Event;
+
+/// Whose events a client of `/sse` may hear besides those of its scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noise {
+    /// Nobody's.
+    None,
+    /// Those of strangers, which do not bear this run's tag.
+    Strangers,
+    /// Anybody's.
+    Anybody,
+}
+
+impl Noise {
+    /// Whether a piece of a client of `/sse` may be somebody else's event.
+    pub(super) fn has(self, piece: &[u8], tag: &Tag) -> bool {
+        match self {
+            Self::None => false,
+            Self::Strangers => is_event(piece) && !tag.is_in(piece),
+            Self::Anybody => is_event(piece),
+        }
+    }
+
+    /// Whether an event that an application dispatched may be one of the stream itself.
+    pub(super) fn may_be_own(self, event: &Event) -> bool {
+        self == Self::None || !["broadcast", "heartbeat"].contains(&event.event_type.as_str())
+    }
+}
+
+/// Whether a piece is a part of an event that was sent to all clients of `/sse`.
+fn is_event(piece: &[u8]) -> bool {
+    has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
+}
+
+/// Whether a piece is the data of such an event.
+pub(super) fn has_message(piece: &[u8]) -> bool {
+    let key = b"\"msg\":";
+    piece.starts_with(b"data: {") && piece.windows(key.len()).any(|window| window == key)
+}

@@ -1,0 +1,75 @@
+//! The pulse of a stream: when its writes were due, and when pieces came.
+
+use std::time::Duration;
+
+use super::judge::Seen;
+use super::pace::Pace;
+use super::responses::{expected, got};
+use crate::account::{Account, Note};
+use crate::fixtures::golden::Scene;
+use crate::transcript::How;
+
+/// Pieces that come within this long of each other came at once.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
+/// When the writes of one stream were due, and when its pieces came, in real time since the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pulse {
+    /// When each write was due, at the speed that was asked for.
+    pub(super) due: Vec<Duration>,
+    /// When each piece came.
+    pub(super) came: Vec<Duration>,
+    /// Whether a head came.
+    pub(super) answered: bool,
+    /// Whether the response ended in any way but by the checker's leaving.
+    pub(super) ended: bool,
+    /// How long the stream was watched.
+    pub(super) watched: Duration,
+}
+
+impl Pulse {
+    /// Takes the pulse of the first client of a scene.
+    pub(super) fn take(scene: &Scene, seen: &Seen, pace: &Pace) -> Self {
+        let due = expected(scene, "").into_iter().next().map(|response| response.writes).unwrap_or_default();
+        let due = due.iter().map(|(_, line)| pace.takes(line.at_ms)).collect();
+        let Some((_, account)) = seen.accounts.first() else { return Self { due, ..Self::default() } };
+        let Some(response) = got(account).into_iter().next() else { return Self { due, ..Self::default() } };
+        let pieces = response.pieces();
+        let own = pieces.iter().filter(|piece| !seen.is_noise(&piece.bytes));
+        let came = own.map(|piece| piece.at - response.sent).collect();
+        let left = left(account).map_or(Duration::ZERO, |left| left - response.sent);
+        let ended = response.broken.is_some() || !matches!(response.end, None | Some((_, How::Closed)));
+        Self { due, came, answered: response.head.is_some(), ended, watched: left }
+    }
+
+    /// Returns how many writes were due at once with the request.
+    pub(super) fn due_at_once(&self) -> usize {
+        self.due.iter().filter(|due| due.is_zero()).count()
+    }
+
+    /// Returns in how many bursts the writes that came were due.
+    pub(super) fn bursts_due(&self) -> usize {
+        bursts(&self.due[..self.due.len().min(self.came.len())])
+    }
+
+    /// Returns in how many bursts they came.
+    pub(super) fn bursts(&self) -> usize {
+        bursts(&self.came)
+    }
+
+    /// Whether a piece came clearly before its time, if the first piece is the first write, and so on.
+    pub(super) fn is_early(&self) -> bool {
+        self.came.iter().zip(&self.due).any(|(came, due)| *came + AT_ONCE < *due)
+    }
+}
+
+/// When the checker left.
+fn left(account: &Account) -> Option<onbeat_server::clock::Instant> {
+    let leaves = |note: &Note| matches!(note, Note::Closed | Note::Reset);
+    account.notes.iter().rfind(|(_, note)| leaves(note)).map(|(at, _)| *at)
+}
+
+fn bursts(times: &[Duration]) -> usize {
+    let gaps = times.windows(2).filter(|pair| pair[1].saturating_sub(pair[0]) > AT_ONCE).count();
+    gaps + usize::from(!times.is_empty())
+}

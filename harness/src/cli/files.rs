@@ -1,0 +1,80 @@
+//! Files that a command writes when all its work is done.
+//!
+//! Whether they can be written is found out before the work begins. Until then, an older file stays as it is.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Checks that files can be written to these paths at the end, each to its own. Changes nothing.
+///
+/// # Errors
+///
+/// If a folder is missing, a path leads to a folder, the file may not be written, or two paths are the same.
+pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
+    let mut known: Vec<&Path> = Vec::new();
+    for path in paths {
+        if known.contains(&path) && !is_special(path) {
+            return Err(format!("expected a path of its own for each file, got {} twice", path.display()));
+        }
+        known.push(path);
+        open(path).map_err(|error| unwritable(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Writes a file.
+///
+/// # Errors
+///
+/// If it can't be written.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// Opens the file for writing, and leaves it as it was.
+fn open(path: &Path) -> io::Result<()> {
+    match File::create_new(path) {
+        Ok(_) => fs::remove_file(path),
+        // To open a pipe would wait for its reader.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_special(path) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).open(path).map(drop)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether something is there that is neither a file nor a folder, such as a pipe or a device.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let hint = folder.map(|folder| format!("; create the folder {} first", folder.display())).unwrap_or_default();
+    format!("failed to write {}: {error}{hint}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_can_be_written_to_is_left_as_it_was() {
+        let folder = std::env::temp_dir().join(format!("onbeat-files-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (old, new) = (folder.join("old"), folder.join("new"));
+        fs::write(&old, "a report").expect("a file");
+        assert_eq!(check_writable([old.as_path(), &new]), Ok(()));
+        assert_eq!(fs::read_to_string(&old).expect("it is there"), "a report");
+        assert!(!new.exists());
+        assert!(check_writable([old.as_path(), &old]).is_err_and(|error| error.contains("twice")));
+        assert_eq!(check_writable([Path::new("/dev/null"), Path::new("/dev/null")]), Ok(()));
+        let missing = folder.join("missing").join("report");
+        let errors = [&folder, &missing, &old.join("report")].map(|path| check_writable([path.as_path()]));
+        assert!(errors.iter().all(|error| error.as_ref().is_err_and(|error| error.starts_with("failed to write "))));
+        assert!(errors[1].as_ref().is_err_and(|error| error.contains("create the folder")));
+        fs::remove_dir_all(&folder).expect("it is there");
+    }
+}

@@ -1,0 +1,95 @@
+//! Lines of JSON that somebody may have cut or edited: what is wrong with one is told with its line and its field.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::printable::printable;
+
+/// How many characters are shown of a line that is something else.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A line that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}{}: {}", self.field(), .wrong.why)]
+pub struct WrongLine {
+    line: usize,
+    wrong: Wrong,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// The path to the field, such as `history.clients[0].again`; empty for the line as a whole.
+    field: String,
+    why: String,
+}
+
+impl Wrong {
+    /// The field `name` is not what was `expected`.
+    pub(crate) fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
+        Self { field: name.into(), why: format!("expected {expected}") }
+    }
+
+    /// The line as a whole is not what was `expected`.
+    pub(crate) fn line(expected: impl fmt::Display) -> Self {
+        Self::field("", expected)
+    }
+
+    /// Says in which line that is, counted from 1.
+    pub(crate) fn at(self, line: usize) -> WrongLine {
+        WrongLine { line, wrong: self }
+    }
+}
+
+impl WrongLine {
+    fn field(&self) -> String {
+        let field = &self.wrong.field;
+        if field.is_empty() { String::new() } else { format!(", field \"{field}\"") }
+    }
+}
+
+/// Returns the lines with their numbers, without empty ones.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(number, line)| (number + 1, line));
+    numbered.filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// Reads a line, which is an object.
+pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, Wrong> {
+    if !line.trim_start().starts_with('{') {
+        return Err(Wrong::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
+    }
+    let mut json = serde_json::Deserializer::from_str(line);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        Wrong { field: if path == "." { String::new() } else { path }, why: why(error.inner()) }
+    })?;
+    json.end().map_err(|error| Wrong { field: String::new(), why: why(&error) })?;
+    Ok(value)
+}
+
+/// What serde has to say, in the words of this crate and without its own number of the line.
+fn why(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
+    if error.classify() != Category::Data {
+        return format!("expected JSON: {text}, at column {}", error.column());
+    }
+    let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
+    match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
+        Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
+        Some((got, expected)) => format!("expected {expected}, got {got}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Checks that a number is within its bounds.
+pub(crate) fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Wrong> {
+    if bounds.contains(&number) {
+        return Ok(());
+    }
+    Err(Wrong::field(field, format_args!("a whole number from {} to {}, got {number}", bounds.start(), bounds.end())))
+}

@@ -1,0 +1,221 @@
+//! Foreign text, made safe to print.
+//!
+//! What a server sends, and what stands in a file, may steer a terminal, turn the order of a line around, hide, or make
+//! XML ill-formed. Each character that does more than show itself becomes an escape like `\u{1b}`. Ordinary text stays
+//! as it is, in any script, with its emoji.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+/// How many characters are shown of a text of one line, such as a header.
+pub(crate) const LINE_CHARS_MAX: usize = 300;
+/// How many characters are shown of a longer text, such as an error or a body.
+pub(crate) const TEXT_CHARS_MAX: usize = 2000;
+/// How many characters [`clipped`] may add, to say how much is left out.
+const MARK_CHARS_MAX: usize = 40;
+
+/// Returns `bytes` on one line: LF as ⏎, CR as ␍, unprintable characters as escapes, and what is not UTF-8 in
+/// hexadecimal.
+#[must_use]
+pub fn visible(bytes: &[u8]) -> String {
+    let mut line = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        for (char, is_printable) in chars(chunk.valid()) {
+            match char {
+                '\n' => line.push('⏎'),
+                '\r' => line.push('␍'),
+                char if is_printable => line.push(char),
+                char => line.extend(char.escape_unicode()),
+            }
+        }
+        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    line
+}
+
+/// Returns `text` on one line, as [`visible`] does, and [`clipped`] to `chars_max` characters.
+#[must_use]
+pub fn printable(text: &str, chars_max: usize) -> String {
+    clipped(visible(text.as_bytes()), chars_max)
+}
+
+/// Returns `text` with its lines as they are, and unprintable characters as escapes.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    for (char, is_printable) in chars(text) {
+        if is_printable || char == '\n' {
+            lines.push(char);
+        } else {
+            lines.extend(char.escape_unicode());
+        }
+    }
+    lines
+}
+
+/// Returns `text` if it has at most `chars_max` characters, else its beginning and how many more there are, which
+/// together are no longer than that.
+#[must_use]
+pub fn clipped(mut text: String, chars_max: usize) -> String {
+    let count = text.chars().count();
+    if count <= chars_max {
+        return text;
+    }
+    let kept = chars_max.saturating_sub(MARK_CHARS_MAX);
+    if let Some((end, _)) = text.char_indices().nth(kept) {
+        text.truncate(end);
+    }
+    let _ = write!(text, "… ({} characters more)", count - kept);
+    text
+}
+
+/// Returns `value` as one line of JSON, without its line end. Unprintable characters are escaped as JSON has it, so that
+/// a reader gets them back.
+///
+/// # Panics
+///
+/// If `value` cannot be JSON at all, such as a map whose keys are not strings.
+#[must_use]
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::with_capacity(128);
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, Printable)).expect("plain data, written to memory");
+    String::from_utf8(bytes).expect("serde_json writes UTF-8")
+}
+
+/// Writes compact JSON whose strings are printable.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        for (char, is_printable) in chars(fragment) {
+            if is_printable {
+                write!(writer, "{char}")?;
+            } else {
+                char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns each character of `text`, and whether it is printable where it stands.
+fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut before = '\0';
+    let mut chars = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let char = chars.next()?;
+        let is_printable = shows_itself(char) || joins_emoji(before, char, chars.peek().copied());
+        before = char;
+        Some((char, is_printable))
+    })
+}
+
+/// Whether a character shows itself, and does nothing else.
+fn shows_itself(char: char) -> bool {
+    let acts = matches!(char,
+        // Controls: C0, DEL and C1, with their line ends.
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}'..='\u{2029}'
+        // Direction of text.
+        | '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        // Of no width: joiners, fillers, annotations, variations, tags, and the byte order mark.
+        | '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        // Noncharacters; the last two of each plane are below.
+        | '\u{fdd0}'..='\u{fdef}');
+    !acts && u32::from(char) & 0xfffe != 0xfffe
+}
+
+/// Whether a character of no width makes one emoji of its neighbours, as in 👩‍💻, ❤️ and 1️⃣.
+fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
+    let is_emoji = |char| matches!(char, '\u{203c}'..='\u{2bff}' | '\u{3030}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}');
+    match char {
+        '\u{200d}' => (is_emoji(before) || before == '\u{fe0f}') && after.is_some_and(is_emoji),
+        '\u{fe0f}' => {
+            is_emoji(before) && shows_itself(before)
+                || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}')
+                || matches!(before, '©' | '®')
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ordinary_text_stays_as_it_is() {
+        for text in [
+            "data: {\"message\": \"连接成功\"}",
+            "é ﷽ नमस्ते ไทย 한국어 שלום مرحبا",
+            "😀 👩‍💻 👍🏽 ❤️ ❤️‍🔥 1️⃣ ©️ 🇩🇪",
+            "a\\b\u{fffd}",
+        ] {
+            assert_eq!(visible(text.as_bytes()), text);
+            assert_eq!(printable_lines(text), text);
+            assert_eq!(to_json(&text), serde_json::to_string(text).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn what_acts_or_hides_becomes_an_escape() {
+        for (text, shown) in [
+            ("\x1b]52;c;aGk=\x07", "\\u{1b}]52;c;aGk=\\u{7}"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("a\u{202e}b\u{2066}c\u{200f}", "a\\u{202e}b\\u{2066}c\\u{200f}"),
+            ("a\u{200b}b\u{200d}c\u{feff}d\u{fe0f}", "a\\u{200b}b\\u{200d}c\\u{feff}d\\u{fe0f}"),
+            ("\u{fffe}\u{ffff}\u{fdd0}\u{1fffe}\u{10ffff}", "\\u{fffe}\\u{ffff}\\u{fdd0}\\u{1fffe}\\u{10ffff}"),
+            ("\u{2028}\u{2029}\u{85}\t", "\\u{2028}\\u{2029}\\u{85}\\u{9}"),
+            ("\u{e0041}\u{e007f}", "\\u{e0041}\\u{e007f}"),
+        ] {
+            assert_eq!(visible(text.as_bytes()), shown);
+            assert_eq!(printable_lines(text), shown);
+        }
+        assert_eq!(visible(b"a\r\nb\xff\xed\xa0\x80"), "a␍⏎b\\xff\\xed\\xa0\\x80");
+        assert_eq!(printable_lines("a\r\nb"), "a\\u{d}\nb");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let text = "\u{9b}\u{202e}\x1b\"\\\u{10ffff}\u{feff}你";
+        let json = to_json(text);
+        assert_eq!(json, r#""\u009b\u202e\u001b\"\\\udbff\udfff\ufeff你""#);
+        assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
+    }
+
+    #[test]
+    fn a_long_text_is_clipped_and_says_how_much_is_left_out() {
+        let text = "你".repeat(301);
+        let shown = printable(&text, 300);
+        assert_eq!(shown, format!("{}… (41 characters more)", "你".repeat(260)));
+        assert_eq!(printable(&shown, 300), shown);
+        assert_eq!(printable(&text[3..], 300), text[3..]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_printed_is_printable_and_xml(bytes: Vec<u8>, text: String) {
+            for shown in [visible(&bytes), visible(text.as_bytes()), printable_lines(&text).replace('\n', "")] {
+                // XML 1.0, production Char, without its three controls.
+                let is_xml = shown.chars().all(|char| matches!(char, ' '..='\u{fffd}' | '\u{10000}'..));
+                prop_assert!(is_xml);
+                prop_assert_eq!(visible(shown.as_bytes()), shown);
+            }
+        }
+
+        #[test]
+        fn a_clipped_text_is_never_longer(text: String, chars_max in 40..80_usize) {
+            prop_assert!(printable(&text, chars_max).chars().count() <= chars_max);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The meter: how much happens while a log is played again.
+//!
+//! A log tells all that was written. Where lines are missing, or a time was changed, streams go on for as long as the
+//! times say, up to a century: the meter ends that.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use onbeat_server::clock::{Clock, Instant, Sleep};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::Notify;
+
+/// What a wait costs, where a byte that is read costs 1.
+const WAIT_COST: u64 = 16;
+
+/// Counts bytes that clients read and waits of the server, up to a limit.
+#[derive(Debug)]
+pub(super) struct Meter {
+    limit: u64,
+    spent: AtomicU64,
+    passed: Notify,
+}
+
+impl Meter {
+    pub(super) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, spent: AtomicU64::new(0), passed: Notify::new() })
+    }
+
+    /// Waits until the limit is passed.
+    pub(super) async fn passed(&self) {
+        self.passed.notified().await;
+    }
+
+    fn spend(&self, cost: u64) {
+        let before = self.spent.fetch_add(cost, Ordering::Relaxed);
+        if before <= self.limit && before + cost > self.limit {
+            self.passed.notify_one();
+        }
+    }
+}
+
+/// A clock whose waits are counted.
+#[derive(Debug)]
+pub(super) struct MeteredClock {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) meter: Arc<Meter>,
+}
+
+impl Clock for MeteredClock {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        self.meter.spend(WAIT_COST);
+        self.clock.sleep_until(deadline)
+    }
+}
+
+/// The client's end of a pipe, whose bytes are counted.
+pub(super) struct MeteredPipe {
+    pub(super) pipe: DuplexStream,
+    pub(super) meter: Arc<Meter>,
+}
+
+impl AsyncRead for MeteredPipe {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.pipe).poll_read(cx, buf);
+        self.meter.spend((buf.filled().len() - before) as u64);
+        read
+    }
+}
+
+impl AsyncWrite for MeteredPipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,59 @@
+//! What happens while a stream is asked for its next write is not missed: a wake-up that comes between its looks.
+
+use super::tests::stage;
+use super::*;
+use crate::clock::{Sleep, TokioClock};
+use crate::endpoints::sse;
+use crate::hub::{Event, Hub};
+
+/// Something that another thread may do, and its name.
+type Meddle = (&'static str, fn(&Hub, &Connection));
+
+/// A clock in whose hands something else happens while a stream asks for the time, as on another thread.
+struct Meddles {
+    clock: TokioClock,
+    meddle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl std::fmt::Debug for Meddles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddles")
+    }
+}
+
+impl Clock for Meddles {
+    fn now(&self) -> Instant {
+        let meddle = self.meddle.lock().expect("nobody panics with it").take();
+        if let Some(meddle) = meddle {
+            meddle();
+        }
+        self.clock.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        self.clock.sleep_until(deadline)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
+    let meddles: [Meddle; 4] = [
+        ("an event", |hub, _| {
+            hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
+        }),
+        ("the end", |_, connection| connection.end()),
+        ("the end of streams", |_, connection| connection.end_streams()),
+        ("an eviction", |_, connection| connection.abort()),
+    ];
+    for (name, meddle) in meddles {
+        let mut stage = stage(sse::script, true);
+        stage.due();
+        let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
+        stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
+        *clock.meddle.lock().expect("nobody panics with it") = Some(Box::new(move || meddle(&hub, &connection)));
+        let polled = stage.poll();
+        assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
+        assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");
+    }
+}

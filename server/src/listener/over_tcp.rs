@@ -1,0 +1,124 @@
+//! What a client sees of a server that listens, over real sockets.
+
+use std::io::{Read, Write};
+use std::net;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::clock::TokioClock;
+use crate::random::Seed;
+
+/// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let addr = listener.local_addr().expect("it listens");
+    (listener, addr)
+}
+
+fn connect(addr: SocketAddr) -> net::TcpStream {
+    let client = net::TcpStream::connect_timeout(&addr, PATIENCE).expect("somebody listens");
+    client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    client
+}
+
+#[tokio::test]
+async fn events_are_sent_at_once_and_the_kernel_keeps_little_for_who_does_not_read() {
+    let (mut listener, addr) = listen();
+    let _client = connect(addr);
+    let socket = Listener::accept(&mut listener).await.expect("a connection");
+    assert!(socket.nodelay().expect("a socket option"));
+    // Linux keeps twice of what was asked for, for what it notes beside the bytes.
+    let kept = SockRef::from(&socket).send_buffer_size().expect("a socket option");
+    assert!(kept <= 2 * SEND_BUFFER_BYTES as usize, "{kept} bytes");
+}
+
+#[tokio::test]
+async fn a_port_can_be_listened_on_again_at_once() {
+    let (mut listener, addr) = listen();
+    let mut client = connect(addr);
+    let socket = Listener::accept(&mut listener).await.expect("a connection");
+    // The side that closes first waits for what may still be on its way (RFC 9293, 3.6.1).
+    drop(socket);
+    assert_eq!(client.read(&mut [0]).expect("the end"), 0);
+    drop(client);
+    drop(listener);
+    assert!(bind(addr).is_ok());
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_wait_to_be_accepted() {
+    let (mut listener, addr) = listen();
+    let clients: Vec<_> = (0..200).map(|_| connect(addr)).collect();
+    for _ in &clients {
+        Listener::accept(&mut listener).await.expect("a connection");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_either_kind_is_listened_on_and_one_that_is_taken_is_told() {
+    let (_listener, addr) = listen();
+    let error = bind(addr).expect_err("taken").to_string();
+    assert!(error.starts_with(&format!("failed to listen on {addr}: ")), "{error}");
+    // Some machines have no IPv6.
+    if let Ok(listener) = bind("[::1]:0".parse().expect("an address")) {
+        assert!(listener.local_addr().expect("it listens").is_ipv6());
+    }
+}
+
+/// Serves a world with these limits, for a client that blocks.
+async fn served<T: Send + 'static>(limits: Limits, client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T {
+    let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+    let world = Arc::new(World::new(Arc::new(TokioClock::start()), Seed(42), epoch, limits));
+    let (listener, addr) = listen();
+    let (told, shutdown) = oneshot::channel::<()>();
+    let server = tokio::spawn(serve(listener, world, async { drop(shutdown.await) }));
+    let outcome = tokio::task::spawn_blocking(move || client(addr)).await.expect("a client that does not panic");
+    drop(told);
+    server.await.expect("a server that does not panic");
+    outcome
+}
+
+#[tokio::test]
+async fn who_never_finishes_a_head_is_closed() {
+    let limits = Limits { head_time_max: Some(Duration::from_millis(50)), ..Limits::default() };
+    let read = served(limits, |addr| {
+        let mut slow = connect(addr);
+        slow.write_all(b"GET /nothing HTTP/1.1\r\n").expect("a reader");
+        slow.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
+    });
+    assert_eq!(read.await, Ok(0));
+}
+
+#[tokio::test]
+async fn no_more_are_served_at_a_time_than_the_limit_says() {
+    let limits = Limits { connections_max: 2, ..Limits::default() };
+    served(limits, |addr| {
+        let request = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\n\r\n").into_bytes();
+        let (mut listens, mut asks, mut waits) = (connect(addr), connect(addr), connect(addr));
+        listens.write_all(&request("/sse")).expect("a reader");
+        listens.read_exact(&mut [0; 12]).expect("a head");
+        waits.write_all(&request("/sse")).expect("a reader");
+        for _ in 0..100 {
+            asks.write_all(&request("/send-heartbeat")).expect("a reader");
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") {
+                let mut bytes = [0; 1024];
+                let length = asks.read(&mut bytes).expect("an answer");
+                assert!(length > 0, "the connection goes on");
+                answer.extend_from_slice(&bytes[..length]);
+            }
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.ends_with(r#"{"ok":true,"clients":1,"removed":0}"#), "{answer}");
+        }
+        drop(listens);
+        let mut answer = [0; 12];
+        waits.read_exact(&mut answer).expect("its turn comes");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    })
+    .await;
+}
