@@ -10,7 +10,8 @@ use axum::body::Body;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, Version};
 use bytes::Bytes;
-use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower_service::Service;
@@ -22,12 +23,12 @@ pub(crate) fn answer(
     mut router: Router,
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> {
+) -> BoxFuture<'static, Result<Response<AnswerBody>, Infallible>> {
     connection.answer().begin(!request.body().is_end_stream());
     let (version, closes) = (request.version(), asks_to_close(request.headers()));
     let mut request = request.map(|body| RequestBody { body, is_over: false, connection: Arc::clone(&connection) });
     request.extensions_mut().insert(Arc::clone(&connection));
-    router.call(request).map_ok(move |mut response| {
+    let answer = router.call(request).map_ok(move |mut response| {
         connection.answer().note_head();
         if closes || version < Version::HTTP_11 {
             // Of HTTP/1.0 no connection is kept, even for a client that asks for it.
@@ -35,7 +36,9 @@ pub(crate) fn answer(
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.map(|body| AnswerBody { body, connection })
-    })
+    });
+    // On the heap, since a connection keeps the room of its handler, and is mostly busy with a body.
+    answer.boxed()
 }
 
 /// Whether `close` is among the connection options (RFC 9112, 9.6).
