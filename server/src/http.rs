@@ -22,8 +22,11 @@ use crate::watched::{Left, Watched, Written};
 const HEAD_BYTES_MAX: usize = 24 * 1024;
 /// More fields than any sensible request has; the reference has no bound on their number, just on their size.
 const HEADERS_MAX: usize = 1024;
-/// How long a client may go on sending after the last answer, in the machine's time.
-const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long a client may go on sending after the last answer, and how long it may pause meanwhile, in the machine's time.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(30);
+const LINGER_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How much a client may send after the last answer.
+const LINGER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Serves `connection` over `io` until it is closed, on either side. Requests are executed in turn (RFC 9112, 9.3.2).
 ///
@@ -113,11 +116,24 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
+    let heard_out = async {
+        let mut bytes = 0;
+        while bytes < LINGER_BYTES_MAX {
+            tokio::select! {
+                biased;
+                more = discard(&socket, connection) => match more {
+                    0 => return,
+                    more => bytes += more,
+                },
+                () = machine_pause(LINGER_PAUSE_MAX) => return,
+            }
+        }
+    };
     tokio::select! {
         biased;
-        // First, since who sends without end leaves it no share of the task's time.
+        // First, since a client that sends without end leaves it no share of the task's time.
         () = machine_pause(LINGER_TIME_MAX) => {}
-        () = left_or_told_to_end(&socket, connection) => {}
+        () = heard_out => {}
     }
 }
 
@@ -127,18 +143,19 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
     }
-    left_or_told_to_end(&socket, connection).await;
+    while discard(&socket, connection).await > 0 {}
 }
 
-/// Reads, for nobody, until the client closes its side or the connection is to end.
-async fn left_or_told_to_end<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) {
+/// Waits for more of what the client sends, and throws it away. Returns how many bytes came: none if the client has left, or
+/// the connection is to end.
+async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) -> usize {
     poll_fn(|cx| {
         connection.register(cx.waker());
         let is_reset = connection.closing() == Some(Closing::Reset);
         let is_over = is_reset || connection.is_closing_in_good_order() || connection.is_aborted();
-        if is_over { Poll::Ready(()) } else { socket.poll_left(cx).map(drop) }
+        if is_over { Poll::Ready(0) } else { socket.poll_discard(cx) }
     })
-    .await;
+    .await
 }
 
 /// However serving ends, nobody waits for the connection any more.

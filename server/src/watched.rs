@@ -19,6 +19,9 @@ use crate::connection::Connection;
 /// client has to wait until the handler reads on, and its leaving is noticed then.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// How much is thrown away at a time.
+const DISCARDED_BYTES_MAX: usize = 16 * 1024;
+
 /// The socket of one connection, shared by hyper and the task that polls hyper.
 pub(crate) struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
@@ -92,9 +95,17 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         if socket.hyper_reads { Poll::Pending } else { socket.poll_left(cx) }
     }
 
-    /// Reads ahead. Ready when the client has left.
-    pub(crate) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<Left> {
-        self.socket().poll_left(cx)
+    /// Reads some of what the client sends, and throws it away. Returns how many bytes came: none if the client has left.
+    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<usize> {
+        let mut socket = self.socket();
+        if socket.left.is_some() {
+            return Poll::Ready(0);
+        }
+        let mut room = [0; DISCARDED_BYTES_MAX];
+        let mut buf = ReadBuf::new(&mut room);
+        // A failure is kept, and told with the next look.
+        let _ = ready!(socket.poll_read(cx, &mut buf));
+        Poll::Ready(buf.filled().len())
     }
 
     /// Whether hyper has read all bytes that were read ahead, or the client has left.
