@@ -82,7 +82,7 @@ fn who_leaves_is_told_by_how_and_hyper_first_gets_what_was_sent() {
         assert!(socket.is_read_out(), "nobody needs to be heard out who has left");
         assert_eq!(read(&mut socket, 2), ok(b"a"));
         assert_eq!(read(&mut socket, 2), seen);
-        assert_eq!(socket.poll_left(&mut cx()), Poll::Ready(left));
+        assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Ready(left), "once and for all");
     }
 }
 
