@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::Connection;
 
+#[cfg(test)]
+mod tests;
+
 /// How many bytes are kept of those that a client sends while hyper is busy with an answer.
 ///
 /// Bytes beyond are thrown away, and the connection ends after the bytes kept: a client can't cost more memory, and its

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::Connection;
 
+#[cfg(test)]
+mod tests;
+
 /// How often the other tasks may run, before a handler counts as one that waits, and its client as one that has left.
 const LAST_TURNS_MAX: u32 = 16;
 
