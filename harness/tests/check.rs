@@ -5,7 +5,7 @@ mod served;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -496,4 +496,30 @@ fn two_checks_of_one_server_do_not_fail_each_other() {
             assert_eq!(check.join().expect("it ends"), []);
         }
     });
+}
+
+#[test]
+fn a_check_that_is_told_to_end_reports_what_is_known_by_then() {
+    let served = Served::start(&["--control"]);
+    let url = format!("http://{}", served.addr);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+    let check = check.args(["check", &url, "--quick"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let check = check.expect("onbeat runs");
+    // The streams are under way, so the signal comes in the middle.
+    while !connections(&served).contains("streaming") {}
+    let told = Command::new("kill").args(["-TERM", &check.id().to_string()]).status().expect("kill runs");
+    assert!(told.success());
+    let output = check.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("the check was told to end before its time"), "{}", text(&output.stdout));
+}
+
+/// Returns what a server says of its connections.
+fn connections(served: &Served) -> String {
+    let mut socket = TcpStream::connect(served.addr).expect("the server listens");
+    let request = "GET /__onbeat/connections HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer");
+    answer
 }

@@ -100,7 +100,8 @@ const OVERTIME_MAX: Duration = Duration::from_secs(20);
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Judges the server by the fixtures, over real sockets: all streams at the same time, scenes one after another.
+/// Judges the server by the fixtures, over real sockets: all streams at the same time, scenes one after another. When `stop`
+/// is ready, the check is broken off, and reported as far as it has come.
 ///
 /// # Errors
 ///
@@ -109,6 +110,7 @@ pub async fn check_live(
     remote: &Remote,
     selection: &Selection,
     progress: &impl Progress,
+    stop: impl Future<Output = ()>,
 ) -> Result<Report, Unreachable> {
     let golden = selection.golden();
     if let Some(pattern) = selection.misspelled(&golden.cases) {
@@ -128,6 +130,7 @@ pub async fn check_live(
             biased;
             () = inspection.perform(&plan) => None,
             why = trouble(&live) => Some(why),
+            () = stop => Some("the check was told to end before its time".to_owned()),
             () = inspection.overtime(plan.length) => Some(format!("the check was not over {OVERTIME_MAX:?} after its time, and was broken off")),
             () = probe(live.clone()) => unreachable!("it probes for ever"),
             () = inspection.tell(progress, plan.parts()) => unreachable!("it is told for ever"),

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, Instant, TokioClock};
 use onbeat_server::timestamp::Epoch;
 
-use super::{Exit, Output, files, input, parse_duration, tell};
+use super::{Exit, Output, files, input, parse_duration, tell, told_to_end};
 use crate::check::expectations::Expectations;
 use crate::check::report::junit::Made;
 use crate::check::report::{html, jsonl, junit, text};
@@ -170,11 +170,15 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let bar = Bar::new();
     // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(check_live(&remote, &selection, &bar));
+    let report = runtime.block_on(async {
+        // A check that is told to end reports what is known by then.
+        let stop = told_to_end().map_err(Box::<dyn Error>::from)?;
+        check_live(&remote, &selection, &bar, stop).await.map_err(Box::<dyn Error>::from)
+    });
     bar.0.finish_and_clear();
     // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.
     runtime.shutdown_background();
-    Ok(report?)
+    report
 }
 
 /// A progress bar on stderr, if that is a terminal.

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Checks that files can be written to these paths at the end, each to its own. Changes nothing.
 ///
@@ -12,13 +12,14 @@ use std::path::Path;
 ///
 /// If a folder is missing, a path leads to a folder, the file may not be written, or two paths are the same.
 pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
-    let mut known: Vec<&Path> = Vec::new();
+    let mut known: Vec<PathBuf> = Vec::new();
     for path in paths {
-        if known.contains(&path) && !is_special(path) {
+        open(path).map_err(|error| unwritable(path, &error))?;
+        let place = place(path);
+        if known.contains(&place) && !is_special(path) {
             return Err(format!("expected a path of its own for each file, got {} twice", path.display()));
         }
-        known.push(path);
-        open(path).map_err(|error| unwritable(path, &error))?;
+        known.push(place);
     }
     Ok(())
 }
@@ -30,6 +31,13 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> R
 /// If it can't be written.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// Returns where a path leads, by whichever way: the file itself if there is one, or a name in its folder.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = || folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()));
+    path.canonicalize().or_else(|_| new()).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Opens the file for writing, and leaves it as it was.
@@ -69,7 +77,9 @@ mod tests {
         assert_eq!(check_writable([old.as_path(), &new]), Ok(()));
         assert_eq!(fs::read_to_string(&old).expect("it is there"), "a report");
         assert!(!new.exists());
-        assert!(check_writable([old.as_path(), &old]).is_err_and(|error| error.contains("twice")));
+        for twice in [[&old, &old], [&old, &folder.join(".").join("old")], [&new, &folder.join(".").join("new")]] {
+            assert!(check_writable(twice.map(PathBuf::as_path)).is_err_and(|error| error.contains("twice")));
+        }
         assert_eq!(check_writable([Path::new("/dev/null"), Path::new("/dev/null")]), Ok(()));
         let missing = folder.join("missing").join("report");
         let errors = [&folder, &missing, &old.join("report")].map(|path| check_writable([path.as_path()]));

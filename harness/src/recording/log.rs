@@ -78,6 +78,7 @@ enum Kind {
 /// The keys that a line has beside, by its kind.
 #[derive(Deserialize)]
 struct LogKeys {
+    t_ms: u64,
     version: u32,
     seed: String,
     epoch: String,
@@ -151,6 +152,7 @@ impl Recording {
             return Err(no_log(Wrong::field("kind", "log")));
         }
         let keys: LogKeys = jsonl::read(first).map_err(no_log)?;
+        jsonl::within("t_ms", keys.t_ms, 0..=0).map_err(|wrong| wrong.at(number))?;
         if keys.dropped > 0 {
             return Err(RecordingError::Dropped(keys.dropped));
         }
@@ -220,7 +222,13 @@ impl Recording {
             }
             Kind::End => {
                 let EndKeys { connection, request, how } = jsonl::read(line)?;
-                self.answer(connection, request)?.entries.push(entry(What::End(how)));
+                let answer = self.answer(connection, request)?;
+                if answer.entries.iter().any(|entry| matches!(entry.what, What::End(_))) {
+                    return Err(Wrong::line(format_args!(
+                        "no second end of request {request} on connection {connection}"
+                    )));
+                }
+                answer.entries.push(entry(What::End(how)));
                 (how == How::Closed).then_some(Deed::Leave { connection })
             }
             Kind::Close => {

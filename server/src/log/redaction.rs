@@ -94,14 +94,18 @@ impl Redaction {
     }
 
     fn covers(&self, name: &str) -> bool {
-        let name = plain(name);
-        NAMES.contains(&&*name) || ENDS.iter().any(|end| name.ends_with(end)) || self.names.contains(&name)
+        let covers_part = |part: &str| {
+            let part = plain(part);
+            NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end)) || self.names.contains(&part)
+        };
+        // Frameworks write what is within something else as user[token], and a list as token[].
+        covers_part(name) || name.split(['[', ']']).any(covers_part)
     }
 }
 
 /// A name as names are compared.
 fn plain(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
+    name.trim().chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -117,6 +121,7 @@ mod tests {
             ("/sse?msg=token&token", "/sse?msg=token&token"),
             ("/sse?token=", "/sse?token="),
             ("/sse?token=abc", "/sse?token=xxx"),
+            ("/sse?user[token]=abc&password%5B%5D=d&token%20=e", "/sse?user[token]=xxx&password%5B%5D=x&token%20=x"),
             ("/sse?a=1&ACCESS_TOKEN=a=b%20c&msg=hi", "/sse?a=1&ACCESS_TOKEN=xxxxxxx&msg=hi"),
             ("/sse?%74oken=abc&t+oken=abc", "/sse?%74oken=xxx&t+oken=abc"),
             (
