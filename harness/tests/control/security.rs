@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use onbeat::response::Head;
 use serde_json::{Value, json};
@@ -198,9 +197,6 @@ fn what_is_no_json_of_a_bounded_size_is_refused() {
     assert_eq!((head.status, head.header("allow")), (405, Some("GET, POST, DELETE")));
 }
 
-/// How long the server reads on at least, after an answer that needs no more of the request.
-const READ_ON_TIME: Duration = Duration::from_secs(2);
-
 #[test]
 fn a_hundred_megabytes_are_not_taken_in_and_whoever_sends_them_all_is_told() {
     let served = manual();
@@ -213,15 +209,10 @@ fn a_hundred_megabytes_are_not_taken_in_and_whoever_sends_them_all_is_told() {
             let mut client = served.connect();
             let request =
                 format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n{framing}\r\n\r\n");
-            let begun = Instant::now();
             client.send(request.as_bytes());
             let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-            // As many clients do, this client sends all before it reads. A machine too busy to take all in finds the
-            // connection closed, but not before the server has read on for a while; the answer is there all the same.
-            let sent = (0..100_000_000 / chunk.len()).try_for_each(|_| client.socket.write_all(chunk.as_bytes()));
-            if let Err(error) = sent {
-                assert!(begun.elapsed() >= READ_ON_TIME, "{path} {framing}: closed too soon: {error}");
-            }
+            // As many clients do, it sends all before it reads.
+            (0..100_000_000 / chunk.len()).for_each(|_| client.send(chunk.as_bytes()));
             let mut answer = [0; 12];
             client.socket.read_exact(&mut answer).expect("an answer");
             assert_eq!(answer[9..], *status.as_bytes(), "{path} {framing}");
