@@ -13,8 +13,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::stream::{self, Stream as Chunks};
 use onbeat::lab::Setup;
 use onbeat::replay::{Stream, replay};
-use onbeat_server::clock::{Clock, Instant, TokioClock};
+use onbeat_server::clock::{Clock, TokioClock};
 use onbeat_server::random::Seed;
+use onbeat_wire::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Plays all five streams, `/sse` for ten minutes times `times`; returns how many writes that were.

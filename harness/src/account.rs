@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
-
-use crate::transcript::{Entry, Transcript, What, visible};
+use onbeat_wire::printable::visible;
+use onbeat_wire::{Entry, Instant, Transcript, What};
 
 /// What one client did and saw, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

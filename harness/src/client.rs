@@ -1,15 +1,15 @@
 //! The raw client: it sends any bytes at all, and notes what it sees.
 
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use onbeat_server::clock::{Clock, Instant};
+use onbeat_server::clock::Clock;
+use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::account::{Account, Note};
-use crate::response::{Part, Responses};
-use crate::transcript::{How, Transcript, What};
 use crate::transport::{Arrival, Came, Sender, Tap};
 
 /// How much of a server's answers a client takes in before it stops reading.
@@ -199,7 +199,7 @@ struct State {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

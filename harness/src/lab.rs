@@ -5,20 +5,21 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::{self, BoxFuture, FutureExt};
 use onbeat_server::accept::{Listener, accept};
-use onbeat_server::clock::{Clock, Instant, TokioClock};
+use onbeat_server::clock::{Clock, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::http;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
-use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
+use onbeat_wire::{Epoch, Instant};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -110,7 +111,7 @@ impl Served {
     }
 
     fn panic(&self) -> Option<Box<dyn Any + Send>> {
-        self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.panic.lock().take()
     }
 }
 
@@ -125,7 +126,7 @@ impl Guard {
 
     async fn hold(self, serving: impl Future<Output = ()>) {
         if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
-            *self.0.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            *self.0.panic.lock() = Some(panic);
         }
     }
 }

@@ -4,21 +4,17 @@
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
-//!  printable     foreign text, made safe to print
-//!      │
 //!  transport     a connection in memory, and the tap that stamps what comes out of it
 //!      │
-//!  response      HTTP: heads, chunks and ends out of raw bytes
-//!      │
-//!  transcript    what one client saw, and when ── account: and what it did
+//!  account       what one client saw and did, and when
 //!      │
 //!  client        sends anything, notes everything
 //!      │
 //!  lab           one world in paused time, with the server in it ── idle: when all has happened
 //!      │
-//!  replay        one endpoint from head to end ── event_stream: what a parser dispatches
+//!  replay        one endpoint from head to end
 //!      │
-//!  recording     the log of a served world, played again ── jsonl: lines that may have been edited
+//!  recording     the log of a served world, played again
 //!      │
 //!  fixtures      the contract as data
 //!      │
@@ -29,7 +25,8 @@
 //!  cli           the command line
 //! ```
 //!
-//! The server is the crate `onbeat-server`, which knows nothing of this one.
+//! The server is the crate `onbeat-server`, which knows nothing of this one. What both speak of, such as times, event
+//! streams and transcripts, is in `onbeat-wire`.
 //!
 //! # Examples
 //!
@@ -78,16 +75,11 @@ pub mod account;
 pub mod check;
 pub mod cli;
 pub mod client;
-pub mod event_stream;
 pub mod fixtures;
 mod idle;
-pub mod jsonl;
 pub mod lab;
-pub mod printable;
 pub mod recording;
 pub mod replay;
-pub mod response;
 pub mod simulate;
 mod sleepers;
-pub mod transcript;
 pub mod transport;

@@ -13,17 +13,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use onbeat_server::backstage::{self, Backstage};
-use onbeat_server::clock::Instant;
 use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
+use onbeat_wire::{Entry, Instant, Transcript, What};
 
 pub use self::difference::{Difference, Replayed};
 pub use self::log::RecordingError;
 use self::meter::{Meter, MeteredClock, MeteredPipe};
 use crate::client::Client;
 use crate::lab::{self, Application, Lab, Setup};
-use crate::transcript::{Entry, Transcript, What};
 use crate::transport::WINDOW_BYTES;
 
 /// What a served world noted.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use onbeat_server::endpoints::{dynamic_counter, sse, sse_data, stream_json, stream_text};
+use onbeat_wire::{Entry, Transcript};
 use serde::{Deserialize, Serialize};
 
 use crate::lab::{self, Overdue, Setup};
-use crate::transcript::{Entry, Transcript};
 
 /// A stream that can be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use onbeat_server::clock::{Clock, Instant, Sleep};
+use onbeat_server::clock::{Clock, Sleep};
+use onbeat_wire::Instant;
 
 /// A clock that counts its sleepers.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use onbeat_server::clock::{Clock, Instant};
+use onbeat_server::clock::Clock;
+use onbeat_wire::Instant;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};

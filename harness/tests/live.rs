@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use onbeat::response::{Part, Responses};
 use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_wire::{Part, Responses};
 
 use self::served::Served;
 

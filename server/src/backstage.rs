@@ -6,12 +6,13 @@ mod seats;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onbeat_wire::Instant;
 use tokio::sync::Notify;
 
 pub(crate) use self::exchange::{Exchange, Progress};
 pub(crate) use self::seats::Occupant;
 use self::seats::Seats;
-use crate::clock::{Instant, machine_pause};
+use crate::clock::machine_pause;
 use crate::connection::{Closing, Connection};
 use crate::faults::{Fault, Faults, Report, Strikes, TooMany};
 use crate::log::{Log, Redaction, What};

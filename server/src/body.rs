@@ -5,13 +5,15 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::clock::{Clock, Instant, Turn, TurnSleep, Who};
+use crate::clock::{Clock, Turn, TurnSleep, Who};
 use crate::connection::Connection;
 use crate::hub::Mailbox;
 use crate::script::{Script, Start, Write};
@@ -46,7 +48,7 @@ impl Playhead {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -4,11 +4,12 @@ mod answer;
 mod turns;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
 
 use self::answer::AnswerState;
 pub(crate) use self::answer::HeldOpen;
@@ -273,7 +274,7 @@ impl Connection {
 
 /// No code that holds a lock can panic half-way through a change, so a poisoned lock is still in order.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 impl fmt::Debug for Connection {

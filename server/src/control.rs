@@ -27,7 +27,7 @@ mod routes;
 mod unread;
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -35,6 +35,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
+use onbeat_wire::Epoch;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tower_service::Service;
 
@@ -52,7 +54,6 @@ use crate::log::Redaction;
 use crate::page;
 use crate::random::Seed;
 use crate::router::router as world_router;
-use crate::timestamp::Epoch;
 use crate::world::{Limits, World};
 
 /// What the paths begin with.
@@ -129,7 +130,7 @@ impl Stage {
 
 impl Control {
     fn stage(&self) -> Arc<Stage> {
-        Arc::clone(&self.stage.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.stage.lock())
     }
 
     /// The world of the moment, in which no time passes as long as the rest is kept: what is done to a world between two
@@ -155,7 +156,7 @@ impl Control {
     /// Opens a new world; returns the old one.
     fn next_stage(&self) -> Arc<Stage> {
         let next = Arc::new(Stage::new(&self.settings));
-        std::mem::replace(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner), next)
+        std::mem::replace(&mut self.stage.lock(), next)
     }
 }
 

@@ -15,12 +15,12 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
+use onbeat_wire::Instant;
 
 use self::watch::Watch;
 use self::watched_body::WatchedBody;
 use crate::backstage::Exchange;
 use crate::body::Playhead;
-use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::faults::{Head, Kind, Struck};
 use crate::log::{self, What, Which};

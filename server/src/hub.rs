@@ -15,11 +15,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::clock::{Clock, Instant};
+use crate::clock::Clock;
 use crate::connection::Connection;
 
 /// The part of a mailbox that may be full before it counts as filling: one in so many.
@@ -144,7 +146,7 @@ impl Hub {
 
     /// No code that holds the lock can panic half-way through a change, so a poisoned lock is still in order.
     fn lock(&self) -> MutexGuard<'_, Members> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+        self.members.lock()
     }
 }
 

@@ -4,7 +4,7 @@
 //! only those before it:
 //!
 //! ```text
-//!  clock  timestamp  random  json  encode     what a script is made of
+//!  clock ── random                           what a script is made of, with the crate `onbeat-wire`
 //!                    │
 //!                 script                      when to write which bytes; pure
 //!                    │
@@ -43,14 +43,12 @@ pub mod clock;
 pub mod connection;
 pub mod control;
 mod cors;
-pub mod encode;
 pub mod endpoints;
 mod entrance;
 pub mod faults;
 mod guard;
 pub mod http;
 pub mod hub;
-pub mod json;
 pub mod listener;
 pub mod log;
 mod origin;
@@ -62,6 +60,5 @@ pub mod router;
 pub mod script;
 mod service;
 mod socket;
-pub mod timestamp;
 mod watched;
 pub mod world;

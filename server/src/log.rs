@@ -12,21 +12,21 @@ mod cut;
 mod line;
 mod redaction;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Version};
 use bytes::Bytes;
+use onbeat_wire::{Epoch, Instant};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use self::blocks::Blocks;
 pub(crate) use self::cut::start;
 pub use self::cut::{TooLong, restore};
 pub use self::redaction::{Redaction, RedactionError};
-use crate::clock::Instant;
 use crate::faults::Fault;
 use crate::random::Seed;
-use crate::timestamp::Epoch;
 
 /// How much text is kept, and so how much memory is taken; what happens later is just counted.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -150,7 +150,7 @@ impl Log {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use onbeat_wire::Instant;
 
 use crate::body::Playhead;
-use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::world::World;
 

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use onbeat_wire::{Timestamp, stringify};
 use serde::Serialize;
 
 use crate::body::EventStream;
@@ -19,11 +20,9 @@ use crate::endpoints::{
     STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
 };
 use crate::hub::{Delivery, Event};
-use crate::json;
 use crate::origin::{Origin, plain};
 use crate::query::Message;
 use crate::script::{Script, Start};
-use crate::timestamp::Timestamp;
 use crate::world::World;
 use crate::{cors, entrance, guard};
 
@@ -106,7 +105,7 @@ fn fan_out<A: Serialize + 'static>(
             tokio::task::yield_now().await;
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");
-        ([(CONTENT_TYPE, json)], json::stringify(&answer(delivery)))
+        ([(CONTENT_TYPE, json)], stringify(&answer(delivery)))
     })
 }
 

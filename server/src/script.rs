@@ -7,10 +7,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::{Epoch, Instant, Timestamp};
 
-use crate::clock::Instant;
 use crate::random::{Random, Seed};
-use crate::timestamp::{Epoch, Timestamp};
 
 /// One chunk of a stream. Its boundaries are part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use onbeat_wire::{Epoch, Instant, Timestamp};
+
 use crate::backstage::Backstage;
-use crate::clock::{Clock, Instant};
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::hub::Hub;
 use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
-use crate::timestamp::{Epoch, Timestamp};
 
 /// How much a server takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::ValueEnum;
-use onbeat_server::clock::TokioClock;
+use onbeat_server::clock::{TokioClock, epoch_today};
 use onbeat_server::listener;
 use onbeat_server::random::Seed;
-use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
 
 use crate::plain::plain;
@@ -39,7 +38,7 @@ pub(crate) fn serve(contender: Contender) -> Result<(), Box<dyn Error>> {
 }
 
 async fn onbeat(addr: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let world = World::new(Arc::new(TokioClock::start()), Seed(0), Epoch::today(), Limits::default());
+    let world = World::new(Arc::new(TokioClock::start()), Seed(0), epoch_today(), Limits::default());
     let listener = listener::bind(addr)?;
     println!("{}", listener.local_addr()?);
     listener::serve(listener, Arc::new(world), std::future::pending()).await;

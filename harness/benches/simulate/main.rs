@@ -25,7 +25,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ use onbeat::lab::Application;
 use onbeat::simulate::{History, Simulator};
 use onbeat_server::connection::Connection;
 use onbeat_server::http;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::over_turmoil::{is_known, over_turmoil};
@@ -215,7 +216,7 @@ struct Tally(Arc<Mutex<Vec<u64>>>);
 
 impl Tally {
     fn add(&self, connection: &Connection, bytes: usize) {
-        let mut written = lock(&self.0);
+        let mut written = self.0.lock();
         let place = usize::try_from(connection.ordinal().unwrap_or_default()).unwrap_or_default();
         if written.len() <= place {
             written.resize(place + 1, 0);
@@ -224,7 +225,7 @@ impl Tally {
     }
 
     fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *lock(&self.0))
+        std::mem::take(&mut *self.0.lock())
     }
 }
 
@@ -274,8 +275,4 @@ fn over_onbeat(sample: &[History]) -> Outcome<Vec<Vec<u64>>> {
         Ok(tally.take())
     };
     sample.iter().map(world).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

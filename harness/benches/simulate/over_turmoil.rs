@@ -9,19 +9,20 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use onbeat::lab::Setup;
 use onbeat::simulate::{Deed, History, What};
-use onbeat_server::clock::{Clock, Instant, Sleep, TokioClock};
+use onbeat_server::clock::{Clock, Sleep, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::http;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
+use onbeat_wire::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::{Counted, Outcome, Tally, lock};
+use crate::{Counted, Outcome, Tally};
 
 /// The server's port.
 const PORT: u16 = 80;
@@ -57,7 +58,7 @@ fn play(history: &History, tick: Duration) -> Outcome<Vec<u64>> {
 }
 
 /// The connections that a server has accepted.
-type Open = Arc<std::sync::Mutex<Vec<Weak<Connection>>>>;
+type Open = Arc<parking_lot::Mutex<Vec<Weak<Connection>>>>;
 
 /// The server, on a host of its own.
 #[derive(Clone)]
@@ -79,7 +80,7 @@ impl Server {
         loop {
             let (io, _) = listener.accept().await?;
             let connection = Arc::new(world.next_connection());
-            lock(&self.open).push(Arc::downgrade(&connection));
+            self.open.lock().push(Arc::downgrade(&connection));
             let io = Counted { io, connection: Arc::clone(&connection), tally: self.tally.clone() };
             tokio::spawn(http::serve(io, connection, router.clone(), limits.head_time_max));
         }
@@ -122,7 +123,7 @@ async fn act(history: History, tick: Duration, open: Open) -> Outcome<()> {
                 clients[client].connecting = Some(tokio::task::spawn_local(TcpStream::connect(("server", PORT))));
             }
             Act::Do(Deed { what: What::ShutDown, .. }) => {
-                lock(&open).iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+                open.lock().iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
             }
             Act::Do(deed) => clients[deed.client].act(&deed.what).await?,
         }

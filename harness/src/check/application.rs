@@ -5,16 +5,16 @@ mod lines;
 mod reader;
 
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use onbeat_server::clock::Instant;
+use onbeat_wire::{Event, Instant};
+use parking_lot::{Mutex, MutexGuard};
 
 use self::library::{Library, Stopped, guarded};
 use self::reader::Reader;
 use crate::client::Bounds;
-use crate::event_stream::Event;
 
 /// The events that have been dispatched, and why no more will be.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl Dispatched {
 }
 
 fn lock(dispatched: &Mutex<Dispatched>) -> MutexGuard<'_, Dispatched> {
-    dispatched.lock().unwrap_or_else(PoisonError::into_inner)
+    dispatched.lock()
 }
 
 /// Returns the events of a stream that came in these chunks.
@@ -115,10 +115,10 @@ fn fail(dispatched: &Mutex<Dispatched>, why: &impl Display) {
 
 #[cfg(test)]
 mod tests {
+    use onbeat_wire::Decoder;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event_stream::Decoder;
 
     fn dispatched(chunks: &[&[u8]]) -> Dispatched {
         let chunks: Vec<_> = chunks.iter().map(|bytes| (Instant::EPOCH, Bytes::copy_from_slice(bytes))).collect();

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use onbeat_wire::printable;
 use serde::Serialize;
 
 use crate::fixtures::format::{Aspect, Case, Tier};
-use crate::printable;
 
 /// More findings of one case than this are only counted.
 const FINDINGS_MAX: usize = 20;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use onbeat_wire::How;
+use onbeat_wire::printable::visible;
+
 use super::data;
 use super::evidence::{Evidence, Finding, clipped};
 use super::fields;
@@ -10,7 +13,6 @@ use super::target::Target;
 use crate::account::{Account, Note};
 use crate::client::Bounds;
 use crate::fixtures::format::{Aspect, Case, Exchange, Then, Tier};
-use crate::transcript::{How, visible};
 
 /// An answer is given up after this long; one that may differ anyway, or is long, after another time.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! Header fields, compared as their own rules say: what means the same is the same, however it is spelled.
-
-use crate::response::Head;
+use onbeat_wire::Head;
 
 /// The media type of an event stream.
 const EVENT_STREAM: &str = "text/event-stream";

@@ -9,9 +9,9 @@ mod writes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::times::Gap;
-use onbeat_server::clock::Instant;
+use onbeat_wire::{Event, How, Instant};
 
+use self::times::Gap;
 use super::application::Dispatched;
 use super::data::{self, Difference};
 use super::evidence::{Evidence, Finding, clipped};
@@ -22,10 +22,8 @@ use super::responses::{Expected, Got, Numbered, expected, got};
 use super::stalls::Stalls;
 use super::tag::{Tag, contains};
 use crate::account::Account;
-use crate::event_stream::Event;
 use crate::fixtures::format::{Aspect, Case, Kind, Line};
 use crate::fixtures::golden::Scene;
-use crate::transcript::How;
 
 /// What was seen of a scene.
 #[derive(Debug)]

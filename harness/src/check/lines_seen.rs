@@ -1,10 +1,11 @@
 //! How many of a fixture's lines a client has seen, while its account grows.
 
+use onbeat_wire::What;
+
 use super::noise::Noise;
 use super::responses::is_stream;
 use super::tag::Tag;
 use crate::account::{Account, Note};
-use crate::transcript::What;
 
 /// A heartbeat of `/sse`.
 pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
@@ -78,10 +79,9 @@ impl LinesSeen {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use onbeat_server::clock::Instant;
+    use onbeat_wire::{Head, Instant};
 
     use super::*;
-    use crate::response::Head;
 
     /// The account of a client of `/sse` that got these writes.
     fn account(writes: &[&str]) -> Account {

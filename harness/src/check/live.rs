@@ -7,13 +7,14 @@ mod scenes;
 mod watch;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
-use onbeat_server::timestamp::Epoch;
+use onbeat_server::clock::epoch_today;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
 use self::plan::Plan;
@@ -136,8 +137,7 @@ pub async fn check_live(
             () = inspection.tell(progress, plan.parts()) => unreachable!("it is told for ever"),
         }
     };
-    let Findings { mut evidence, mut timelines, pulses, .. } =
-        inspection.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Findings { mut evidence, mut timelines, pulses, .. } = inspection.findings.into_inner();
     selection.explain(&mut evidence);
     timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
     let verdicts = verdicts(&evidence, |id| selection.has(id), trouble.as_deref());
@@ -195,7 +195,7 @@ impl<'a> Inspection<'a> {
             .build()
             .expect("a client without TLS asks nothing of the machine");
         // Nobody else's check has it: two processes of one machine differ in their ids, two machines in the time.
-        let now: String = Epoch::today().to_string().chars().filter(char::is_ascii_digit).collect();
+        let now: String = epoch_today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
         let base = live.url.clone();
         let findings = Findings {
@@ -210,7 +210,7 @@ impl<'a> Inspection<'a> {
     }
 
     fn findings(&self) -> MutexGuard<'_, Findings<'a>> {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.findings.lock()
     }
 
     /// Waits until a check of this length takes too long, also for a machine that was held up and for what was repeated.
@@ -309,7 +309,7 @@ impl<'a> Inspection<'a> {
             futures_util::future::Either::Left((accounts, _)) => accounts,
             futures_util::future::Either::Right(((), raw)) => raw.await,
         };
-        let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner).clone().outcome();
+        let dispatched = dispatched.lock().clone().outcome();
         let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
         let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.live.stalls.lock());
         self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
@@ -343,6 +343,6 @@ impl<'a> Inspection<'a> {
 
 /// How many events of the stream itself an application has dispatched.
 fn own_events(dispatched: &Mutex<Dispatched>, noise: Noise) -> usize {
-    let dispatched = dispatched.lock().unwrap_or_else(PoisonError::into_inner);
+    let dispatched = dispatched.lock();
     dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
 }

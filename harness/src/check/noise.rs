@@ -1,7 +1,8 @@
 //! Whose events a client of `/sse` may hear besides those of its scene.
 
+use onbeat_wire::Event;
+
 use super::tag::Tag;
-use crate::event_stream::Event;
 
 /// Whose events a client of `/sse` may hear besides those of its scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! are cut, so a server that joins or splits writes is told apart from one that writes something else.
 
 use bytes::Bytes;
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 /// A part of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, Instant};
+use onbeat_server::clock::Clock;
+use onbeat_wire::Instant;
 
 use super::lines_seen::{HEARTBEAT, LinesSeen};
 use super::noise::Noise;

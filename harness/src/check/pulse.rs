@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use onbeat_wire::How;
+
 use super::judge::Seen;
 use super::pace::Pace;
 use super::responses::{expected, got};
 use crate::account::{Account, Note};
 use crate::fixtures::golden::Scene;
-use crate::transcript::How;
 
 /// Pieces that come within this long of each other came at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -64,7 +65,7 @@ impl Pulse {
 }
 
 /// When the checker left.
-fn left(account: &Account) -> Option<onbeat_server::clock::Instant> {
+fn left(account: &Account) -> Option<onbeat_wire::Instant> {
     let leaves = |note: &Note| matches!(note, Note::Closed | Note::Reset);
     account.notes.iter().rfind(|(_, note)| leaves(note)).map(|(at, _)| *at)
 }

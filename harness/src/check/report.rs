@@ -5,8 +5,9 @@ pub mod jsonl;
 pub mod junit;
 pub mod text;
 
+use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, printable};
+
 use super::Report;
-use crate::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, printable};
 
 /// What is said of a case that the list of known failures names in vain.
 const STALE: &str = "it is listed as a known failure, but holds: delete it from the list";

@@ -1,15 +1,13 @@
 //! What a client expected and what it got, response by response.
 
 use bytes::Bytes;
-use onbeat_server::clock::Instant;
+use onbeat_wire::{Head, How, Instant, What};
 
 use super::fields;
 use super::pieces::{self, Piece};
 use crate::account::{Account, Note};
 use crate::fixtures::format::{Kind, Line};
 use crate::fixtures::golden::Scene;
-use crate::response::Head;
-use crate::transcript::{How, What};
 
 /// A line of a fixture, with its number.
 pub(super) type Numbered<'a> = (usize, &'a Line);

@@ -4,10 +4,11 @@
 //! that any server answers at once. Since a server may also be slow by itself, a slow probe counts only if the checker
 //! was held up at about the same time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
 
 /// A probe that takes so much longer than the fastest is slow.
 const SLOW_MIN: Duration = Duration::from_millis(15);
@@ -96,7 +97,7 @@ pub(super) struct SharedStalls(Arc<Mutex<Stalls>>);
 impl SharedStalls {
     /// Returns them for a change, or for a look.
     pub(super) fn lock(&self) -> MutexGuard<'_, Stalls> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, Instant};
+use onbeat_server::clock::Clock;
+use onbeat_wire::{Instant, What};
 
 use super::pace::Pace;
 use super::stalls::SharedStalls;
 use crate::account::{Account, Note};
 use crate::client::{Bounds, Client};
 use crate::lab::Lab;
-use crate::transcript::What;
 use crate::transport;
 
 /// A server that clients can connect to.

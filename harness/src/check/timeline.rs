@@ -1,6 +1,7 @@
 //! A stream as it should have been, and as it was: what a drawing shows.
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
+use onbeat_wire::printable::visible;
 use serde::Serialize;
 
 use super::judge::Seen;
@@ -8,7 +9,6 @@ use super::pace::Pace;
 use super::responses::{expected, got};
 use crate::fixtures::format::Kind;
 use crate::fixtures::golden::Scene;
-use crate::transcript::visible;
 
 /// One stream, in the contract's time.
 #[derive(Clone, Debug, Serialize)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 use super::data;
 use super::pace::{Pace, Periods};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
-use onbeat_server::clock::{Clock, Instant, TokioClock};
-use onbeat_server::timestamp::Epoch;
+use onbeat_server::clock::{Clock, TokioClock, epoch_today};
+use onbeat_wire::Instant;
 
 use super::{Exit, Output, files, input, parse_duration, tell, told_to_end};
 use crate::check::expectations::Expectations;
@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
     if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
         return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
     }
-    let (clock, began) = (TokioClock::start(), Epoch::today());
+    let (clock, began) = (TokioClock::start(), epoch_today());
     let mut report = report(arguments)?;
     let made = Made { began, took: clock.now() - Instant::EPOCH };
     let known = match (known, &arguments.write_expect_failures) {

@@ -1,6 +1,6 @@
 //! What the command line prints: results on stdout, everything else on stderr. Nothing else in the crate writes to either.
 //!
-//! All that is printed is [`printable`](crate::printable::printable): foreign text steers no terminal. Printing never fails
+//! All that is printed is [`printable`](onbeat_wire::printable::printable): foreign text steers no terminal. Printing never fails
 //! on the spot, so that a command does all its work. What became of it is known at the end:
 //!
 //! - a reader that has left, as in `onbeat replay | head`, wants no more, and that is no failure;
@@ -12,10 +12,10 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+use onbeat_wire::printable::{self, TEXT_CHARS_MAX, clipped, printable_lines};
 use serde::Serialize;
 
 use super::Exit;
-use crate::printable::{self, TEXT_CHARS_MAX, clipped, printable_lines};
 
 /// Stdout did not take the results.
 #[derive(Debug, thiserror::Error)]

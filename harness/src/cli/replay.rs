@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use onbeat_server::random::Seed;
-use onbeat_server::timestamp::Epoch;
+use onbeat_wire::Epoch;
 
 use super::{Exit, Output, input, parse_duration, parse_seed};
 use crate::lab::Setup;

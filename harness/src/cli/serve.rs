@@ -8,14 +8,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use onbeat_server::arrivals::Arrivals;
-use onbeat_server::clock::{Kind, TokioClock};
+use onbeat_server::clock::{Kind, TokioClock, epoch_today};
 use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener::{self, Sockets};
 use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
-use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::{Limits, World};
+use onbeat_wire::Epoch;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -66,7 +66,7 @@ impl Arguments {
             connections_max: usize::try_from(self.connections).unwrap_or(usize::MAX),
             ..Limits::default()
         };
-        let epoch = self.epoch.unwrap_or_else(Epoch::today);
+        let epoch = self.epoch.unwrap_or_else(epoch_today);
         let redaction = Redaction::with(&self.redact).map_err(|error| format!("--redact: {error}"))?;
         Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
     }

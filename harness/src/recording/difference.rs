@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
+use onbeat_wire::{Entry, How, Transcript, What};
+
 use super::{Answer, Recording};
-use crate::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
-use crate::transcript::{Entry, How, Transcript, What};
 
 /// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];

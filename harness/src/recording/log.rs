@@ -6,19 +6,16 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use onbeat_server::backstage;
-use onbeat_server::clock::{Instant, TIME_MAX};
 use onbeat_server::control::{Fields, parse_fault};
 use onbeat_server::log::restore;
 use onbeat_server::random::Seed;
-use onbeat_server::timestamp::Epoch;
 use onbeat_server::world::Limits;
+use onbeat_wire::jsonl::{self, Wrong, WrongLine};
+use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 use serde::Deserialize;
 
 use super::{Answer, Answers, Deed, Recording};
-use crate::jsonl::{self, Wrong, WrongLine};
 use crate::lab::{Overdue, Setup};
-use crate::response::Head;
-use crate::transcript::{Entry, How, What};
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;

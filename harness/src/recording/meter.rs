@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use onbeat_server::clock::{Clock, Instant, Sleep};
+use onbeat_server::clock::{Clock, Sleep};
+use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::Notify;
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use onbeat_wire::{How, What as Seen};
+
 use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::play::Outcome;
 use crate::account::{Account, Note};
 use crate::replay::Stream;
-use crate::transcript::{How, What as Seen};
 
 /// In how many worlds each thing of interest occurred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

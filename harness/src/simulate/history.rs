@@ -3,10 +3,10 @@
 use std::fmt;
 
 use onbeat_server::endpoints::{broadcast_text, send_heartbeat};
+use onbeat_wire::printable::visible;
 use serde::{Deserialize, Serialize};
 
 use crate::replay::Stream;
-use crate::transcript::visible;
 
 /// What happens in one world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

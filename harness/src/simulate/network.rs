@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use onbeat_server::clock::{Clock, Instant, Sleep};
+use onbeat_server::clock::{Clock, Sleep};
 use onbeat_server::random::Random;
+use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::history::Link;

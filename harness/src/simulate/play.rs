@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
 use onbeat_server::random::{Random, Seed};
 use onbeat_server::world::Limits;
+use onbeat_wire::Instant;
 
 use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::network::{Gate, Network};

@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::{Coverage, Failure, Simulator, Trace};
@@ -43,14 +43,14 @@ impl Simulator {
                     return;
                 }
                 let world = self.twice(seed);
-                run.lock().unwrap_or_else(PoisonError::into_inner).add(seed, world);
+                run.lock().add(seed, world);
                 if !goes_on() {
                     return;
                 }
             }
         };
         thread::scope(|scope| (0..jobs.get()).for_each(|_| drop(scope.spawn(work))));
-        let mut run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut run = run.into_inner();
         run.failures.sort_by_key(|failure| failure.history.seed);
         run
     }

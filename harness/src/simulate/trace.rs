@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use onbeat_wire::jsonl::{self, Wrong, WrongLine, within};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::history::{Asked, Deed, GARBAGE, History, LONG, Link, What};
-use crate::jsonl::{self, Wrong, WrongLine, within};
 use crate::replay::Stream;
 
 /// Bounds of what is simulated, with room beyond what is made up. Within them the model knows what must be true.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use onbeat::response::Head;
 use onbeat_server::control::OPENAPI;
 use onbeat_server::page::FILES;
+use onbeat_wire::Head;
 use serde_json::Value;
 
 use super::support::manual;

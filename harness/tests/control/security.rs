@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
-use onbeat::response::Head;
+use onbeat_wire::Head;
 use serde_json::{Value, json};
 
 use super::support::manual;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use onbeat::response::{Head, Part, Responses};
+use onbeat_wire::{Head, Part, Responses};
 use serde_json::{Value, json};
 
 use crate::served::Served;

@@ -1,9 +1,10 @@
 //! Mutants of the hub and of the two endpoints that send events.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method};
+use parking_lot::Mutex;
 
 use crate::kit::{
     Mutant, answers, delayed, each, half_closed_clients_are_served, is_event, mutant, queries, replaced, requests,
@@ -137,7 +138,7 @@ fn history() -> onbeat::lab::Application {
     writes(SSE, move |number| {
         let log = Arc::clone(&log);
         move |write: &str| {
-            let mut log = log.lock().expect("nobody panics with it");
+            let mut log = log.lock();
             let greets = write.contains("message");
             if number == 0 && greets {
                 log.clear();
@@ -217,7 +218,7 @@ pub(crate) fn of_answers() -> Vec<Mutant> {
             "clients are counted before the removal",
             answers(HEARTBEAT, move |answer| {
                 let clients = number(answer, "clients");
-                let mut most = most.lock().expect("nobody panics with it");
+                let mut most = most.lock();
                 *most = clients.max(*most);
                 answer.replace(&format!("\"clients\":{clients}"), &format!("\"clients\":{most}"))
             }),

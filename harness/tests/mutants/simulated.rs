@@ -1,6 +1,6 @@
 //! Mutants that only worlds with faults, stress or chance in them show.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +12,7 @@ use onbeat_server::connection::Connection;
 use onbeat_server::http;
 use onbeat_server::router::router;
 use onbeat_server::world::{Limits, World};
+use parking_lot::Mutex;
 
 use crate::kit::{Mutant, mutant};
 
@@ -53,11 +54,11 @@ fn leaving_aborts_another() -> Application {
     let last: Arc<Mutex<Option<Arc<Connection>>>> = Arc::default();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         let last = Arc::clone(&last);
-        *last.lock().expect("nobody panics with it") = Some(Arc::clone(&connection));
+        *last.lock() = Some(Arc::clone(&connection));
         let served = http::serve(io, connection, router, head_time_max);
         async move {
             served.await;
-            if let Some(last) = &*last.lock().expect("nobody panics with it") {
+            if let Some(last) = &*last.lock() {
                 last.abort();
             }
         }

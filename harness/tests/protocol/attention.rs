@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use onbeat_server::clock::{Advance, Clock, Instant, ManualClock, TokioClock};
+use onbeat_server::clock::{Advance, Clock, ManualClock, TokioClock};
 use onbeat_server::connection::{Closing, Connection};
 use onbeat_server::http;
 use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
+use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio_test::task::{self, Spawn};
 

@@ -44,7 +44,7 @@ fn a_broadcast_at_the_instant_of_a_heartbeat_comes_after_it() {
         let alice = listener(lab, "/sse").await;
         let mut events = lab.connect();
         let bob = listener(lab, "/sse").await;
-        lab.world().clock().sleep_until(onbeat_server::clock::Instant::EPOCH + ms(30_000)).await;
+        lab.world().clock().sleep_until(onbeat_wire::Instant::EPOCH + ms(30_000)).await;
         events.get("/broadcast-text?msg=x").await;
         lab.settle().await;
         (alice.close().await.into_transcript(), bob.close().await.into_transcript())
@@ -203,7 +203,7 @@ async fn enact(lab: &mut Lab, deed: &Deed, clients: &mut BTreeMap<usize, Client>
             let answer = ask(lab, &format!("/broadcast-text?msg={text}")).await;
             let there = model.joined.len();
             assert_eq!(answer, format!(r#"{{"ok":true,"sent":{there},"clients":{there}}}"#));
-            let ts = lab.world().timestamp(onbeat_server::clock::Instant::EPOCH + ms(model.now));
+            let ts = lab.world().timestamp(onbeat_wire::Instant::EPOCH + ms(model.now));
             let data = format!("data: {{\"msg\":\"{text}\",\"ts\":\"{ts}\"}}\n\n");
             model.tell_all(&["event: broadcast\n".into(), data]);
         }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use onbeat::lab::Setup;
 use onbeat::replay::{Stream, replay};
-use onbeat::transcript::Transcript;
 use onbeat_server::random::Seed;
+use onbeat_wire::Transcript;
 
 use crate::support::{listener, ms, play, play_in, setup, writes};
 

@@ -3,7 +3,7 @@
 use onbeat::account::{Account, Note};
 use onbeat::client::Client;
 use onbeat::lab::Lab;
-use onbeat::transcript::{How, What};
+use onbeat_wire::{How, What};
 use proptest::prelude::*;
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};

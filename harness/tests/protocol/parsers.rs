@@ -4,9 +4,8 @@ use std::convert::Infallible;
 
 use eventsource_stream::Eventsource;
 use futures_util::{StreamExt, stream};
-use onbeat::event_stream::{Decoder, Event};
 use onbeat::replay::{Stream, replay};
-use onbeat_server::encode::{Line, Lines};
+use onbeat_wire::{Decoder, Event, FieldText, Lines};
 use proptest::prelude::*;
 
 use crate::support::{ask, listener, ms, play, setup};
@@ -90,7 +89,7 @@ proptest! {
         let mut bytes = Vec::new();
         let mut expected = Vec::new();
         for (event_type, data) in &events {
-            let line = Line::new(event_type).expect("one line");
+            let line = FieldText::new(event_type).expect("one line");
             bytes.extend(Lines::new().comment(line).event(line).data(data).dispatch());
             expected.push(Event {
                 event_type: event_type.clone(),

@@ -2,7 +2,7 @@
 
 use onbeat::client::Client;
 use onbeat::lab::Lab;
-use onbeat::transcript::{How, What};
+use onbeat_wire::{How, What};
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, statuses, tell, writes};
 

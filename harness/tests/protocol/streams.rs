@@ -1,7 +1,7 @@
 //! Each stream from its head to its end.
 
 use onbeat::replay::{Stream, replay};
-use onbeat::transcript::{How, Transcript, What};
+use onbeat_wire::{How, Transcript, What};
 
 use crate::support::{assert_snapshot, listener, ms, play, setup, writes};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use onbeat::account::Account;
 use onbeat::client::Client;
 use onbeat::lab::{self, Lab, Setup};
-use onbeat::transcript::{Transcript, What};
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
+use onbeat_wire::{Transcript, What};
 
 /// Where snapshots are: beside the packages, not inside one.
 pub(crate) const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots");

@@ -1,14 +1,16 @@
 use std::collections::VecDeque;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, Weak};
 
 use futures_util::FutureExt;
 use futures_util::future::pending;
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 use tokio_test::task::{self, Spawn};
 
 use super::*;
-use crate::clock::{Clock, Instant, TokioClock};
+use crate::clock::{Clock, TokioClock};
 
 /// What a listener comes by.
 enum Comes {
@@ -95,7 +97,7 @@ impl Stage {
         let listener = Scripted { comes, is_short: false, noted: Arc::clone(&noted) };
         let serving = Arc::clone(&served);
         let serve = move |(), connection: Arc<Connection>| {
-            let mut served = serving.lock().expect("nobody panics with it");
+            let mut served = serving.lock();
             served.connections.push(Arc::downgrade(&connection));
             let how = served.next.pop_front().unwrap_or(Serves::UntilTold);
             async move {
@@ -130,7 +132,7 @@ impl Stage {
     }
 
     fn served(&self) -> MutexGuard<'_, Served> {
-        self.served.lock().expect("nobody panics with it")
+        self.served.lock()
     }
 
     fn accepted(&self) -> usize {

@@ -1,10 +1,9 @@
 //! A request and its answer, as far as that has come.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::http::Method;
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::clock::Instant;
 use crate::faults::{FAULTS_MAX, Struck, TooMany, Written};
 use crate::log::start;
 
@@ -95,5 +94,5 @@ fn clipped(text: String) -> String {
 
 /// No code that holds a lock can panic half-way through a change, so a poisoned lock is still in order.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

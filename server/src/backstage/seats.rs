@@ -1,7 +1,9 @@
 //! Who is connected to a world, and what they are answered.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Exchange;
 use crate::connection::Connection;
@@ -59,7 +61,7 @@ impl Seats {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Seat>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -85,10 +87,9 @@ mod tests {
     use axum::http::Method;
 
     use super::*;
-    use crate::clock::Instant;
 
     fn exchange(request: u32) -> Arc<Exchange> {
-        Arc::new(Exchange::new(request, Method::GET, "/sse".into(), Instant::EPOCH, None))
+        Arc::new(Exchange::new(request, Method::GET, "/sse".into(), onbeat_wire::Instant::EPOCH, None))
     }
 
     fn end(exchange: &Exchange) {

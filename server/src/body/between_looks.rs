@@ -23,7 +23,7 @@ impl std::fmt::Debug for Meddles {
 
 impl Clock for Meddles {
     fn now(&self) -> Instant {
-        let meddle = self.meddle.lock().expect("nobody panics with it").take();
+        let meddle = self.meddle.lock().take();
         if let Some(meddle) = meddle {
             meddle();
         }
@@ -51,7 +51,7 @@ async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
         let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
         stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
-        *clock.meddle.lock().expect("nobody panics with it") = Some(Box::new(move || meddle(&hub, &connection)));
+        *clock.meddle.lock() = Some(Box::new(move || meddle(&hub, &connection)));
         let polled = stage.poll();
         assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
         assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");

@@ -20,16 +20,19 @@ mod turns;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-pub use self::advance::{Advance, Advanced, Due, EndOfTime, LISTED_MAX, TIME_MAX};
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
+
+pub use self::advance::{Advance, Advanced, Due, EndOfTime, LISTED_MAX};
 use self::patience::LOOK_PERIOD;
 pub use self::patience::{BLOCKED_TIME_MAX, SLOW_TIME_MAX};
 pub use self::turns::Timer;
 use self::turns::{Key, Turns};
 use super::turn::Referee;
-use super::{Clock, Instant, Party, Sleep, Turn, TurnSleep, Who};
+use super::{Clock, Party, Sleep, Turn, TurnSleep, Who};
 
 /// A clock that moves only when told.
 pub struct ManualClock {
@@ -53,7 +56,7 @@ impl ManualClock {
     ///
     /// # Errors
     ///
-    /// If time would pass [`TIME_MAX`]; it then stays where it is.
+    /// If time would pass [`TIME_MAX`](onbeat_wire::TIME_MAX); it then stays where it is.
     pub async fn advance(&self, advance: Advance) -> Result<Advanced, EndOfTime> {
         let _alone = self.advancing.lock().await;
         let woken = self.turns.lock().begin(advance)?;
@@ -137,7 +140,7 @@ struct Shared(Mutex<Turns>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Turns> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

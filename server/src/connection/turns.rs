@@ -1,6 +1,6 @@
 //! The turns of a connection's streams, each waited for by a clock until what it writes has been sent.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Turn;
 
@@ -60,7 +60,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

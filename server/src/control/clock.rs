@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use onbeat_wire::{Instant, Timestamp};
 use serde::Serialize;
 
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{Control, Stage};
-use crate::clock::{Advance, Advanced, Instant, Kind, ManualClock, Who};
-use crate::timestamp::Timestamp;
+use crate::clock::{Advance, Advanced, Kind, ManualClock, Who};
 
 /// How far time may pass at once: a week. It bounds what one request can ask for.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;

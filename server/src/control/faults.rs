@@ -1,12 +1,12 @@
 //! `GET`, `POST` and `DELETE /faults`, and `DELETE /faults/{id}`.
 
 use axum::http::{HeaderValue, StatusCode};
+use onbeat_wire::TIME_MAX;
 use serde::Serialize;
 
 use super::fields::{Fields, INTEGER_MAX};
 use super::refusal::Refusal;
 use super::{Control, Stage};
-use crate::clock::TIME_MAX;
 use crate::faults::{Break, Fault, From, Head, Kind, LineEnds, Report, Rewrite, Strikes};
 
 const PATH_BYTES_MAX: usize = 2048;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use onbeat_wire::{Instant, Timestamp};
 use serde::Serialize;
 
 use super::Control;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use crate::clock::Instant;
 use crate::connection::Connection;
-use crate::timestamp::Timestamp;
 
 #[derive(Serialize)]
 pub(super) struct ResetAnswer {

@@ -1,17 +1,15 @@
 //! `GET /broadcast-text`: a `broadcast` event to every client of `/sse`.
 
+use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::encode::{Line, Lines};
 use crate::hub::{Delivery, Event};
-use crate::json;
 use crate::query::Message;
-use crate::timestamp::Timestamp;
 
 /// The route.
 pub const PATH: &str = "/broadcast-text";
 
-const BROADCAST: Line<'static> = Line::literal("broadcast");
+const BROADCAST: FieldText<'static> = FieldText::literal("broadcast");
 
 #[derive(Serialize)]
 struct Broadcast {
@@ -31,7 +29,7 @@ pub struct Answer {
 #[must_use]
 pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     let msg = msg.unwrap_or_else(|| Message::One(format!("广播消息 {now}")));
-    let data = json::stringify(&Broadcast { msg, ts: now });
+    let data = stringify(&Broadcast { msg, ts: now });
     Event::from([Lines::new().event(BROADCAST).to_be_continued(), Lines::new().data(&data).dispatch()])
 }
 

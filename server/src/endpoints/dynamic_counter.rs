@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use onbeat_wire::{Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::encode::Lines;
-use crate::json;
 use crate::script::{Script, Start, Write};
-use crate::timestamp::Timestamp;
 
 /// The route.
 pub const PATH: &str = "/dynamic-counter";
@@ -28,7 +26,7 @@ pub fn script(start: Start) -> impl Script {
     let counts = (0..=LAST).map(move |counter| {
         let at = PERIOD * (counter + 1);
         let count = Count { counter, ts: start.timestamp(at) };
-        Write { at, bytes: Lines::new().data(&json::stringify(&count)).dispatch() }
+        Write { at, bytes: Lines::new().data(&stringify(&count)).dispatch() }
     });
     counts.chain([Write { at: PERIOD * (LAST + 1), bytes: Lines::new().data(DONE).dispatch() }])
 }

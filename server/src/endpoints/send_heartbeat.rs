@@ -1,17 +1,15 @@
 //! `GET /send-heartbeat`: a comment, or a short message, to every client of `/sse`.
 
+use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::encode::{Line, Lines};
 use crate::hub::{Delivery, Event};
-use crate::json;
 use crate::query::Message;
-use crate::timestamp::Timestamp;
 
 /// The route.
 pub const PATH: &str = "/send-heartbeat";
 
-const HEARTBEAT: Line<'static> = Line::literal("heartbeat");
+const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
 #[derive(Serialize)]
 struct Heartbeat {
@@ -31,9 +29,9 @@ pub struct Answer {
 #[must_use]
 pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     let Some(msg) = msg else {
-        return Event::from([Lines::new().comment(Line::literal("")).dispatch()]);
+        return Event::from([Lines::new().comment(FieldText::literal("")).dispatch()]);
     };
-    let data = json::stringify(&Heartbeat { timestamp: now, msg });
+    let data = stringify(&Heartbeat { timestamp: now, msg });
     Event::from([Lines::new().event(HEARTBEAT).to_be_continued(), Lines::new().data(&data).dispatch()])
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::encode::{Line, Lines};
+use onbeat_wire::{FieldText, Lines};
+
 use crate::script::{Script, Start, Write};
 
 /// The route.
@@ -11,13 +12,13 @@ pub const PATH: &str = "/sse";
 const GREETING: &str = r#"{"message": "连接成功"}"#;
 const PERIOD: Duration = Duration::from_secs(30);
 /// A field of this name, which parsers ignore, and not a comment.
-const HEARTBEAT: Line<'static> = Line::literal("heartbeat");
+const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
 /// The writes of this client alone; broadcasts come from the hub.
 #[must_use]
 pub fn script(_start: Start) -> impl Script {
     let greeting = Write { at: Duration::ZERO, bytes: Lines::new().data(GREETING).dispatch() };
-    let beat = Lines::new().other(HEARTBEAT, Line::literal("")).dispatch();
+    let beat = Lines::new().other(HEARTBEAT, FieldText::literal("")).dispatch();
     let beats = (1..).map(move |n| Write { at: PERIOD * n, bytes: beat.clone() });
     std::iter::once(greeting).chain(beats)
 }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::encode::{Line, Lines};
-use crate::json;
 use crate::script::{Script, Start, Write};
-use crate::timestamp::Timestamp;
 
 /// The route.
 pub const PATH: &str = "/sse-data";
@@ -15,7 +13,7 @@ pub const PATH: &str = "/sse-data";
 const RECONNECTION_TIME: Duration = Duration::from_millis(5000);
 const PERIOD: Duration = Duration::from_millis(1000);
 const UPDATES: u32 = 20;
-const STATUS: Line<'static> = Line::literal("status");
+const STATUS: FieldText<'static> = FieldText::literal("status");
 
 #[derive(Serialize)]
 struct Update {
@@ -55,7 +53,7 @@ fn update(start: &Start, id: u32, detail: Detail) -> impl Iterator<Item = Write>
     let at = PERIOD * id;
     let event = matches!(detail, Detail::Status(_)).then(|| Lines::new().event(STATUS).to_be_continued());
     let update = Update { id, timestamp: start.timestamp(at), r#type: "update", detail };
-    let data = Lines::new().data(&json::stringify(&update)).dispatch();
+    let data = Lines::new().data(&stringify(&update)).dispatch();
     event.into_iter().chain([data]).map(move |bytes| Write { at, bytes })
 }
 

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
+use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::encode::{Line, Lines};
-use crate::json;
 use crate::script::{Script, Start, Write};
-use crate::timestamp::Timestamp;
 
 /// The route.
 pub const PATH: &str = "/stream-json";
 
 const PERIOD: Duration = Duration::from_millis(1500);
 const MEASUREMENTS: u32 = 50;
-const ALERT: Line<'static> = Line::literal("alert");
+const ALERT: FieldText<'static> = FieldText::literal("alert");
 
 #[derive(Serialize)]
 struct Measurement {
@@ -36,7 +34,7 @@ pub fn script(start: Start) -> impl Script {
         let status = if alert { "alert" } else { "ok" };
         let measurement = Measurement { id, value, status, ts: start.timestamp(at) };
         let event = alert.then(|| Lines::new().event(ALERT).to_be_continued());
-        let data = Lines::new().data(&json::stringify(&measurement)).dispatch();
+        let data = Lines::new().data(&stringify(&measurement)).dispatch();
         event.into_iter().chain([data]).map(move |bytes| Write { at, bytes })
     })
 }

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::{Lines, stringify};
 use serde::Serialize;
 
-use crate::encode::Lines;
-use crate::json;
 use crate::script::{Script, Start, Write};
 
 /// The route.
@@ -51,7 +50,7 @@ pub fn script(_start: Start) -> impl Script {
 fn message((message_index, text): (usize, &&'static str)) -> impl Iterator<Item = (Bytes, Duration)> {
     let characters = text.chars().enumerate().map(move |(char_index, char)| {
         let character = Character { char, message_index, char_index, done: false };
-        (Lines::new().data(&json::stringify(&character)).dispatch(), AFTER_A_CHARACTER)
+        (Lines::new().data(&stringify(&character)).dispatch(), AFTER_A_CHARACTER)
     });
     characters.chain([(Lines::new().data(NEWLINE).dispatch(), AFTER_A_MESSAGE)])
 }

@@ -1,6 +1,7 @@
 //! What the tests of the scripts share.
 
-use crate::clock::Instant;
+use onbeat_wire::Instant;
+
 use crate::random::Seed;
 use crate::script::{Script, Start};
 

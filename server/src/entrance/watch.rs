@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
+use onbeat_wire::Instant;
 
 use crate::backstage::Exchange;
-use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::faults::Written;
 use crate::log::{self, What, Which};

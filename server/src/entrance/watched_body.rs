@@ -8,10 +8,11 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use onbeat_wire::Instant;
 
 use super::watch::Watch;
 use crate::body::Playhead;
-use crate::clock::{Instant, Turn, TurnSleep, Who};
+use crate::clock::{Turn, TurnSleep, Who};
 use crate::connection::Closing;
 use crate::faults::{Act, Alterations, Struck, Written};
 

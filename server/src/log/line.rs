@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::io;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use onbeat_wire::Instant;
 use serde::Serialize;
 
 use super::cut::cut;
 use super::redaction::Redaction;
 use super::{Headers, Preamble, VERSION, What, Which};
-use crate::clock::Instant;
 use crate::faults::{self, Fault};
 
 /// The longest method that is known has 16 bytes.

@@ -13,9 +13,9 @@ use std::task::{Context, Poll, Waker};
 
 use eventsource_stream::{EventStreamError, Eventsource};
 use futures_util::{Stream, stream};
+use onbeat_wire::Event;
 
 use super::lines::Lines;
-use crate::event_stream::Event;
 
 /// Why the library reads no further.
 #[derive(Debug, PartialEq, Eq)]

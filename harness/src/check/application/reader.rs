@@ -1,15 +1,16 @@
 //! A thread on which a client library reads, so that one that never comes back can be left behind.
 
+use std::sync::Weak;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, Weak};
 use std::thread;
 
 use bytes::Bytes;
+use onbeat_wire::Event;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::library::{Library, Stopped, guarded};
 use super::{Arc, Dispatched, lock};
-use crate::event_stream::Event;
 
 /// After so many bytes the thread looks whether anybody still wants to know.
 const PART_BYTES: usize = 4096;

@@ -3,7 +3,7 @@
 //! How long a scene takes is up to the machine, so that more heartbeats may fall due than the fixture has, and an event may
 //! come on the other side of one.
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 use super::Trial;
 use crate::check::lines_seen::HEARTBEAT;

@@ -1,13 +1,12 @@
 //! The judge, and made-up accounts of what an innocent server does on clocks and machines of every kind.
 
 use bytes::Bytes;
+use onbeat_wire::{Head, What};
 
 use super::*;
 use crate::account::Note;
 use crate::check::noise::Noise;
 use crate::fixtures::golden::Golden;
-use crate::response::Head;
-use crate::transcript::What;
 
 /// What each client of a scene sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
 fn accounts(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, Account)> {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
+use onbeat_wire::printable::visible;
 
 use super::{Trial, ms};
 use crate::check::evidence::Finding;
 use crate::check::pieces::Piece;
 use crate::check::responses::{Expected, Got, Numbered};
 use crate::fixtures::format::Aspect;
-use crate::transcript::visible;
 
 /// The time between two writes.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! The writes of a response: which came, and in what each differs.
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
+use onbeat_wire::printable::visible;
 
 use super::{Trial, checks, contains, ms};
 use crate::check::align::{Step, UNIT, align};
@@ -9,7 +10,6 @@ use crate::check::pieces::Piece;
 use crate::check::responses::{Expected, Got, Numbered};
 use crate::check::values;
 use crate::fixtures::format::{Aspect, Line};
-use crate::transcript::visible;
 
 /// Why counts were not judged.
 const OTHERS: &str = "others came and went during the scene, so how many clients there were could not be judged";

@@ -1,8 +1,9 @@
 //! For programs: one object a case, one a line.
 
+use onbeat_wire::printable::to_json;
+
 use super::printable_report;
 use crate::check::Report;
-use crate::printable::to_json;
 
 /// The verdicts, each with its findings.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onbeat_server::timestamp::Epoch;
+use onbeat_wire::Epoch;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::{STALE, printable_report};

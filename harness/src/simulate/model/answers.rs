@@ -1,10 +1,12 @@
 //! Whether requests are answered, and what the answers of the two fan-out endpoints say.
 
+use onbeat_wire::How;
+use onbeat_wire::printable::visible;
+
 use super::members::Members;
 use super::view::{Ask, Response, View};
 use super::{Judged, World, violation};
 use crate::simulate::history::{Asked, Manner};
-use crate::transcript::{How, visible};
 
 const ANSWERED: &str = "every request is answered, when its turn comes";
 const NOTHING_AFTER: &str = "nothing is answered that nobody asked for, or whose turn never comes";

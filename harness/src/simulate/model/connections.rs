@@ -1,6 +1,6 @@
 //! Who is served, who is cut off, and until when what is due must have come.
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 use super::members::Members;
 use super::view::View;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 use super::view::{Ask, View};
 use super::{Times, World};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_server::clock::Instant;
+use onbeat_wire::printable::visible;
+use onbeat_wire::{How, Instant};
 
 use super::members::{Member, Members, Sent};
 use super::streams::{dispatched, on_time, same_events, stamp};
@@ -12,7 +13,6 @@ use super::view::{Ask, Response, View};
 use super::{Judged, Violation, World, violation};
 use crate::replay::Stream;
 use crate::simulate::history::Asked;
-use crate::transcript::{How, visible};
 
 const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
 const PERIOD: Duration = Duration::from_secs(30);

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::printable::visible;
+use onbeat_wire::{Decoder, Event, How, Instant};
 
 use super::members::Members;
 use super::values::Values;
 use super::view::{Ask, Response, View};
 use super::{Judged, World, violation};
 use crate::check::conforms_exactly;
-use crate::event_stream::{Decoder, Event};
 use crate::fixtures::EPOCH;
 use crate::fixtures::format::{Kind, Line};
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, Manner};
-use crate::transcript::{How, visible};
 
 const PREFIX: &str = "a stream is a prefix of what the contract says";
 const ON_TIME: &str = "every write comes when it is due";

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::time::Duration;
 
-use onbeat_server::clock::Instant;
+use onbeat_wire::Instant;
 
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, History, Manner, What};

@@ -5,14 +5,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_server::clock::Instant;
+use onbeat_wire::{How, Instant, What as Seen};
 
 use super::times::{RequestTurn, Times};
 use crate::account::{Account, Note};
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, History, Link, Manner, What};
 use crate::simulate::play::Outcome;
-use crate::transcript::{How, What as Seen};
 
 /// One client's view of a world.
 pub(super) struct View<'a> {

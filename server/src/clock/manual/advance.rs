@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::patience::Patience;
-use crate::clock::{Instant, Who};
+use onbeat_wire::{Instant, TIME_MAX};
 
-/// Time ends here: a century after the epoch.
-pub const TIME_MAX: Instant = Instant(Duration::from_secs(36_525 * 86_400));
+use super::patience::Patience;
+use crate::clock::Who;
+
 /// How much of what fell due an advance tells one by one, and how many of the pending timers are listed.
 pub const LISTED_MAX: usize = 1000;
 

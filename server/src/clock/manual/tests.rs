@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use onbeat_wire::TIME_MAX;
 use tokio_test::task::{self, Spawn};
 use tokio_test::{assert_pending, assert_ready};
 

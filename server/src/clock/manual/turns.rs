@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::advance::{Advance, Advanced, EndOfTime, LISTED_MAX, TIME_MAX, UnderWay};
-use crate::clock::{Instant, Party, Who};
+use onbeat_wire::{Instant, TIME_MAX};
+
+use super::advance::{Advance, Advanced, EndOfTime, LISTED_MAX, UnderWay};
+use crate::clock::{Party, Who};
 
 /// A deadline, and the number of whoever waits for it, which is also that of its turn.
 pub(super) type Key = (Instant, u64);

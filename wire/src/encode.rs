@@ -1,7 +1,7 @@
 //! The encoder: the event stream format of WHATWG HTML, 9.2.5 and 9.2.6, written line by line.
 //!
 //! It is total: whatever it is given it writes a valid event stream, and no value can start a line of its own. Names
-//! and single-line values are checked when they are made ([`Line`]); data may hold any text.
+//! and single-line values are checked when they are made ([`FieldText`]); data may hold any text.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 /// Text without a line break, fit to be a field's name or value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a>(&'a str);
+pub struct FieldText<'a>(&'a str);
 
-impl<'a> Line<'a> {
+impl<'a> FieldText<'a> {
     /// `text` as a line, or nothing if it holds a CR or an LF.
     #[must_use]
     pub const fn new(text: &'a str) -> Option<Self> {
@@ -50,14 +50,14 @@ impl Lines {
 
     /// A comment: `:` and the text. Parsers ignore it.
     #[must_use]
-    pub fn comment(mut self, text: Line<'_>) -> Self {
+    pub fn comment(mut self, text: FieldText<'_>) -> Self {
         self.push(&[":", text.0, "\n"]);
         self
     }
 
     /// An `event` field: the type of the event being written.
     #[must_use]
-    pub fn event(self, event_type: Line<'_>) -> Self {
+    pub fn event(self, event_type: FieldText<'_>) -> Self {
         self.field("event", event_type.0)
     }
 
@@ -81,7 +81,7 @@ impl Lines {
 
     /// A field of another name, which parsers ignore. A name with a colon in it would end there.
     #[must_use]
-    pub fn other(self, name: Line<'_>, value: Line<'_>) -> Self {
+    pub fn other(self, name: FieldText<'_>, value: FieldText<'_>) -> Self {
         self.field(name.0, value.0)
     }
 
@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn each_kind_of_line_is_written_as_the_contract_shows_it() {
-        let heartbeat = Line::literal("heartbeat");
-        let empty = Line::literal("");
+        let heartbeat = FieldText::literal("heartbeat");
+        let empty = FieldText::literal("");
         for (bytes, expected) in [
             (Lines::new().data(r#"{"done": true}"#).dispatch(), "data: {\"done\": true}\n\n"),
-            (Lines::new().event(Line::literal("status")).to_be_continued(), "event: status\n"),
+            (Lines::new().event(FieldText::literal("status")).to_be_continued(), "event: status\n"),
             (Lines::new().retry(Duration::from_secs(5)).dispatch(), "retry: 5000\n\n"),
             (Lines::new().comment(empty).dispatch(), ":\n\n"),
             (Lines::new().other(heartbeat, empty).dispatch(), "heartbeat:\n\n"),
@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn a_line_has_no_line_break() {
-        assert!(Line::new("two words").is_some());
-        assert!(Line::new("one\nevent: two").is_none());
-        assert!(Line::new("one\rtwo").is_none());
+        assert!(FieldText::new("two words").is_some());
+        assert!(FieldText::new("one\nevent: two").is_none());
+        assert!(FieldText::new("one\rtwo").is_none());
     }
 }

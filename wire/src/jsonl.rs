@@ -21,7 +21,7 @@ pub struct WrongLine {
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub struct Wrong {
     /// The path to the field, such as `history.clients[0].again`; empty for the line as a whole.
     field: String,
     why: String,
@@ -29,17 +29,18 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     /// The field `name` is not what was `expected`.
-    pub(crate) fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
+    pub fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
         Self { field: name.into(), why: format!("expected {expected}") }
     }
 
     /// The line as a whole is not what was `expected`.
-    pub(crate) fn line(expected: impl fmt::Display) -> Self {
+    pub fn line(expected: impl fmt::Display) -> Self {
         Self::field("", expected)
     }
 
     /// Says in which line that is, counted from 1.
-    pub(crate) fn at(self, line: usize) -> WrongLine {
+    #[must_use]
+    pub fn at(self, line: usize) -> WrongLine {
         WrongLine { line, wrong: self }
     }
 }
@@ -52,13 +53,17 @@ impl WrongLine {
 }
 
 /// Returns the lines with their numbers, without empty ones.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let numbered = text.lines().enumerate().map(|(number, line)| (number + 1, line));
     numbered.filter(|(_, line)| !line.trim().is_empty())
 }
 
 /// Reads a line, which is an object.
-pub(crate) fn read<T: DeserializeOwned>(line: &str) -> Result<T, Wrong> {
+///
+/// # Errors
+///
+/// If it is no object, or its fields are not those of a `T`; the error names the field.
+pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Wrong> {
     if !line.trim_start().starts_with('{') {
         return Err(Wrong::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
     }
@@ -87,7 +92,11 @@ fn why(error: &serde_json::Error) -> String {
 }
 
 /// Checks that a number is within its bounds.
-pub(crate) fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Wrong> {
+///
+/// # Errors
+///
+/// If it is not; the error names the field and the bounds.
+pub fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Wrong> {
     if bounds.contains(&number) {
         return Ok(());
     }

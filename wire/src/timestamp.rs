@@ -5,24 +5,18 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use jiff::{SignedDuration, Unit};
 use serde::{Serialize, Serializer};
 
-use crate::clock::Instant;
+use crate::Instant;
 
 /// The wall-clock time of a world's [`Instant::EPOCH`], in whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(jiff::Timestamp);
 
 impl Epoch {
-    /// The machine's wall-clock time, for a server that runs in real time.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one look at the machine's calendar, before a world begins")]
-    pub fn today() -> Self {
-        Self::rounded(jiff::Timestamp::now())
-    }
-
     /// The wall-clock time at `instant`. In a world's time, a century, it never passes the year 9999.
     #[must_use]
     pub fn at(self, instant: Instant) -> Timestamp {
@@ -44,11 +38,11 @@ const LAST: &str = "9899-01-01T00:00:00Z";
 /// An epoch that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a time like 2025-12-01T00:00:00Z (RFC 3339), from {FIRST} to {LAST}{}", self.why())]
-pub struct EpochError(Wrong);
+pub struct EpochError(EpochProblem);
 
 /// What is wrong with an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wrong {
+enum EpochProblem {
     /// It is no time at all.
     Form,
     /// It is a date alone.
@@ -62,15 +56,15 @@ enum Wrong {
 impl EpochError {
     fn why(self) -> &'static str {
         match self.0 {
-            Wrong::Form => "",
-            Wrong::NoTime => "; it has no time of day",
-            Wrong::NoOffset => "; it has no offset from UTC, such as Z or +08:00",
-            Wrong::Range => "; it is not in this range",
+            EpochProblem::Form => "",
+            EpochProblem::NoTime => "; it has no time of day",
+            EpochProblem::NoOffset => "; it has no offset from UTC, such as Z or +08:00",
+            EpochProblem::Range => "; it is not in this range",
         }
     }
 }
 
-impl Wrong {
+impl EpochProblem {
     /// Why a text is no timestamp.
     fn of(text: &str) -> Self {
         let has_time = |text: &str| text.contains(['T', 't', ' ']);
@@ -92,15 +86,22 @@ impl Wrong {
     }
 }
 
+impl From<SystemTime> for Epoch {
+    /// Cuts fractions below a millisecond off.
+    fn from(time: SystemTime) -> Self {
+        Self::rounded(time.try_into().unwrap_or(jiff::Timestamp::MAX))
+    }
+}
+
 impl FromStr for Epoch {
     type Err = EpochError;
 
     /// Reads an RFC 3339 time; fractions below a millisecond are cut off.
     fn from_str(text: &str) -> Result<Self, EpochError> {
-        let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(Wrong::of(text)))?;
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(EpochProblem::of(text)))?;
         let [first, last] = [FIRST, LAST].map(|end| end.parse::<jiff::Timestamp>().expect("a timestamp"));
         let epoch = Self::rounded(timestamp);
-        if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(Wrong::Range)) }
+        if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(EpochProblem::Range)) }
     }
 }
 
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_world_that_begins_as_late_as_can_be_has_all_its_timestamps() {
-        let century = crate::clock::TIME_MAX.since_epoch();
+        let century = crate::TIME_MAX.since_epoch();
         for (text, printed) in
             [("0000-01-01T00:00:00Z", "0100-01-01T00:00:00.000Z"), ("9899-01-01T00:00:00Z", "9999-01-02T00:00:00.000Z")]
         {

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 /// How many characters are shown of a text of one line, such as a header.
-pub(crate) const LINE_CHARS_MAX: usize = 300;
+pub const LINE_CHARS_MAX: usize = 300;
 /// How many characters are shown of a longer text, such as an error or a body.
-pub(crate) const TEXT_CHARS_MAX: usize = 2000;
+pub const TEXT_CHARS_MAX: usize = 2000;
 /// How many characters [`clipped`] may add, to say how much is left out.
 const MARK_CHARS_MAX: usize = 40;
 

@@ -13,12 +13,10 @@ use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
-use onbeat_server::clock::Instant;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use crate::printable::visible;
-use crate::printable::{LINE_CHARS_MAX, printable, to_json};
-use crate::response::Head;
+use crate::printable::{LINE_CHARS_MAX, printable, to_json, visible};
+use crate::{Head, Instant};
 
 /// What one client saw on one connection, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

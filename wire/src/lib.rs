@@ -1,0 +1,35 @@
+//! What crosses the wire, as data: times, event streams, HTTP/1.1 responses, and the recordings of them.
+//!
+//! No part of this crate waits, or knows where bytes come from. A module uses only those before it:
+//!
+//! ```text
+//!  instant ── timestamp     times in a world, and on its calendar
+//!      │
+//!  json                     JSON as ECMAScript spells it
+//!      │
+//!  encode     decode        event streams: written, and read; the two share no code
+//!      │
+//!  response                 HTTP/1.1: heads, chunks and ends out of raw bytes
+//!      │
+//!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and what is wrong with one
+//!      │
+//!  transcript               what one client saw, and when
+//! ```
+
+mod decode;
+mod encode;
+mod instant;
+mod json;
+pub mod jsonl;
+pub mod printable;
+mod response;
+mod timestamp;
+mod transcript;
+
+pub use self::decode::{Decoder, Event};
+pub use self::encode::{FieldText, Lines};
+pub use self::instant::{Instant, TIME_MAX};
+pub use self::json::stringify;
+pub use self::response::{Head, Malformed, Part, Responses};
+pub use self::timestamp::{Epoch, EpochError, Timestamp};
+pub use self::transcript::{Entry, How, Transcript, What};
