@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use onbeat_server::backstage::{self, Backstage};
+use onbeat_server::backstage::Backstage;
 use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
+use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, Transcript, What};
 
 pub use self::difference::{Difference, Replayed};
@@ -67,7 +68,7 @@ impl Answer {
 enum Deed {
     Request { connection: u64, method: String, bytes: Vec<u8> },
     Leave { connection: u64 },
-    Close { connection: u64, how: backstage::How },
+    Close { connection: u64, how: ClosedHow },
     Fault(Fault),
     DeleteFaults(Vec<u64>),
 }
