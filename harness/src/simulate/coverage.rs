@@ -52,7 +52,7 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
             then(&deed.what) && before.next().is_some_and(|before| first(&before.what))
         })
     };
-    let is_sse = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. });
+    let is_sse = |what: &What| matches!(what, What::Ask { asked, .. } if asked.hears_broadcasts());
     let ends = |what: &What| joins_a_stream(what) && !is_sse(what);
     let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
     let closes = |what: &What| matches!(what, What::Ask { manner, .. } if manner.closes());
@@ -61,12 +61,8 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         let resumes = |other: &Deed| other.client == deed.client && matches!(other.what, What::Resume);
         deed.what == What::Pause && !history.deeds.iter().any(resumes)
     });
-    vec![
-        ("/sse", asked(&|asked| asked == Asked::Stream(Stream::Sse))),
-        ("/stream-text", asked(&|asked| asked == Asked::Stream(Stream::StreamText))),
-        ("/sse-data", asked(&|asked| asked == Asked::Stream(Stream::SseData))),
-        ("/dynamic-counter", asked(&|asked| asked == Asked::Stream(Stream::DynamicCounter))),
-        ("/stream-json", asked(&|asked| asked == Asked::Stream(Stream::StreamJson))),
+    let streams = Stream::all().map(|stream| (stream.path(), asked(&|asked| asked == Asked::Stream(stream))));
+    let others = [
         ("/broadcast-text", asked(&|asked| matches!(asked, Asked::Broadcast(_)))),
         ("/send-heartbeat with msg", asked(&|asked| matches!(asked, Asked::Heartbeat(_)))),
         ("/send-heartbeat without msg", asked(&|asked| asked == Asked::Comment)),
@@ -90,7 +86,8 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         ("a half-open connection", pauses_for_ever),
         ("a clock that jumps", did(&|what| matches!(what, What::Jump { .. }))),
         ("a shutdown", did(&|what| *what == What::ShutDown)),
-    ]
+    ];
+    streams.chain(others).collect()
 }
 
 fn joins_a_stream(what: &What) -> bool {
@@ -116,7 +113,7 @@ fn networks(history: &History) -> Things {
 /// What happened at the same time.
 fn meetings(history: &History, outcome: &Outcome) -> Things {
     let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
-    let joins = |what: &What| matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), manner, .. } if *manner != Manner::Head);
+    let joins = |what: &What| matches!(what, What::Ask { asked, manner, .. } if asked.hears_broadcasts() && *manner != Manner::Head);
     // Two deeds of different clients at one instant, without a wait in between.
     let meet = |a: &dyn Fn(&What) -> bool, b: &dyn Fn(&What) -> bool| {
         history.deeds.windows(2).any(|pair| {

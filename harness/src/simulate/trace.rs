@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::history::{Asked, Deed, GARBAGE, History, LONG, Link, What};
-use crate::replay::Stream;
 
 /// Bounds of what is simulated, with room beyond what is made up. Within them the model knows what must be true.
 const CLIENTS_MAX: usize = 512;
@@ -175,7 +174,7 @@ impl Sent {
             What::Garbage(_) if self.first.is_some() => {
                 return Err("no garbage of a client that has sent a request".into());
             }
-            What::Pause if self.first != Some(Asked::Stream(Stream::Sse)) => {
+            What::Pause if !self.first.is_some_and(Asked::hears_broadcasts) => {
                 return Err("a pause only of a client whose first request is for /sse".into());
             }
             What::Close | What::HalfClose | What::Reset if std::mem::replace(&mut self.has_left, true) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use onbeat::account::Account;
 use onbeat::client::Client;
 use onbeat::lab::{self, Lab, Setup};
+use onbeat::replay::Stream;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
 use onbeat_wire::{Transcript, What};
@@ -96,4 +97,9 @@ pub(crate) fn tell(accounts: &[(&str, Account)]) -> String {
         write!(text, "{gap}{name}\n{account}").expect("memory takes every byte");
     }
     text
+}
+
+/// Returns the stream of this name.
+pub(crate) fn named(name: &str) -> Stream {
+    name.parse().expect("the name of a stream")
 }

@@ -11,7 +11,6 @@ use super::members::{Member, Members, Sent};
 use super::streams::{dispatched, on_time, same_events, stamp};
 use super::view::{Ask, Response, View};
 use super::{Judged, Violation, World, violation};
-use crate::replay::Stream;
 use crate::simulate::history::Asked;
 
 const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
@@ -36,7 +35,7 @@ pub(super) enum Heard {
 impl World<'_> {
     pub(super) fn sse(&self, view: &View, members: &Members) -> Judged {
         for (ask, response) in view.asks.iter().zip(&view.responses) {
-            if let (Asked::Stream(Stream::Sse), Some(member)) = (ask.asked, members.of(ask)) {
+            if let Some(member) = members.of(ask).filter(|_| ask.asked.hears_broadcasts()) {
                 self.heard(view, ask, response, member, members)?;
             }
         }

@@ -9,7 +9,6 @@ use onbeat_wire::{How, Instant, What as Seen};
 
 use super::times::{RequestTurn, Times};
 use crate::account::{Account, Note};
-use crate::replay::Stream;
 use crate::simulate::history::{Asked, History, Link, Manner, What};
 use crate::simulate::play::Outcome;
 
@@ -264,7 +263,7 @@ fn responses(account: &Account) -> Vec<Response> {
 impl Ask {
     /// Whether it makes its client a member of the hub.
     pub(super) fn joins(&self) -> bool {
-        self.asked == Asked::Stream(Stream::Sse) && self.manner != Manner::Head
+        self.asked.hears_broadcasts() && self.manner != Manner::Head
     }
 }
 
