@@ -24,8 +24,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::client::Client;
 use crate::idle::Idle;
+use crate::player::Client;
 use crate::sleepers::{Counted, Sleepers};
 use crate::transport::{self, Breaker, Sender, ServerEnd, Tap};
 

@@ -16,13 +16,13 @@ use onbeat_server::backstage::{self, Backstage};
 use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
-use onbeat_wire::{Entry, Instant, Transcript, What};
+use onbeat_wire::{Entry, Instant, What};
 
 pub use self::difference::{Difference, Replayed};
 pub use self::log::RecordingError;
 use self::meter::{Meter, MeteredClock, MeteredPipe};
-use crate::client::Client;
 use crate::lab::{self, Application, Lab, Setup};
+use crate::player::{Action, Client, ClientLog, Leaving};
 use crate::transport::WINDOW_BYTES;
 
 /// What a served world noted.
@@ -94,49 +94,51 @@ impl Recording {
             let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits).with_backstage());
             router(Arc::clone(slot.get_or_init(|| world)))
         });
-        let (transcripts, time) = lab::run_with(&setup, &application, async |lab| {
+        let (logs, time) = lab::run_with(&setup, &application, async |lab| {
             let world = Arc::clone(observed.get().expect("the lab has made its router"));
             let backstage = world.backstage().expect("it was made with one");
-            let mut cast = Cast { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
+            let mut scheduler = LogScheduler { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
             // The line whose time is waited for.
             let line = Cell::new(self.end.1);
             tokio::select! {
                 biased;
                 () = meter.passed() => Err(RecordingError::Unaccounted { line: line.get() }),
-                transcripts = self.play(lab, &mut cast, &line) => Ok((transcripts, world.clock().now().since_epoch())),
+                logs = scheduler.play(lab, self, &line) => Ok((logs, world.clock().now().since_epoch())),
             }
         })??;
-        Ok(self.compare(&transcripts, time))
-    }
-
-    async fn play(&self, lab: &mut Lab, cast: &mut Cast<'_>, line: &Cell<usize>) -> BTreeMap<u64, Transcript> {
-        let mut transcripts = BTreeMap::new();
-        for (at, number, deed) in &self.deeds {
-            line.set(*number);
-            if lab.world().clock().now() < Instant::EPOCH + *at {
-                lab.until(*at).await;
-            }
-            cast.act(lab, deed, &mut transcripts).await;
-            lab.settle().await;
-        }
-        line.set(self.end.1);
-        lab.until(self.end.0).await;
-        for (connection, client) in std::mem::take(&mut cast.clients) {
-            transcripts.insert(connection, client.close().await.into_transcript());
-        }
-        transcripts
+        Ok(self.compare(&logs, time))
     }
 }
 
-/// Those who play it again.
-struct Cast<'a> {
+/// Decides which client of a log acts when.
+struct LogScheduler<'a> {
     backstage: &'a Backstage,
+    /// By the ordinals of their connections.
     clients: BTreeMap<u64, Client>,
     meter: Arc<Meter>,
 }
 
-impl Cast<'_> {
-    async fn act(&mut self, lab: &mut Lab, deed: &Deed, transcripts: &mut BTreeMap<u64, Transcript>) {
+impl LogScheduler<'_> {
+    /// Does all that the log has, each at its time; returns the log of each client.
+    async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
+        for (at, number, deed) in &recording.deeds {
+            line.set(*number);
+            if lab.world().clock().now() < Instant::EPOCH + *at {
+                lab.until(*at).await;
+            }
+            self.act(lab, deed).await;
+            lab.settle().await;
+        }
+        line.set(recording.end.1);
+        lab.until(recording.end.0).await;
+        let mut logs = BTreeMap::new();
+        for (connection, client) in std::mem::take(&mut self.clients) {
+            logs.insert(connection, client.close().await);
+        }
+        logs
+    }
+
+    async fn act(&mut self, lab: &mut Lab, deed: &Deed) {
         let now = lab.world().clock().now();
         match deed {
             Deed::Request { connection, method, bytes } => {
@@ -145,12 +147,11 @@ impl Cast<'_> {
                     let (sender, tap) = lab.pipe_through(WINDOW_BYTES, |pipe, _| MeteredPipe { pipe, meter });
                     Client::new(Arc::clone(lab.clock()), sender, tap)
                 });
-                client.expect(method);
-                client.send(bytes).await;
+                client.act(Action::Request { method: method.clone(), bytes: bytes.clone().into() }).await;
             }
             Deed::Leave { connection } => {
-                if let Some(client) = self.clients.remove(connection) {
-                    transcripts.insert(*connection, client.close().await.into_transcript());
+                if let Some(client) = self.clients.get_mut(connection) {
+                    client.act(Action::Leave(Leaving::Closed)).await;
                 }
             }
             Deed::Close { connection, how } => {

@@ -1,13 +1,12 @@
-//! What a client expected and what it got, response by response.
+//! What a client expected and what came, exchange by exchange.
 
-use bytes::Bytes;
-use onbeat_wire::{Head, How, Instant, What};
+use onbeat_wire::{Head, How};
 
 use super::fields;
 use super::pieces::{self, Piece};
-use crate::account::{Account, Note};
 use crate::fixtures::format::{Kind, Line};
 use crate::fixtures::golden::Scene;
+use crate::player::{ClientLog, HttpExchange};
 
 /// A line of a fixture, with its number.
 pub(super) type Numbered<'a> = (usize, &'a Line);
@@ -60,32 +59,11 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
     responses
 }
 
-/// A response as it came.
-#[derive(Clone, Debug)]
-pub(super) struct Got {
-    /// When the request was sent.
-    pub(super) sent: Instant,
-    pub(super) head: Option<(Instant, Head)>,
-    pub(super) chunks: Vec<(Instant, Bytes)>,
-    pub(super) end: Option<(Instant, How)>,
-    /// Why no more was read.
-    pub(super) broken: Option<String>,
-}
-
-impl Got {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.head.as_ref().and_then(|(_, head)| head.header(name))
-    }
-
-    /// The whole body.
-    pub(super) fn body(&self) -> Vec<u8> {
-        self.chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
-    }
-
+impl HttpExchange {
     /// The body, cut as a stream is, if it is one; what has a length is none, but for what says so itself.
     pub(super) fn pieces(&self) -> Vec<Piece> {
         let streams = self.head.as_ref().is_none_or(|(_, head)| is_stream(head));
-        if streams { pieces::of_stream(&self.chunks) } else { pieces::whole(&self.chunks) }
+        if streams { pieces::of_stream(&self.writes) } else { pieces::whole(&self.writes) }
     }
 
     /// Why there is no more of it, in words.
@@ -105,42 +83,7 @@ pub(super) fn is_stream(head: &Head) -> bool {
     head.header("content-length").is_none() || fields::is_event_stream(head)
 }
 
-/// The responses that a client got, one for each request that it sent.
-pub(super) fn got(account: &Account) -> Vec<Got> {
-    let mut responses: Vec<Got> = Vec::new();
-    let (mut at, mut closed) = (0, false);
-    for (when, note) in &account.notes {
-        match note {
-            Note::Sent(_) => {
-                let (head, chunks, end) = (None, Vec::new(), None);
-                let broken = closed.then(|| "the server had closed the connection".to_owned());
-                responses.push(Got { sent: *when, head, chunks, end, broken });
-            }
-            Note::Saw(what) => {
-                while responses.get(at).is_some_and(|response| response.end.is_some()) {
-                    at += 1;
-                }
-                let Some(response) = responses.get_mut(at) else { continue };
-                match what {
-                    What::Head(head) if head.status >= 200 => response.head = Some((*when, head.clone())),
-                    What::Head(_) => {}
-                    What::Write(bytes) => response.chunks.push((*when, bytes.clone())),
-                    What::End(how) => response.end = Some((*when, *how)),
-                }
-            }
-            Note::Broken(why) => {
-                if let Some(response) = responses.iter_mut().find(|response| response.end.is_none()) {
-                    response.broken = Some(why.clone());
-                }
-            }
-            Note::ServerClosed => {
-                closed = true;
-                for response in responses.iter_mut().filter(|response| response.head.is_none()) {
-                    response.broken = Some("the server closed the connection without an answer".into());
-                }
-            }
-            Note::HalfClosed | Note::Closed | Note::Reset => {}
-        }
-    }
-    responses
+/// Returns the exchanges of a client, one for each request that the client sent.
+pub(super) fn got(log: &ClientLog) -> Vec<HttpExchange> {
+    log.exchanges().into_iter().filter(|exchange| exchange.is_asked).collect()
 }

@@ -10,9 +10,8 @@ use onbeat_wire::{Instant, What};
 
 use super::pace::Pace;
 use super::stalls::SharedStalls;
-use crate::account::{Account, Note};
-use crate::client::{Bounds, Client};
 use crate::lab::Lab;
+use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;
 
 /// A server that clients can connect to.
@@ -100,19 +99,14 @@ const PROBE_MAX: Duration = Duration::from_secs(10);
 const PROBES: usize = 2;
 
 impl Live {
-    /// Sends a probe, and waits for its answer; returns whether one came.
-    pub(super) async fn probe(&self, client: &mut Client) -> bool {
-        let is_head = |(_, note): &&(Instant, Note)| matches!(note, Note::Saw(What::Head(_)));
-        let heads = |account: &Account| account.notes.iter().filter(is_head).count();
-        let answers = heads(&client.account()) + 1;
-        client.expect("OPTIONS");
-        client.send(self.address(PROBE).as_bytes()).await;
-        tokio::select! {
-            biased;
-            () = client.until(|account| heads(account) >= answers) => {}
-            () = self.clock.sleep_until(self.clock.now() + PROBE_MAX) => {}
-        }
-        heads(&client.account()) >= answers
+    /// Sends a probe on a new connection, and returns whether an answer came in time.
+    pub(super) async fn probe(&self) -> bool {
+        let Ok(mut client) = self.clone().connect(Bounds::SHORT).await else { return false };
+        client.act(Action::request(self.address(PROBE))).await;
+        let is_answered = |log: &ClientLog| log.seen().any(|(_, what)| matches!(what, What::Head(_)));
+        let is_answered = client.until_within(PROBE_MAX, is_answered).await;
+        client.close().await;
+        is_answered
     }
 
     /// Puts the host and the additional headers into each head of a request. Where a request's length is the point, the
@@ -160,13 +154,9 @@ impl Target for Live {
 
     async fn catch_up(&self) {
         for _ in 0..PROBES {
-            let Ok(mut client) = self.clone().connect(Bounds { bytes_max: 1 << 16, notes_max: 64 }).await else {
-                return;
-            };
-            if !self.probe(&mut client).await {
+            if !self.probe().await {
                 return;
             }
-            client.close().await;
         }
     }
 

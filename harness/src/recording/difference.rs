@@ -5,9 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
-use onbeat_wire::{Entry, How, Transcript, What};
+use onbeat_wire::{Entry, How, What};
 
 use super::{Answer, Recording};
+use crate::player::{ClientLog, HttpExchange};
 
 /// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
@@ -54,23 +55,19 @@ impl fmt::Display for Difference {
 }
 
 impl Recording {
-    /// Holds what clients saw, by the ordinals of their connections, against the log.
-    pub(super) fn compare(&self, transcripts: &BTreeMap<u64, Transcript>, time: Duration) -> Replayed {
+    /// Compares the logs of the clients, by the ordinals of their connections, with the log of the server.
+    pub(super) fn compare(&self, logs: &BTreeMap<u64, ClientLog>, time: Duration) -> Replayed {
         let connections = self.answers.keys().map(|(connection, _)| connection).collect::<BTreeSet<_>>().len();
         let mut replayed = Replayed { requests: self.answers.len(), connections, writes: 0, time, difference: None };
+        let exchanges: BTreeMap<u64, _> = logs.iter().map(|(connection, log)| (*connection, log.exchanges())).collect();
         for ((connection, request), answer) in &self.answers {
-            let came = transcripts.get(connection).map(|transcript| response(transcript, *request)).unwrap_or_default();
+            let exchange = exchanges.get(connection).and_then(|exchanges| exchanges.get(*request as usize));
+            let came = exchange.map(HttpExchange::entries).unwrap_or_default();
             let logged = answer.seen();
             replayed.writes += logged.iter().filter(|entry| matches!(entry.what, What::Write(_))).count();
             if let Some((place, logged, came)) = self.first_difference(answer, logged, came) {
-                replayed.difference = Some(Difference {
-                    connection: *connection,
-                    request: *request,
-                    asked: answer.asked.clone(),
-                    place,
-                    logged,
-                    replayed: came,
-                });
+                let (connection, request, asked) = (*connection, *request, answer.asked.clone());
+                replayed.difference = Some(Difference { connection, request, asked, place, logged, replayed: came });
                 return replayed;
             }
         }
@@ -128,19 +125,6 @@ impl Recording {
                 _ => false,
             }
     }
-}
-
-/// The `number`th response in a transcript.
-fn response(transcript: &Transcript, number: u32) -> Vec<Entry> {
-    let mut responses = 0;
-    let of_it = transcript.entries.iter().filter(|entry| {
-        responses += u64::from(matches!(entry.what, What::Head(_)));
-        responses == u64::from(number) + 1
-    });
-    // A connection that was cut is closed by its client later on.
-    let mut over = false;
-    let of_it = of_it.take_while(|entry| !std::mem::replace(&mut over, matches!(entry.what, What::End(_))));
-    of_it.cloned().collect()
 }
 
 /// Writes of one instant as one: without chunks nothing tells them apart.

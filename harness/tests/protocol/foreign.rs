@@ -10,11 +10,11 @@ use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
-use onbeat::client::Client;
 use onbeat::lab::{self, Application, Lab};
+use onbeat::player::{Client, Leaving};
 use onbeat_server::clock::Clock;
 
-use crate::leaving::{WAYS, Way, leave};
+use crate::leaving::{WAYS, leave};
 use crate::support::{ms, setup, statuses, writes};
 
 /// Counts the handlers and bodies of the application that are under way.
@@ -163,15 +163,15 @@ fn a_long_body_is_lost_for_no_handler_that_reads_slowly() {
 
 #[test]
 fn a_body_that_is_cut_off_is_told_to_its_handler() {
-    for way in [Way::HalfClose, Way::Fin] {
+    for way in [Leaving::HalfClosed, Leaving::Closed] {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.expect("POST");
             client.send(b"POST /slow HTTP/1.1\r\nHost: onbeat\r\nContent-Length: 10\r\n\r\n12345").await;
             lab.until(ms(2000)).await;
-            let account = leave(lab, client, way).await;
-            if way == Way::HalfClose {
-                assert_eq!(writes(&account.into_transcript()), [(2000, "5".to_owned())]);
+            let log = leave(lab, client, way).await;
+            if way == Leaving::HalfClosed {
+                assert_eq!(writes(&log.into_transcript()), [(2000, "5".to_owned())]);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Requests that do not wait for the answer before: each is executed and answered when its turn comes.
 
-use onbeat::client::Client;
 use onbeat::lab::Lab;
+use onbeat::player::Client;
 use onbeat_wire::{How, What};
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, statuses, tell, writes};

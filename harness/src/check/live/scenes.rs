@@ -10,10 +10,9 @@ use crate::check::evidence::Evidence;
 use crate::check::judge::{Seen, judge};
 use crate::check::noise::Noise;
 use crate::check::play;
-use crate::check::responses::got;
 use crate::check::target::{Live, Target};
-use crate::client::Bounds;
 use crate::fixtures::golden::Scene;
+use crate::player::{Action, Bounds, ClientLog};
 
 /// A scene is played so often at most.
 const ATTEMPTS: u64 = 3;
@@ -24,7 +23,6 @@ const PAUSE_TICKS_MAX: u64 = 15;
 /// A proxy may notice only that a client has left when it writes to it: the first write is answered by a reset, and the
 /// second fails. Each look writes to all clients.
 const LOOKS_UNTIL_NOTICED: usize = 2;
-const LOOK_BOUNDS: Bounds = Bounds { bytes_max: 1 << 16, notes_max: 64 };
 
 /// One playing of a scene.
 struct Attempt<'a> {
@@ -68,12 +66,11 @@ impl<'a> Inspection<'a> {
     async fn attempt(&self, scene: &Scene) -> Attempt<'a> {
         let start = self.live.clock.now();
         let before = self.clients().await;
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
-        let mut seen =
-            Seen { accounts, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
+        let mut seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
         let tolerant = self.judge(scene, &seen);
         let heard = seen.hears_others(scene);
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
@@ -99,8 +96,8 @@ impl<'a> Inspection<'a> {
 
     /// Plays a scene that is too long to be played again: others may come and go meanwhile.
     pub(super) async fn long_scene(&self, scene: &Scene) {
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
-        let seen = Seen { accounts, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
+        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+        let seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
         self.finished([self.judge(scene, &seen)], None);
     }
 
@@ -121,17 +118,12 @@ impl<'a> Inspection<'a> {
 
     async fn look(&self) -> Option<u64> {
         let mut live: Live = self.live.clone();
-        let mut client = live.connect(LOOK_BOUNDS).await.ok()?;
-        client.expect("GET");
+        let mut client = live.connect(Bounds::SHORT).await.ok()?;
         let look = self.tag.request("GET /send-heartbeat?msg=look HTTP/1.1\r\nHost: onbeat\r\n\r\n");
-        client.send(live.address(&look).as_bytes()).await;
-        tokio::select! {
-            biased;
-            () = client.responses(1) => {}
-            () = live.clock.sleep_until(live.clock.now() + live.pace.patience) => {}
-        }
-        let account = client.close().await;
-        clients_in(&got(&account).into_iter().next()?.body())
+        client.act(Action::request(live.address(&look))).await;
+        let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.end.is_some());
+        client.until_within(live.pace.patience, is_answered).await;
+        clients_in(&client.close().await.first_exchange()?.body())
     }
 }
 

@@ -1,0 +1,119 @@
+//! The client log: what one client did and saw on its connection, and when.
+
+use std::fmt;
+use std::time::Duration;
+
+use onbeat_wire::printable::visible;
+use onbeat_wire::{Entry, Instant, Transcript, What};
+
+use super::{Action, Leaving};
+
+/// What one client did and saw, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientLog {
+    /// What happened, and when.
+    pub entries: Vec<(Instant, LogEntry)>,
+}
+
+/// Something that happened on a client's connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogEntry {
+    /// The client did this. Pauses of reading are not logged.
+    Did(Action),
+    /// The client saw this.
+    Saw(What),
+    /// The server closed the connection.
+    ServerClosed,
+    /// What came can't be read any further; the reason.
+    Unreadable(String),
+}
+
+impl ClientLog {
+    /// Returns the time from the first entry to the last.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        let (first, last) = (self.entries.first(), self.entries.last());
+        first.zip(last).map(|((first, _), (last, _))| *last - *first).unwrap_or_default()
+    }
+
+    /// Returns when the server closed the connection.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Instant> {
+        self.entries.iter().find(|(_, entry)| *entry == LogEntry::ServerClosed).map(|(at, _)| *at)
+    }
+
+    /// Returns when the client closed or reset the connection.
+    #[must_use]
+    pub fn left_at(&self) -> Option<Instant> {
+        let leaves = |entry: &LogEntry| matches!(entry, LogEntry::Did(Action::Leave(Leaving::Closed | Leaving::Reset)));
+        self.entries.iter().find(|(_, entry)| leaves(entry)).map(|(at, _)| *at)
+    }
+
+    /// Returns why what came can't be read any further.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&str> {
+        self.entries.iter().find_map(|(_, entry)| match entry {
+            LogEntry::Unreadable(why) => Some(why.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns what the client saw, with the times.
+    pub fn seen(&self) -> impl Iterator<Item = (Instant, &What)> {
+        self.entries.iter().filter_map(|(at, entry)| match entry {
+            LogEntry::Saw(what) => Some((*at, what)),
+            _ => None,
+        })
+    }
+
+    /// Returns what the client saw.
+    #[must_use]
+    pub fn into_transcript(self) -> Transcript {
+        let seen = self.entries.into_iter().filter_map(|(at, entry)| match entry {
+            LogEntry::Saw(what) => Some(Entry { at, what }),
+            _ => None,
+        });
+        Transcript { entries: seen.collect() }
+    }
+}
+
+impl fmt::Display for ClientLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, entry) in &self.entries {
+            let (who, does) = match entry {
+                LogEntry::Saw(what) => {
+                    writeln!(f, "{}", Entry { at: *at, what: what.clone() })?;
+                    continue;
+                }
+                LogEntry::Did(action) => ("client", action.to_string()),
+                LogEntry::ServerClosed => ("server", "closes the connection".into()),
+                LogEntry::Unreadable(why) => ("client", format!("stops reading: {why}")),
+            };
+            writeln!(f, "{:>9} ms  {who} {does}", at.as_millis())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { bytes, .. } | Self::Send(bytes) => write!(f, "sends {}", request_line(bytes)),
+            Self::Pause => f.write_str("reads no more"),
+            Self::Resume => f.write_str("reads on"),
+            Self::Leave(Leaving::Closed) => f.write_str("closes the connection (FIN)"),
+            Self::Leave(Leaving::HalfClosed) => f.write_str("sends no more (half-close)"),
+            Self::Leave(Leaving::Reset) => f.write_str("resets the connection (RST)"),
+        }
+    }
+}
+
+/// Returns a plain request as its first line; anything else in full.
+fn request_line(bytes: &[u8]) -> String {
+    let text = visible(bytes);
+    match text.split_once(" HTTP/1.1␍⏎Host: onbeat␍⏎") {
+        Some((line, "␍⏎")) => line.to_owned(),
+        Some((line, fields)) => format!("{line} with {}", fields.trim_end_matches("␍⏎").replace("␍⏎", ", ")),
+        None => text,
+    }
+}
