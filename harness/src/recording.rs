@@ -20,9 +20,9 @@ use onbeat_wire::{Entry, Instant, What};
 
 pub use self::difference::{Difference, Replayed};
 pub use self::log::RecordingError;
-use self::meter::{Meter, MeteredClock, MeteredPipe};
+use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
-use crate::player::{Action, Client, ClientLog, Leaving};
+use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
 use crate::transport::WINDOW_BYTES;
 
 /// What a served world noted.
@@ -144,8 +144,8 @@ impl LogScheduler<'_> {
             Deed::Request { connection, method, bytes } => {
                 let client = self.clients.entry(*connection).or_insert_with(|| {
                     let meter = Arc::clone(&self.meter);
-                    let (sender, tap) = lab.pipe_through(WINDOW_BYTES, |pipe, _| MeteredPipe { pipe, meter });
-                    Client::new(Arc::clone(lab.clock()), sender, tap)
+                    let ends = lab.pipe_through(WINDOW_BYTES, |pipe, _| metered(pipe, meter));
+                    Client::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
                 });
                 client.act(Action::Request { method: method.clone(), bytes: bytes.clone().into() }).await;
             }

@@ -20,19 +20,14 @@ pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
 /// What the client takes out at a time.
 const READ_BYTES: usize = 4096;
 
-/// A connection in memory: what the server holds, and what the client writes to and reads from.
-#[must_use]
-pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
-    connect_through(clock, WINDOW_BYTES, |pipe, _| pipe)
-}
-
-/// A connection in memory with so much room in each direction, and a network of one's own at the client's end.
+/// Returns the server's end and the client's ends of a connection in memory, with so much room in each direction, and a
+/// network at the client's end.
 #[must_use]
 pub fn connect_through<P>(
     clock: Arc<dyn Clock>,
     window_bytes: usize,
     network: impl FnOnce(DuplexStream, Breaker) -> P,
-) -> (ServerEnd, Sender, Tap)
+) -> (ServerEnd, (Sender, Tap))
 where
     P: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -40,8 +35,7 @@ where
     let breaker = Breaker::default();
     let server = ServerEnd { pipe: server, breaker: breaker.clone(), told: false };
     let network = network(client, breaker.clone());
-    let (sender, tap) = ends(network, Box::new(move || breaker.reset()), clock);
-    (server, sender, tap)
+    (server, ends(network, Box::new(move || breaker.reset()), clock))
 }
 
 /// Makes the closing of a connection in memory a reset (RST), as it looks to the server.
@@ -153,18 +147,9 @@ impl Sender {
     }
 }
 
-/// What came out of the pipe, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// When it came.
-    pub at: Instant,
-    /// What it was.
-    pub came: Came,
-}
-
 /// What can come out of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum Arrival {
     /// Bytes.
     Bytes(Bytes),
     /// The end of the connection (FIN).
@@ -181,17 +166,16 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Waits for the next bytes, or for the end.
-    pub async fn next(&mut self) -> Arrival {
+    /// Waits for the next bytes, or for the end; returns what came, and when.
+    pub async fn next(&mut self) -> (Instant, Arrival) {
         self.buffer.reserve(READ_BYTES);
         let read = self.pipe.read_buf(&mut self.buffer).await;
-        let at = self.clock.now();
-        let came = match read {
-            Ok(0) => Came::End,
-            Ok(_) => Came::Bytes(self.buffer.split().freeze()),
-            Err(_) => Came::Reset,
+        let arrival = match read {
+            Ok(0) => Arrival::End,
+            Ok(_) => Arrival::Bytes(self.buffer.split().freeze()),
+            Err(_) => Arrival::Reset,
         };
-        Arrival { at, came }
+        (self.clock.now(), arrival)
     }
 }
 

@@ -20,7 +20,7 @@ use super::{application, exchange, timeline};
 use crate::fixtures::format::Kind;
 use crate::fixtures::golden::{Golden, Scene};
 use crate::player::{Action, Bounds, Client, ClientLog};
-use crate::transport;
+use crate::transport::{self, WINDOW_BYTES};
 
 /// What servers send by mistake, or to break a client.
 const ODD: [&[u8]; 34] = [
@@ -163,9 +163,9 @@ impl Answer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime of time alone").block_on(async {
             let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-            let (mut server, sender, tap) = transport::connect(Arc::clone(&clock));
+            let (mut server, ends) = transport::connect_through(Arc::clone(&clock), WINDOW_BYTES, |pipe, _| pipe);
             let bounds = Bounds { bytes_max: 1 << 16, entries_max: 1 << 10 };
-            let mut client = Client::bounded(Arc::clone(&clock), sender, tap, bounds);
+            let mut client = Client::new(Arc::clone(&clock), ends, bounds);
             for request in requests {
                 client.act(Action::request((*request).to_owned())).await;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::clock::Clock;
-use onbeat_wire::{Instant, What};
+use onbeat_wire::Instant;
 
 use super::pace::Pace;
 use super::stalls::SharedStalls;
@@ -29,13 +29,17 @@ pub(super) trait Target {
     async fn settle(&self);
 
     /// Waits until what the server had sent by now has arrived.
-    async fn catch_up(&self);
+    async fn catch_up(&self) {}
 
     /// Returns how long the machine held up the checker, or the server, in between.
-    fn held_up(&self, from: Instant, to: Instant) -> Duration;
+    fn held_up(&self, _from: Instant, _to: Instant) -> Duration {
+        Duration::ZERO
+    }
 
-    /// A raw request of a fixture, as it has to be sent to this target.
-    fn address(&self, request: &str) -> String;
+    /// Returns a raw request of a fixture, as the request has to be sent to this target.
+    fn address(&self, request: &str) -> String {
+        request.into()
+    }
 }
 
 /// The server in a lab.
@@ -54,22 +58,11 @@ impl Target for Embedded<'_> {
     }
 
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        let (sender, tap) = self.lab.pipe();
-        Ok(Client::bounded(self.clock(), sender, tap, bounds))
+        Ok(Client::new(self.clock(), self.lab.pipe(), bounds))
     }
 
     async fn settle(&self) {
         self.lab.settle().await;
-    }
-
-    async fn catch_up(&self) {}
-
-    fn held_up(&self, _: Instant, _: Instant) -> Duration {
-        Duration::ZERO
-    }
-
-    fn address(&self, request: &str) -> String {
-        request.into()
     }
 }
 
@@ -103,7 +96,7 @@ impl Live {
     pub(super) async fn probe(&self) -> bool {
         let Ok(mut client) = self.clone().connect(Bounds::SHORT).await else { return false };
         client.act(Action::request(self.address(PROBE))).await;
-        let is_answered = |log: &ClientLog| log.seen().any(|(_, what)| matches!(what, What::Head(_)));
+        let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.head.is_some());
         let is_answered = client.until_within(PROBE_MAX, is_answered).await;
         client.close().await;
         is_answered
@@ -143,8 +136,7 @@ impl Target for Live {
     }
 
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        let (sender, tap) = transport::connect_tcp(self.addr, self.clock()).await?;
-        Ok(Client::bounded(self.clock(), sender, tap, bounds))
+        Ok(Client::new(self.clock(), transport::connect_tcp(self.addr, self.clock()).await?, bounds))
     }
 
     async fn settle(&self) {

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use onbeat_server::clock::Clock;
 use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::{Action, ClientLog, Leaving, LogEntry};
-use crate::transport::{Arrival, Came, Sender, Tap};
+use crate::transport::{Arrival, Sender, Tap};
 
 /// How much of a server's answers a client takes in before the client stops reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +46,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Returns a client at its end of a connection.
+    /// Returns a client at its end of a connection, which stops reading beyond the bounds.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, sender: Sender, tap: Tap) -> Self {
-        Self::bounded(clock, sender, tap, Bounds::NONE)
-    }
-
-    /// Returns a client that stops reading beyond its bounds.
-    #[must_use]
-    pub fn bounded(clock: Arc<dyn Clock>, sender: Sender, tap: Tap, bounds: Bounds) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, (sender, tap): (Sender, Tap), bounds: Bounds) -> Self {
         let shared = Arc::new(Shared::default());
         let mut reader = JoinSet::new();
         reader.spawn(read(tap, Arc::clone(&shared), bounds));
@@ -66,18 +60,18 @@ impl Client {
         let Some(sender) = &mut self.sender else { return };
         let now = self.clock.now();
         match &action {
-            Action::Pause => self.shared.state().is_paused = true,
+            Action::Pause => self.shared.state.lock().is_paused = true,
             Action::Resume => {
-                self.shared.state().is_paused = false;
+                self.shared.state.lock().is_paused = false;
                 self.shared.resumed.wake();
             }
             Action::Request { bytes, .. } | Action::Send(bytes) => {
-                self.shared.state().act(now, action.clone());
+                self.shared.state.lock().act(now, action.clone());
                 // If the server has closed already, the reader sees the end.
                 let _ = sender.send(bytes).await;
             }
             Action::Leave(Leaving::HalfClosed) => {
-                self.shared.state().act(now, action.clone());
+                self.shared.state.lock().act(now, action.clone());
                 sender.half_close().await;
             }
             Action::Leave(how @ (Leaving::Closed | Leaving::Reset)) => {
@@ -88,7 +82,7 @@ impl Client {
                 self.stop_reading().await;
                 self.sender = None;
                 let how = if *how == Leaving::Reset { How::Reset } else { How::Closed };
-                self.shared.state().leave(self.clock.now(), action, how);
+                self.shared.state.lock().leave(self.clock.now(), action, how);
             }
         }
     }
@@ -121,7 +115,7 @@ impl Client {
 
     /// Expects the answer to a request of this method, which is about to be sent.
     pub fn expect(&mut self, method: &str) {
-        self.shared.state().responses.expect(method);
+        self.shared.state.lock().responses.expect(method);
     }
 
     /// Waits until this many responses in all have ended, or the connection has.
@@ -141,14 +135,14 @@ impl Client {
             () = self.until(&mut enough) => {}
             () = self.clock.sleep_until(self.clock.now() + patience) => {}
         }
-        enough(&self.shared.state().log)
+        enough(&self.shared.state.lock().log)
     }
 
     async fn wait_for(&self, mut is_enough: impl FnMut(&State) -> bool) {
         loop {
             let next = self.shared.arrived.notified();
             {
-                let state = self.shared.state();
+                let state = self.shared.state.lock();
                 if state.is_over || is_enough(&state) {
                     return;
                 }
@@ -160,7 +154,7 @@ impl Client {
     /// Returns whether nothing more can come: the connection has ended, or what comes can't be read.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.shared.state().is_over
+        self.shared.state.lock().is_over
     }
 
     /// Returns whether the client has neither closed nor reset the connection.
@@ -172,13 +166,13 @@ impl Client {
     /// Returns what the client has done and seen so far.
     #[must_use]
     pub fn log(&self) -> ClientLog {
-        self.shared.state().log.clone()
+        self.shared.state.lock().log.clone()
     }
 
     /// Takes out what the client has done and seen so far, so that a long stream takes no memory.
     #[must_use]
     pub fn take(&mut self) -> ClientLog {
-        std::mem::take(&mut self.shared.state().log)
+        std::mem::take(&mut self.shared.state.lock().log)
     }
 
     /// Returns what the client has seen so far.
@@ -187,40 +181,26 @@ impl Client {
         self.log().into_transcript()
     }
 
-    /// Sends no more, but goes on reading.
-    pub async fn half_close(&mut self) {
-        self.act(Action::Leave(Leaving::HalfClosed)).await;
-    }
-
-    /// Closes the connection (FIN), if it is still open.
-    pub async fn close(self) -> ClientLog {
-        self.leave(Leaving::Closed).await
-    }
-
-    /// Resets the connection (RST).
-    pub async fn reset(self) -> ClientLog {
-        self.leave(Leaving::Reset).await
-    }
-
-    async fn leave(mut self, how: Leaving) -> ClientLog {
-        self.act(Action::Leave(how)).await;
+    /// Closes the connection (FIN), if it is still open; returns the log.
+    pub async fn close(mut self) -> ClientLog {
+        self.act(Action::Leave(Leaving::Closed)).await;
         self.take()
     }
 }
 
 async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
     loop {
-        let arrival = {
+        let (at, arrival) = {
             let mut next = pin!(tap.next());
             poll_fn(|cx| {
                 shared.resumed.register(cx.waker());
-                if shared.state().is_paused { Poll::Pending } else { next.as_mut().poll(cx) }
+                if shared.state.lock().is_paused { Poll::Pending } else { next.as_mut().poll(cx) }
             })
             .await
         };
         let is_over = {
-            let mut state = shared.state();
-            state.take_in(arrival, &mut bounds);
+            let mut state = shared.state.lock();
+            state.take_in(at, arrival, &mut bounds);
             state.is_over
         };
         shared.arrived.notify_waiters();
@@ -251,12 +231,6 @@ struct State {
     is_over: bool,
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-}
-
 impl State {
     fn add(&mut self, at: Instant, entry: LogEntry) {
         self.log.entries.push((at, entry));
@@ -278,18 +252,18 @@ impl State {
         self.is_over = true;
     }
 
-    fn take_in(&mut self, Arrival { at, came }: Arrival, bounds: &mut Bounds) {
-        match came {
-            Came::Bytes(bytes) => {
+    fn take_in(&mut self, at: Instant, arrival: Arrival, bounds: &mut Bounds) {
+        match arrival {
+            Arrival::Bytes(bytes) => {
                 bounds.bytes_max = bounds.bytes_max.saturating_sub(bytes.len());
                 self.responses.push(&bytes);
                 self.read_on(at, bounds);
             }
-            Came::End | Came::Reset => {
+            Arrival::End | Arrival::Reset => {
                 if let Some(part) = self.responses.close() {
                     self.see(at, part);
                 } else if !self.responses.is_between() {
-                    let how = if came == Came::End { How::Cut } else { How::Reset };
+                    let how = if arrival == Arrival::End { How::Cut } else { How::Reset };
                     self.add(at, LogEntry::Saw(What::End(how)));
                 }
                 self.is_over = true;

@@ -58,14 +58,6 @@ impl ClientLog {
         })
     }
 
-    /// Returns what the client saw, with the times.
-    pub fn seen(&self) -> impl Iterator<Item = (Instant, &What)> {
-        self.entries.iter().filter_map(|(at, entry)| match entry {
-            LogEntry::Saw(what) => Some((*at, what)),
-            _ => None,
-        })
-    }
-
     /// Returns what the client saw.
     #[must_use]
     pub fn into_transcript(self) -> Transcript {

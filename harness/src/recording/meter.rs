@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use onbeat_server::clock::{Clock, Sleep};
 use onbeat_wire::Instant;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, DuplexStream, Join, ReadBuf, ReadHalf, WriteHalf, join, split};
 use tokio::sync::Notify;
 
 /// What a wait costs, where a byte that is read costs 1.
@@ -60,31 +60,23 @@ impl Clock for MeteredClock {
     }
 }
 
-/// The client's end of a pipe, whose bytes are counted.
-pub(super) struct MeteredPipe {
-    pub(super) pipe: DuplexStream,
-    pub(super) meter: Arc<Meter>,
+/// Returns a client's end of a pipe whose bytes are counted when the client reads them.
+pub(super) fn metered(pipe: DuplexStream, meter: Arc<Meter>) -> Join<MeteredReader, WriteHalf<DuplexStream>> {
+    let (pipe, writer) = split(pipe);
+    join(MeteredReader { pipe, meter }, writer)
 }
 
-impl AsyncRead for MeteredPipe {
+/// The reading side of a client's end.
+pub(super) struct MeteredReader {
+    pipe: ReadHalf<DuplexStream>,
+    meter: Arc<Meter>,
+}
+
+impl AsyncRead for MeteredReader {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.pipe).poll_read(cx, buf);
         self.meter.spend((buf.filled().len() - before) as u64);
         read
-    }
-}
-
-impl AsyncWrite for MeteredPipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.pipe).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.pipe).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.pipe).poll_shutdown(cx)
     }
 }

@@ -70,7 +70,9 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
             }
         }
         lab.until(Duration::from_millis(history.end_ms)).await;
-        scheduler.resume_all().await;
+        for client in scheduler.clients.iter_mut().flatten() {
+            client.act(Action::Resume).await;
+        }
         lab.until(Duration::from_millis(history.end_ms) + RECOVERY).await;
         let end = lab.clock().now();
         let logs = scheduler.close().await;
@@ -110,8 +112,8 @@ impl<'a> HistoryScheduler<'a> {
             let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
             let network = |pipe, breaker| Network::new(pipe, breaker, link, Arc::clone(&clock), random);
-            let (sender, tap) = lab.pipe_through(window_bytes, network);
-            Client::bounded(clock, sender, tap, BOUNDS)
+            let ends = lab.pipe_through(window_bytes, network);
+            Client::new(clock, ends, BOUNDS)
         })
     }
 
@@ -146,12 +148,6 @@ impl<'a> HistoryScheduler<'a> {
             self.client(lab, *number).act(action).await;
         }
         true
-    }
-
-    async fn resume_all(&mut self) {
-        for client in self.clients.iter_mut().flatten() {
-            client.act(Action::Resume).await;
-        }
     }
 
     /// Closes the connections that are still open, and returns the log of each client.

@@ -11,7 +11,7 @@ use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
 use onbeat::lab::{self, Application, Lab};
-use onbeat::player::{Client, Leaving};
+use onbeat::player::{Action, Client, Leaving};
 use onbeat_server::clock::Clock;
 
 use crate::leaving::{WAYS, leave};
@@ -137,7 +137,7 @@ fn what_is_answered_at_once_is_answered_though_the_client_sends_no_more() {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.send("GET /soon HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(requests).as_bytes()).await;
-            client.half_close().await;
+            client.act(Action::Leave(Leaving::HalfClosed)).await;
             lab.settle().await;
             let answers = writes(&client.close().await.into_transcript());
             assert_eq!(answers, vec![(0, "soon".to_owned()); requests]);

@@ -41,10 +41,9 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
             url: address.to_string(),
             stalls: SharedStalls::default(),
         };
-        let connected = live.clone();
         tokio::select! {
             biased;
-            outcome = async { { let mut live = connected; live.connect(Bounds::NONE).await } } => match outcome {
+            outcome = async { live.clone().connect(Bounds::NONE).await } => match outcome {
                 Ok(_) => return Ok(live),
                 Err(error) => why = error.to_string(),
             },
