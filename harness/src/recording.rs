@@ -22,7 +22,7 @@ pub use self::difference::{Difference, Replayed};
 pub use self::log::RecordingError;
 use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
-use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
+use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::WINDOW_BYTES;
 
 /// What a served world noted.
@@ -31,7 +31,7 @@ pub struct Recording {
     setup: Setup,
     /// Whether its times are exact, since its clock was a manual one.
     is_exact: bool,
-    deeds: Vec<Numbered>,
+    actions: Vec<Numbered>,
     answers: Answers,
     /// The latest time that a line has, and the number of that line.
     end: (Duration, usize),
@@ -39,8 +39,8 @@ pub struct Recording {
     cost_max: u64,
 }
 
-/// A deed, its time, and the number of its line.
-type Numbered = (Duration, usize, Deed);
+/// The time of an action, the number of its line, and the action.
+type Numbered = (Duration, usize, LoggedAction);
 
 /// The answers, by the ordinals of their connection and request.
 type Answers = BTreeMap<(u64, u32), Answer>;
@@ -64,10 +64,17 @@ impl Answer {
 
 /// What is done to a world.
 #[derive(Debug)]
-enum Deed {
-    Request { connection: u64, method: String, bytes: Vec<u8> },
-    Leave { connection: u64 },
-    Close { connection: u64, how: backstage::How },
+enum LoggedAction {
+    /// A client acts.
+    Client {
+        connection: u64,
+        action: Action,
+    },
+    /// The control interface closes a connection.
+    Close {
+        connection: u64,
+        how: backstage::How,
+    },
     Fault(Fault),
     DeleteFaults(Vec<u64>),
 }
@@ -121,12 +128,12 @@ struct LogScheduler<'a> {
 impl LogScheduler<'_> {
     /// Does all that the log has, each at its time; returns the log of each client.
     async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
-        for (at, number, deed) in &recording.deeds {
+        for (at, number, logged) in &recording.actions {
             line.set(*number);
             if lab.world().clock().now() < Instant::EPOCH + *at {
                 lab.until(*at).await;
             }
-            self.act(lab, deed).await;
+            self.act(lab, logged).await;
             lab.settle().await;
         }
         line.set(recording.end.1);
@@ -138,30 +145,27 @@ impl LogScheduler<'_> {
         logs
     }
 
-    async fn act(&mut self, lab: &mut Lab, deed: &Deed) {
+    async fn act(&mut self, lab: &mut Lab, logged: &LoggedAction) {
         let now = lab.world().clock().now();
-        match deed {
-            Deed::Request { connection, method, bytes } => {
+        match logged {
+            LoggedAction::Client { connection, action } => {
                 let client = self.clients.entry(*connection).or_insert_with(|| {
                     let meter = Arc::clone(&self.meter);
                     let ends = lab.pipe_through(WINDOW_BYTES, |pipe, _| metered(pipe, meter));
                     Client::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
                 });
-                client.act(Action::Request { method: method.clone(), bytes: bytes.clone().into() }).await;
+                client.act(action.clone()).await;
             }
-            Deed::Leave { connection } => {
-                if let Some(client) = self.clients.get_mut(connection) {
-                    client.act(Action::Leave(Leaving::Closed)).await;
-                }
-            }
-            Deed::Close { connection, how } => {
+            LoggedAction::Close { connection, how } => {
                 self.backstage.close(now, *connection, *how);
             }
-            Deed::Fault(fault) => {
+            LoggedAction::Fault(fault) => {
                 // The log has no fault that there was no room for.
                 let _ = self.backstage.add_fault(now, fault.clone());
             }
-            Deed::DeleteFaults(ids) => ids.iter().for_each(|id| drop(self.backstage.delete_faults(now, Some(*id)))),
+            LoggedAction::DeleteFaults(ids) => {
+                ids.iter().for_each(|id| drop(self.backstage.delete_faults(now, Some(*id))))
+            }
         }
     }
 }

@@ -14,8 +14,9 @@ use onbeat_wire::jsonl::{self, Wrong, WrongLine};
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 use serde::Deserialize;
 
-use super::{Answer, Answers, Deed, Recording};
+use super::{Answer, Answers, LoggedAction, Recording};
 use crate::lab::{Overdue, Setup};
+use crate::player::{Action, Leaving};
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;
@@ -180,7 +181,7 @@ impl Recording {
         Ok(Self {
             setup,
             is_exact,
-            deeds: Vec::new(),
+            actions: Vec::new(),
             answers: Answers::new(),
             end: (Duration::ZERO, 1),
             cost_max: COST,
@@ -192,7 +193,7 @@ impl Recording {
         jsonl::within("t_ms", t_ms, 0..=TIME_MAX.as_millis())?;
         let at = Duration::from_millis(t_ms);
         let entry = |what| Entry { at: Instant::EPOCH + at, what };
-        let deed = match kind {
+        let action = match kind {
             Kind::Log => return Err(Wrong::line("no second line of kind log")),
             Kind::Request => Some(self.request(jsonl::read(line)?)?),
             Kind::Head => {
@@ -226,32 +227,35 @@ impl Recording {
                     )));
                 }
                 answer.entries.push(entry(What::End(how)));
-                (how == How::Closed).then_some(Deed::Leave { connection })
+                let action = Action::Leave(Leaving::Closed);
+                (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
             Kind::Close => {
                 let CloseKeys { connection, how } = jsonl::read(line)?;
                 let how = backstage::How::named(&how).ok_or_else(|| Wrong::field("how", "end, reset or half"))?;
-                Some(Deed::Close { connection, how })
+                Some(LoggedAction::Close { connection, how })
             }
             Kind::Fault => {
                 let FaultKeys { fault } = jsonl::read(line)?;
                 let fault = Fields::from_value(fault).and_then(parse_fault);
-                Some(Deed::Fault(fault.map_err(|refusal| Wrong::field("fault", format_args!("a fault; {refusal}")))?))
+                Some(LoggedAction::Fault(
+                    fault.map_err(|refusal| Wrong::field("fault", format_args!("a fault; {refusal}")))?,
+                ))
             }
             Kind::FaultsDeleted => {
                 let FaultsDeletedKeys { ids } = jsonl::read(line)?;
-                Some(Deed::DeleteFaults(ids))
+                Some(LoggedAction::DeleteFaults(ids))
             }
         };
         if at >= self.end.0 {
             self.end = (at, number);
         }
-        self.deeds.extend(deed.map(|deed| (at, number, deed)));
+        self.actions.extend(action.map(|action| (at, number, action)));
         Ok(())
     }
 
     /// Takes in a request, whose parts must be what a client can send and no more.
-    fn request(&mut self, keys: RequestKeys) -> Result<Deed, Wrong> {
+    fn request(&mut self, keys: RequestKeys) -> Result<LoggedAction, Wrong> {
         let RequestKeys { connection, request, method, target, version, headers } = keys;
         let (method, target, headers) = (whole(&method)?, whole(&target)?, all_whole(&headers)?);
         let is_token =
@@ -279,7 +283,7 @@ impl Recording {
                 format_args!("no second request {request} on connection {connection}"),
             ));
         }
-        Ok(Deed::Request { connection, method, bytes })
+        Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 
     fn answer(&mut self, connection: u64, request: u32) -> Result<&mut Answer, Wrong> {
