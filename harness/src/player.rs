@@ -1,12 +1,13 @@
-//! The player: clients that act on a connection of any kind, and a log of what each of them did and saw.
+//! The player: clients act on connections of any kind, and each keeps a log.
 //!
 //! ```text
 //!   action ──► client ──► client log ──► exchanges
-//!              sends, and   entries,     each request, with the response that came
+//!              sends, and   entries,     requests, with their responses
 //!              reads        with times
 //! ```
 //!
-//! Schedulers decide which client acts when: the scenes of the fixtures, the check, the simulation, and the replay of a log.
+//! Four schedulers decide which client acts when: the scenes of the fixtures, the check, the simulation, and the replay
+//! of a log.
 
 mod action;
 mod client;

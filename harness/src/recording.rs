@@ -1,7 +1,7 @@
 //! Recordings: the log of a served world, played again in virtual time.
 //!
-//! The log tells the seed, the epoch, every request, and everything else that was done to the world. Done again in a lab,
-//! at the same times and in the same order, it must lead to the same bytes.
+//! The log tells the seed, the epoch, every request, and every other action on the world. The same actions in a lab, at
+//! the same times and in the same order, must lead to the same bytes.
 
 mod difference;
 mod log;
@@ -25,44 +25,44 @@ use crate::lab::{self, Application, Lab, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::WINDOW_BYTES;
 
-/// What a served world noted.
+/// The log of a served world.
 #[derive(Debug)]
 pub struct Recording {
     setup: Setup,
-    /// Whether its times are exact, since its clock was a manual one.
+    /// Whether the times are exact, since the clock was manual.
     is_exact: bool,
     actions: Vec<Numbered>,
     answers: Answers,
-    /// The latest time that a line has, and the number of that line.
+    /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
-    /// What playing it again may cost, as the [`Meter`] counts.
+    /// The most that a replay may cost, as the [`Meter`] counts.
     cost_max: u64,
 }
 
-/// The time of an action, the number of its line, and the action.
+/// The time of an action, the number of the line, and the action.
 type Numbered = (Duration, usize, LoggedAction);
 
 /// The answers, by the ordinals of their connection and request.
 type Answers = BTreeMap<(u64, u32), Answer>;
 
-/// What was asked for, and what came.
+/// A logged request, and the logged response.
 #[derive(Debug)]
 struct Answer {
     asked: String,
-    /// Whether its writes can be told apart.
+    /// Whether chunks tell the writes apart.
     is_chunked: bool,
     entries: Vec<Entry>,
 }
 
 impl Answer {
-    /// What was seen of it: nothing, if its client left before the head.
+    /// Returns the entries that a client can have seen: none, if the client left before the head.
     fn seen(&self) -> Vec<Entry> {
         let has_begun = self.entries.iter().any(|entry| matches!(entry.what, What::Head(_)));
         if has_begun { self.entries.clone() } else { Vec::new() }
     }
 }
 
-/// What is done to a world.
+/// An action on a world.
 #[derive(Debug)]
 enum LoggedAction {
     /// A client acts.
@@ -80,17 +80,17 @@ enum LoggedAction {
 }
 
 impl Recording {
-    /// Plays it again, in virtual time, and compares what comes.
+    /// Replays the log in virtual time, and compares the responses.
     ///
     /// # Errors
     ///
-    /// If the world goes on long after the log has ended, or far more happens in it than the log has lines for.
+    /// If the world goes on long after the end of the log, or far more happens in the world than the log has lines for.
     ///
     /// # Panics
     ///
     /// If the server does.
     pub fn replay(&self) -> Result<Replayed, RecordingError> {
-        // The lab's own world is left empty: this one has a backstage, and connections join it with their first request.
+        // The lab's own world stays empty: connections join the observed world with their first request.
         let setup = self.setup;
         let observed: Arc<OnceLock<Arc<World>>> = Arc::default();
         let slot = Arc::clone(&observed);
@@ -105,7 +105,7 @@ impl Recording {
             let world = Arc::clone(observed.get().expect("the lab has made its router"));
             let backstage = world.backstage().expect("it was made with one");
             let mut scheduler = LogScheduler { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
-            // The line whose time is waited for.
+            // The number of the line under way.
             let line = Cell::new(self.end.1);
             tokio::select! {
                 biased;
@@ -126,7 +126,7 @@ struct LogScheduler<'a> {
 }
 
 impl LogScheduler<'_> {
-    /// Does all that the log has, each at its time; returns the log of each client.
+    /// Does all actions of the log at their times; returns the log of each client.
     async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
         for (at, number, logged) in &recording.actions {
             line.set(*number);
@@ -160,7 +160,7 @@ impl LogScheduler<'_> {
                 self.backstage.close(now, *connection, *how);
             }
             LoggedAction::Fault(fault) => {
-                // The log has no fault that there was no room for.
+                // The log has only faults for which there was room.
                 let _ = self.backstage.add_fault(now, fault.clone());
             }
             LoggedAction::DeleteFaults(ids) => {

@@ -1,4 +1,4 @@
-//! How many of a fixture's lines a client has seen, while its log grows.
+//! Counts the lines of a fixture in a growing log.
 
 use onbeat_wire::What;
 
@@ -10,8 +10,7 @@ use crate::player::{ClientLog, LogEntry};
 /// A heartbeat of `/sse`.
 pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
 
-/// Counts how many of a fixture's lines a client has seen, if they are right: heads, writes and ends. Each entry
-/// of a growing log is looked at once.
+/// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
 #[derive(Debug, Default)]
 pub(super) struct LinesSeen {
     tag: Tag,
@@ -20,7 +19,7 @@ pub(super) struct LinesSeen {
     entries: usize,
     lines: usize,
     heartbeats: usize,
-    /// The body is cut into lines, since it has no length.
+    /// Whether the body is cut into lines, since there is no length.
     streams: bool,
     /// The bytes of the line under way.
     line: Vec<u8>,
@@ -32,7 +31,7 @@ impl LinesSeen {
         Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
     }
 
-    /// So many lines by now.
+    /// Returns the number of lines so far.
     pub(super) fn count(&mut self, log: &ClientLog) -> usize {
         for (_, entry) in &log.entries[self.entries..] {
             match entry {
@@ -49,13 +48,14 @@ impl LinesSeen {
         self.lines
     }
 
-    /// Whether it has seen so many lines, with so many heartbeats of `/sse` among them, however many more heartbeats came.
+    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines; more heartbeats
+    /// do not count.
     pub(super) fn has_apart(&mut self, log: &ClientLog, lines: usize, heartbeats: usize) -> bool {
         let seen = self.count(log);
         self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
     }
 
-    /// An empty line belongs to the one before it.
+    /// Counts lines; an empty line belongs to the line before.
     fn read(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if !matches!(byte, b'\r' | b'\n') {
@@ -67,7 +67,7 @@ impl LinesSeen {
                     continue;
                 }
                 if self.tag.is_foreign(&line) {
-                    // The line before it named the type of that event.
+                    // The line before named the type of the event.
                     self.lines = self.lines.saturating_sub(1);
                 } else {
                     self.lines += 1;

@@ -1,4 +1,4 @@
-//! Plays a scene on a target: each request and leaving at its time, once its causes have been seen.
+//! Plays a scene on a target: requests and leaves at their times, after all earlier lines have been seen.
 
 use std::time::Duration;
 
@@ -18,17 +18,11 @@ use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
 /// The log of each client, in the order of their appearance, as far as the scene could be played.
-pub(super) type ClientLogs = Vec<(String, ClientLog)>;
+pub(super) type Logs = Vec<(String, ClientLog)>;
 
-/// Plays the scene, with the tag in its messages. A client that can't connect is missing in the logs, and so is what
-/// would have followed.
-pub(super) async fn play(
-    target: &mut impl Target,
-    scene: &Scene,
-    tag: &Tag,
-    noise: Noise,
-    bounds: Bounds,
-) -> ClientLogs {
+/// Plays the scene, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
+/// later lines.
+pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noise: Noise, bounds: Bounds) -> Logs {
     let start = target.clock().now();
     let alone = scene.clients().len() == 1;
     let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
@@ -50,7 +44,7 @@ pub(super) async fn play(
             Kind::Head { .. } | Kind::End { .. } => scheduler.expect_line(&line.client, false),
             Kind::Write { text } => {
                 scheduler.expect_line(&line.client, text == HEARTBEAT);
-                // A stream that stops is not waited for to its end.
+                // After a stream has stopped, the rest of the scene is not waited for.
                 if alone {
                     scheduler.until(line.at_ms).await;
                     if scheduler.is_behind() {
@@ -90,7 +84,7 @@ struct SceneScheduler<'a, T> {
 struct ScheduledClient {
     name: String,
     client: Client,
-    /// The lines that the client has seen.
+    /// Counts the lines seen by the client.
     seen: LinesSeen,
     /// How many lines the client should have seen by now.
     expected: usize,
@@ -101,19 +95,19 @@ struct ScheduledClient {
 }
 
 impl<T: Target> SceneScheduler<'_, T> {
-    /// Waits until so many ms after the start, and until every client has seen what it should have by then.
+    /// Waits until so many ms after the start, and until every client has seen all lines that are due by then.
     async fn until(&mut self, ms: u64) {
         let clock = self.target.clock();
         let pace = self.target.pace().clone();
         let due = self.start + pace.takes(ms);
-        // Timers that are set one after another drift.
+        // Timers drift when each is set after the one before.
         let given_up = (due + pace.takes(ms) / 4).max(clock.now()) + self.patience;
         let held_up = |from, to| self.target.held_up(from, to);
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
             let has_seen = client.until(|log| match pace.periods {
                 Periods::Exact => seen.count(log) >= *expected,
-                // In real time heartbeats fall due while a scene waits for something else.
+                // In real time heartbeats fall due while a scene waits for other lines.
                 Periods::Median => seen.has_apart(log, *expected, *heartbeats),
             });
             tokio::select! {
@@ -132,7 +126,7 @@ impl<T: Target> SceneScheduler<'_, T> {
         self.clients.iter().any(|known| known.behind)
     }
 
-    /// Returns whether there have been clients, and nothing more can come to any of them.
+    /// Returns whether there have been clients, and no more can come to any client.
     fn all_closed(&self) -> bool {
         !self.clients.is_empty() && self.clients.iter().all(|known| known.client.is_over())
     }
@@ -148,8 +142,8 @@ impl<T: Target> SceneScheduler<'_, T> {
         }
     }
 
-    /// Sends a request, and returns whether the client could: a new client may not be able to connect, a known one may
-    /// have left.
+    /// Sends a request, and returns whether the client could: a new client may fail to connect, and a known client may have
+    /// left.
     async fn request(&mut self, name: &str, request: String) -> bool {
         if self.known(name).is_none() {
             let Ok(client) = self.target.connect(self.bounds).await else { return false };
@@ -177,13 +171,13 @@ impl<T: Target> SceneScheduler<'_, T> {
                 () = known.client.until(|_| false) => {}
                 () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
             }
-            // A client that has left is no longer waited for.
+            // After leaving, a client is no longer waited for.
             known.client.act(Action::Leave(Leaving::Closed)).await;
         }
         self.target.settle().await;
     }
 
-    /// Sends one more request on the first client's connection, if its response is complete.
+    /// Sends another request on the first client's connection, if the response is complete.
     async fn ask_again(&mut self, path: &str) {
         let request = self.target.address(&format!("OPTIONS {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n"));
         let patience = self.target.pace().patience;
@@ -195,8 +189,8 @@ impl<T: Target> SceneScheduler<'_, T> {
         client.until_within(patience, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
     }
 
-    /// Closes the connections that are still open, one after another.
-    async fn close(self) -> ClientLogs {
+    /// Closes all open connections in turn.
+    async fn close(self) -> Logs {
         let mut logs = Vec::new();
         for ScheduledClient { name, client, .. } in self.clients {
             logs.push((name, client.close().await));

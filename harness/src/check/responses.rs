@@ -1,4 +1,4 @@
-//! What a client expected and what came, exchange by exchange.
+//! The exchanges of a client: as the fixture has each, and as each came.
 
 use onbeat_wire::{Head, How};
 
@@ -8,23 +8,23 @@ use crate::fixtures::format::{Kind, Line};
 use crate::fixtures::golden::Scene;
 use crate::player::{ClientLog, HttpExchange};
 
-/// A line of a fixture, with its number.
+/// The number of a line of a fixture, and the line.
 pub(super) type Numbered<'a> = (usize, &'a Line);
 
-/// A response as the fixture has it.
+/// A response as in the fixture.
 #[derive(Debug)]
 pub(super) struct Expected<'a> {
     pub(super) request: Numbered<'a>,
     pub(super) head: Option<Numbered<'a>>,
     pub(super) writes: Vec<Numbered<'a>>,
-    /// What would have followed, if the scene was cut short: it may come, but need not.
+    /// The writes beyond the end of a scene that was cut short: each may come, but need not.
     pub(super) beyond: Vec<Numbered<'a>>,
-    /// Each with the write that dispatches it.
+    /// The events, each with the dispatching write.
     pub(super) events: Vec<(Numbered<'a>, Numbered<'a>)>,
     pub(super) end: Option<Numbered<'a>>,
 }
 
-/// The responses that a client of a scene expects, in order.
+/// Returns the expected responses of a client of a scene, in order.
 pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> {
     let mut responses: Vec<Expected> = Vec::new();
     let mut at = 0;
@@ -34,7 +34,7 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
             let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
             responses.push(Expected { request: numbered, head, writes, beyond, events, end });
         }
-        // The answers to requests that were sent at once come one after another.
+        // The answers to requests in a burst come in turn.
         while responses.get(at).is_some_and(|response| response.end.is_some()) {
             at += 1;
         }
@@ -60,13 +60,13 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
 }
 
 impl HttpExchange {
-    /// The body, cut as a stream is, if it is one; what has a length is none, but for what says so itself.
+    /// Returns the pieces of an event stream; any other body with a length is a single piece.
     pub(super) fn pieces(&self) -> Vec<Piece> {
         let streams = self.head.as_ref().is_none_or(|(_, head)| is_stream(head));
         if streams { pieces::of_stream(&self.writes) } else { pieces::whole(&self.writes) }
     }
 
-    /// Why there is no more of it, in words.
+    /// Returns in words why no more came.
     pub(super) fn why_no_more(&self) -> String {
         match (&self.broken, &self.end) {
             (Some(why), _) => why.clone(),
@@ -83,7 +83,7 @@ pub(super) fn is_stream(head: &Head) -> bool {
     head.header("content-length").is_none() || fields::is_event_stream(head)
 }
 
-/// Returns the exchanges of a client, one for each request that the client sent.
+/// Returns an exchange for each request of a client.
 pub(super) fn got(log: &ClientLog) -> Vec<HttpExchange> {
     log.exchanges().into_iter().filter(|exchange| exchange.is_asked).collect()
 }

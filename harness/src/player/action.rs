@@ -1,12 +1,12 @@
-//! The actions of a client on its connection.
+//! The actions of a client on a connection.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// What a client does on its connection.
+/// An action of a client on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Sends a request, or the beginning of one, and expects a response.
+    /// Sends a request, or the beginning of a request, and expects a response.
     Request {
         /// The method, which decides whether the response has a body.
         method: String,

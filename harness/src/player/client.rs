@@ -1,4 +1,4 @@
-//! The client: sends anything at all, and logs what comes.
+//! The client: sends anything at all, and logs all that comes.
 
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -28,25 +28,25 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// For a server that is trusted.
+    /// No bounds, for a trusted server.
     pub const NONE: Self = Self { bytes_max: usize::MAX, entries_max: usize::MAX };
-    /// For a short answer.
+    /// Bounds for a short answer.
     pub const SHORT: Self = Self { bytes_max: 1 << 16, entries_max: 64 };
 }
 
-/// A client on a connection of its own. A task of its own reads all the time, unless the client pauses.
+/// A client on a connection. A task beside the client's owner reads all the time, unless the client pauses.
 #[derive(Debug)]
 pub struct Client {
     clock: Arc<dyn Clock>,
     /// Gone when the client has closed or reset the connection; the log stays.
     sender: Option<Sender>,
     shared: Arc<Shared>,
-    /// The one reading task, which ends with the client.
+    /// The reading task, which ends with the client.
     reader: JoinSet<()>,
 }
 
 impl Client {
-    /// Returns a client at its end of a connection, which stops reading beyond the bounds.
+    /// Returns a client with these ends of a connection; the client stops reading beyond the bounds.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, (sender, tap): (Sender, Tap), bounds: Bounds) -> Self {
         let shared = Arc::new(Shared::default());
@@ -55,7 +55,7 @@ impl Client {
         Self { clock, sender: Some(sender), shared, reader }
     }
 
-    /// Does one action, and logs the action. A client that has closed or reset its connection does nothing.
+    /// Does an action, and logs the action. After closing or resetting the connection, a client does no more.
     pub async fn act(&mut self, action: Action) {
         let Some(sender) = &mut self.sender else { return };
         let now = self.clock.now();
@@ -78,7 +78,7 @@ impl Client {
                 if *how == Leaving::Reset {
                     sender.reset();
                 }
-                // The pipe is closed when both its sides have been dropped: the reader's, and then the sender's.
+                // The connection is closed when both sides have been dropped: the reader's, and then the sender's.
                 self.stop_reading().await;
                 self.sender = None;
                 let how = if *how == Leaving::Reset { How::Reset } else { How::Closed };
@@ -108,22 +108,22 @@ impl Client {
         self.act(Action::plain_request(method, target, headers)).await;
     }
 
-    /// Sends these bytes, whatever they are.
+    /// Sends any bytes.
     pub async fn send(&mut self, bytes: &[u8]) {
         self.act(Action::Send(Bytes::copy_from_slice(bytes))).await;
     }
 
-    /// Expects the answer to a request of this method, which is about to be sent.
+    /// Expects the answer to a request of the given method, which is about to be sent.
     pub fn expect(&mut self, method: &str) {
         self.shared.state.lock().responses.expect(method);
     }
 
-    /// Waits until this many responses in all have ended, or the connection has.
+    /// Waits until so many responses in all have ended, or the connection has.
     pub async fn responses(&self, count: usize) {
         self.wait_for(|state| state.ended >= count).await;
     }
 
-    /// Waits until the log is `enough`, or nothing more can come.
+    /// Waits until the log is `enough`, or [no more can come](Self::is_over).
     pub async fn until(&self, mut enough: impl FnMut(&ClientLog) -> bool) {
         self.wait_for(|state| enough(&state.log)).await;
     }
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Returns whether nothing more can come: the connection has ended, or what comes can't be read.
+    /// Returns whether no more can come: the connection has ended, or the server's bytes can't be read.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.shared.state.lock().is_over
@@ -163,25 +163,25 @@ impl Client {
         self.sender.is_some()
     }
 
-    /// Returns what the client has done and seen so far.
+    /// Returns the log so far.
     #[must_use]
     pub fn log(&self) -> ClientLog {
         self.shared.state.lock().log.clone()
     }
 
-    /// Takes out what the client has done and seen so far, so that a long stream takes no memory.
+    /// Takes out the log so far: a long stream then takes no memory.
     #[must_use]
     pub fn take(&mut self) -> ClientLog {
         std::mem::take(&mut self.shared.state.lock().log)
     }
 
-    /// Returns what the client has seen so far.
+    /// Returns the seen part of the log so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         self.log().into_transcript()
     }
 
-    /// Closes the connection (FIN), if it is still open; returns the log.
+    /// Closes the connection (FIN), if the connection is still open; returns the log.
     pub async fn close(mut self) -> ClientLog {
         self.act(Action::Leave(Leaving::Closed)).await;
         self.take()
@@ -210,13 +210,13 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
     }
 }
 
-/// What the client and its reader share.
+/// The state that the client and the reading task share.
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Wakes those who wait for what comes.
+    /// Wakes waiting owners at each arrival.
     arrived: Notify,
-    /// Wakes the reader when the client reads on.
+    /// Wakes the reading task when the client reads on.
     resumed: AtomicWaker,
 }
 
@@ -227,7 +227,7 @@ struct State {
     /// How many responses have ended.
     ended: usize,
     is_paused: bool,
-    /// Nothing more is read: the connection has ended, or what comes can't be read any further.
+    /// Whether no more is read: the connection has ended, or the server's bytes can't be read any further.
     is_over: bool,
 }
 
@@ -243,7 +243,7 @@ impl State {
         self.add(at, LogEntry::Did(action));
     }
 
-    /// Logs that the client leaves, which ends a response under way.
+    /// Logs the leaving of the client, which ends a response under way.
     fn leave(&mut self, at: Instant, action: Action, how: How) {
         self.act(at, action);
         if !self.responses.is_between() {
@@ -292,7 +292,7 @@ impl State {
         let what = match part {
             Part::Head(head) => What::Head(head),
             Part::Data(bytes) => match self.log.entries.last_mut() {
-                // Without chunks nothing tells writes apart but their time.
+                // Without chunks only the time tells writes apart.
                 Some((then, LogEntry::Saw(What::Write(before)))) if *then == at && !self.responses.is_chunked() => {
                     *before = [&before[..], &bytes[..]].concat().into();
                     return;

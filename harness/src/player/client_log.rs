@@ -1,4 +1,4 @@
-//! The client log: what one client did and saw on its connection, and when.
+//! The client log: the actions and observations of a client on a connection, with times.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use onbeat_wire::{Entry, Instant, Transcript, What};
 
 use super::{Action, Leaving};
 
-/// What one client did and saw, in order.
+/// The actions and observations of a client, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientLog {
-    /// What happened, and when.
+    /// The entries, each with a time.
     pub entries: Vec<(Instant, LogEntry)>,
 }
 
-/// Something that happened on a client's connection.
+/// An action or an observation of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEntry {
-    /// The client did this. Pauses of reading are not logged.
+    /// The client acted. Pauses of reading are not logged.
     Did(Action),
-    /// The client saw this.
+    /// The client saw a part of a response.
     Saw(What),
     /// The server closed the connection.
     ServerClosed,
-    /// What came can't be read any further; the reason.
+    /// The server's bytes can't be read any further, for the given reason.
     Unreadable(String),
 }
 
@@ -45,11 +45,10 @@ impl ClientLog {
     /// Returns when the client closed or reset the connection.
     #[must_use]
     pub fn left_at(&self) -> Option<Instant> {
-        let leaves = |entry: &LogEntry| matches!(entry, LogEntry::Did(Action::Leave(Leaving::Closed | Leaving::Reset)));
-        self.entries.iter().find(|(_, entry)| leaves(entry)).map(|(at, _)| *at)
+        self.entries.iter().find(|(_, entry)| entry.leaves()).map(|(at, _)| *at)
     }
 
-    /// Returns why what came can't be read any further.
+    /// Returns why the server's bytes can't be read any further.
     #[must_use]
     pub fn unreadable(&self) -> Option<&str> {
         self.entries.iter().find_map(|(_, entry)| match entry {
@@ -58,7 +57,7 @@ impl ClientLog {
         })
     }
 
-    /// Returns what the client saw.
+    /// Returns the seen parts of responses.
     #[must_use]
     pub fn into_transcript(self) -> Transcript {
         let seen = self.entries.into_iter().filter_map(|(at, entry)| match entry {
@@ -66,6 +65,13 @@ impl ClientLog {
             _ => None,
         });
         Transcript { entries: seen.collect() }
+    }
+}
+
+impl LogEntry {
+    /// Returns whether the client closed or reset the connection.
+    pub(crate) fn leaves(&self) -> bool {
+        matches!(self, Self::Did(Action::Leave(Leaving::Closed | Leaving::Reset)))
     }
 }
 
@@ -100,7 +106,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Returns a plain request as its first line; anything else in full.
+/// Returns the first line of a plain request; anything else in full.
 fn request_line(bytes: &[u8]) -> String {
     let text = visible(bytes);
     match text.split_once(" HTTP/1.1␍⏎Host: onbeat␍⏎") {

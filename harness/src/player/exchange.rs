@@ -1,22 +1,22 @@
-//! The exchanges of a connection: each request, with the response that came.
+//! The exchanges of a connection: requests, with their responses.
 
 use bytes::Bytes;
 use onbeat_wire::{Entry, Head, How, Instant, What};
 
 use super::{Action, ClientLog, LogEntry};
 
-/// A request, and the response as far as it came.
+/// A request, and as much of the response as came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpExchange {
     /// When the request was sent; for a response without a request, when the response began.
     pub sent: Instant,
     /// Whether there was a request.
     pub is_asked: bool,
-    /// The head, and when it came.
+    /// The head, and the time of the head.
     pub head: Option<(Instant, Head)>,
-    /// The parts of the body, and when each came.
+    /// The parts of the body, each with a time.
     pub writes: Vec<(Instant, Bytes)>,
-    /// How the response ended, and when.
+    /// The end of the response, and the time of the end.
     pub end: Option<(Instant, How)>,
     /// Why no more was read.
     pub broken: Option<String>,
@@ -35,7 +35,7 @@ impl ClientLog {
                     let broken = is_closed.then(|| "the server had closed the connection".to_owned());
                     exchanges.push(HttpExchange { broken, ..HttpExchange::new(*at, true) });
                 }
-                // A client that leaves after the server closed logs another end of the same response.
+                // A client logs a second end of a response when the server has cut the response and the client leaves later.
                 LogEntry::Saw(what) if !is_closed => {
                     while exchanges.get(current).is_some_and(|exchange| exchange.end.is_some()) {
                         current += 1;
@@ -91,7 +91,7 @@ impl HttpExchange {
         self.head.as_ref().map_or(0, |(_, head)| head.status)
     }
 
-    /// Returns the value of the first header field of this (lower-case) name.
+    /// Returns the value of the first header field with the given (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.as_ref().and_then(|(_, head)| head.header(name))
@@ -103,7 +103,7 @@ impl HttpExchange {
         self.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
     }
 
-    /// Returns whether the body has neither chunks nor a length, so that only the end of the connection ends it.
+    /// Returns whether the body has neither chunks nor a length: only the end of the connection ends such a body.
     #[must_use]
     pub fn is_raw(&self) -> bool {
         self.header("transfer-encoding").or(self.header("content-length")).is_none()

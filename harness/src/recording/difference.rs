@@ -1,4 +1,4 @@
-//! What came of playing a log again, held against it.
+//! The comparison of a replay with the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,10 +10,10 @@ use onbeat_wire::{Entry, How, What};
 use super::{Answer, Recording};
 use crate::player::{ClientLog, HttpExchange};
 
-/// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
+/// Fields that frame a message, or end a connection: HTTP adds these to the logged fields.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// What came of playing it again.
+/// The outcome of a replay.
 #[derive(Debug)]
 pub struct Replayed {
     /// How many requests there were.
@@ -24,7 +24,7 @@ pub struct Replayed {
     pub writes: usize,
     /// How much time passed.
     pub time: Duration,
-    /// Where it first led to something else.
+    /// The first difference from the log.
     pub difference: Option<Difference>,
 }
 
@@ -74,14 +74,14 @@ impl Recording {
         replayed
     }
 
-    /// The first place where an answer differs, and what is there.
+    /// Returns the first place where an answer differs, and the two entries there.
     fn first_difference(
         &self,
         answer: &Answer,
         mut logged: Vec<Entry>,
         mut came: Vec<Entry>,
     ) -> Option<(usize, Option<Entry>, Option<Entry>)> {
-        // An answer that was under way when the log was read has no end in it.
+        // The log has no end of an answer under way.
         let is_open = !matches!(logged.last().map(|last| &last.what), Some(What::End(_)));
         if is_open {
             came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
@@ -91,12 +91,12 @@ impl Recording {
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
         if !self.is_exact && (is_open || left_at.is_some()) {
-            // How much somebody sees while time passes is up to the machine.
+            // Without exact times the machine decides how much a client sees before leaving.
             came.pop_if(|last| matches!(last.what, What::End(_)));
             came.truncate(logged.len());
             logged.truncate(came.len());
         } else if let Some(left_at) = left_at {
-            // So it is within the instant of leaving: in the lab all of it is seen.
+            // The same holds within the instant of leaving: in the lab a client sees all of the instant.
             let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
             came.truncate(logged.len().max(till_then));
         }
@@ -118,7 +118,7 @@ impl Recording {
                     logged.status == replayed.status && fields[0] == fields[1]
                 }
                 (What::Write(logged), What::Write(replayed)) => logged == replayed,
-                // A pipe in memory can't be reset by the server, and without chunks nobody sees that an answer was cut.
+                // A server can't reset a pipe in memory, and without chunks a cut looks like an end.
                 (What::End(How::Reset), What::End(How::Cut)) => true,
                 (What::End(How::Reset | How::Cut), What::End(How::Complete)) => !is_chunked,
                 (What::End(logged), What::End(replayed)) => logged == replayed,
@@ -127,7 +127,7 @@ impl Recording {
     }
 }
 
-/// Writes of one instant as one: without chunks nothing tells them apart.
+/// Joins the writes of an instant: without chunks only the time tells writes apart.
 fn joined(entries: Vec<Entry>) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {

@@ -1,7 +1,7 @@
 //! The meter: how much happens while a log is played again.
 //!
-//! A log tells all that was written. Where lines are missing, or a time was changed, streams go on for as long as the
-//! times say, up to a century: the meter ends that.
+//! A log tells all writes. Where lines are missing, or a time was changed, streams go on until the latest time, up to a
+//! century: the meter ends such a replay.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, DuplexStream, Join, ReadBuf, ReadHalf, WriteHalf, join, split};
 use tokio::sync::Notify;
 
-/// What a wait costs, where a byte that is read costs 1.
+/// The cost of a wait; reading a byte costs 1.
 const WAIT_COST: u64 = 16;
 
-/// Counts bytes that clients read and waits of the server, up to a limit.
+/// Counts the bytes read by clients and the waits of the server, up to a limit.
 #[derive(Debug)]
 pub(super) struct Meter {
     limit: u64,
@@ -42,7 +42,7 @@ impl Meter {
     }
 }
 
-/// A clock whose waits are counted.
+/// A clock that counts waits.
 #[derive(Debug)]
 pub(super) struct MeteredClock {
     pub(super) clock: Arc<dyn Clock>,
@@ -60,7 +60,7 @@ impl Clock for MeteredClock {
     }
 }
 
-/// Returns a client's end of a pipe whose bytes are counted when the client reads them.
+/// Returns a client's end of a pipe that counts the bytes read by the client.
 pub(super) fn metered(pipe: DuplexStream, meter: Arc<Meter>) -> Join<MeteredReader, WriteHalf<DuplexStream>> {
     let (pipe, writer) = split(pipe);
     join(MeteredReader { pipe, meter }, writer)

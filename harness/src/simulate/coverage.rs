@@ -6,7 +6,7 @@ use onbeat_wire::{How, What as Seen};
 
 use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::play::Outcome;
-use crate::player::{Action, ClientLog, Leaving, LogEntry};
+use crate::player::{ClientLog, LogEntry};
 use crate::replay::Stream;
 
 /// In how many worlds each thing of interest occurred.
@@ -160,7 +160,6 @@ fn ends(outcome: &Outcome) -> Things {
         outcome.logs.iter().any(|log| log.entries.windows(2).any(pair))
     };
     let head = |entry: &LogEntry| matches!(entry, LogEntry::Saw(Seen::Head(_)));
-    let leaves = |entry: &LogEntry| matches!(entry, LogEntry::Did(Action::Leave(Leaving::Closed | Leaving::Reset)));
     let name = |entry: &LogEntry| is_write(entry, |text| text.starts_with(b"event:"));
     let breaks = |entry: &LogEntry| *entry == LogEntry::Saw(Seen::End(How::Reset));
     vec![
@@ -168,7 +167,7 @@ fn ends(outcome: &Outcome) -> Things {
         ("a stream that is cut off", ended(How::Cut)),
         ("a stream that is reset", ended(How::Reset)),
         ("an eviction", has(&|entry| is_write(entry, removed))),
-        ("leaving between a head and its first write", between(&head, &leaves)),
+        ("leaving between a head and its first write", between(&head, &LogEntry::leaves)),
         ("leaving in the middle of an event", between(&name, &breaks)),
     ]
 }

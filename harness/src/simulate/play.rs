@@ -13,22 +13,22 @@ use crate::fixtures;
 use crate::lab::{self, Application, Lab, Overdue, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
 
-/// What came of a history.
+/// The outcome of a history.
 #[derive(Debug)]
 pub(super) struct Outcome {
     /// The log of each client.
     pub(super) logs: Vec<ClientLog>,
-    /// When each deed was done; nothing if its client had left before.
+    /// When each deed was done; `None` if the client had left before.
     pub(super) done: Vec<Option<Instant>>,
-    /// When all had been read, and those who were still there closed.
+    /// When all had been read, and the remaining clients closed.
     pub(super) end: Instant,
-    /// More timers than streams, where that was ever so.
+    /// The first moment with more timers than streams, and the two numbers.
     pub(super) stray_timers: Option<(Instant, usize, usize)>,
-    /// What the server still held when all had left.
+    /// The server's holdings after all clients had left.
     pub(super) left_behind: LeftBehind,
 }
 
-/// What a server holds while it serves, and no longer.
+/// The holdings of a server, which must be empty when all clients have left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LeftBehind {
     pub(super) clients: usize,
@@ -36,11 +36,11 @@ pub(super) struct LeftBehind {
     pub(super) tasks: usize,
 }
 
-/// The most that one client takes in: more than any world's writes.
+/// The most that a client takes in: more than the writes of any world.
 const BOUNDS: Bounds = Bounds { bytes_max: 1 << 24, entries_max: 1 << 16 };
-/// How long those who are still there read on when all faults have stopped; longer than any delay and than a shutdown.
+/// How long the remaining clients read on when all faults have stopped: longer than any delay, and than a shutdown.
 const RECOVERY: Duration = Duration::from_secs(6);
-/// How long after that a world may go on.
+/// How long a world may go on after the recovery.
 const OVERTIME: Duration = Duration::from_secs(120);
 
 /// Plays `history` on `application`.
@@ -85,7 +85,7 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
 /// Decides which client of a history acts when.
 struct HistoryScheduler<'a> {
     history: &'a History,
-    /// By number; a client connects with its first action.
+    /// By number; a client connects with the first action.
     clients: Vec<Option<Client>>,
     /// How many streams each has asked for.
     streams: Vec<usize>,
@@ -107,7 +107,7 @@ impl<'a> HistoryScheduler<'a> {
 
     fn client(&mut self, lab: &mut Lab, number: usize) -> &mut Client {
         self.clients[number].get_or_insert_with(|| {
-            // No connection of the world has this ordinal, and no author.
+            // Neither a connection of the world nor an author has the same ordinal.
             let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
             let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
@@ -117,8 +117,8 @@ impl<'a> HistoryScheduler<'a> {
         })
     }
 
-    /// Does a deed, and returns whether it could be done: the client is still there, or connects to a server that has not
-    /// been told to end.
+    /// Does a deed, and returns whether the deed was possible: the client is still connected, or can connect since the
+    /// server has not been told to end.
     async fn act(&mut self, lab: &mut Lab, deed: &Deed) -> bool {
         let Deed { client: number, what, .. } = deed;
         match what {
@@ -150,7 +150,7 @@ impl<'a> HistoryScheduler<'a> {
         true
     }
 
-    /// Closes the connections that are still open, and returns the log of each client.
+    /// Closes all open connections in turn, and returns the log of each client.
     async fn close(self) -> Vec<ClientLog> {
         let mut logs = Vec::new();
         for client in self.clients {
@@ -163,7 +163,7 @@ impl<'a> HistoryScheduler<'a> {
     }
 }
 
-/// Returns the actions of a client that make up a deed; the server notices each before the next.
+/// Returns the actions for a deed of a client; the server notices each action before the next.
 fn actions(what: &What) -> Vec<Action> {
     match what {
         What::Ask { asked, manner, cut } => {
