@@ -164,7 +164,9 @@ impl LogScheduler<'_> {
                 let _ = self.backstage.add_fault(now, fault.clone());
             }
             LoggedAction::DeleteFaults(ids) => {
-                ids.iter().for_each(|id| drop(self.backstage.delete_faults(now, Some(*id))))
+                for id in ids {
+                    self.backstage.delete_faults(now, Some(*id));
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ impl Client {
         enough(&self.shared.state.lock().log)
     }
 
-    async fn wait_for(&self, mut is_enough: impl FnMut(&State) -> bool) {
+    async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
         loop {
             let next = self.shared.arrived.notified();
             {
@@ -213,7 +213,7 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
 /// The state that the client and the reading task share.
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<ClientState>,
     /// Wakes waiting owners at each arrival.
     arrived: Notify,
     /// Wakes the reading task when the client reads on.
@@ -221,7 +221,7 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClientState {
     responses: Responses,
     log: ClientLog,
     /// How many responses have ended.
@@ -231,7 +231,7 @@ struct State {
     is_over: bool,
 }
 
-impl State {
+impl ClientState {
     fn add(&mut self, at: Instant, entry: LogEntry) {
         self.log.entries.push((at, entry));
     }

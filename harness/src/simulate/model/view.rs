@@ -226,9 +226,9 @@ impl<'a> View<'a> {
 /// Returns the responses that have begun.
 fn responses(log: &ClientLog) -> Vec<HttpExchange> {
     let begun = log.exchanges().into_iter().filter(|exchange| exchange.head.is_some());
-    let with_whole_writes = begun.map(|exchange| match exchange.is_raw() {
-        true => HttpExchange { writes: whole_writes(&exchange.writes), ..exchange },
-        false => exchange,
+    let with_whole_writes = begun.map(|exchange| {
+        let writes = if exchange.is_raw() { whole_writes(&exchange.writes) } else { exchange.writes };
+        HttpExchange { writes, ..exchange }
     });
     with_whole_writes.collect()
 }
