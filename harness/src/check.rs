@@ -1,7 +1,7 @@
 //! The check: any server, held against the golden fixtures.
 //!
 //! ```text
-//!   fixtures ──► play, exchange ──► accounts ──► judge ──► evidence ──► verdicts ──► report
+//!   fixtures ──► play, exchange ──► client logs ──► judge ──► evidence ──► verdicts ──► report
 //!                 on a target                  sans-IO
 //! ```
 //!

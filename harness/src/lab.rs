@@ -24,10 +24,10 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::client::Client;
 use crate::idle::Idle;
+use crate::player::{Bounds, Client};
 use crate::sleepers::{Counted, Sleepers};
-use crate::transport::{self, Breaker, Sender, ServerEnd, Tap};
+use crate::transport::{self, Breaker, Sender, ServerEnd, Tap, WINDOW_BYTES};
 
 /// What a lab's world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -268,15 +268,12 @@ impl Lab {
 
     /// A new client, connected.
     pub fn connect(&mut self) -> Client {
-        let (sender, tap) = self.pipe();
-        Client::new(Arc::clone(&self.clock), sender, tap)
+        Client::new(Arc::clone(&self.clock), self.pipe(), Bounds::NONE)
     }
 
     /// The bare ends of a new connection, for a client that reads when it likes, or never.
     pub fn pipe(&mut self) -> (Sender, Tap) {
-        let (server, sender, tap) = transport::connect(Arc::clone(&self.clock));
-        self.arrive(server);
-        (sender, tap)
+        self.pipe_through(WINDOW_BYTES, |pipe, _| pipe)
     }
 
     /// The bare ends of a new connection over a network of one's own; see [`transport::connect_through`].
@@ -288,9 +285,9 @@ impl Lab {
     where
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (server, sender, tap) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
+        let (server, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
         self.arrive(server);
-        (sender, tap)
+        ends
     }
 
     /// A server that has been told to end takes nobody in: its end is dropped, and so the connection closed.

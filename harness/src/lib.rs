@@ -6,9 +6,7 @@
 //! ```text
 //!  transport     a connection in memory, and the tap that stamps what comes out of it
 //!      │
-//!  account       what one client saw and did, and when
-//!      │
-//!  client        sends anything, notes everything
+//!  player        clients that act on a connection, and a log of what each did and saw
 //!      │
 //!  lab           one world in paused time, with the server in it ── idle: when all has happened
 //!      │
@@ -71,13 +69,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod account;
 pub mod check;
 pub mod cli;
-pub mod client;
 pub mod fixtures;
 mod idle;
 pub mod lab;
+pub mod player;
 pub mod recording;
 pub mod replay;
 pub mod simulate;

@@ -1,7 +1,7 @@
 //! Recordings: the log of a served world, played again in virtual time.
 //!
-//! The log tells the seed, the epoch, every request, and everything else that was done to the world. Done again in a lab,
-//! at the same times and in the same order, it must lead to the same bytes.
+//! The log tells the seed, the epoch, every request, and every other action on the world. The same actions in a lab, at
+//! the same times and in the same order, must lead to the same bytes.
 
 mod difference;
 mod log;
@@ -17,74 +17,81 @@ use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use onbeat_wire::recording::ClosedHow;
-use onbeat_wire::{Entry, Instant, Transcript, What};
+use onbeat_wire::{Entry, Instant, What};
 
 pub use self::difference::{Difference, Replayed};
 pub use self::log::RecordingError;
-use self::meter::{Meter, MeteredClock, MeteredPipe};
-use crate::client::Client;
+use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
+use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::WINDOW_BYTES;
 
-/// What a served world noted.
+/// The log of a served world.
 #[derive(Debug)]
 pub struct Recording {
     setup: Setup,
-    /// Whether its times are exact, since its clock was a manual one.
+    /// Whether the times are exact, since the clock was manual.
     is_exact: bool,
-    deeds: Vec<Numbered>,
+    actions: Vec<Numbered>,
     answers: Answers,
-    /// The latest time that a line has, and the number of that line.
+    /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
-    /// What playing it again may cost, as the [`Meter`] counts.
+    /// The most that a replay may cost, as the [`Meter`] counts.
     cost_max: u64,
 }
 
-/// A deed, its time, and the number of its line.
-type Numbered = (Duration, usize, Deed);
+/// The time of an action, the number of the line, and the action.
+type Numbered = (Duration, usize, LoggedAction);
 
 /// The answers, by the ordinals of their connection and request.
 type Answers = BTreeMap<(u64, u32), Answer>;
 
-/// What was asked for, and what came.
+/// A logged request, and the logged response.
 #[derive(Debug)]
 struct Answer {
     asked: String,
-    /// Whether its writes can be told apart.
+    /// Whether chunks tell the writes apart.
     is_chunked: bool,
     entries: Vec<Entry>,
 }
 
 impl Answer {
-    /// What was seen of it: nothing, if its client left before the head.
+    /// Returns the entries that a client can have seen: none, if the client left before the head.
     fn seen(&self) -> Vec<Entry> {
         let has_begun = self.entries.iter().any(|entry| matches!(entry.what, What::Head(_)));
         if has_begun { self.entries.clone() } else { Vec::new() }
     }
 }
 
-/// What is done to a world.
+/// An action on a world.
 #[derive(Debug)]
-enum Deed {
-    Request { connection: u64, method: String, bytes: Vec<u8> },
-    Leave { connection: u64 },
-    Close { connection: u64, how: ClosedHow },
+enum LoggedAction {
+    /// A client acts.
+    Client {
+        connection: u64,
+        action: Action,
+    },
+    /// The control interface closes a connection.
+    Close {
+        connection: u64,
+        how: ClosedHow,
+    },
     Fault(Fault),
     DeleteFaults(Vec<u64>),
 }
 
 impl Recording {
-    /// Plays it again, in virtual time, and compares what comes.
+    /// Replays the log in virtual time, and compares the responses.
     ///
     /// # Errors
     ///
-    /// If the world goes on long after the log has ended, or far more happens in it than the log has lines for.
+    /// If the world goes on long after the end of the log, or far more happens in the world than the log has lines for.
     ///
     /// # Panics
     ///
     /// If the server does.
     pub fn replay(&self) -> Result<Replayed, RecordingError> {
-        // The lab's own world is left empty: this one has a backstage, and connections join it with their first request.
+        // The lab's own world stays empty: connections join the observed world with their first request.
         let setup = self.setup;
         let observed: Arc<OnceLock<Arc<World>>> = Arc::default();
         let slot = Arc::clone(&observed);
@@ -95,73 +102,73 @@ impl Recording {
             let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits).with_backstage());
             router(Arc::clone(slot.get_or_init(|| world)))
         });
-        let (transcripts, time) = lab::run_with(&setup, &application, async |lab| {
+        let (logs, time) = lab::run_with(&setup, &application, async |lab| {
             let world = Arc::clone(observed.get().expect("the lab has made its router"));
             let backstage = world.backstage().expect("it was made with one");
-            let mut cast = Cast { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
-            // The line whose time is waited for.
+            let mut scheduler = LogScheduler { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
+            // The number of the line under way.
             let line = Cell::new(self.end.1);
             tokio::select! {
                 biased;
                 () = meter.passed() => Err(RecordingError::Unaccounted { line: line.get() }),
-                transcripts = self.play(lab, &mut cast, &line) => Ok((transcripts, world.clock().now().since_epoch())),
+                logs = scheduler.play(lab, self, &line) => Ok((logs, world.clock().now().since_epoch())),
             }
         })??;
-        Ok(self.compare(&transcripts, time))
-    }
-
-    async fn play(&self, lab: &mut Lab, cast: &mut Cast<'_>, line: &Cell<usize>) -> BTreeMap<u64, Transcript> {
-        let mut transcripts = BTreeMap::new();
-        for (at, number, deed) in &self.deeds {
-            line.set(*number);
-            if lab.world().clock().now() < Instant::EPOCH + *at {
-                lab.until(*at).await;
-            }
-            cast.act(lab, deed, &mut transcripts).await;
-            lab.settle().await;
-        }
-        line.set(self.end.1);
-        lab.until(self.end.0).await;
-        for (connection, client) in std::mem::take(&mut cast.clients) {
-            transcripts.insert(connection, client.close().await.into_transcript());
-        }
-        transcripts
+        Ok(self.compare(&logs, time))
     }
 }
 
-/// Those who play it again.
-struct Cast<'a> {
+/// Decides which client of a log acts when.
+struct LogScheduler<'a> {
     backstage: &'a Backstage,
+    /// By the ordinals of their connections.
     clients: BTreeMap<u64, Client>,
     meter: Arc<Meter>,
 }
 
-impl Cast<'_> {
-    async fn act(&mut self, lab: &mut Lab, deed: &Deed, transcripts: &mut BTreeMap<u64, Transcript>) {
+impl LogScheduler<'_> {
+    /// Does all actions of the log at their times; returns the log of each client.
+    async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
+        for (at, number, logged) in &recording.actions {
+            line.set(*number);
+            if lab.world().clock().now() < Instant::EPOCH + *at {
+                lab.until(*at).await;
+            }
+            self.act(lab, logged).await;
+            lab.settle().await;
+        }
+        line.set(recording.end.1);
+        lab.until(recording.end.0).await;
+        let mut logs = BTreeMap::new();
+        for (connection, client) in std::mem::take(&mut self.clients) {
+            logs.insert(connection, client.close().await);
+        }
+        logs
+    }
+
+    async fn act(&mut self, lab: &mut Lab, logged: &LoggedAction) {
         let now = lab.world().clock().now();
-        match deed {
-            Deed::Request { connection, method, bytes } => {
+        match logged {
+            LoggedAction::Client { connection, action } => {
                 let client = self.clients.entry(*connection).or_insert_with(|| {
                     let meter = Arc::clone(&self.meter);
-                    let (sender, tap) = lab.pipe_through(WINDOW_BYTES, |pipe, _| MeteredPipe { pipe, meter });
-                    Client::new(Arc::clone(lab.clock()), sender, tap)
+                    let ends = lab.pipe_through(WINDOW_BYTES, |pipe, _| metered(pipe, meter));
+                    Client::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
                 });
-                client.expect(method);
-                client.send(bytes).await;
+                client.act(action.clone()).await;
             }
-            Deed::Leave { connection } => {
-                if let Some(client) = self.clients.remove(connection) {
-                    transcripts.insert(*connection, client.close().await.into_transcript());
-                }
-            }
-            Deed::Close { connection, how } => {
+            LoggedAction::Close { connection, how } => {
                 self.backstage.close(now, *connection, *how);
             }
-            Deed::Fault(fault) => {
-                // The log has no fault that there was no room for.
+            LoggedAction::Fault(fault) => {
+                // The log has only faults for which there was room.
                 let _ = self.backstage.add_fault(now, fault.clone());
             }
-            Deed::DeleteFaults(ids) => ids.iter().for_each(|id| drop(self.backstage.delete_faults(now, Some(*id)))),
+            LoggedAction::DeleteFaults(ids) => {
+                for id in ids {
+                    self.backstage.delete_faults(now, Some(*id));
+                }
+            }
         }
     }
 }

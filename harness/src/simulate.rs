@@ -1,7 +1,7 @@
 //! The simulation: thousands of random worlds under faults, each of which follows from its seed.
 //!
 //! ```text
-//!   seed ──► history ──► play ──► accounts ──► model ──► violation
+//!   seed ──► history ──► play ──► logs ──────► model ──► violation
 //!            what clients   in a lab,            what must be    ──► shrink: the shortest history
 //!            do, and when   over networks        true                        that still shows it
 //! ```
@@ -28,9 +28,9 @@ use self::model::Violation;
 use self::play::Outcome;
 pub use self::run::Run;
 pub use self::trace::histories;
-use crate::account::Account;
 use crate::fixtures::golden::Golden;
 use crate::lab::Application;
+use crate::player::ClientLog;
 
 /// A world in which something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Failure {
     /// What must be true and is not, who saw it, and what it saw.
     pub violation: String,
     /// What the client that saw it did and saw in that history, for people.
-    pub account: String,
+    pub log: String,
     /// What every client saw in that history, as jsonl.
     pub transcripts: String,
 }
@@ -102,10 +102,10 @@ impl Simulator {
         };
         let history = shrink::shrink(history, shows);
         let (violation, outcome) = self.play(&history).err().map_or((violation.clone(), None), |wrong| *wrong);
-        let accounts = outcome.map(|outcome| outcome.accounts).unwrap_or_default();
-        let account = violation.client.and_then(|client| accounts.get(client)).map(ToString::to_string);
-        let (account, transcripts) = (clipped(&account.unwrap_or_default()), transcripts(accounts));
-        Failure { history, violation: clipped(&violation.to_string()), account, transcripts }
+        let logs = outcome.map(|outcome| outcome.logs).unwrap_or_default();
+        let log = violation.client.and_then(|client| logs.get(client)).map(ToString::to_string);
+        let (log, transcripts) = (clipped(&log.unwrap_or_default()), transcripts(logs));
+        Failure { history, violation: clipped(&violation.to_string()), log, transcripts }
     }
 
     /// Plays a history, and judges it.
@@ -128,7 +128,7 @@ impl Failure {
     /// A world that was another the second time.
     fn of_determinism(seed: u64) -> Self {
         let violation = "the same seed gives the same trace\n  it gave another the second time".into();
-        Self { history: History::new(seed), violation, account: String::new(), transcripts: String::new() }
+        Self { history: History::new(seed), violation, log: String::new(), transcripts: String::new() }
     }
 
     /// The failure and what every client saw, as jsonl; the history in the first line can be replayed.
@@ -143,10 +143,10 @@ impl Failure {
 /// For people: what must be true and is not, the history, and what that client did and saw.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { history, violation, account, .. } = self;
+        let Self { history, violation, log, .. } = self;
         writeln!(f, "seed {}: {violation}\n\nthe shortest history found:\n{history}", history.seed)?;
-        if !account.is_empty() {
-            writeln!(f, "what that client did and saw:\n{account}")?;
+        if !log.is_empty() {
+            writeln!(f, "what that client did and saw:\n{log}")?;
         }
         Ok(())
     }
@@ -169,18 +169,18 @@ fn clipped(text: &str) -> String {
 }
 
 /// Each line of each transcript, with the number of its client.
-fn transcripts(accounts: Vec<Account>) -> String {
-    let of = |(client, account): (usize, Account)| {
-        let lines = account.into_transcript().to_jsonl();
+fn transcripts(logs: Vec<ClientLog>) -> String {
+    let of = |(client, log): (usize, ClientLog)| {
+        let lines = log.into_transcript().to_jsonl();
         lines.lines().map(|line| line.replacen('{', &format!("{{\"client\":{client},"), 1) + "\n").collect::<String>()
     };
-    accounts.into_iter().enumerate().map(of).collect()
+    logs.into_iter().enumerate().map(of).collect()
 }
 
 fn hash(outcome: &Outcome) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for account in &outcome.accounts {
-        hash.update(account.to_string());
+    for log in &outcome.logs {
+        hash.update(log.to_string());
         hash.update([0]);
     }
     hash.finalize().into()

@@ -1,4 +1,4 @@
-//! Transports: a pipe in memory that can be reset, a TCP connection, and the tap that stamps what comes out of either.
+//! Transports: a pipe in memory, a TCP connection, and the tap, which stamps arriving bytes with the time.
 
 use std::fmt;
 use std::io;
@@ -15,24 +15,19 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
-/// How much may be on its way in each direction: what a socket's buffers hold.
+/// How much may be in flight in each direction, as in the buffers of a socket.
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
-/// What the client takes out at a time.
+/// How much a client takes out at a time.
 const READ_BYTES: usize = 4096;
 
-/// A connection in memory: what the server holds, and what the client writes to and reads from.
-#[must_use]
-pub fn connect(clock: Arc<dyn Clock>) -> (ServerEnd, Sender, Tap) {
-    connect_through(clock, WINDOW_BYTES, |pipe, _| pipe)
-}
-
-/// A connection in memory with so much room in each direction, and a network of one's own at the client's end.
+/// Returns the server's end and the client's ends of a connection in memory, with so much room in each direction, and a
+/// network at the client's end.
 #[must_use]
 pub fn connect_through<P>(
     clock: Arc<dyn Clock>,
     window_bytes: usize,
     network: impl FnOnce(DuplexStream, Breaker) -> P,
-) -> (ServerEnd, Sender, Tap)
+) -> (ServerEnd, (Sender, Tap))
 where
     P: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -40,16 +35,15 @@ where
     let breaker = Breaker::default();
     let server = ServerEnd { pipe: server, breaker: breaker.clone(), told: false };
     let network = network(client, breaker.clone());
-    let (sender, tap) = ends(network, Box::new(move || breaker.reset()), clock);
-    (server, sender, tap)
+    (server, ends(network, Box::new(move || breaker.reset()), clock))
 }
 
-/// Makes the closing of a connection in memory a reset (RST), as it looks to the server.
+/// Turns the closing of a connection in memory into a reset (RST), as seen by the server.
 #[derive(Clone, Debug, Default)]
 pub struct Breaker(Arc<AtomicBool>);
 
 impl Breaker {
-    /// From now on; the client's end has to be dropped for the server to notice.
+    /// Turns the closing into a reset; the server notices when the client's end is dropped.
     pub fn reset(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -59,11 +53,11 @@ impl Breaker {
 ///
 /// # Errors
 ///
-/// If it can't be established.
+/// If the connection can't be established.
 pub async fn connect_tcp(addr: impl ToSocketAddrs, clock: Arc<dyn Clock>) -> io::Result<(Sender, Tap)> {
     let socket = TcpStream::connect(addr).await?;
     socket.set_nodelay(true)?;
-    // Closing a socket that does not linger resets the connection (RFC 9293, 3.6.1).
+    // Closing a socket without lingering resets the connection (RFC 9293, 3.6.1).
     let twin = SockRef::from(&socket).try_clone()?;
     let reset = move || drop(twin.set_linger(Some(Duration::ZERO)));
     Ok(ends(socket, Box::new(reset), clock))
@@ -78,8 +72,8 @@ where
     (sender, Tap { pipe: Box::new(reader), clock, buffer: BytesMut::new() })
 }
 
-/// The server's end. Once the client has reset the connection, it fails as a TCP socket does: whoever reads or writes
-/// first is told of the reset, and after that there is nothing to read, and nobody to write to.
+/// The server's end. After a reset by the client the end fails as a TCP socket does: the first read or write returns the
+/// reset; later reads return the end of the stream, and later writes a broken pipe.
 #[derive(Debug)]
 pub struct ServerEnd {
     pipe: DuplexStream,
@@ -125,7 +119,7 @@ impl AsyncWrite for ServerEnd {
 /// The client's sending side.
 pub struct Sender {
     pipe: Box<dyn AsyncWrite + Send + Unpin>,
-    /// Makes the closing of the connection a reset.
+    /// Turns the closing of the connection into a reset.
     reset: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -141,11 +135,11 @@ impl Sender {
 
     /// Sends no more, but goes on reading: a half-close.
     pub async fn half_close(&mut self) {
-        // It can fail only if the connection is gone, and then there is nothing left to close.
+        // A failure means a connection that is gone already.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut self.pipe).await;
     }
 
-    /// Makes it a reset when the connection is closed, by dropping both ends.
+    /// Turns the closing of the connection, by dropping both ends, into a reset.
     pub fn reset(&mut self) {
         if let Some(reset) = self.reset.take() {
             reset();
@@ -153,18 +147,9 @@ impl Sender {
     }
 }
 
-/// What came out of the pipe, and when.
+/// Something out of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// When it came.
-    pub at: Instant,
-    /// What it was.
-    pub came: Came,
-}
-
-/// What can come out of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum Arrival {
     /// Bytes.
     Bytes(Bytes),
     /// The end of the connection (FIN).
@@ -173,7 +158,7 @@ pub enum Came {
     Reset,
 }
 
-/// The client's receiving side: it stamps raw bytes with the time of their arrival.
+/// The client's receiving side, which stamps raw bytes with the time of arrival.
 pub struct Tap {
     pipe: Box<dyn AsyncRead + Send + Unpin>,
     clock: Arc<dyn Clock>,
@@ -181,17 +166,16 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Waits for the next bytes, or for the end.
-    pub async fn next(&mut self) -> Arrival {
+    /// Waits for the next bytes, or for the end; returns the time, and the arrival.
+    pub async fn next(&mut self) -> (Instant, Arrival) {
         self.buffer.reserve(READ_BYTES);
         let read = self.pipe.read_buf(&mut self.buffer).await;
-        let at = self.clock.now();
-        let came = match read {
-            Ok(0) => Came::End,
-            Ok(_) => Came::Bytes(self.buffer.split().freeze()),
-            Err(_) => Came::Reset,
+        let arrival = match read {
+            Ok(0) => Arrival::End,
+            Ok(_) => Arrival::Bytes(self.buffer.split().freeze()),
+            Err(_) => Arrival::Reset,
         };
-        Arrival { at, came }
+        (self.clock.now(), arrival)
     }
 }
 

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use futures_util::FutureExt;
 use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
-use onbeat::transport::{Came, Sender, Tap};
+use onbeat::transport::{Arrival, Sender, Tap};
 use onbeat_server::clock::Kind;
 use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::log::Redaction;
@@ -73,8 +73,8 @@ fn held_by_logging(requests: usize, request: &str) -> u64 {
 
 /// Takes out what has come, until nothing comes.
 fn skip_all(tap: &mut Tap) {
-    while let Some(arrival) = tap.next().now_or_never() {
-        if matches!(arrival.came, Came::End) {
+    while let Some((_, arrival)) = tap.next().now_or_never() {
+        if matches!(arrival, Arrival::End) {
             return;
         }
     }
@@ -159,8 +159,8 @@ async fn ask(lab: &mut Lab, target: &str) -> (Sender, Tap) {
 
 /// Takes out what has come.
 async fn skip(tap: &mut Tap) {
-    while let Some(arrival) = tap.next().now_or_never() {
-        assert!(matches!(arrival.came, Came::Bytes(_)), "the server goes on");
+    while let Some((_, arrival)) = tap.next().now_or_never() {
+        assert!(matches!(arrival, Arrival::Bytes(_)), "the server goes on");
     }
     tokio::task::yield_now().await;
 }

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use self::library::{Library, Stopped, guarded};
 use self::reader::Reader;
-use crate::client::Bounds;
+use crate::player::Bounds;
 
 /// The events that have been dispatched, and why no more will be.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ pub(super) fn dispatch(chunks: &[(Instant, Bytes)]) -> Dispatched {
 pub(super) async fn watch(client: reqwest::Client, url: String, bounds: Bounds, dispatched: Arc<Mutex<Dispatched>>) {
     match client.get(url).send().await {
         Ok(response) if response.status() == reqwest::StatusCode::OK => {
-            let reader = Reader::start(Library::default(), &dispatched, bounds.notes_max);
+            let reader = Reader::start(Library::default(), &dispatched, bounds.entries_max);
             read(response.bytes_stream(), bounds, reader, &dispatched).await;
         }
         Ok(response) => fail(&dispatched, &format!("the status is {}", response.status())),

@@ -4,16 +4,15 @@ use super::evidence::Evidence;
 use super::judge::{Seen, judge};
 use super::noise::Noise;
 use super::pace::Pace;
-use super::responses::got;
 use super::stalls::Stalls;
 use super::tag::Tag;
 use super::target::Embedded;
 use super::verdict::{Report, verdicts};
 use super::{NoSuchCase, Selection, application, exchange, play, timeline};
-use crate::client::Bounds;
 use crate::fixtures;
 use crate::fixtures::golden::Scene;
 use crate::lab::{self, Application, Overdue, Setup};
+use crate::player::Bounds;
 
 /// Judges `application` by the fixtures, each scene in a world of its own.
 ///
@@ -37,8 +36,8 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
     for scene in golden.streams.iter().filter(wanted) {
         let scene = scene.clone().until(selection.watched_ms());
         let mut seen = see(application, &scene, &setup);
-        let response = seen.accounts.first().and_then(|(_, account)| got(account).into_iter().next());
-        seen.dispatched = response.map(|response| application::dispatch(&response.chunks));
+        let response = seen.logs.first().and_then(|(_, log)| log.first_exchange());
+        seen.dispatched = response.map(|response| application::dispatch(&response.writes));
         timelines.push(timeline::timeline(&scene, &seen, &Pace::exact()));
         evidence.add(judge(&golden.cases, &scene, &seen, &Pace::exact(), &Stalls::default()));
     }
@@ -47,11 +46,11 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
         evidence.add(judge(&golden.cases, scene, &seen, &Pace::exact(), &Stalls::default()));
     }
     for request in golden.requests.iter().filter(|request| selection.has_any(&request.cases)) {
-        let account = lab::run_with(&setup, application, async |lab| {
+        let log = lab::run_with(&setup, application, async |lab| {
             let mut target = Embedded { lab, pace: Pace::exact() };
             exchange::perform(&mut target, request, &golden.cases).await
         });
-        evidence.add(exchange::judge(&golden.cases, request, settled(account).as_ref()));
+        evidence.add(exchange::judge(&golden.cases, request, settled(log).as_ref()));
     }
     let verdicts = verdicts(&evidence, |id| selection.has(id), None);
     Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
@@ -59,11 +58,11 @@ pub fn check_embedded(application: &Application, selection: &Selection) -> Resul
 
 fn see(application: &Application, scene: &Scene, setup: &Setup) -> Seen {
     let tag = Tag::default();
-    let accounts = lab::run_with(setup, application, async |lab| {
+    let logs = lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
-        play::play(&mut target, scene, &tag, Noise::None, Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await
+        play::play(&mut target, scene, &tag, Noise::None, Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 }).await
     });
-    Seen { accounts: settled(accounts), tag, noise: Noise::None, others: Some(0), dispatched: None }
+    Seen { logs: settled(logs), tag, noise: Noise::None, others: Some(0), dispatched: None }
 }
 
 fn settled<T>(outcome: Result<T, Overdue>) -> T {

@@ -8,11 +8,9 @@ use onbeat_wire::printable::visible;
 use super::data;
 use super::evidence::{Evidence, Finding, clipped};
 use super::fields;
-use super::responses::{self, Got};
 use super::target::Target;
-use crate::account::{Account, Note};
-use crate::client::Bounds;
 use crate::fixtures::format::{Aspect, Case, Exchange, Then, Tier};
+use crate::player::{Action, Bounds, ClientLog, HttpExchange};
 
 /// An answer is given up after this long; one that may differ anyway, or is long, after another time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,11 +20,10 @@ const PATIENCE_FOR_A_STREAM: Duration = Duration::from_secs(15);
 const STREAM_BYTES_MIN: usize = 1000;
 
 /// Sends the request, and waits for what is expected of the answer; nothing if the target can't be reached.
-pub(super) async fn perform(target: &mut impl Target, exchange: &Exchange, cases: &[Case]) -> Option<Account> {
-    let mut client = target.connect(Bounds { bytes_max: 1 << 20, notes_max: 1 << 12 }).await.ok()?;
+pub(super) async fn perform(target: &mut impl Target, exchange: &Exchange, cases: &[Case]) -> Option<ClientLog> {
+    let mut client = target.connect(Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 }).await.ok()?;
     let Exchange { request, response, then, .. } = exchange;
-    client.expect(request.split(' ').next().unwrap_or_default());
-    client.send(target.address(request).as_bytes()).await;
+    client.act(Action::request(target.address(request))).await;
     let observes = cases.iter().any(|case| exchange.cases.contains(&case.id) && case.tier == Tier::Observe);
     let streams = response.body.as_ref().is_some_and(|body| body.len() > STREAM_BYTES_MIN);
     let patience = match (streams, observes) {
@@ -34,26 +31,21 @@ pub(super) async fn perform(target: &mut impl Target, exchange: &Exchange, cases
         (false, true) => PATIENCE_TO_OBSERVE,
         (false, false) => PATIENCE,
     };
-    let enough = |account: &Account| {
-        let Some(got) = responses::got(account).into_iter().next() else { return false };
+    let enough = |log: &ClientLog| {
+        let Some(got) = log.first_exchange() else { return false };
         let told = got.end.is_some() || failed(&got, exchange);
         match &response.body_start {
             Some(start) => told || got.body().len() >= start.len(),
             None => told && *then != Then::Closed,
         }
     };
-    let clock = target.clock();
-    tokio::select! {
-        biased;
-        () = client.until(enough) => {}
-        () = clock.sleep_until(clock.now() + patience) => {}
-    }
+    client.until_within(patience, enough).await;
     Some(client.close().await)
 }
 
-/// The status is wrong already: there is nothing to wait for.
-fn failed(got: &Got, exchange: &Exchange) -> bool {
-    got.head.as_ref().is_some_and(|(_, head)| !status_fits(head.status, exchange))
+/// Returns whether the status is wrong already: there is nothing to wait for.
+fn failed(got: &HttpExchange, exchange: &Exchange) -> bool {
+    got.head.is_some() && !status_fits(got.status(), exchange)
 }
 
 fn status_fits(status: u16, exchange: &Exchange) -> bool {
@@ -62,12 +54,12 @@ fn status_fits(status: u16, exchange: &Exchange) -> bool {
         && class.is_none_or(|class| class.starts_with(&(status / 100).to_string()))
 }
 
-/// Holds an account of the exchange against the fixture.
-pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, account: Option<&Account>) -> Evidence<'a> {
+/// Holds the log of a client against the fixture.
+pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, log: Option<&ClientLog>) -> Evidence<'a> {
     let mut evidence = Evidence::new(cases);
     evidence.judged(&exchange.cases);
     let unreached = || vec![breach(Aspect::Presence, "an answer", "no connection")];
-    for Breach { aspect, header, expected, actual } in account.map_or_else(unreached, |it| breaches(exchange, it)) {
+    for Breach { aspect, header, expected, actual } in log.map_or_else(unreached, |log| breaches(exchange, log)) {
         let line = exchange.request.lines().next().unwrap_or_default();
         let finding = Finding {
             place: format!("requests/{}", exchange.id),
@@ -82,7 +74,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], exchange: &Exchange, account: Option<
             None => evidence.found(&exchange.cases, aspect, &finding),
         }
     }
-    evidence.took(account.map(Account::lasted).unwrap_or_default());
+    evidence.took(log.map(ClientLog::lasted).unwrap_or_default());
     evidence
 }
 
@@ -103,12 +95,11 @@ fn in_header(name: &str, expected: String, actual: String) -> Breach {
     Breach { aspect: Aspect::Header, header: Some(name.into()), expected, actual }
 }
 
-/// What is wrong with the answer.
-fn breaches(exchange: &Exchange, account: &Account) -> Vec<Breach> {
+/// Returns what is wrong with the answer.
+fn breaches(exchange: &Exchange, log: &ClientLog) -> Vec<Breach> {
     let Exchange { response, then, .. } = exchange;
-    let got = responses::got(account);
     let status = response.status.map_or_else(|| response.status_class.clone().unwrap_or_default(), |it| it.to_string());
-    let Some(got) = got.first() else { return Vec::new() };
+    let Some(got) = log.first_exchange() else { return Vec::new() };
     let Some((_, head)) = &got.head else {
         let why = got.broken.clone().unwrap_or_else(|| "no answer came in time".into());
         return vec![breach(Aspect::Presence, status, why)];
@@ -151,7 +142,7 @@ fn breaches(exchange: &Exchange, account: &Account) -> Vec<Breach> {
     {
         breaches.push(breach(Aspect::Bytes, visible(start.as_bytes()), visible(&body)));
     }
-    let closed = account.notes.iter().any(|(_, note)| *note == Note::ServerClosed);
+    let closed = log.closed_at().is_some();
     match then {
         Then::Closed if !closed => {
             breaches.push(breach(Aspect::End, "a closed connection", "the server keeps it open"));

@@ -13,16 +13,14 @@ use super::judge::{Seen, judge};
 use super::noise::Noise;
 use super::pace::Pace;
 use super::report::{html, jsonl, junit, text};
-use super::responses::got;
 use super::stalls::Stalls;
 use super::tag::Tag;
 use super::verdict::{Report, verdicts};
 use super::{application, exchange, timeline};
-use crate::account::Account;
-use crate::client::{Bounds, Client};
 use crate::fixtures::format::Kind;
 use crate::fixtures::golden::{Golden, Scene};
-use crate::transport;
+use crate::player::{Action, Bounds, Client, ClientLog};
+use crate::transport::{self, WINDOW_BYTES};
 
 /// What servers send by mistake, or to break a client.
 const ODD: [&[u8]; 34] = [
@@ -160,17 +158,16 @@ impl Answer {
         cuts.windows(2).map(|pair| bytes[pair[0]..pair[1]].to_vec()).collect()
     }
 
-    /// Returns the account of a client that sends these requests, and gets the pieces one after another.
-    fn account(&self, requests: &[&str], pieces: Vec<Vec<u8>>) -> Account {
+    /// Returns the log of a client that sends these requests, and gets the pieces one after another.
+    fn log(&self, requests: &[&str], pieces: Vec<Vec<u8>>) -> ClientLog {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime of time alone").block_on(async {
             let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-            let (mut server, sender, tap) = transport::connect(Arc::clone(&clock));
-            let bounds = Bounds { bytes_max: 1 << 16, notes_max: 1 << 10 };
-            let mut client = Client::bounded(Arc::clone(&clock), sender, tap, bounds);
+            let (mut server, ends) = transport::connect_through(Arc::clone(&clock), WINDOW_BYTES, |pipe, _| pipe);
+            let bounds = Bounds { bytes_max: 1 << 16, entries_max: 1 << 10 };
+            let mut client = Client::new(Arc::clone(&clock), ends, bounds);
             for request in requests {
-                client.expect(request.split(' ').next().unwrap_or_default());
-                client.send(request.as_bytes()).await;
+                client.act(Action::request((*request).to_owned())).await;
             }
             for piece in pieces {
                 tokio::select! {
@@ -189,12 +186,12 @@ impl Answer {
     }
 }
 
-/// Judges the accounts, and prints the report in every form.
-fn report_on(golden: &Golden, scene: &Scene, accounts: Vec<(String, Account)>, noise: Noise, others: Option<u64>) {
-    let response = accounts.first().and_then(|(_, account)| got(account).into_iter().next());
-    let dispatched = response.map(|response| application::dispatch(&response.chunks));
+/// Judges the logs, and prints the report in every form.
+fn report_on(golden: &Golden, scene: &Scene, logs: Vec<(String, ClientLog)>, noise: Noise, others: Option<u64>) {
+    let response = logs.first().and_then(|(_, log)| log.first_exchange());
+    let dispatched = response.map(|response| application::dispatch(&response.writes));
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
-    let seen = Seen { accounts, tag: Tag::default(), noise, others, dispatched };
+    let seen = Seen { logs, tag: Tag::default(), noise, others, dispatched };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
         let timelines = vec![timeline::timeline(scene, &seen, &pace)];
         let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
@@ -227,7 +224,7 @@ proptest! {
         let golden = Golden::read();
         let scenes: Vec<&Scene> = golden.streams.iter().chain(&golden.scenes).collect();
         let scene = scene.get(&scenes);
-        let client = |name: &str| (name.to_owned(), answer.account(&requests(scene, name), answer.pieces(scene, name)));
+        let client = |name: &str| (name.to_owned(), answer.log(&requests(scene, name), answer.pieces(scene, name)));
         report_on(&golden, scene, scene.clients().into_iter().map(client).collect(), noise, others);
     }
 
@@ -236,7 +233,7 @@ proptest! {
         let golden = Golden::read();
         let exchange = request.get(&golden.requests);
         let pieces = answer.pieces(scene.get(&golden.streams), "");
-        let account = answer.account(&[&exchange.request], pieces);
-        exchange::judge(&golden.cases, exchange, Some(&account));
+        let log = answer.log(&[&exchange.request], pieces);
+        exchange::judge(&golden.cases, exchange, Some(&log));
     }
 }

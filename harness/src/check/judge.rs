@@ -1,6 +1,6 @@
 //! The judge: what clients saw, held against what a fixture says they should have seen.
 //!
-//! It knows neither sockets nor tasks: accounts go in, evidence comes out.
+//! It knows neither sockets nor tasks: logs of clients go in, evidence comes out.
 
 mod heartbeats;
 mod times;
@@ -18,18 +18,18 @@ use super::evidence::{Evidence, Finding, clipped};
 use super::fields;
 use super::noise::{Noise, has_message};
 use super::pace::Pace;
-use super::responses::{Expected, Got, Numbered, expected, got};
+use super::responses::{Expected, Numbered, expected, got};
 use super::stalls::Stalls;
 use super::tag::{Tag, contains};
-use crate::account::Account;
 use crate::fixtures::format::{Aspect, Case, Kind, Line};
 use crate::fixtures::golden::Scene;
+use crate::player::{ClientLog, HttpExchange};
 
 /// What was seen of a scene.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// The account of each client, in the order of their appearance.
-    pub(super) accounts: Vec<(String, Account)>,
+    /// The log of each client, in the order of their appearance.
+    pub(super) logs: Vec<(String, ClientLog)>,
     /// The tag that this run put into its messages.
     pub(super) tag: Tag,
     /// Events of others that a client of `/sse` may have heard besides.
@@ -57,7 +57,7 @@ impl Seen {
 
     /// Whether a client of `/sse` heard a message that nobody of the scene had sent.
     pub(super) fn hears_others(&self, scene: &Scene) -> bool {
-        let pieces = self.accounts.iter().flat_map(|(_, account)| got(account)).flat_map(|response| response.pieces());
+        let pieces = self.logs.iter().flat_map(|(_, log)| got(log)).flat_map(|response| response.pieces());
         let is_known = |piece: &[u8]| scene.lines.iter().any(|(_, line)| self.differences(line, piece).is_empty());
         let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
         messages.any(|piece| !is_known(&piece.bytes))
@@ -66,12 +66,12 @@ impl Seen {
 
 /// Holds what was seen of a scene against the fixture.
 pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pace, stalls: &Stalls) -> Evidence<'a> {
-    let clients: Vec<(&str, Vec<Expected>, Vec<Got>)> = scene
+    let clients: Vec<(&str, Vec<Expected>, Vec<HttpExchange>)> = scene
         .clients()
         .into_iter()
         .map(|name| {
-            let account = seen.accounts.iter().find(|(known, _)| known == name);
-            (name, expected(scene, name), account.map(|(_, account)| got(account)).unwrap_or_default())
+            let log = seen.logs.iter().find(|(known, _)| known == name);
+            (name, expected(scene, name), log.map(|(_, log)| got(log)).unwrap_or_default())
         })
         .collect();
     let sent = clients.iter().flat_map(|(_, expected, got)| {
@@ -99,7 +99,7 @@ pub(super) fn judge<'a>(cases: &'a [Case], scene: &Scene, seen: &Seen, pace: &Pa
         trial.events(&events.copied().collect::<Vec<_>>(), dispatched);
     }
     trial.periods();
-    trial.evidence.took(seen.accounts.iter().map(|(_, account)| account.lasted()).max().unwrap_or_default());
+    trial.evidence.took(seen.logs.iter().map(|(_, log)| log.lasted()).max().unwrap_or_default());
     trial.evidence
 }
 
@@ -155,7 +155,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    fn response(&mut self, expected: &Expected, got: &Got) {
+    fn response(&mut self, expected: &Expected, got: &HttpExchange) {
         let Some(head) = expected.head else { return };
         if self.head(expected, head, got) {
             // Where anybody may be heard, what anybody may say is none of this stream's.
@@ -169,7 +169,7 @@ impl Trial<'_, '_> {
     }
 
     /// Judges the head; whether the body is worth a look.
-    fn head(&mut self, expected: &Expected, head: Numbered, got: &Got) -> bool {
+    fn head(&mut self, expected: &Expected, head: Numbered, got: &HttpExchange) -> bool {
         let cases = &head.1.cases;
         let Kind::Head { status, headers } = &head.1.kind else { return false };
         let asked = match &expected.request.1.kind {
@@ -211,7 +211,7 @@ impl Trial<'_, '_> {
         true
     }
 
-    fn header(&mut self, head: Numbered, got: &Got, name: &str, value: &str) {
+    fn header(&mut self, head: Numbered, got: &HttpExchange, name: &str, value: &str) {
         let came = got.head.as_ref().and_then(|(_, head)| fields::value(head, name));
         let came = came.as_deref();
         let mut wanted = value.to_owned();
@@ -224,8 +224,8 @@ impl Trial<'_, '_> {
                 Some(length) => {
                     // Of counts with more digits the body is longer than the fixture's.
                     let body = got.body().len();
-                    wanted = if got.chunks.is_empty() { wanted } else { body.to_string() };
-                    got.chunks.is_empty() || length == body
+                    wanted = if got.writes.is_empty() { wanted } else { body.to_string() };
+                    got.writes.is_empty() || length == body
                 }
             },
             _ => came.is_some_and(|came| fields::same(name, value, came)),
@@ -237,7 +237,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    fn end(&mut self, expected: &Expected, got: &Got, last: (u64, Instant)) {
+    fn end(&mut self, expected: &Expected, got: &HttpExchange, last: (u64, Instant)) {
         let Some(end) = expected.end else { return };
         let Kind::End { how } = end.1.kind else { return };
         self.evidence.judged_for(&end.1.cases, &[Aspect::End]);
@@ -266,7 +266,7 @@ impl Trial<'_, '_> {
     }
 
     /// Judges what became of a request after the end, on the same connection.
-    fn reuse(&mut self, expected: &Expected, end: &Line, after: &Got) {
+    fn reuse(&mut self, expected: &Expected, end: &Line, after: &HttpExchange) {
         self.evidence.judged_for(&end.cases, &[Aspect::Reuse]);
         if after.head.is_none() {
             let numbered = expected.end.unwrap_or(expected.request);
@@ -334,8 +334,8 @@ mod tests {
     fn a_server_that_takes_no_connection_does_not_pass() {
         let golden = Golden::read();
         for scene in golden.streams.iter().chain(&golden.scenes) {
-            let (accounts, tag) = (Vec::new(), Tag::default());
-            let seen = Seen { accounts, tag, noise: Noise::None, others: Some(0), dispatched: None };
+            let (logs, tag) = (Vec::new(), Tag::default());
+            let seen = Seen { logs, tag, noise: Noise::None, others: Some(0), dispatched: None };
             let evidence = judge(&golden.cases, scene, &seen, &Pace::exact(), &Stalls::default());
             assert!(!evidence.is_clean(), "{}", scene.path);
         }

@@ -1,25 +1,25 @@
-//! How many of a fixture's lines a client has seen, while its account grows.
+//! Counts the lines of a fixture in a growing log.
 
 use onbeat_wire::What;
 
 use super::noise::Noise;
 use super::responses::is_stream;
 use super::tag::Tag;
-use crate::account::{Account, Note};
+use crate::player::{ClientLog, LogEntry};
 
 /// A heartbeat of `/sse`.
 pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
 
-/// Counts how many of a fixture's lines a client has seen, if they are right: heads, writes and ends. It looks at each note
-/// of a growing account once.
+/// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
 #[derive(Debug, Default)]
 pub(super) struct LinesSeen {
     tag: Tag,
     noise: Option<Noise>,
-    notes: usize,
+    /// How many entries of the log are counted.
+    entries: usize,
     lines: usize,
     heartbeats: usize,
-    /// The body is cut into lines, since it has no length.
+    /// Whether the body is cut into lines, since there is no length.
     streams: bool,
     /// The bytes of the line under way.
     line: Vec<u8>,
@@ -31,30 +31,31 @@ impl LinesSeen {
         Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
     }
 
-    /// So many lines by now.
-    pub(super) fn count(&mut self, account: &Account) -> usize {
-        for (_, note) in &account.notes[self.notes..] {
-            match note {
-                Note::Saw(What::Head(head)) => {
+    /// Returns the number of lines so far.
+    pub(super) fn count(&mut self, log: &ClientLog) -> usize {
+        for (_, entry) in &log.entries[self.entries..] {
+            match entry {
+                LogEntry::Saw(What::Head(head)) => {
                     self.streams = is_stream(head);
                     self.lines += usize::from(head.status >= 200);
                 }
-                Note::Saw(What::Write(bytes)) if self.streams => self.read(bytes),
-                Note::Saw(What::Write(_) | What::End(_)) => self.lines += 1,
+                LogEntry::Saw(What::Write(bytes)) if self.streams => self.read(bytes),
+                LogEntry::Saw(What::Write(_) | What::End(_)) => self.lines += 1,
                 _ => {}
             }
         }
-        self.notes = account.notes.len();
+        self.entries = log.entries.len();
         self.lines
     }
 
-    /// Whether it has seen so many lines, with so many heartbeats of `/sse` among them, however many more heartbeats came.
-    pub(super) fn has_apart(&mut self, account: &Account, lines: usize, heartbeats: usize) -> bool {
-        let seen = self.count(account);
+    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines; more heartbeats
+    /// do not count.
+    pub(super) fn has_apart(&mut self, log: &ClientLog, lines: usize, heartbeats: usize) -> bool {
+        let seen = self.count(log);
         self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
     }
 
-    /// An empty line belongs to the one before it.
+    /// Counts lines; an empty line belongs to the line before.
     fn read(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if !matches!(byte, b'\r' | b'\n') {
@@ -66,7 +67,7 @@ impl LinesSeen {
                     continue;
                 }
                 if self.tag.is_foreign(&line) {
-                    // The line before it named the type of that event.
+                    // The line before named the type of the event.
                     self.lines = self.lines.saturating_sub(1);
                 } else {
                     self.lines += 1;
@@ -83,23 +84,23 @@ mod tests {
 
     use super::*;
 
-    /// The account of a client of `/sse` that got these writes.
-    fn account(writes: &[&str]) -> Account {
+    /// Returns the log of a client of `/sse` that got these writes.
+    fn log(writes: &[&str]) -> ClientLog {
         let head = Head { minor_version: 1, status: 200, headers: Vec::new() };
         let writes = writes.iter().map(|text| What::Write(Bytes::copy_from_slice(text.as_bytes())));
         let seen = [What::Head(head)].into_iter().chain(writes);
-        Account { notes: seen.map(|what| (Instant::EPOCH, Note::Saw(what))).collect() }
+        ClientLog { entries: seen.map(|what| (Instant::EPOCH, LogEntry::Saw(what))).collect() }
     }
 
     #[test]
     fn a_line_counts_with_the_empty_ones_after_it() {
-        assert_eq!(LinesSeen::default().count(&account(&["event: a\n", "data: b\n\n", ":\n", "\n", "half"])), 4);
+        assert_eq!(LinesSeen::default().count(&log(&["event: a\n", "data: b\n\n", ":\n", "\n", "half"])), 4);
     }
 
     #[test]
     fn heartbeats_do_not_count_for_other_lines_nor_these_for_heartbeats() {
-        let account = account(&["data: a\n\n", "heartbeat:\n\n", "heartbeat:\n\n"]);
-        let has = |lines, heartbeats| LinesSeen::default().has_apart(&account, lines, heartbeats);
+        let log = log(&["data: a\n\n", "heartbeat:\n\n", "heartbeat:\n\n"]);
+        let has = |lines, heartbeats| LinesSeen::default().has_apart(&log, lines, heartbeats);
         assert!(has(2, 0) && has(3, 1) && has(4, 2));
         assert!(!has(3, 0) && !has(4, 1) && !has(3, 3));
     }
@@ -110,14 +111,14 @@ mod tests {
         let other = r#"data: {"msg":"onbeat-2-x"}"#;
         let own = r#"data: {"msg":"onbeat-1-x"}"#;
         let writes = ["event: broadcast\n", other, "\n\n", "event: broadcast\n", own, "\n\n"];
-        assert_eq!(LinesSeen::of(&tag, Noise::Strangers).count(&account(&writes)), 3);
+        assert_eq!(LinesSeen::of(&tag, Noise::Strangers).count(&log(&writes)), 3);
     }
 
     #[test]
     fn where_anybody_may_be_heard_only_lines_of_the_stream_itself_count() {
         let event = ["event: broadcast\n", r#"data: {"msg":"x"}"#, "\n\n", ":\n\n"];
         let writes = [&["data: {\"message\": \"hi\"}\n\n"], &event[..], &["heartbeat:\n\n"]].concat();
-        let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&account(&writes));
+        let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&log(&writes));
         assert_eq!((counted(Noise::Anybody), counted(Noise::None)), (3, 6));
     }
 }

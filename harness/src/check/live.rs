@@ -32,9 +32,9 @@ use super::target::{Live, Target};
 use super::timeline::{Timeline, timeline};
 use super::verdict::{Outcome, Report, Verdict, verdicts};
 use super::{NoSuchCase, Selection, exchange, play};
-use crate::client::Bounds;
 use crate::fixtures::format::{Case, Exchange, Kind};
 use crate::fixtures::golden::Scene;
+use crate::player::Bounds;
 
 /// A server over TCP, and how it is judged.
 #[derive(Clone, Debug)]
@@ -94,8 +94,8 @@ const BEGIN_MAX: Duration = Duration::from_secs(10);
 const ATTEMPTS: usize = 3;
 const SOON: Duration = Duration::from_secs(5);
 /// What a client of a scene, and of `/sse`, takes in: strangers may say a lot.
-const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, notes_max: 1 << 13 };
-const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, notes_max: 1 << 15 };
+const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 13 };
+const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, entries_max: 1 << 15 };
 /// A check that takes so much longer than planned is broken off.
 const OVERTIME_MAX: Duration = Duration::from_secs(20);
 /// How often progress is told.
@@ -280,7 +280,7 @@ impl<'a> Inspection<'a> {
     async fn stream(&self, scene: &Scene, noise: Noise) {
         let text: usize = scene.lines.iter().map(|(_, line)| line.written().len()).sum();
         let bounds = match noise {
-            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), notes_max: 4 * scene.lines.len() + 64 },
+            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * scene.lines.len() + 64 },
             Noise::Strangers | Noise::Anybody => SSE_BOUNDS,
         };
         let dispatched = Arc::new(Mutex::new(Dispatched::default()));
@@ -292,7 +292,7 @@ impl<'a> Inspection<'a> {
             ended.store(true, Ordering::Relaxed);
         };
         let raw = async {
-            let accounts = play::play(&mut self.live.clone(), scene, &Tag::default(), noise, bounds).await;
+            let logs = play::play(&mut self.live.clone(), scene, &Tag::default(), noise, bounds).await;
             // The application's stream may have begun later.
             let events = scene.lines.iter().filter(|(_, line)| matches!(line.kind, Kind::Event { .. })).count();
             let given_up = self.live.clock.now() + self.live.pace.patience;
@@ -302,15 +302,15 @@ impl<'a> Inspection<'a> {
             {
                 self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
             }
-            accounts
+            logs
         };
         let (raw, watched) = (std::pin::pin!(raw), std::pin::pin!(watched));
-        let accounts = match futures_util::future::select(raw, watched).await {
-            futures_util::future::Either::Left((accounts, _)) => accounts,
+        let logs = match futures_util::future::select(raw, watched).await {
+            futures_util::future::Either::Left((logs, _)) => logs,
             futures_util::future::Either::Right(((), raw)) => raw.await,
         };
         let dispatched = dispatched.lock().clone().outcome();
-        let seen = Seen { accounts, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
+        let seen = Seen { logs, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
         let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.live.stalls.lock());
         self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
         self.finished([evidence], Some(timeline(scene, &seen, &self.live.pace)));
@@ -331,8 +331,8 @@ impl<'a> Inspection<'a> {
         loop {
             attempts += 1;
             let start = self.live.clock.now();
-            let account = exchange::perform(&mut self.live.clone(), wanted, self.cases).await;
-            let evidence = exchange::judge(self.cases, wanted, account.as_ref());
+            let log = exchange::perform(&mut self.live.clone(), wanted, self.cases).await;
+            let evidence = exchange::judge(self.cases, wanted, log.as_ref());
             let soon = self.live.clock.now() - start < SOON;
             if evidence.is_clean() || attempts == ATTEMPTS || !soon {
                 return evidence;

@@ -6,8 +6,7 @@ use onbeat_wire::How;
 
 use super::judge::Seen;
 use super::pace::Pace;
-use super::responses::{expected, got};
-use crate::account::{Account, Note};
+use super::responses::expected;
 use crate::fixtures::golden::Scene;
 
 /// Pieces that come within this long of each other came at once.
@@ -33,12 +32,12 @@ impl Pulse {
     pub(super) fn take(scene: &Scene, seen: &Seen, pace: &Pace) -> Self {
         let due = expected(scene, "").into_iter().next().map(|response| response.writes).unwrap_or_default();
         let due = due.iter().map(|(_, line)| pace.takes(line.at_ms)).collect();
-        let Some((_, account)) = seen.accounts.first() else { return Self { due, ..Self::default() } };
-        let Some(response) = got(account).into_iter().next() else { return Self { due, ..Self::default() } };
+        let Some((_, log)) = seen.logs.first() else { return Self { due, ..Self::default() } };
+        let Some(response) = log.first_exchange() else { return Self { due, ..Self::default() } };
         let pieces = response.pieces();
         let own = pieces.iter().filter(|piece| !seen.is_noise(&piece.bytes));
         let came = own.map(|piece| piece.at - response.sent).collect();
-        let left = left(account).map_or(Duration::ZERO, |left| left - response.sent);
+        let left = log.left_at().map_or(Duration::ZERO, |left| left - response.sent);
         let ended = response.broken.is_some() || !matches!(response.end, None | Some((_, How::Closed)));
         Self { due, came, answered: response.head.is_some(), ended, watched: left }
     }
@@ -62,12 +61,6 @@ impl Pulse {
     pub(super) fn is_early(&self) -> bool {
         self.came.iter().zip(&self.due).any(|(came, due)| *came + AT_ONCE < *due)
     }
-}
-
-/// When the checker left.
-fn left(account: &Account) -> Option<onbeat_wire::Instant> {
-    let leaves = |note: &Note| matches!(note, Note::Closed | Note::Reset);
-    account.notes.iter().rfind(|(_, note)| leaves(note)).map(|(at, _)| *at)
 }
 
 fn bursts(times: &[Duration]) -> usize {

@@ -1,31 +1,30 @@
-//! What a client expected and what it got, response by response.
+//! The exchanges of a client: as the fixture has each, and as each came.
 
-use bytes::Bytes;
-use onbeat_wire::{Head, How, Instant, What};
+use onbeat_wire::{Head, How};
 
 use super::fields;
 use super::pieces::{self, Piece};
-use crate::account::{Account, Note};
 use crate::fixtures::format::{Kind, Line};
 use crate::fixtures::golden::Scene;
+use crate::player::{ClientLog, HttpExchange};
 
-/// A line of a fixture, with its number.
+/// The number of a line of a fixture, and the line.
 pub(super) type Numbered<'a> = (usize, &'a Line);
 
-/// A response as the fixture has it.
+/// A response as in the fixture.
 #[derive(Debug)]
 pub(super) struct Expected<'a> {
     pub(super) request: Numbered<'a>,
     pub(super) head: Option<Numbered<'a>>,
     pub(super) writes: Vec<Numbered<'a>>,
-    /// What would have followed, if the scene was cut short: it may come, but need not.
+    /// The writes beyond the end of a scene that was cut short: each may come, but need not.
     pub(super) beyond: Vec<Numbered<'a>>,
-    /// Each with the write that dispatches it.
+    /// The events, each with the dispatching write.
     pub(super) events: Vec<(Numbered<'a>, Numbered<'a>)>,
     pub(super) end: Option<Numbered<'a>>,
 }
 
-/// The responses that a client of a scene expects, in order.
+/// Returns the expected responses of a client of a scene, in order.
 pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> {
     let mut responses: Vec<Expected> = Vec::new();
     let mut at = 0;
@@ -35,7 +34,7 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
             let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
             responses.push(Expected { request: numbered, head, writes, beyond, events, end });
         }
-        // The answers to requests that were sent at once come one after another.
+        // The answers to requests in a burst come in turn.
         while responses.get(at).is_some_and(|response| response.end.is_some()) {
             at += 1;
         }
@@ -60,35 +59,14 @@ pub(super) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
     responses
 }
 
-/// A response as it came.
-#[derive(Clone, Debug)]
-pub(super) struct Got {
-    /// When the request was sent.
-    pub(super) sent: Instant,
-    pub(super) head: Option<(Instant, Head)>,
-    pub(super) chunks: Vec<(Instant, Bytes)>,
-    pub(super) end: Option<(Instant, How)>,
-    /// Why no more was read.
-    pub(super) broken: Option<String>,
-}
-
-impl Got {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.head.as_ref().and_then(|(_, head)| head.header(name))
-    }
-
-    /// The whole body.
-    pub(super) fn body(&self) -> Vec<u8> {
-        self.chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
-    }
-
-    /// The body, cut as a stream is, if it is one; what has a length is none, but for what says so itself.
+impl HttpExchange {
+    /// Returns the pieces of an event stream; any other body with a length is a single piece.
     pub(super) fn pieces(&self) -> Vec<Piece> {
         let streams = self.head.as_ref().is_none_or(|(_, head)| is_stream(head));
-        if streams { pieces::of_stream(&self.chunks) } else { pieces::whole(&self.chunks) }
+        if streams { pieces::of_stream(&self.writes) } else { pieces::whole(&self.writes) }
     }
 
-    /// Why there is no more of it, in words.
+    /// Returns in words why no more came.
     pub(super) fn why_no_more(&self) -> String {
         match (&self.broken, &self.end) {
             (Some(why), _) => why.clone(),
@@ -105,42 +83,7 @@ pub(super) fn is_stream(head: &Head) -> bool {
     head.header("content-length").is_none() || fields::is_event_stream(head)
 }
 
-/// The responses that a client got, one for each request that it sent.
-pub(super) fn got(account: &Account) -> Vec<Got> {
-    let mut responses: Vec<Got> = Vec::new();
-    let (mut at, mut closed) = (0, false);
-    for (when, note) in &account.notes {
-        match note {
-            Note::Sent(_) => {
-                let (head, chunks, end) = (None, Vec::new(), None);
-                let broken = closed.then(|| "the server had closed the connection".to_owned());
-                responses.push(Got { sent: *when, head, chunks, end, broken });
-            }
-            Note::Saw(what) => {
-                while responses.get(at).is_some_and(|response| response.end.is_some()) {
-                    at += 1;
-                }
-                let Some(response) = responses.get_mut(at) else { continue };
-                match what {
-                    What::Head(head) if head.status >= 200 => response.head = Some((*when, head.clone())),
-                    What::Head(_) => {}
-                    What::Write(bytes) => response.chunks.push((*when, bytes.clone())),
-                    What::End(how) => response.end = Some((*when, *how)),
-                }
-            }
-            Note::Broken(why) => {
-                if let Some(response) = responses.iter_mut().find(|response| response.end.is_none()) {
-                    response.broken = Some(why.clone());
-                }
-            }
-            Note::ServerClosed => {
-                closed = true;
-                for response in responses.iter_mut().filter(|response| response.head.is_none()) {
-                    response.broken = Some("the server closed the connection without an answer".into());
-                }
-            }
-            Note::HalfClosed | Note::Closed | Note::Reset => {}
-        }
-    }
-    responses
+/// Returns an exchange for each request of a client.
+pub(super) fn got(log: &ClientLog) -> Vec<HttpExchange> {
+    log.exchanges().into_iter().filter(|exchange| exchange.is_asked).collect()
 }

@@ -1,4 +1,4 @@
-//! What is judged: the embedded server in virtual time, or any server over TCP.
+//! The target of a check: the embedded server in virtual time, or any server over TCP.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,37 +6,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::clock::Clock;
-use onbeat_wire::{Instant, What};
+use onbeat_wire::Instant;
 
 use super::pace::Pace;
 use super::stalls::SharedStalls;
-use crate::account::{Account, Note};
-use crate::client::{Bounds, Client};
 use crate::lab::Lab;
+use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;
 
-/// A server that clients can connect to.
+/// A server under test.
 pub(super) trait Target {
-    /// The time in which it is judged.
+    /// Returns the clock of all clients.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// How it is judged, and how long is waited.
+    /// Returns how times are judged, and how long clients wait.
     fn pace(&self) -> &Pace;
 
-    /// A new client, which takes in no more than these bounds.
+    /// Connects a new client, which reads no more than these bounds.
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Client>;
 
-    /// Lets it notice what it is not told, such as that a client has left.
+    /// Waits until the server has noticed silent events, such as the leaving of a client.
     async fn settle(&self);
 
-    /// Waits until what the server had sent by now has arrived.
-    async fn catch_up(&self);
+    /// Waits until all bytes that the server has sent by now have arrived.
+    async fn catch_up(&self) {}
 
     /// Returns how long the machine held up the checker, or the server, in between.
-    fn held_up(&self, from: Instant, to: Instant) -> Duration;
+    fn held_up(&self, _from: Instant, _to: Instant) -> Duration {
+        Duration::ZERO
+    }
 
-    /// A raw request of a fixture, as it has to be sent to this target.
-    fn address(&self, request: &str) -> String;
+    /// Returns a raw request of a fixture with the host, the path and the headers of the target.
+    fn address(&self, request: &str) -> String {
+        request.into()
+    }
 }
 
 /// The server in a lab.
@@ -55,22 +58,11 @@ impl Target for Embedded<'_> {
     }
 
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        let (sender, tap) = self.lab.pipe();
-        Ok(Client::bounded(self.clock(), sender, tap, bounds))
+        Ok(Client::new(self.clock(), self.lab.pipe(), bounds))
     }
 
     async fn settle(&self) {
         self.lab.settle().await;
-    }
-
-    async fn catch_up(&self) {}
-
-    fn held_up(&self, _: Instant, _: Instant) -> Duration {
-        Duration::ZERO
-    }
-
-    fn address(&self, request: &str) -> String {
-        request.into()
     }
 }
 
@@ -80,43 +72,38 @@ pub(super) struct Live {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) pace: Pace,
     pub(super) addr: SocketAddr,
-    /// What `Host` says.
+    /// The value of `Host`.
     pub(super) host: String,
-    /// What comes before each path; empty, or without a slash at its end.
+    /// The prefix of each path; empty, or without a slash at the end.
     pub(super) prefix: String,
-    /// Lines that every request has in its head besides; empty, or each with its CR LF.
+    /// Additional lines for the head of each request; empty, or each with CR LF.
     pub(super) headers: String,
-    /// All of that, but for the headers.
+    /// The URL of the server.
     pub(super) url: String,
-    /// When it, or the checker, was held up.
+    /// When the server, or the checker, was held up.
     pub(super) stalls: SharedStalls,
 }
 
-/// A request that any server answers at once, in whatever way.
+/// A request that any server answers at once.
 const PROBE: &str = "OPTIONS /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n";
 /// A probe is given up after so long.
 const PROBE_MAX: Duration = Duration::from_secs(10);
-/// Two probes one after the other are answered only after all that the server had to do before the second.
+/// The answer to the second of two probes comes after all that the server had to do before the second.
 const PROBES: usize = 2;
 
 impl Live {
-    /// Sends a probe, and waits for its answer; returns whether one came.
-    pub(super) async fn probe(&self, client: &mut Client) -> bool {
-        let is_head = |(_, note): &&(Instant, Note)| matches!(note, Note::Saw(What::Head(_)));
-        let heads = |account: &Account| account.notes.iter().filter(is_head).count();
-        let answers = heads(&client.account()) + 1;
-        client.expect("OPTIONS");
-        client.send(self.address(PROBE).as_bytes()).await;
-        tokio::select! {
-            biased;
-            () = client.until(|account| heads(account) >= answers) => {}
-            () = self.clock.sleep_until(self.clock.now() + PROBE_MAX) => {}
-        }
-        heads(&client.account()) >= answers
+    /// Sends a probe on a new connection, and returns whether an answer came in time.
+    pub(super) async fn probe(&self) -> bool {
+        let Ok(mut client) = self.clone().connect(Bounds::SHORT).await else { return false };
+        client.act(Action::request(self.address(PROBE))).await;
+        let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.head.is_some());
+        let is_answered = client.until_within(PROBE_MAX, is_answered).await;
+        client.close().await;
+        is_answered
     }
 
-    /// Puts the host and the additional headers into each head of a request. Where a request's length is the point, the
-    /// request keeps its length.
+    /// Puts the host and the additional headers into each head of a request. A request that tests a limit keeps
+    /// the same length.
     fn with_headers(&self, request: &str) -> String {
         let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
         let line = if line.len() > LONG_LINE_MIN {
@@ -135,7 +122,7 @@ impl Live {
 
 /// The host of every request in the fixtures.
 const HOST: &str = "\r\nHost: onbeat\r\n";
-/// A request line of this length is one that asks for a server's limit, and is filled with these.
+/// A request line of at least so many bytes tests a server's limit, and is filled with the filler.
 const LONG_LINE_MIN: usize = 8192;
 const FILLER: &str = "a";
 
@@ -149,8 +136,7 @@ impl Target for Live {
     }
 
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        let (sender, tap) = transport::connect_tcp(self.addr, self.clock()).await?;
-        Ok(Client::bounded(self.clock(), sender, tap, bounds))
+        Ok(Client::new(self.clock(), transport::connect_tcp(self.addr, self.clock()).await?, bounds))
     }
 
     async fn settle(&self) {
@@ -160,13 +146,9 @@ impl Target for Live {
 
     async fn catch_up(&self) {
         for _ in 0..PROBES {
-            let Ok(mut client) = self.clone().connect(Bounds { bytes_max: 1 << 16, notes_max: 64 }).await else {
-                return;
-            };
-            if !self.probe(&mut client).await {
+            if !self.probe().await {
                 return;
             }
-            client.close().await;
         }
     }
 

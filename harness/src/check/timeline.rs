@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::judge::Seen;
 use super::pace::Pace;
-use super::responses::{expected, got};
+use super::responses::expected;
 use crate::fixtures::format::Kind;
 use crate::fixtures::golden::Scene;
+use crate::player::HttpExchange;
 
 /// One stream, in the contract's time.
 #[derive(Clone, Debug, Serialize)]
@@ -52,8 +53,8 @@ pub(super) fn timeline(scene: &Scene, seen: &Seen, pace: &Pace) -> Timeline {
             _ => None,
         })
         .collect();
-    let response = seen.accounts.first().and_then(|(_, account)| got(account).into_iter().next());
-    let after = |response: &super::responses::Got, at: Instant| {
+    let response = seen.logs.first().and_then(|(_, log)| log.first_exchange());
+    let after = |response: &HttpExchange, at: Instant| {
         (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get())
     };
     let actual: Vec<Mark> = response

@@ -9,14 +9,14 @@ use crate::fixtures;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    action: CorpusAction,
     /// The folder of the corpus
     #[arg(long, default_value = "fixtures", value_name = "FOLDER", global = true)]
     folder: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+enum CorpusAction {
     /// Write the golden files from the embedded server
     Write,
     /// Fail where the golden files have drifted from the embedded server
@@ -24,17 +24,17 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    if let Action::Write = arguments.action {
+    if let CorpusAction::Write = arguments.action {
         let folder = &arguments.folder;
         std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;
     }
     let corpus = fixtures::corpus()?;
     match arguments.action {
-        Action::Write => {
+        CorpusAction::Write => {
             fixtures::write(&corpus, &arguments.folder)?;
             Ok(Exit::Holds)
         }
-        Action::Verify => {
+        CorpusAction::Verify => {
             let drifts = fixtures::verify(&corpus, &arguments.folder);
             for drift in &drifts {
                 out.line(drift);

@@ -1,18 +1,19 @@
-//! What came of playing a log again, held against it.
+//! The comparison of a replay with the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
-use onbeat_wire::{Entry, How, Transcript, What};
+use onbeat_wire::{Entry, How, What};
 
 use super::{Answer, Recording};
+use crate::player::{ClientLog, HttpExchange};
 
-/// Fields that frame a message, or end a connection, which HTTP adds to what the log has.
+/// Fields that frame a message, or end a connection: HTTP adds these to the logged fields.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// What came of playing it again.
+/// The outcome of a replay.
 #[derive(Debug)]
 pub struct Replayed {
     /// How many requests there were.
@@ -23,7 +24,7 @@ pub struct Replayed {
     pub writes: usize,
     /// How much time passed.
     pub time: Duration,
-    /// Where it first led to something else.
+    /// The first difference from the log.
     pub difference: Option<Difference>,
 }
 
@@ -54,37 +55,33 @@ impl fmt::Display for Difference {
 }
 
 impl Recording {
-    /// Holds what clients saw, by the ordinals of their connections, against the log.
-    pub(super) fn compare(&self, transcripts: &BTreeMap<u64, Transcript>, time: Duration) -> Replayed {
+    /// Compares the logs of the clients, by the ordinals of their connections, with the log of the server.
+    pub(super) fn compare(&self, logs: &BTreeMap<u64, ClientLog>, time: Duration) -> Replayed {
         let connections = self.answers.keys().map(|(connection, _)| connection).collect::<BTreeSet<_>>().len();
         let mut replayed = Replayed { requests: self.answers.len(), connections, writes: 0, time, difference: None };
+        let exchanges: BTreeMap<u64, _> = logs.iter().map(|(connection, log)| (*connection, log.exchanges())).collect();
         for ((connection, request), answer) in &self.answers {
-            let came = transcripts.get(connection).map(|transcript| response(transcript, *request)).unwrap_or_default();
+            let exchange = exchanges.get(connection).and_then(|exchanges| exchanges.get(*request as usize));
+            let came = exchange.map(HttpExchange::entries).unwrap_or_default();
             let logged = answer.seen();
             replayed.writes += logged.iter().filter(|entry| matches!(entry.what, What::Write(_))).count();
             if let Some((place, logged, came)) = self.first_difference(answer, logged, came) {
-                replayed.difference = Some(Difference {
-                    connection: *connection,
-                    request: *request,
-                    asked: answer.asked.clone(),
-                    place,
-                    logged,
-                    replayed: came,
-                });
+                let (connection, request, asked) = (*connection, *request, answer.asked.clone());
+                replayed.difference = Some(Difference { connection, request, asked, place, logged, replayed: came });
                 return replayed;
             }
         }
         replayed
     }
 
-    /// The first place where an answer differs, and what is there.
+    /// Returns the first place where an answer differs, and the two entries there.
     fn first_difference(
         &self,
         answer: &Answer,
         mut logged: Vec<Entry>,
         mut came: Vec<Entry>,
     ) -> Option<(usize, Option<Entry>, Option<Entry>)> {
-        // An answer that was under way when the log was read has no end in it.
+        // The log has no end of an answer under way.
         let is_open = !matches!(logged.last().map(|last| &last.what), Some(What::End(_)));
         if is_open {
             came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
@@ -94,12 +91,12 @@ impl Recording {
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
         if !self.is_exact && (is_open || left_at.is_some()) {
-            // How much somebody sees while time passes is up to the machine.
+            // Without exact times the machine decides how much a client sees before leaving.
             came.pop_if(|last| matches!(last.what, What::End(_)));
             came.truncate(logged.len());
             logged.truncate(came.len());
         } else if let Some(left_at) = left_at {
-            // So it is within the instant of leaving: in the lab all of it is seen.
+            // The same holds within the instant of leaving: in the lab a client sees all of the instant.
             let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
             came.truncate(logged.len().max(till_then));
         }
@@ -121,7 +118,7 @@ impl Recording {
                     logged.status == replayed.status && fields[0] == fields[1]
                 }
                 (What::Write(logged), What::Write(replayed)) => logged == replayed,
-                // A pipe in memory can't be reset by the server, and without chunks nobody sees that an answer was cut.
+                // A server can't reset a pipe in memory, and without chunks a cut looks like an end.
                 (What::End(How::Reset), What::End(How::Cut)) => true,
                 (What::End(How::Reset | How::Cut), What::End(How::Complete)) => !is_chunked,
                 (What::End(logged), What::End(replayed)) => logged == replayed,
@@ -130,20 +127,7 @@ impl Recording {
     }
 }
 
-/// The `number`th response in a transcript.
-fn response(transcript: &Transcript, number: u32) -> Vec<Entry> {
-    let mut responses = 0;
-    let of_it = transcript.entries.iter().filter(|entry| {
-        responses += u64::from(matches!(entry.what, What::Head(_)));
-        responses == u64::from(number) + 1
-    });
-    // A connection that was cut is closed by its client later on.
-    let mut over = false;
-    let of_it = of_it.take_while(|entry| !std::mem::replace(&mut over, matches!(entry.what, What::End(_))));
-    of_it.cloned().collect()
-}
-
-/// Writes of one instant as one: without chunks nothing tells them apart.
+/// Joins the writes of an instant: without chunks only the time tells writes apart.
 fn joined(entries: Vec<Entry>) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {

@@ -13,8 +13,9 @@ use onbeat_wire::recording::{
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
-use super::{Answer, Answers, Deed, Recording};
+use super::{Answer, Answers, LoggedAction, Recording};
 use crate::lab::{Overdue, Setup};
+use crate::player::{Action, Leaving};
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;
@@ -95,7 +96,7 @@ impl Recording {
         Ok(Self {
             setup,
             is_exact,
-            deeds: Vec::new(),
+            actions: Vec::new(),
             answers: Answers::new(),
             end: (Duration::ZERO, 1),
             cost_max: COST,
@@ -107,7 +108,7 @@ impl Recording {
         jsonl::within("t_ms", t_ms, 0..=TIME_MAX.as_millis())?;
         let at = Duration::from_millis(t_ms);
         let entry = |what| Entry { at: Instant::EPOCH + at, what };
-        let deed = match fact {
+        let action = match fact {
             Fact::Log(_) => return Err(Problem::line("no second line of kind log")),
             Fact::Request(request) => Some(self.request(exchange, &request)?),
             Fact::Head(ResponseHead { status, headers }) => {
@@ -131,14 +132,16 @@ impl Recording {
                     )));
                 }
                 answer.entries.push(entry(What::End(how)));
-                (how == How::Closed).then_some(Deed::Leave { connection })
+                let action = Action::Leave(Leaving::Closed);
+                (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
-            Fact::Close(Close { how }) => Some(Deed::Close { connection: connection(exchange)?, how }),
+            Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),
             Fact::Fault(FaultAdded { fault, .. }) => {
                 let fault = Fields::from_value(fault).and_then(parse_fault);
-                Some(Deed::Fault(fault.map_err(|refusal| Problem::field("fault", format_args!("a fault; {refusal}")))?))
+                let fault = fault.map_err(|refusal| Problem::field("fault", format_args!("a fault; {refusal}")))?;
+                Some(LoggedAction::Fault(fault))
             }
-            Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(Deed::DeleteFaults(ids)),
+            Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(LoggedAction::DeleteFaults(ids)),
             Fact::RawRequest(_) | Fact::Event(_) | Fact::Leave(_) | Fact::Dropped(_) => {
                 let kind = fact.kind();
                 return Err(Problem::field("kind", format_args!("the kind of a line of a log, got {kind:?}")));
@@ -147,12 +150,12 @@ impl Recording {
         if at >= self.end.0 {
             self.end = (at, number);
         }
-        self.deeds.extend(deed.map(|deed| (at, number, deed)));
+        self.actions.extend(action.map(|action| (at, number, action)));
         Ok(())
     }
 
     /// Takes in a request, whose parts must be what a client can send and no more.
-    fn request(&mut self, exchange: Exchange, request: &Request) -> Result<Deed, Problem> {
+    fn request(&mut self, exchange: Exchange, request: &Request) -> Result<LoggedAction, Problem> {
         let (connection, number) = ordinals(exchange)?;
         let Request { method, target, version, headers } = request;
         let (method, target, headers) = (whole(method)?, whole(target)?, all_whole(headers)?);
@@ -179,7 +182,7 @@ impl Recording {
             let expected = format_args!("no second request {number} on connection {connection}");
             return Err(Problem::field("request", expected));
         }
-        Ok(Deed::Request { connection, method, bytes })
+        Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 
     /// Returns the answer that a line belongs to.

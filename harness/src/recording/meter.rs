@@ -1,7 +1,7 @@
 //! The meter: how much happens while a log is played again.
 //!
-//! A log tells all that was written. Where lines are missing, or a time was changed, streams go on for as long as the
-//! times say, up to a century: the meter ends that.
+//! A log tells all writes. Where lines are missing, or a time was changed, streams go on until the latest time, up to a
+//! century: the meter ends such a replay.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 
 use onbeat_server::clock::{Clock, Sleep};
 use onbeat_wire::Instant;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, DuplexStream, Join, ReadBuf, ReadHalf, WriteHalf, join, split};
 use tokio::sync::Notify;
 
-/// What a wait costs, where a byte that is read costs 1.
+/// The cost of a wait; reading a byte costs 1.
 const WAIT_COST: u64 = 16;
 
-/// Counts bytes that clients read and waits of the server, up to a limit.
+/// Counts the bytes read by clients and the waits of the server, up to a limit.
 #[derive(Debug)]
 pub(super) struct Meter {
     limit: u64,
@@ -42,7 +42,7 @@ impl Meter {
     }
 }
 
-/// A clock whose waits are counted.
+/// A clock that counts waits.
 #[derive(Debug)]
 pub(super) struct MeteredClock {
     pub(super) clock: Arc<dyn Clock>,
@@ -60,31 +60,23 @@ impl Clock for MeteredClock {
     }
 }
 
-/// The client's end of a pipe, whose bytes are counted.
-pub(super) struct MeteredPipe {
-    pub(super) pipe: DuplexStream,
-    pub(super) meter: Arc<Meter>,
+/// Returns a client's end of a pipe that counts the bytes read by the client.
+pub(super) fn metered(pipe: DuplexStream, meter: Arc<Meter>) -> Join<MeteredReader, WriteHalf<DuplexStream>> {
+    let (pipe, writer) = split(pipe);
+    join(MeteredReader { pipe, meter }, writer)
 }
 
-impl AsyncRead for MeteredPipe {
+/// The reading side of a client's end.
+pub(super) struct MeteredReader {
+    pipe: ReadHalf<DuplexStream>,
+    meter: Arc<Meter>,
+}
+
+impl AsyncRead for MeteredReader {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.pipe).poll_read(cx, buf);
         self.meter.spend((buf.filled().len() - before) as u64);
         read
-    }
-}
-
-impl AsyncWrite for MeteredPipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.pipe).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.pipe).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.pipe).poll_shutdown(cx)
     }
 }

@@ -6,7 +6,7 @@ use onbeat_wire::{How, What as Seen};
 
 use super::history::{Asked, Deed, History, Link, Manner, What};
 use super::play::Outcome;
-use crate::account::{Account, Note};
+use crate::player::{ClientLog, LogEntry};
 use crate::replay::Stream;
 
 /// In how many worlds each thing of interest occurred.
@@ -52,11 +52,10 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
             then(&deed.what) && before.next().is_some_and(|before| first(&before.what))
         })
     };
-    let is_sse = |what: &What| matches!(what, What::Ask { asked, .. } if asked.hears_broadcasts());
-    let ends = |what: &What| joins_a_stream(what) && !is_sse(what);
+    let ends = |what: &What| what.joins_a_stream() && !asks_for_sse(what);
     let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
     let closes = |what: &What| matches!(what, What::Ask { manner, .. } if manner.closes());
-    let heads_sse = |what: &What| is_sse(what) && matches!(what, What::Ask { manner: Manner::Head, .. });
+    let heads_sse = |what: &What| asks_for_sse(what) && matches!(what, What::Ask { manner: Manner::Head, .. });
     let pauses_for_ever = done(history, outcome).any(|deed| {
         let resumes = |other: &Deed| other.client == deed.client && matches!(other.what, What::Resume);
         deed.what == What::Pause && !history.deeds.iter().any(resumes)
@@ -72,8 +71,8 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         ("a request with Connection: close", made(Manner::Close)),
         ("a request by HTTP/1.0", made(Manner::Old)),
         ("an event behind a stream that ends", behind(&ends, &sends)),
-        ("an event behind a stream that never ends", behind(&is_sse, &sends)),
-        ("/sse behind a stream", behind(&ends, &is_sse)),
+        ("an event behind a stream that never ends", behind(&asks_for_sse, &sends)),
+        ("/sse behind a stream", behind(&ends, &asks_for_sse)),
         ("an event behind a request that closes the connection", behind(&closes, &sends)),
         ("a request cut in two", did(&|what| matches!(what, What::Ask { cut: Some(_), .. }))),
         ("garbage", did(&|what| matches!(what, What::Garbage(_)))),
@@ -90,8 +89,8 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
     streams.chain(others).collect()
 }
 
-fn joins_a_stream(what: &What) -> bool {
-    matches!(what, What::Ask { asked: Asked::Stream(_), manner, .. } if *manner != Manner::Head)
+fn asks_for_sse(what: &What) -> bool {
+    matches!(what, What::Ask { asked, .. } if asked.hears_broadcasts())
 }
 
 /// Each fault of a network, and each bound of the server.
@@ -113,7 +112,7 @@ fn networks(history: &History) -> Things {
 /// What happened at the same time.
 fn meetings(history: &History, outcome: &Outcome) -> Things {
     let sends = |what: &What| matches!(what, What::Ask { asked, .. } if asked.is_sent());
-    let joins = |what: &What| matches!(what, What::Ask { asked, manner, .. } if asked.hears_broadcasts() && *manner != Manner::Head);
+    let joins = |what: &What| what.joins_a_stream() && asks_for_sse(what);
     // Two deeds of different clients at one instant, without a wait in between.
     let meet = |a: &dyn Fn(&What) -> bool, b: &dyn Fn(&What) -> bool| {
         history.deeds.windows(2).any(|pair| {
@@ -123,11 +122,12 @@ fn meetings(history: &History, outcome: &Outcome) -> Things {
             races && (a(&pair[0].what) && b(&pair[1].what) || b(&pair[0].what) && a(&pair[1].what))
         })
     };
-    let beats = |account: &Account| {
-        let at = |(at, note): &(_, Note)| is_write(note, |text| text == b"heartbeat:\n\n").then_some(*at);
-        let beats: Vec<_> = account.notes.iter().filter_map(at).collect();
-        let event = |(at, note): &(_, Note)| is_write(note, |text| text.starts_with(b"event:")) && beats.contains(at);
-        account.notes.iter().any(event)
+    let beats = |log: &ClientLog| {
+        let at = |(at, entry): &(_, LogEntry)| is_write(entry, |text| text == b"heartbeat:\n\n").then_some(*at);
+        let beats: Vec<_> = log.entries.iter().filter_map(at).collect();
+        let event =
+            |(at, entry): &(_, LogEntry)| is_write(entry, |text| text.starts_with(b"event:")) && beats.contains(at);
+        log.entries.iter().any(event)
     };
     vec![
         ("joining while an event is sent", meet(&joins, &sends)),
@@ -135,38 +135,36 @@ fn meetings(history: &History, outcome: &Outcome) -> Things {
         ("leaving while another joins", meet(&What::leaves, &joins)),
         ("a shutdown while an event is sent", meet(&|what| *what == What::ShutDown, &sends)),
         ("two events at the same time", meet(&sends, &sends)),
-        ("an event at the instant of a heartbeat", outcome.accounts.iter().any(beats)),
+        ("an event at the instant of a heartbeat", outcome.logs.iter().any(beats)),
     ]
 }
 
-fn is_write(note: &Note, is: impl Fn(&[u8]) -> bool) -> bool {
-    matches!(note, Note::Saw(Seen::Write(text)) if is(text))
+fn is_write(entry: &LogEntry, is: impl Fn(&[u8]) -> bool) -> bool {
+    matches!(entry, LogEntry::Saw(Seen::Write(text)) if is(text))
 }
 
 /// How streams and connections ended.
 fn ends(outcome: &Outcome) -> Things {
-    let saw = |is: &dyn Fn(&Note) -> bool| {
-        outcome.accounts.iter().any(|account| account.notes.iter().any(|(_, note)| is(note)))
-    };
-    let ended = |how| saw(&|note| *note == Note::Saw(Seen::End(how)));
+    let has =
+        |is: &dyn Fn(&LogEntry) -> bool| outcome.logs.iter().any(|log| log.entries.iter().any(|(_, entry)| is(entry)));
+    let ended = |how| has(&|entry| *entry == LogEntry::Saw(Seen::End(how)));
     let removed = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
         text.split_once("\"removed\":").is_some_and(|(_, removed)| !removed.starts_with('0'))
     };
-    let between = |first: &dyn Fn(&Note) -> bool, then: &dyn Fn(&Note) -> bool| {
-        let pair = |pair: &[(_, Note)]| first(&pair[0].1) && then(&pair[1].1);
-        outcome.accounts.iter().any(|account| account.notes.windows(2).any(pair))
+    let between = |first: &dyn Fn(&LogEntry) -> bool, then: &dyn Fn(&LogEntry) -> bool| {
+        let pair = |pair: &[(_, LogEntry)]| first(&pair[0].1) && then(&pair[1].1);
+        outcome.logs.iter().any(|log| log.entries.windows(2).any(pair))
     };
-    let head = |note: &Note| matches!(note, Note::Saw(Seen::Head(_)));
-    let leaves = |note: &Note| matches!(note, Note::Closed | Note::Reset);
-    let name = |note: &Note| is_write(note, |text| text.starts_with(b"event:"));
-    let breaks = |note: &Note| *note == Note::Saw(Seen::End(How::Reset));
+    let head = |entry: &LogEntry| matches!(entry, LogEntry::Saw(Seen::Head(_)));
+    let name = |entry: &LogEntry| is_write(entry, |text| text.starts_with(b"event:"));
+    let breaks = |entry: &LogEntry| *entry == LogEntry::Saw(Seen::End(How::Reset));
     vec![
         ("a stream to its end", ended(How::Complete)),
         ("a stream that is cut off", ended(How::Cut)),
         ("a stream that is reset", ended(How::Reset)),
-        ("an eviction", saw(&|note| is_write(note, removed))),
-        ("leaving between a head and its first write", between(&head, &leaves)),
+        ("an eviction", has(&|entry| is_write(entry, removed))),
+        ("leaving between a head and its first write", between(&head, &LogEntry::leaves)),
         ("leaving in the middle of an event", between(&name, &breaks)),
     ]
 }

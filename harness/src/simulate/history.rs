@@ -246,6 +246,11 @@ impl What {
         matches!(self, Self::Jump { .. } | Self::ShutDown)
     }
 
+    /// Returns whether a client asks for a stream, and gets its body.
+    pub(super) fn joins_a_stream(&self) -> bool {
+        matches!(self, Self::Ask { asked: Asked::Stream(_), manner, .. } if *manner != Manner::Head)
+    }
+
     /// Whether a client connects for it, if it has not yet.
     pub(super) fn connects(&self) -> bool {
         matches!(self, Self::Ask { .. } | Self::Garbage(_) | Self::HalfClose)

@@ -5,7 +5,7 @@
 //! demands.
 //!
 //! ```text
-//!   history, accounts ──► times ──► views ──► members ──► sse, streams, answers, connections, order
+//!   history, logs ─────► times ──► views ──► members ──► sse, streams, answers, connections, order
 //!                         whose turn   what each   who was in    what each of them must have seen
 //!                         comes when   client did  the hub when
 //! ```
@@ -27,7 +27,6 @@ use self::times::Times;
 use self::view::View;
 use super::history::History;
 use super::play::{LeftBehind, Outcome};
-use crate::account::Note;
 use crate::fixtures::golden::Golden;
 
 /// Something that must be true, and is not.
@@ -90,11 +89,7 @@ impl World<'_> {
     /// What no world leaves behind.
     fn wreckage(&self) -> Judged {
         for view in self.views {
-            let broken = view.account.notes.iter().find_map(|(_, note)| match note {
-                Note::Broken(why) => Some(why.clone()),
-                _ => None,
-            });
-            if let Some(why) = broken {
+            if let Some(why) = view.log.unreadable() {
                 return violation(NO_HTTP, Some(view), why);
             }
         }

@@ -4,11 +4,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
 use onbeat_server::clock::{Clock, Sleep};
 use onbeat_server::random::Random;
 use onbeat_wire::Instant;
@@ -17,31 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use super::history::Link;
 use crate::transport::Breaker;
 
-/// Opens and closes the way to the client.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    closed: AtomicBool,
-    opened: AtomicWaker,
-}
-
-impl Gate {
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-    }
-
-    pub(super) fn open(&self) {
-        self.closed.store(false, Ordering::Release);
-        self.opened.wake();
-    }
-}
-
 /// The client's end of a pipe, behind a network.
 pub(super) struct Network {
     /// Gone once the network has broken off.
     pipe: Option<DuplexStream>,
     breaker: Breaker,
     link: Link,
-    gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
     random: Random,
     /// On their way, and when they arrive.
@@ -53,16 +32,9 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(
-        pipe: DuplexStream,
-        breaker: Breaker,
-        link: Link,
-        gate: Arc<Gate>,
-        clock: Arc<dyn Clock>,
-        random: Random,
-    ) -> Self {
+    pub(super) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
         let (on_their_way, pipe) = (VecDeque::new(), Some(pipe));
-        Self { pipe, breaker, link, gate, clock, random, on_their_way, ended: false, arrival: None, arrived: 0 }
+        Self { pipe, breaker, link, clock, random, on_their_way, ended: false, arrival: None, arrived: 0 }
     }
 
     /// Takes in what the server has sent, with the time of its arrival.
@@ -131,10 +103,6 @@ impl Network {
 impl AsyncRead for Network {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let network = self.get_mut();
-        network.gate.opened.register(cx.waker());
-        if network.gate.closed.load(Ordering::Acquire) {
-            return Poll::Pending;
-        }
         if network.breaks_off() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }

@@ -1,4 +1,4 @@
-//! Plays a history in a lab, and hands out what every client did and saw.
+//! Plays a history in a lab, and returns the log of every client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,29 +7,28 @@ use onbeat_server::random::{Random, Seed};
 use onbeat_server::world::Limits;
 use onbeat_wire::Instant;
 
-use super::history::{Asked, Deed, History, Link, Manner, What};
-use super::network::{Gate, Network};
-use crate::account::Account;
-use crate::client::{Bounds, Client};
+use super::history::{Deed, History, What};
+use super::network::Network;
 use crate::fixtures;
 use crate::lab::{self, Application, Lab, Overdue, Setup};
+use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
 
-/// What came of a history.
+/// The outcome of a history.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// The account of each client.
-    pub(super) accounts: Vec<Account>,
-    /// When each deed was done; nothing if its client had left before.
+    /// The log of each client.
+    pub(super) logs: Vec<ClientLog>,
+    /// When each deed was done; `None` if the client had left before.
     pub(super) done: Vec<Option<Instant>>,
-    /// When all had been read, and those who were still there closed.
+    /// When all had been read, and the remaining clients closed.
     pub(super) end: Instant,
-    /// More timers than streams, where that was ever so.
+    /// The first moment with more timers than streams, and the two numbers.
     pub(super) stray_timers: Option<(Instant, usize, usize)>,
-    /// What the server still held when all had left.
+    /// The server's holdings after all clients had left.
     pub(super) left_behind: LeftBehind,
 }
 
-/// What a server holds while it serves, and no longer.
+/// The holdings of a server, which must be empty when all clients have left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LeftBehind {
     pub(super) clients: usize,
@@ -37,11 +36,11 @@ pub(super) struct LeftBehind {
     pub(super) tasks: usize,
 }
 
-/// What one client takes in at most: more than any world's writes.
-const BOUNDS: Bounds = Bounds { bytes_max: 1 << 24, notes_max: 1 << 16 };
-/// How long those who are still there read on when all faults have stopped; longer than any delay and than a shutdown.
+/// The most that a client takes in: more than the writes of any world.
+const BOUNDS: Bounds = Bounds { bytes_max: 1 << 24, entries_max: 1 << 16 };
+/// How long the remaining clients read on when all faults have stopped: longer than any delay, and than a shutdown.
 const RECOVERY: Duration = Duration::from_secs(6);
-/// How long after that a world may go on.
+/// How long a world may go on after the recovery.
 const OVERTIME: Duration = Duration::from_secs(120);
 
 /// Plays `history` on `application`.
@@ -51,7 +50,7 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
     setup.limits = Limits { mailbox_events_max, connections_max, ..setup.limits };
     setup.deadline = Duration::from_millis(history.end_ms) + RECOVERY + OVERTIME;
     lab::run_with(&setup, application, async |lab| {
-        let mut stage = Stage::new(history);
+        let mut scheduler = HistoryScheduler::new(history);
         let mut done = Vec::with_capacity(history.deeds.len());
         let mut stray_timers = None;
         for deed in &history.deeds {
@@ -63,73 +62,68 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
                 }
             }
             let now = lab.clock().now();
-            done.push(stage.act(lab, deed).await.then_some(now));
+            done.push(scheduler.act(lab, deed).await.then_some(now));
             if deed.settles {
                 lab.settle().await;
-                let (timers, streams) = (lab.timers(), stage.streams());
+                let (timers, streams) = (lab.timers(), scheduler.streams());
                 stray_timers = stray_timers.or((timers > streams).then_some((now, timers, streams)));
             }
         }
         lab.until(Duration::from_millis(history.end_ms)).await;
-        stage.actors.iter().for_each(|actor| actor.gate.open());
+        for client in scheduler.clients.iter_mut().flatten() {
+            client.act(Action::Resume).await;
+        }
         lab.until(Duration::from_millis(history.end_ms) + RECOVERY).await;
         let end = lab.clock().now();
-        let accounts = stage.close().await;
+        let logs = scheduler.close().await;
         lab.settle().await;
         let left_behind = LeftBehind { clients: lab.world().hub().clients(), timers: lab.timers(), tasks: lab.tasks() };
-        Outcome { accounts, done, end, stray_timers, left_behind }
+        Outcome { logs, done, end, stray_timers, left_behind }
     })
 }
 
-struct Stage {
-    seed: u64,
-    actors: Vec<Actor>,
-    shut_down: bool,
+/// Decides which client of a history acts when.
+struct HistoryScheduler<'a> {
+    history: &'a History,
+    /// By number; a client connects with the first action.
+    clients: Vec<Option<Client>>,
+    /// How many streams each has asked for.
+    streams: Vec<usize>,
+    is_shut_down: bool,
 }
 
-#[derive(Default)]
-struct Actor {
-    link: Option<Link>,
-    gate: Arc<Gate>,
-    client: Option<Client>,
-    account: Account,
-    /// The streams that it has asked for.
-    streams: usize,
-    gone: bool,
-}
-
-impl Stage {
-    fn new(history: &History) -> Self {
-        let actors = history.clients.iter().map(|link| Actor { link: Some(link.clone()), ..Actor::default() });
-        Self { seed: history.seed, actors: actors.collect(), shut_down: false }
+impl<'a> HistoryScheduler<'a> {
+    fn new(history: &'a History) -> Self {
+        let count = history.clients.len();
+        let clients = (0..count).map(|_| None).collect();
+        Self { history, clients, streams: vec![0; count], is_shut_down: false }
     }
 
-    /// The streams that the server may be busy with.
+    /// Returns how many streams the server may be busy with.
     fn streams(&self) -> usize {
-        self.actors.iter().filter(|actor| !actor.gone).map(|actor| actor.streams).sum()
+        let has_gone = |client: &Option<Client>| client.as_ref().is_some_and(|client| !client.is_connected());
+        self.clients.iter().zip(&self.streams).filter(|(client, _)| !has_gone(client)).map(|(_, streams)| streams).sum()
     }
 
-    fn client(&mut self, lab: &mut Lab, client: usize) -> &mut Client {
-        let actor = &mut self.actors[client];
-        actor.client.get_or_insert_with(|| {
-            // No connection of the world has this ordinal, and no author.
-            let random = Random::new(Seed(self.seed), u64::MAX - 1 - client as u64, 0);
-            let (clock, gate) = (Arc::clone(lab.clock()), Arc::clone(&actor.gate));
-            let link = actor.link.clone().unwrap_or(Link::PLAIN);
+    fn client(&mut self, lab: &mut Lab, number: usize) -> &mut Client {
+        self.clients[number].get_or_insert_with(|| {
+            // Neither a connection of the world nor an author has the same ordinal.
+            let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
+            let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
-            let network = |pipe, breaker| Network::new(pipe, breaker, link, gate, Arc::clone(&clock), random);
-            let (sender, tap) = lab.pipe_through(window_bytes, network);
-            Client::bounded(clock, sender, tap, BOUNDS)
+            let network = |pipe, breaker| Network::new(pipe, breaker, link, Arc::clone(&clock), random);
+            let ends = lab.pipe_through(window_bytes, network);
+            Client::new(clock, ends, BOUNDS)
         })
     }
 
-    /// Does it, if the client is still there; a client that is not connected finds nobody when the server has been told
-    /// to end.
+    /// Does a deed, and returns whether the deed was possible: the client is still connected, or can connect since the
+    /// server has not been told to end.
     async fn act(&mut self, lab: &mut Lab, deed: &Deed) -> bool {
-        let Deed { client, what, .. } = deed;
+        let Deed { client: number, what, .. } = deed;
         match what {
             What::ShutDown => {
-                self.shut_down = true;
+                self.is_shut_down = true;
                 lab.shut_down();
                 return true;
             }
@@ -139,49 +133,55 @@ impl Stage {
             }
             _ => {}
         }
-        let actor = &mut self.actors[*client];
-        if actor.gone || actor.client.is_none() && (self.shut_down || !what.connects()) {
+        let is_there = match &self.clients[*number] {
+            Some(client) => client.is_connected(),
+            None => what.connects() && !self.is_shut_down,
+        };
+        if !is_there {
             return false;
         }
-        match what {
-            What::Garbage(bytes) => self.client(lab, *client).send(bytes.as_bytes()).await,
-            What::Ask { asked, manner, cut } => {
-                actor.streams += usize::from(matches!(asked, Asked::Stream(_)) && *manner != Manner::Head);
-                self.ask(lab, *client, *asked, *manner, *cut).await;
+        self.streams[*number] += usize::from(what.joins_a_stream());
+        for (part, action) in actions(what).into_iter().enumerate() {
+            if part > 0 {
+                lab.settle().await;
             }
-            What::Pause => actor.gate.close(),
-            What::Resume => actor.gate.open(),
-            What::HalfClose => self.client(lab, *client).half_close().await,
-            What::Close | What::Reset => {
-                actor.gone = true;
-                if let Some(client) = actor.client.take() {
-                    actor.account = if *what == What::Close { client.close().await } else { client.reset().await };
-                }
-            }
-            What::Jump { .. } | What::ShutDown => {}
+            self.client(lab, *number).act(action).await;
         }
         true
     }
 
-    async fn ask(&mut self, lab: &mut Lab, client: usize, asked: Asked, manner: Manner, cut: Option<usize>) {
-        let request = manner.request(&asked.target());
-        let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
-        self.client(lab, client).expect(manner.method());
-        if !start.is_empty() {
-            self.client(lab, client).send(start.as_bytes()).await;
-            lab.settle().await;
-        }
-        self.client(lab, client).send(rest.as_bytes()).await;
-    }
-
-    async fn close(self) -> Vec<Account> {
-        let mut accounts = Vec::new();
-        for actor in self.actors {
-            accounts.push(match actor.client {
+    /// Closes all open connections in turn, and returns the log of each client.
+    async fn close(self) -> Vec<ClientLog> {
+        let mut logs = Vec::new();
+        for client in self.clients {
+            logs.push(match client {
                 Some(client) => client.close().await,
-                None => actor.account,
+                None => ClientLog::default(),
             });
         }
-        accounts
+        logs
+    }
+}
+
+/// Returns the actions for a deed of a client; the server notices each action before the next.
+fn actions(what: &What) -> Vec<Action> {
+    match what {
+        What::Ask { asked, manner, cut } => {
+            let request = manner.request(&asked.target());
+            let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
+            let request =
+                |bytes: &str| Action::Request { method: manner.method().into(), bytes: bytes.to_owned().into() };
+            match start {
+                "" => vec![request(rest)],
+                start => vec![request(start), Action::Send(rest.to_owned().into())],
+            }
+        }
+        What::Garbage(bytes) => vec![Action::Send(bytes.clone().into())],
+        What::Pause => vec![Action::Pause],
+        What::Resume => vec![Action::Resume],
+        What::Close => vec![Action::Leave(Leaving::Closed)],
+        What::HalfClose => vec![Action::Leave(Leaving::HalfClosed)],
+        What::Reset => vec![Action::Leave(Leaving::Reset)],
+        What::Jump { .. } | What::ShutDown => Vec::new(),
     }
 }

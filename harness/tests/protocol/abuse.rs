@@ -1,8 +1,8 @@
 //! Bad input of any kind: a 4xx, or nothing, and nobody else notices.
 
-use onbeat::account::Note;
 use onbeat::lab::Setup;
 use onbeat_server::world::Limits;
+use onbeat_wire::Instant;
 use proptest::prelude::*;
 
 use crate::support::{ask, listener, ms, play, play_in, send, setup, statuses, writes};
@@ -37,8 +37,8 @@ fn a_client_that_never_finishes_its_head_is_closed_in_the_end() {
         }
         let bystander = listener(lab, "/sse").await;
         lab.until(ms(65_000)).await;
-        let closed = slow.account().notes.into_iter().find(|(_, note)| *note == Note::ServerClosed);
-        assert_eq!(closed.map(|(at, _)| at.as_millis()), Some(30_000));
+        let closed = slow.log().closed_at();
+        assert_eq!(closed.map(Instant::as_millis), Some(30_000));
         assert_eq!(bystander.close().await.into_transcript().writes().count(), 2, "a stream is not hurried");
     });
 }
@@ -51,7 +51,7 @@ proptest! {
             let mut client = lab.connect();
             client.send(&garbage).await;
             lab.settle().await;
-            let broken = client.account().notes.iter().any(|(_, note)| *note == Note::ServerClosed);
+            let broken = client.log().closed_at().is_some();
             client.close().await;
             lab.settle().await;
             let said = ask(lab, "/broadcast-text?msg=still-here").await;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use onbeat::client::Client;
 use onbeat::lab::Lab;
+use onbeat::player::{Client, Leaving};
 use proptest::prelude::*;
 
+use crate::leaving::leave;
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
 
 #[test]
@@ -26,13 +27,11 @@ fn clients_who_join_and_leave_get_just_the_broadcasts_in_between() {
         lab.until(ms(30_000)).await;
         events.get("/broadcast-text").await;
         lab.until(ms(31_000)).await;
-        let carol = carol.reset().await;
-        lab.settle().await;
+        let carol = leave(lab, carol, Leaving::Reset).await;
         events.get("/broadcast-text?msg=last").await;
         lab.until(ms(60_000)).await;
-        let accounts =
-            [("alice", alice.close().await), ("bob", bob), ("carol", carol), ("events", events.close().await)];
-        tell(&accounts)
+        let logs = [("alice", alice.close().await), ("bob", bob), ("carol", carol), ("events", events.close().await)];
+        tell(&logs)
     });
     assert_snapshot!("fan-out", told);
 }
@@ -194,10 +193,10 @@ async fn enact(lab: &mut Lab, deed: &Deed, clients: &mut BTreeMap<usize, Client>
         }
         Deed::Leave(which) => {
             let Some(name) = clients.keys().nth(*which).copied() else { return };
-            let account = clients.remove(&name).expect("it is there").close().await;
+            let log = clients.remove(&name).expect("it is there").close().await;
             lab.settle().await;
             let (_, expected) = model.joined.remove(&name).expect("the model knows it");
-            assert_eq!(writes(&account.into_transcript()), expected);
+            assert_eq!(writes(&log.into_transcript()), expected);
         }
         Deed::Broadcast(text) => {
             let answer = ask(lab, &format!("/broadcast-text?msg={text}")).await;

@@ -10,11 +10,11 @@ use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
-use onbeat::client::Client;
 use onbeat::lab::{self, Application, Lab};
+use onbeat::player::{Action, Client, Leaving};
 use onbeat_server::clock::Clock;
 
-use crate::leaving::{WAYS, Way, leave};
+use crate::leaving::{WAYS, leave};
 use crate::support::{ms, setup, statuses, writes};
 
 /// Counts the handlers and bodies of the application that are under way.
@@ -137,7 +137,7 @@ fn what_is_answered_at_once_is_answered_though_the_client_sends_no_more() {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.send("GET /soon HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(requests).as_bytes()).await;
-            client.half_close().await;
+            client.act(Action::Leave(Leaving::HalfClosed)).await;
             lab.settle().await;
             let answers = writes(&client.close().await.into_transcript());
             assert_eq!(answers, vec![(0, "soon".to_owned()); requests]);
@@ -163,15 +163,15 @@ fn a_long_body_is_lost_for_no_handler_that_reads_slowly() {
 
 #[test]
 fn a_body_that_is_cut_off_is_told_to_its_handler() {
-    for way in [Way::HalfClose, Way::Fin] {
+    for way in [Leaving::HalfClosed, Leaving::Closed] {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.expect("POST");
             client.send(b"POST /slow HTTP/1.1\r\nHost: onbeat\r\nContent-Length: 10\r\n\r\n12345").await;
             lab.until(ms(2000)).await;
-            let account = leave(lab, client, way).await;
-            if way == Way::HalfClose {
-                assert_eq!(writes(&account.into_transcript()), [(2000, "5".to_owned())]);
+            let log = leave(lab, client, way).await;
+            if way == Leaving::HalfClosed {
+                assert_eq!(writes(&log.into_transcript()), [(2000, "5".to_owned())]);
             }
         });
     }

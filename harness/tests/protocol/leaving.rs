@@ -1,59 +1,41 @@
 //! The ways to leave: each frees the client's place at once, and disturbs nobody.
 
-use onbeat::account::{Account, Note};
-use onbeat::client::Client;
 use onbeat::lab::Lab;
+use onbeat::player::{Action, Client, ClientLog, Leaving, LogEntry};
 use onbeat_wire::{How, What};
 use proptest::prelude::*;
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Fin,
-    HalfClose,
-    Rst,
-}
-
-pub(crate) const WAYS: [Way; 3] = [Way::Fin, Way::HalfClose, Way::Rst];
+pub(crate) const WAYS: [Leaving; 3] = [Leaving::Closed, Leaving::HalfClosed, Leaving::Reset];
 
 /// Leaves, and lets the server find out.
-pub(crate) async fn leave(lab: &Lab, mut client: Client, way: Way) -> Account {
-    let account = match way {
-        Way::Fin => client.close().await,
-        Way::Rst => client.reset().await,
-        Way::HalfClose => {
-            client.half_close().await;
-            lab.settle().await;
-            let account = client.account();
-            drop(client);
-            account
-        }
-    };
+pub(crate) async fn leave(lab: &Lab, mut client: Client, way: Leaving) -> ClientLog {
+    client.act(Action::Leave(way)).await;
     lab.settle().await;
-    account
+    client.take()
 }
 
 #[test]
 fn a_client_that_leaves_frees_its_place_at_once_in_each_way() {
     let told = play(async |lab| {
         let stays = listener(lab, "/sse").await;
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for (second, (way, name)) in (1..).zip([
-            (Way::Fin, "FIN; the hub has 2 clients before, 1 after"),
-            (Way::HalfClose, "half-close; the hub has 2 clients before, 1 after"),
-            (Way::Rst, "RST; the hub has 2 clients before, 1 after"),
+            (Leaving::Closed, "FIN; the hub has 2 clients before, 1 after"),
+            (Leaving::HalfClosed, "half-close; the hub has 2 clients before, 1 after"),
+            (Leaving::Reset, "RST; the hub has 2 clients before, 1 after"),
         ]) {
             let client = listener(lab, "/sse").await;
             lab.until(ms(second * 1000)).await;
             assert_eq!(lab.world().hub().clients(), 2, "before {way:?}");
-            let account = leave(lab, client, way).await;
+            let log = leave(lab, client, way).await;
             assert_eq!(lab.world().hub().clients(), 1, "after {way:?}");
-            accounts.push((name, account));
+            logs.push((name, log));
         }
         assert_eq!(ask(lab, "/send-heartbeat").await, r#"{"ok":true,"clients":1,"removed":0}"#);
-        accounts.push(("the one who stays", stays.close().await));
-        tell(&accounts)
+        logs.push(("the one who stays", stays.close().await));
+        tell(&logs)
     });
     assert_snapshot!("leaving", told);
 }
@@ -74,14 +56,14 @@ fn a_client_that_leaves_with_a_request_behind_its_stream_frees_its_place_at_once
 
 #[test]
 fn a_half_close_is_answered_by_closing_without_the_last_chunk() {
-    let account = play(async |lab| {
+    let log = play(async |lab| {
         let client = listener(lab, "/stream-text").await;
         lab.until(ms(100)).await;
-        leave(lab, client, Way::HalfClose).await
+        leave(lab, client, Leaving::HalfClosed).await
     });
-    let (_, last) = account.notes.last().expect("notes");
-    assert_eq!(*last, Note::ServerClosed);
-    assert_eq!(account.into_transcript().entries.last().map(|entry| entry.what.clone()), Some(What::End(How::Cut)));
+    let (_, last) = log.entries.last().expect("entries");
+    assert_eq!(*last, LogEntry::ServerClosed);
+    assert_eq!(log.into_transcript().entries.last().map(|entry| entry.what.clone()), Some(What::End(How::Cut)));
 }
 
 #[test]
@@ -202,19 +184,19 @@ proptest! {
 
 #[test]
 fn a_request_is_executed_and_answered_though_the_client_sends_no_more() {
-    for way in [Way::HalfClose, Way::Fin] {
-        let (account, heard) = play(async |lab| {
+    for way in [Leaving::HalfClosed, Leaving::Closed] {
+        let (log, heard) = play(async |lab| {
             let stays = listener(lab, "/sse").await;
             let mut asker = lab.connect();
             asker.get("/broadcast-text?msg=last").await;
-            let account = leave(lab, asker, way).await;
+            let log = leave(lab, asker, way).await;
             let heard = writes(&stays.transcript()).iter().filter(|(_, text)| text.contains("last")).count();
             stays.close().await;
-            (account, heard)
+            (log, heard)
         });
         assert_eq!(heard, 1, "{way:?}");
-        if matches!(way, Way::HalfClose) {
-            let answered = writes(&account.into_transcript());
+        if matches!(way, Leaving::HalfClosed) {
+            let answered = writes(&log.into_transcript());
             assert_eq!(answered, [(0, r#"{"ok":true,"sent":1,"clients":1}"#.to_owned())]);
         }
     }
@@ -226,7 +208,7 @@ fn what_was_asked_behind_a_stream_with_the_last_words_is_not_executed() {
         let stays = listener(lab, "/sse").await;
         let mut asker = listener(lab, "/stream-json").await;
         asker.get("/broadcast-text?msg=last").await;
-        leave(lab, asker, Way::HalfClose).await;
+        leave(lab, asker, Leaving::HalfClosed).await;
         lab.until(ms(80_000)).await;
         let heard = writes(&stays.transcript()).iter().filter(|(_, text)| text.contains("last")).count();
         stays.close().await;
@@ -237,12 +219,12 @@ fn what_was_asked_behind_a_stream_with_the_last_words_is_not_executed() {
 
 #[test]
 fn a_stream_asked_for_with_the_last_words_begins_and_is_closed() {
-    let account = play(async |lab| {
+    let log = play(async |lab| {
         let mut client = lab.connect();
         client.get("/stream-text").await;
-        leave(lab, client, Way::HalfClose).await
+        leave(lab, client, Leaving::HalfClosed).await
     });
-    let transcript = account.into_transcript();
+    let transcript = log.into_transcript();
     assert_eq!(writes(&transcript).len(), 1);
     assert_eq!(transcript.entries.last().map(|entry| entry.what.clone()), Some(What::End(How::Cut)));
 }

@@ -12,6 +12,7 @@ mod leaving;
 mod other_requests;
 mod parsers;
 mod pipelining;
+mod player;
 mod snapshots;
 mod streams;
 mod support;

@@ -1,7 +1,5 @@
 //! The contract's table "Other requests", row by row.
 
-use onbeat::account::Note;
-
 use crate::support::{assert_snapshot, listener, ms, play, send, statuses, tell, writes};
 
 /// A request with nothing but what HTTP/1.1 asks for.
@@ -12,9 +10,9 @@ fn plain(method: &str, target: &str) -> String {
 #[test]
 fn options_of_anything_is_a_preflight() {
     let told = play(async |lab| {
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for target in ["/sse", "/nothing", "*"] {
-            accounts.push(("plain", send(lab, plain("OPTIONS", target)).await));
+            logs.push(("plain", send(lab, plain("OPTIONS", target)).await));
         }
         for fields in [
             "Origin: http://a.example\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: x-a, X-B\r\n",
@@ -22,9 +20,9 @@ fn options_of_anything_is_a_preflight() {
             "Access-Control-Request-Headers:\r\n",
         ] {
             let request = format!("OPTIONS /sse HTTP/1.1\r\nHost: onbeat\r\n{fields}\r\n");
-            accounts.push(("with headers", send(lab, request).await));
+            logs.push(("with headers", send(lab, request).await));
         }
-        tell(&accounts)
+        tell(&logs)
     });
     assert_snapshot!("options", told);
 }
@@ -32,18 +30,18 @@ fn options_of_anything_is_a_preflight() {
 #[test]
 fn an_unknown_path_and_another_method_are_not_found() {
     let told = play(async |lab| {
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for target in ["/", "/nothing", "/sse/x"] {
-            accounts.push(("unknown path", send(lab, plain("GET", target)).await));
+            logs.push(("unknown path", send(lab, plain("GET", target)).await));
         }
         for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE"] {
-            accounts.push(("other method", send(lab, plain(method, "/sse")).await));
-            accounts.push(("other method", send(lab, plain(method, "/broadcast-text")).await));
+            logs.push(("other method", send(lab, plain(method, "/sse")).await));
+            logs.push(("other method", send(lab, plain(method, "/broadcast-text")).await));
         }
-        for (_, account) in &accounts {
-            assert_eq!(statuses(&account.clone().into_transcript()), [404]);
+        for (_, log) in &logs {
+            assert_eq!(statuses(&log.clone().into_transcript()), [404]);
         }
-        tell(&accounts)
+        tell(&logs)
     });
     assert_snapshot!("not-found", told);
 }
@@ -114,7 +112,7 @@ fn nearly_every_printable_byte_may_stand_in_a_query() {
 #[test]
 fn malformed_http_is_answered_with_400_and_closed() {
     let told = play(async |lab| {
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for (name, bytes) in [
             ("raw UTF-8 in the path", "GET /sse\u{e9} HTTP/1.1\r\nHost: onbeat\r\n\r\n".as_bytes()),
             ("raw UTF-8 in the query", "GET /broadcast-text?msg=你 HTTP/1.1\r\nHost: onbeat\r\n\r\n".as_bytes()),
@@ -126,13 +124,13 @@ fn malformed_http_is_answered_with_400_and_closed() {
             ("a header without a colon", b"GET /sse HTTP/1.1\r\nHost: onbeat\r\nnonsense\r\n\r\n"),
             ("two lengths", b"GET /sse HTTP/1.1\r\nHost: onbeat\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
         ] {
-            let account = send(lab, bytes).await;
-            assert_eq!(statuses(&account.clone().into_transcript()), [400], "{name}");
-            assert!(account.notes.iter().any(|(_, note)| *note == Note::ServerClosed), "{name}");
-            accounts.push((name, account));
+            let log = send(lab, bytes).await;
+            assert_eq!(statuses(&log.clone().into_transcript()), [400], "{name}");
+            assert!(log.closed_at().is_some(), "{name}");
+            logs.push((name, log));
         }
         assert_eq!(lab.world().hub().clients(), 0);
-        tell(&accounts)
+        tell(&logs)
     });
     assert_snapshot!("malformed", told);
 }
@@ -180,9 +178,9 @@ fn a_head_of_16_kib_is_too_large_and_a_byte_less_is_not() {
             ("/sse-data".into(), "a".repeat(1_000_000), 431),
             (in_the_target(60_000), String::new(), 431),
         ] {
-            let account = send(lab, format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\nx: {value}\r\n\r\n")).await;
-            let closed = account.notes.iter().any(|(_, note)| *note == Note::ServerClosed);
-            assert_eq!(statuses(&account.into_transcript()), [status], "{} + {}", target.len(), value.len());
+            let log = send(lab, format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\nx: {value}\r\n\r\n")).await;
+            let closed = log.closed_at().is_some();
+            assert_eq!(statuses(&log.into_transcript()), [status], "{} + {}", target.len(), value.len());
             assert_eq!(closed, status == 431);
             let then = if closed { "closed" } else { "open" };
             told += &format!("{status}, {then:6}  target of {:5} bytes, header of {:7}\n", target.len(), value.len());
@@ -205,18 +203,18 @@ fn many_small_headers_are_no_reason_to_refuse() {
 #[test]
 fn http_1_0_gets_a_raw_body_that_ends_with_the_connection() {
     let told = play(async |lab| {
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for (name, fields) in [("plain", ""), ("keep-alive", "Connection: keep-alive\r\n")] {
             let mut client = lab.connect();
             client.send(format!("GET /stream-text HTTP/1.0\r\n{fields}\r\n").as_bytes()).await;
             client.responses(1).await;
             lab.settle().await;
-            let account = client.close().await;
-            let bytes: usize = account.clone().into_transcript().writes().map(|(_, bytes)| bytes.len()).sum();
+            let log = client.close().await;
+            let bytes: usize = log.clone().into_transcript().writes().map(|(_, bytes)| bytes.len()).sum();
             assert_eq!(bytes, 5243);
-            accounts.push((name, account));
+            logs.push((name, log));
         }
-        tell(&accounts)
+        tell(&logs)
     });
     assert_snapshot!("http-1.0", told);
 }
@@ -237,14 +235,14 @@ fn connection_close_is_honoured_at_the_end_of_the_stream() {
 #[test]
 fn if_none_match_is_ignored() {
     let told = play(async |lab| {
-        let mut accounts = Vec::new();
+        let mut logs = Vec::new();
         for target in ["/broadcast-text?msg=a", "/send-heartbeat"] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\nIf-None-Match: *\r\n\r\n");
-            let account = send(lab, request).await;
-            assert_eq!(statuses(&account.clone().into_transcript()), [200]);
-            accounts.push(("client", account));
+            let log = send(lab, request).await;
+            assert_eq!(statuses(&log.clone().into_transcript()), [200]);
+            logs.push(("client", log));
         }
-        tell(&accounts)
+        tell(&logs)
     });
     assert_snapshot!("if-none-match", told);
 }

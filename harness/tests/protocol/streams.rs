@@ -84,7 +84,7 @@ fn stream_json_measures_every_1500_ms_until_75_000() {
 
 #[test]
 fn a_connection_can_be_used_again_after_its_stream() {
-    let account = play(async |lab| {
+    let log = play(async |lab| {
         let mut client = lab.connect();
         client.get("/sse-data").await;
         client.responses(1).await;
@@ -95,7 +95,7 @@ fn a_connection_can_be_used_again_after_its_stream() {
         client.responses(3).await;
         client.close().await
     });
-    let transcript = account.into_transcript();
+    let transcript = log.into_transcript();
     let writes = writes(&transcript);
     assert_eq!(writes.len(), 30 + 1 + 82);
     assert_eq!(writes[30], (20_000, r#"{"ok":true,"clients":0,"removed":0}"#.into()));

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use onbeat::account::Account;
-use onbeat::client::Client;
 use onbeat::lab::{self, Lab, Setup};
+use onbeat::player::{Client, ClientLog};
 use onbeat::replay::Stream;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
@@ -63,8 +62,8 @@ pub(crate) async fn ask(lab: &mut Lab, target: &str) -> String {
     writes(&transcript).into_iter().map(|(_, text)| text).collect()
 }
 
-/// The account of a client that sends these bytes, on a connection of its own, and closes once all has settled.
-pub(crate) async fn send(lab: &mut Lab, bytes: impl AsRef<[u8]>) -> Account {
+/// The log of a client that sends these bytes, on a connection of its own, and closes once all has settled.
+pub(crate) async fn send(lab: &mut Lab, bytes: impl AsRef<[u8]>) -> ClientLog {
     let mut client = lab.connect();
     client.send(bytes.as_ref()).await;
     lab.settle().await;
@@ -89,12 +88,12 @@ pub(crate) fn statuses(transcript: &Transcript) -> Vec<u16> {
     heads.collect()
 }
 
-/// The accounts of several clients, each under its name.
-pub(crate) fn tell(accounts: &[(&str, Account)]) -> String {
+/// The logs of several clients, each under its name.
+pub(crate) fn tell(logs: &[(&str, ClientLog)]) -> String {
     let mut text = String::new();
-    for (name, account) in accounts {
+    for (name, log) in logs {
         let gap = if text.is_empty() { "" } else { "\n" };
-        write!(text, "{gap}{name}\n{account}").expect("memory takes every byte");
+        write!(text, "{gap}{name}\n{log}").expect("memory takes every byte");
     }
     text
 }

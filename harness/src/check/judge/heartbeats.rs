@@ -9,8 +9,9 @@ use super::Trial;
 use crate::check::lines_seen::HEARTBEAT;
 use crate::check::pace::Periods;
 use crate::check::pieces::Piece;
-use crate::check::responses::{Expected, Got, Numbered};
+use crate::check::responses::{Expected, Numbered};
 use crate::fixtures::format::Kind;
+use crate::player::HttpExchange;
 
 /// A heartbeat comes so long after the one before, and the first so long after the request.
 const PERIOD_MS: u64 = 30_000;
@@ -21,7 +22,7 @@ impl Trial<'_, '_> {
     pub(super) fn apart_from_heartbeats<'e>(
         &mut self,
         expected: &Expected<'e>,
-        got: &Got,
+        got: &HttpExchange,
         pieces: &mut Vec<Piece>,
     ) -> Vec<Numbered<'e>> {
         let is_heartbeat = |write: &Numbered| write.1.written() == HEARTBEAT;
@@ -56,7 +57,7 @@ impl Trial<'_, '_> {
     }
 
     /// Whether so many heartbeats were due by then.
-    fn is_due(&self, number: usize, at: Instant, got: &Got) -> bool {
+    fn is_due(&self, number: usize, at: Instant, got: &HttpExchange) -> bool {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         at + self.pace.early_max >= got.sent + self.pace.takes(PERIOD_MS) * number
     }

@@ -1,23 +1,23 @@
-//! The judge, and made-up accounts of what an innocent server does on clocks and machines of every kind.
+//! The judge, and made-up logs of what an innocent server does on clocks and machines of every kind.
 
 use bytes::Bytes;
 use onbeat_wire::{Head, What};
 
 use super::*;
-use crate::account::Note;
 use crate::check::noise::Noise;
 use crate::fixtures::golden::Golden;
+use crate::player::{Action, LogEntry};
 
 /// What each client of a scene sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
-fn accounts(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, Account)> {
-    let note = |line: &Line| match &line.kind {
-        Kind::Request { text } => Some(Note::Sent(text.clone().into_bytes())),
+fn logs(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, ClientLog)> {
+    let entry = |line: &Line| match &line.kind {
+        Kind::Request { text } => Some(LogEntry::Did(Action::request(text.clone()))),
         Kind::Head { status, headers } => {
             let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-            Some(Note::Saw(What::Head(Head { minor_version: 1, status: *status, headers })))
+            Some(LogEntry::Saw(What::Head(Head { minor_version: 1, status: *status, headers })))
         }
         Kind::Write { text } => Some(write(text)),
-        Kind::End { how } => Some(Note::Saw(What::End(*how))),
+        Kind::End { how } => Some(LogEntry::Saw(What::End(*how))),
         Kind::Event { .. } | Kind::Leave { .. } | Kind::Dropped => None,
     };
     let leaves = |line: &Line| matches!(line.kind, Kind::End { how: How::Closed });
@@ -26,17 +26,17 @@ fn accounts(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, Acco
         lines.retain(|line| line.client == name);
         // Who leaves at the cut may have seen what came after it.
         lines.sort_by_key(|line| (!scene.rest.is_empty() && leaves(line), line.at_ms));
-        Account { notes: lines.into_iter().filter_map(|line| Some((when(line), note(line)?))).collect() }
+        ClientLog { entries: lines.into_iter().filter_map(|line| Some((when(line), entry(line)?))).collect() }
     };
     scene.clients().into_iter().map(|name| (name.to_owned(), of_client(name))).collect()
 }
 
-fn write(text: &str) -> Note {
-    Note::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
+fn write(text: &str) -> LogEntry {
+    LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
 }
 
-fn seen(accounts: Vec<(String, Account)>) -> Seen {
-    Seen { accounts, tag: Tag::default(), noise: Noise::None, others: Some(0), dispatched: None }
+fn seen(logs: Vec<(String, ClientLog)>) -> Seen {
+    Seen { logs, tag: Tag::default(), noise: Noise::None, others: Some(0), dispatched: None }
 }
 
 /// At 100 times the contract's speed, which leaves little time for anything.
@@ -70,20 +70,20 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
             _ => None,
         });
         let events: Vec<Event> = events.collect();
-        let all = accounts(&scene, at);
-        let writes = |account: &Account| {
-            account.notes.iter().filter(|(_, note)| matches!(note, Note::Saw(What::Write(_)))).count()
+        let all = logs(&scene, at);
+        let writes = |log: &ClientLog| {
+            log.entries.iter().filter(|(_, entry)| matches!(entry, LogEntry::Saw(What::Write(_)))).count()
         };
         let beyond = scene.rest.iter().filter(|(_, line)| matches!(line.kind, Kind::Write { .. })).count();
         for missing in 0..=beyond {
-            let mut accounts = all.clone();
-            let last = writes(&accounts[0].1) - missing;
+            let mut logs = all.clone();
+            let last = writes(&logs[0].1) - missing;
             let mut count = 0;
-            accounts[0].1.notes.retain(|(_, note)| {
-                count += usize::from(matches!(note, Note::Saw(What::Write(_))));
-                !matches!(note, Note::Saw(What::Write(_))) || count <= last
+            logs[0].1.entries.retain(|(_, entry)| {
+                count += usize::from(matches!(entry, LogEntry::Saw(What::Write(_))));
+                !matches!(entry, LogEntry::Saw(What::Write(_))) || count <= last
             });
-            let mut seen = seen(accounts);
+            let mut seen = seen(logs);
             seen.dispatched.insert(Dispatched::default()).events.clone_from(&events);
             assert_eq!(failing(&scene, &seen, &Stalls::default()), [] as [&str; 0], "{name} without {missing}");
         }
@@ -93,19 +93,19 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
 #[test]
 fn what_comes_too_often_before_a_cut_is_one_too_many() {
     let scene = stream("dynamic-counter").until(9_500);
-    let mut accounts = accounts(&scene, at);
-    let again = accounts[0].1.notes[3].clone();
-    accounts[0].1.notes.insert(4, again);
-    assert!(failing(&scene, &seen(accounts), &Stalls::default()).contains(&"dynamic-counter.count".into()));
+    let mut logs = logs(&scene, at);
+    let again = logs[0].1.entries[3].clone();
+    logs[0].1.entries.insert(4, again);
+    assert!(failing(&scene, &seen(logs), &Stalls::default()).contains(&"dynamic-counter.count".into()));
 }
 
-/// A scene whose first client sees a heartbeat as its note `number`, so long after its request.
+/// A scene whose first client sees a heartbeat as its entry `number`, so long after its request.
 fn with_heartbeat(scene: &Scene, number: usize, after_ms: u64) -> Seen {
-    let mut accounts = accounts(scene, |line| at(line) + Duration::from_millis(400));
-    let sent = accounts[0].1.notes[0].0;
+    let mut logs = logs(scene, |line| at(line) + Duration::from_millis(400));
+    let sent = logs[0].1.entries[0].0;
     let heartbeat = (sent + Duration::from_millis(after_ms), write("heartbeat:\n\n"));
-    accounts[0].1.notes.insert(number, heartbeat);
-    seen(accounts)
+    logs[0].1.entries.insert(number, heartbeat);
+    seen(logs)
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn a_heartbeat_that_falls_due_in_a_scene_is_no_mistake_wherever_it_comes() {
 #[test]
 fn a_heartbeat_may_come_on_the_other_side_of_an_event() {
     let scene = stream("both-heartbeats");
-    let mut accounts = accounts(&scene, at);
-    let notes = &mut accounts[0].1.notes;
-    let heartbeat = notes.iter().position(|(_, note)| *note == write("heartbeat:\n\n")).expect("one");
-    let heartbeat = notes.remove(heartbeat);
-    notes.insert(notes.len() - 1, heartbeat);
-    assert_eq!(failing(&scene, &seen(accounts), &Stalls::default()), [] as [&str; 0]);
+    let mut logs = logs(&scene, at);
+    let entries = &mut logs[0].1.entries;
+    let heartbeat = entries.iter().position(|(_, entry)| *entry == write("heartbeat:\n\n")).expect("one");
+    let heartbeat = entries.remove(heartbeat);
+    entries.insert(entries.len() - 1, heartbeat);
+    assert_eq!(failing(&scene, &seen(logs), &Stalls::default()), [] as [&str; 0]);
 }
 
 /// A stream of which everything after the request comes together, so late.
@@ -139,7 +139,7 @@ fn late(scene: &Scene, by: Duration) -> Seen {
         Kind::Request { .. } => at(line),
         _ => at(line).max(Instant::EPOCH + by),
     };
-    seen(accounts(scene, arrival))
+    seen(logs(scene, arrival))
 }
 
 #[test]

@@ -8,8 +8,9 @@ use onbeat_wire::printable::visible;
 use super::{Trial, ms};
 use crate::check::evidence::Finding;
 use crate::check::pieces::Piece;
-use crate::check::responses::{Expected, Got, Numbered};
+use crate::check::responses::{Expected, Numbered};
 use crate::fixtures::format::Aspect;
+use crate::player::HttpExchange;
 
 /// The time between two writes.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ impl Trial<'_, '_> {
         expected: &Expected,
         write: Numbered,
         piece: &Piece,
-        got: &Got,
+        got: &HttpExchange,
         last: (u64, Instant),
     ) {
         let ((number, line), at) = (write, piece.at);
@@ -74,14 +75,14 @@ impl Trial<'_, '_> {
     }
 
     /// Returns before when a write can't come.
-    pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &Got) -> Instant {
+    pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &HttpExchange) -> Instant {
         // Of the requests of that instant any may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
         let after_request = || got.sent + self.pace.takes(line.at_ms.saturating_sub(expected.request.1.at_ms));
         caused.map_or_else(after_request, |(_, then)| then)
     }
 
-    fn untimely(&mut self, write: Numbered, piece: &Piece, due: Instant, got: &Got, how: &str) {
+    fn untimely(&mut self, write: Numbered, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
         let when =
             |text: &[u8], at: Instant| format!("{} {:.1} ms after the request", visible(text), ms(at - got.sent));
         let by = ms(piece.at - due).max(ms(due - piece.at));

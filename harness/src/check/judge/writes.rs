@@ -7,9 +7,10 @@ use super::{Trial, checks, contains, ms};
 use crate::check::align::{Step, UNIT, align};
 use crate::check::data::{self, Difference};
 use crate::check::pieces::Piece;
-use crate::check::responses::{Expected, Got, Numbered};
+use crate::check::responses::{Expected, Numbered};
 use crate::check::values;
 use crate::fixtures::format::{Aspect, Line};
+use crate::player::HttpExchange;
 
 /// Why counts were not judged.
 const OTHERS: &str = "others came and went during the scene, so how many clients there were could not be judged";
@@ -22,7 +23,7 @@ impl Trial<'_, '_> {
         &mut self,
         expected: &Expected,
         writes: &[Numbered],
-        got: &Got,
+        got: &HttpExchange,
         pieces: &[Piece],
     ) -> (u64, Instant) {
         // From here on a write may come, but need not.
@@ -108,7 +109,7 @@ impl Trial<'_, '_> {
     }
 
     /// Judges varying values by what they are together: timestamps advance with time, and random numbers differ.
-    fn values(&mut self, came: &[(Numbered, &Piece)], got: &Got) {
+    fn values(&mut self, came: &[(Numbered, &Piece)], got: &HttpExchange) {
         let held_up = |until| self.stalls.within(got.sent, until);
         for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace, held_up) {
             let mut finding = self.finding(write, expected, actual, visible(&piece.bytes));
@@ -127,7 +128,7 @@ impl Trial<'_, '_> {
     }
 
     /// Whether a piece came after the cut, if the scene was cut short.
-    fn is_beyond(&self, expected: &Expected, piece: &Piece, got: &Got) -> bool {
+    fn is_beyond(&self, expected: &Expected, piece: &Piece, got: &HttpExchange) -> bool {
         let watched = self.pace.takes(self.scene.length_ms.saturating_sub(expected.request.1.at_ms));
         !self.scene.rest.is_empty() && piece.at + self.pace.early_max >= got.sent + watched
     }
@@ -136,7 +137,7 @@ impl Trial<'_, '_> {
         self.seen.differences(line, got)
     }
 
-    fn differs(&mut self, write: Numbered, piece: &Piece, got: &Got, difference: Difference) {
+    fn differs(&mut self, write: Numbered, piece: &Piece, got: &HttpExchange, difference: Difference) {
         let Difference { aspect, what, expected } = difference;
         let first_differing_byte = data::first_difference(expected.as_bytes(), &piece.bytes);
         let mut finding = self.finding(write, visible(expected.as_bytes()), visible(&piece.bytes), what);
@@ -145,7 +146,7 @@ impl Trial<'_, '_> {
         self.evidence.found(&write.1.cases, aspect, &finding);
     }
 
-    fn missing(&mut self, write: Numbered, instead: Option<&Piece>, got: &Got) {
+    fn missing(&mut self, write: Numbered, instead: Option<&Piece>, got: &HttpExchange) {
         let wanted = self.seen.wanted(write.1);
         let expected = visible(wanted.as_bytes());
         self.evidence.judged_for(&write.1.cases, &[Aspect::Bytes, Aspect::Presence]);
@@ -173,10 +174,10 @@ impl Trial<'_, '_> {
         })
     }
 
-    fn out_of_order(&mut self, write: Numbered, crossed: &[Numbered], got: &Got) {
+    fn out_of_order(&mut self, write: Numbered, crossed: &[Numbered], got: &HttpExchange) {
         let expected = visible(self.seen.wanted(write.1).as_bytes());
         let mut finding = self.finding(write, expected, "it came in another place".into(), "out of order");
-        finding.t_ms = got.chunks.last().map(|(at, _)| ms(*at - got.sent));
+        finding.t_ms = got.writes.last().map(|(at, _)| ms(*at - got.sent));
         self.evidence.found(&write.1.cases, Aspect::Order, &finding);
         // What was moved and what it was moved past are the same from outside.
         for (_, line) in [write].iter().chain(crossed) {
@@ -184,7 +185,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    fn extra(&mut self, near: Numbered, piece: &Piece, got: &Got) {
+    fn extra(&mut self, near: Numbered, piece: &Piece, got: &HttpExchange) {
         // A write of a stream that comes too often stands against itself, and against its period.
         let again = self.scene.lines.iter().chain(&self.scene.rest).find(|(_, line)| {
             line.client.is_empty() && !line.written().is_empty() && self.differences(line, &piece.bytes).is_empty()
@@ -198,14 +199,14 @@ impl Trial<'_, '_> {
         self.evidence.found(&near.1.cases, if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Presence }, &finding);
     }
 
-    pub(super) fn framing(&mut self, write: Numbered, piece: &Piece, got: &Got) {
+    pub(super) fn framing(&mut self, write: Numbered, piece: &Piece, got: &HttpExchange) {
         let chunked = got.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         if !self.is_chunked(write) || piece.is_chunk && chunked {
             return;
         }
         let (expected, actual) = if chunked {
             let with = |(_, bytes): &(Instant, bytes::Bytes)| contains(bytes, &piece.bytes).then(|| bytes.clone());
-            let joined = got.chunks.iter().find_map(with).filter(|bytes| bytes.len() > piece.bytes.len());
+            let joined = got.writes.iter().find_map(with).filter(|bytes| bytes.len() > piece.bytes.len());
             let actual =
                 joined.map_or("split over several chunks".into(), |bytes| format!("one chunk {}", visible(&bytes)));
             (format!("one chunk {}", visible(&piece.bytes)), actual)

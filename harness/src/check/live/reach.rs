@@ -9,14 +9,12 @@ use onbeat_server::clock::{Clock, TokioClock};
 
 use super::address::{Address, without_userinfo};
 use super::{BEGIN_MAX, Remote, Unreachable};
-use crate::account::Account;
 use crate::check::fields;
 use crate::check::lines_seen::LinesSeen;
 use crate::check::pace::Pace;
-use crate::check::responses::{Got, got};
 use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
-use crate::client::Bounds;
+use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;
 
 /// A connection that is not established by then is none.
@@ -44,10 +42,9 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
             url: address.to_string(),
             stalls: SharedStalls::default(),
         };
-        let connected = live.clone();
         tokio::select! {
             biased;
-            outcome = async { { let mut live = connected; live.connect(Bounds::NONE).await } } => match outcome {
+            outcome = async { live.clone().connect(Bounds::NONE).await } => match outcome {
                 Ok(_) => return Ok(live),
                 Err(error) => why = error.to_string(),
             },
@@ -76,30 +73,23 @@ pub(super) async fn trouble(live: &Live) -> String {
 const FIRST_LINES: usize = 2;
 
 /// Whether a head came that is no event stream's: there is nothing more to wait for.
-fn is_head_wrong(account: &Account) -> bool {
-    let wrong =
-        |got: &Got| got.head.as_ref().is_some_and(|(_, head)| head.status != 200 || !fields::is_event_stream(head));
-    got(account).first().is_some_and(wrong)
+fn is_head_wrong(log: &ClientLog) -> bool {
+    let head = log.first_exchange().and_then(|exchange| exchange.head);
+    head.is_some_and(|(_, head)| head.status != 200 || !fields::is_event_stream(&head))
 }
 
 /// Whether a path is answered as an event stream is, and begins.
 async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     let prefix = live.prefix.clone();
     let told = |why: &str| Err(format!("GET {prefix}{path}: {why}"));
-    let bounds = Bounds { bytes_max: 1 << 18, notes_max: 1 << 10 };
+    let bounds = Bounds { bytes_max: 1 << 18, entries_max: 1 << 10 };
     let Ok(mut client) = live.connect(bounds).await else { return told("no connection") };
-    client.expect("GET");
-    client.send(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).as_bytes()).await;
+    client.act(Action::request(live.address(&format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")))).await;
     let mut lines = LinesSeen::default();
-    let begun = |account: &Account| lines.count(account) >= FIRST_LINES || is_head_wrong(account);
-    tokio::select! {
-        biased;
-        () = client.until(begun) => {}
-        () = live.clock.sleep_until(live.clock.now() + BEGIN_MAX) => {}
-    }
-    let account = client.account();
-    let begins = LinesSeen::default().count(&account) >= FIRST_LINES;
-    let Some(got) = got(&account).into_iter().next() else { return told("nothing was sent") };
+    client.until_within(BEGIN_MAX, |log| lines.count(log) >= FIRST_LINES || is_head_wrong(log)).await;
+    let log = client.log();
+    let begins = lines.count(&log) >= FIRST_LINES;
+    let Some(got) = log.first_exchange() else { return told("nothing was sent") };
     let Some((_, head)) = &got.head else {
         return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));
     };

@@ -1,45 +1,44 @@
-//! Plays scenes on a server that others may use at the same time.
+//! Plays scenes on a server with other clients at the same time.
 //!
-//! Others come and go, and are counted; they send events that every client of `/sse` hears. A scene is therefore judged
-//! twice: as if nobody else had come or gone, and with all that others can explain let pass. If something stands against
-//! the server in the first way alone, the scene is played again. If it fails each time, only others who are known to be
-//! there explain that: a message of theirs was heard, or clients are seen to come while the check has none.
+//! Other clients come and go, and are counted; their events reach every client of `/sse`. A scene is therefore judged
+//! twice: strictly, as if no other client had come or gone, and tolerantly, without the findings that other clients
+//! explain. If only the strict judgement fails, the scene is played again. If each attempt fails, other clients are an
+//! explanation only when known to be there: a message was heard, or clients come while the check has none.
 
 use super::{Inspection, SCENE_BOUNDS, TICK};
 use crate::check::evidence::Evidence;
 use crate::check::judge::{Seen, judge};
 use crate::check::noise::Noise;
 use crate::check::play;
-use crate::check::responses::got;
 use crate::check::target::{Live, Target};
-use crate::client::Bounds;
 use crate::fixtures::golden::Scene;
+use crate::player::{Action, Bounds, ClientLog};
 
-/// A scene is played so often at most.
+/// The most attempts at a scene.
 const ATTEMPTS: u64 = 3;
-/// Who comes and goes so often that every attempt is spoiled is seen to come within so many looks, a tick or more apart.
+/// How often the check looks for other clients, a tick or more apart: clients that spoil every attempt come within so
+/// many looks.
 const LOOKS: usize = 20;
-/// Before it is played again, so many ticks pass at most: two checks that began together do not go on in step.
+/// The longest pause before another attempt, in ticks: two checks that began together then go on out of step.
 const PAUSE_TICKS_MAX: u64 = 15;
-/// A proxy may notice only that a client has left when it writes to it: the first write is answered by a reset, and the
-/// second fails. Each look writes to all clients.
+/// How many looks it takes until a proxy notices a client's leaving: the first write to the client is answered by a
+/// reset, and the second fails. Each look writes to all clients.
 const LOOKS_UNTIL_NOTICED: usize = 2;
-const LOOK_BOUNDS: Bounds = Bounds { bytes_max: 1 << 16, notes_max: 64 };
 
-/// One playing of a scene.
+/// An attempt at a scene.
 struct Attempt<'a> {
-    /// What was found if nobody came or went.
+    /// The evidence if no other client came or went.
     strict: Evidence<'a>,
-    /// What others can't explain.
+    /// The evidence that other clients can't explain.
     tolerant: Evidence<'a>,
-    /// A message of others was heard.
+    /// Whether a message of others was heard.
     heard: bool,
-    /// Others were there, or the machine was held up.
+    /// Whether others were there, or the machine was held up.
     disturbed: bool,
 }
 
 impl<'a> Inspection<'a> {
-    /// Plays a scene until nothing stands against the server, or nothing but the server explains it.
+    /// Plays a scene until the server conforms, or only the server explains the failure.
     pub(super) async fn scene(&self, scene: &Scene) {
         let mut attempts: Vec<Attempt> = Vec::new();
         for turn in 0..ATTEMPTS {
@@ -68,12 +67,11 @@ impl<'a> Inspection<'a> {
     async fn attempt(&self, scene: &Scene) -> Attempt<'a> {
         let start = self.live.clock.now();
         let before = self.clients().await;
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
-        let mut seen =
-            Seen { accounts, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
+        let mut seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
         let tolerant = self.judge(scene, &seen);
         let heard = seen.hears_others(scene);
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
@@ -83,7 +81,7 @@ impl<'a> Inspection<'a> {
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
 
-    /// Whether clients of `/sse` come while the check has none there. Clients of its own that linger only become fewer.
+    /// Returns whether clients of `/sse` come while the check has none. Lingering clients of the check only become fewer.
     async fn somebody_comes(&self) -> bool {
         let mut before = self.clients().await;
         for _ in 0..LOOKS {
@@ -97,10 +95,10 @@ impl<'a> Inspection<'a> {
         false
     }
 
-    /// Plays a scene that is too long to be played again: others may come and go meanwhile.
+    /// Plays a scene that is too long for another attempt: other clients may come and go meanwhile.
     pub(super) async fn long_scene(&self, scene: &Scene) {
-        let accounts = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
-        let seen = Seen { accounts, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
+        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+        let seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
         self.finished([self.judge(scene, &seen)], None);
     }
 
@@ -108,7 +106,7 @@ impl<'a> Inspection<'a> {
         judge(self.cases, scene, seen, &self.live.pace, &self.live.stalls.lock())
     }
 
-    /// Returns how many clients of `/sse` the server has, if it says so. The message tells other checks of this one.
+    /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.
     async fn clients(&self) -> Option<u64> {
         if self.behind_proxy {
             for _ in 0..LOOKS_UNTIL_NOTICED {
@@ -121,17 +119,12 @@ impl<'a> Inspection<'a> {
 
     async fn look(&self) -> Option<u64> {
         let mut live: Live = self.live.clone();
-        let mut client = live.connect(LOOK_BOUNDS).await.ok()?;
-        client.expect("GET");
+        let mut client = live.connect(Bounds::SHORT).await.ok()?;
         let look = self.tag.request("GET /send-heartbeat?msg=look HTTP/1.1\r\nHost: onbeat\r\n\r\n");
-        client.send(live.address(&look).as_bytes()).await;
-        tokio::select! {
-            biased;
-            () = client.responses(1) => {}
-            () = live.clock.sleep_until(live.clock.now() + live.pace.patience) => {}
-        }
-        let account = client.close().await;
-        clients_in(&got(&account).into_iter().next()?.body())
+        client.act(Action::request(live.address(&look))).await;
+        let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.end.is_some());
+        client.until_within(live.pace.patience, is_answered).await;
+        clients_in(&client.close().await.first_exchange()?.body())
     }
 }
 
@@ -140,7 +133,7 @@ fn clients_in(answer: &[u8]) -> Option<u64> {
     serde_json::from_slice::<serde_json::Value>(answer).ok()?["clients"].as_u64()
 }
 
-/// Returns what stands against the server after all attempts, if others are known to come and go, or not.
+/// Returns the evidence after all attempts; `others` tells whether other clients are known to come and go.
 fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
     let explained = attempts.iter().position(|attempt| attempt.tolerant.is_clean());
     let last = attempts.last()?;

@@ -6,15 +6,13 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 
 use crate::check::stalls::SharedStalls;
-use crate::check::target::{Live, Target};
-use crate::client::Bounds;
+use crate::check::target::Live;
 
 /// How often the checker looks for a stall of its own, and how late that has to be for one.
 const STALL_TICK: Duration = Duration::from_millis(10);
 const STALL_MIN: Duration = Duration::from_millis(5);
 /// So long after an answer the server is probed again: what is slow is not made slower.
 const PROBE_TICK: Duration = Duration::from_millis(100);
-const PROBE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 16, notes_max: 64 };
 
 /// Notes when nothing of this process ran, for ever.
 pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
@@ -29,14 +27,11 @@ pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls)
 }
 
 /// Notes how long the server takes for what it can answer at once, on a new connection each time, for ever.
-pub(super) async fn probe(mut live: Live) {
+pub(super) async fn probe(live: Live) {
     let clock = Arc::clone(&live.clock);
     loop {
         live.stalls.lock().probe(clock.now());
-        let answered = match live.connect(PROBE_BOUNDS).await {
-            Ok(mut client) => live.probe(&mut client).await,
-            Err(_) => false,
-        };
+        let answered = live.probe().await;
         live.stalls.lock().probed(answered.then(|| clock.now()));
         clock.sleep_until(clock.now() + PROBE_TICK).await;
     }

@@ -4,8 +4,9 @@ use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 
 use super::members::Members;
-use super::view::{Ask, Response, View};
+use super::view::{Ask, View};
 use super::{Judged, World, violation};
+use crate::player::HttpExchange;
 use crate::simulate::history::{Asked, Manner};
 
 const ANSWERED: &str = "every request is answered, when its turn comes";
@@ -22,8 +23,8 @@ impl World<'_> {
         }
         for (ask, response) in view.asks.iter().zip(&view.responses) {
             let right = if ask.asked == Asked::Nothing { 404 } else { 200 };
-            if response.status != right {
-                let detail = format!("{} to {ask}", response.status);
+            if response.status() != right {
+                let detail = format!("{} to {ask}", response.status());
                 return violation(STATUS, Some(view), detail);
             }
             if !matches!(ask.asked, Asked::Stream(_)) || ask.manner == Manner::Head {
@@ -43,7 +44,7 @@ impl World<'_> {
     }
 }
 
-fn answer(view: &View, ask: &Ask, response: &Response, members: &Members) -> Judged {
+fn answer(view: &View, ask: &Ask, response: &HttpExchange, members: &Members) -> Judged {
     let Some((at, How::Complete)) = response.end else { return Ok(()) };
     if view.is_prompt() && at != ask.at {
         return violation(ANSWERED, Some(view), format!("{ask} was at {} ms", at.as_millis()));

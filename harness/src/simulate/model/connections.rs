@@ -91,7 +91,7 @@ impl World<'_> {
         let served: Vec<(Instant, Instant)> = prompt
             .filter_map(|view| {
                 let ends = [view.closed, view.left.map(|left| left.at), Some(self.times.end)];
-                Some((view.responses.first()?.began?, ends.into_iter().flatten().min()?))
+                Some((view.responses.first()?.head.as_ref()?.0, ends.into_iter().flatten().min()?))
             })
             .collect();
         for (at, _) in &served {

@@ -9,8 +9,9 @@ use onbeat_wire::{How, Instant};
 
 use super::members::{Member, Members, Sent};
 use super::streams::{dispatched, on_time, same_events, stamp};
-use super::view::{Ask, Response, View};
+use super::view::{Ask, View};
 use super::{Judged, Violation, World, violation};
+use crate::player::HttpExchange;
 use crate::simulate::history::Asked;
 
 const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
@@ -42,7 +43,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn heard(&self, view: &View, ask: &Ask, response: &Response, member: &Member, members: &Members) -> Judged {
+    fn heard(&self, view: &View, ask: &Ask, response: &HttpExchange, member: &Member, members: &Members) -> Judged {
         let comes = |due: Instant| self.times.comes(due);
         if let Some((at, greeting)) = response.writes.first() {
             on_time(view, *at, comes(ask.at), greeting)?;
@@ -99,7 +100,7 @@ impl World<'_> {
             let detail = format!("{comments} comments came of {} to {possible}", plain.len());
             return violation(ONCE, Some(view), detail);
         }
-        if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() && !response.is_raw {
+        if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() && !response.is_raw() {
             return violation(ENDS, Some(view), "it ended with its last chunk");
         }
         self.ended_in_order(view, ask, response, members)?;
@@ -110,7 +111,7 @@ impl World<'_> {
 /// Reads what came, write by write.
 pub(super) fn hear<'r>(
     view: &View,
-    response: &'r Response,
+    response: &'r HttpExchange,
     members: &Members,
 ) -> Result<Vec<(Instant, Heard, &'r Bytes)>, Violation> {
     let mut heard = Vec::new();
@@ -144,7 +145,7 @@ pub(super) fn hear<'r>(
     Ok(heard)
 }
 
-fn parsed(view: &View, response: &Response, heard: &[(Instant, Heard, &Bytes)]) -> Judged {
+fn parsed(view: &View, response: &HttpExchange, heard: &[(Instant, Heard, &Bytes)]) -> Judged {
     let named = |(_, what, name): &(Instant, Heard, &Bytes)| {
         let name = matches!(what, Heard::Event(_)).then_some(name)?;
         Some(String::from_utf8_lossy(name).trim_start_matches("event: ").trim_end().to_owned())

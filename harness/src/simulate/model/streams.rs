@@ -7,11 +7,12 @@ use onbeat_wire::{Decoder, Event, How, Instant};
 
 use super::members::Members;
 use super::values::Values;
-use super::view::{Ask, Response, View};
+use super::view::{Ask, View};
 use super::{Judged, World, violation};
 use crate::check::conforms_exactly;
 use crate::fixtures::EPOCH;
 use crate::fixtures::format::{Kind, Line};
+use crate::player::HttpExchange;
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, Manner};
 
@@ -41,7 +42,7 @@ impl World<'_> {
         request: usize,
         ask: &Ask,
         stream: Stream,
-        response: &Response,
+        response: &HttpExchange,
         members: &Members,
     ) -> Judged {
         let golden = self.golden.stream(stream.name());
@@ -73,7 +74,7 @@ impl World<'_> {
         let owed = |line: &&&Line| self.is_owed(view, members, due(line).1, None);
         let must = if view.is_executed(ask, self.times) { writes.iter().filter(owed).count() } else { 0 };
         // Without chunks nothing tells an end from a cut.
-        let is_whole = !response.is_raw || response.writes.len() == writes.len();
+        let is_whole = !response.is_raw() || response.writes.len() == writes.len();
         let ended = matches!(response.end, Some((_, How::Complete))) && is_whole;
         let cut_short = self.times.shut_down.is_some();
         if response.writes.len() < must || must == writes.len() && !ended {
@@ -104,7 +105,7 @@ impl World<'_> {
     }
 
     /// A stream that a shutdown meets ends then, with its last chunk.
-    pub(super) fn ended_in_order(&self, view: &View, ask: &Ask, response: &Response, members: &Members) -> Judged {
+    pub(super) fn ended_in_order(&self, view: &View, ask: &Ask, response: &HttpExchange, members: &Members) -> Judged {
         let Some((ending, at)) = self.times.shut_down else { return Ok(()) };
         let under_way = ask.batch < ending && ask.at < at;
         let over = response.end.is_some_and(|(end, how)| how == How::Complete && end <= at);
@@ -127,7 +128,7 @@ pub(super) fn on_time(view: &View, came: Instant, due: Instant, bytes: &[u8]) ->
 }
 
 /// What a conforming parser makes of the stream, in pieces as the network splits them.
-pub(super) fn dispatched(view: &View, response: &Response) -> Vec<Event> {
+pub(super) fn dispatched(view: &View, response: &HttpExchange) -> Vec<Event> {
     let stream: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let mut decoder = Decoder::default();
     stream.chunks(view.link.piece_bytes.max(1)).flat_map(|piece| decoder.push(piece)).collect()

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_wire::{How, Instant, What as Seen};
+use onbeat_wire::Instant;
 
 use super::times::{RequestTurn, Times};
-use crate::account::{Account, Note};
+use crate::player::{ClientLog, HttpExchange};
 use crate::simulate::history::{Asked, History, Link, Manner, What};
 use crate::simulate::play::Outcome;
 
@@ -17,7 +17,8 @@ pub(super) struct View<'a> {
     pub(super) client: usize,
     pub(super) link: &'a Link,
     pub(super) asks: Vec<Ask>,
-    pub(super) responses: Vec<Response>,
+    /// The responses that have begun.
+    pub(super) responses: Vec<HttpExchange>,
     /// In which batch it connected.
     pub(super) connected: Option<usize>,
     /// The ordinals that its connection may have.
@@ -31,7 +32,7 @@ pub(super) struct View<'a> {
     garbles: bool,
     /// It may have waited until the server took it on.
     waits: bool,
-    pub(super) account: &'a Account,
+    pub(super) log: &'a ClientLog,
 }
 
 /// A request whose turn comes, unless something ends its connection before.
@@ -47,20 +48,6 @@ pub(super) struct Ask {
     pub(super) waited: bool,
     /// When its answer is over, if it ever is.
     pub(super) over: Option<Instant>,
-}
-
-/// A response, as the client saw it.
-#[derive(Debug, Default)]
-pub(super) struct Response {
-    pub(super) status: u16,
-    /// When its head came.
-    pub(super) began: Option<Instant>,
-    pub(super) writes: Vec<(Instant, Bytes)>,
-    pub(super) end: Option<(Instant, How)>,
-    /// Its body has neither chunks nor a length.
-    pub(super) is_raw: bool,
-    /// The beginning of a write that has not come whole.
-    rest: Vec<u8>,
 }
 
 /// How a client left: by a deed of its own, or since the network broke off.
@@ -109,21 +96,20 @@ impl<'a> View<'a> {
     }
 
     fn new(history: &'a History, outcome: &'a Outcome, times: &Times, client: usize) -> Self {
-        let (link, account) = (&history.clients[client], &outcome.accounts[client]);
-        let closed = account.notes.iter().find(|(_, note)| *note == Note::ServerClosed).map(|(at, _)| *at);
+        let (link, log) = (&history.clients[client], &outcome.logs[client]);
         let mut view = Self {
             client,
             link,
             asks: Vec::new(),
-            responses: responses(account),
+            responses: responses(log),
             connected: None,
             ordinals: 0..=0,
             left: None,
-            closed,
+            closed: log.closed_at(),
             pauses: Vec::new(),
             garbles: false,
             waits: false,
-            account,
+            log,
         };
         for (deed, what) in history.deeds.iter().enumerate() {
             let (batch, Some(at)) = (times.batch[deed], outcome.done[deed]) else { continue };
@@ -236,28 +222,31 @@ impl<'a> View<'a> {
     }
 }
 
-fn responses(account: &Account) -> Vec<Response> {
-    let mut responses: Vec<Response> = Vec::new();
-    for (at, note) in &account.notes {
-        let Note::Saw(seen) = note else { continue };
-        match seen {
-            Seen::Head(head) => {
-                let is_raw = head.header("transfer-encoding").or(head.header("content-length")).is_none();
-                responses.push(Response { status: head.status, began: Some(*at), is_raw, ..Response::default() });
-            }
-            Seen::Write(bytes) => {
-                if let Some(response) = responses.last_mut() {
-                    response.write(*at, bytes);
-                }
-            }
-            Seen::End(how) => {
-                if let Some(response) = responses.last_mut() {
-                    response.end = response.end.or(Some((*at, *how)));
-                }
-            }
+/// Returns the responses that have begun.
+fn responses(log: &ClientLog) -> Vec<HttpExchange> {
+    let begun = log.exchanges().into_iter().filter(|exchange| exchange.head.is_some());
+    let with_whole_writes = begun.map(|exchange| {
+        let writes = if exchange.is_raw() { whole_writes(&exchange.writes) } else { exchange.writes };
+        HttpExchange { writes, ..exchange }
+    });
+    with_whole_writes.collect()
+}
+
+/// Cuts a body into writes where nothing but the lines tells them apart; a write that has not come whole is left out.
+fn whole_writes(came: &[(Instant, Bytes)]) -> Vec<(Instant, Bytes)> {
+    // The name of an event is a write of its own, and so is all up to an empty line.
+    let length = |rest: &[u8]| {
+        let end: &[u8] = if rest.starts_with(b"event:") { b"\n" } else { b"\n\n" };
+        rest.windows(end.len()).position(|window| window == end).map(|at| at + end.len())
+    };
+    let (mut writes, mut rest) = (Vec::new(), Vec::new());
+    for (at, bytes) in came {
+        rest.extend_from_slice(bytes);
+        while let Some(length) = length(&rest) {
+            writes.push((*at, rest.drain(..length).collect()));
         }
     }
-    responses
+    writes
 }
 
 impl Ask {
@@ -270,24 +259,5 @@ impl Ask {
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.manner.method(), self.asked.target())
-    }
-}
-
-impl Response {
-    /// Takes in a write; where nothing but the lines tells them apart, as much as has come of one, or of several.
-    fn write(&mut self, at: Instant, bytes: &Bytes) {
-        if !self.is_raw {
-            self.writes.push((at, bytes.clone()));
-            return;
-        }
-        self.rest.extend_from_slice(bytes);
-        // The name of an event is a write of its own, and so is all up to an empty line.
-        let length = |rest: &[u8]| {
-            let end: &[u8] = if rest.starts_with(b"event:") { b"\n" } else { b"\n\n" };
-            rest.windows(end.len()).position(|window| window == end).map(|at| at + end.len())
-        };
-        while let Some(length) = length(&self.rest) {
-            self.writes.push((at, self.rest.drain(..length).collect()));
-        }
     }
 }

@@ -1,0 +1,20 @@
+//! The player: clients act on connections of any kind, and each keeps a log.
+//!
+//! ```text
+//!   action ──► client ──► client log ──► exchanges
+//!              sends, and   entries,     requests, with their responses
+//!              reads        with times
+//! ```
+//!
+//! Four schedulers decide which client acts when: the scenes of the fixtures, the check, the simulation, and the replay
+//! of a log.
+
+mod action;
+mod client;
+mod client_log;
+mod exchange;
+
+pub use self::action::{Action, Leaving};
+pub use self::client::{Bounds, Client};
+pub use self::client_log::{ClientLog, LogEntry};
+pub use self::exchange::HttpExchange;
