@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use onbeat_server::backstage::{self, Backstage};
+use onbeat_server::backstage::Backstage;
+use onbeat_server::connection::Ending;
 use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
@@ -67,7 +68,7 @@ impl Answer {
 enum Deed {
     Request { connection: u64, method: String, bytes: Vec<u8> },
     Leave { connection: u64 },
-    Close { connection: u64, how: backstage::How },
+    Close { connection: u64, how: Ending },
     Fault(Fault),
     DeleteFaults(Vec<u64>),
 }

@@ -14,17 +14,12 @@ use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::{Clock, Turn, TurnSleep, Who};
-use crate::connection::Connection;
+use crate::connection::{BrokenOff, Connection, Ending};
 use crate::hub::Mailbox;
 use crate::script::{Script, Start, Write};
 
 /// Writes that wait are sent together, but no more than this at a time: hyper keeps the room that it once needed.
 const GATHERED_BYTES_MAX: usize = 2 * 1024;
-
-/// The client did not read, its mailbox was full, and the connection is broken off.
-#[derive(Debug, thiserror::Error)]
-#[error("the client was evicted: its mailbox is full")]
-pub struct Evicted;
 
 /// How far a stream has been played, for somebody who watches it: a stream whose client reads slowly is behind the clock.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +143,7 @@ impl<S: Script> EventStream<S> {
 
     /// All that is due has been handed over: its turn is over when that has been sent.
     fn hand_turn_on(&mut self) {
-        self.connection.hold(std::mem::take(&mut self.turn));
+        self.connection.turns().hold(std::mem::take(&mut self.turn));
     }
 
     fn is_over(&self) -> bool {
@@ -158,25 +153,26 @@ impl<S: Script> EventStream<S> {
 
 impl<S: Script> Body for EventStream<S> {
     type Data = Bytes;
-    type Error = Evicted;
+    type Error = BrokenOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Evicted>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let stream = self.get_mut();
-        stream.connection.register(cx.waker());
+        stream.connection.task().register(cx.waker());
         loop {
-            if stream.connection.is_aborted() {
-                return Poll::Ready(Some(Err(Evicted)));
+            let ending = stream.connection.ending();
+            if let Some(Ending::BreakOff(why)) = ending {
+                return Poll::Ready(Some(Err(why)));
             }
             if stream.gathered >= GATHERED_BYTES_MAX {
                 stream.gathered = 0;
-                stream.connection.pause(cx.waker());
+                stream.connection.task().pause(cx.waker());
                 return Poll::Pending;
             }
             if let Some(bytes) = stream.due(cx) {
                 stream.gathered += bytes.len();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            if stream.is_over() || stream.connection.is_ending() {
+            if stream.is_over() || ending == Some(Ending::InGoodOrder) {
                 return Poll::Ready(None);
             }
             if stream.poll_sleep(cx).is_pending() {
@@ -196,7 +192,7 @@ impl<S: Script> Body for EventStream<S> {
 impl<S> Drop for EventStream<S> {
     fn drop(&mut self) {
         // Its last write may not have been sent yet.
-        self.connection.hold(std::mem::take(&mut self.turn));
+        self.connection.turns().hold(std::mem::take(&mut self.turn));
     }
 }
 
@@ -236,7 +232,7 @@ mod tests {
     }
 
     impl<S: Script> Stage<S> {
-        pub(super) fn poll(&mut self) -> Poll<Option<Result<Bytes, Evicted>>> {
+        pub(super) fn poll(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
             let frame = self.body.enter(|cx, body| body.poll_frame(cx));
             frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().expect("data frames only"))))
         }
@@ -322,7 +318,7 @@ mod tests {
         stage.due();
         stage.publish(["event: a\n", "data: 1\n\n"]);
         stage.until(30_000).await;
-        stage.connection.end();
+        stage.connection.end(Ending::InGoodOrder);
         assert_eq!(stage.due(), ["event: a\n", "data: 1\n\n", "heartbeat:\n\n"]);
         assert!(assert_ready!(stage.poll()).is_none());
     }
@@ -336,7 +332,7 @@ mod tests {
             stage.publish(["event: a\n", "data: 1\n\n"]);
         }
         assert!(stage.body.is_woken());
-        assert!(matches!(stage.poll(), Poll::Ready(Some(Err(Evicted)))));
+        assert!(matches!(stage.poll(), Poll::Ready(Some(Err(BrokenOff::Evicted)))));
     }
 
     #[tokio::test(start_paused = true)]

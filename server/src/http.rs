@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::machine_pause;
-use crate::connection::{Closing, Connection};
+use crate::connection::{Connection, Ending};
 use crate::service::answer;
 use crate::watched::{Left, Watched, Written};
 
@@ -52,22 +52,22 @@ where
     let _left = Leaves(&connection);
     let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
     let mut told_to_end = false;
-    let closing = poll_fn(|cx| {
-        connection.register(cx.waker());
-        connection.take_up_turns();
-        if connection.is_closing_in_good_order() && !told_to_end {
+    let ended = poll_fn(|cx| {
+        connection.task().register(cx.waker());
+        connection.turns().take_up();
+        if connection.ending() == Some(Ending::InGoodOrder) && !told_to_end {
             told_to_end = true;
             Pin::new(&mut served).graceful_shutdown();
         }
         socket.begin_poll();
         let mut polled = served.poll_unpin(cx);
-        while polled.is_pending() && connection.is_paused() {
+        while polled.is_pending() && connection.task().take_pause() {
             polled = served.poll_unpin(cx);
         }
         let written = if polled.is_pending() { socket.written() } else { Written::All };
         connection.party().set_blocked(written == Written::Blocked);
         if written == Written::All {
-            connection.give_turns_back();
+            connection.turns().give_back();
         }
         if let Poll::Ready(outcome) = polled {
             if let Err(error) = outcome {
@@ -75,13 +75,17 @@ where
             }
             return Poll::Ready(None);
         }
-        if connection.is_aborted() {
-            tracing::info!(connection = connection.ordinal(), "broken off: the client does not read");
-            return Poll::Ready(None);
-        }
-        match connection.closing() {
-            Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
-            _ => {}
+        // After hyper, since a fault may have ended the connection meanwhile. A cut waits for the writes before it.
+        match connection.ending() {
+            Some(ending @ Ending::BreakOff(why)) => {
+                tracing::info!(connection = connection.ordinal(), %why, "connection broken off");
+                return Poll::Ready(Some(ending));
+            }
+            Some(Ending::Reset) => return Poll::Ready(Some(Ending::Reset)),
+            Some(ending @ (Ending::Cut | Ending::HalfClose)) if written == Written::All => {
+                return Poll::Ready(Some(ending));
+            }
+            Some(Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
         }
         // Last, since hyper has now sent all answers that are there at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
@@ -100,11 +104,11 @@ where
     .await;
     // Drops the handler and the body under way before anything else is waited for.
     let unparsed = served.into_parts().read_buf;
-    connection.give_turns_back();
-    match closing {
-        Some(Closing::Half) => half_close(socket, &connection).await,
-        Some(Closing::Cut | Closing::Reset) => {}
-        None if connection.is_aborted() => {}
+    connection.turns().give_back();
+    match ended {
+        Some(Ending::HalfClose) => half_close(socket, &connection).await,
+        Some(_) => {}
+        None if matches!(connection.ending(), Some(Ending::BreakOff(_))) => {}
         None if unparsed.is_empty() && socket.is_read_out() && !connection.answer().left_body() => {}
         None => linger(socket, &connection).await,
     }
@@ -150,10 +154,9 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
 /// the connection is to end.
 async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) -> usize {
     poll_fn(|cx| {
-        connection.register(cx.waker());
-        let is_reset = connection.closing() == Some(Closing::Reset);
-        let is_over = is_reset || connection.is_closing_in_good_order() || connection.is_aborted();
-        if is_over { Poll::Ready(0) } else { socket.poll_discard(cx) }
+        connection.task().register(cx.waker());
+        let waits_for_client = matches!(connection.ending(), None | Some(Ending::HalfClose));
+        if waits_for_client { socket.poll_discard(cx) } else { Poll::Ready(0) }
     })
     .await
 }

@@ -22,7 +22,7 @@ use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
-use crate::connection::Connection;
+use crate::connection::{BrokenOff, Connection, Ending};
 
 /// The part of a mailbox that may be full before it counts as filling: one in so many.
 const FILLING: u64 = 8;
@@ -113,16 +113,16 @@ impl Hub {
             let full = behind >= self.mailbox_events_max;
             filling |= behind >= self.mailbox_events_max / FILLING;
             if full {
-                member.connection.abort();
+                member.connection.end(Ending::BreakOff(BrokenOff::Evicted));
             }
             !full
         });
         members.append(now, event);
         for member in members.by_order_of_joining.values() {
             if let Some(turn) = self.clock.as_ref().and_then(|clock| clock.turn(member.connection.party())) {
-                member.connection.expect(turn);
+                member.connection.turns().expect(turn);
             }
-            member.connection.wake();
+            member.connection.task().wake();
         }
         let clients = members.by_order_of_joining.len();
         Delivery { sent: clients, removed: before - clients, clients, filling }
@@ -284,10 +284,10 @@ mod tests {
         assert_eq!(publish(&hub, "one"), (2, 0, 2));
         assert_eq!(publish(&hub, "two"), (2, 0, 2));
         assert_eq!(read(&mut reader), ["one", "two"]);
-        assert!(!stuck.member.connection.is_aborted());
+        assert_eq!(stuck.member.connection.ending(), None);
         assert_eq!(publish(&hub, "three"), (1, 1, 1));
-        assert!(stuck.member.connection.is_aborted());
-        assert!(!reader.member.connection.is_aborted());
+        assert_eq!(stuck.member.connection.ending(), Some(Ending::BreakOff(BrokenOff::Evicted)));
+        assert_eq!(reader.member.connection.ending(), None);
         assert_eq!(read(&mut reader), ["three"]);
     }
 
@@ -375,7 +375,7 @@ mod tests {
         let looks = members.into_iter().map(|mailbox| {
             let connection = Arc::clone(&mailbox.member.connection);
             let looks = Arc::new(Looks { mailbox, found: AtomicU64::new(0) });
-            connection.register(&Arc::clone(&looks).into());
+            connection.task().register(&Arc::clone(&looks).into());
             looks
         });
         let looks: Vec<_> = looks.collect();

@@ -65,7 +65,7 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
         arrivals.settle().await;
     }
     let response = next.run(request).await;
-    connection.hold(turn.unwrap_or_default());
+    connection.turns().hold(turn.unwrap_or_default());
     response
 }
 

@@ -116,13 +116,13 @@ impl World {
     /// Counts a request, and tells the ordinals of its connection in this world, which it may just have got, and of
     /// the request on it.
     pub(crate) fn admit(&self, connection: &Connection) -> (u64, u32) {
-        connection.next_request_in(&self.connections)
+        connection.place().next_request_in(&self.connections)
     }
 
     /// The start of a stream, now, for this request of this connection.
     #[must_use]
     pub fn start(&self, connection: &Connection, request: u32) -> Start {
-        let connection = connection.ordinal_in(&self.connections);
+        let connection = connection.place().ordinal_in(&self.connections);
         Start { epoch: self.epoch, at: self.clock.now(), seed: self.seed, connection, request }
     }
 }

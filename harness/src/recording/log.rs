@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
-use onbeat_server::backstage;
+use onbeat_server::connection::Ending;
 use onbeat_server::control::{Fields, parse_fault};
 use onbeat_server::log::restore;
 use onbeat_server::random::Seed;
@@ -230,7 +230,7 @@ impl Recording {
             }
             Kind::Close => {
                 let CloseKeys { connection, how } = jsonl::read(line)?;
-                let how = backstage::How::named(&how).ok_or_else(|| Wrong::field("how", "end, reset or half"))?;
+                let how = Ending::named(&how).ok_or_else(|| Wrong::field("how", "end, reset or half"))?;
                 Some(Deed::Close { connection, how })
             }
             Kind::Fault => {

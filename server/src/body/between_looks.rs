@@ -37,13 +37,12 @@ impl Clock for Meddles {
 
 #[tokio::test(start_paused = true)]
 async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
-    let meddles: [Meddle; 4] = [
+    let meddles: [Meddle; 3] = [
         ("an event", |hub, _| {
             hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
         }),
-        ("the end", |_, connection| connection.end()),
-        ("the end of streams", |_, connection| connection.end_streams()),
-        ("an eviction", |_, connection| connection.abort()),
+        ("the end", |_, connection| connection.end(Ending::InGoodOrder)),
+        ("an eviction", |_, connection| connection.end(Ending::BreakOff(BrokenOff::Evicted))),
     ];
     for (name, meddle) in meddles {
         let mut stage = stage(sse::script, true);

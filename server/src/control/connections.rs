@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{Control, Stage};
-use crate::backstage::{How, Occupant, Progress};
+use crate::backstage::{Occupant, Progress};
+use crate::connection::Ending;
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
@@ -61,7 +62,7 @@ fn connection(occupant: &Occupant) -> ConnectionAnswer {
 }
 
 pub(super) async fn close(control: &Control, id: u64, mut fields: Fields) -> Result<ClosedAnswer, Refusal> {
-    let how = fields.needed_text("how", "\"end\", \"reset\" or \"half\"", How::named)?;
+    let how = fields.needed_text("how", "\"end\", \"reset\" or \"half\"", Ending::named)?;
     fields.done("how")?;
     let (stage, _rest) = control.stage_at_rest().await;
     let backstage = stage.backstage();

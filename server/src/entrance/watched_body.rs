@@ -8,12 +8,12 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use onbeat_wire::Instant;
+use onbeat_wire::{How, Instant};
 
 use super::watch::Watch;
 use crate::body::Playhead;
 use crate::clock::{Turn, TurnSleep, Who};
-use crate::connection::Closing;
+use crate::connection::{Ending, end_of_dropped_response};
 use crate::faults::{Act, Alterations, Struck, Written};
 
 /// A body, and who watches it.
@@ -83,16 +83,16 @@ impl WatchedBody {
     fn end(&mut self) {
         self.inner = None;
         self.over = Some(Over::Complete);
-        self.watch.end("complete");
+        self.watch.end(How::Complete);
     }
 
     /// Closes the connection when all has been sent; the body itself goes on no more.
-    fn break_off(&mut self, how: Closing) {
+    fn break_off(&mut self, ending: Ending, how: How) {
         self.inner = None;
         self.over = Some(Over::BrokenOff);
         self.alterations.clear();
-        self.watch.connection.close(how);
-        self.watch.end(if how == Closing::Reset { "reset" } else { "cut" });
+        self.watch.connection.end(ending);
+        self.watch.end(how);
     }
 
     /// Waits for the next things to do. What was due before an instant goes before what a fault does at it.
@@ -120,7 +120,7 @@ impl WatchedBody {
         }
         let since = self.since_request();
         self.alterations.look(since);
-        if is_stalled && self.watch.connection.is_ending() {
+        if is_stalled && self.watch.connection.ending() == Some(Ending::InGoodOrder) {
             self.alterations.end_all_the_same(since);
         } else if self.inner.is_none() && !is_stalled {
             // A stall was deleted that had kept the end back.
@@ -159,7 +159,7 @@ impl WatchedBody {
 
     /// All that is due has been handed over: its turn is over when that has been sent.
     fn hand_turn_on(&mut self) {
-        self.watch.connection.hold(std::mem::take(&mut self.turn));
+        self.watch.connection.turns().hold(std::mem::take(&mut self.turn));
     }
 }
 
@@ -169,7 +169,7 @@ impl HttpBody for WatchedBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let body = self.get_mut();
-        body.watch.connection.register(cx.waker());
+        body.watch.connection.task().register(cx.waker());
         let _ = body.poll_turn(cx);
         loop {
             match body.over {
@@ -183,12 +183,12 @@ impl HttpBody for WatchedBody {
             match body.alterations.next() {
                 Some(Act::Write(bytes)) => return Poll::Ready(Some(Ok(body.write(bytes)))),
                 Some(Act::Flush) => {
-                    body.watch.connection.pause(cx.waker());
+                    body.watch.connection.task().pause(cx.waker());
                     return Poll::Pending;
                 }
                 Some(Act::End) => body.end(),
-                Some(Act::Cut) => body.break_off(Closing::Cut),
-                Some(Act::Reset) => body.break_off(Closing::Reset),
+                Some(Act::Cut) => body.break_off(Ending::Cut, How::Cut),
+                Some(Act::Reset) => body.break_off(Ending::Reset, How::Reset),
                 None => match body.poll_acts(cx)? {
                     Poll::Ready(()) => {}
                     Poll::Pending => {
@@ -219,14 +219,7 @@ impl HttpBody for WatchedBody {
 impl Drop for WatchedBody {
     fn drop(&mut self) {
         self.hand_turn_on();
-        let connection = &self.watch.connection;
-        let how = match connection.closing() {
-            _ if self.is_end_stream() => "complete",
-            Some(Closing::Reset) => "reset",
-            Some(Closing::Cut | Closing::Half) => "cut",
-            None if connection.is_aborted() => "cut",
-            None => "closed",
-        };
-        self.watch.end(how);
+        let dropped = end_of_dropped_response(self.watch.connection.ending());
+        self.watch.end(if self.is_end_stream() { How::Complete } else { dropped });
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use onbeat_wire::Instant;
+use onbeat_wire::{How, Instant};
 use serde::Serialize;
 
 use super::cut::cut;
@@ -63,7 +63,7 @@ enum Kind<'a> {
     End {
         #[serde(flatten)]
         which: Which,
-        how: &'a str,
+        how: How,
     },
     Close {
         connection: u64,
@@ -114,7 +114,7 @@ fn kind<'a>(what: &'a What, redaction: &Redaction) -> Kind<'a> {
             Ok(text) => Kind::Write { which: *which, text: Some(text), base64: None },
             Err(_) => Kind::Write { which: *which, text: None, base64: Some(BASE64_STANDARD.encode(bytes)) },
         },
-        What::End { which, how } => Kind::End { which: *which, how },
+        What::End { which, how } => Kind::End { which: *which, how: *how },
         What::Close { connection, how } => Kind::Close { connection: *connection, how },
         What::Fault { id, fault } => Kind::Fault { id: *id, fault: without_secrets(fault, redaction) },
         What::FaultsDeleted { ids } => Kind::FaultsDeleted { ids },
