@@ -251,7 +251,7 @@ mod tests {
 
         fn publish(&self, writes: [&'static str; 2]) {
             let event = Event::from(writes.map(|write| Bytes::from_static(write.as_bytes())));
-            self.hub.publish(self.clock.now(), event);
+            self.hub.publish(self.clock.now(), event, |_| {});
         }
 
         async fn until(&self, ms: u64) {

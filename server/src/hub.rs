@@ -21,7 +21,6 @@ use bytes::Bytes;
 use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::clock::Clock;
 use crate::connection::{BrokenOff, Connection, Ending};
 
 /// The part of a mailbox that may be full before it counts as filling: one in so many.
@@ -56,8 +55,6 @@ pub struct Delivery {
 #[derive(Debug)]
 pub struct Hub {
     mailbox_events_max: u64,
-    /// The clock that may wait until an event has been written to everybody.
-    clock: Option<Arc<dyn Clock>>,
     members: Mutex<Members>,
 }
 
@@ -81,13 +78,7 @@ impl Hub {
     pub fn new(mailbox_events_max: u64) -> Self {
         let last = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
         let members = Members { joined: 0, by_order_of_joining: BTreeMap::new(), last };
-        Self { mailbox_events_max, clock: None, members: Mutex::new(members) }
-    }
-
-    /// Has `clock` wait, if it waits for anybody, until an event has been written to every member.
-    #[must_use]
-    pub fn with_turns(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock: Some(clock), ..self }
+        Self { mailbox_events_max, members: Mutex::new(members) }
     }
 
     /// Makes the client a member, from the next event on, until its mailbox is dropped.
@@ -103,8 +94,9 @@ impl Hub {
         Mailbox { hub: Arc::clone(self), order, member, place, written }
     }
 
-    /// Puts an event that happened at `now` in the mailbox of every member, in one step, and wakes them.
-    pub fn publish(&self, now: Instant, event: Event) -> Delivery {
+    /// Puts an event that happened `at` this time in the mailbox of every member, in one step; calls `before_waking` for
+    /// each, and wakes it.
+    pub fn publish(&self, at: Instant, event: Event, before_waking: impl Fn(&Connection)) -> Delivery {
         let mut members = self.lock();
         let before = members.by_order_of_joining.len();
         let (last, mut filling) = (members.last.number, false);
@@ -117,11 +109,9 @@ impl Hub {
             }
             !full
         });
-        members.append(now, event);
+        members.append(at, event);
         for member in members.by_order_of_joining.values() {
-            if let Some(turn) = self.clock.as_ref().and_then(|clock| clock.turn(member.connection.party())) {
-                member.connection.turns().expect(turn);
-            }
+            before_waking(&member.connection);
             member.connection.task().wake();
         }
         let clients = members.by_order_of_joining.len();
@@ -151,8 +141,8 @@ impl Hub {
 }
 
 impl Members {
-    fn append(&mut self, now: Instant, event: Event) {
-        let entry = Arc::new(Entry::new(self.last.number + 1, now, event));
+    fn append(&mut self, at: Instant, event: Event) {
+        let entry = Arc::new(Entry::new(self.last.number + 1, at, event));
         self.last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
         self.last = entry;
     }
@@ -250,7 +240,7 @@ mod tests {
     }
 
     fn publish(hub: &Hub, text: &'static str) -> (usize, usize, usize) {
-        let Delivery { sent, removed, clients, .. } = hub.publish(Instant::EPOCH, event(text));
+        let Delivery { sent, removed, clients, .. } = hub.publish(Instant::EPOCH, event(text), |_| {});
         (sent, removed, clients)
     }
 
@@ -295,17 +285,17 @@ mod tests {
     fn a_mailbox_is_filling_when_an_eighth_of_it_is_full() {
         let hub = Arc::new(Hub::new(16));
         let mut mailbox = join(&hub);
-        let filling = || hub.publish(Instant::EPOCH, event("x")).filling;
+        let filling = || hub.publish(Instant::EPOCH, event("x"), |_| {}).filling;
         assert_eq!([filling(), filling(), filling()], [false, false, true]);
         read(&mut mailbox);
-        assert!(!hub.publish(Instant::EPOCH, event("x")).filling);
+        assert!(!hub.publish(Instant::EPOCH, event("x"), |_| {}).filling);
     }
 
     #[test]
     fn the_writes_of_an_event_come_in_order() {
         let hub = Arc::new(Hub::new(2));
         let mut mailbox = join(&hub);
-        hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"event"), Bytes::from_static(b"data")]));
+        hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"event"), Bytes::from_static(b"data")]), |_| {});
         mailbox.take();
         assert_eq!(mailbox.go_on().as_deref(), Some(&b"event"[..]));
         assert_eq!(mailbox.go_on().as_deref(), Some(&b"data"[..]));
@@ -317,7 +307,7 @@ mod tests {
         let hub = Arc::new(Hub::new(8));
         let (mut quick, slow) = (join(&hub), join(&hub));
         let bytes = Bytes::from(vec![b'x'; 10]);
-        hub.publish(Instant::EPOCH, Event::from([bytes.clone()]));
+        hub.publish(Instant::EPOCH, Event::from([bytes.clone()]), |_| {});
         publish(&hub, "two");
         read(&mut quick);
         assert!(!bytes.is_unique());

@@ -99,7 +99,7 @@ fn fan_out<A: Serialize + 'static>(
 ) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, request: Origin, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
-        let delivery = world.hub().publish(request.at, event(world.timestamp(request.at), msg));
+        let delivery = world.publish(request.at, event(world.timestamp(request.at), msg));
         if delivery.filling {
             // A burst of broadcasts must not run ahead of those who read.
             tokio::task::yield_now().await;

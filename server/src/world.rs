@@ -9,7 +9,7 @@ use onbeat_wire::{Epoch, Instant, Timestamp};
 use crate::backstage::Backstage;
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::hub::Hub;
+use crate::hub::{Delivery, Event, Hub};
 use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
@@ -48,7 +48,7 @@ impl World {
     /// A new world, with nobody in it, whose wall clock shows `epoch` when `clock` stands at zero.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
-        let hub = Arc::new(Hub::new(limits.mailbox_events_max).with_turns(Arc::clone(&clock)));
+        let hub = Arc::new(Hub::new(limits.mailbox_events_max));
         Self { clock, seed, epoch, limits, hub, connections: Arc::default(), backstage: None }
     }
 
@@ -93,6 +93,15 @@ impl World {
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until each has got it.
+    pub fn publish(&self, at: Instant, event: Event) -> Delivery {
+        self.hub.publish(at, event, |connection| {
+            if let Some(turn) = self.clock.turn(connection.party()) {
+                connection.turns().expect(turn);
+            }
+        })
     }
 
     /// How much it takes on.

@@ -164,7 +164,7 @@ fn reset(_: &World, connection: &Connection) -> usize {
 }
 
 fn broadcast(world: &World, _: &Connection) -> usize {
-    world.hub().publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: now\n\n")])).sent
+    world.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: now\n\n")])).sent
 }
 
 #[test]

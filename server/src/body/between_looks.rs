@@ -39,7 +39,7 @@ impl Clock for Meddles {
 async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
     let meddles: [Meddle; 3] = [
         ("an event", |hub, _| {
-            hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
+            hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]), |_| {});
         }),
         ("the end", |_, connection| connection.end(Ending::InGoodOrder)),
         ("an eviction", |_, connection| connection.end(Ending::BreakOff(BrokenOff::Evicted))),
