@@ -1,6 +1,6 @@
 //! The endpoints: one file each, siblings in shape.
 //!
-//! Five are streams, each a [`Script`](crate::script::Script); two fan out to every client of `/sse`, each an
+//! Five are streams, each told by its [`Writes`](crate::script::Writes); two fan out to every client of `/sse`, each an
 //! [`Event`](crate::hub::Event) and an answer.
 
 pub mod broadcast_text;

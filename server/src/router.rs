@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -14,15 +14,14 @@ use axum::routing::{MethodRouter, get};
 use onbeat_wire::{Timestamp, stringify};
 use serde::Serialize;
 
-use crate::body::EventStream;
-use crate::connection::Connection;
+use crate::context::{RequestContext, plain};
+use crate::driver::{Driver, HeadChange, ScriptSource};
 use crate::endpoints::{
     STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
 };
 use crate::hub::{Delivery, Event};
-use crate::origin::{Origin, plain};
 use crate::query::Message;
-use crate::script::{Script, Start};
+use crate::script::{Script, Start, Writes, event_stream};
 use crate::world::World;
 use crate::{cors, entrance, guard};
 
@@ -44,7 +43,7 @@ pub fn router(world: Arc<World>) -> Router {
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
-        .layer(middleware::from_fn_with_state(Arc::clone(&world), entrance::meet_faults))
+        .layer(middleware::from_fn(meet_hook))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
@@ -57,8 +56,8 @@ pub fn router(world: Arc<World>) -> Router {
 /// passes, and the connection stays open though its client may send no more.
 async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
-    let connection = request.extensions().get::<Arc<Connection>>().filter(|_| !is_stream);
-    let Some(connection) = connection.map(Arc::clone) else { return next.run(request).await };
+    let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
+    let Some(connection) = connection else { return next.run(request).await };
     let _open = connection.hold_open();
     let turn = world.clock().turn(connection.party());
     if let Some(arrivals) = connection.arrivals() {
@@ -77,19 +76,47 @@ enum Hears {
 }
 
 /// A stream: its head at once, and for `GET` its writes as they fall due.
-fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
-    get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
+fn stream<W: Writes>(path: &'static str, script: fn(Start) -> W, hears: Hears) -> MethodRouter<Arc<World>> {
+    get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
-        // The body of an answer to `HEAD` is never played, so it must not hear anything either.
-        let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
+        // The body of an answer to `HEAD` is never played, so it must neither hear anything nor be watched.
+        let is_played = method == Method::GET;
+        let joins = matches!(hears, Hears::Broadcasts) && is_played;
         let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
         let clock = Arc::clone(world.clock());
-        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection)
-            .at_path(path)
-            .with_playhead(request.playhead);
-        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
-        (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
+        let mut driver = Driver::new(clock, &start, event_stream(script(start)), mailbox, request.connection);
+        driver = driver.at_path(path);
+        if is_played && let Some(hook) = request.hook.take() {
+            driver = driver.with_hook(hook);
+        }
+        respond(driver).await
     })
+}
+
+/// Answers with the head of a script, once that is due, and plays the rest as the body.
+async fn respond<S: Script>(mut driver: Driver<ScriptSource<S>>) -> Response {
+    let head = driver.head().await;
+    let mut response = Response::new(Body::new(driver));
+    if let Some(head) = head {
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+    }
+    response
+}
+
+/// Has the hook of a request, whose path is plain already, meet it before an endpoint does.
+async fn meet_hook(request: Request, next: Next) -> Response {
+    let has_no_body = request.method() == Method::HEAD;
+    let context = request.extensions().get::<RequestContext>();
+    match context.map_or(HeadChange::None, |context| context.hook.meet(request.uri().path(), has_no_body)) {
+        HeadChange::None => next.run(request).await,
+        HeadChange::Answer(response) => *response,
+        HeadChange::Field(name, value) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().insert(name, value);
+            response
+        }
+    }
 }
 
 /// An endpoint that sends an event to every member of the hub and tells what became of it.
@@ -97,7 +124,7 @@ fn fan_out<A: Serialize + 'static>(
     event: fn(Timestamp, Option<Message>) -> Event,
     answer: fn(Delivery) -> A,
 ) -> MethodRouter<Arc<World>> {
-    get(move |State(world): State<Arc<World>>, request: Origin, RawQuery(query): RawQuery| async move {
+    get(move |State(world): State<Arc<World>>, request: RequestContext, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
         let delivery = world.publish(request.at, event(world.timestamp(request.at), msg));
         if delivery.filling {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_wire::{Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The route.
 pub const PATH: &str = "/dynamic-counter";
@@ -22,7 +22,7 @@ struct Count {
 
 /// The counts, and `done` together with the last.
 #[must_use]
-pub fn script(start: Start) -> impl Script {
+pub fn script(start: Start) -> impl Writes {
     let counts = (0..=LAST).map(move |counter| {
         let at = PERIOD * (counter + 1);
         let count = Count { counter, ts: start.timestamp(at) };

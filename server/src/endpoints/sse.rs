@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat_wire::{FieldText, Lines};
 
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The route.
 pub const PATH: &str = "/sse";
@@ -16,7 +16,7 @@ const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
 /// The writes of this client alone; broadcasts come from the hub.
 #[must_use]
-pub fn script(_start: Start) -> impl Script {
+pub fn script(_start: Start) -> impl Writes {
     let greeting = Write { at: Duration::ZERO, bytes: Lines::new().data(GREETING).dispatch() };
     let beat = Lines::new().other(HEARTBEAT, FieldText::literal("")).dispatch();
     let beats = (1..).map(move |n| Write { at: PERIOD * n, bytes: beat.clone() });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The route.
 pub const PATH: &str = "/stream-json";
@@ -24,7 +24,7 @@ struct Measurement {
 
 /// The measurements; the stream ends with the last, without a word.
 #[must_use]
-pub fn script(start: Start) -> impl Script {
+pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     (0..MEASUREMENTS).flat_map(move |id| {
         let at = PERIOD * (id + 1);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use onbeat_wire::{Lines, stringify};
 use serde::Serialize;
 
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The route.
 pub const PATH: &str = "/stream-text";
@@ -36,7 +36,7 @@ struct Character {
 
 /// All characters, each message followed by a newline, and at last `done`.
 #[must_use]
-pub fn script(_start: Start) -> impl Script {
+pub fn script(_start: Start) -> impl Writes {
     let done = (Lines::new().data(DONE).dispatch(), Duration::ZERO);
     let paced = MESSAGES.iter().enumerate().flat_map(message).chain([done]);
     paced.scan(Duration::ZERO, |clock, (bytes, pause)| {

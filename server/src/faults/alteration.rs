@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::How;
 
-use super::act::{Act, Step, Written};
 use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
+use super::step::{Step, Tally};
 use super::{Break, From, Kind, Rewrite, Struck};
+use crate::script::Action;
 
 /// One fault at work on one response.
 #[derive(Debug)]
 pub(super) struct Alteration {
     struck: Struck,
     /// What has come to it so far.
-    seen: Written,
+    seen: Tally,
     fired: bool,
     /// It has done all that it does.
     over: bool,
@@ -26,7 +28,7 @@ pub(super) struct Alteration {
 
 impl Alteration {
     /// A fault that a response has met when so much of it had been written.
-    pub(super) fn new(struck: Struck, written: Written) -> Self {
+    pub(super) fn new(struck: Struck, written: Tally) -> Self {
         Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
 
@@ -35,21 +37,21 @@ impl Alteration {
         self.deleted = self.struck.is_deleted();
     }
 
-    /// What becomes of an act at this time.
-    pub(super) fn pass(&mut self, since: Duration, act: Act, out: &mut Vec<Step>) {
+    /// Puts out what becomes of an action at this time.
+    pub(super) fn pass(&mut self, since: Duration, action: Action, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
-            out.push(act.into());
+            out.push(action.into());
             return;
         }
-        match act {
-            Act::Write(bytes) => self.write(since, bytes, out),
-            Act::End if self.is_stalled() => {}
-            Act::End | Act::Cut => {
+        match action {
+            Action::Write(bytes) => self.write(since, bytes, out),
+            Action::End(How::Complete) if self.is_stalled() => {}
+            Action::End(How::Complete | How::Cut) => {
                 self.let_go(out);
-                out.push(act.into());
+                out.push(action.into());
             }
-            Act::Flush | Act::Reset => out.push(act.into()),
+            Action::Head(_) | Action::Flush | Action::End(How::Reset | How::Closed) => out.push(action.into()),
         }
     }
 
@@ -71,9 +73,9 @@ impl Alteration {
         self.over = true;
         self.fire_if(true);
         match how {
-            Break::Cut => out.push(Act::Cut.into()),
-            Break::Reset => out.push(Act::Reset.into()),
-            Break::End => out.push(Act::End.into()),
+            Break::Cut => out.push(Action::End(How::Cut).into()),
+            Break::Reset => out.push(Action::End(How::Reset).into()),
+            Break::End => out.push(Action::End(How::Complete).into()),
             Break::Stall => {}
         }
     }
@@ -113,12 +115,12 @@ impl Alteration {
                 };
                 let written = bytes.slice(..left.min(bytes.len()));
                 if !written.is_empty() {
-                    out.push(Act::Write(written).into());
+                    out.push(Action::Write(written).into());
                 }
                 self.look(since, out);
             }
             Kind::Rewrite(rewrite) if has_begun && !self.over => self.rewrite(rewrite, bytes, out),
-            Kind::Rewrite(_) | Kind::Head(_) => out.push(Act::Write(bytes).into()),
+            Kind::Rewrite(_) | Kind::Head(_) => out.push(Action::Write(bytes).into()),
         }
     }
 
@@ -136,10 +138,10 @@ impl Alteration {
             }
             Rewrite::LineEnds(ends) => {
                 self.fire_if(bytes.contains(&b'\n'));
-                out.push(Act::Write(with_line_ends(&bytes, *ends)).into());
+                out.push(Action::Write(with_line_ends(&bytes, *ends)).into());
             }
             Rewrite::Duplicate => {
-                out.push(Act::Write(bytes.clone()).into());
+                out.push(Action::Write(bytes.clone()).into());
                 self.once(bytes, out);
             }
             Rewrite::InvalidUtf8 => self.once(with_invalid_utf8(&bytes), out),
@@ -153,7 +155,7 @@ impl Alteration {
     fn once(&mut self, altered: Bytes, out: &mut Vec<Step>) {
         self.over = true;
         self.fire_if(true);
-        out.push(Act::Write(altered).into());
+        out.push(Action::Write(altered).into());
     }
 
     /// Writes what was kept back.
@@ -161,7 +163,7 @@ impl Alteration {
         let kept = std::mem::take(&mut self.kept);
         self.fire_if(kept.len() > 1);
         if !kept.is_empty() {
-            out.push(Act::Write(kept.concat().into()).into());
+            out.push(Action::Write(kept.concat().into()).into());
         }
     }
 

@@ -1,17 +1,16 @@
 //! What faults do to the writes of a response: a sans-IO transformation.
 //!
-//! Writes go in, with the time since the request at which they were due; [`Act`]s are taken out. Each fault sees what the
+//! Actions go in, with the time since the request at which they were due, and actions are taken out. Each fault sees what the
 //! one before it has made of the response. Nothing is made before it is taken out: a write of some megabytes that is split
 //! into single bytes takes no more memory than it has bytes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::Struck;
-use super::act::{Act, Step, Written};
 use super::alteration::Alteration;
+use super::step::{Step, Tally};
+use crate::script::Action;
 
 /// All faults that a response has met, in order, and what is on its way through them.
 #[derive(Debug, Default)]
@@ -21,8 +20,6 @@ pub(crate) struct Alterations {
     queues: Vec<Queue>,
     /// No queue beyond this one holds anything.
     furthest: usize,
-    /// Taken out already, but not yet asked for.
-    ahead: Option<Act>,
 }
 
 type Queue = VecDeque<Passing>;
@@ -40,7 +37,7 @@ struct Passing {
 impl Alterations {
     /// Adds a fault to a response of which this much has been written. What the fault does at once comes after what is on
     /// its way.
-    pub(crate) fn add(&mut self, struck: Struck, written: Written, since: Duration) {
+    pub(crate) fn add(&mut self, struck: Struck, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(struck, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
@@ -50,28 +47,18 @@ impl Alterations {
         }
     }
 
-    /// Takes in a write.
-    pub(crate) fn write(&mut self, since: Duration, bytes: Bytes) {
-        self.take_in(since, Step::Act(Act::Write(bytes)));
+    /// Takes in an action.
+    pub(crate) fn take_in(&mut self, since: Duration, action: Action) {
+        self.enter_all(since, Step::Do(action));
     }
 
-    /// Takes in the end.
-    pub(crate) fn end(&mut self, since: Duration) {
-        self.take_in(since, Step::Act(Act::End));
-    }
-
-    /// Ends the response, whatever the faults make of ends.
-    pub(crate) fn end_all_the_same(&mut self, since: Duration) {
-        self.enter(Passing { step: Step::Act(Act::End), since, until: 0 });
-    }
-
-    /// Lets happen what happens since it is so late.
+    /// Lets each fault do what it does since it is so late.
     pub(crate) fn look(&mut self, since: Duration) {
-        self.take_in(since, Step::Look);
+        self.enter_all(since, Step::Look);
     }
 
     /// Nothing else is on its way when something comes, so that all of it meets the faults as they are now.
-    fn take_in(&mut self, since: Duration, step: Step) {
+    fn enter_all(&mut self, since: Duration, step: Step) {
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
     }
@@ -80,17 +67,8 @@ impl Alterations {
         self.queue(0).push_back(passing);
     }
 
-    /// Whether there is something to do.
-    pub(crate) fn has_next(&mut self) -> bool {
-        self.ahead = self.next();
-        self.ahead.is_some()
-    }
-
-    /// Returns the next thing to do.
-    pub(crate) fn next(&mut self) -> Option<Act> {
-        if let Some(act) = self.ahead.take() {
-            return Some(act);
-        }
+    /// Returns the next action that has passed all faults.
+    pub(crate) fn next(&mut self) -> Option<Action> {
         loop {
             // What has come furthest goes on first.
             let number = self.furthest;
@@ -100,8 +78,8 @@ impl Alterations {
             };
             let mut steps = Vec::new();
             match (step, self.at_work.get_mut(number).filter(|_| number < until)) {
-                (Step::Act(act), None) => return Some(act),
-                (Step::Act(act), Some(alteration)) => alteration.pass(since, act, &mut steps),
+                (Step::Do(action), None) => return Some(action),
+                (Step::Do(action), Some(alteration)) => alteration.pass(since, action, &mut steps),
                 (Step::Look, None) => {}
                 (Step::Look, Some(alteration)) => {
                     alteration.look(since, &mut steps);
@@ -122,12 +100,6 @@ impl Alterations {
         &mut self.queues[number]
     }
 
-    /// Drops what is on its way.
-    pub(crate) fn clear(&mut self) {
-        self.ahead = None;
-        self.queues.iter_mut().for_each(Queue::clear);
-    }
-
     /// When to look next, after this time.
     pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
@@ -135,7 +107,7 @@ impl Alterations {
 
     /// Whether nothing is altered, and nothing is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.at_work.is_empty() && self.ahead.is_none() && self.queues.iter().all(Queue::is_empty)
+        self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
     /// Whether one of them keeps everything back.
@@ -153,8 +125,8 @@ fn take_first(queue: &mut Queue) -> Option<Passing> {
     if !rest.is_empty() {
         queue.push_front(passing(Step::Pieces(rest, length)));
     }
-    queue.push_front(passing(Step::Act(Act::Flush)));
-    Some(passing(Step::Act(Act::Write(piece))))
+    queue.push_front(passing(Step::Do(Action::Flush)));
+    Some(passing(Step::Do(Action::Write(piece))))
 }
 
 #[cfg(test)]

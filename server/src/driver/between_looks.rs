@@ -1,10 +1,14 @@
 //! What happens while a stream is asked for its next write is not missed: a wake-up that comes between its looks.
 
-use super::tests::stage;
+use parking_lot::Mutex;
+
+use super::tests::stage_at;
 use super::*;
 use crate::clock::{Sleep, TokioClock};
+use crate::connection::BrokenOff;
 use crate::endpoints::sse;
 use crate::hub::{Event, Hub};
+use crate::script::event_stream;
 
 /// Something that another thread may do, and its name.
 type Meddle = (&'static str, fn(&Hub, &Connection));
@@ -45,10 +49,10 @@ async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
         ("an eviction", |_, connection| connection.end(Ending::BreakOff(BrokenOff::Evicted))),
     ];
     for (name, meddle) in meddles {
-        let mut stage = stage(sse::script, true);
-        stage.due();
         let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
-        stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let script = |start| event_stream(sse::script(start));
+        let mut stage = stage_at(Arc::clone(&clock) as Arc<dyn Clock>, script, true);
+        stage.due();
         let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
         *clock.meddle.lock() = Some(Box::new(move || meddle(&hub, &connection)));
         let polled = stage.poll();
