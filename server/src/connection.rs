@@ -25,7 +25,7 @@ pub(crate) use self::ending::end_of_dropped_response;
 pub use self::ending::{BrokenOff, Ending};
 use self::place::Place;
 use self::task::Task;
-use self::turns::Turns;
+use self::turns::HeldTurns;
 use crate::arrivals::Arrivals;
 use crate::clock::Party;
 
@@ -39,7 +39,7 @@ pub struct Connection {
     task: Task,
     answer: AnswerState,
     party: Arc<Party>,
-    turns: Turns,
+    turns: HeldTurns,
     ending: EndingState,
     /// Counts arrivals, if the server takes in all that has arrived before an answer.
     arrivals: Option<Arc<Arrivals>>,
@@ -136,7 +136,7 @@ impl Connection {
     }
 
     /// Returns the turns that a clock waits for.
-    pub(crate) fn turns(&self) -> &Turns {
+    pub(crate) fn turns(&self) -> &HeldTurns {
         &self.turns
     }
 

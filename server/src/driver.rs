@@ -29,7 +29,7 @@ use self::alarm::Alarm;
 pub(crate) use self::hook::HookSlot;
 pub use self::hook::{HeadChange, ResponseHook};
 use self::hooked::Hooked;
-pub use self::source::{BodySource, ScriptSource, Source};
+pub use self::source::{BodySource, Due, ScriptSource, Source};
 use crate::clock::{Clock, Who};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
 use crate::hub::Mailbox;
@@ -134,7 +134,7 @@ impl<S: Source> Driver<S> {
         }
     }
 
-    fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<(Instant, Action), axum::Error>> {
+    fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due {
         let Some(source) = &mut self.source else { return Poll::Pending };
         let polled = source.poll_action(is_ending, cx);
         if let Poll::Ready(Ok((_, Action::End(_)))) = polled {
@@ -143,6 +143,13 @@ impl<S: Source> Driver<S> {
         polled
     }
 
+    /// Returns the source, if what comes out of it is handed over as it is.
+    fn unaltered_source(&self) -> Option<&S> {
+        let is_altered = self.hooked.as_ref().is_some_and(|hooked| hooked.hook.alters());
+        self.source.as_ref().filter(|_| !is_altered)
+    }
+
+    /// Hands a write over, and with the last one the end.
     fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.gathered += bytes.len();
         if let Some(hooked) = &mut self.hooked {
@@ -228,15 +235,14 @@ impl<S: Source> HttpBody for Driver<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_altered = self.hooked.as_ref().is_some_and(|hooked| hooked.hook.alters());
-        let is_source_over = || self.source.as_ref().is_some_and(Source::is_end_stream);
-        self.over.map_or_else(|| !is_altered && is_source_over(), |how| how == How::Complete)
+        match self.over {
+            Some(how) => how == How::Complete,
+            None => self.unaltered_source().is_some_and(Source::is_end_stream),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let is_altered = self.hooked.as_ref().is_some_and(|hooked| hooked.hook.alters());
-        let source = self.source.as_ref().filter(|_| !is_altered);
-        source.map_or_else(SizeHint::default, Source::size_hint)
+        self.unaltered_source().map_or_else(SizeHint::default, Source::size_hint)
     }
 }
 

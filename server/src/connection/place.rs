@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 
 /// The place of one connection, from its first request on.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Mutex<Option<Counts>>);
+pub(crate) struct Place(Mutex<Option<Ordinals>>);
 
 #[derive(Debug)]
-struct Counts {
+struct Ordinals {
     /// Counts the connections of a world, and tells one world from another.
     counter: Arc<AtomicU64>,
     ordinal: u64,
@@ -20,33 +20,33 @@ struct Counts {
 impl Place {
     /// Returns the place with this ordinal among the connections that `counter` counts.
     pub(super) fn new(counter: &Arc<AtomicU64>, ordinal: u64) -> Self {
-        Self(Mutex::new(Some(Counts { counter: Arc::clone(counter), ordinal, requests: 0 })))
+        Self(Mutex::new(Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 })))
     }
 
     /// Returns the ordinal, if there was a request.
     pub(super) fn ordinal(&self) -> Option<u64> {
-        self.0.lock().as_ref().map(|counts| counts.ordinal)
+        self.0.lock().as_ref().map(|ordinals| ordinals.ordinal)
     }
 
     /// Returns the ordinal in the world of `counter`: a new one for a connection of another world.
     pub(crate) fn ordinal_in(&self, counter: &Arc<AtomicU64>) -> u64 {
-        self.with_counts(counter, |counts| counts.ordinal)
+        self.with_ordinals(counter, |ordinals| ordinals.ordinal)
     }
 
     /// Counts a request; returns the ordinals of the connection in the world of `counter`, and of the request, from 0.
     pub(crate) fn next_request_in(&self, counter: &Arc<AtomicU64>) -> (u64, u32) {
-        self.with_counts(counter, |counts| {
-            counts.requests += 1;
-            (counts.ordinal, counts.requests - 1)
+        self.with_ordinals(counter, |ordinals| {
+            ordinals.requests += 1;
+            (ordinals.ordinal, ordinals.requests - 1)
         })
     }
 
-    fn with_counts<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Counts) -> T) -> T {
+    fn with_ordinals<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Ordinals) -> T) -> T {
         let mut known = self.0.lock();
-        if !known.as_ref().is_some_and(|counts| Arc::ptr_eq(&counts.counter, counter)) {
+        if !known.as_ref().is_some_and(|ordinals| Arc::ptr_eq(&ordinals.counter, counter)) {
             let ordinal = counter.fetch_add(1, Ordering::Relaxed);
-            *known = Some(Counts { counter: Arc::clone(counter), ordinal, requests: 0 });
+            *known = Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 });
         }
-        then(known.as_mut().expect("the counts were put there just now"))
+        then(known.as_mut().expect("the ordinals were put there just now"))
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::Turn;
 
 /// The turns of one connection.
 #[derive(Default)]
-pub(crate) struct Turns(Mutex<Held>);
+pub(crate) struct HeldTurns(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
@@ -18,7 +18,7 @@ struct Held {
     arriving: Vec<Turn>,
 }
 
-impl Turns {
+impl HeldTurns {
     /// Keeps turns from now on.
     pub(super) fn open(&self) {
         self.lock().is_open = true;
@@ -75,12 +75,12 @@ mod tests {
     struct Scene {
         clock: ManualClock,
         party: Arc<Party>,
-        turns: Turns,
+        turns: HeldTurns,
     }
 
     impl Scene {
         fn new() -> Self {
-            Self { clock: ManualClock::start(), party: Arc::default(), turns: Turns::default() }
+            Self { clock: ManualClock::start(), party: Arc::default(), turns: HeldTurns::default() }
         }
 
         fn turn(&self) -> Turn {

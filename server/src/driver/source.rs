@@ -13,20 +13,25 @@ use crate::clock::Clock;
 use crate::hub::Mailbox;
 use crate::script::{Action, Cue, ResponseHead, Script};
 
+/// An action with the time at which it was due, once one is due.
+pub type Due = Poll<Result<(Instant, Action), axum::Error>>;
+
 /// Where the actions of a response come from.
 pub trait Source: Send + Unpin + 'static {
-    /// Waits for the next action, and returns it with the time at which it was due. On a connection that is to end in
-    /// good order (`is_ending`), an action that is not due yet gives way to a complete end.
-    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<(Instant, Action), axum::Error>>;
+    /// Waits for the next action. On a connection that is to end in good order (`is_ending`), an action that is not due yet
+    /// gives way to a complete end.
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due;
 
     /// Returns whether a complete end is due, and nothing else.
     fn is_end_stream(&self) -> bool;
 
     /// Returns how many bytes are left, if that is known.
-    fn size_hint(&self) -> SizeHint;
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
 
     /// Hands the turn on: all that was due has been handed over.
-    fn hand_turn_on(&mut self);
+    fn hand_turn_on(&mut self) {}
 }
 
 /// A script, merged by time with the events of a mailbox. The order of the writes never depends on how fast the client
@@ -68,7 +73,7 @@ impl<S: Script> ScriptSource<S> {
         }
     }
 
-    /// Returns the next action that is due, and when it was due.
+    /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         // The writes of one event belong together.
         if let Some(write) = self.mailbox.as_mut().and_then(Mailbox::go_on) {
@@ -103,7 +108,7 @@ impl<S: Script> ScriptSource<S> {
 }
 
 impl<S: Script> Source for ScriptSource<S> {
-    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<(Instant, Action), axum::Error>> {
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due {
         loop {
             if let Some(due) = self.due(cx) {
                 return Poll::Ready(Ok(due));
@@ -121,10 +126,6 @@ impl<S: Script> Source for ScriptSource<S> {
         self.mailbox.is_none() && self.played.is_some_and(|played| self.started + *at <= played)
     }
 
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-
     fn hand_turn_on(&mut self) {
         self.alarm.hand_turn_on();
     }
@@ -137,7 +138,7 @@ pub struct BodySource {
 }
 
 impl Source for BodySource {
-    fn poll_action(&mut self, _: bool, cx: &mut Context<'_>) -> Poll<Result<(Instant, Action), axum::Error>> {
+    fn poll_action(&mut self, _: bool, cx: &mut Context<'_>) -> Due {
         loop {
             let action = match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
                 None => Action::End(How::Complete),
@@ -158,6 +159,4 @@ impl Source for BodySource {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-
-    fn hand_turn_on(&mut self) {}
 }
