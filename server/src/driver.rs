@@ -1,7 +1,7 @@
 //! The driver: plays the actions of a response as its body.
 //!
 //! ```text
-//!  script, mailbox ──┐
+//!  script, subscription ──┐
 //!                    ├── source ──► hook ──► driver ──► HTTP
 //!  another's body  ──┘       alarm: waits for the next time, and keeps the turn
 //! ```
@@ -30,9 +30,9 @@ pub(crate) use self::hook::HookSlot;
 pub use self::hook::{HeadChange, ResponseHook};
 use self::hooked::Hooked;
 pub use self::source::{BodySource, Due, ScriptSource, Source};
+use crate::channel::Subscription;
 use crate::clock::{Clock, Who};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
-use crate::hub::Mailbox;
 use crate::script::{Action, ResponseHead, Script, Start};
 
 /// Writes that wait are sent together, but no more than this at a time: hyper keeps the room that it once needed.
@@ -51,18 +51,18 @@ pub struct Driver<S: Source> {
 }
 
 impl<S: Script> Driver<ScriptSource<S>> {
-    /// Plays `script` from `start` on, and the events in `mailbox`, for a client on `connection`.
+    /// Plays `script` from `start` on, and the events in `subscription`, for a client on `connection`.
     pub fn new(
         clock: Arc<dyn Clock>,
         start: &Start,
         script: S,
-        mailbox: Option<Mailbox>,
+        subscription: Option<Subscription>,
         connection: Arc<Connection>,
     ) -> Self {
         let party = Arc::clone(connection.party());
         let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
         let alarm = Alarm::new(clock, who, Arc::clone(&connection));
-        Self::of(ScriptSource::new(start.at, script, mailbox, alarm), connection)
+        Self::of(ScriptSource::new(start.at, script, subscription, alarm), connection)
     }
 
     /// Returns the same driver, which tells the clock this path.

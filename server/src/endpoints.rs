@@ -1,7 +1,7 @@
 //! The endpoints: one file each, siblings in shape.
 //!
 //! Five are streams, each told by its [`Writes`](crate::script::Writes); two fan out to every client of `/sse`, each an
-//! [`Event`](crate::hub::Event) and an answer.
+//! [`Event`](crate::channel::Event) and an answer.
 
 pub mod broadcast_text;
 pub mod dynamic_counter;

@@ -14,12 +14,12 @@ use axum::routing::{MethodRouter, get};
 use onbeat_wire::{Timestamp, stringify};
 use serde::Serialize;
 
+use crate::channel::{Delivery, Event};
 use crate::context::{RequestContext, plain};
 use crate::driver::{Driver, HeadChange, ScriptSource};
 use crate::endpoints::{
     STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
 };
-use crate::hub::{Delivery, Event};
 use crate::query::Message;
 use crate::script::{Script, Start, Writes, event_stream};
 use crate::world::World;
@@ -68,7 +68,7 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
     response
 }
 
-/// Whether a stream is a member of the hub.
+/// Whether a stream subscribes to the channel of broadcasts.
 #[derive(Clone, Copy)]
 enum Hears {
     Broadcasts,
@@ -82,9 +82,9 @@ fn stream<W: Writes>(path: &'static str, script: fn(Start) -> W, hears: Hears) -
         // The body of an answer to `HEAD` is never played, so it must neither hear anything nor be watched.
         let is_played = method == Method::GET;
         let joins = matches!(hears, Hears::Broadcasts) && is_played;
-        let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
+        let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
         let clock = Arc::clone(world.clock());
-        let mut driver = Driver::new(clock, &start, event_stream(script(start)), mailbox, request.connection);
+        let mut driver = Driver::new(clock, &start, event_stream(script(start)), subscription, request.connection);
         driver = driver.at_path(path);
         if is_played && let Some(hook) = request.hook.take() {
             driver = driver.with_hook(hook);
@@ -119,7 +119,7 @@ async fn meet_hook(request: Request, next: Next) -> Response {
     }
 }
 
-/// An endpoint that sends an event to every member of the hub and tells what became of it.
+/// An endpoint that sends an event to every subscriber and tells what became of it.
 fn fan_out<A: Serialize + 'static>(
     event: fn(Timestamp, Option<Message>) -> Event,
     answer: fn(Delivery) -> A,
@@ -198,23 +198,23 @@ mod tests {
             ("GET", "/stream-json", 0),
             ("GET", "/send-heartbeat", 0),
         ] {
-            let before = world.hub().joined();
+            let before = world.broadcasts().subscribed();
             let response = asked(&mut router, method, target).await;
-            assert_eq!(world.hub().clients(), members, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribers(), members, "{method} {target}");
             // Not even for an instant, in which others could count it.
-            assert_eq!(world.hub().joined() - before, members as u64, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribed() - before, members as u64, "{method} {target}");
             drop(response);
-            assert_eq!(world.hub().clients(), 0, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribers(), 0, "{method} {target}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
         let (world, mut router) = application();
-        let mut mailbox = world.hub().join(Arc::new(world.next_connection()));
+        let mut subscription = world.broadcasts().subscribe(Arc::new(world.next_connection()));
         asked(&mut router, "GET", "/BROADCAST-text/?msg=ABC%2F/&X=Y").await;
-        mailbox.take();
-        let writes: Vec<_> = std::iter::from_fn(|| mailbox.go_on()).collect();
+        subscription.take();
+        let writes: Vec<_> = std::iter::from_fn(|| subscription.go_on()).collect();
         assert_eq!(writes[1], "data: {\"msg\":\"ABC//\",\"ts\":\"2025-12-01T00:00:00.000Z\"}\n\n");
     }
 }

@@ -76,7 +76,8 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
         let end = lab.clock().now();
         let accounts = stage.close().await;
         lab.settle().await;
-        let left_behind = LeftBehind { clients: lab.world().hub().clients(), timers: lab.timers(), tasks: lab.tasks() };
+        let left_behind =
+            LeftBehind { clients: lab.world().broadcasts().subscribers(), timers: lab.timers(), tasks: lab.tasks() };
         Outcome { accounts, done, end, stray_timers, left_behind }
     })
 }

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::faults::{Break, Fault, From, Kind, Rewrite, Strikes};
 use onbeat_server::http;
-use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use proptest::prelude::*;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Clock, ManualClock, TokioClock};
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::http;
-use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use onbeat_wire::Instant;

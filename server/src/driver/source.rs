@@ -1,4 +1,4 @@
-//! What a driver plays: a script with a mailbox beside it, or the body of another application.
+//! What a driver plays: a script with a subscription beside it, or the body of another application.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use http_body::{Body as HttpBody, SizeHint};
 use onbeat_wire::{How, Instant};
 
 use super::alarm::Alarm;
+use crate::channel::Subscription;
 use crate::clock::Clock;
-use crate::hub::Mailbox;
 use crate::script::{Action, Cue, ResponseHead, Script};
 
 /// An action with the time at which it was due, once one is due.
@@ -34,22 +34,22 @@ pub trait Source: Send + Unpin + 'static {
     fn hand_turn_on(&mut self) {}
 }
 
-/// A script, merged by time with the events of a mailbox. The order of the writes never depends on how fast the client
+/// A script, merged by time with the events of a subscription. The order of the writes never depends on how fast the client
 /// reads: a write of the script goes before an event of the same instant or later, whenever the body is asked.
 pub struct ScriptSource<S> {
     started: Instant,
     script: S,
     next: Option<Cue>,
-    mailbox: Option<Mailbox>,
+    subscription: Option<Subscription>,
     alarm: Alarm,
     /// When the last action was due.
     played: Option<Instant>,
 }
 
 impl<S: Script> ScriptSource<S> {
-    pub(super) fn new(started: Instant, mut script: S, mailbox: Option<Mailbox>, alarm: Alarm) -> Self {
+    pub(super) fn new(started: Instant, mut script: S, subscription: Option<Subscription>, alarm: Alarm) -> Self {
         let next = script.next();
-        Self { started, script, next, mailbox, alarm, played: None }
+        Self { started, script, next, subscription, alarm, played: None }
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -76,17 +76,17 @@ impl<S: Script> ScriptSource<S> {
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         // The writes of one event belong together.
-        if let Some(write) = self.mailbox.as_mut().and_then(Mailbox::go_on) {
+        if let Some(write) = self.subscription.as_mut().and_then(Subscription::go_on) {
             return Some((self.played.unwrap_or(self.started), Action::Write(write)));
         }
         let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
-        if let Some(mailbox) = &mut self.mailbox
-            && let Some(happened) = mailbox.oldest()
+        if let Some(subscription) = &mut self.subscription
+            && let Some(happened) = subscription.oldest()
             && scripted.is_none_or(|scripted| happened < scripted)
         {
-            mailbox.take();
+            subscription.take();
             self.played = Some(happened);
-            return mailbox.go_on().map(|write| (happened, Action::Write(write)));
+            return subscription.go_on().map(|write| (happened, Action::Write(write)));
         }
         let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
         // The turn is taken with the first action of its instant, which may be the last of the response.
@@ -123,7 +123,7 @@ impl<S: Script> Source for ScriptSource<S> {
 
     fn is_end_stream(&self) -> bool {
         let Some(Cue { at, action: Action::End(How::Complete) }) = &self.next else { return false };
-        self.mailbox.is_none() && self.played.is_some_and(|played| self.started + *at <= played)
+        self.subscription.is_none() && self.played.is_some_and(|played| self.started + *at <= played)
     }
 
     fn hand_turn_on(&mut self) {

@@ -11,17 +11,17 @@ use tokio_test::task::{self, Spawn};
 use tokio_test::{assert_pending, assert_ready};
 
 use super::*;
+use crate::channel::{Channel, Event};
 use crate::clock::TokioClock;
 use crate::connection::BrokenOff;
 use crate::endpoints::{sse, stream_text};
-use crate::hub::{Event, Hub};
 use crate::random::Seed;
 use crate::script::{Cue, Writes, event_stream};
 
 /// A body, polled by hand, and everything around it.
 pub(super) struct Stage<S: Script> {
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) channel: Arc<Channel>,
     pub(super) connection: Arc<Connection>,
     pub(super) body: Spawn<Driver<ScriptSource<S>>>,
 }
@@ -31,13 +31,13 @@ fn stage<W: Writes>(writes: fn(Start) -> W, joins: bool) -> Stage<impl Script> {
 }
 
 pub(super) fn stage_at<S: Script>(clock: Arc<dyn Clock>, script: impl Fn(Start) -> S, joins: bool) -> Stage<S> {
-    let hub = Arc::new(Hub::new(2));
+    let channel = Arc::new(Channel::new(2));
     let connection = Arc::new(Connection::new(0));
     let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
     let start = Start { epoch, at: clock.now(), seed: Seed(42), connection: 0, request: 0 };
-    let mailbox = joins.then(|| hub.join(Arc::clone(&connection)));
-    let body = Driver::new(Arc::clone(&clock), &start, script(start), mailbox, Arc::clone(&connection));
-    Stage { clock, hub, connection, body: task::spawn(body) }
+    let subscription = joins.then(|| channel.subscribe(Arc::clone(&connection)));
+    let body = Driver::new(Arc::clone(&clock), &start, script(start), subscription, Arc::clone(&connection));
+    Stage { clock, channel, connection, body: task::spawn(body) }
 }
 
 impl<S: Script> Stage<S> {
@@ -60,7 +60,7 @@ impl<S: Script> Stage<S> {
 
     fn publish(&self, writes: [&'static str; 2]) {
         let event = Event::from(writes.map(|write| Bytes::from_static(write.as_bytes())));
-        self.hub.publish(self.clock.now(), event, |_| {});
+        self.channel.publish(self.clock.now(), event, |_| {});
     }
 
     async fn until(&self, ms: u64) {
@@ -85,7 +85,7 @@ async fn a_stream_is_pending_between_its_writes_and_woken_once_for_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mailbox_wakes_its_stream_once_for_events_that_come_together() {
+async fn a_subscription_wakes_its_stream_once_for_events_that_come_together() {
     let mut stage = stage(sse::script, true);
     assert_eq!(stage.due().len(), 1);
     assert_pending!(stage.poll());
@@ -99,13 +99,13 @@ async fn a_mailbox_wakes_its_stream_once_for_events_that_come_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_dropped_in_the_middle_of_an_event_leaves_the_hub() {
+async fn a_stream_that_is_dropped_in_the_middle_of_an_event_leaves_the_channel() {
     let mut stage = stage(sse::script, true);
     stage.due();
     stage.publish(["event: a\n", "data: 1\n\n"]);
     assert!(matches!(stage.poll(), Poll::Ready(Some(Ok(bytes))) if bytes == "event: a\n"));
     drop(stage.body);
-    assert_eq!(stage.hub.clients(), 0);
+    assert_eq!(stage.channel.subscribers(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,11 +226,11 @@ impl ResponseHook for NotingHook {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_is_told_when_an_action_was_due_and_of_the_time_only_when_all_was_handed_over() {
-    let Stage { clock, hub, connection, body } = stage(sse::script, true);
+    let Stage { clock, channel, connection, body } = stage(sse::script, true);
     let hook = NotingHook::default();
     let noted = Arc::clone(&hook.noted);
     let body = task::spawn(body.into_inner().with_hook(Box::new(hook)));
-    let mut stage = Stage { clock, hub, connection, body };
+    let mut stage = Stage { clock, channel, connection, body };
     stage.until(10_000).await;
     stage.publish(["event: a\n", "data: 1\n\n"]);
     stage.until(31_000).await;

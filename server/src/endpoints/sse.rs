@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// A field of this name, which parsers ignore, and not a comment.
 const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
-/// The writes of this client alone; broadcasts come from the hub.
+/// The writes of this client alone; broadcasts come from the channel.
 #[must_use]
 pub fn script(_start: Start) -> impl Writes {
     let greeting = Write { at: Duration::ZERO, bytes: Lines::new().data(GREETING).dispatch() };
