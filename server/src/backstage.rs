@@ -20,36 +20,36 @@ use crate::log::{Log, Redaction, What};
 /// How long clients may take to receive the end of an answer, in the machine's time.
 pub const END_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// What is behind a world.
+/// The faults, the log and the connections of one world.
 #[derive(Debug, Default)]
 pub struct Backstage {
     faults: Faults,
     log: Arc<Log>,
     seats: Seats,
-    /// An answer has ended.
+    /// Notified when an answer ends.
     ended: Notify,
 }
 
 impl Backstage {
-    /// What is behind a new world, in whose log nobody finds what `redaction` leaves out.
+    /// Returns the parts of a new world, with a log that leaves out what `redaction` says.
     #[must_use]
     pub fn new(redaction: Redaction) -> Self {
         Self { log: Arc::new(Log::new(redaction)), ..Self::default() }
     }
 
-    /// The faults.
+    /// Returns the faults.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// What has happened.
+    /// Returns the log.
     #[must_use]
     pub fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
-    /// Adds a fault, at `now`. One for a connection strikes the answer under way on it, or else its next.
+    /// Adds a fault at `now`. A fault for a connection strikes the answer under way there, or else the next.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Backstage {
         Ok(report)
     }
 
-    /// Deletes the fault with this id, or all of them, at `now`; returns what they have done.
+    /// Deletes the fault with this id, or all faults, at `now`; returns how often each has struck.
     pub fn delete_faults(&self, now: Instant, id: Option<u64>) -> Vec<Report> {
         let deleted = self.faults.delete(id);
         if !deleted.is_empty() {
@@ -81,13 +81,13 @@ impl Backstage {
         deleted
     }
 
-    /// Closes the connection with this ordinal, at `now`. Returns whether there was one.
+    /// Ends the connection with this ordinal at `now`. Returns whether there was one.
     pub fn close(&self, now: Instant, id: u64, how: Ending) -> bool {
         self.begin_close(now, id, how).is_some()
     }
 
-    /// The same, and waits until the answer on the connection has ended, but no longer than [`END_TIME_MAX`]: the client
-    /// may not read.
+    /// Ends the connection, and waits until the answer there has ended, but no longer than [`END_TIME_MAX`]: the client may
+    /// not read.
     pub(crate) async fn close_and_wait(&self, now: Instant, id: u64, how: Ending) -> bool {
         let Some(occupant) = self.begin_close(now, id, how) else { return false };
         self.all_over(&[occupant]).await;
@@ -136,17 +136,17 @@ impl Backstage {
         }
     }
 
-    /// Tells whoever waits for it that an answer has ended.
+    /// Notes that an answer has ended.
     pub(crate) fn end_noted(&self) {
         self.ended.notify_waiters();
     }
 
-    /// The open connections, in the order of their ordinals.
+    /// Returns the open connections, in the order of their ordinals.
     pub(crate) fn occupants(&self) -> Vec<Occupant> {
         self.seats.occupants()
     }
 
-    /// A request was received on this connection.
+    /// Notes that a request was received on this connection.
     pub(crate) fn seat(&self, id: u64, connection: &Arc<Connection>, exchange: Arc<Exchange>) {
         self.seats.take(id, connection, exchange);
     }

@@ -1,11 +1,11 @@
-//! A connection, in small parts: what its task, its streams and its subscriptions share.
+//! A connection, in small parts that the serving task, the streams and the channels share.
 //!
 //! ```text
-//!  place     its ordinal in a world, and the ordinals of its requests
-//!  task      the task that serves it: wakes it, and lets it send before a stream goes on
-//!  answer    how far the answer to the request of the moment has come
+//!  place     the ordinal in a world, and the number of requests there
+//!  task      wakes the serving task, and lets the task send before a stream goes on
+//!  answer    how far the answer to the present request has come
 //!  turns     the turns that a manual clock waits for
-//!  ending    how the server ends it, and which way wins
+//!  ending    how the server ends the connection, and which way wins
 //! ```
 
 mod answer;
@@ -46,19 +46,19 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Returns the connection with this ordinal in a world of its own.
+    /// Returns the connection with this ordinal in a world without others.
     #[must_use]
     pub fn new(ordinal: u64) -> Self {
         Self { place: Place::new(&Arc::new(AtomicU64::new(ordinal + 1)), ordinal), ..Self::default() }
     }
 
-    /// Returns a connection that gets its ordinal with its first request.
+    /// Returns a connection that gets an ordinal with the first request.
     #[must_use]
     pub fn unnumbered() -> Self {
         Self::default()
     }
 
-    /// Returns a connection without an ordinal, to a server that counts its arrivals in `arrivals`.
+    /// Returns a connection without an ordinal, to a server that counts arrivals.
     #[must_use]
     pub(crate) fn among(arrivals: Option<Arc<Arrivals>>) -> Self {
         Self { arrivals, ..Self::default() }
@@ -69,13 +69,13 @@ impl Connection {
         Self { place: Place::new(counter, counter.fetch_add(1, Ordering::Relaxed)), ..Self::default() }
     }
 
-    /// Returns the ordinal in the connection's world, from 0, in the order of first requests; `None` before the first.
+    /// Returns the ordinal in the world, from 0, in the order of first requests; `None` before the first.
     #[must_use]
     pub fn ordinal(&self) -> Option<u64> {
         self.place.ordinal()
     }
 
-    /// Returns where the connection stands in its world.
+    /// Returns the place in the world.
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
@@ -92,13 +92,13 @@ impl Connection {
         self.ending.get()
     }
 
-    /// Returns whether the server has closed its side, and waits for the client to close the other.
+    /// Returns whether the server has closed one side, and waits for the client to close the other.
     #[must_use]
     pub fn is_half_closed(&self) -> bool {
         self.ending.is_half_closed()
     }
 
-    /// Notes that the server closes its side now.
+    /// Notes that the server closes one side now.
     pub(crate) fn note_half_closed(&self) {
         self.ending.note_half_closed();
     }
@@ -114,13 +114,13 @@ impl Connection {
         self.turns.open();
     }
 
-    /// Stops to serve: nobody waits for the connection any more.
+    /// Stops to serve: no clock waits for the connection any more.
     pub(crate) fn stop_serving(&self) {
         self.task.set_served(false);
         self.turns.close();
     }
 
-    /// Returns how far the answer to the request of the moment has come.
+    /// Returns how far the answer to the present request has come.
     pub(crate) fn answer(&self) -> &AnswerState {
         &self.answer
     }
@@ -140,12 +140,12 @@ impl Connection {
         &self.turns
     }
 
-    /// Returns the arrivals of the connection's server, if these are taken in before an answer.
+    /// Returns the arrivals at the server, if these are taken in before an answer.
     pub(crate) fn arrivals(&self) -> Option<&Arc<Arrivals>> {
         self.arrivals.as_ref()
     }
 
-    /// Counts an arrival: bytes, or their end.
+    /// Counts an arrival: bytes, or the end of them.
     pub(crate) fn arrived(&self) {
         self.arrivals().inspect(|arrivals| arrivals.note());
     }

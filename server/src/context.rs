@@ -1,4 +1,4 @@
-//! The context of a request: the one value that the layers of the server hand on with it.
+//! The context of a request: the one extension by which the layers of the server hand values on.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::driver::HookSlot;
 use crate::world::World;
 
-/// Where a request comes from, and what its response passes on the way out.
+/// Where a request comes from, and the hook of the response.
 #[derive(Clone)]
 pub(crate) struct RequestContext {
     /// The connection that carries the request.
@@ -23,7 +23,7 @@ pub(crate) struct RequestContext {
     pub(crate) request: u32,
     /// When the request was received.
     pub(crate) at: Instant,
-    /// The hook that the response passes, in a world that has one.
+    /// The hook of the response, until a driver takes the hook.
     pub(crate) hook: HookSlot,
 }
 

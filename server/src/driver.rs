@@ -1,4 +1,4 @@
-//! The driver: plays the actions of a response as its body.
+//! The driver: plays the actions of a response as the body.
 //!
 //! ```text
 //!  script, subscription ──┐
@@ -6,8 +6,8 @@
 //!  another's body  ──┘       alarm: waits for the next time, and keeps the turn
 //! ```
 //!
-//! The driver alone pauses, flushes and ends. A hook, if there is one, alters what comes from the source, and notes what
-//! is made of it.
+//! The driver alone pauses, flushes and ends. A hook, if there is one, alters the actions of the source, and notes the
+//! result.
 
 mod alarm;
 mod hook;
@@ -29,18 +29,19 @@ use self::alarm::Alarm;
 pub(crate) use self::hook::HookSlot;
 pub use self::hook::{HeadChange, ResponseHook};
 use self::hooked::Hooked;
-pub use self::source::{BodySource, Due, ScriptSource, Source};
+pub use self::source::{BodySource, DueAction, ScriptSource, Source};
 use crate::channel::Subscription;
 use crate::clock::{Clock, Who};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
 use crate::script::{Action, ResponseHead, Script, Start};
 
-/// Writes that wait are sent together, but no more than this at a time: hyper keeps the room that it once needed.
+/// How many bytes are handed over before a pause. Writes that wait are sent together, but hyper keeps the largest buffer
+/// that was ever needed.
 const GATHERED_BYTES_MAX: usize = 2 * 1024;
 
 /// The body of a response: each write is a frame, and so a chunk.
 pub struct Driver<S: Source> {
-    /// Nothing more is asked of the source once it has ended.
+    /// Dropped at the end of the response.
     source: Option<S>,
     hooked: Option<Box<Hooked>>,
     connection: Arc<Connection>,
@@ -134,7 +135,7 @@ impl<S: Source> Driver<S> {
         }
     }
 
-    fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due {
+    fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
         let Some(source) = &mut self.source else { return Poll::Pending };
         let polled = source.poll_action(is_ending, cx);
         if let Poll::Ready(Ok((_, Action::End(_)))) = polled {
@@ -198,7 +199,7 @@ impl<S: Source> HttpBody for Driver<S> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let driver = self.get_mut();
-        // First, so that nothing is missed that happens from here on.
+        // First, so that no change is missed from here on.
         driver.connection.task().register(cx.waker());
         if let Some(hooked) = &mut driver.hooked {
             let _ = hooked.alarm.poll_turn(cx);

@@ -1,7 +1,7 @@
-//! The entrance to a world: every request passes it, and is counted.
+//! The entrance to a world: counts every request.
 //!
-//! In a world with a backstage a request is also noted, and gets a hook by which its answer meets faults and is watched.
-//! Without faults, not a byte of the answer is changed.
+//! In a world with a backstage the entrance also notes the request, and adds the hook through which the answer meets its
+//! faults and is watched. Without faults no byte of the answer changes.
 
 mod exchange_hook;
 mod watch;
@@ -24,7 +24,7 @@ use crate::driver::{Driver, HookSlot};
 use crate::log::{self, What, Which};
 use crate::world::World;
 
-/// Counts a request, and in a world with a backstage notes it and watches its answer.
+/// Counts a request, and in a world with a backstage notes the request and watches the answer.
 pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
     // Under another server each request counts as a connection of its own.
     let connection = RequestContext::connection_of(&request).unwrap_or_else(|| Arc::new(world.next_connection()));

@@ -18,9 +18,9 @@ use crate::connection::{Connection, Ending};
 use crate::service::answer;
 use crate::watched::{Left, Watched, Written};
 
-/// How long a head may be for hyper. The guard refuses less, but does not count separators.
+/// How long a head may be for hyper. The bound of the guard is lower, but leaves out the separators.
 const HEAD_BYTES_MAX: usize = 24 * 1024;
-/// More fields than any sensible request has; the reference has no bound on their number, just on their size.
+/// How many fields a head may have. The reference bounds only their size.
 const HEADERS_MAX: usize = 1024;
 /// How long a client may go on sending after the last answer, and how long it may pause meanwhile, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -114,8 +114,8 @@ where
     }
 }
 
-/// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: it gets the
-/// FIN, and what it sends is read and thrown away for a while (RFC 9112, 9.6).
+/// Sends the FIN, and for a while reads and discards what the client still sends: were the socket closed at once, a reset
+/// would destroy the answer (RFC 9112, 9.6).
 async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
@@ -135,7 +135,7 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
     };
     tokio::select! {
         biased;
-        // First, since a client that sends without end leaves it no share of the task's time.
+        // First, since a client that sends without end would leave the timer no share of the task's time.
         () = machine_pause(LINGER_TIME_MAX) => {}
         () = heard_out => {}
     }
@@ -150,8 +150,7 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
     while discard(&socket, connection).await > 0 {}
 }
 
-/// Waits for more of what the client sends, and throws it away. Returns how many bytes came: none if the client has left, or
-/// the connection is to end.
+/// Discards the next bytes of the client. Returns how many came: 0 if the client has left, or the connection is to end.
 async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) -> usize {
     poll_fn(|cx| {
         connection.task().register(cx.waker());
@@ -161,7 +160,7 @@ async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, 
     .await
 }
 
-/// However serving ends, nobody waits for the connection any more.
+/// Stops to serve when it is dropped, however serving ends.
 struct Leaves<'a>(&'a Connection);
 
 impl Drop for Leaves<'_> {

@@ -52,8 +52,8 @@ pub fn router(world: Arc<World>) -> Router {
         .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
 
-/// Answers what is answered at once, and not with a stream, after all has been taken in that has arrived. Meanwhile no time
-/// passes, and the connection stays open though its client may send no more.
+/// Holds a request that is answered at once, and not with a stream, until all has been taken in that has arrived. Meanwhile
+/// no time passes, and the connection stays open though the client may send no more.
 async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
     let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
@@ -79,7 +79,7 @@ enum Hears {
 fn stream<W: Writes>(path: &'static str, script: fn(Start) -> W, hears: Hears) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
-        // The body of an answer to `HEAD` is never played, so it must neither hear anything nor be watched.
+        // The body of an answer to `HEAD` is never played: a subscription or a hook would take it for a stream.
         let is_played = method == Method::GET;
         let joins = matches!(hears, Hears::Broadcasts) && is_played;
         let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
@@ -119,7 +119,7 @@ async fn meet_hook(request: Request, next: Next) -> Response {
     }
 }
 
-/// An endpoint that sends an event to every subscriber and tells what became of it.
+/// An endpoint that publishes an event and answers with the delivery.
 fn fan_out<A: Serialize + 'static>(
     event: fn(Timestamp, Option<Message>) -> Event,
     answer: fn(Delivery) -> A,
@@ -128,7 +128,7 @@ fn fan_out<A: Serialize + 'static>(
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
         let delivery = world.publish(request.at, event(world.timestamp(request.at), msg));
         if delivery.filling {
-            // A burst of broadcasts must not run ahead of those who read.
+            // A burst of broadcasts must not run ahead of the readers.
             tokio::task::yield_now().await;
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");

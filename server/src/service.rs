@@ -32,7 +32,7 @@ pub(crate) fn answer(
     let answer = router.call(request).map_ok(move |mut response| {
         connection.answer().note_head();
         if closes || version < Version::HTTP_11 {
-            // Of HTTP/1.0 no connection is kept, even for a client that asks for it.
+            // No connection of HTTP/1.0 is kept, even for a client that asks for `keep-alive`.
             *response.version_mut() = version;
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

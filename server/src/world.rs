@@ -95,7 +95,8 @@ impl World {
         &self.broadcasts
     }
 
-    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until each has got it.
+    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until all clients have got
+    /// the event.
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {
             if let Some(turn) = self.clock.turn(connection.party()) {

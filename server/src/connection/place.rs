@@ -1,11 +1,11 @@
-//! Where a connection stands in a world: its ordinal, and how many requests it has carried there.
+//! Where a connection stands in a world: the ordinal, and how many requests the connection has carried there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// The place of one connection, from its first request on.
+/// The place of one connection, from the first request on.
 #[derive(Debug, Default)]
 pub(crate) struct Place(Mutex<Option<Ordinals>>);
 

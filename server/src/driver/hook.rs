@@ -1,6 +1,7 @@
-//! What stands between the actions of a response and its connection, such as the faults and the log of a world.
+//! The hook of a response: a transformation between source and driver, such as the faults and the log of a world.
 //!
-//! A hook knows neither tasks nor a clock: actions go in with the time at which they were due, and actions come out.
+//! A hook knows neither tasks nor a clock: actions go in, each with the time at which the action was due, and actions come
+//! out.
 
 use std::sync::Arc;
 
@@ -12,38 +13,38 @@ use parking_lot::Mutex;
 
 use crate::script::Action;
 
-/// Alters the actions of one response, and notes what is made of them.
+/// Alters the actions of one response, and notes the result.
 pub trait ResponseHook: Send {
     /// Meets the request, whose path is plain by now, before an endpoint does.
     fn meet(&mut self, path: &str, has_no_body: bool) -> HeadChange;
 
-    /// Returns whether an action may come out as another one, or at another time.
+    /// Returns whether an action may come out as another, or at another time.
     fn alters(&self) -> bool;
 
     /// Takes in an action that was due `at` this time.
     fn take_in(&mut self, at: Instant, action: Action);
 
-    /// Takes in that it is this late, and that no action is due.
+    /// Lets time pass to `now`, while no action is due.
     fn pass_time(&mut self, now: Instant);
 
-    /// Returns the next action that comes out, of a response that was played up to this time.
+    /// Returns the next action that comes out, of a response that was played up to `at`.
     fn next(&mut self, at: Instant) -> Option<Action>;
 
-    /// Returns the next time at which the hook does something of its own accord.
+    /// Returns the next time at which the hook acts without an action of the source.
     fn deadline(&self, after: Instant) -> Option<Instant>;
 
     /// Notes a write that is handed over.
     fn wrote(&mut self, bytes: &Bytes);
 
-    /// Notes how the response ends. Only the first end counts.
+    /// Notes the end of the response. Only the first end counts.
     fn ended(&mut self, how: How);
 }
 
-/// What becomes of the head of a response.
+/// How a hook changes the head of a response.
 pub enum HeadChange {
     /// Nothing.
     None,
-    /// This is answered in place of the endpoint.
+    /// Another answer, in place of the endpoint.
     Answer(Box<Response>),
     /// A field of the endpoint's answer gets another value.
     Field(HeaderName, HeaderValue),

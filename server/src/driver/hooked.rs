@@ -1,4 +1,4 @@
-//! A hook at work in a driver, and the waits for the times at which the hook does something of its own accord.
+//! A hook at work in a driver, and the waits for the times at which the hook acts without an action of the source.
 
 use std::task::{Context, Poll, ready};
 
@@ -12,9 +12,9 @@ use crate::script::Action;
 pub(super) struct Hooked {
     pub(super) hook: Box<dyn ResponseHook>,
     pub(super) alarm: Alarm,
-    /// When the last action was due, or, where all was handed over that was due, when that was so.
+    /// When the last action was due, or when last no action was.
     at: Instant,
-    /// How the source has ended, if it has: the hook may have kept the end back.
+    /// The end of the source: the hook may have kept this end back.
     source_end: Option<How>,
 }
 
@@ -37,8 +37,8 @@ impl Hooked {
         self.hook.next(self.at)
     }
 
-    /// Waits for an action of the hook itself, while no action of the source is due. Without an action the source may have
-    /// something by now: what was due before an instant goes before what the hook does at that instant.
+    /// Waits for an action of the hook, while no action of the source is due. Returns `None` when time has come: an action of
+    /// the source that was due before goes first.
     pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
         self.at = self.alarm.now();
         self.hook.pass_time(self.at);

@@ -1,4 +1,4 @@
-//! What a driver plays: a script with a subscription beside it, or the body of another application.
+//! The sources that a driver plays: a script with a subscription, or the body of another application.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::clock::Clock;
 use crate::script::{Action, Cue, ResponseHead, Script};
 
 /// An action with the time at which it was due, once one is due.
-pub type Due = Poll<Result<(Instant, Action), axum::Error>>;
+pub type DueAction = Poll<Result<(Instant, Action), axum::Error>>;
 
 /// Where the actions of a response come from.
 pub trait Source: Send + Unpin + 'static {
     /// Waits for the next action. On a connection that is to end in good order (`is_ending`), an action that is not due yet
     /// gives way to a complete end.
-    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due;
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction;
 
     /// Returns whether a complete end is due, and nothing else.
     fn is_end_stream(&self) -> bool;
@@ -108,7 +108,7 @@ impl<S: Script> ScriptSource<S> {
 }
 
 impl<S: Script> Source for ScriptSource<S> {
-    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Due {
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
         loop {
             if let Some(due) = self.due(cx) {
                 return Poll::Ready(Ok(due));
@@ -131,14 +131,14 @@ impl<S: Script> Source for ScriptSource<S> {
     }
 }
 
-/// The body of another application: what comes out of it is due at once.
+/// The body of another application: each frame is due when it comes.
 pub struct BodySource {
     pub(super) body: Body,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Source for BodySource {
-    fn poll_action(&mut self, _: bool, cx: &mut Context<'_>) -> Due {
+    fn poll_action(&mut self, _: bool, cx: &mut Context<'_>) -> DueAction {
         loop {
             let action = match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
                 None => Action::End(How::Complete),

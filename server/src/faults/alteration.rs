@@ -15,24 +15,25 @@ use crate::script::Action;
 #[derive(Debug)]
 pub(super) struct Alteration {
     struck: Struck,
-    /// What has come to it so far.
+    /// How much of the response has reached this fault.
     seen: Tally,
     fired: bool,
-    /// It has done all that it does.
+    /// The fault has done all that it does.
     over: bool,
-    /// Kept back, to be one write.
+    /// The writes kept back, which become one.
     kept: Vec<Bytes>,
-    /// It does nothing any more. What is on its way through the alterations meets all of them as they were when it came.
+    /// The fault was deleted, and passes everything on. Read when an action comes in, so that the action meets all faults as
+    /// they were then.
     deleted: bool,
 }
 
 impl Alteration {
-    /// A fault that a response has met when so much of it had been written.
+    /// Begins a fault on a response of which so much had been written.
     pub(super) fn new(struck: Struck, written: Tally) -> Self {
         Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
 
-    /// Takes note of whether the fault has been deleted, before anything else comes.
+    /// Reads whether the fault was deleted.
     pub(super) fn refresh(&mut self) {
         self.deleted = self.struck.is_deleted();
     }
@@ -55,7 +56,7 @@ impl Alteration {
         }
     }
 
-    /// What it does at this time of its own accord: it breaks the response off where that has come far enough.
+    /// Breaks the response off, if the response or the time has come far enough.
     pub(super) fn look(&mut self, since: Duration, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
@@ -80,7 +81,7 @@ impl Alteration {
         }
     }
 
-    /// When it does so because of the time.
+    /// Returns the time at which the fault breaks the response off, whatever is written.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match (&self.struck.fault.kind, self.struck.fault.from) {
             (Kind::Break(_), From::Ms(ms)) if !self.over && !self.struck.is_deleted() => {
@@ -90,7 +91,7 @@ impl Alteration {
         }
     }
 
-    /// Whether it keeps everything back until it is deleted.
+    /// Returns whether the fault keeps everything back until its deletion.
     pub(super) fn is_stalled(&self) -> bool {
         self.over && self.struck.fault.kind == Kind::Break(Break::Stall) && !self.struck.is_deleted()
     }
@@ -105,7 +106,7 @@ impl Alteration {
             From::Ms(ms) => since >= Duration::from_millis(ms),
         };
         match &fault.kind {
-            // Nothing is written any more.
+            // A response that was broken off writes nothing more.
             Kind::Break(_) if self.over => {}
             Kind::Break(_) => {
                 let left = match fault.from {
@@ -151,14 +152,14 @@ impl Alteration {
         }
     }
 
-    /// Alters this one write, and no other.
+    /// Puts out one altered write; later writes stay as they are.
     fn once(&mut self, altered: Bytes, out: &mut Vec<Step>) {
         self.over = true;
         self.fire_if(true);
         out.push(Action::Write(altered).into());
     }
 
-    /// Writes what was kept back.
+    /// Puts out the writes that were kept back, as one.
     fn let_go(&mut self, out: &mut Vec<Step>) {
         let kept = std::mem::take(&mut self.kept);
         self.fire_if(kept.len() > 1);
@@ -167,7 +168,7 @@ impl Alteration {
         }
     }
 
-    /// Tells, once, that it has altered the response.
+    /// Counts the response, once, as altered by the fault.
     fn fire_if(&mut self, has_altered: bool) {
         if has_altered && !std::mem::replace(&mut self.fired, true) {
             self.struck.fired();

@@ -1,8 +1,8 @@
 //! What faults do to the writes of a response: a sans-IO transformation.
 //!
-//! Actions go in, with the time since the request at which they were due, and actions are taken out. Each fault sees what the
-//! one before it has made of the response. Nothing is made before it is taken out: a write of some megabytes that is split
-//! into single bytes takes no more memory than it has bytes.
+//! Actions go in, with the time since the request at which they were due, and actions come out. Each fault sees what the
+//! fault before has made of the response. An action is made only when it is taken out: a write of some megabytes that is
+//! split into single bytes takes no more memory than its bytes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,31 +12,30 @@ use super::alteration::Alteration;
 use super::step::{Step, Tally};
 use crate::script::Action;
 
-/// All faults that a response has met, in order, and what is on its way through them.
+/// All faults that a response has met, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]
 pub(crate) struct Alterations {
     at_work: Vec<Alteration>,
-    /// What waits for each alteration, and at the end what has passed them all.
+    /// The steps that wait for each fault, and last the steps that have passed all faults.
     queues: Vec<Queue>,
-    /// No queue beyond this one holds anything.
+    /// The number of the last queue that may hold a step.
     furthest: usize,
 }
 
 type Queue = VecDeque<Passing>;
 
-/// A step on its way through the alterations.
+/// A step on its way through the faults.
 #[derive(Debug)]
 struct Passing {
     step: Step,
-    /// When it came, since the request.
+    /// When the step came in, since the request.
     since: Duration,
-    /// How many alterations there were when it came: those added later leave it as it is.
+    /// How many faults there were when the step came in: later faults leave the step as it is.
     until: usize,
 }
 
 impl Alterations {
-    /// Adds a fault to a response of which this much has been written. What the fault does at once comes after what is on
-    /// its way.
+    /// Adds a fault to a response of which this much has been written. The steps that are on their way go first.
     pub(crate) fn add(&mut self, struck: Struck, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(struck, written);
         let mut steps = Vec::new();
@@ -57,7 +56,7 @@ impl Alterations {
         self.enter_all(since, Step::Look);
     }
 
-    /// Nothing else is on its way when something comes, so that all of it meets the faults as they are now.
+    /// Takes in a step for all faults as they are now: no other step is on its way.
     fn enter_all(&mut self, since: Duration, step: Step) {
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
@@ -70,7 +69,7 @@ impl Alterations {
     /// Returns the next action that has passed all faults.
     pub(crate) fn next(&mut self) -> Option<Action> {
         loop {
-            // What has come furthest goes on first.
+            // The step that has come furthest goes on first, which keeps the order.
             let number = self.furthest;
             let Some(Passing { step, since, until }) = take_first(self.queue(number)) else {
                 self.furthest = number.checked_sub(1)?;
@@ -92,7 +91,7 @@ impl Alterations {
         }
     }
 
-    /// What waits for the alteration with this number.
+    /// Returns the steps that wait for the fault with this number.
     fn queue(&mut self, number: usize) -> &mut Queue {
         while self.queues.len() <= number {
             self.queues.push(Queue::new());
@@ -100,23 +99,23 @@ impl Alterations {
         &mut self.queues[number]
     }
 
-    /// When to look next, after this time.
+    /// Returns the next time, after this one, at which a fault does something.
     pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
 
-    /// Whether nothing is altered, and nothing is on its way.
+    /// Returns whether actions come out as they go in, and none is on its way.
     pub(crate) fn is_empty(&self) -> bool {
         self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
-    /// Whether one of them keeps everything back.
+    /// Returns whether a fault keeps everything back.
     pub(crate) fn is_stalled(&self) -> bool {
         self.at_work.iter().any(Alteration::is_stalled)
     }
 }
 
-/// Takes out the first step. Of a write in pieces that is the first piece; a flush, and the other pieces, are next.
+/// Takes out the first step: of a write in pieces the first piece, which a flush and the other pieces follow.
 fn take_first(queue: &mut Queue) -> Option<Passing> {
     let Passing { step, since, until } = queue.pop_front()?;
     let passing = |step| Passing { step, since, until };
