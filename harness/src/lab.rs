@@ -368,7 +368,7 @@ mod tests {
             client.get("/sse").await;
             lab.settle().await;
             assert_eq!(client.transcript().writes().count(), 1);
-            assert_eq!(lab.world().hub().clients(), 1);
+            assert_eq!(lab.world().broadcasts().subscribers(), 1);
             lab.world().clock().now()
         });
         assert_eq!(outcome, Ok(Instant::EPOCH));

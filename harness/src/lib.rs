@@ -44,7 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A scene of two clients, at whose end the hub is empty again:
+//! A scene of two clients, at whose end nobody is subscribed to the broadcasts:
 //!
 //! ```
 //! use std::time::Duration;
@@ -64,7 +64,7 @@
 //!     assert_eq!(alice.transcript().writes().count(), 4);
 //!     alice.close().await;
 //!     lab.settle().await;
-//!     assert_eq!(lab.world().hub().clients(), 0);
+//!     assert_eq!(lab.world().broadcasts().subscribers(), 0);
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -141,7 +141,7 @@ fn held_at_most(events: usize, readers: &[Reader]) -> u64 {
             }
         }
         // The one who does not read has gone, and a stuck reader with it.
-        lab.world().hub().clients()
+        lab.world().broadcasts().subscribers()
     };
     let mut left = 0;
     let held = measure(|| left = lab::run(&setup, scene).expect("in time")).bytes_max;

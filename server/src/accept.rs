@@ -12,7 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::arrivals::Arrivals;
 use crate::clock::machine_pause;
-use crate::connection::Connection;
+use crate::connection::{Connection, Ending};
 
 /// How long accepting rests when the machine is short of something, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
@@ -126,7 +126,7 @@ impl<F> Connections<F> {
     async fn end(mut self) {
         tracing::info!(open = self.tasks.len(), "shutting down");
         for (_, connection) in self.open.values() {
-            connection.end();
+            connection.end(Ending::InGoodOrder);
         }
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {

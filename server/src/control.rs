@@ -50,6 +50,7 @@ use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
 use crate::backstage::Backstage;
 use crate::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use crate::connection::Connection;
+use crate::context::RequestContext;
 use crate::log::Redaction;
 use crate::page;
 use crate::random::Seed;
@@ -187,7 +188,7 @@ impl Control {
         if request.method() == Method::OPTIONS {
             return finish(access::preflight(request.headers(), from.as_ref()));
         }
-        let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
+        let connection = RequestContext::connection_of(&request);
         let answer = match self.access.token(request.headers()) {
             Ok(()) => self.route(path, request).await,
             Err(refusal) => Err(refusal),
@@ -209,7 +210,7 @@ impl Control {
 
     async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
         let (route, id) = routes::find(request.method(), path)?;
-        let connection = request.extensions().get::<Arc<Connection>>().map(Arc::clone);
+        let connection = RequestContext::connection_of(&request);
         // Every answer comes within a bounded time, so a client that sends no more gets one.
         let open = connection.as_ref().map(Connection::hold_open);
         let body = if request.method() == Method::POST { body::read(request, &self.bodies).await? } else { None };

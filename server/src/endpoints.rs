@@ -1,6 +1,6 @@
 //! The endpoints: one file each, siblings in shape, and the registry that lists them.
 //!
-//! A [`Stream`] is a [`Script`]; a [`Publisher`] sends an [`Event`] to every stream that hears broadcasts, and answers
+//! A [`Stream`] is told by its [`Writes`]; a [`Publisher`] sends an [`Event`] to every stream that hears broadcasts, and answers
 //! what became of it. Router, page, replay, fixtures, check and simulation know the endpoints from the registry alone.
 
 pub mod broadcast_text;
@@ -13,9 +13,9 @@ pub mod stream_text;
 
 use onbeat_wire::Timestamp;
 
-use crate::hub::{Delivery, Event};
+use crate::channel::{Delivery, Event};
 use crate::query::Message;
-use crate::script::{Script, Start};
+use crate::script::{Start, Writes};
 
 /// The streams, in the order of the contract.
 pub static STREAMS: [Stream; 5] =
@@ -30,7 +30,7 @@ pub struct Stream {
     /// The path of its route, in lower case.
     pub path: &'static str,
     /// What a client is sent.
-    pub script: fn(Start) -> Box<dyn Script>,
+    pub script: fn(Start) -> Box<dyn Writes>,
     /// Whether a client is sent every broadcast, too.
     pub hears_broadcasts: bool,
     /// Whether the stream ends by itself.

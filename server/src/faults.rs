@@ -4,14 +4,14 @@
 //! without knowing HTTP, tasks or a clock:
 //!
 //! ```text
-//!  act ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all of them in order
+//!  step ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all of them in order
 //! ```
 
-mod act;
 mod alteration;
 mod alterations;
 mod fault;
 mod rewrite;
+mod step;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, Serializer};
 
-pub(crate) use self::act::{Act, Written};
 pub(crate) use self::alterations::Alterations;
 pub use self::fault::{Break, Fault, From, Head, Kind, LineEnds, Rewrite, Strikes};
+pub(crate) use self::step::Tally;
 
 /// How many faults are kept. Those that have struck as often as they should make room for new ones.
 pub const FAULTS_MAX: usize = 1000;

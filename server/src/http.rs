@@ -14,13 +14,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::machine_pause;
-use crate::connection::{Closing, Connection};
+use crate::connection::{Connection, Ending};
 use crate::service::answer;
 use crate::watched::{Left, Watched, Written};
 
-/// How long a head may be for hyper. The guard refuses less, but does not count separators.
+/// How long a head may be for hyper. The bound of the guard is lower, but leaves out the separators.
 const HEAD_BYTES_MAX: usize = 24 * 1024;
-/// More fields than any sensible request has; the reference has no bound on their number, just on their size.
+/// How many fields a head may have. The reference bounds only their size.
 const HEADERS_MAX: usize = 1024;
 /// How long a client may go on sending after the last answer, and how long it may pause meanwhile, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -52,22 +52,22 @@ where
     let _left = Leaves(&connection);
     let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
     let mut told_to_end = false;
-    let closing = poll_fn(|cx| {
-        connection.register(cx.waker());
-        connection.take_up_turns();
-        if connection.is_closing_in_good_order() && !told_to_end {
+    let ended = poll_fn(|cx| {
+        connection.task().register(cx.waker());
+        connection.turns().take_up();
+        if connection.ending() == Some(Ending::InGoodOrder) && !told_to_end {
             told_to_end = true;
             Pin::new(&mut served).graceful_shutdown();
         }
         socket.begin_poll();
         let mut polled = served.poll_unpin(cx);
-        while polled.is_pending() && connection.is_paused() {
+        while polled.is_pending() && connection.task().take_pause() {
             polled = served.poll_unpin(cx);
         }
         let written = if polled.is_pending() { socket.written() } else { Written::All };
         connection.party().set_blocked(written == Written::Blocked);
         if written == Written::All {
-            connection.give_turns_back();
+            connection.turns().give_back();
         }
         if let Poll::Ready(outcome) = polled {
             if let Err(error) = outcome {
@@ -75,13 +75,17 @@ where
             }
             return Poll::Ready(None);
         }
-        if connection.is_aborted() {
-            tracing::info!(connection = connection.ordinal(), "broken off: the client does not read");
-            return Poll::Ready(None);
-        }
-        match connection.closing() {
-            Some(how) if how == Closing::Reset || written == Written::All => return Poll::Ready(Some(how)),
-            _ => {}
+        // After hyper, since a fault may have ended the connection meanwhile. A cut waits for the writes before it.
+        match connection.ending() {
+            Some(ending @ Ending::BreakOff(why)) => {
+                tracing::info!(connection = connection.ordinal(), %why, "connection broken off");
+                return Poll::Ready(Some(ending));
+            }
+            Some(Ending::Reset) => return Poll::Ready(Some(Ending::Reset)),
+            Some(ending @ (Ending::Cut | Ending::HalfClose)) if written == Written::All => {
+                return Poll::Ready(Some(ending));
+            }
+            Some(Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
         }
         // Last, since hyper has now sent all answers that are there at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
@@ -100,18 +104,18 @@ where
     .await;
     // Drops the handler and the body under way before anything else is waited for.
     let unparsed = served.into_parts().read_buf;
-    connection.give_turns_back();
-    match closing {
-        Some(Closing::Half) => half_close(socket, &connection).await,
-        Some(Closing::Cut | Closing::Reset) => {}
-        None if connection.is_aborted() => {}
+    connection.turns().give_back();
+    match ended {
+        Some(Ending::HalfClose) => half_close(socket, &connection).await,
+        Some(_) => {}
+        None if matches!(connection.ending(), Some(Ending::BreakOff(_))) => {}
         None if unparsed.is_empty() && socket.is_read_out() && !connection.answer().left_body() => {}
         None => linger(socket, &connection).await,
     }
 }
 
-/// A client that is still sending would have its answer destroyed by a reset, were the socket closed at once: it gets the
-/// FIN, and what it sends is read and thrown away for a while (RFC 9112, 9.6).
+/// Sends the FIN, and for a while reads and discards what the client still sends: were the socket closed at once, a reset
+/// would destroy the answer (RFC 9112, 9.6).
 async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
@@ -131,7 +135,7 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
     };
     tokio::select! {
         biased;
-        // First, since a client that sends without end leaves it no share of the task's time.
+        // First, since a client that sends without end would leave the timer no share of the task's time.
         () = machine_pause(LINGER_TIME_MAX) => {}
         () = heard_out => {}
     }
@@ -146,19 +150,17 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
     while discard(&socket, connection).await > 0 {}
 }
 
-/// Waits for more of what the client sends, and throws it away. Returns how many bytes came: none if the client has left, or
-/// the connection is to end.
+/// Discards the next bytes of the client. Returns how many came: 0 if the client has left, or the connection is to end.
 async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) -> usize {
     poll_fn(|cx| {
-        connection.register(cx.waker());
-        let is_reset = connection.closing() == Some(Closing::Reset);
-        let is_over = is_reset || connection.is_closing_in_good_order() || connection.is_aborted();
-        if is_over { Poll::Ready(0) } else { socket.poll_discard(cx) }
+        connection.task().register(cx.waker());
+        let waits_for_client = matches!(connection.ending(), None | Some(Ending::HalfClose));
+        if waits_for_client { socket.poll_discard(cx) } else { Poll::Ready(0) }
     })
     .await
 }
 
-/// However serving ends, nobody waits for the connection any more.
+/// Stops to serve when it is dropped, however serving ends.
 struct Leaves<'a>(&'a Connection);
 
 impl Drop for Leaves<'_> {

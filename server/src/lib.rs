@@ -1,26 +1,26 @@
 //! A Server-Sent Events server whose every byte is a function of seed, epoch, requests and time.
 //!
-//! Seven endpoints: five streams, and two that fan out to the clients of `/sse`. Data flows one way, and a module uses
-//! only those before it:
+//! Seven endpoints: five streams, and two that fan out to the clients of `/sse`. Data flows one way: script, faults,
+//! driver, HTTP. A module uses only those before it:
 //!
 //! ```text
 //!  clock ── random                           what a script is made of, with the crate `onbeat-wire`
 //!                    │
-//!                 script                      when to write which bytes; pure
+//!                 script                      what a response does, and when: head, writes, end; pure
 //!                    │
-//!    arrivals ── connection ── hub ── query   who has come, who listens, and what they are sent
+//!    arrivals ── connection ── channel ── query   one client; what all clients of a stream hear; what a request asks
 //!                    │
 //!                endpoints                    one file each
 //!                    │
 //!     faults ── log ── backstage              what goes wrong behind a world, and what has happened
 //!                    │
-//!      world ──── body                        plays a script in a world's time
+//!      world ──── driver                      plays a script, or another body, through the hook of its response
 //!                    │
-//!      origin ── entrance                     counts every request, and watches the answers of a world with a backstage
+//!     context ── entrance                     counts every request; in a world with a backstage, adds the hook
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
-//!        service ── watched                   how far an answer has come, who has left
+//!        service ── watched                   how far an answer has come, which client has left
 //!                    │
 //!                  http                       one connection, over anything that reads and writes
 //!                    │
@@ -38,20 +38,20 @@
 pub mod accept;
 pub mod arrivals;
 pub mod backstage;
-pub mod body;
+pub mod channel;
 pub mod clock;
 pub mod connection;
+mod context;
 pub mod control;
 mod cors;
+pub mod driver;
 pub mod endpoints;
 mod entrance;
 pub mod faults;
 mod guard;
 pub mod http;
-pub mod hub;
 pub mod listener;
 pub mod log;
-mod origin;
 pub mod page;
 pub mod query;
 pub mod random;

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
-use crate::body::EventStream;
-use crate::connection::Connection;
+use crate::context::{RequestContext, plain};
+use crate::driver::{Driver, HeadChange, ScriptSource};
 use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
-use crate::origin::{Origin, plain};
 use crate::query::Message;
-use crate::script::Start;
+use crate::script::{Script, Start, event_stream};
 use crate::world::World;
 use crate::{cors, entrance, guard};
 
@@ -34,7 +33,7 @@ pub fn router(world: Arc<World>) -> Router {
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
-        .layer(middleware::from_fn_with_state(Arc::clone(&world), entrance::meet_faults))
+        .layer(middleware::from_fn(meet_hook))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
@@ -49,46 +48,73 @@ fn is_stream(path: &str) -> bool {
     STREAMS.iter().any(|stream| stream.path == path)
 }
 
-/// Answers what is answered at once, and not with a stream, after all has been taken in that has arrived. Meanwhile no time
-/// passes, and the connection stays open though its client may send no more.
+/// Holds a request that is answered at once, and not with a stream, until all has been taken in that has arrived. Meanwhile
+/// no time passes, and the connection stays open though the client may send no more.
 async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && is_stream(request.uri().path());
-    let connection = request.extensions().get::<Arc<Connection>>().filter(|_| !is_stream);
-    let Some(connection) = connection.map(Arc::clone) else { return next.run(request).await };
+    let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
+    let Some(connection) = connection else { return next.run(request).await };
     let _open = connection.hold_open();
     let turn = world.clock().turn(connection.party());
     if let Some(arrivals) = connection.arrivals() {
         arrivals.settle().await;
     }
     let response = next.run(request).await;
-    connection.hold(turn.unwrap_or_default());
+    connection.turns().hold(turn.unwrap_or_default());
     response
 }
 
 /// A stream: its head at once, and for `GET` its writes as they fall due.
 fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
-    get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
+    get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
-        // The body of an answer to `HEAD` is never played, so it must not hear anything either.
-        let joins = endpoint.hears_broadcasts && method == Method::GET;
-        let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
-        let clock = Arc::clone(world.clock());
-        let body = EventStream::new(clock, &start, (endpoint.script)(start), mailbox, request.connection)
-            .at_path(endpoint.path)
-            .with_playhead(request.playhead);
-        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
-        (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
+        // The body of an answer to `HEAD` is never played: a subscription or a hook would take it for a stream.
+        let is_played = method == Method::GET;
+        let joins = endpoint.hears_broadcasts && is_played;
+        let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
+        let (clock, script) = (Arc::clone(world.clock()), event_stream((endpoint.script)(start)));
+        let mut driver = Driver::new(clock, &start, script, subscription, request.connection).at_path(endpoint.path);
+        if is_played && let Some(hook) = request.hook.take() {
+            driver = driver.with_hook(hook);
+        }
+        respond(driver).await
     })
 }
 
-/// An endpoint that sends an event to every member of the hub and tells what became of it.
+/// Answers with the head of a script, once that is due, and plays the rest as the body.
+async fn respond<S: Script>(mut driver: Driver<ScriptSource<S>>) -> Response {
+    let head = driver.head().await;
+    let mut response = Response::new(Body::new(driver));
+    if let Some(head) = head {
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+    }
+    response
+}
+
+/// Has the hook of a request, whose path is plain already, meet it before an endpoint does.
+async fn meet_hook(request: Request, next: Next) -> Response {
+    let has_no_body = request.method() == Method::HEAD;
+    let context = request.extensions().get::<RequestContext>();
+    match context.map_or(HeadChange::None, |context| context.hook.meet(request.uri().path(), has_no_body)) {
+        HeadChange::None => next.run(request).await,
+        HeadChange::Answer(response) => *response,
+        HeadChange::Field(name, value) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().insert(name, value);
+            response
+        }
+    }
+}
+
+/// An endpoint that publishes an event and answers with the delivery.
 fn publisher(endpoint: &'static Publisher) -> MethodRouter<Arc<World>> {
-    get(move |State(world): State<Arc<World>>, request: Origin, RawQuery(query): RawQuery| async move {
+    get(move |State(world): State<Arc<World>>, request: RequestContext, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
         let event = (endpoint.event)(world.timestamp(request.at), msg);
-        let delivery = world.hub().publish(request.at, event);
+        let delivery = world.publish(request.at, event);
         if delivery.filling {
-            // A burst of broadcasts must not run ahead of those who read.
+            // A burst of broadcasts must not run ahead of the readers.
             tokio::task::yield_now().await;
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");
@@ -158,23 +184,23 @@ mod tests {
             ("GET", "/stream-json", 0),
             ("GET", "/send-heartbeat", 0),
         ] {
-            let before = world.hub().joined();
+            let before = world.broadcasts().subscribed();
             let response = asked(&mut router, method, target).await;
-            assert_eq!(world.hub().clients(), members, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribers(), members, "{method} {target}");
             // Not even for an instant, in which others could count it.
-            assert_eq!(world.hub().joined() - before, members as u64, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribed() - before, members as u64, "{method} {target}");
             drop(response);
-            assert_eq!(world.hub().clients(), 0, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribers(), 0, "{method} {target}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
         let (world, mut router) = application();
-        let mut mailbox = world.hub().join(Arc::new(world.next_connection()));
+        let mut subscription = world.broadcasts().subscribe(Arc::new(world.next_connection()));
         asked(&mut router, "GET", "/BROADCAST-text/?msg=ABC%2F/&X=Y").await;
-        mailbox.take();
-        let writes: Vec<_> = std::iter::from_fn(|| mailbox.go_on()).collect();
+        subscription.take();
+        let writes: Vec<_> = std::iter::from_fn(|| subscription.go_on()).collect();
         assert_eq!(writes[1], "data: {\"msg\":\"ABC//\",\"ts\":\"2025-12-01T00:00:00.000Z\"}\n\n");
     }
 }

@@ -1,29 +1,84 @@
-//! A script: one endpoint as a pure state machine.
+//! A script: what a response does, as a pure state machine.
 //!
-//! A [`Script`] yields the writes of a stream in order, each with its time, and then ends, at the time of the last. It
-//! knows neither HTTP nor tasks nor a clock, so a table-driven test can exhaust it; the driver in [`crate::body`] does
-//! the waiting.
+//! A [`Script`] yields timed cues: a head, writes, and an end. A script knows neither HTTP nor tasks nor a clock, so a
+//! table-driven test can exhaust it; the driver in [`crate::driver`] does the waiting. An endpoint need not say more than
+//! its [`Writes`]: [`event_stream`] adds the head and the end.
 
 use std::time::Duration;
 
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
-use onbeat_wire::{Epoch, Instant, Timestamp};
+use onbeat_wire::{Epoch, How, Instant, Timestamp};
 
 use crate::random::{Random, Seed};
 
 /// One chunk of a stream. Its boundaries are part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// When it is due, counted from the start of the stream. Never less than that of the write before.
+    /// When the write is due, counted from the start of the stream. Never less than that of the write before.
     pub at: Duration,
-    /// What is written; never empty.
+    /// The bytes; never none.
     pub bytes: Bytes,
 }
 
 /// The writes of one stream, in order. The stream ends with its last write.
-pub trait Script: Iterator<Item = Write> + Send + Unpin + 'static {}
+pub trait Writes: Iterator<Item = Write> + Send + Unpin + 'static {}
 
-impl<I: Iterator<Item = Write> + Send + Unpin + 'static> Script for I {}
+impl<I: Iterator<Item = Write> + Send + Unpin + 'static> Writes for I {}
+
+/// The cues of one response, in order. A script that stops without an end leaves the response open.
+pub trait Script: Iterator<Item = Cue> + Send + Unpin + 'static {}
+
+impl<I: Iterator<Item = Cue> + Send + Unpin + 'static> Script for I {}
+
+/// An action, and when it is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cue {
+    /// When the action is due, counted from the start of the response. Never less than that of the cue before.
+    pub at: Duration,
+    /// The action.
+    pub action: Action,
+}
+
+/// What a response can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Sends the head: the first action, if the head is not left to the endpoint.
+    Head(Box<ResponseHead>),
+    /// Sends these bytes as one chunk.
+    Write(Bytes),
+    /// Waits until all writes before have been sent.
+    Flush,
+    /// Ends: [`How::Closed`] leaves that to the client.
+    End(How),
+}
+
+/// The head of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+}
+
+/// Returns the script of an event stream: its head at once, these writes, and a complete end with the last of them.
+pub fn event_stream(writes: impl Writes) -> impl Script {
+    let fields = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
+    let headers = fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+    let head = Action::Head(Box::new(ResponseHead { status: StatusCode::OK, headers }));
+    let with_end = writes.map(Some).chain([None]).scan(Duration::ZERO, |last, write| {
+        Some(match write {
+            Some(Write { at, bytes }) => {
+                *last = at;
+                Cue { at, action: Action::Write(bytes) }
+            }
+            None => Cue { at: *last, action: Action::End(How::Complete) },
+        })
+    });
+    std::iter::once(Cue { at: Duration::ZERO, action: head }).chain(with_end)
+}
 
 /// What a script is a function of: when its stream starts, and its randomness.
 #[derive(Clone, Copy, Debug)]
@@ -41,15 +96,32 @@ pub struct Start {
 }
 
 impl Start {
-    /// The wall-clock time `after` the start of the stream.
+    /// Returns the wall-clock time `after` the start of the stream.
     #[must_use]
     pub fn timestamp(&self, after: Duration) -> Timestamp {
         self.epoch.at(self.at + after)
     }
 
-    /// The stream's own random values.
+    /// Returns the stream's own random values.
     #[must_use]
     pub fn random(&self) -> Random {
         Random::new(self.seed, self.connection, self.request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stream_begins_with_its_head_and_ends_with_its_last_write() {
+        let write = |ms| Write { at: Duration::from_millis(ms), bytes: Bytes::from_static(b"data: 1\n\n") };
+        let cues: Vec<_> = event_stream([write(5), write(70)].into_iter()).collect();
+        let times: Vec<_> = cues.iter().map(|cue| cue.at.as_millis()).collect();
+        assert_eq!(times, [0, 5, 70, 70]);
+        assert!(matches!(&cues[0].action, Action::Head(head) if head.status == StatusCode::OK));
+        assert_eq!(cues[1].action, Action::Write(Bytes::from_static(b"data: 1\n\n")));
+        assert_eq!(cues[3].action, Action::End(How::Complete));
+        assert_eq!(event_stream(std::iter::empty()).count(), 2);
     }
 }

@@ -17,8 +17,9 @@ use hyper::body::Incoming;
 use tower_service::Service;
 
 use crate::connection::Connection;
+use crate::context::RequestContext;
 
-/// Answers a request. Its handler finds the connection among the request's extensions, as an `Arc<Connection>`.
+/// Answers a request. Its handler finds the connection in the [`RequestContext`], the one extension of the request.
 pub(crate) fn answer(
     mut router: Router,
     connection: Arc<Connection>,
@@ -27,11 +28,11 @@ pub(crate) fn answer(
     connection.answer().begin(!request.body().is_end_stream());
     let (version, closes) = (request.version(), asks_to_close(request.headers()));
     let mut request = request.map(|body| RequestBody { body, is_over: false, connection: Arc::clone(&connection) });
-    request.extensions_mut().insert(Arc::clone(&connection));
+    request.extensions_mut().insert(RequestContext::new(Arc::clone(&connection)));
     let answer = router.call(request).map_ok(move |mut response| {
         connection.answer().note_head();
         if closes || version < Version::HTTP_11 {
-            // Of HTTP/1.0 no connection is kept, even for a client that asks for it.
+            // No connection of HTTP/1.0 is kept, even for a client that asks for `keep-alive`.
             *response.version_mut() = version;
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

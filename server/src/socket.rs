@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::connection::{Closing, Connection};
+use crate::connection::{Connection, Ending};
 
 /// The socket of one connection.
 pub(crate) struct Socket {
@@ -24,7 +24,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.connection.closing() == Some(Closing::Reset) {
+        if self.connection.ending() == Some(Ending::Reset) {
             // Closing a socket that does not linger resets the connection (RFC 9293, 3.6.1).
             if let Err(error) = self.stream.set_zero_linger() {
                 tracing::debug!(%error, "the connection was gone before it could be reset");
@@ -77,22 +77,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_is_reset_if_it_was_told_so_and_closed_if_not() {
-        for (closing, ends) in [
+        for (ending, ends) in [
             (None, Ok(())),
-            (Some(Closing::Cut), Ok(())),
-            (Some(Closing::Half), Ok(())),
-            (Some(Closing::Reset), Err(io::ErrorKind::ConnectionReset)),
+            (Some(Ending::InGoodOrder), Ok(())),
+            (Some(Ending::Cut), Ok(())),
+            (Some(Ending::HalfClose), Ok(())),
+            (Some(Ending::Reset), Err(io::ErrorKind::ConnectionReset)),
         ] {
             let (mut socket, mut client) = pair().await;
             socket.write_all(b"the last words").await.expect("a reader");
             let mut words = [0; 14];
             client.read_exact(&mut words).expect("something to read");
-            if let Some(how) = closing {
-                socket.connection.close(how);
+            if let Some(ending) = ending {
+                socket.connection.end(ending);
             }
             drop(socket);
             let ended = client.read_to_end(&mut Vec::new()).map(drop).map_err(|error| error.kind());
-            assert_eq!(ended, ends, "{closing:?}");
+            assert_eq!(ended, ends, "{ending:?}");
         }
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use onbeat_wire::{Epoch, Instant, Timestamp};
 
 use crate::backstage::Backstage;
+use crate::channel::{Channel, Delivery, Event};
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::hub::Hub;
 use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
@@ -38,7 +38,7 @@ pub struct World {
     seed: Seed,
     epoch: Epoch,
     limits: Limits,
-    hub: Arc<Hub>,
+    broadcasts: Arc<Channel>,
     /// How many connections there have been.
     connections: Arc<AtomicU64>,
     backstage: Option<Backstage>,
@@ -48,8 +48,8 @@ impl World {
     /// A new world, with nobody in it, whose wall clock shows `epoch` when `clock` stands at zero.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
-        let hub = Arc::new(Hub::new(limits.mailbox_events_max).with_turns(Arc::clone(&clock)));
-        Self { clock, seed, epoch, limits, hub, connections: Arc::default(), backstage: None }
+        let broadcasts = Arc::new(Channel::new(limits.mailbox_events_max));
+        Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default(), backstage: None }
     }
 
     /// The same world, seen from behind: it notes what happens in it, and lets faults be brought about. Without faults
@@ -89,10 +89,20 @@ impl World {
         self.epoch
     }
 
-    /// The clients of `/sse`.
+    /// Returns the channel that the clients of `/sse` hear.
     #[must_use]
-    pub fn hub(&self) -> &Arc<Hub> {
-        &self.hub
+    pub fn broadcasts(&self) -> &Arc<Channel> {
+        &self.broadcasts
+    }
+
+    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until all clients have got
+    /// the event.
+    pub fn publish(&self, at: Instant, event: Event) -> Delivery {
+        self.broadcasts.publish(at, event, |connection| {
+            if let Some(turn) = self.clock.turn(connection.party()) {
+                connection.turns().expect(turn);
+            }
+        })
     }
 
     /// How much it takes on.
@@ -116,13 +126,13 @@ impl World {
     /// Counts a request, and tells the ordinals of its connection in this world, which it may just have got, and of
     /// the request on it.
     pub(crate) fn admit(&self, connection: &Connection) -> (u64, u32) {
-        connection.next_request_in(&self.connections)
+        connection.place().next_request_in(&self.connections)
     }
 
     /// The start of a stream, now, for this request of this connection.
     #[must_use]
     pub fn start(&self, connection: &Connection, request: u32) -> Start {
-        let connection = connection.ordinal_in(&self.connections);
+        let connection = connection.place().ordinal_in(&self.connections);
         Start { epoch: self.epoch, at: self.clock.now(), seed: self.seed, connection, request }
     }
 }

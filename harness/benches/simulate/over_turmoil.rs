@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use onbeat::lab::Setup;
 use onbeat::simulate::{Deed, History, What};
 use onbeat_server::clock::{Clock, Sleep, TokioClock};
-use onbeat_server::connection::Connection;
+use onbeat_server::connection::{Connection, Ending};
 use onbeat_server::http;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
@@ -123,7 +123,7 @@ async fn act(history: History, tick: Duration, open: Open) -> Outcome<()> {
                 clients[client].connecting = Some(tokio::task::spawn_local(TcpStream::connect(("server", PORT))));
             }
             Act::Do(Deed { what: What::ShutDown, .. }) => {
-                open.lock().iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+                open.lock().iter().filter_map(Weak::upgrade).for_each(|connection| connection.end(Ending::InGoodOrder));
             }
             Act::Do(deed) => clients[deed.client].act(&deed.what).await?,
         }

@@ -77,7 +77,8 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Outco
         let end = lab.clock().now();
         let logs = scheduler.close().await;
         lab.settle().await;
-        let left_behind = LeftBehind { clients: lab.world().hub().clients(), timers: lab.timers(), tasks: lab.tasks() };
+        let left_behind =
+            LeftBehind { clients: lab.world().broadcasts().subscribers(), timers: lab.timers(), tasks: lab.tasks() };
         Outcome { logs, done, end, stray_timers, left_behind }
     })
 }

@@ -14,9 +14,9 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::{FutureExt, StreamExt, stream};
 use onbeat::lab::Application;
-use onbeat_server::body::EventStream;
+use onbeat_server::driver::Driver;
 use onbeat_server::router::router;
-use onbeat_server::script::{Script, Start, Write};
+use onbeat_server::script::{Start, Write, Writes, event_stream};
 use onbeat_server::world::World;
 
 /// A server with one plausible bug.
@@ -222,9 +222,9 @@ pub(crate) fn delayed(path: &str, delay: impl Fn(&str) -> Duration + Clone + Sen
 }
 
 /// A stream plays another script, made from the first writes of its own; the events of the hub come in between.
-pub(crate) fn script<S: Script>(
+pub(crate) fn script<W: Writes>(
     path: &'static str,
-    script: fn(Start) -> S,
+    script: fn(Start) -> W,
     change: impl Fn(Vec<Write>) -> Vec<Write> + Clone + Send + Sync + 'static,
 ) -> Application {
     /// Of `/sse`, which never ends.
@@ -232,8 +232,8 @@ pub(crate) fn script<S: Script>(
     streams(path, move |_, world, body| {
         let connection = Arc::new(world.next_connection());
         let start = world.start(&connection, 0);
-        let writes = change(script(start).take(WRITES_MAX).collect()).into_iter();
-        let scripted = Body::new(EventStream::new(Arc::clone(world.clock()), &start, writes, None, connection));
+        let changed = event_stream(change(script(start).take(WRITES_MAX).collect()).into_iter());
+        let scripted = Body::new(Driver::new(Arc::clone(world.clock()), &start, changed, None, connection));
         let scripted = scripted.into_data_stream().map(Some).chain(stream::once(std::future::ready(None)));
         let events = body.into_data_stream().filter(move |write| {
             let write = write.as_ref().expect("the embedded server evicts nobody here");

@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use futures_util::FutureExt;
 use onbeat::lab::Application;
-use onbeat_server::connection::Connection;
+use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::http;
 use onbeat_server::router::router;
 use onbeat_server::world::{Limits, World};
@@ -59,7 +59,7 @@ fn leaving_aborts_another() -> Application {
         async move {
             served.await;
             if let Some(last) = &*last.lock() {
-                last.abort();
+                last.end(Ending::BreakOff(BrokenOff::Evicted));
             }
         }
         .boxed()

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::faults::{Break, Fault, From, Kind, Rewrite, Strikes};
 use onbeat_server::http;
-use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use proptest::prelude::*;
@@ -264,7 +264,7 @@ fn a_broadcast_on_its_way_is_waited_for() {
                 scene.get("/sse");
                 let text = format!("data: {}\n\n", "x".repeat(100));
                 for _ in 0..broadcasts {
-                    scene.world.hub().publish(scene.clock.now(), Event::from([Bytes::from(text.clone())]));
+                    scene.world.publish(scene.clock.now(), Event::from([Bytes::from(text.clone())]));
                 }
                 let before = scene.raw.len();
                 // The connection has been woken, and has yet to see why.
@@ -282,7 +282,7 @@ fn a_broadcast_that_comes_while_the_last_is_being_sent_is_waited_for() {
         let mut scene = Scene::new(16, &[]);
         scene.get("/sse");
         let publish = |scene: &Scene, text: &'static str| {
-            scene.world.hub().publish(scene.clock.now(), Event::from([Bytes::from_static(text.as_bytes())]))
+            scene.world.publish(scene.clock.now(), Event::from([Bytes::from_static(text.as_bytes())]))
         };
         publish(&scene, "data: one\n\n");
         // It goes on, but has no room for all.
@@ -301,7 +301,7 @@ fn more_broadcasts_than_are_sent_at_a_time_are_all_waited_for() {
         scene.get("/sse");
         for n in 0..100 {
             let data = Bytes::from(format!("data: {n}{}\n\n", "x".repeat(400)));
-            scene.world.hub().publish(scene.clock.now(), Event::from([Bytes::from_static(b"event: a\n"), data]));
+            scene.world.publish(scene.clock.now(), Event::from([Bytes::from_static(b"event: a\n"), data]));
         }
         scene.advance(0, 4096);
         let come = String::from_utf8_lossy(&scene.raw).into_owned();
@@ -350,7 +350,7 @@ fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_
         // More than the connection keeps for one who does not read.
         for _ in 0..5 {
             let event = Event::from([Bytes::from(format!("data: {}\n\n", "x".repeat(15_000)))]);
-            assert_eq!(scene.world.hub().publish(scene.clock.now(), event).sent, 1);
+            assert_eq!(scene.world.publish(scene.clock.now(), event).sent, 1);
         }
         let advanced = scene.clock.advance(Advance::By(ms(100_000))).await.expect("time goes on");
         assert_eq!(advanced.held_up, 1);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Clock, ManualClock, TokioClock};
-use onbeat_server::connection::{Closing, Connection};
+use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::http;
-use onbeat_server::hub::Event;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
 use onbeat_wire::Instant;
@@ -139,32 +139,32 @@ fn at_each_use(target: Option<&str>, uses_min: u64, meddle: Meddle, mut holds: i
 }
 
 fn end(_: &World, connection: &Connection) -> usize {
-    connection.end();
+    connection.end(Ending::InGoodOrder);
     1
 }
 
 fn abort(_: &World, connection: &Connection) -> usize {
-    connection.abort();
+    connection.end(Ending::BreakOff(BrokenOff::Evicted));
     1
 }
 
 fn cut(_: &World, connection: &Connection) -> usize {
-    connection.close(Closing::Cut);
+    connection.end(Ending::Cut);
     1
 }
 
 fn half_close(_: &World, connection: &Connection) -> usize {
-    connection.close(Closing::Half);
+    connection.end(Ending::HalfClose);
     1
 }
 
 fn reset(_: &World, connection: &Connection) -> usize {
-    connection.close(Closing::Reset);
+    connection.end(Ending::Reset);
     1
 }
 
 fn broadcast(world: &World, _: &Connection) -> usize {
-    world.hub().publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: now\n\n")])).sent
+    world.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: now\n\n")])).sent
 }
 
 #[test]

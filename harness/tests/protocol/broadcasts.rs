@@ -132,7 +132,7 @@ fn a_healthy_reader_is_not_outrun_even_by_a_burst_larger_than_its_mailbox() {
         asker.send("GET /broadcast-text?msg=x HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(100).as_bytes()).await;
         asker.responses(100).await;
         lab.settle().await;
-        let clients = lab.world().hub().clients();
+        let clients = lab.world().broadcasts().subscribers();
         (alice.close().await.into_transcript(), clients)
     });
     assert_eq!(clients, 1);
@@ -228,13 +228,13 @@ proptest! {
             let (mut clients, mut model, mut next) = (BTreeMap::new(), Model::default(), 0);
             for deed in &deeds {
                 enact(lab, deed, &mut clients, &mut model, &mut next).await;
-                assert_eq!(lab.world().hub().clients(), model.joined.len());
+                assert_eq!(lab.world().broadcasts().subscribers(), model.joined.len());
             }
             for (name, client) in clients {
                 assert_eq!(writes(&client.close().await.into_transcript()), model.joined[&name].1);
             }
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 0);
+            assert_eq!(lab.world().broadcasts().subscribers(), 0);
         });
     }
 }

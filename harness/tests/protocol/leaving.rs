@@ -28,9 +28,9 @@ fn a_client_that_leaves_frees_its_place_at_once_in_each_way() {
         ]) {
             let client = listener(lab, "/sse").await;
             lab.until(ms(second * 1000)).await;
-            assert_eq!(lab.world().hub().clients(), 2, "before {way:?}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 2, "before {way:?}");
             let log = leave(lab, client, way).await;
-            assert_eq!(lab.world().hub().clients(), 1, "after {way:?}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 1, "after {way:?}");
             logs.push((name, log));
         }
         assert_eq!(ask(lab, "/send-heartbeat").await, r#"{"ok":true,"clients":1,"removed":0}"#);
@@ -47,9 +47,9 @@ fn a_client_that_leaves_with_a_request_behind_its_stream_frees_its_place_at_once
             let mut client = listener(lab, "/sse").await;
             client.get("/nothing").await;
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 1, "before {way:?}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 1, "before {way:?}");
             leave(lab, client, way).await;
-            assert_eq!(lab.world().hub().clients(), 0, "after {way:?}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 0, "after {way:?}");
         });
     }
 }
@@ -91,9 +91,9 @@ fn a_client_that_leaves_with_streams_behind_its_stream_is_noticed_at_once() {
             lab.settle().await;
             client.send(b"GET /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 2);
+            assert_eq!(lab.world().broadcasts().subscribers(), 2);
             leave(lab, client, way).await;
-            assert_eq!(lab.world().hub().clients(), 1, "{way:?}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 1, "{way:?}");
             assert_eq!(ask(lab, "/broadcast-text?msg=a").await, r#"{"ok":true,"sent":1,"clients":1}"#);
             lab.until(ms(30_000)).await;
             assert_eq!(writes(&stays.close().await.into_transcript()).len(), 4);
@@ -113,7 +113,7 @@ fn a_client_that_sends_line_ends_without_end_is_answered_all_the_same() {
         assert_eq!(client.transcript().writes().count(), 2);
         client.close().await;
         lab.settle().await;
-        assert_eq!(lab.world().hub().clients(), 0);
+        assert_eq!(lab.world().broadcasts().subscribers(), 0);
     });
 }
 
@@ -124,14 +124,14 @@ fn a_client_that_does_not_read_is_evicted_and_counted_once() {
         let (mut stuck, _never_read) = lab.pipe();
         stuck.send(b"GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the server listens");
         lab.settle().await;
-        assert_eq!(lab.world().hub().clients(), 2);
+        assert_eq!(lab.world().broadcasts().subscribers(), 2);
         let mut answers = String::new();
         let long = "x".repeat(10_000);
         for n in 1..=40 {
             answers += &format!("{n:2}  {}\n", ask(lab, &format!("/send-heartbeat?msg={long}")).await);
         }
         lab.settle().await;
-        assert_eq!(lab.world().hub().clients(), 1);
+        assert_eq!(lab.world().broadcasts().subscribers(), 1);
         (reader.close().await.into_transcript(), answers)
     });
     assert_eq!(answers.matches(r#""clients":1,"removed":1"#).count(), 1, "{answers}");
@@ -173,10 +173,10 @@ proptest! {
             let mut there = clients.iter().filter(|(_, _, sse, _)| *sse).count();
             for (at, way, sse, client) in clients {
                 lab.until(ms(at)).await;
-                assert_eq!(lab.world().hub().clients(), there);
+                assert_eq!(lab.world().broadcasts().subscribers(), there);
                 leave(lab, client, way).await;
                 there -= usize::from(sse);
-                assert_eq!(lab.world().hub().clients(), there);
+                assert_eq!(lab.world().broadcasts().subscribers(), there);
             }
         });
     }

@@ -53,7 +53,7 @@ fn head_of_a_stream_is_answered_at_once_and_registers_nobody() {
         for target in ["/sse", "/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"] {
             client.request("HEAD", target, &[]).await;
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 0, "{target}");
+            assert_eq!(lab.world().broadcasts().subscribers(), 0, "{target}");
         }
         client.responses(5).await;
         tell(&[("client", client.close().await)])
@@ -129,7 +129,7 @@ fn malformed_http_is_answered_with_400_and_closed() {
             assert!(log.closed_at().is_some(), "{name}");
             logs.push((name, log));
         }
-        assert_eq!(lab.world().hub().clients(), 0);
+        assert_eq!(lab.world().broadcasts().subscribers(), 0);
         tell(&logs)
     });
     assert_snapshot!("malformed", told);
@@ -263,11 +263,11 @@ fn a_body_on_a_get_is_ignored_and_the_stream_goes_on() {
             lab.settle().await;
             client.send(body.as_bytes()).await;
             lab.until(begun.since_epoch() + ms(60_000)).await;
-            assert_eq!(lab.world().hub().clients(), 1, "with a body of {length} bytes");
+            assert_eq!(lab.world().broadcasts().subscribers(), 1, "with a body of {length} bytes");
             let transcript = client.close().await.into_transcript();
             assert_eq!(transcript.writes().count(), 3, "with a body of {length} bytes: {transcript}");
             lab.settle().await;
-            assert_eq!(lab.world().hub().clients(), 0, "with a body of {length} bytes");
+            assert_eq!(lab.world().broadcasts().subscribers(), 0, "with a body of {length} bytes");
             told += &format!("with a body of {length} bytes\n{transcript}");
         }
         told

@@ -60,7 +60,7 @@ fn what_waits_behind_a_stream_that_never_ends_is_not_executed() {
         pipeline(&mut client, "/broadcast-text", 40).await;
         client.send("GET /sse HTTP/1.1\r\nHost:\r\n\r\n".repeat(2200).as_bytes()).await;
         lab.until(ms(60_000)).await;
-        assert_eq!(lab.world().hub().clients(), 2);
+        assert_eq!(lab.world().broadcasts().subscribers(), 2);
         assert_eq!(alice.close().await.into_transcript().writes().count(), 3, "a greeting and two heartbeats");
         assert_eq!(statuses(&client.close().await.into_transcript()), [200]);
     });

@@ -151,8 +151,8 @@ impl Stage {
 
 async fn until_told(connection: Arc<Connection>) {
     std::future::poll_fn(|cx| {
-        connection.register(cx.waker());
-        if connection.is_ending() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        connection.task().register(cx.waker());
+        if connection.ending().is_some() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
 }
@@ -195,7 +195,7 @@ async fn so_many_are_served_at_a_time_and_others_when_one_of_them_has_gone() {
     stage.comes((0..5).map(|_| Comes::Connection)).await;
     assert_eq!(stage.accepted(), 2);
     for gone in 0..3 {
-        stage.connection(gone).expect("open").end();
+        stage.connection(gone).expect("open").end(Ending::InGoodOrder);
         stage.settle().await;
         assert_eq!(stage.accepted(), 3 + gone);
     }
@@ -205,7 +205,7 @@ async fn so_many_are_served_at_a_time_and_others_when_one_of_them_has_gone() {
 async fn nothing_is_kept_of_a_connection_that_has_ended() {
     let mut stage = Stage::new(9, []);
     stage.comes([Comes::Connection, Comes::Connection]).await;
-    stage.connection(0).expect("open").end();
+    stage.connection(0).expect("open").end(Ending::InGoodOrder);
     stage.settle().await;
     assert!(stage.connection(0).is_none() && stage.connection(1).is_some());
 }
@@ -229,7 +229,9 @@ async fn a_server_that_ends_takes_nobody_in_and_waits_for_those_who_are_served()
     stage.comes([Comes::Connection]).await;
     assert!(!stage.is_listening(), "whoever connects has to be told that nobody is there");
     assert_eq!(stage.accepted(), 2);
-    assert!((0..2).all(|number| stage.connection(number).is_some_and(|open| open.is_closing_in_good_order())));
+    assert!(
+        (0..2).all(|number| stage.connection(number).is_some_and(|open| open.ending() == Some(Ending::InGoodOrder)))
+    );
     (&mut *stage.server).await;
     assert_eq!(stage.clock.now(), Instant::EPOCH + SHUTDOWN_TIME_MAX);
 }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::faults::{FAULTS_MAX, Struck, TooMany, Written};
+use crate::faults::{FAULTS_MAX, Struck, Tally, TooMany};
 use crate::log::start;
 
 /// How much is kept of a text that a client chose. Connections are many.
@@ -34,7 +34,7 @@ struct LateFaults {
 /// How far an answer has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
-    pub(crate) written: Written,
+    pub(crate) written: Tally,
     pub(crate) is_stalled: bool,
     pub(crate) is_over: bool,
 }

@@ -6,11 +6,11 @@ use crate::clock::Turn;
 
 /// The turns of one connection.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<Held>);
+pub(crate) struct HeldTurns(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// Somebody is there to give turns back.
+    /// The connection is served, so that turns are given back.
     is_open: bool,
     /// Given before the task was last polled.
     taken_up: Vec<Turn>,
@@ -18,7 +18,7 @@ struct Held {
     arriving: Vec<Turn>,
 }
 
-impl Turns {
+impl HeldTurns {
     /// Keeps turns from now on.
     pub(super) fn open(&self) {
         self.lock().is_open = true;
@@ -27,34 +27,34 @@ impl Turns {
     /// Keeps no turns any more.
     pub(super) fn close(&self) {
         let given_back = std::mem::take(&mut *self.lock());
-        // A turn ends when it is dropped, and whoever is then woken may come back here.
+        // Dropped without the lock: the end of a turn wakes tasks that may come back here.
         drop(given_back);
     }
 
-    /// Keeps a turn whose writes have been handed over.
-    pub(super) fn hold(&self, turn: Turn) {
+    /// Keeps a turn whose writes have been handed over, until these have been sent.
+    pub(crate) fn hold(&self, turn: Turn) {
         let mut held = self.lock();
         if held.is_open && turn.is_awaited() {
             held.taken_up.push(turn);
         }
     }
 
-    /// Keeps a turn that the task has yet to see the reason of.
-    pub(super) fn expect(&self, turn: Turn) {
+    /// Keeps a turn whose reason the task has yet to see, until the task was woken and has sent what it then writes.
+    pub(crate) fn expect(&self, turn: Turn) {
         let mut held = self.lock();
         if held.is_open {
             held.arriving.push(turn);
         }
     }
 
-    /// The task is polled, and sees the reasons of all.
-    pub(super) fn take_up(&self) {
+    /// Notes that the task is polled, and sees the reasons of all turns.
+    pub(crate) fn take_up(&self) {
         let Held { taken_up, arriving, .. } = &mut *self.lock();
         taken_up.append(arriving);
     }
 
-    /// All that the task has seen the reasons of has been sent.
-    pub(super) fn give_back(&self) {
+    /// Gives the turns back whose reasons the task has seen: all has been sent.
+    pub(crate) fn give_back(&self) {
         let given_back = std::mem::take(&mut self.lock().taken_up);
         drop(given_back);
     }
@@ -75,12 +75,12 @@ mod tests {
     struct Scene {
         clock: ManualClock,
         party: Arc<Party>,
-        turns: Turns,
+        turns: HeldTurns,
     }
 
     impl Scene {
         fn new() -> Self {
-            Self { clock: ManualClock::start(), party: Arc::default(), turns: Turns::default() }
+            Self { clock: ManualClock::start(), party: Arc::default(), turns: HeldTurns::default() }
         }
 
         fn turn(&self) -> Turn {

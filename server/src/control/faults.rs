@@ -69,7 +69,7 @@ fn strikes(fields: &mut Fields) -> Result<Strikes, Refusal> {
     let plain = |path: &str| {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        let path = crate::origin::plain(path);
+        let path = crate::context::plain(path);
         let is_control = path.strip_prefix(super::PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         (fits && path != "/" && !is_control).then_some(path)
     };

@@ -29,7 +29,7 @@ pub(super) async fn post(
     let old = control.next_stage();
     control.unread.break_off(carrier.as_ref());
     // In a task of its own it goes on to its end, even if the client leaves.
-    let ended = tokio::spawn(async move { old.backstage().end_all(carrier.as_ref()).await }).await;
+    let ended = tokio::spawn(async move { old.backstage().end_all().await }).await;
     let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let world = &control.stage().world;
     Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })

@@ -17,7 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::budget::{Budget, Share};
 use super::refusal::Refusal;
-use crate::connection::Connection;
+use crate::connection::{BrokenOff, Connection, Ending};
 
 /// An answer of so many bytes, or less, is short.
 pub(super) const SHORT_BYTES_MAX: usize = 32 * 1024;
@@ -74,7 +74,7 @@ impl Unread {
     pub(super) fn break_off(&self, kept: Option<&Arc<Connection>>) {
         let connections = std::mem::take(&mut self.connections.lock().open);
         let others = connections.values().filter(|connection| !kept.is_some_and(|kept| Arc::ptr_eq(kept, connection)));
-        others.for_each(|connection| connection.abort());
+        others.for_each(|connection| connection.end(Ending::BreakOff(BrokenOff::AnswerNotRead)));
     }
 }
 

@@ -4,7 +4,7 @@ use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
 use super::Publisher;
-use crate::hub::{Delivery, Event};
+use crate::channel::{Delivery, Event};
 use crate::query::Message;
 
 /// The publisher.

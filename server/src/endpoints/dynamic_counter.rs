@@ -6,7 +6,7 @@ use onbeat_wire::{Lines, Timestamp, stringify};
 use serde::Serialize;
 
 use super::Stream;
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The stream.
 pub const STREAM: Stream =
@@ -24,7 +24,7 @@ struct Count {
 
 /// The counts, and `done` together with the last.
 #[must_use]
-pub fn script(start: Start) -> impl Script {
+pub fn script(start: Start) -> impl Writes {
     let counts = (0..=LAST).map(move |counter| {
         let at = PERIOD * (counter + 1);
         let count = Count { counter, ts: start.timestamp(at) };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_wire::{FieldText, Lines};
 
 use super::Stream;
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The stream.
 pub const STREAM: Stream =
@@ -16,9 +16,9 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// A field of this name, which parsers ignore, and not a comment.
 const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
-/// The writes of this client alone; broadcasts come from the hub.
+/// The writes of this client alone; broadcasts come from the channel.
 #[must_use]
-pub fn script(_start: Start) -> impl Script {
+pub fn script(_start: Start) -> impl Writes {
     let greeting = Write { at: Duration::ZERO, bytes: Lines::new().data(GREETING).dispatch() };
     let beat = Lines::new().other(HEARTBEAT, FieldText::literal("")).dispatch();
     let beats = (1..).map(move |n| Write { at: PERIOD * n, bytes: beat.clone() });

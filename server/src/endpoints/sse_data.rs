@@ -6,7 +6,7 @@ use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
 use super::Stream;
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The stream.
 pub const STREAM: Stream =
@@ -35,7 +35,7 @@ enum Detail {
 
 /// `retry`, the updates, and `done` together with the last.
 #[must_use]
-pub fn script(start: Start) -> impl Script {
+pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     let retry = Write { at: Duration::ZERO, bytes: Lines::new().retry(RECONNECTION_TIME).dispatch() };
     let updates = (1..=UPDATES).flat_map(move |id| {

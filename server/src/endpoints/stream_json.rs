@@ -6,7 +6,7 @@ use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
 use super::Stream;
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The stream.
 pub const STREAM: Stream =
@@ -26,7 +26,7 @@ struct Measurement {
 
 /// The measurements; the stream ends with the last, without a word.
 #[must_use]
-pub fn script(start: Start) -> impl Script {
+pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     (0..MEASUREMENTS).flat_map(move |id| {
         let at = PERIOD * (id + 1);

@@ -7,7 +7,7 @@ use onbeat_wire::{Lines, stringify};
 use serde::Serialize;
 
 use super::Stream;
-use crate::script::{Script, Start, Write};
+use crate::script::{Start, Write, Writes};
 
 /// The stream.
 pub const STREAM: Stream =
@@ -38,7 +38,7 @@ struct Character {
 
 /// All characters, each message followed by a newline, and at last `done`.
 #[must_use]
-pub fn script(_start: Start) -> impl Script {
+pub fn script(_start: Start) -> impl Writes {
     let done = (Lines::new().data(DONE).dispatch(), Duration::ZERO);
     let paced = MESSAGES.iter().enumerate().flat_map(message).chain([done]);
     paced.scan(Duration::ZERO, |clock, (bytes, pause)| {

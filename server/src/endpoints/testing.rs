@@ -3,7 +3,7 @@
 use onbeat_wire::Instant;
 
 use crate::random::Seed;
-use crate::script::{Script, Start};
+use crate::script::{Start, Writes};
 
 /// A stream that starts with its world, on 2025-12-01.
 pub(crate) fn start() -> Start {
@@ -17,7 +17,7 @@ pub(crate) fn start() -> Start {
 }
 
 /// The writes as (milliseconds, text).
-pub(crate) fn table(script: impl Script) -> Vec<(u128, String)> {
+pub(crate) fn table(writes: impl Writes) -> Vec<(u128, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("streams are UTF-8");
-    script.map(|write| (write.at.as_millis(), text(&write.bytes))).collect()
+    writes.map(|write| (write.at.as_millis(), text(&write.bytes))).collect()
 }

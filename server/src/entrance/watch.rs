@@ -1,43 +1,38 @@
-//! Who watches an answer: what happens to it is noted, and can be asked for.
+//! Watches a response: notes what happens to it in the log and in the table of connections.
 
 use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
-use onbeat_wire::{How, Instant};
+use onbeat_wire::How;
 
 use crate::backstage::Exchange;
-use crate::connection::Connection;
-use crate::faults::Written;
+use crate::faults::Tally;
 use crate::log::{self, What, Which};
 use crate::world::World;
 
-/// The answer to one request, in the world that it is of.
+/// The response to one request, in its world.
+#[derive(Clone)]
 pub(super) struct Watch {
     pub(super) world: Arc<World>,
-    pub(super) connection: Arc<Connection>,
     pub(super) which: Which,
     pub(super) exchange: Arc<Exchange>,
 }
 
 impl Watch {
-    pub(super) fn now(&self) -> Instant {
-        self.world.clock().now()
-    }
-
-    /// Notes the head of the answer, which is about to be written.
+    /// Notes the head, which is about to be written.
     pub(super) fn begin(&self, response: &Response) {
         let (status, headers) = (response.status().as_u16(), log::headers(response.headers()));
         self.note(What::Head { which: self.which, status, headers });
     }
 
-    /// Something of it is written, which makes it so much.
-    pub(super) fn write(&self, bytes: &Bytes, written: Written) {
+    /// Notes a write, with which so much has been written.
+    pub(super) fn write(&self, bytes: &Bytes, written: Tally) {
         self.exchange.update(|progress| progress.written = written);
         self.note(What::Write { which: self.which, bytes: bytes.clone() });
     }
 
-    /// It has ended; only the first end counts.
+    /// Notes the end; only the first counts.
     pub(super) fn end(&self, how: How) {
         let was_over = self.exchange.update(|progress| std::mem::replace(&mut progress.is_over, true));
         if !was_over {
@@ -50,14 +45,7 @@ impl Watch {
 
     fn note(&self, what: What) {
         if let Some(backstage) = self.world.backstage() {
-            backstage.log().note(self.now(), what);
+            backstage.log().note(self.world.clock().now(), what);
         }
-    }
-}
-
-impl Drop for Watch {
-    /// Notes that the client has left an answer that was not played to its end, or for which its handler was not waited.
-    fn drop(&mut self) {
-        self.end(How::Closed);
     }
 }

@@ -4,56 +4,59 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::How;
 
-use super::act::{Act, Step, Written};
 use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
+use super::step::{Step, Tally};
 use super::{Break, From, Kind, Rewrite, Struck};
+use crate::script::Action;
 
 /// One fault at work on one response.
 #[derive(Debug)]
 pub(super) struct Alteration {
     struck: Struck,
-    /// What has come to it so far.
-    seen: Written,
+    /// How much of the response has reached this fault.
+    seen: Tally,
     fired: bool,
-    /// It has done all that it does.
+    /// The fault has done all that it does.
     over: bool,
-    /// Kept back, to be one write.
+    /// The writes kept back, which become one.
     kept: Vec<Bytes>,
-    /// It does nothing any more. What is on its way through the alterations meets all of them as they were when it came.
+    /// The fault was deleted, and passes everything on. Read when an action comes in, so that the action meets all faults as
+    /// they were then.
     deleted: bool,
 }
 
 impl Alteration {
-    /// A fault that a response has met when so much of it had been written.
-    pub(super) fn new(struck: Struck, written: Written) -> Self {
+    /// Begins a fault on a response of which so much had been written.
+    pub(super) fn new(struck: Struck, written: Tally) -> Self {
         Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
 
-    /// Takes note of whether the fault has been deleted, before anything else comes.
+    /// Reads whether the fault was deleted.
     pub(super) fn refresh(&mut self) {
         self.deleted = self.struck.is_deleted();
     }
 
-    /// What becomes of an act at this time.
-    pub(super) fn pass(&mut self, since: Duration, act: Act, out: &mut Vec<Step>) {
+    /// Puts out what becomes of an action at this time.
+    pub(super) fn pass(&mut self, since: Duration, action: Action, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
-            out.push(act.into());
+            out.push(action.into());
             return;
         }
-        match act {
-            Act::Write(bytes) => self.write(since, bytes, out),
-            Act::End if self.is_stalled() => {}
-            Act::End | Act::Cut => {
+        match action {
+            Action::Write(bytes) => self.write(since, bytes, out),
+            Action::End(How::Complete) if self.is_stalled() => {}
+            Action::End(How::Complete | How::Cut) => {
                 self.let_go(out);
-                out.push(act.into());
+                out.push(action.into());
             }
-            Act::Flush | Act::Reset => out.push(act.into()),
+            Action::Head(_) | Action::Flush | Action::End(How::Reset | How::Closed) => out.push(action.into()),
         }
     }
 
-    /// What it does at this time of its own accord: it breaks the response off where that has come far enough.
+    /// Breaks the response off, if the response or the time has come far enough.
     pub(super) fn look(&mut self, since: Duration, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
@@ -71,14 +74,14 @@ impl Alteration {
         self.over = true;
         self.fire_if(true);
         match how {
-            Break::Cut => out.push(Act::Cut.into()),
-            Break::Reset => out.push(Act::Reset.into()),
-            Break::End => out.push(Act::End.into()),
+            Break::Cut => out.push(Action::End(How::Cut).into()),
+            Break::Reset => out.push(Action::End(How::Reset).into()),
+            Break::End => out.push(Action::End(How::Complete).into()),
             Break::Stall => {}
         }
     }
 
-    /// When it does so because of the time.
+    /// Returns the time at which the fault breaks the response off, whatever is written.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match (&self.struck.fault.kind, self.struck.fault.from) {
             (Kind::Break(_), From::Ms(ms)) if !self.over && !self.struck.is_deleted() => {
@@ -88,7 +91,7 @@ impl Alteration {
         }
     }
 
-    /// Whether it keeps everything back until it is deleted.
+    /// Returns whether the fault keeps everything back until its deletion.
     pub(super) fn is_stalled(&self) -> bool {
         self.over && self.struck.fault.kind == Kind::Break(Break::Stall) && !self.struck.is_deleted()
     }
@@ -103,7 +106,7 @@ impl Alteration {
             From::Ms(ms) => since >= Duration::from_millis(ms),
         };
         match &fault.kind {
-            // Nothing is written any more.
+            // A response that was broken off writes nothing more.
             Kind::Break(_) if self.over => {}
             Kind::Break(_) => {
                 let left = match fault.from {
@@ -113,12 +116,12 @@ impl Alteration {
                 };
                 let written = bytes.slice(..left.min(bytes.len()));
                 if !written.is_empty() {
-                    out.push(Act::Write(written).into());
+                    out.push(Action::Write(written).into());
                 }
                 self.look(since, out);
             }
             Kind::Rewrite(rewrite) if has_begun && !self.over => self.rewrite(rewrite, bytes, out),
-            Kind::Rewrite(_) | Kind::Head(_) => out.push(Act::Write(bytes).into()),
+            Kind::Rewrite(_) | Kind::Head(_) => out.push(Action::Write(bytes).into()),
         }
     }
 
@@ -136,10 +139,10 @@ impl Alteration {
             }
             Rewrite::LineEnds(ends) => {
                 self.fire_if(bytes.contains(&b'\n'));
-                out.push(Act::Write(with_line_ends(&bytes, *ends)).into());
+                out.push(Action::Write(with_line_ends(&bytes, *ends)).into());
             }
             Rewrite::Duplicate => {
-                out.push(Act::Write(bytes.clone()).into());
+                out.push(Action::Write(bytes.clone()).into());
                 self.once(bytes, out);
             }
             Rewrite::InvalidUtf8 => self.once(with_invalid_utf8(&bytes), out),
@@ -149,23 +152,23 @@ impl Alteration {
         }
     }
 
-    /// Alters this one write, and no other.
+    /// Puts out one altered write; later writes stay as they are.
     fn once(&mut self, altered: Bytes, out: &mut Vec<Step>) {
         self.over = true;
         self.fire_if(true);
-        out.push(Act::Write(altered).into());
+        out.push(Action::Write(altered).into());
     }
 
-    /// Writes what was kept back.
+    /// Puts out the writes that were kept back, as one.
     fn let_go(&mut self, out: &mut Vec<Step>) {
         let kept = std::mem::take(&mut self.kept);
         self.fire_if(kept.len() > 1);
         if !kept.is_empty() {
-            out.push(Act::Write(kept.concat().into()).into());
+            out.push(Action::Write(kept.concat().into()).into());
         }
     }
 
-    /// Tells, once, that it has altered the response.
+    /// Counts the response, once, as altered by the fault.
     fn fire_if(&mut self, has_altered: bool) {
         if has_altered && !std::mem::replace(&mut self.fired, true) {
             self.struck.fired();

@@ -1,46 +1,42 @@
 //! What faults do to the writes of a response: a sans-IO transformation.
 //!
-//! Writes go in, with the time since the request at which they were due; [`Act`]s are taken out. Each fault sees what the
-//! one before it has made of the response. Nothing is made before it is taken out: a write of some megabytes that is split
-//! into single bytes takes no more memory than it has bytes.
+//! Actions go in, with the time since the request at which they were due, and actions come out. Each fault sees what the
+//! fault before has made of the response. An action is made only when it is taken out: a write of some megabytes that is
+//! split into single bytes takes no more memory than its bytes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::Struck;
-use super::act::{Act, Step, Written};
 use super::alteration::Alteration;
+use super::step::{Step, Tally};
+use crate::script::Action;
 
-/// All faults that a response has met, in order, and what is on its way through them.
+/// All faults that a response has met, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]
 pub(crate) struct Alterations {
     at_work: Vec<Alteration>,
-    /// What waits for each alteration, and at the end what has passed them all.
+    /// The steps that wait for each fault, and last the steps that have passed all faults.
     queues: Vec<Queue>,
-    /// No queue beyond this one holds anything.
+    /// The number of the last queue that may hold a step.
     furthest: usize,
-    /// Taken out already, but not yet asked for.
-    ahead: Option<Act>,
 }
 
 type Queue = VecDeque<Passing>;
 
-/// A step on its way through the alterations.
+/// A step on its way through the faults.
 #[derive(Debug)]
 struct Passing {
     step: Step,
-    /// When it came, since the request.
+    /// When the step came in, since the request.
     since: Duration,
-    /// How many alterations there were when it came: those added later leave it as it is.
+    /// How many faults there were when the step came in: later faults leave the step as it is.
     until: usize,
 }
 
 impl Alterations {
-    /// Adds a fault to a response of which this much has been written. What the fault does at once comes after what is on
-    /// its way.
-    pub(crate) fn add(&mut self, struck: Struck, written: Written, since: Duration) {
+    /// Adds a fault to a response of which this much has been written. The steps that are on their way go first.
+    pub(crate) fn add(&mut self, struck: Struck, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(struck, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
@@ -50,28 +46,18 @@ impl Alterations {
         }
     }
 
-    /// Takes in a write.
-    pub(crate) fn write(&mut self, since: Duration, bytes: Bytes) {
-        self.take_in(since, Step::Act(Act::Write(bytes)));
+    /// Takes in an action.
+    pub(crate) fn take_in(&mut self, since: Duration, action: Action) {
+        self.enter_all(since, Step::Do(action));
     }
 
-    /// Takes in the end.
-    pub(crate) fn end(&mut self, since: Duration) {
-        self.take_in(since, Step::Act(Act::End));
-    }
-
-    /// Ends the response, whatever the faults make of ends.
-    pub(crate) fn end_all_the_same(&mut self, since: Duration) {
-        self.enter(Passing { step: Step::Act(Act::End), since, until: 0 });
-    }
-
-    /// Lets happen what happens since it is so late.
+    /// Lets each fault do what it does since it is so late.
     pub(crate) fn look(&mut self, since: Duration) {
-        self.take_in(since, Step::Look);
+        self.enter_all(since, Step::Look);
     }
 
-    /// Nothing else is on its way when something comes, so that all of it meets the faults as they are now.
-    fn take_in(&mut self, since: Duration, step: Step) {
+    /// Takes in a step for all faults as they are now: no other step is on its way.
+    fn enter_all(&mut self, since: Duration, step: Step) {
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
     }
@@ -80,19 +66,10 @@ impl Alterations {
         self.queue(0).push_back(passing);
     }
 
-    /// Whether there is something to do.
-    pub(crate) fn has_next(&mut self) -> bool {
-        self.ahead = self.next();
-        self.ahead.is_some()
-    }
-
-    /// Returns the next thing to do.
-    pub(crate) fn next(&mut self) -> Option<Act> {
-        if let Some(act) = self.ahead.take() {
-            return Some(act);
-        }
+    /// Returns the next action that has passed all faults.
+    pub(crate) fn next(&mut self) -> Option<Action> {
         loop {
-            // What has come furthest goes on first.
+            // The step that has come furthest goes on first, which keeps the order.
             let number = self.furthest;
             let Some(Passing { step, since, until }) = take_first(self.queue(number)) else {
                 self.furthest = number.checked_sub(1)?;
@@ -100,8 +77,8 @@ impl Alterations {
             };
             let mut steps = Vec::new();
             match (step, self.at_work.get_mut(number).filter(|_| number < until)) {
-                (Step::Act(act), None) => return Some(act),
-                (Step::Act(act), Some(alteration)) => alteration.pass(since, act, &mut steps),
+                (Step::Do(action), None) => return Some(action),
+                (Step::Do(action), Some(alteration)) => alteration.pass(since, action, &mut steps),
                 (Step::Look, None) => {}
                 (Step::Look, Some(alteration)) => {
                     alteration.look(since, &mut steps);
@@ -114,7 +91,7 @@ impl Alterations {
         }
     }
 
-    /// What waits for the alteration with this number.
+    /// Returns the steps that wait for the fault with this number.
     fn queue(&mut self, number: usize) -> &mut Queue {
         while self.queues.len() <= number {
             self.queues.push(Queue::new());
@@ -122,29 +99,23 @@ impl Alterations {
         &mut self.queues[number]
     }
 
-    /// Drops what is on its way.
-    pub(crate) fn clear(&mut self) {
-        self.ahead = None;
-        self.queues.iter_mut().for_each(Queue::clear);
-    }
-
-    /// When to look next, after this time.
+    /// Returns the next time, after this one, at which a fault does something.
     pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
 
-    /// Whether nothing is altered, and nothing is on its way.
+    /// Returns whether actions come out as they go in, and none is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.at_work.is_empty() && self.ahead.is_none() && self.queues.iter().all(Queue::is_empty)
+        self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
-    /// Whether one of them keeps everything back.
+    /// Returns whether a fault keeps everything back.
     pub(crate) fn is_stalled(&self) -> bool {
         self.at_work.iter().any(Alteration::is_stalled)
     }
 }
 
-/// Takes out the first step. Of a write in pieces that is the first piece; a flush, and the other pieces, are next.
+/// Takes out the first step: of a write in pieces the first piece, which a flush and the other pieces follow.
 fn take_first(queue: &mut Queue) -> Option<Passing> {
     let Passing { step, since, until } = queue.pop_front()?;
     let passing = |step| Passing { step, since, until };
@@ -153,8 +124,8 @@ fn take_first(queue: &mut Queue) -> Option<Passing> {
     if !rest.is_empty() {
         queue.push_front(passing(Step::Pieces(rest, length)));
     }
-    queue.push_front(passing(Step::Act(Act::Flush)));
-    Some(passing(Step::Act(Act::Write(piece))))
+    queue.push_front(passing(Step::Do(Action::Flush)));
+    Some(passing(Step::Do(Action::Write(piece))))
 }
 
 #[cfg(test)]

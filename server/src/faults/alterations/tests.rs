@@ -2,6 +2,8 @@
 
 use super::super::{Break, Fault, Faults, From, Kind, LineEnds, Rewrite, Strikes};
 use super::*;
+use bytes::Bytes;
+use onbeat_wire::How;
 
 const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
 
@@ -15,23 +17,24 @@ fn played(kinds: &[(From, Kind)]) -> Vec<String> {
     let mut alterations = Alterations::default();
     let mut acts = Vec::new();
     for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Written::default(), Duration::ZERO);
+        alterations.add(struck, Tally::default(), Duration::ZERO);
     }
     for (n, event) in EVENTS.iter().enumerate() {
         let since = Duration::from_secs(n as u64);
         alterations.look(since);
         acts.extend(all(&mut alterations));
-        alterations.write(since, Bytes::from_static(event.as_bytes()));
+        alterations.take_in(since, Action::Write(Bytes::from_static(event.as_bytes())));
         acts.extend(all(&mut alterations));
     }
-    alterations.end(Duration::from_secs(3));
+    alterations.take_in(Duration::from_secs(3), Action::End(How::Complete));
     acts.extend(all(&mut alterations));
     let shown = acts.into_iter().map(|act| match act {
-        Act::Write(bytes) => String::from_utf8_lossy(&bytes).replace('\n', "/").replace('\r', "~"),
-        Act::Flush => "|".into(),
-        Act::End => ".".into(),
-        Act::Cut => "cut".into(),
-        Act::Reset => "reset".into(),
+        Action::Write(bytes) => String::from_utf8_lossy(&bytes).replace('\n', "/").replace('\r', "~"),
+        Action::Head(_) => "head".into(),
+        Action::Flush => "|".into(),
+        Action::End(How::Complete | How::Closed) => ".".into(),
+        Action::End(How::Cut) => "cut".into(),
+        Action::End(How::Reset) => "reset".into(),
     });
     // Nothing is played after the end of a response.
     let mut over = false;
@@ -39,7 +42,7 @@ fn played(kinds: &[(From, Kind)]) -> Vec<String> {
 }
 
 /// What is on its way.
-fn all(alterations: &mut Alterations) -> Vec<Act> {
+fn all(alterations: &mut Alterations) -> Vec<Action> {
     std::iter::from_fn(|| alterations.next()).collect()
 }
 
@@ -116,7 +119,7 @@ fn faults_of_several_kinds_are_applied_in_their_order() {
 }
 
 /// Faults that one response has met, and the alterations that they make of it from then on.
-fn met(faults: &Faults, kinds: &[(From, Kind)], written: Written, since: Duration) -> (Alterations, Vec<Act>) {
+fn met(faults: &Faults, kinds: &[(From, Kind)], written: Tally, since: Duration) -> (Alterations, Vec<Action>) {
     for (from, kind) in kinds {
         let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
         faults.add(fault, |_| Ok(false)).expect("there is room");
@@ -133,9 +136,9 @@ fn met(faults: &Faults, kinds: &[(From, Kind)], written: Written, since: Duratio
 fn a_fault_fires_once_for_a_response_however_much_it_alters() {
     let faults = Faults::default();
     let (mut alterations, _) =
-        met(&faults, &[(From::Write(0), Kind::Rewrite(Rewrite::Split(1)))], Written::default(), Duration::ZERO);
+        met(&faults, &[(From::Write(0), Kind::Rewrite(Rewrite::Split(1)))], Tally::default(), Duration::ZERO);
     for _ in 0..3 {
-        alterations.write(Duration::ZERO, Bytes::from_static(b"xyz"));
+        alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"xyz")));
         assert_eq!(all(&mut alterations).len(), 6);
     }
     assert_eq!(faults.reports()[0].fired, 1);
@@ -143,13 +146,13 @@ fn a_fault_fires_once_for_a_response_however_much_it_alters() {
 
 #[test]
 fn a_fault_that_comes_late_counts_what_was_written_before() {
-    let written = Written { writes: 3, bytes: 30 };
+    let written = Tally { writes: 3, bytes: 30 };
     for (from, acts) in [
-        (From::Write(3), &[Act::Cut][..]),
+        (From::Write(3), &[Action::End(How::Cut)][..]),
         (From::Write(4), &[]),
-        (From::Byte(30), &[Act::Cut]),
+        (From::Byte(30), &[Action::End(How::Cut)]),
         (From::Byte(31), &[]),
-        (From::Ms(2000), &[Act::Cut]),
+        (From::Ms(2000), &[Action::End(How::Cut)]),
         (From::Ms(2001), &[]),
     ] {
         let kinds = [(from, Kind::Break(Break::Cut))];
@@ -162,7 +165,7 @@ fn a_fault_that_comes_late_counts_what_was_written_before() {
 fn the_next_instant_is_the_first_that_is_left() {
     let faults = Faults::default();
     let kinds = [(From::Ms(3000), Kind::Break(Break::Cut)), (From::Ms(1000), Kind::Break(Break::Stall))];
-    let (mut alterations, _) = met(&faults, &kinds, Written::default(), Duration::ZERO);
+    let (mut alterations, _) = met(&faults, &kinds, Tally::default(), Duration::ZERO);
     let next = |alterations: &Alterations, after| alterations.deadline(after).map(|deadline| deadline.as_millis());
     assert_eq!(next(&alterations, Duration::ZERO), Some(1000));
     alterations.look(Duration::from_millis(1000));
@@ -180,12 +183,12 @@ fn the_next_instant_is_the_first_that_is_left() {
 fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
     let faults = Faults::default();
     let kinds = [(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9)))];
-    let (mut alterations, _) = met(&faults, &kinds, Written::default(), Duration::ZERO);
-    alterations.write(Duration::ZERO, Bytes::from_static(b"x"));
+    let (mut alterations, _) = met(&faults, &kinds, Tally::default(), Duration::ZERO);
+    alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
     assert_eq!(all(&mut alterations), []);
     faults.delete(None);
     alterations.look(Duration::ZERO);
-    assert_eq!(all(&mut alterations), [Act::Write(Bytes::from_static(b"x"))]);
+    assert_eq!(all(&mut alterations), [Action::Write(Bytes::from_static(b"x"))]);
     alterations.look(Duration::ZERO);
     assert_eq!(all(&mut alterations), []);
 }
@@ -199,10 +202,10 @@ fn a_fault_fires_where_it_has_altered_something() {
     for writes in 1..=2 {
         let mut alterations = Alterations::default();
         for struck in faults.meet("/", 0, false) {
-            alterations.add(struck, Written::default(), Duration::ZERO);
+            alterations.add(struck, Tally::default(), Duration::ZERO);
         }
         for _ in 0..writes {
-            alterations.write(Duration::ZERO, Bytes::from_static(b"x"));
+            alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
             all(&mut alterations);
         }
     }
@@ -218,17 +221,17 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
     faults.add(fault, |_| Ok(false)).expect("there is room");
     let mut alterations = Alterations::default();
     for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Written::default(), Duration::ZERO);
+        alterations.add(struck, Tally::default(), Duration::ZERO);
     }
     assert_eq!(all(&mut alterations), []);
     assert!(alterations.is_stalled());
     let write = |alterations: &mut Alterations| {
-        alterations.write(Duration::ZERO, Bytes::from_static(b"x"));
+        alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
         all(alterations)
     };
     assert_eq!(write(&mut alterations), []);
     faults.delete(None);
-    assert_eq!(write(&mut alterations), [Act::Write(Bytes::from_static(b"x"))]);
+    assert_eq!(write(&mut alterations), [Action::Write(Bytes::from_static(b"x"))]);
     assert!(!alterations.is_stalled());
 }
 
@@ -239,19 +242,19 @@ fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
         let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: From::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
         let struck = faults.meet("/", 0, false).pop().expect("it strikes");
-        alterations.add(struck, Written::default(), Duration::ZERO);
+        alterations.add(struck, Tally::default(), Duration::ZERO);
     };
     let mut alterations = Alterations::default();
     add(&mut alterations, Kind::Rewrite(Rewrite::Split(1)));
     add(&mut alterations, Kind::Rewrite(Rewrite::LineEnds(LineEnds::Crlf)));
-    alterations.write(Duration::ZERO, Bytes::from_static(b"\na\n"));
-    let write = |bytes: &'static [u8]| Act::Write(Bytes::from_static(bytes));
+    alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"\na\n")));
+    let write = |bytes: &'static [u8]| Action::Write(Bytes::from_static(bytes));
     assert_eq!(alterations.next(), Some(write(b"\r\n")));
     faults.delete(None);
     add(&mut alterations, Kind::Break(Break::Cut));
-    let rest = [Act::Flush, write(b"a"), Act::Flush, write(b"\r\n"), Act::Flush, Act::Cut];
+    let rest = [Action::Flush, write(b"a"), Action::Flush, write(b"\r\n"), Action::Flush, Action::End(How::Cut)];
     assert_eq!(all(&mut alterations), rest);
-    assert!(!alterations.has_next());
+    assert_eq!(alterations.next(), None);
 }
 
 #[test]
@@ -264,14 +267,14 @@ fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Written::default(), Duration::ZERO);
+        alterations.add(struck, Tally::default(), Duration::ZERO);
     }
     for _ in 0..2 {
-        alterations.write(Duration::ZERO, Bytes::from(vec![b'x'; 100_000]));
+        alterations.take_in(Duration::ZERO, Action::Write(Bytes::from(vec![b'x'; 100_000])));
     }
     let mut writes = 0;
     while let Some(act) = alterations.next() {
-        writes += usize::from(act == Act::Write(Bytes::from_static(b"x")));
+        writes += usize::from(act == Action::Write(Bytes::from_static(b"x")));
         assert!(alterations.queues.iter().map(Queue::len).sum::<usize>() <= 2);
     }
     assert_eq!(writes, 200_000);

@@ -1,13 +1,17 @@
 //! What happens while a stream is asked for its next write is not missed: a wake-up that comes between its looks.
 
-use super::tests::stage;
+use parking_lot::Mutex;
+
+use super::tests::stage_at;
 use super::*;
+use crate::channel::{Channel, Event};
 use crate::clock::{Sleep, TokioClock};
+use crate::connection::BrokenOff;
 use crate::endpoints::sse;
-use crate::hub::{Event, Hub};
+use crate::script::event_stream;
 
 /// Something that another thread may do, and its name.
-type Meddle = (&'static str, fn(&Hub, &Connection));
+type Meddle = (&'static str, fn(&Channel, &Connection));
 
 /// A clock in whose hands something else happens while a stream asks for the time, as on another thread.
 struct Meddles {
@@ -37,21 +41,20 @@ impl Clock for Meddles {
 
 #[tokio::test(start_paused = true)]
 async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
-    let meddles: [Meddle; 4] = [
-        ("an event", |hub, _| {
-            hub.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]));
+    let meddles: [Meddle; 3] = [
+        ("an event", |channel, _| {
+            channel.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]), |_| {});
         }),
-        ("the end", |_, connection| connection.end()),
-        ("the end of streams", |_, connection| connection.end_streams()),
-        ("an eviction", |_, connection| connection.abort()),
+        ("the end", |_, connection| connection.end(Ending::InGoodOrder)),
+        ("an eviction", |_, connection| connection.end(Ending::BreakOff(BrokenOff::Evicted))),
     ];
     for (name, meddle) in meddles {
-        let mut stage = stage(sse::script, true);
-        stage.due();
         let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
-        stage.body.clock = Arc::clone(&clock) as Arc<dyn Clock>;
-        let (hub, connection) = (Arc::clone(&stage.hub), Arc::clone(&stage.connection));
-        *clock.meddle.lock() = Some(Box::new(move || meddle(&hub, &connection)));
+        let script = |start| event_stream(sse::script(start));
+        let mut stage = stage_at(Arc::clone(&clock) as Arc<dyn Clock>, script, true);
+        stage.due();
+        let (channel, connection) = (Arc::clone(&stage.channel), Arc::clone(&stage.connection));
+        *clock.meddle.lock() = Some(Box::new(move || meddle(&channel, &connection)));
         let polled = stage.poll();
         assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
         assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");

@@ -1,0 +1,379 @@
+//! A channel: publish and subscribe, with one bounded log of events that all subscribers read.
+//!
+//! ```text
+//!               ┌───────┐    ┌───────┐    ┌───────┐
+//!   log     ──► │ event │ ─► │ event │ ─► │ event │ ◄── last
+//!               └───────┘    └───────┘    └───────┘
+//!                   ▲            ▲            ▲
+//!   places      client 3     client 0     clients 1, 2
+//! ```
+//!
+//! An event is encoded once and stored once. A subscription is a place in the log. The events after the place are the
+//! mailbox of the subscriber, and an event is freed when the last subscription has passed it. All subscribers see one
+//! total order, and reading takes no lock. A subscriber whose mailbox is full when an event comes is evicted: the
+//! subscription ends, and the connection is broken off.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use onbeat_wire::Instant;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::connection::{BrokenOff, Connection, Ending};
+
+/// The part of a mailbox that may be full before the mailbox counts as filling: one in so many.
+const FILLING: u64 = 8;
+
+/// One or more writes that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    writes: Box<[Bytes]>,
+}
+
+impl<const N: usize> From<[Bytes; N]> for Event {
+    fn from(writes: [Bytes; N]) -> Self {
+        Self { writes: Box::new(writes) }
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// How many mailboxes got the event.
+    pub sent: usize,
+    /// How many subscribers were evicted, since their mailboxes were full.
+    pub removed: usize,
+    /// How many subscribers there are after the removals.
+    pub clients: usize,
+    /// A mailbox is filling: the publisher does well to let its client read.
+    pub filling: bool,
+}
+
+/// The subscribers, in the order of subscribing, and the log.
+#[derive(Debug)]
+pub struct Channel {
+    mailbox_events_max: u64,
+    subscribers: Mutex<Subscribers>,
+}
+
+#[derive(Debug)]
+struct Subscribers {
+    subscribed: u64,
+    by_order: BTreeMap<u64, Arc<Subscriber>>,
+    last: Arc<Entry>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    connection: Arc<Connection>,
+    /// The number of the newest entry that the subscriber has taken.
+    taken: AtomicU64,
+}
+
+impl Channel {
+    /// Returns a channel whose mailboxes hold this many events.
+    #[must_use]
+    pub fn new(mailbox_events_max: u64) -> Self {
+        let last = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
+        let subscribers = Subscribers { subscribed: 0, by_order: BTreeMap::new(), last };
+        Self { mailbox_events_max, subscribers: Mutex::new(subscribers) }
+    }
+
+    /// Subscribes a client to the next event and all after it, until the subscription is dropped.
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>, connection: Arc<Connection>) -> Subscription {
+        let mut subscribers = self.lock();
+        let place = Arc::clone(&subscribers.last);
+        let order = subscribers.subscribed;
+        subscribers.subscribed += 1;
+        let subscriber = Arc::new(Subscriber { connection, taken: AtomicU64::new(place.number) });
+        subscribers.by_order.insert(order, Arc::clone(&subscriber));
+        let written = place.event.writes.len();
+        Subscription { channel: Arc::clone(self), order, subscriber, place, written }
+    }
+
+    /// Appends an event that happened `at` this time, in one step for all subscribers; calls `before_waking` with the
+    /// connection of each, and wakes the connection.
+    pub fn publish(&self, at: Instant, event: Event, before_waking: impl Fn(&Connection)) -> Delivery {
+        let mut subscribers = self.lock();
+        let before = subscribers.by_order.len();
+        let (last, mut filling) = (subscribers.last.number, false);
+        subscribers.by_order.retain(|_, subscriber| {
+            let behind = last - subscriber.taken.load(Ordering::Acquire);
+            let full = behind >= self.mailbox_events_max;
+            filling |= behind >= self.mailbox_events_max / FILLING;
+            if full {
+                subscriber.connection.end(Ending::BreakOff(BrokenOff::Evicted));
+            }
+            !full
+        });
+        subscribers.append(at, event);
+        for subscriber in subscribers.by_order.values() {
+            before_waking(&subscriber.connection);
+            subscriber.connection.task().wake();
+        }
+        let clients = subscribers.by_order.len();
+        Delivery { sent: clients, removed: before - clients, clients, filling }
+    }
+
+    /// Returns how many subscribers there are.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.lock().by_order.len()
+    }
+
+    /// Returns how many clients have ever subscribed.
+    #[cfg(test)]
+    pub(crate) fn subscribed(&self) -> u64 {
+        self.lock().subscribed
+    }
+
+    fn leave(&self, order: u64) {
+        self.lock().by_order.remove(&order);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Subscribers> {
+        self.subscribers.lock()
+    }
+}
+
+impl Subscribers {
+    fn append(&mut self, at: Instant, event: Event) {
+        let entry = Arc::new(Entry::new(self.last.number + 1, at, event));
+        self.last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
+        self.last = entry;
+    }
+}
+
+/// An event in the log.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    at: Instant,
+    event: Event,
+    next: OnceLock<Arc<Entry>>,
+}
+
+impl Entry {
+    fn new(number: u64, at: Instant, event: Event) -> Self {
+        Self { number, at, event, next: OnceLock::new() }
+    }
+}
+
+impl Drop for Entry {
+    /// Frees, one after another, the entries that only this entry kept alive: a long log must not overflow the stack.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut entry) = next.and_then(Arc::into_inner) {
+            next = entry.next.take();
+        }
+    }
+}
+
+/// A place in the log of a channel, for one subscriber.
+#[derive(Debug)]
+pub struct Subscription {
+    channel: Arc<Channel>,
+    order: u64,
+    subscriber: Arc<Subscriber>,
+    /// The newest entry taken.
+    place: Arc<Entry>,
+    /// How many writes of this entry have been handed on.
+    written: usize,
+}
+
+impl Subscription {
+    /// Returns the next write of an event that has been begun.
+    pub fn go_on(&mut self) -> Option<Bytes> {
+        let write = self.place.event.writes.get(self.written)?;
+        self.written += 1;
+        Some(write.clone())
+    }
+
+    /// Returns when the oldest event that was not taken happened.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
+        self.place.next.get().map(|entry| entry.at)
+    }
+
+    /// Takes the oldest event; [`Subscription::go_on`] then returns the writes.
+    pub fn take(&mut self) {
+        if let Some(next) = self.place.next.get() {
+            self.place = Arc::clone(next);
+            self.written = 0;
+            self.subscriber.taken.store(self.place.number, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.channel.leave(self.order);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    fn event(text: &'static str) -> Event {
+        Event::from([Bytes::from_static(text.as_bytes())])
+    }
+
+    fn subscribe(channel: &Arc<Channel>) -> Subscription {
+        channel.subscribe(Arc::new(Connection::new(0)))
+    }
+
+    fn read(mailbox: &mut Subscription) -> Vec<Bytes> {
+        std::iter::from_fn(|| {
+            if mailbox.oldest().is_some() {
+                mailbox.take();
+            }
+            mailbox.go_on()
+        })
+        .collect()
+    }
+
+    fn publish(channel: &Channel, text: &'static str) -> (usize, usize, usize) {
+        let Delivery { sent, removed, clients, .. } = channel.publish(Instant::EPOCH, event(text), |_| {});
+        (sent, removed, clients)
+    }
+
+    #[test]
+    fn a_member_gets_the_events_from_its_joining_on() {
+        let channel = Arc::new(Channel::new(8));
+        assert_eq!(publish(&channel, "nobody hears"), (0, 0, 0));
+        let mut early = subscribe(&channel);
+        assert_eq!(publish(&channel, "one"), (1, 0, 1));
+        let mut late = subscribe(&channel);
+        assert_eq!(publish(&channel, "two"), (2, 0, 2));
+        assert_eq!(read(&mut early), ["one", "two"]);
+        assert_eq!(read(&mut late), ["two"]);
+        assert!(read(&mut late).is_empty());
+    }
+
+    #[test]
+    fn a_member_that_leaves_is_counted_no_more() {
+        let channel = Arc::new(Channel::new(8));
+        let stays = subscribe(&channel);
+        drop(subscribe(&channel));
+        assert_eq!(publish(&channel, "one"), (1, 0, 1));
+        drop(stays);
+        assert_eq!(channel.subscribers(), 0);
+    }
+
+    #[test]
+    fn a_full_mailbox_evicts_its_member_with_the_event_that_does_not_fit() {
+        let channel = Arc::new(Channel::new(2));
+        let (mut reader, stuck) = (subscribe(&channel), subscribe(&channel));
+        assert_eq!(publish(&channel, "one"), (2, 0, 2));
+        assert_eq!(publish(&channel, "two"), (2, 0, 2));
+        assert_eq!(read(&mut reader), ["one", "two"]);
+        assert_eq!(stuck.subscriber.connection.ending(), None);
+        assert_eq!(publish(&channel, "three"), (1, 1, 1));
+        assert_eq!(stuck.subscriber.connection.ending(), Some(Ending::BreakOff(BrokenOff::Evicted)));
+        assert_eq!(reader.subscriber.connection.ending(), None);
+        assert_eq!(read(&mut reader), ["three"]);
+    }
+
+    #[test]
+    fn a_mailbox_is_filling_when_an_eighth_of_it_is_full() {
+        let channel = Arc::new(Channel::new(16));
+        let mut mailbox = subscribe(&channel);
+        let filling = || channel.publish(Instant::EPOCH, event("x"), |_| {}).filling;
+        assert_eq!([filling(), filling(), filling()], [false, false, true]);
+        read(&mut mailbox);
+        assert!(!channel.publish(Instant::EPOCH, event("x"), |_| {}).filling);
+    }
+
+    #[test]
+    fn the_writes_of_an_event_come_in_order() {
+        let channel = Arc::new(Channel::new(2));
+        let mut mailbox = subscribe(&channel);
+        channel.publish(
+            Instant::EPOCH,
+            Event::from([Bytes::from_static(b"event"), Bytes::from_static(b"data")]),
+            |_| {},
+        );
+        mailbox.take();
+        assert_eq!(mailbox.go_on().as_deref(), Some(&b"event"[..]));
+        assert_eq!(mailbox.go_on().as_deref(), Some(&b"data"[..]));
+        assert_eq!(mailbox.go_on(), None);
+    }
+
+    #[test]
+    fn an_event_is_freed_when_the_last_member_has_passed_it() {
+        let channel = Arc::new(Channel::new(8));
+        let (mut quick, slow) = (subscribe(&channel), subscribe(&channel));
+        let bytes = Bytes::from(vec![b'x'; 10]);
+        channel.publish(Instant::EPOCH, Event::from([bytes.clone()]), |_| {});
+        publish(&channel, "two");
+        read(&mut quick);
+        assert!(!bytes.is_unique());
+        drop(slow);
+        assert!(bytes.is_unique());
+    }
+
+    #[test]
+    fn a_long_log_is_freed_without_deep_recursion() {
+        let channel = Arc::new(Channel::new(u64::MAX));
+        let mailbox = subscribe(&channel);
+        for _ in 0..1_000_000 {
+            publish(&channel, "x");
+        }
+        drop(mailbox);
+    }
+    #[test]
+    fn all_who_are_evicted_at_once_are_counted() {
+        let channel = Arc::new(Channel::new(1));
+        let (mut reader, _stuck) =
+            (subscribe(&channel), [subscribe(&channel), subscribe(&channel), subscribe(&channel)]);
+        assert_eq!(publish(&channel, "one"), (4, 0, 4));
+        read(&mut reader);
+        assert_eq!(publish(&channel, "two"), (1, 3, 1));
+    }
+
+    #[test]
+    fn a_member_that_joins_late_has_a_mailbox_as_large_as_the_others() {
+        let channel = Arc::new(Channel::new(2));
+        for _ in 0..5 {
+            publish(&channel, "before");
+        }
+        let _late = subscribe(&channel);
+        assert_eq!(
+            [publish(&channel, "one"), publish(&channel, "two"), publish(&channel, "three")],
+            [(1, 0, 1), (1, 0, 1), (0, 1, 0)]
+        );
+    }
+
+    /// Looks into a mailbox, as another thread may, at the very moment at which its connection is woken.
+    struct Looks {
+        mailbox: Subscription,
+        found: AtomicU64,
+    }
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            self.found.fetch_add(u64::from(self.mailbox.oldest().is_some()), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_event_is_there_when_its_members_are_woken() {
+        let channel = Arc::new(Channel::new(8));
+        let subscribers: Vec<_> = (0..3).map(|_| subscribe(&channel)).collect();
+        let looks = subscribers.into_iter().map(|mailbox| {
+            let connection = Arc::clone(&mailbox.subscriber.connection);
+            let looks = Arc::new(Looks { mailbox, found: AtomicU64::new(0) });
+            connection.task().register(&Arc::clone(&looks).into());
+            looks
+        });
+        let looks: Vec<_> = looks.collect();
+        publish(&channel, "one");
+        assert!(looks.iter().all(|looks| looks.found.load(Ordering::Relaxed) == 1));
+    }
+}

@@ -1,0 +1,262 @@
+//! The driver: plays the actions of a response as the body.
+//!
+//! ```text
+//!  script, subscription ──┐
+//!                    ├── source ──► hook ──► driver ──► HTTP
+//!  another's body  ──┘       alarm: waits for the next time, and keeps the turn
+//! ```
+//!
+//! The driver alone pauses, flushes and ends. A hook, if there is one, alters the actions of the source, and notes the
+//! result.
+
+mod alarm;
+mod hook;
+mod hooked;
+mod source;
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use onbeat_wire::{How, Instant};
+
+use self::alarm::Alarm;
+pub(crate) use self::hook::HookSlot;
+pub use self::hook::{HeadChange, ResponseHook};
+use self::hooked::Hooked;
+pub use self::source::{BodySource, DueAction, ScriptSource, Source};
+use crate::channel::Subscription;
+use crate::clock::{Clock, Who};
+use crate::connection::{Connection, Ending, end_of_dropped_response};
+use crate::script::{Action, ResponseHead, Script, Start};
+
+/// How many bytes are handed over before a pause. Writes that wait are sent together, but hyper keeps the largest buffer
+/// that was ever needed.
+const GATHERED_BYTES_MAX: usize = 2 * 1024;
+
+/// The body of a response: each write is a frame, and so a chunk.
+pub struct Driver<S: Source> {
+    /// Dropped at the end of the response.
+    source: Option<S>,
+    hooked: Option<Box<Hooked>>,
+    connection: Arc<Connection>,
+    /// How many bytes were handed over since the last pause.
+    gathered: usize,
+    /// How the response has ended, if it has.
+    over: Option<How>,
+}
+
+impl<S: Script> Driver<ScriptSource<S>> {
+    /// Plays `script` from `start` on, and the events in `subscription`, for a client on `connection`.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        start: &Start,
+        script: S,
+        subscription: Option<Subscription>,
+        connection: Arc<Connection>,
+    ) -> Self {
+        let party = Arc::clone(connection.party());
+        let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
+        let alarm = Alarm::new(clock, who, Arc::clone(&connection));
+        Self::of(ScriptSource::new(start.at, script, subscription, alarm), connection)
+    }
+
+    /// Returns the same driver, which tells the clock this path.
+    #[must_use]
+    pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        if let Some(source) = &mut self.source {
+            source.alarm().who.path = path.into();
+        }
+        self
+    }
+
+    /// Returns the same driver, which hands the actions through `hook`.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Box<dyn ResponseHook>) -> Self {
+        if let Some(source) = &mut self.source {
+            let (alarm, started) = (source.alarm().another(), source.started());
+            self.hooked = Some(Box::new(Hooked::new(hook, alarm, started)));
+        }
+        self
+    }
+
+    /// Waits for the head, if the script begins with one.
+    pub async fn head(&mut self) -> Option<ResponseHead> {
+        let source = self.source.as_mut()?;
+        poll_fn(|cx| source.poll_head(cx)).await
+    }
+}
+
+impl Driver<BodySource> {
+    /// Plays the body of another application through `hook`, in answer to a request that was received at `started`.
+    pub(crate) fn of_body(
+        body: Body,
+        hook: Box<dyn ResponseHook>,
+        clock: &Arc<dyn Clock>,
+        who: Who,
+        connection: Arc<Connection>,
+        started: Instant,
+    ) -> Self {
+        let alarm = Alarm::new(Arc::clone(clock), who, Arc::clone(&connection));
+        let mut driver = Self::of(BodySource { body, clock: Arc::clone(clock) }, connection);
+        driver.hooked = Some(Box::new(Hooked::new(hook, alarm, started)));
+        driver
+    }
+}
+
+impl<S: Source> Driver<S> {
+    fn of(source: S, connection: Arc<Connection>) -> Self {
+        Self { source: Some(source), hooked: None, connection, gathered: 0, over: None }
+    }
+
+    /// Waits for the next action that comes out of the hook, or, without one, of the source.
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<Action, axum::Error>> {
+        loop {
+            if let Some(action) = self.hooked.as_mut().and_then(|hooked| hooked.next()) {
+                return Poll::Ready(Ok(action));
+            }
+            if let Poll::Ready((at, action)) = self.poll_source(is_ending, cx)? {
+                match &mut self.hooked {
+                    Some(hooked) => hooked.take_in(at, action),
+                    None => return Poll::Ready(Ok(action)),
+                }
+                continue;
+            }
+            match self.hooked.as_mut().map_or(Poll::Pending, |hooked| hooked.poll_next(is_ending, cx)) {
+                Poll::Ready(Some(action)) => return Poll::Ready(Ok(action)),
+                Poll::Ready(None) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
+        let Some(source) = &mut self.source else { return Poll::Pending };
+        let polled = source.poll_action(is_ending, cx);
+        if let Poll::Ready(Ok((_, Action::End(_)))) = polled {
+            self.source = None;
+        }
+        polled
+    }
+
+    /// Returns the source, if what comes out of it is handed over as it is.
+    fn unaltered_source(&self) -> Option<&S> {
+        let is_altered = self.hooked.as_ref().is_some_and(|hooked| hooked.hook.alters());
+        self.source.as_ref().filter(|_| !is_altered)
+    }
+
+    /// Hands a write over, and with the last one the end.
+    fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
+        self.gathered += bytes.len();
+        if let Some(hooked) = &mut self.hooked {
+            hooked.hook.wrote(&bytes);
+        }
+        if self.is_end_stream() {
+            self.end(How::Complete);
+        }
+        Frame::data(bytes)
+    }
+
+    /// Ends the response. The connection of one that is broken off is closed when all writes have been sent.
+    fn end(&mut self, how: How) {
+        match how {
+            How::Complete | How::Closed => {}
+            How::Cut => self.connection.end(Ending::Cut),
+            How::Reset => self.connection.end(Ending::Reset),
+        }
+        self.over = Some(how);
+        self.source = None;
+        if let Some(mut hooked) = self.hooked.take() {
+            hooked.hook.ended(how);
+        }
+    }
+
+    /// Lets all that was handed over be sent before anything else is.
+    fn pause(&mut self, cx: &Context<'_>) {
+        self.gathered = 0;
+        self.connection.task().pause(cx.waker());
+    }
+
+    /// Hands the turns on: all that is due has been handed over.
+    fn hand_turns_on(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.hand_turn_on();
+        }
+        if let Some(hooked) = &mut self.hooked {
+            hooked.alarm.hand_turn_on();
+        }
+    }
+}
+
+impl<S: Source> HttpBody for Driver<S> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let driver = self.get_mut();
+        // First, so that no change is missed from here on.
+        driver.connection.task().register(cx.waker());
+        if let Some(hooked) = &mut driver.hooked {
+            let _ = hooked.alarm.poll_turn(cx);
+        }
+        loop {
+            let ending = driver.connection.ending();
+            match (driver.over, ending) {
+                (Some(How::Complete), _) => return Poll::Ready(None),
+                (_, Some(Ending::BreakOff(why))) => return Poll::Ready(Some(Err(axum::Error::new(why)))),
+                // The connection is about to be closed.
+                (Some(How::Closed | How::Cut | How::Reset), _) => return Poll::Pending,
+                (None, _) => {}
+            }
+            if driver.gathered >= GATHERED_BYTES_MAX {
+                driver.pause(cx);
+                return Poll::Pending;
+            }
+            match driver.poll_action(ending == Some(Ending::InGoodOrder), cx)? {
+                Poll::Ready(Action::Write(bytes)) => return Poll::Ready(Some(Ok(driver.write(bytes)))),
+                Poll::Ready(Action::Flush) => {
+                    driver.pause(cx);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Action::End(how)) => driver.end(how),
+                // Whoever answered has sent a head.
+                Poll::Ready(Action::Head(_)) => {}
+                Poll::Pending => {
+                    driver.gathered = 0;
+                    driver.hand_turns_on();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self.over {
+            Some(how) => how == How::Complete,
+            None => self.unaltered_source().is_some_and(Source::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.unaltered_source().map_or_else(SizeHint::default, Source::size_hint)
+    }
+}
+
+impl<S: Source> Drop for Driver<S> {
+    fn drop(&mut self) {
+        let how = if self.is_end_stream() { How::Complete } else { end_of_dropped_response(self.connection.ending()) };
+        if let Some(hooked) = &mut self.hooked {
+            hooked.hook.ended(how);
+        }
+    }
+}
+
+#[cfg(test)]
+mod between_looks;
+#[cfg(test)]
+mod tests;

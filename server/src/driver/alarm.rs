@@ -1,0 +1,76 @@
+//! Waits for one instant after another, and keeps the turn that the clock gives with each.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use onbeat_wire::Instant;
+
+use crate::clock::{Clock, Turn, TurnSleep, Who};
+use crate::connection::Connection;
+
+/// The waits of one stream.
+pub(super) struct Alarm {
+    clock: Arc<dyn Clock>,
+    pub(super) who: Who,
+    connection: Arc<Connection>,
+    sleep: Option<(Instant, TurnSleep)>,
+    turn: Turn,
+}
+
+impl Alarm {
+    pub(super) fn new(clock: Arc<dyn Clock>, who: Who, connection: Arc<Connection>) -> Self {
+        Self { clock, who, connection, sleep: None, turn: Turn::unawaited() }
+    }
+
+    /// Returns an alarm of the same response, for other waits.
+    pub(super) fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.clock), self.who.clone(), Arc::clone(&self.connection))
+    }
+
+    /// Returns the time now.
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Waits until `deadline`, in place of any other, and takes the turn that begins then.
+    pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.as_ref().is_none_or(|(until, _)| *until != deadline) {
+            self.sleep = Some((deadline, self.clock.turn_at(deadline, &self.who)));
+        }
+        self.poll_turn(cx)
+    }
+
+    /// Takes the turn that has begun, if the wait is over: without the turn, time could pass before the writes are sent.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, sleep)) = &mut self.sleep else { return Poll::Pending };
+        let turn = ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
+        self.hand_turn_on();
+        self.turn = turn;
+        Poll::Ready(())
+    }
+
+    /// Ends the wait.
+    pub(super) fn cancel(&mut self) {
+        self.sleep = None;
+    }
+
+    /// Counts a write that was due.
+    pub(super) fn count_write(&mut self) {
+        self.turn.count_write();
+    }
+
+    /// Hands the turn to the connection, which keeps it until all writes have been sent.
+    pub(super) fn hand_turn_on(&mut self) {
+        if self.turn.is_awaited() {
+            self.connection.turns().hold(std::mem::take(&mut self.turn));
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // The last write may not have been sent yet.
+        self.hand_turn_on();
+    }
+}

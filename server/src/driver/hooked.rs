@@ -1,0 +1,62 @@
+//! A hook at work in a driver, and the waits for the times at which the hook acts without an action of the source.
+
+use std::task::{Context, Poll, ready};
+
+use onbeat_wire::{How, Instant};
+
+use super::alarm::Alarm;
+use super::hook::ResponseHook;
+use crate::script::Action;
+
+/// A hook, and how far its response has been played.
+pub(super) struct Hooked {
+    pub(super) hook: Box<dyn ResponseHook>,
+    pub(super) alarm: Alarm,
+    /// When the last action was due, or when last no action was.
+    at: Instant,
+    /// The end of the source: the hook may have kept this end back.
+    source_end: Option<How>,
+}
+
+impl Hooked {
+    pub(super) fn new(hook: Box<dyn ResponseHook>, alarm: Alarm, started: Instant) -> Self {
+        Self { hook, alarm, at: started, source_end: None }
+    }
+
+    /// Takes in an action of the source.
+    pub(super) fn take_in(&mut self, at: Instant, action: Action) {
+        self.at = at;
+        if let Action::End(how) = action {
+            self.source_end = Some(how);
+        }
+        self.hook.take_in(at, action);
+    }
+
+    /// Returns the next action that is on its way.
+    pub(super) fn next(&mut self) -> Option<Action> {
+        self.hook.next(self.at)
+    }
+
+    /// Waits for an action of the hook, while no action of the source is due. Returns `None` when time has come: an action of
+    /// the source that was due before goes first.
+    pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
+        self.at = self.alarm.now();
+        self.hook.pass_time(self.at);
+        if let Some(how) = self.source_end {
+            // A fault that kept the end back may have been deleted.
+            self.hook.take_in(self.at, Action::End(how));
+        }
+        if let Some(action) = self.next() {
+            return Poll::Ready(Some(action));
+        }
+        if is_ending && self.source_end.is_some() {
+            return Poll::Ready(Some(Action::End(How::Complete)));
+        }
+        if let Some(deadline) = self.hook.deadline(self.at) {
+            ready!(self.alarm.poll(deadline, cx));
+            return Poll::Ready(None);
+        }
+        self.alarm.cancel();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,162 @@
+//! The sources that a driver plays: a script with a subscription, or the body of another application.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use http_body::{Body as HttpBody, SizeHint};
+use onbeat_wire::{How, Instant};
+
+use super::alarm::Alarm;
+use crate::channel::Subscription;
+use crate::clock::Clock;
+use crate::script::{Action, Cue, ResponseHead, Script};
+
+/// An action with the time at which it was due, once one is due.
+pub type DueAction = Poll<Result<(Instant, Action), axum::Error>>;
+
+/// Where the actions of a response come from.
+pub trait Source: Send + Unpin + 'static {
+    /// Waits for the next action. On a connection that is to end in good order (`is_ending`), an action that is not due yet
+    /// gives way to a complete end.
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction;
+
+    /// Returns whether a complete end is due, and nothing else.
+    fn is_end_stream(&self) -> bool;
+
+    /// Returns how many bytes are left, if that is known.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+
+    /// Hands the turn on: all that was due has been handed over.
+    fn hand_turn_on(&mut self) {}
+}
+
+/// A script, merged by time with the events of a subscription. The order of the writes never depends on how fast the client
+/// reads: a write of the script goes before an event of the same instant or later, whenever the body is asked.
+pub struct ScriptSource<S> {
+    started: Instant,
+    script: S,
+    next: Option<Cue>,
+    subscription: Option<Subscription>,
+    alarm: Alarm,
+    /// When the last action was due.
+    played: Option<Instant>,
+}
+
+impl<S: Script> ScriptSource<S> {
+    pub(super) fn new(started: Instant, mut script: S, subscription: Option<Subscription>, alarm: Alarm) -> Self {
+        let next = script.next();
+        Self { started, script, next, subscription, alarm, played: None }
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(super) fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
+    }
+
+    /// Waits for the head, if the script begins with one, and takes it.
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Option<ResponseHead>> {
+        let Some(Cue { at, action: Action::Head(_) }) = &self.next else { return Poll::Ready(None) };
+        let due = self.started + *at;
+        if self.alarm.now() < due {
+            ready!(self.alarm.poll(due, cx));
+        }
+        match std::mem::replace(&mut self.next, self.script.next()) {
+            Some(Cue { action: Action::Head(head), .. }) => Poll::Ready(Some(*head)),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    /// Takes the next action that is due.
+    fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
+        // The writes of one event belong together.
+        if let Some(write) = self.subscription.as_mut().and_then(Subscription::go_on) {
+            return Some((self.played.unwrap_or(self.started), Action::Write(write)));
+        }
+        let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
+        if let Some(subscription) = &mut self.subscription
+            && let Some(happened) = subscription.oldest()
+            && scripted.is_none_or(|scripted| happened < scripted)
+        {
+            subscription.take();
+            self.played = Some(happened);
+            return subscription.go_on().map(|write| (happened, Action::Write(write)));
+        }
+        let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
+        // The turn is taken with the first action of its instant, which may be the last of the response.
+        let _ = self.alarm.poll_turn(cx);
+        self.alarm.cancel();
+        self.played = Some(scripted);
+        let action = std::mem::replace(&mut self.next, self.script.next())?.action;
+        match action {
+            Action::Write(_) => self.alarm.count_write(),
+            // Nothing more comes until the client leaves.
+            Action::End(How::Closed) => {
+                self.next = None;
+                return None;
+            }
+            Action::Head(_) | Action::Flush | Action::End(_) => {}
+        }
+        Some((scripted, action))
+    }
+}
+
+impl<S: Script> Source for ScriptSource<S> {
+    fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
+        loop {
+            if let Some(due) = self.due(cx) {
+                return Poll::Ready(Ok(due));
+            }
+            if is_ending {
+                return Poll::Ready(Ok((self.alarm.now(), Action::End(How::Complete))));
+            }
+            let Some(next) = &self.next else { return Poll::Pending };
+            ready!(self.alarm.poll(self.started + next.at, cx));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let Some(Cue { at, action: Action::End(How::Complete) }) = &self.next else { return false };
+        self.subscription.is_none() && self.played.is_some_and(|played| self.started + *at <= played)
+    }
+
+    fn hand_turn_on(&mut self) {
+        self.alarm.hand_turn_on();
+    }
+}
+
+/// The body of another application: each frame is due when it comes.
+pub struct BodySource {
+    pub(super) body: Body,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Source for BodySource {
+    fn poll_action(&mut self, _: bool, cx: &mut Context<'_>) -> DueAction {
+        loop {
+            let action = match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
+                None => Action::End(How::Complete),
+                Some(frame) => match frame.into_data() {
+                    Ok(bytes) => Action::Write(bytes),
+                    // Trailers are no part of a recording.
+                    Err(_) => continue,
+                },
+            };
+            return Poll::Ready(Ok((self.clock.now(), action)));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
