@@ -192,6 +192,12 @@ impl Subscription {
         Some(write.clone())
     }
 
+    /// Returns when the event that was taken last happened.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.place.at
+    }
+
     /// Returns when the oldest event that was not taken happened.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {

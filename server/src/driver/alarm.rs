@@ -13,7 +13,7 @@ pub(super) struct Alarm {
     clock: Arc<dyn Clock>,
     pub(super) who: Who,
     connection: Arc<Connection>,
-    sleep: Option<(Instant, TurnSleep)>,
+    sleep: Option<TurnSleep>,
     turn: Turn,
 }
 
@@ -32,17 +32,15 @@ impl Alarm {
         self.clock.now()
     }
 
-    /// Waits until `deadline`, in place of any other, and takes the turn that begins then.
+    /// Waits until `deadline`, and takes the turn that begins then. A wait for another time is to be cancelled before.
     pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sleep.as_ref().is_none_or(|(until, _)| *until != deadline) {
-            self.sleep = Some((deadline, self.clock.turn_at(deadline, &self.who)));
-        }
+        self.sleep.get_or_insert_with(|| self.clock.turn_at(deadline, &self.who));
         self.poll_turn(cx)
     }
 
     /// Takes the turn that has begun, if the wait is over: without the turn, time could pass before the writes are sent.
     pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((_, sleep)) = &mut self.sleep else { return Poll::Pending };
+        let Some(sleep) = &mut self.sleep else { return Poll::Pending };
         let turn = ready!(sleep.as_mut().poll(cx));
         self.sleep = None;
         self.hand_turn_on();

@@ -16,11 +16,13 @@ pub(super) struct Hooked {
     at: Instant,
     /// The end of the source: the hook may have kept this end back.
     source_end: Option<How>,
+    /// The time that the alarm waits for.
+    deadline: Option<Instant>,
 }
 
 impl Hooked {
     pub(super) fn new(hook: Box<dyn ResponseHook>, alarm: Alarm, started: Instant) -> Self {
-        Self { hook, alarm, at: started, source_end: None }
+        Self { hook, alarm, at: started, source_end: None, deadline: None }
     }
 
     /// Takes in an action of the source.
@@ -52,11 +54,13 @@ impl Hooked {
         if is_ending && self.source_end.is_some() {
             return Poll::Ready(Some(Action::End(How::Complete)));
         }
-        if let Some(deadline) = self.hook.deadline(self.at) {
-            ready!(self.alarm.poll(deadline, cx));
-            return Poll::Ready(None);
+        let deadline = self.hook.deadline(self.at);
+        if self.deadline != deadline {
+            self.alarm.cancel();
+            self.deadline = deadline;
         }
-        self.alarm.cancel();
-        Poll::Pending
+        let Some(deadline) = deadline else { return Poll::Pending };
+        ready!(self.alarm.poll(deadline, cx));
+        Poll::Ready(None)
     }
 }

@@ -42,14 +42,14 @@ pub struct ScriptSource<S> {
     next: Option<Cue>,
     subscription: Option<Subscription>,
     alarm: Alarm,
-    /// When the last action was due.
-    played: Option<Instant>,
+    /// The end is due with the last action.
+    is_over: bool,
 }
 
 impl<S: Script> ScriptSource<S> {
     pub(super) fn new(started: Instant, mut script: S, subscription: Option<Subscription>, alarm: Alarm) -> Self {
         let next = script.next();
-        Self { started, script, next, subscription, alarm, played: None }
+        Self { started, script, next, subscription, alarm, is_over: false }
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -76,8 +76,8 @@ impl<S: Script> ScriptSource<S> {
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         // The writes of one event belong together.
-        if let Some(write) = self.subscription.as_mut().and_then(Subscription::go_on) {
-            return Some((self.played.unwrap_or(self.started), Action::Write(write)));
+        if let Some(write) = self.subscription.as_mut().and_then(next_write) {
+            return Some(write);
         }
         let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
         if let Some(subscription) = &mut self.subscription
@@ -85,15 +85,18 @@ impl<S: Script> ScriptSource<S> {
             && scripted.is_none_or(|scripted| happened < scripted)
         {
             subscription.take();
-            self.played = Some(happened);
-            return subscription.go_on().map(|write| (happened, Action::Write(write)));
+            return next_write(subscription);
         }
         let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
         // The turn is taken with the first action of its instant, which may be the last of the response.
         let _ = self.alarm.poll_turn(cx);
         self.alarm.cancel();
-        self.played = Some(scripted);
         let action = std::mem::replace(&mut self.next, self.script.next())?.action;
+        self.is_over = self.subscription.is_none()
+            && self
+                .next
+                .as_ref()
+                .is_some_and(|next| next.action == Action::End(How::Complete) && self.started + next.at <= scripted);
         match action {
             Action::Write(_) => self.alarm.count_write(),
             // Nothing more comes until the client leaves.
@@ -122,13 +125,18 @@ impl<S: Script> Source for ScriptSource<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        let Some(Cue { at, action: Action::End(How::Complete) }) = &self.next else { return false };
-        self.subscription.is_none() && self.played.is_some_and(|played| self.started + *at <= played)
+        self.is_over
     }
 
     fn hand_turn_on(&mut self) {
         self.alarm.hand_turn_on();
     }
+}
+
+/// Returns the next write of the event that was taken last, and when the event happened.
+fn next_write(subscription: &mut Subscription) -> Option<(Instant, Action)> {
+    let write = subscription.go_on()?;
+    Some((subscription.at(), Action::Write(write)))
 }
 
 /// The body of another application: each frame is due when it comes.
