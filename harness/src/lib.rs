@@ -16,6 +16,8 @@
 //!      │
 //!  recording     the log of a served world, played again
 //!      │
+//!  judge         what was seen, held against what should have been, whatever the contract
+//!      │
 //!  fixtures      the contract as data
 //!      │
 //!  check         any server, judged by the fixtures
@@ -77,6 +79,7 @@ pub mod cli;
 pub mod client;
 pub mod fixtures;
 mod idle;
+pub mod judge;
 pub mod lab;
 pub mod recording;
 pub mod replay;

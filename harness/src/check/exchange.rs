@@ -5,14 +5,14 @@ use std::time::Duration;
 use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 
-use super::data;
-use super::evidence::{Evidence, Finding, clipped};
-use super::fields;
-use super::responses::{self, Got};
 use super::target::Target;
 use crate::account::{Account, Note};
 use crate::client::Bounds;
-use crate::fixtures::format::{Aspect, Case, Exchange, Then, Tier};
+use crate::fixtures::format::{Exchange, Then};
+use crate::judge::case::{Aspect, Case, Tier};
+use crate::judge::evidence::{Evidence, Finding, clipped};
+use crate::judge::responses::{self, Got};
+use crate::judge::{compare, fields};
 
 /// An answer is given up after this long; one that may differ anyway, or is long, after another time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -139,7 +139,7 @@ fn breaches(exchange: &Exchange, account: &Account) -> Vec<Breach> {
     let body = got.body();
     if let Some(expected) = &response.body {
         // How many clients others have, nobody knows.
-        if !data::compare(expected, &response.vary, &body, None).is_empty() {
+        if !compare::compare(expected, &response.vary, &body, None).is_empty() {
             breaches.push(breach(Aspect::Bytes, visible(expected.as_bytes()), visible(&body)));
         }
         if !matches!(got.end, Some((_, How::Complete))) {

@@ -9,19 +9,20 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
-use super::judge::{Seen, judge};
 use super::noise::Noise;
-use super::pace::Pace;
-use super::report::{html, jsonl, junit, text};
-use super::responses::got;
-use super::stalls::Stalls;
+use super::seen::{Seen, judge};
 use super::tag::Tag;
-use super::verdict::{Report, verdicts};
-use super::{application, exchange, timeline};
+use super::{application, exchange};
 use crate::account::Account;
 use crate::client::{Bounds, Client};
-use crate::fixtures::format::Kind;
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::golden::Golden;
+use crate::judge::pace::Pace;
+use crate::judge::report::{html, jsonl, junit, text};
+use crate::judge::responses::got;
+use crate::judge::scene::{Kind, Scene};
+use crate::judge::stalls::Stalls;
+use crate::judge::timeline::timeline;
+use crate::judge::verdict::{Report, verdicts};
 use crate::transport;
 
 /// What servers send by mistake, or to break a client.
@@ -196,7 +197,7 @@ fn report_on(golden: &Golden, scene: &Scene, accounts: Vec<(String, Account)>, n
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
     let seen = Seen { accounts, tag: Tag::default(), noise, others, dispatched };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
-        let timelines = vec![timeline::timeline(scene, &seen, &pace)];
+        let timelines = vec![timeline(scene, &seen.observation(), &pace)];
         let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
         let verdicts = verdicts(&evidence, |_| true, None);
         let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };

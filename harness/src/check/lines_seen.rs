@@ -2,13 +2,11 @@
 
 use onbeat_wire::What;
 
+use super::heartbeats::HEARTBEAT;
 use super::noise::Noise;
-use super::responses::is_stream;
 use super::tag::Tag;
 use crate::account::{Account, Note};
-
-/// A heartbeat of `/sse`.
-pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
+use crate::judge::responses::is_stream;
 
 /// Counts how many of a fixture's lines a client has seen, if they are right: heads, writes and ends. It looks at each note
 /// of a growing account once.
@@ -61,7 +59,7 @@ impl LinesSeen {
                 self.line.push(*byte);
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
-                self.heartbeats += usize::from(line == HEARTBEAT.trim_end().as_bytes());
+                self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
                 if self.noise == Some(Noise::Anybody) && Noise::Anybody.has(&line, &self.tag) {
                     continue;
                 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 
-use super::lines_seen::{HEARTBEAT, LinesSeen};
+use super::heartbeats::HEARTBEAT;
+use super::lines_seen::LinesSeen;
 use super::noise::Noise;
-use super::pace::Periods;
 use super::tag::Tag;
 use super::target::Target;
 use crate::account::{Account, Note};
 use crate::client::{Bounds, Client};
 use crate::fixtures::format::{Kind, Leaving};
-use crate::fixtures::golden::Scene;
+use crate::judge::pace::Periods;
+use crate::judge::scene::Scene;
 
 /// However long the machine was held up, so much longer is waited at most.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             }
             Kind::Head { .. } | Kind::End { .. } => stage.expect_line(&line.client, false),
             Kind::Write { text } => {
-                stage.expect_line(&line.client, text == HEARTBEAT);
+                stage.expect_line(&line.client, text == HEARTBEAT.write);
                 // A stream that stops is not waited for to its end.
                 if alone {
                     stage.until(line.at_ms).await;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::{Instant, What};
 
-use super::pace::Pace;
-use super::stalls::SharedStalls;
 use crate::account::{Account, Note};
 use crate::client::{Bounds, Client};
+use crate::judge::pace::Pace;
+use crate::judge::stalls::SharedStalls;
 use crate::lab::Lab;
 use crate::transport;
 

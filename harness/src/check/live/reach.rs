@@ -10,13 +10,13 @@ use onbeat_server::clock::{Clock, TokioClock};
 use super::address::{Address, without_userinfo};
 use super::{BEGIN_MAX, Remote, Unreachable};
 use crate::account::Account;
-use crate::check::fields;
 use crate::check::lines_seen::LinesSeen;
-use crate::check::pace::Pace;
-use crate::check::responses::{Got, got};
-use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
 use crate::client::Bounds;
+use crate::judge::fields;
+use crate::judge::pace::Pace;
+use crate::judge::responses::{Got, got};
+use crate::judge::stalls::SharedStalls;
 
 /// A connection that is not established by then is none.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

@@ -6,14 +6,14 @@
 //! there explain that: a message of theirs was heard, or clients are seen to come while the check has none.
 
 use super::{Inspection, SCENE_BOUNDS, TICK};
-use crate::check::evidence::Evidence;
-use crate::check::judge::{Seen, judge};
 use crate::check::noise::Noise;
 use crate::check::play;
-use crate::check::responses::got;
+use crate::check::seen::{Seen, judge};
 use crate::check::target::{Live, Target};
 use crate::client::Bounds;
-use crate::fixtures::golden::Scene;
+use crate::judge::evidence::Evidence;
+use crate::judge::responses::got;
+use crate::judge::scene::Scene;
 
 /// A scene is played so often at most.
 const ATTEMPTS: u64 = 3;
@@ -153,9 +153,9 @@ fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::evidence::Finding;
-    use crate::fixtures::format::{Aspect, Case};
     use crate::fixtures::golden::Golden;
+    use crate::judge::case::{Aspect, Case};
+    use crate::judge::evidence::Finding;
 
     /// What is found if this count is wrong, or nothing.
     fn evidence(cases: &[Case], wrong: bool) -> Evidence<'_> {

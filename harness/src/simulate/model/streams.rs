@@ -9,9 +9,9 @@ use super::members::Members;
 use super::values::Values;
 use super::view::{Ask, Response, View};
 use super::{Judged, World, violation};
-use crate::check::conforms_exactly;
 use crate::fixtures::EPOCH;
 use crate::fixtures::format::{Kind, Line};
+use crate::judge::compare::conforms_exactly;
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, Manner};
 
