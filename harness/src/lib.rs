@@ -14,6 +14,8 @@
 //!      │
 //!  recording     the log of a served world, played again
 //!      │
+//!  judge         what was seen, held against what should have been, whatever the contract
+//!      │
 //!  fixtures      the contract as data
 //!      │
 //!  check         any server, judged by the fixtures
@@ -73,6 +75,7 @@ pub mod check;
 pub mod cli;
 pub mod fixtures;
 mod idle;
+pub mod judge;
 pub mod lab;
 pub mod player;
 pub mod recording;

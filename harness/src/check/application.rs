@@ -10,75 +10,65 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use onbeat_wire::{Event, Instant};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use self::library::{Library, Stopped, guarded};
 use self::reader::Reader;
+use crate::judge::observation::Dispatched;
 use crate::player::Bounds;
 
-/// The events that have been dispatched, and why no more will be.
+/// A stream being read by the client library.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Dispatched {
-    pub(super) events: Vec<Event>,
-    /// Why the stream can't be read any further.
-    pub(super) failed: Option<String>,
-    /// Why the client library can't tell what else the stream has. The server is not to blame.
-    pub(super) gave_up: Option<String>,
+pub(super) struct Reading {
+    pub(super) dispatched: Dispatched,
     /// Bytes that came and that the client library has not read yet.
     unread_bytes: usize,
     /// Whether the client library reads no more.
     over: bool,
 }
 
-impl Dispatched {
+impl Reading {
     /// Returns what is known by now: a client library that is still busy has not told everything.
-    pub(super) fn outcome(mut self) -> Self {
-        if !self.over && self.unread_bytes > 0 && self.gave_up.is_none() {
-            let unread = self.unread_bytes;
-            self.gave_up =
-                Some(format!("the client library eventsource-stream is still busy, with {unread} bytes to go"));
+    pub(super) fn outcome(mut self) -> Dispatched {
+        let unread = self.unread_bytes;
+        if !self.over && unread > 0 {
+            let busy = || format!("the client library eventsource-stream is still busy, with {unread} bytes to go");
+            self.dispatched.gave_up.get_or_insert_with(busy);
         }
-        self
+        self.dispatched
     }
 
     /// Notes what the client library made of a piece of the stream. Returns whether it can read on.
     fn note(&mut self, (events, outcome): (Vec<Event>, Result<(), Stopped>)) -> bool {
-        self.events.extend(events);
+        self.dispatched.events.extend(events);
         match outcome {
             Ok(()) => return true,
-            Err(Stopped::ByStream(why)) => self.failed = Some(why),
-            Err(Stopped::ByLibrary(why)) => self.gave_up = Some(why),
+            Err(Stopped::ByStream(why)) => self.dispatched.failed = Some(why),
+            Err(Stopped::ByLibrary(why)) => self.dispatched.gave_up = Some(why),
         }
         false
     }
 }
 
-fn lock(dispatched: &Mutex<Dispatched>) -> MutexGuard<'_, Dispatched> {
-    dispatched.lock()
-}
-
 /// Returns the events of a stream that came in these chunks.
 pub(super) fn dispatch(chunks: &[(Instant, Bytes)]) -> Dispatched {
-    let mut dispatched = Dispatched { over: true, ..Dispatched::default() };
+    let mut reading = Reading::default();
     let mut library = Library::default();
-    for (_, bytes) in chunks {
-        if !dispatched.note(guarded(|events| library.push(bytes, events))) {
-            return dispatched;
-        }
+    if chunks.iter().all(|(_, bytes)| reading.note(guarded(|events| library.push(bytes, events)))) {
+        reading.note(guarded(|events| library.end(events)));
     }
-    dispatched.note(guarded(|events| library.end(events)));
-    dispatched
+    reading.dispatched
 }
 
 /// Asks for `url` as an application does, and notes what is dispatched until the stream ends.
-pub(super) async fn watch(client: reqwest::Client, url: String, bounds: Bounds, dispatched: Arc<Mutex<Dispatched>>) {
+pub(super) async fn watch(client: reqwest::Client, url: String, bounds: Bounds, reading: Arc<Mutex<Reading>>) {
     match client.get(url).send().await {
         Ok(response) if response.status() == reqwest::StatusCode::OK => {
-            let reader = Reader::start(Library::default(), &dispatched, bounds.entries_max);
-            read(response.bytes_stream(), bounds, reader, &dispatched).await;
+            let reader = Reader::start(Library::default(), &reading, bounds.entries_max);
+            read(response.bytes_stream(), bounds, reader, &reading).await;
         }
-        Ok(response) => fail(&dispatched, &format!("the status is {}", response.status())),
-        Err(error) => fail(&dispatched, &error),
+        Ok(response) => fail(&reading, &format!("the status is {}", response.status())),
+        Err(error) => fail(&reading, &error),
     }
 }
 
@@ -86,7 +76,7 @@ async fn read<E: Display>(
     chunks: impl Stream<Item = Result<Bytes, E>>,
     bounds: Bounds,
     reader: Reader,
-    dispatched: &Mutex<Dispatched>,
+    reading: &Mutex<Reading>,
 ) {
     let mut chunks = std::pin::pin!(chunks);
     let mut left = bounds.bytes_max;
@@ -97,11 +87,11 @@ async fn read<E: Display>(
                 if left == 0 {
                     break;
                 }
-                reader.hand_over(bytes, dispatched);
+                reader.hand_over(bytes, reading);
             }
             Err(error) => {
                 reader.finished().await;
-                fail(dispatched, &error);
+                fail(reading, &error);
                 return;
             }
         }
@@ -109,8 +99,8 @@ async fn read<E: Display>(
     reader.finished().await;
 }
 
-fn fail(dispatched: &Mutex<Dispatched>, why: &impl Display) {
-    lock(dispatched).failed.get_or_insert(why.to_string());
+fn fail(reading: &Mutex<Reading>, why: &impl Display) {
+    reading.lock().dispatched.failed.get_or_insert(why.to_string());
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! The check of the embedded server, in virtual time.
 
-use super::evidence::Evidence;
-use super::judge::{Seen, judge};
 use super::noise::Noise;
-use super::pace::Pace;
-use super::stalls::Stalls;
+use super::seen::{Seen, judge};
 use super::tag::Tag;
 use super::target::Embedded;
-use super::verdict::{Report, verdicts};
-use super::{NoSuchCase, Selection, application, exchange, play, timeline};
+use super::{Scope, application, exchange, play};
 use crate::fixtures;
-use crate::fixtures::golden::Scene;
+use crate::judge::evidence::Evidence;
+use crate::judge::pace::Pace;
+use crate::judge::scene::Scene;
+use crate::judge::selection::NoSuchCase;
+use crate::judge::stalls::Stalls;
+use crate::judge::timeline::timeline;
+use crate::judge::verdict::{Report, verdicts};
 use crate::lab::{self, Application, Overdue, Setup};
 use crate::player::Bounds;
 
@@ -23,36 +25,34 @@ use crate::player::Bounds;
 /// # Panics
 ///
 /// If the application panics, or never lets go of a connection.
-pub fn check_embedded(application: &Application, selection: &Selection) -> Result<Report, NoSuchCase> {
-    let golden = selection.golden();
-    if let Some(pattern) = selection.misspelled(&golden.cases) {
-        return Err(NoSuchCase(pattern.as_str().into()));
-    }
+pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report, NoSuchCase> {
+    let golden = scope.golden();
+    scope.cases.among(&golden.cases)?;
     let mut evidence = Evidence::new(&golden.cases);
-    selection.explain(&mut evidence);
+    scope.explain(&mut evidence);
     let mut timelines = Vec::new();
     let setup = fixtures::setup();
-    let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
+    let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
     for scene in golden.streams.iter().filter(wanted) {
-        let scene = scene.clone().until(selection.watched_ms());
+        let scene = scene.clone().until(scope.watched_ms());
         let mut seen = see(application, &scene, &setup);
-        let response = seen.logs.first().and_then(|(_, log)| log.first_exchange());
-        seen.dispatched = response.map(|response| application::dispatch(&response.writes));
-        timelines.push(timeline::timeline(&scene, &seen, &Pace::exact()));
+        let response = seen.observation().first_response();
+        seen.dispatched = response.map(|(response, _)| application::dispatch(&response.writes));
+        timelines.push(timeline(&scene, &seen.observation(), &Pace::exact()));
         evidence.add(judge(&golden.cases, &scene, &seen, &Pace::exact(), &Stalls::default()));
     }
-    for scene in golden.scenes.iter().filter(wanted).filter(|scene| scene.length_ms <= selection.watched_ms()) {
+    for scene in golden.scenes.iter().filter(wanted).filter(|scene| scene.length_ms <= scope.watched_ms()) {
         let seen = see(application, scene, &setup);
         evidence.add(judge(&golden.cases, scene, &seen, &Pace::exact(), &Stalls::default()));
     }
-    for request in golden.requests.iter().filter(|request| selection.has_any(&request.cases)) {
+    for request in golden.requests.iter().filter(|request| scope.cases.has_any(&request.cases)) {
         let log = lab::run_with(&setup, application, async |lab| {
             let mut target = Embedded { lab, pace: Pace::exact() };
             exchange::perform(&mut target, request, &golden.cases).await
         });
         evidence.add(exchange::judge(&golden.cases, request, settled(log).as_ref()));
     }
-    let verdicts = verdicts(&evidence, |id| selection.has(id), None);
+    let verdicts = verdicts(&evidence, |id| scope.cases.has(id), None);
     Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 
-use super::data;
-use super::evidence::{Evidence, Finding, clipped};
-use super::fields;
 use super::target::Target;
-use crate::fixtures::format::{Aspect, Case, Exchange, Then, Tier};
+use crate::fixtures::format::{Exchange, Then};
+use crate::judge::case::{Aspect, Case, Tier};
+use crate::judge::evidence::{Evidence, Finding, clipped};
+use crate::judge::{compare, fields};
 use crate::player::{Action, Bounds, ClientLog, HttpExchange};
 
 /// An answer is given up after this long; one that may differ anyway, or is long, after another time.
@@ -130,7 +130,7 @@ fn breaches(exchange: &Exchange, log: &ClientLog) -> Vec<Breach> {
     let body = got.body();
     if let Some(expected) = &response.body {
         // How many clients others have, nobody knows.
-        if !data::compare(expected, &response.vary, &body, None).is_empty() {
+        if !compare::compare(expected, &response.vary, &body, None).is_empty() {
             breaches.push(breach(Aspect::Bytes, visible(expected.as_bytes()), visible(&body)));
         }
         if !matches!(got.end, Some((_, How::Complete))) {

@@ -7,10 +7,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::pulse::Pulse;
+use crate::judge::Hint;
 
 /// One cause, from which all that fails may follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Hint {
+pub(super) enum Cause {
     /// Many writes come at once, long after they were due.
     HeldBack,
     /// Only writes that wait for no time come.
@@ -45,13 +46,7 @@ const MEASURABLE_MIN: Duration = Duration::from_millis(50);
 /// So many writes show a speed.
 const WRITES_MIN: usize = 3;
 
-impl Hint {
-    /// Whether all that fails may follow from this one thing.
-    #[must_use]
-    pub fn explains_all(&self) -> bool {
-        !matches!(self, Self::OnlyConnections)
-    }
-
+impl Cause {
     /// Returns what the pulses of all watched streams have in common, if they were watched at this scale.
     pub(super) fn of_times(pulses: &[Pulse], scale: NonZeroU32) -> Option<Self> {
         let timed: Vec<&Pulse> = pulses.iter().filter(|pulse| pulse.due.iter().any(|due| !due.is_zero())).collect();
@@ -148,7 +143,13 @@ fn scale_of(speed: f64) -> Option<NonZeroU32> {
     scale.filter(|_| fits)
 }
 
-impl fmt::Display for Hint {
+impl From<Cause> for Hint {
+    fn from(cause: Cause) -> Self {
+        Self { text: cause.to_string(), explains_all: cause != Cause::OnlyConnections }
+    }
+}
+
+impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeldBack => f.write_str(
@@ -221,8 +222,8 @@ mod tests {
         Pulse { due, came, answered: true, ended: false, watched: ms(12_000) }
     }
 
-    fn hint(pulses: &[Pulse], scale: u32) -> Option<Hint> {
-        Hint::of_times(pulses, NonZeroU32::new(scale).expect("not zero"))
+    fn hint(pulses: &[Pulse], scale: u32) -> Option<Cause> {
+        Cause::of_times(pulses, NonZeroU32::new(scale).expect("not zero"))
     }
 
     #[test]
@@ -243,10 +244,10 @@ mod tests {
         let silent = |due| Pulse { answered: false, ..given_up(due, 0) };
         // A short stream comes at its end; a long one is given up before.
         let pulses = [buffered(due(0, 50, 82), 82), silent(due(0, 1000, 21)), silent(due(1000, 1000, 31))];
-        assert_eq!(hint(&pulses, 1), Some(Hint::HeldBack));
+        assert_eq!(hint(&pulses, 1), Some(Cause::HeldBack));
         // Two buffers full.
         let pulses = [buffered(due(0, 50, 82), 41), buffered(due(1000, 1000, 31), 16)];
-        assert_eq!(hint(&pulses, 1), Some(Hint::HeldBack));
+        assert_eq!(hint(&pulses, 1), Some(Cause::HeldBack));
         // One stream alone that is not flushed is a bug of that stream.
         let mut pulses = streams(|due| due);
         pulses[0] = buffered(due(0, 50, 82), 82);
@@ -263,8 +264,8 @@ mod tests {
                 given_up(due(1500, 1500, 50), 0),
             ]
         };
-        assert_eq!(hint(&pulses(), 1), Some(Hint::ClockStandsStill));
-        assert_eq!(hint(&pulses(), 100), Some(Hint::ClockStandsStill));
+        assert_eq!(hint(&pulses(), 1), Some(Cause::ClockStandsStill));
+        assert_eq!(hint(&pulses(), 100), Some(Cause::ClockStandsStill));
         // A server that ends its streams, or of which one stream goes on, has a clock.
         let mut ended = pulses();
         ended[0].ended = true;
@@ -293,7 +294,7 @@ mod tests {
             })
             .collect();
         match hint(&pulses, check) {
-            Some(Hint::OtherSpeed { scale, .. }) => scale.map(NonZeroU32::get),
+            Some(Cause::OtherSpeed { scale, .. }) => scale.map(NonZeroU32::get),
             _ => None,
         }
     }
@@ -315,7 +316,7 @@ mod tests {
         let mut pulses = streams(held_up);
         assert_eq!(hint(&pulses, 1), None);
         pulses.push(heartbeats);
-        assert!(matches!(hint(&pulses, 1), Some(Hint::OtherSpeed { scale, .. }) if scale == NonZeroU32::new(100)));
+        assert!(matches!(hint(&pulses, 1), Some(Cause::OtherSpeed { scale, .. }) if scale == NonZeroU32::new(100)));
         // A server whose heartbeats alone are in time has no other clock, but no timers.
         *pulses.last_mut().expect("one") = pulse(due(0, 30_000, 3), |due| due);
         assert_eq!(hint(&pulses, 1), None);
@@ -324,11 +325,11 @@ mod tests {
     #[test]
     fn a_clock_that_no_scale_fits_is_told_all_the_same() {
         let half = hint(&streams(|due| due * 2), 1);
-        let Some(Hint::OtherSpeed { factor, scale: None }) = half else { panic!("{half:?}") };
+        let Some(Cause::OtherSpeed { factor, scale: None }) = half else { panic!("{half:?}") };
         assert!((factor - 0.5).abs() < 0.01, "{factor}");
         assert!(half.expect("a hint").to_string().contains("about 2.0 times as slow as expected"));
         let half_more = hint(&streams(|due| due * 2 / 3), 1);
-        assert!(matches!(half_more, Some(Hint::OtherSpeed { scale: None, .. })), "{half_more:?}");
+        assert!(matches!(half_more, Some(Cause::OtherSpeed { scale: None, .. })), "{half_more:?}");
     }
 
     #[test]

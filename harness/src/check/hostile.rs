@@ -9,16 +9,17 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
-use super::judge::{Seen, judge};
 use super::noise::Noise;
-use super::pace::Pace;
-use super::report::{html, jsonl, junit, text};
-use super::stalls::Stalls;
+use super::seen::{Seen, judge};
 use super::tag::Tag;
-use super::verdict::{Report, verdicts};
-use super::{application, exchange, timeline};
-use crate::fixtures::format::Kind;
-use crate::fixtures::golden::{Golden, Scene};
+use super::{application, exchange};
+use crate::fixtures::golden::Golden;
+use crate::judge::pace::Pace;
+use crate::judge::report::{html, jsonl, junit, text};
+use crate::judge::scene::{Kind, Scene};
+use crate::judge::stalls::Stalls;
+use crate::judge::timeline::timeline;
+use crate::judge::verdict::{Report, verdicts};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::{self, WINDOW_BYTES};
 
@@ -193,7 +194,7 @@ fn report_on(golden: &Golden, scene: &Scene, logs: Vec<(String, ClientLog)>, noi
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
     let seen = Seen { logs, tag: Tag::default(), noise, others, dispatched };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
-        let timelines = vec![timeline::timeline(scene, &seen, &pace)];
+        let timelines = vec![timeline(scene, &seen.observation(), &pace)];
         let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
         let verdicts = verdicts(&evidence, |_| true, None);
         let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };

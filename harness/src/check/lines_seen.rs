@@ -2,13 +2,11 @@
 
 use onbeat_wire::What;
 
+use super::heartbeats::HEARTBEAT;
 use super::noise::Noise;
-use super::responses::is_stream;
 use super::tag::Tag;
+use crate::judge::responses::is_stream;
 use crate::player::{ClientLog, LogEntry};
-
-/// A heartbeat of `/sse`.
-pub(super) const HEARTBEAT: &str = "heartbeat:\n\n";
 
 /// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
 #[derive(Debug, Default)]
@@ -62,7 +60,7 @@ impl LinesSeen {
                 self.line.push(*byte);
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
-                self.heartbeats += usize::from(line == HEARTBEAT.trim_end().as_bytes());
+                self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
                 if self.noise == Some(Noise::Anybody) && Noise::Anybody.has(&line, &self.tag) {
                     continue;
                 }

@@ -20,20 +20,23 @@ use tokio::task::JoinSet;
 use self::plan::Plan;
 use self::reach::{reach, trouble};
 use self::watch::{look_for_stalls, probe};
-use super::application::{self, Dispatched};
-use super::evidence::Evidence;
+use super::application::{self, Reading};
 use super::headers::ExtraHeaders;
-use super::hint::Hint;
-use super::judge::{Seen, judge};
+use super::hint::Cause;
 use super::noise::Noise;
 use super::pulse::Pulse;
+use super::seen::{Seen, judge};
 use super::tag::{MARK, Tag};
 use super::target::{Live, Target};
-use super::timeline::{Timeline, timeline};
-use super::verdict::{Outcome, Report, Verdict, verdicts};
-use super::{NoSuchCase, Selection, exchange, play};
-use crate::fixtures::format::{Case, Exchange, Kind};
-use crate::fixtures::golden::Scene;
+use super::{Scope, exchange, play};
+use crate::fixtures::format::Exchange;
+use crate::fixtures::golden::order_of_stream;
+use crate::judge::case::Case;
+use crate::judge::evidence::Evidence;
+use crate::judge::scene::{Kind, Scene};
+use crate::judge::selection::NoSuchCase;
+use crate::judge::timeline::{Timeline, timeline};
+use crate::judge::verdict::{Hint, Outcome, Report, Verdict, verdicts};
 use crate::player::Bounds;
 
 /// A server over TCP, and how it is judged.
@@ -109,22 +112,20 @@ const TICK: Duration = Duration::from_millis(100);
 /// If the URL is wrong, nobody listens there, or the selection names no case.
 pub async fn check_live(
     remote: &Remote,
-    selection: &Selection,
+    scope: &Scope,
     progress: &impl Progress,
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Unreachable> {
-    let golden = selection.golden();
-    if let Some(pattern) = selection.misspelled(&golden.cases) {
-        return Err(NoSuchCase(pattern.as_str().into()).into());
-    }
+    let golden = scope.golden();
+    scope.cases.among(&golden.cases)?;
     if remote.scale.get() > SCALE_MAX {
         return Err(Unreachable::TooFast(remote.scale));
     }
     let live = reach(remote).await?;
     let mut watch = JoinSet::new();
     watch.spawn(look_for_stalls(Arc::clone(&live.clock), live.stalls.clone()));
-    let inspection = Inspection::new(remote, selection.behind_proxy, &live, &golden.cases);
-    let plan = Plan::new(&golden, selection, &live.pace);
+    let inspection = Inspection::new(remote, scope.behind_proxy, &live, &golden.cases);
+    let plan = Plan::new(&golden, scope, &live.pace);
     progress.planned(plan.length);
     let trouble = {
         tokio::select! {
@@ -138,29 +139,24 @@ pub async fn check_live(
         }
     };
     let Findings { mut evidence, mut timelines, pulses, .. } = inspection.findings.into_inner();
-    selection.explain(&mut evidence);
-    timelines.sort_by_key(|timeline| Scene::order(&timeline.name));
-    let verdicts = verdicts(&evidence, |id| selection.has(id), trouble.as_deref());
-    let hint = hint(remote, selection, &golden.cases, &verdicts, &pulses);
+    scope.explain(&mut evidence);
+    timelines.sort_by_key(|timeline| order_of_stream(&timeline.name));
+    let verdicts = verdicts(&evidence, |id| scope.cases.has(id), trouble.as_deref());
+    let hint = hint(remote, scope, &golden.cases, &verdicts, &pulses);
     let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint };
-    report.hide(&remote.headers);
+    report.texts_mut().for_each(|text| remote.headers.hide(text));
     Ok(report)
 }
 
 /// Returns the likeliest cause of what fails, if it fails as one cause would have it.
-fn hint(
-    remote: &Remote,
-    selection: &Selection,
-    cases: &[Case],
-    verdicts: &[Verdict],
-    pulses: &[Pulse],
-) -> Option<Hint> {
+fn hint(remote: &Remote, scope: &Scope, cases: &[Case], verdicts: &[Verdict], pulses: &[Pulse]) -> Option<Hint> {
     let mut failed = verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail).peekable();
     failed.peek()?;
-    Hint::of_times(pulses, remote.scale).or_else(|| {
+    let cause = Cause::of_times(pulses, remote.scale).or_else(|| {
         let hop_by_hop = |verdict: &Verdict| cases.iter().any(|case| case.id == verdict.id && case.hop_by_hop);
-        (!selection.behind_proxy && failed.all(hop_by_hop)).then_some(Hint::OnlyConnections)
-    })
+        (!scope.behind_proxy && failed.all(hop_by_hop)).then_some(Cause::OnlyConnections)
+    });
+    cause.map(Hint::from)
 }
 
 /// One check being made.
@@ -283,9 +279,8 @@ impl<'a> Inspection<'a> {
             Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * scene.lines.len() + 64 },
             Noise::Strangers | Noise::Anybody => SSE_BOUNDS,
         };
-        let dispatched = Arc::new(Mutex::new(Dispatched::default()));
-        let path = format!("/{}", scene.path.trim_start_matches("streams/").trim_end_matches(".jsonl"));
-        let url = format!("{}{path}", self.base);
+        let dispatched = Arc::new(Mutex::new(Reading::default()));
+        let url = format!("{}/{}", self.base, scene.name());
         let ended = AtomicBool::new(false);
         let watched = async {
             application::watch(self.application.clone(), url, bounds, Arc::clone(&dispatched)).await;
@@ -313,7 +308,7 @@ impl<'a> Inspection<'a> {
         let seen = Seen { logs, tag: Tag::default(), noise, others: Some(0), dispatched: Some(dispatched) };
         let evidence = judge(self.cases, scene, &seen, &self.live.pace, &self.live.stalls.lock());
         self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
-        self.finished([evidence], Some(timeline(scene, &seen, &self.live.pace)));
+        self.finished([evidence], Some(timeline(scene, &seen.observation(), &self.live.pace)));
     }
 
     /// Performs requests side by side.
@@ -342,7 +337,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// How many events of the stream itself an application has dispatched.
-fn own_events(dispatched: &Mutex<Dispatched>, noise: Noise) -> usize {
-    let dispatched = dispatched.lock();
-    dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
+fn own_events(reading: &Mutex<Reading>, noise: Noise) -> usize {
+    let reading = reading.lock();
+    reading.dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 
-use super::lines_seen::{HEARTBEAT, LinesSeen};
+use super::heartbeats::HEARTBEAT;
+use super::lines_seen::LinesSeen;
 use super::noise::Noise;
-use super::pace::Periods;
 use super::tag::Tag;
 use super::target::Target;
 use crate::fixtures::format::Kind;
-use crate::fixtures::golden::Scene;
+use crate::judge::pace::Periods;
+use crate::judge::scene::Scene;
 use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
 
 /// However long the machine was held up, so much longer is waited at most.
@@ -43,7 +44,7 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             }
             Kind::Head { .. } | Kind::End { .. } => scheduler.expect_line(&line.client, false),
             Kind::Write { text } => {
-                scheduler.expect_line(&line.client, text == HEARTBEAT);
+                scheduler.expect_line(&line.client, text == HEARTBEAT.write);
                 // After a stream has stopped, the rest of the scene is not waited for.
                 if alone {
                     scheduler.until(line.at_ms).await;

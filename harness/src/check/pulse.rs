@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use onbeat_wire::How;
 
-use super::judge::Seen;
-use super::pace::Pace;
-use super::responses::expected;
-use crate::fixtures::golden::Scene;
+use super::seen::Seen;
+use crate::judge::pace::Pace;
+use crate::judge::responses::expected;
+use crate::judge::scene::Scene;
 
 /// Pieces that come within this long of each other came at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -32,11 +32,9 @@ impl Pulse {
     pub(super) fn take(scene: &Scene, seen: &Seen, pace: &Pace) -> Self {
         let due = expected(scene, "").into_iter().next().map(|response| response.writes).unwrap_or_default();
         let due = due.iter().map(|(_, line)| pace.takes(line.at_ms)).collect();
-        let Some((_, log)) = seen.logs.first() else { return Self { due, ..Self::default() } };
-        let Some(response) = log.first_exchange() else { return Self { due, ..Self::default() } };
-        let pieces = response.pieces();
-        let own = pieces.iter().filter(|piece| !seen.is_noise(&piece.bytes));
-        let came = own.map(|piece| piece.at - response.sent).collect();
+        let first = seen.logs.first().zip(seen.observation().first_response());
+        let Some(((_, log), (response, pieces))) = first else { return Self { due, ..Self::default() } };
+        let came = pieces.iter().map(|piece| piece.at - response.sent).collect();
         let left = log.left_at().map_or(Duration::ZERO, |left| left - response.sent);
         let ended = response.broken.is_some() || !matches!(response.end, None | Some((_, How::Closed)));
         Self { due, came, answered: response.head.is_some(), ended, watched: left }

@@ -1,6 +1,6 @@
 //! A mark in every message of a run, so that its events are told from those of others on the same server.
 
-use crate::fixtures::format::Vary;
+use crate::judge::vary::Vary;
 
 /// How the tags of all runs begin.
 pub(super) const MARK: &str = "onbeat-";
@@ -66,14 +66,14 @@ impl Tag {
 }
 
 /// Returns whether the bytes contain the part, in time that grows with the bytes alone.
-pub(super) fn contains(bytes: &[u8], part: &[u8]) -> bool {
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(bytes, part).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::format::Rule;
+    use crate::judge::vary::Rule;
 
     #[test]
     fn a_request_is_tagged_where_its_message_will_show_it() {

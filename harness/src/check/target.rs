@@ -8,8 +8,8 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 
-use super::pace::Pace;
-use super::stalls::SharedStalls;
+use crate::judge::pace::Pace;
+use crate::judge::stalls::SharedStalls;
 use crate::lab::Lab;
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;

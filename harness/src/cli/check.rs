@@ -12,12 +12,11 @@ use onbeat_server::clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::Instant;
 
 use super::{Exit, Output, files, input, parse_duration, tell, told_to_end};
-use crate::check::expectations::Expectations;
-use crate::check::report::junit::Made;
-use crate::check::report::{html, jsonl, junit, text};
-use crate::check::{
-    ExtraHeaders, Outcome, Progress, Remote, Report, Selection, Verdict, case_ids, check_embedded, check_live,
-};
+use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
+use crate::judge::expectations::Expectations;
+use crate::judge::report::junit::Made;
+use crate::judge::report::{html, jsonl, junit, text};
+use crate::judge::{Outcome, Report, Selection, Verdict};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -117,8 +116,8 @@ fn known_failures(path: &Path) -> Result<Expectations, String> {
 
 /// Tells on stderr why the check fails, beside what the report says.
 fn explain(arguments: &Arguments, report: &Report) {
-    if let (Format::Jsonl, Some(hint)) = (arguments.format, report.hint) {
-        tell(hint);
+    if let (Format::Jsonl, Some(hint)) = (arguments.format, &report.hint) {
+        tell(&hint.text);
     }
     if let Some(trouble) = &report.trouble {
         tell(format_args!("{}: {trouble}", report.target));
@@ -161,9 +160,9 @@ fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, mad
 
 fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let Arguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
-    let selection = Selection { only, skip, quick, behind_proxy };
+    let scope = Scope { cases: Selection { only, skip }, quick, behind_proxy };
     let Some(url) = &arguments.url else {
-        return Ok(check_embedded(&Application::embedded(), &selection)?);
+        return Ok(check_embedded(&Application::embedded(), &scope)?);
     };
     let headers = ExtraHeaders::read(&arguments.headers)?;
     let remote = Remote { url: url.clone(), headers, tolerance, scale };
@@ -173,7 +172,7 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let report = runtime.block_on(async {
         // A check that is told to end reports what is known by then.
         let stop = told_to_end().map_err(Box::<dyn Error>::from)?;
-        check_live(&remote, &selection, &bar, stop).await.map_err(Box::<dyn Error>::from)
+        check_live(&remote, &scope, &bar, stop).await.map_err(Box::<dyn Error>::from)
     });
     bar.0.finish_and_clear();
     // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.

@@ -9,7 +9,8 @@ mod streams;
 use std::collections::BTreeSet;
 
 use kit::Mutant;
-use onbeat::check::{Outcome, Selection, Tier, check_embedded};
+use onbeat::check::{Scope, check_embedded};
+use onbeat::judge::{Outcome, Tier};
 use onbeat::lab::Application;
 use onbeat::simulate::Simulator;
 
@@ -17,7 +18,7 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/mutan
 
 /// Every case of the contract that must hold.
 fn required() -> BTreeSet<String> {
-    let report = check_embedded(&Application::embedded(), &Selection::default()).expect("no selection");
+    let report = check_embedded(&Application::embedded(), &Scope::default()).expect("no selection");
     let required = report.verdicts.into_iter().filter(|verdict| verdict.tier == Tier::Required);
     required.map(|verdict| verdict.id).collect()
 }
@@ -25,7 +26,7 @@ fn required() -> BTreeSet<String> {
 /// Checks each mutant, and returns what fails of it, for people: a snapshot shows how far a bug is seen.
 fn caught(mutants: &[Mutant]) -> String {
     let line = |mutant: &Mutant| {
-        let report = check_embedded(&mutant.application, &Selection::default()).expect("no selection");
+        let report = check_embedded(&mutant.application, &Scope::default()).expect("no selection");
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
         let failed: Vec<&str> = failed.map(|verdict| verdict.id.as_str()).collect();
         let Mutant { name, case, .. } = mutant;
@@ -168,7 +169,7 @@ fn every_required_case_catches_a_mutant() {
 fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
     let runs = || {
         for _ in 0..50 {
-            let report = check_embedded(&Application::embedded(), &Selection::default()).expect("no selection");
+            let report = check_embedded(&Application::embedded(), &Scope::default()).expect("no selection");
             let wrong = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
             let wrong: Vec<_> = wrong.map(|verdict| &verdict.id).collect();
             assert!(wrong.is_empty(), "{wrong:?}");
@@ -201,7 +202,7 @@ fn spelled_otherwise() -> Application {
 
 #[test]
 fn headers_that_mean_the_same_conform() {
-    let report = check_embedded(&spelled_otherwise(), &Selection::default()).expect("no selection");
+    let report = check_embedded(&spelled_otherwise(), &Scope::default()).expect("no selection");
     let wrong = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
     let wrong: Vec<_> = wrong.map(|verdict| (&verdict.id, &verdict.findings)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
@@ -210,7 +211,7 @@ fn headers_that_mean_the_same_conform() {
 /// What a server breaks is told through a proxy as well, unless the proxy could have done so itself.
 #[test]
 fn behind_a_proxy_only_what_is_end_to_end_is_judged() {
-    let behind_proxy = Selection { behind_proxy: true, ..Selection::default() };
+    let behind_proxy = Scope { behind_proxy: true, ..Scope::default() };
     let failed = |application: &Application| {
         let report = check_embedded(application, &behind_proxy).expect("no selection");
         let failed = report.verdicts.into_iter().filter(|verdict| verdict.outcome == Outcome::Fail);

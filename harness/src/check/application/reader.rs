@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::library::{Library, Stopped, guarded};
-use super::{Arc, Dispatched, lock};
+use super::{Arc, Reading};
 
 /// After so many bytes the thread looks whether anybody still wants to know.
 const PART_BYTES: usize = 4096;
 
-/// The thread, as its owner sees it. It ends soon after the [`Dispatched`] has been dropped, unless the library hangs.
+/// The thread, as its owner sees it. It ends soon after the [`Reading`] has been dropped, unless the library hangs.
 pub(super) struct Reader {
     pieces: Sender<Piece>,
     over: oneshot::Receiver<()>,
@@ -28,37 +28,37 @@ enum Piece {
 
 impl Reader {
     /// Starts a thread that notes what the library dispatches, up to so many events.
-    pub(super) fn start(mut library: Library, dispatched: &Arc<Mutex<Dispatched>>, events_max: usize) -> Self {
+    pub(super) fn start(mut library: Library, reading: &Arc<Mutex<Reading>>, events_max: usize) -> Self {
         let read = move |piece: &Piece, events: &mut Vec<Event>| match piece {
             Piece::Bytes(bytes) => library.push(bytes, events),
             Piece::End => library.end(events),
         };
-        Self::spawn(read, dispatched, events_max)
+        Self::spawn(read, reading, events_max)
     }
 
-    fn spawn<R>(read: R, dispatched: &Arc<Mutex<Dispatched>>, events_max: usize) -> Self
+    fn spawn<R>(read: R, reading: &Arc<Mutex<Reading>>, events_max: usize) -> Self
     where
         R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped> + Send + 'static,
     {
         let (pieces, handed_over) = mpsc::channel();
         let (ends, over) = oneshot::channel();
-        let noted = Arc::downgrade(dispatched);
+        let noted = Arc::downgrade(reading);
         let work = move || {
             read_all(read, &handed_over, &noted, events_max);
-            if let Some(dispatched) = noted.upgrade() {
-                lock(&dispatched).over = true;
+            if let Some(reading) = noted.upgrade() {
+                reading.lock().over = true;
             }
             drop(ends);
         };
         if let Err(error) = thread::Builder::new().name("eventsource-stream".into()).spawn(work) {
-            lock(dispatched).gave_up = Some(format!("no thread for the client library: {error}"));
+            reading.lock().dispatched.gave_up = Some(format!("no thread for the client library: {error}"));
         }
         Self { pieces, over }
     }
 
     /// Gives the thread more of the stream.
-    pub(super) fn hand_over(&self, bytes: Bytes, dispatched: &Mutex<Dispatched>) {
-        lock(dispatched).unread_bytes += bytes.len();
+    pub(super) fn hand_over(&self, bytes: Bytes, reading: &Mutex<Reading>) {
+        reading.lock().unread_bytes += bytes.len();
         // A thread that has ended has said why.
         let _ = self.pieces.send(Piece::Bytes(bytes));
     }
@@ -72,16 +72,16 @@ impl Reader {
 }
 
 /// Reads until the end, or for as long as anybody wants to know.
-fn read_all<R>(mut read: R, pieces: &Receiver<Piece>, noted: &Weak<Mutex<Dispatched>>, events_max: usize)
+fn read_all<R>(mut read: R, pieces: &Receiver<Piece>, noted: &Weak<Mutex<Reading>>, events_max: usize)
 where
     R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped>,
 {
     let mut note = |piece: &Piece, length: usize| {
         let outcome = guarded(|events| read(piece, events));
-        let Some(dispatched) = noted.upgrade() else { return false };
-        let mut dispatched = lock(&dispatched);
-        dispatched.unread_bytes -= length;
-        dispatched.note(outcome) && dispatched.events.len() <= events_max
+        let Some(reading) = noted.upgrade() else { return false };
+        let mut reading = reading.lock();
+        reading.unread_bytes -= length;
+        reading.note(outcome) && reading.dispatched.events.len() <= events_max
     };
     while let Ok(piece) = pieces.recv() {
         let reads_on = match piece {
@@ -114,19 +114,19 @@ mod tests {
         Event { data: String::from_utf8_lossy(data).into_owned(), ..Event::default() }
     }
 
-    fn reader<R>(read: R) -> (Reader, Arc<Mutex<Dispatched>>)
+    fn reader<R>(read: R) -> (Reader, Arc<Mutex<Reading>>)
     where
         R: FnMut(&Piece, &mut Vec<Event>) -> Result<(), Stopped> + Send + 'static,
     {
-        let dispatched = Arc::new(Mutex::new(Dispatched::default()));
-        let reader = Reader::spawn(read, &dispatched, 10);
-        reader.hand_over(Bytes::from_static(b"a"), &dispatched);
-        reader.hand_over(Bytes::from_static(b"b"), &dispatched);
-        (reader, dispatched)
+        let reading = Arc::new(Mutex::new(Reading::default()));
+        let reader = Reader::spawn(read, &reading, 10);
+        reader.hand_over(Bytes::from_static(b"a"), &reading);
+        reader.hand_over(Bytes::from_static(b"b"), &reading);
+        (reader, reading)
     }
 
-    fn outcome(dispatched: &Mutex<Dispatched>) -> Dispatched {
-        lock(dispatched).clone().outcome()
+    fn outcome(reading: &Mutex<Reading>) -> crate::judge::observation::Dispatched {
+        reading.lock().clone().outcome()
     }
 
     #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::check::Selection;
-use crate::check::pace::Pace;
+use crate::check::Scope;
 use crate::fixtures::format::Exchange;
-use crate::fixtures::golden::{Golden, Scene};
+use crate::fixtures::golden::Golden;
+use crate::judge::pace::Pace;
+use crate::judge::scene::Scene;
 
 /// What has to be done.
 pub(super) struct Plan<'a> {
@@ -28,18 +29,18 @@ pub(super) struct Plan<'a> {
 const SHORT_MS: u64 = 5_000;
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(golden: &'a Golden, selection: &Selection, pace: &Pace) -> Self {
-        let wanted = |scene: &&Scene| selection.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
+    pub(super) fn new(golden: &'a Golden, scope: &Scope, pace: &Pace) -> Self {
+        let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
         let (sse, streams): (Vec<&Scene>, Vec<&Scene>) =
             golden.streams.iter().filter(wanted).partition(|scene| scene.path.ends_with("/sse.jsonl"));
-        let cut = |scene: &Scene| scene.clone().until(selection.watched_ms());
-        let in_time = |scene: &&Scene| scene.length_ms <= selection.watched_ms();
+        let cut = |scene: &Scene| scene.clone().until(scope.watched_ms());
+        let in_time = |scene: &&Scene| scene.length_ms <= scope.watched_ms();
         let (short, long) =
             golden.scenes.iter().filter(wanted).filter(in_time).partition(|scene| scene.length_ms <= SHORT_MS);
         let (noticed, apart) = golden
             .requests
             .iter()
-            .filter(|request| selection.has_any(&request.cases))
+            .filter(|request| scope.cases.has_any(&request.cases))
             .partition(|request| is_noticed(request));
         let mut plan = Self {
             streams: streams.into_iter().map(cut).collect(),

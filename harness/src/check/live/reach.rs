@@ -9,11 +9,11 @@ use onbeat_server::clock::{Clock, TokioClock};
 
 use super::address::{Address, without_userinfo};
 use super::{BEGIN_MAX, Remote, Unreachable};
-use crate::check::fields;
 use crate::check::lines_seen::LinesSeen;
-use crate::check::pace::Pace;
-use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
+use crate::judge::fields;
+use crate::judge::pace::Pace;
+use crate::judge::stalls::SharedStalls;
 use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;
 

@@ -6,12 +6,12 @@
 //! explanation only when known to be there: a message was heard, or clients come while the check has none.
 
 use super::{Inspection, SCENE_BOUNDS, TICK};
-use crate::check::evidence::Evidence;
-use crate::check::judge::{Seen, judge};
 use crate::check::noise::Noise;
 use crate::check::play;
+use crate::check::seen::{Seen, judge};
 use crate::check::target::{Live, Target};
-use crate::fixtures::golden::Scene;
+use crate::judge::evidence::Evidence;
+use crate::judge::scene::Scene;
 use crate::player::{Action, Bounds, ClientLog};
 
 /// The most attempts at a scene.
@@ -146,9 +146,9 @@ fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::evidence::Finding;
-    use crate::fixtures::format::{Aspect, Case};
     use crate::fixtures::golden::Golden;
+    use crate::judge::case::{Aspect, Case};
+    use crate::judge::evidence::Finding;
 
     /// What is found if this count is wrong, or nothing.
     fn evidence(cases: &[Case], wrong: bool) -> Evidence<'_> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use onbeat_server::clock::Clock;
 
-use crate::check::stalls::SharedStalls;
 use crate::check::target::Live;
+use crate::judge::stalls::SharedStalls;
 
 /// How often the checker looks for a stall of its own, and how late that has to be for one.
 const STALL_TICK: Duration = Duration::from_millis(10);

@@ -1,0 +1,197 @@
+//! Compares a write with the one expected, apart from the values that may vary.
+
+use serde_json::Value;
+
+use super::case::Aspect;
+use super::object::Object;
+use super::scene::Line;
+use super::vary::{Rule, Vary};
+
+/// A difference between a write and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) aspect: Aspect,
+    /// Which value, if one alone is wrong, and why.
+    pub(crate) what: String,
+    /// What was expected, with what may vary as it came.
+    pub(crate) expected: String,
+}
+
+/// Returns the differences between a write and what was expected; none if the write conforms.
+///
+/// Clients that do not belong to the scene count as `others`; if nobody knows how many there are, a count may be larger.
+pub(crate) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<u64>) -> Vec<Difference> {
+    let expected = &corrected(expected, vary, others)[..];
+    let one = |aspect, what: &str| vec![Difference { aspect, what: what.into(), expected: expected.into() }];
+    if expected.as_bytes() == got {
+        return Vec::new();
+    }
+    let Ok(text) = std::str::from_utf8(got) else { return one(Aspect::Bytes, "not UTF-8") };
+    if text.contains('\r') && text.replace("\r\n", "\n").replace('\r', "\n") == expected {
+        return one(Aspect::LineEnd, "CR in the line ends");
+    }
+    if ["id:", "id\n"].iter().any(|field| text.starts_with(field)) {
+        return one(Aspect::Id, "an id line");
+    }
+    let (Some(before), Some(after)) = (Object::within(expected), Object::within(text)) else {
+        return one(Aspect::Bytes, "");
+    };
+    let differences = before.differences(&after, vary, others);
+    let wanted = before.with_values_of(&after, vary, others);
+    if !differences.is_empty() {
+        let told = |(aspect, what)| Difference { aspect, what, expected: wanted.clone() };
+        return differences.into_iter().map(told).collect();
+    }
+    if wanted == text {
+        return Vec::new();
+    }
+    let aspect = match () {
+        () if text.contains('\r') && text.replace("\r\n", "\n") == wanted => Aspect::LineEnd,
+        () if (before.head, before.tail) == (after.head, after.tail) => Aspect::Spelling,
+        () => Aspect::Bytes,
+    };
+    vec![Difference { aspect, what: String::new(), expected: wanted }]
+}
+
+/// Returns what is expected where so many other clients are connected: a scene's counts leave them out.
+pub(crate) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> String {
+    match (others, Object::within(expected)) {
+        (Some(others @ 1..), Some(object)) => object.with_more_clients(others, vary),
+        _ => expected.into(),
+    }
+}
+
+/// Returns whether a number of clients is among the values that may vary.
+pub(crate) fn counts(vary: &[Vary]) -> bool {
+    vary.iter().any(|vary| vary.rule == Rule::Count)
+}
+
+/// Returns whether a write conforms to its line, with this very timestamp in each place of one.
+pub(crate) fn conforms_exactly(line: &Line, got: &[u8], stamp: jiff::Timestamp) -> bool {
+    let stamp = format!("{stamp:.3}");
+    let right = |(rule, value): &(&Rule, Value)| **rule != Rule::Timestamp || value.as_str() == Some(&stamp);
+    compare(line.written(), &line.vary, got, Some(0)).is_empty() && varying(&line.vary, got).iter().all(right)
+}
+
+/// Returns the varying values of a write as they came, with their rules.
+pub(crate) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)> {
+    let Some(object) = std::str::from_utf8(got).ok().and_then(Object::within) else { return Vec::new() };
+    let value = |vary: &'v Vary| {
+        let key = vary.pointer.strip_prefix('/')?;
+        Some((&vary.rule, serde_json::from_str(object.get(key)?).ok()?))
+    };
+    vary.iter().filter_map(value).collect()
+}
+
+/// Returns the first byte in which two texts differ; nothing if they are the same.
+pub(crate) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
+    let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+    (expected != got).then_some(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vary(pointer: &str, rule: Rule) -> Vary {
+        Vary { pointer: pointer.into(), rule }
+    }
+
+    /// The aspects in which a measurement differs.
+    fn aspects(got: &str) -> Vec<Aspect> {
+        let expected = "data: {\"id\":0,\"value\":63.2,\"ts\":\"2025-12-01T00:00:01.500Z\"}\n\n";
+        let percent = Rule::Number { minimum: 0, maximum: Some(100), below: None, decimals_max: Some(1) };
+        let rules = [vary("/value", percent), vary("/ts", Rule::Timestamp)];
+        compare(expected, &rules, got.as_bytes(), Some(0)).into_iter().map(|difference| difference.aspect).collect()
+    }
+
+    #[test]
+    fn a_write_may_vary_only_where_it_may() {
+        use Aspect::{Bytes, Id, LineEnd, Number, Spelling, Timestamp};
+        let good = "\"2026-01-01T12:00:00.123Z\"";
+        for (got, expected) in [
+            (format!("data: {{\"id\":0,\"value\":7,\"ts\":{good}}}\n\n"), vec![]),
+            (format!("data: {{\"id\":0,\"value\":0.1,\"ts\":{good}}}\n\n"), vec![]),
+            (format!("data: {{\"id\":0,\"value\":7.0,\"ts\":{good}}}\n\n"), vec![Number]),
+            (format!("data: {{\"id\":0,\"value\":\"7\",\"ts\":{good}}}\n\n"), vec![Number]),
+            (format!("data: {{\"id\":0.0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Number]),
+            (format!("data: {{\"id\":0,\"value\":7.25,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"id\":0,\"value\":100.1,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"id\":0,\"value\":1e999,\"ts\":{good}}}\n\n"), vec![Number]),
+            (
+                format!("data: {{\"id\":0,\"value\":1,\"ts\":{}{}}}\n\n", "[".repeat(200), "]".repeat(200)),
+                vec![Timestamp],
+            ),
+            (format!("data: {{\"id\":1,\"value\":7,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"value\":7,\"id\":0,\"ts\":{good}}}\n\n"), vec![Spelling]),
+            (format!("data: {{\"id\": 0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Spelling]),
+            (format!("data: {{\"id\":0,\"value\":7,\"ts\":{good}}}\r\n\r\n"), vec![LineEnd]),
+            (format!("data:{{\"id\":0,\"value\":7,\"ts\":{good}}}\n\n"), vec![Bytes]),
+            (format!("data: {{\"id\":0,\"value\":7,\"ts\":{good},\"x\":1}}\n\n"), vec![Bytes]),
+            ("data: {\"id\":0,\"value\":7}\n\n".into(), vec![Bytes]),
+            ("data: {\"id\":0,\"value\":7,\"ts\":\"2026-01-01T20:00:00.123+08:00\"}\n\n".into(), vec![Timestamp]),
+            ("data: {\"id\":0,\"value\":7,\"ts\":\"2026-01-01T12:00:00Z\"}\n\n".into(), vec![Timestamp]),
+            ("data: {\"id\":0,\"value\":7,\"ts\":\"2026-02-30T12:00:00.000Z\"}\n\n".into(), vec![Timestamp]),
+            ("data: {\"id\":0,\"value\":7,\"ts\":1764547201500}\n\n".into(), vec![Timestamp]),
+            ("data: {\"id\":0,\"value\":7.0,\"ts\":1764547201500}\n\n".into(), vec![Number, Timestamp]),
+            ("id: 1\n".into(), vec![Id]),
+            ("data: soon\n\n".into(), vec![Bytes]),
+            (String::new(), vec![Bytes]),
+        ] {
+            assert_eq!(aspects(&got), expected, "{got}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_many_digits_is_read_to_its_last() {
+        let rules = [vary("/value", Rule::Number { minimum: 0, maximum: None, below: Some(100), decimals_max: None })];
+        for digits in ["92.69149114339059", "34.82544685480763", "0.000001", "1e-7", "5e-324", "99.99999999999999"] {
+            assert_eq!(
+                compare("{\"value\":1}", &rules, format!("{{\"value\":{digits}}}").as_bytes(), Some(0)),
+                [],
+                "{digits}"
+            );
+        }
+        assert_eq!(compare("{\"value\":1}", &rules, b"{\"value\":0.0000001}", Some(0))[0].aspect, Aspect::Number);
+    }
+
+    #[test]
+    fn literals_are_exact() {
+        let literal = "data: {\"done\": true}\n\n";
+        assert_eq!(compare(literal, &[], literal.as_bytes(), Some(0)), []);
+        assert_eq!(compare(literal, &[], b"data: {\"done\":true}\n\n", Some(0))[0].aspect, Aspect::Spelling);
+        assert_eq!(compare(literal, &[], b"\xff", Some(0))[0].aspect, Aspect::Bytes);
+    }
+
+    #[test]
+    fn a_count_grows_by_the_clients_from_elsewhere() {
+        let rules = [vary("/clients", Rule::Count)];
+        let (none, some) = (Some(0), Some(3));
+        for (got, others, right) in [
+            ("2", none, true),
+            ("5", some, true),
+            ("4", some, false),
+            ("2", some, false),
+            ("7", None, true),
+            ("2", None, true),
+            ("1", None, false),
+            ("\"2\"", none, false),
+            ("-2", None, false),
+            ("2", Some(u64::MAX), false),
+        ] {
+            let got = format!("{{\"ok\":true,\"clients\":{got}}}");
+            let differences = compare("{\"ok\":true,\"clients\":2}", &rules, got.as_bytes(), others);
+            assert_eq!(differences.is_empty(), right, "{got} with {others:?}");
+        }
+    }
+
+    #[test]
+    fn a_difference_shows_the_number_that_was_expected() {
+        let rules = [vary("/sent", Rule::Count), vary("/clients", Rule::Count)];
+        let expected = "{\"ok\":true,\"sent\":2,\"clients\":2}";
+        let differences = compare(expected, &rules, b"{\"ok\":true,\"sent\":12,\"clients\":2}", Some(10));
+        let [difference] = &differences[..] else { panic!("one difference, got {differences:?}") };
+        assert_eq!(difference.what, "clients: expected 12, got 2");
+        assert_eq!(difference.expected, "{\"ok\":true,\"sent\":12,\"clients\":12}");
+    }
+}

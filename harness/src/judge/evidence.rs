@@ -1,0 +1,197 @@
+//! What has been found, case by case.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use onbeat_wire::printable;
+use serde::Serialize;
+
+use super::case::{Aspect, Case, Tier};
+
+/// More findings of one case than this are only counted.
+const FINDINGS_MAX: usize = 20;
+
+/// Something that is not as the contract has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The fixture against which it stands, and the line or the id in it.
+    pub place: String,
+    /// When the write came, or should have, in milliseconds since the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub t_ms: Option<f64>,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub actual: String,
+    /// The first byte in which both differ, from 0, if both are bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_differing_byte: Option<usize>,
+    /// What is wrong, in words.
+    pub why: String,
+}
+
+impl Finding {
+    /// Returns the finding, with the time since the request at which it came.
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        self.t_ms = Some(time.as_secs_f64() * 1000.0);
+        self
+    }
+}
+
+/// Returns the beginning of a text, if the text is very long.
+pub(crate) fn clipped(text: String) -> String {
+    printable::clipped(text, printable::TEXT_CHARS_MAX)
+}
+
+/// What is known about one case.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    /// How often the case could be judged.
+    pub(crate) judged: usize,
+    pub(crate) findings: Vec<Finding>,
+    /// The number of all findings, also of those that are only counted.
+    pub(crate) found: usize,
+    /// Why the case could not be judged somewhere.
+    pub(crate) unjudged: Option<String>,
+    /// By how much each time was late.
+    pub(crate) late: Vec<Duration>,
+    /// How long the clients that saw the case were connected, at most.
+    pub(crate) took: Option<Duration>,
+}
+
+/// What is known about every case.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) cases: &'a [Case],
+    by_id: BTreeMap<&'a str, (&'a Case, Record)>,
+}
+
+/// Returns the aspect that counts where no case of a line looks at the aspect itself.
+fn stands_in(aspect: Aspect) -> Option<Aspect> {
+    use Aspect::{Bytes, Count, Id, LineEnd, Number, Order, Presence, Spelling, Timestamp};
+    matches!(aspect, Order | Presence | LineEnd | Id | Timestamp | Number | Spelling | Count).then_some(Bytes)
+}
+
+fn looks_at(case: &Case, aspects: &[Aspect]) -> bool {
+    case.checks.iter().any(|aspect| aspects.contains(aspect))
+}
+
+impl<'a> Evidence<'a> {
+    pub(crate) fn new(cases: &'a [Case]) -> Self {
+        Self { cases, by_id: cases.iter().map(|case| (case.id.as_str(), (case, Record::default()))).collect() }
+    }
+
+    /// Returns what is known about a case.
+    pub(crate) fn record(&self, id: &str) -> Record {
+        self.by_id.get(id).map(|(_, record)| record.clone()).unwrap_or_default()
+    }
+
+    /// Returns whether nothing stands against a required case.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.failing().is_empty()
+    }
+
+    /// Returns the required cases against which anything stands.
+    pub(crate) fn failing(&self) -> Vec<String> {
+        let failing = self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.found > 0);
+        failing.map(|(id, _)| (*id).to_owned()).collect()
+    }
+
+    /// Notes that these cases have been looked at.
+    pub(crate) fn judged(&mut self, cases: &[String]) {
+        self.each(cases, |_, record| record.judged += 1);
+    }
+
+    /// Notes that those of these cases that look at one of the aspects have been looked at.
+    pub(crate) fn judged_for(&mut self, cases: &[String], aspects: &[Aspect]) {
+        self.each(cases, |case, record| record.judged += usize::from(looks_at(case, aspects)));
+    }
+
+    /// Notes that these cases have been looked at, but for those that look at nothing but this aspect.
+    pub(crate) fn judged_but_for(&mut self, cases: &[String], aspect: Aspect, why: &str) {
+        self.each(cases, |case, record| {
+            if case.checks == [aspect] {
+                record.unjudged.get_or_insert_with(|| why.to_owned());
+            } else {
+                record.judged += 1;
+            }
+        });
+    }
+
+    /// Notes why these cases could not be looked at.
+    pub(crate) fn unjudged(&mut self, cases: &[String], why: &str) {
+        self.each(cases, |_, record| _ = record.unjudged.get_or_insert_with(|| why.to_owned()));
+    }
+
+    /// Holds a finding against those of these cases that look at the aspect, or else at the aspect that stands in.
+    pub(crate) fn found(&mut self, cases: &[String], aspect: Aspect, finding: &Finding) {
+        if !self.accuse(cases, |case| case.checks.contains(&aspect), finding)
+            && let Some(aspect) = stands_in(aspect)
+        {
+            self.accuse(cases, |case| case.checks.contains(&aspect), finding);
+        }
+    }
+
+    /// Holds a finding against those of these cases that look at the header, or else at headers in general.
+    pub(crate) fn found_in_header(&mut self, cases: &[String], name: &str, finding: &Finding) {
+        let at_header = |case: &Case, header| case.checks.contains(&Aspect::Header) && case.header.as_deref() == header;
+        if !self.accuse(cases, |case| at_header(case, Some(name)), finding) {
+            self.accuse(cases, |case| at_header(case, None), finding);
+        }
+    }
+
+    /// Notes by how much a time of these cases was late.
+    pub(crate) fn late(&mut self, cases: &[String], by: Duration) {
+        self.each(cases, |case, record| {
+            if looks_at(case, &[Aspect::Time, Aspect::Period]) {
+                record.late.push(by);
+            }
+        });
+    }
+
+    /// Holds a finding against those of these cases; returns whether there is one.
+    fn accuse(&mut self, cases: &[String], is_meant: impl Fn(&Case) -> bool, finding: &Finding) -> bool {
+        let mut any = false;
+        self.each(cases, |case, record| {
+            if is_meant(case) {
+                any = true;
+                record.judged = record.judged.max(1);
+                record.found += 1;
+                if record.findings.len() < FINDINGS_MAX {
+                    record.findings.push(finding.clone());
+                }
+            }
+        });
+        any
+    }
+
+    fn each(&mut self, cases: &[String], mut note: impl FnMut(&Case, &mut Record)) {
+        for id in cases {
+            if let Some((case, record)) = self.by_id.get_mut(id.as_str()) {
+                note(case, record);
+            }
+        }
+    }
+
+    /// Notes how long the clients were connected that saw all this.
+    pub(crate) fn took(&mut self, time: Duration) {
+        for (_, record) in self.by_id.values_mut().filter(|(_, record)| record.judged > 0) {
+            record.took = Some(time);
+        }
+    }
+
+    /// Takes in what was found elsewhere.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (id, (_, more)) in other.by_id {
+            if let Some((_, record)) = self.by_id.get_mut(id) {
+                record.judged += more.judged;
+                record.found += more.found;
+                record.findings.extend(more.findings);
+                record.findings.truncate(FINDINGS_MAX);
+                record.late.extend(more.late);
+                record.took = record.took.max(more.took);
+                record.unjudged = record.unjudged.take().or(more.unjudged);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Expected failures: the ids of cases that are known to fail, one a line, so that a server can be held to the rest.
+//!
+//! Blank lines, and what follows a `#`, are for people.
+
+use std::collections::BTreeSet;
+
+use super::verdict::{Outcome, Report};
+
+/// The cases that are known to fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    ids: BTreeSet<String>,
+}
+
+/// A line that names no case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {id:?} is no case; the nearest is {nearest}, and fixtures/cases.json has all ids")]
+pub struct UnknownCase {
+    line: usize,
+    id: String,
+    nearest: String,
+}
+
+impl Expectations {
+    /// Reads a list.
+    ///
+    /// # Errors
+    ///
+    /// If a line names none of these cases.
+    pub fn read(text: &str, cases: &[String]) -> Result<Self, UnknownCase> {
+        let mut ids = BTreeSet::new();
+        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let id = line.split('#').next().unwrap_or_default().trim();
+            if id.is_empty() {
+                continue;
+            }
+            if !cases.iter().any(|case| case == id) {
+                let nearest = cases.iter().min_by_key(|case| strsim::damerau_levenshtein(case, id));
+                let nearest = nearest.cloned().unwrap_or_default();
+                return Err(UnknownCase { line: number + 1, id: id.into(), nearest });
+            }
+            ids.insert(id.to_owned());
+        }
+        Ok(Self { ids })
+    }
+
+    /// Returns the list of what fails in a report.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+        Self { ids: failed.map(|verdict| verdict.id.clone()).collect() }
+    }
+
+    /// Returns the text of the list, with the clauses of the cases as the report has them.
+    #[must_use]
+    pub fn to_text(&self, report: &Report) -> String {
+        let head = "# Cases that are known to fail, one a line. `onbeat check --expect-failures` holds a server to the rest.\n";
+        let listed = report.verdicts.iter().filter(|verdict| self.ids.contains(&verdict.id));
+        let lines = listed.map(|verdict| format!("\n# {}\n{}\n", verdict.clause, verdict.id));
+        head.to_owned() + &lines.collect::<String>()
+    }
+
+    /// Marks in the report what fails as listed, and what is listed and holds. A case that was skipped does neither.
+    pub fn apply(&self, report: &mut Report) {
+        for verdict in report.verdicts.iter_mut().filter(|verdict| self.ids.contains(&verdict.id)) {
+            verdict.outcome = match verdict.outcome {
+                Outcome::Fail | Outcome::KnownFailure => Outcome::KnownFailure,
+                Outcome::Pass | Outcome::Observed | Outcome::Stale => Outcome::Stale,
+                Outcome::Skipped => Outcome::Skipped,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Tier, Verdict};
+
+    fn report(verdicts: &[(&str, Outcome)]) -> Report {
+        let verdict = |(id, outcome): &(&str, Outcome)| Verdict {
+            id: (*id).into(),
+            tier: Tier::Required,
+            outcome: *outcome,
+            clause: format!("the clause of {id}"),
+            reason: None,
+            found: 0,
+            findings: Vec::new(),
+            late_ms: None,
+            took: None,
+        };
+        let verdicts = verdicts.iter().map(verdict).collect();
+        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
+    }
+
+    fn outcomes(report: &Report) -> Vec<Outcome> {
+        report.verdicts.iter().map(|verdict| verdict.outcome).collect()
+    }
+
+    #[test]
+    fn a_list_that_was_written_fits_and_then_goes_stale() {
+        use Outcome::{Fail, KnownFailure, Pass, Skipped, Stale};
+        let ids = ["a.x", "a.y", "a.z"].map(String::from);
+        let mut bad = report(&[("a.x", Fail), ("a.y", Pass), ("a.z", Fail)]);
+        let written = Expectations::of(&bad).to_text(&bad);
+        let list = Expectations::read(&written, &ids).expect("known ids");
+        list.apply(&mut bad);
+        assert_eq!(outcomes(&bad), [KnownFailure, Pass, KnownFailure], "{written}");
+        let mut better = report(&[("a.x", Pass), ("a.y", Fail), ("a.z", Skipped)]);
+        list.apply(&mut better);
+        assert_eq!(outcomes(&better), [Stale, Fail, Skipped]);
+    }
+
+    #[test]
+    fn a_misspelled_id_is_an_error_that_names_the_nearest() {
+        let ids = ["a.x", "letters.done", "letters.status"].map(String::from);
+        let error = Expectations::read("\u{feff}# why\r\n\r\na.x # because\r\nleters.staus\n", &ids);
+        assert_eq!(
+            error.expect_err("no case").to_string(),
+            "line 4: \"leters.staus\" is no case; the nearest is letters.status, and fixtures/cases.json has all ids"
+        );
+    }
+}

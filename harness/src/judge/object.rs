@@ -1,0 +1,127 @@
+//! A JSON object within a text, with its values as they are spelled.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::case::Aspect;
+use super::vary::{Rule, Vary, number, rule_of};
+
+/// A JSON object in a text.
+pub(crate) struct Object<'a> {
+    /// The text before the object.
+    pub(crate) head: &'a str,
+    pub(crate) entries: Vec<(String, &'a RawValue)>,
+    /// The text of the object as a whole.
+    text: &'a str,
+    /// The text after the object.
+    pub(crate) tail: &'a str,
+}
+
+impl<'a> Object<'a> {
+    /// Finds the object that begins with the first brace of a text and ends with the last.
+    pub(crate) fn within(text: &'a str) -> Option<Self> {
+        let (start, end) = (text.find('{')?, text.rfind('}')? + 1);
+        let inner = text.get(start..end)?;
+        let Entries(entries) = serde_json::from_str(inner).ok()?;
+        Some(Self { head: &text[..start], entries, text: inner, tail: &text[end..] })
+    }
+
+    /// Returns the value of a key as the text spells the value.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a str> {
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.get())
+    }
+
+    /// Returns the aspects in which the values of `got` are wrong, and how.
+    pub(crate) fn differences(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> Vec<(Aspect, String)> {
+        let mut differences = Vec::new();
+        for (key, value) in &self.entries {
+            let Some(came) = got.get(key) else {
+                differences.push((Aspect::Bytes, format!("{key} is missing")));
+                continue;
+            };
+            let wrong = match rule_of(vary, key) {
+                Some(rule) => rule.breach(value.get(), came, others),
+                None => inequality(value.get(), came),
+            };
+            differences.extend(wrong.map(|(aspect, why)| (aspect, format!("{key}: {why}"))));
+        }
+        for (key, _) in &got.entries {
+            if self.get(key).is_none() {
+                differences.push((Aspect::Bytes, format!("{key} is not expected")));
+            }
+        }
+        differences
+    }
+
+    /// Returns the whole text with the values of `got` where values may vary and keep their rules.
+    pub(crate) fn with_values_of(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> String {
+        let mut text = format!("{}{}{}", self.head, self.text, self.tail);
+        for (key, value) in &self.entries {
+            if let (Some(rule), Some(came)) = (rule_of(vary, key), got.get(key))
+                && rule.breach(value.get(), came, others).is_none()
+            {
+                replace_value(&mut text, key, value.get(), came);
+            }
+        }
+        text
+    }
+
+    /// Returns the whole text with so many clients more in each count.
+    pub(crate) fn with_more_clients(&self, others: u64, vary: &[Vary]) -> String {
+        let mut text = format!("{}{}{}", self.head, self.text, self.tail);
+        for (key, value) in &self.entries {
+            if let (Some(Rule::Count), Ok(count)) = (rule_of(vary, key), value.get().parse::<u64>()) {
+                replace_value(&mut text, key, value.get(), &count.saturating_add(others).to_string());
+            }
+        }
+        text
+    }
+}
+
+fn replace_value(text: &mut String, key: &str, old: &str, new: &str) {
+    let key = Value::from(key);
+    *text = text.replacen(&format!("{key}:{old}"), &format!("{key}:{new}"), 1);
+}
+
+/// Returns how a value is not the one expected; nothing if both are spelled alike.
+fn inequality(expected: &str, got: &str) -> Option<(Aspect, String)> {
+    if expected == got {
+        return None;
+    }
+    let (before, after): (Option<Value>, Option<Value>) =
+        (serde_json::from_str(expected).ok(), serde_json::from_str(got).ok());
+    let aspect = match (before, after) {
+        _ if number(expected).is_some_and(|before| Some(before) == number(got)) => Aspect::Number,
+        (Some(before), Some(after)) if before == after => Aspect::Spelling,
+        _ => Aspect::Bytes,
+    };
+    Some((aspect, format!("expected {expected}, got {got}")))
+}
+
+/// The entries of an object in their order, which a map of `serde_json` would lose.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}

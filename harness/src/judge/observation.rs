@@ -1,0 +1,54 @@
+//! What was seen of a scene: the input of the judge.
+
+use onbeat_wire::Event;
+
+use super::compare::{self, Difference};
+use super::others::Others;
+use super::pieces::Piece;
+use super::recurring::Recurring;
+use super::responses::got;
+use super::scene::Line;
+use crate::player::ClientLog;
+use crate::player::HttpExchange;
+
+/// What was seen of a scene.
+#[derive(Clone, Copy)]
+pub(crate) struct Observation<'s> {
+    /// The log of each client, in the order of their appearance.
+    pub(crate) logs: &'s [(String, ClientLog)],
+    /// What an application dispatched, if one watched.
+    pub(crate) dispatched: Option<&'s Dispatched>,
+    pub(crate) others: &'s dyn Others,
+    /// The write that the server repeats by a clock of its own, if there is one.
+    pub(crate) recurring: Option<Recurring>,
+}
+
+/// The events that an application's parser has dispatched, and why there will be no more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dispatched {
+    pub(crate) events: Vec<Event>,
+    /// Why the stream can't be read any further.
+    pub(crate) failed: Option<String>,
+    /// Why the parser can't tell what else the stream has. The server is not to blame.
+    pub(crate) gave_up: Option<String>,
+}
+
+impl Observation<'_> {
+    /// Returns a write of a scene as it has to come: marked, and with the clients of others counted.
+    pub(crate) fn wanted(&self, line: &Line) -> String {
+        compare::corrected(&self.others.marked(line.written(), &line.vary), &line.vary, self.others.clients())
+    }
+
+    /// Returns the differences between a write of a scene and what came.
+    pub(crate) fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
+        compare::compare(&self.others.marked(line.written(), &line.vary), &line.vary, got, self.others.clients())
+    }
+
+    /// Returns the first response of the first client, and those of its pieces that no others can have caused.
+    pub(crate) fn first_response(&self) -> Option<(HttpExchange, Vec<Piece>)> {
+        let response = got(&self.logs.first()?.1).into_iter().next()?;
+        let mut pieces = response.pieces();
+        pieces.retain(|piece| !self.others.may_have_caused(&piece.bytes));
+        Some((response, pieces))
+    }
+}

@@ -1,0 +1,303 @@
+//! In a browser: one page that needs nothing else, with a drawing of every stream.
+//!
+//! What the page says is decided here, in plain structs; `templates/report.html` is only how it looks. There is no
+//! script in it, so that it can be opened from anywhere, mailed, and printed.
+
+mod drawing;
+mod found;
+mod pairs;
+
+use askama::Template;
+
+use self::drawing::Drawing;
+use self::found::Found;
+use self::pairs::FAR_MS;
+use super::{STALE, printable_report};
+use crate::judge::{Jitter, Outcome, Report, Tier, Verdict};
+
+/// How many findings of a case are shown at once; the others are a click away.
+const FINDINGS_SHOWN: usize = 3;
+
+/// The page.
+///
+/// # Panics
+///
+/// Never: a page is written to memory, which takes it.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    Page::new(&printable_report(report)).render().expect("memory takes a page")
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    headline: String,
+    headline_class: &'static str,
+    target: &'a str,
+    trouble: Option<&'a str>,
+    hint: Option<&'a str>,
+    cases: usize,
+    held: usize,
+    /// Cases that hold without being required.
+    held_freely: usize,
+    failed: usize,
+    known: usize,
+    stale: usize,
+    observed: usize,
+    skipped: usize,
+    failures: Vec<Case<'a>>,
+    far_ms: f64,
+    drawings: Vec<Drawing<'a>>,
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn new(report: &'a Report) -> Self {
+        let (held, skipped) = (report.count(Outcome::Pass), report.count(Outcome::Skipped));
+        let required = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
+        let required = report.verdicts.iter().filter(required).count();
+        let known = report.count(Outcome::KnownFailure);
+        let headline_class = match report.conforms() {
+            true if known > 0 => "notable",
+            true => "good",
+            false if report.trouble.is_none() && skipped == report.verdicts.len() => "notable",
+            false => "bad",
+        };
+        Self {
+            headline: capitalized(&report.headline()),
+            headline_class,
+            target: &report.target,
+            trouble: report.trouble.as_deref(),
+            hint: report.hint.as_ref().map(|hint| &hint.text[..]),
+            cases: report.verdicts.len(),
+            held: required,
+            held_freely: held - required,
+            failed: report.count(Outcome::Fail),
+            known,
+            stale: report.count(Outcome::Stale),
+            observed: report.count(Outcome::Observed),
+            skipped,
+            failures: report.verdicts.iter().filter(|of| of.outcome == Outcome::Fail).map(Case::new).collect(),
+            far_ms: FAR_MS,
+            drawings: report.timelines.iter().map(Drawing::new).collect(),
+            parts: parts(&report.verdicts),
+        }
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}
+
+/// Returns a time in seconds with three decimals.
+fn seconds(ms: f64) -> String {
+    format!("{:.3} s", ms / 1000.0)
+}
+
+/// The cases of one part of the contract.
+struct Part<'a> {
+    name: &'a str,
+    /// Nothing is to be seen here if only what does not hold is to be seen.
+    holds: bool,
+    cases: Vec<Case<'a>>,
+}
+
+/// The parts in the order of their first cases; a part's cases may be apart in the contract.
+fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part> = Vec::new();
+    for verdict in verdicts {
+        let name = verdict.part();
+        let at = parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
+            parts.push(Part { name, holds: true, cases: Vec::new() });
+            parts.len() - 1
+        });
+        parts[at].holds &= matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped);
+        parts[at].cases.push(Case::new(verdict));
+    }
+    parts
+}
+
+struct Case<'a> {
+    id: &'a str,
+    clause: &'a str,
+    word: &'static str,
+    class: &'static str,
+    color: &'static str,
+    fails: bool,
+    /// It differs as it may, or as is known, so its findings are in its row and not in front.
+    differs: bool,
+    /// What is said of it besides.
+    remark: Option<String>,
+    late: Option<Jitter>,
+    shown: Vec<Found<'a>>,
+    folded: Vec<Found<'a>>,
+    /// How many findings were only counted.
+    untold: usize,
+}
+
+impl<'a> Case<'a> {
+    fn new(verdict: &'a Verdict) -> Self {
+        let (word, class, color) = match verdict.outcome {
+            Outcome::Pass => ("holds", "pass", "good"),
+            Outcome::Fail => ("fails", "fail", "bad"),
+            Outcome::KnownFailure => ("known failure", "known", "notable"),
+            Outcome::Stale => ("stale", "stale", "bad"),
+            Outcome::Observed => ("differs", "observed", "notable"),
+            Outcome::Skipped => ("skipped", "skipped", "quiet"),
+        };
+        let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
+        let folded = shown.split_off(shown.len().min(FINDINGS_SHOWN));
+        Self {
+            id: &verdict.id,
+            clause: &verdict.clause,
+            word,
+            class,
+            color,
+            fails: verdict.outcome == Outcome::Fail,
+            differs: matches!(verdict.outcome, Outcome::Observed | Outcome::KnownFailure),
+            remark: match verdict.outcome {
+                Outcome::Stale => Some(capitalized(STALE)),
+                _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
+            },
+            late: verdict.late_ms,
+            shown,
+            folded,
+            untold: verdict.found.saturating_sub(verdict.findings.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Finding, Mark, Timeline};
+
+    fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
+        marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()
+    }
+
+    fn verdict(id: &str, outcome: Outcome) -> Verdict {
+        let reason = (outcome == Outcome::Skipped).then(|| "left out".into());
+        let (tier, clause) = (Tier::Required, "a clause".into());
+        Verdict { id: id.into(), tier, outcome, clause, reason, found: 0, findings: vec![], late_ms: None, took: None }
+    }
+
+    /// One case fails, with a finding that would be a script if it were not escaped.
+    fn report() -> Report {
+        let finding = Finding {
+            place: "streams/ticks.jsonl:2".into(),
+            t_ms: Some(30_012.0),
+            expected: "metronome:⏎⏎".into(),
+            actual: "metro<script>alert(1)</script>".into(),
+            first_differing_byte: Some(5),
+            why: "not the <b>bytes</b>".into(),
+        };
+        let failure = Verdict { found: 21, findings: vec![finding; 5], ..verdict("ticks.beat", Outcome::Fail) };
+        let late_ms = Some(Jitter { p50: 0.5, p99: 12.25, max: 17.0 });
+        let timed = Verdict { late_ms, ..verdict("letters.period", Outcome::Pass) };
+        let timeline = Timeline {
+            name: "ticks".into(),
+            length_ms: 65_000.0,
+            expected: marks(&[(0.0, "hello"), (30_000.0, "metronome:⏎⏎"), (60_000.0, "metronome:⏎⏎")]),
+            actual: marks(&[(1.0, "hello"), (1.0, "<i>"), (30_400.0, "metronome:⏎⏎"), (60_000.0, "metronome:⏎⏎")]),
+        };
+        Report {
+            target: "http://127.0.0.1:3000".into(),
+            verdicts: vec![
+                verdict("ticks.status", Outcome::Pass),
+                failure,
+                timed,
+                verdict("json.number", Outcome::Skipped),
+            ],
+            timelines: vec![timeline],
+            trouble: None,
+            hint: None,
+        }
+    }
+
+    #[test]
+    fn the_page_names_what_was_judged_and_every_case() {
+        let (report, page) = (report(), render(&report()));
+        assert!(page.contains("Does not conform") && page.contains(&report.target));
+        for verdict in &report.verdicts {
+            assert!(page.contains(&format!("<code>{}</code>", verdict.id)), "{}", verdict.id);
+        }
+        for part in ["ticks", "letters", "json"] {
+            assert!(page.contains(&format!("scope=\"rowgroup\">{part}<")), "{part}");
+        }
+        assert!(page.contains("Skipped: left out.") && page.contains(">12.2<"));
+    }
+
+    #[test]
+    fn a_part_is_told_once() {
+        let verdicts = ["ticks.a", "json.b", "ticks.c"].map(|id| verdict(id, Outcome::Pass));
+        let told: Vec<_> = parts(&verdicts).iter().map(|part| (part.name, part.cases.len())).collect();
+        assert_eq!(told, [("ticks", 2), ("json", 1)]);
+    }
+
+    #[test]
+    fn what_a_server_says_is_escaped() {
+        let page = render(&report());
+        assert!(!page.contains("<script") && !page.contains("<i>") && !page.contains("<b>bytes"));
+        assert!(page.contains("metro<mark>&#60;</mark>script&#62;alert(1)"));
+        assert!(page.contains("metro<mark>n</mark>ome:⏎⏎"));
+    }
+
+    #[test]
+    fn the_page_needs_nothing_else() {
+        let page = render(&report());
+        assert!(["src=", "@import", "url(", "<link"].iter().all(|from_elsewhere| !page.contains(from_elsewhere)));
+    }
+
+    #[test]
+    fn texts_that_have_nothing_in_common_are_not_marked() {
+        let mut report = report();
+        for finding in report.verdicts.iter_mut().flat_map(|verdict| &mut verdict.findings) {
+            finding.first_differing_byte = None;
+            finding.actual = "the response ended".into();
+        }
+        let page = render(&report);
+        assert!(page.contains("<code>metronome:⏎⏎</code>") && page.contains("<code>the response ended</code>"));
+    }
+
+    #[test]
+    fn findings_that_are_folded_or_only_counted_are_told() {
+        let page = render(&report());
+        assert!(page.contains("<summary>2 more</summary>") && page.contains("And 16 more that"));
+    }
+
+    #[test]
+    fn trouble_is_told_and_nothing_else() {
+        let report = Report { trouble: Some("no answer within 5 s".into()), ..report() };
+        let page = render(&report);
+        assert!(page.contains("no answer within 5 s") && page.contains("Could not be judged"));
+        assert!(!page.contains("ticks.status") && !page.contains("class=\"counts\""));
+    }
+
+    #[test]
+    fn known_failures_and_stale_ones_are_told_apart_from_failures() {
+        let outcomes = [("a.x", Outcome::KnownFailure), ("a.y", Outcome::Pass), ("a.z", Outcome::Stale)];
+        let verdicts = outcomes.map(|(id, outcome)| verdict(id, outcome)).to_vec();
+        let page = render(&Report { verdicts: verdicts.clone(), ..report() });
+        assert!(page.contains("<h1 class=\"bad\">Does not fit the list of known failures</h1>"));
+        assert!(page.contains("It is listed as a known failure, but holds") && !page.contains("What fails"));
+        let page = render(&Report { verdicts: verdicts[..2].to_vec(), ..report() });
+        assert!(page.contains("<h1 class=\"notable\">Conforms but for 1 known failure</h1>"));
+    }
+
+    #[test]
+    fn a_report_without_judgements_does_not_claim_any() {
+        let report = Report { verdicts: vec![verdict("ticks.status", Outcome::Skipped)], ..report() };
+        assert!(render(&report).contains("<h1 class=\"notable\">Nothing was judged</h1>"));
+    }
+
+    #[test]
+    fn every_write_has_a_stroke_and_what_is_wrong_is_coloured() {
+        let page = render(&report());
+        assert_eq!(page.matches("<title>expected at").count(), 3);
+        assert_eq!(page.matches("<title>came at").count(), 4);
+        assert!(page.contains("3 writes expected, 4 came: 2 as expected, 1 late, 1 too many"));
+        assert!(page.contains("came at 30.400 s: metronome:⏎⏎\nlate, +400 ms"));
+    }
+}

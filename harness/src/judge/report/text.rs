@@ -1,0 +1,163 @@
+//! For people at a terminal: a table, with what stands against a case below it.
+
+use anstyle::{AnsiColor, Style};
+
+use super::cut::{Cut, same_chars};
+use super::{STALE, printable_report};
+use crate::judge::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+
+/// How many findings of a case are shown in full.
+const FINDINGS_SHOWN: usize = 3;
+/// How many characters before the first differing one are shown, and after it.
+const BEFORE_CHARS: usize = 40;
+const AFTER_CHARS: usize = 79;
+/// How long a line of a hint is.
+const WIDTH_MAX: usize = 98;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTABLE: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// The report as a table; cases that hold are one line each, and those that were left out a number.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let report = &printable_report(report);
+    let mut text = format!("onbeat check: {}\n", report.target);
+    if let Some(trouble) = &report.trouble {
+        text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
+        if report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Skipped) {
+            return text;
+        }
+    }
+    // What is known to fail needs no hint.
+    let hint = report.hint.as_ref().filter(|_| report.count(Outcome::Fail) > 0);
+    if let Some(hint) = hint {
+        text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.text));
+    }
+    let follows = hint.filter(|hint| hint.explains_all);
+    let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
+    let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
+    let mut part = "";
+    for verdict in judged {
+        if verdict.part() != std::mem::replace(&mut part, verdict.part()) {
+            text += "\n";
+        }
+        text += &row(verdict, width, follows.is_none());
+    }
+    if follows.is_some() {
+        text += "\nWhat stands against each case is left out here, since it may follow from the above: \
+                 see --format jsonl, --junit or --html.\n";
+    }
+    text += &unreached(report);
+    text + "\n" + &summary(report)
+}
+
+/// Returns a text in lines that fit a terminal, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.chars().count() + word.chars().count() >= WIDTH_MAX {
+            lines.push(word.to_owned());
+        } else {
+            line.extend([if line.is_empty() { "" } else { " " }, word]);
+        }
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+fn row(verdict: &Verdict, width: usize, in_full: bool) -> String {
+    let (style, word) = match verdict.outcome {
+        Outcome::Pass => (GOOD, "pass"),
+        Outcome::Fail => (BAD, "FAIL"),
+        Outcome::KnownFailure => (NOTABLE, "known"),
+        Outcome::Stale => (BAD, "STALE"),
+        Outcome::Observed => (NOTABLE, "observed"),
+        Outcome::Skipped => (DIM, "skipped"),
+    };
+    let id = &verdict.id;
+    let late = verdict.late_ms.filter(|jitter| jitter.max > 0.0).map(jitter).unwrap_or_default();
+    let mut text = format!("{style}{word:>8}{style:#}  {id:width$}  {DIM}{}{late}{DIM:#}\n", verdict.clause);
+    if verdict.outcome == Outcome::Stale {
+        text += &format!("{:10}{STALE}\n", "");
+    }
+    if !in_full {
+        return text;
+    }
+    for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
+        text += &finding_lines(finding);
+    }
+    let more = verdict.found.saturating_sub(FINDINGS_SHOWN);
+    if more > 0 {
+        text += &format!("{:10}and {more} more\n", "");
+    }
+    text
+}
+
+fn jitter(Jitter { p50, p99, max }: Jitter) -> String {
+    format!("  (late: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms)")
+}
+
+fn finding_lines(finding: &Finding) -> String {
+    let Finding { place, t_ms, expected, actual, why, .. } = finding;
+    let when = t_ms.map(|ms| format!(", at {ms:.0} ms")).unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    let same = same_chars(expected, actual);
+    let cut = |text: &str| Cut::new(text, same, BEFORE_CHARS, AFTER_CHARS);
+    let mut text = format!("{:10}{place}{when}{why}\n", "");
+    text += &format!("{:12}expected  {}\n", "", cut(expected));
+    text += &format!("{:12}actual    {}\n", "", cut(actual));
+    if let Some(byte) = finding.first_differing_byte {
+        text += &format!("{:12}they differ from byte {byte} on\n", "");
+    }
+    text
+}
+
+/// What could not be judged, with the reasons.
+fn unreached(report: &Report) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for verdict in &report.verdicts {
+        let Some(reason) = verdict.reason.as_deref() else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, ids)) => ids.push(&verdict.id),
+            None => reasons.push((reason, vec![&verdict.id])),
+        }
+    }
+    let lines = reasons.iter().map(|(reason, ids)| match &ids[..] {
+        few if few.len() <= 3 => format!("\n{DIM} skipped  {}: {reason}{DIM:#}\n", few.join(", ")),
+        [first, .., last] => format!("\n{DIM} skipped  {} cases, {first} to {last}: {reason}{DIM:#}\n", ids.len()),
+        _ => String::new(),
+    });
+    lines.collect()
+}
+
+fn summary(report: &Report) -> String {
+    let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
+    let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
+    let count = |outcome| report.count(outcome);
+    let style = if report.conforms() { GOOD } else { BAD };
+    let listed = match (count(Outcome::KnownFailure), count(Outcome::Stale)) {
+        (0, 0) => String::new(),
+        (known, stale) => format!(", {known} fail as listed, {stale} hold though listed"),
+    };
+    format!(
+        "{style}{}{style:#}: {held} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
+        report.headline(),
+        count(Outcome::Fail),
+        count(Outcome::Observed),
+        count(Outcome::Skipped)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_fits_a_terminal() {
+        let text = wrapped(&"word ".repeat(60));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.starts_with("  word") && line.len() <= 100));
+        assert_eq!(text.split_whitespace().count(), 60);
+    }
+}

@@ -1,0 +1,62 @@
+//! A write that recurs by a clock of the server, in real time: as often as falls due, wherever the clock puts the write.
+//!
+//! How long a scene takes is up to the machine. Therefore more of these writes may fall due than the scene has, and another
+//! write may come on the other side of one.
+
+use onbeat_wire::Instant;
+
+use super::Trial;
+use crate::judge::pace::Periods;
+use crate::judge::pieces::Piece;
+use crate::judge::recurring::Recurring;
+use crate::judge::responses::Expected;
+use crate::judge::scene::{Kind, Numbered};
+use crate::player::HttpExchange;
+
+impl Trial<'_, '_> {
+    /// Judges the recurring writes, takes them out of the pieces, and returns the other writes. Where time is exact, or fewer
+    /// came than the scene has, the pieces stay as they are.
+    pub(super) fn apart_from_recurring<'e>(
+        &mut self,
+        expected: &Expected<'e>,
+        got: &HttpExchange,
+        pieces: &mut Vec<Piece>,
+    ) -> Vec<Numbered<'e>> {
+        let asks = |recurring: &Recurring| matches!(&expected.request.1.kind, Kind::Request { text } if text.starts_with(recurring.request));
+        let is_judged_apart = |recurring: &Recurring| self.pace.periods != Periods::Exact && asks(recurring);
+        let Some(recurring) = self.seen.recurring.filter(is_judged_apart) else { return expected.writes.clone() };
+        let (wanted, others): (Vec<Numbered>, Vec<Numbered>) =
+            expected.writes.iter().partition(|write| write.1.written() == recurring.write);
+        if pieces.iter().filter(|piece| piece.bytes == recurring.write).count() < wanted.len() {
+            return expected.writes.clone();
+        }
+        let mut number = 0;
+        let mut judged = Vec::new();
+        pieces.retain(|piece| {
+            if piece.bytes != recurring.write {
+                return true;
+            }
+            number += 1;
+            match wanted.get(number - 1) {
+                Some(write) => judged.push((*write, piece.clone())),
+                // What is not due stays, and is one too many.
+                None => return !self.is_due(&recurring, number, piece.at, got),
+            }
+            false
+        });
+        let mut last = (expected.request.1.at_ms, got.sent);
+        for (write, piece) in judged {
+            self.evidence.judged(&write.1.cases);
+            self.framing(write, &piece, got);
+            self.time(expected, write, &piece, got, last);
+            last = (write.1.at_ms, piece.at);
+        }
+        others
+    }
+
+    /// Returns whether so many recurring writes were due by then.
+    fn is_due(&self, recurring: &Recurring, number: usize, at: Instant, got: &HttpExchange) -> bool {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        at + self.pace.early_max >= got.sent + self.pace.takes(recurring.period_ms) * number
+    }
+}

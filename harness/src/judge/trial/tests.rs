@@ -1,0 +1,127 @@
+//! The judge, on a scene of no contract at all.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use onbeat_wire::{Head, How, Instant, What};
+
+use super::judge;
+use crate::judge::case::{Aspect, Case, Tier};
+use crate::judge::observation::Observation;
+use crate::judge::others::Others;
+use crate::judge::pace::Pace;
+use crate::judge::scene::{Kind, Line, Scene};
+use crate::judge::stalls::Stalls;
+use crate::judge::vary::{Rule, Vary};
+use crate::player::{Action, ClientLog, LogEntry};
+
+fn case(id: &str, checks: &[Aspect]) -> Case {
+    let (id, checks, clause) = (id.into(), checks.to_vec(), String::new());
+    Case { id, tier: Tier::Required, checks, header: None, hop_by_hop: false, clause }
+}
+
+fn cases() -> Vec<Case> {
+    use Aspect::{Bytes, End, Framing, Header, Period, Presence, Status, Timestamp};
+    vec![
+        case("head", &[Status, Header]),
+        case("words", &[Bytes, Presence]),
+        case("pause", &[Period]),
+        case("stamp", &[Timestamp]),
+        case("chunks", &[Framing]),
+        case("end", &[End]),
+    ]
+}
+
+/// A stream of three writes, 100 ms apart, the last of which has a timestamp.
+fn scene() -> Scene {
+    let line = |(number, (at_ms, kind, cases)): (usize, (u64, Kind, &[&str]))| {
+        let cases = cases.iter().map(|id| (*id).to_owned()).collect();
+        let stamped = matches!(&kind, Kind::Write { text } if text.contains("at"));
+        let stamp = Vary { pointer: "/at".into(), rule: Rule::Timestamp };
+        let vary = if stamped { vec![stamp] } else { Vec::new() };
+        (number + 1, Line { at_ms, kind, client: String::new(), cases, vary })
+    };
+    let headers = [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let write = |text: &str| Kind::Write { text: text.into() };
+    let lines: [(u64, Kind, &[&str]); 6] = [
+        (0, Kind::Request { text: "GET /feed HTTP/1.1\r\nHost: a\r\n\r\n".into() }, &[]),
+        (0, Kind::Head { status: 200, headers }, &["head"]),
+        (100, write("data: one\n\n"), &["words", "pause", "chunks"]),
+        (200, write("data: two\n\n"), &["words", "pause", "chunks"]),
+        (300, write("data: {\"at\":\"2025-12-01T00:00:00.300Z\"}\n\n"), &["words", "stamp", "pause", "chunks"]),
+        (300, Kind::End { how: How::Complete }, &["end"]),
+    ];
+    Scene::new("feed.jsonl", lines.into_iter().enumerate().map(line).collect())
+}
+
+/// Returns what a client sees that gets all lines at their time.
+fn log(scene: &Scene) -> ClientLog {
+    let entry = |(_, line): &(usize, Line)| {
+        let entry = match line.kind.clone() {
+            Kind::Request { text } => LogEntry::Did(Action::request(text)),
+            Kind::Head { status, headers } => LogEntry::Saw(What::Head(Head { minor_version: 1, status, headers })),
+            Kind::Write { text } => LogEntry::Saw(What::Write(Bytes::from(text))),
+            Kind::End { how } => LogEntry::Saw(What::End(how)),
+            Kind::Event { .. } | Kind::Leave { .. } | Kind::Dropped => return None,
+        };
+        Some((Instant::EPOCH + Duration::from_millis(line.at_ms), entry))
+    };
+    ClientLog { entries: scene.lines.iter().filter_map(entry).collect() }
+}
+
+/// Returns the cases that fail where a client saw this, and others may have caused what they may have.
+fn failing(log: ClientLog, others: &dyn Others) -> Vec<String> {
+    let (cases, logs) = (cases(), [(String::new(), log)]);
+    let seen = Observation { logs: &logs, dispatched: None, others, recurring: None };
+    judge(&cases, &scene(), &seen, &Pace::exact(), &Stalls::default()).failing()
+}
+
+fn write(text: &str) -> LogEntry {
+    LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+#[test]
+fn what_comes_as_expected_fails_nothing() {
+    assert_eq!(failing(log(&scene()), &()), [""; 0]);
+}
+
+type Bug<'b> = &'b dyn Fn(&mut ClientLog);
+
+#[test]
+fn each_bug_fails_the_case_that_looks_at_it() {
+    let ms = Duration::from_millis;
+    let bugs: [(&str, Bug); 6] = [
+        ("head", &|log| match &mut log.entries[1].1 {
+            LogEntry::Saw(What::Head(head)) => head.status = 500,
+            _ => unreachable!("the head follows the request"),
+        }),
+        ("words", &|log| log.entries[3].1 = write("data: tow\n\n")),
+        ("pause", &|log| log.entries[3].0 = log.entries[3].0 + ms(50)),
+        ("stamp", &|log| log.entries[4].1 = write("data: {\"at\":\"today\"}\n\n")),
+        ("chunks", &|log| {
+            log.entries[3].1 = write("data: ");
+            log.entries.insert(4, (log.entries[3].0, write("two\n\n")));
+        }),
+        ("end", &|log| log.entries[5].1 = LogEntry::Saw(What::End(How::Cut))),
+    ];
+    for (case, bug) in bugs {
+        let mut log = log(&scene());
+        bug(&mut log);
+        assert_eq!(failing(log, &()), [case]);
+    }
+}
+
+#[test]
+fn what_others_may_have_caused_stands_against_nobody() {
+    struct Chatter;
+    impl Others for Chatter {
+        fn may_have_caused(&self, piece: &[u8]) -> bool {
+            piece.starts_with(b":")
+        }
+    }
+    let mut log = log(&scene());
+    log.entries.insert(3, (log.entries[2].0, write(": hello\n\n")));
+    assert_eq!(failing(log.clone(), &Chatter), [""; 0]);
+    assert_eq!(failing(log, &()), ["words"]);
+}

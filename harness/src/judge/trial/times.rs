@@ -1,0 +1,115 @@
+//! When each write came.
+
+use std::time::Duration;
+
+use onbeat_wire::Instant;
+use onbeat_wire::printable::visible;
+
+use super::{Trial, ms};
+use crate::judge::case::Aspect;
+use crate::judge::evidence::Finding;
+use crate::judge::pieces::Piece;
+use crate::judge::responses::Expected;
+use crate::judge::scene::Numbered;
+use crate::player::HttpExchange;
+
+/// The time between two writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    from: Instant,
+    to: Instant,
+    /// How long the machine was held up, as far as that may have moved one of them.
+    held_up: Duration,
+}
+
+impl Gap {
+    /// Returns how long it would have been on an idle machine, as near to the period as may be.
+    fn as_by(&self, period: Duration) -> Duration {
+        let gap = self.to - self.from;
+        if gap > period { gap.saturating_sub(self.held_up).max(period) } else { (gap + self.held_up).min(period) }
+    }
+}
+
+impl Trial<'_, '_> {
+    /// Judges when a write came, from the one before it and from what caused it.
+    pub(super) fn time(
+        &mut self,
+        expected: &Expected,
+        write: Numbered,
+        piece: &Piece,
+        got: &HttpExchange,
+        last: (u64, Instant),
+    ) {
+        let ((number, line), at) = (write, piece.at);
+        let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
+        let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.at_ms.saturating_sub(then_ms));
+        let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
+        // A timer is late also if the request that sets it was read late.
+        let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
+        let earliest = self.earliest(expected, write, got);
+        if self.seen.others.may_have_caused(line.written().as_bytes()) {
+            return;
+        }
+        if at + self.pace.early_max < earliest {
+            self.untimely(write, piece, earliest, got, "early");
+        }
+        let late = at - due;
+        self.evidence.late(&line.cases, late);
+        if late > self.pace.late_max + self.stalls.within(since, at) {
+            self.untimely(write, piece, due, got, "late");
+        }
+        let gap_ms = line.at_ms - last.0;
+        if gap_ms > 0 {
+            let period = self.pace.takes(gap_ms);
+            // A gap is long if its end was late; or its beginning, for a request that was read late.
+            let long = if last.1 == got.sent { last.1 } else { last.1 + period };
+            // A gap is short if its beginning was late.
+            let before = line.at_ms.saturating_sub(2 * gap_ms + expected.request.1.at_ms);
+            let short = got.sent + self.pace.takes(before);
+            let since = if at > last.1 + period { long } else { short };
+            let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
+            for case in &line.cases {
+                self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
+            }
+        }
+    }
+
+    /// Returns before when a write can't come.
+    pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &HttpExchange) -> Instant {
+        // Of the requests of that instant any may be the cause.
+        let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
+        let after_request = || got.sent + self.pace.takes(line.at_ms.saturating_sub(expected.request.1.at_ms));
+        caused.map_or_else(after_request, |(_, then)| then)
+    }
+
+    fn untimely(&mut self, write: Numbered, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
+        let when =
+            |text: &[u8], at: Instant| format!("{} {:.1} ms after the request", visible(text), ms(at - got.sent));
+        let by = ms(piece.at - due).max(ms(due - piece.at));
+        let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
+        let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
+        self.evidence.found(&write.1.cases, Aspect::Time, &finding);
+        self.evidence.found(&write.1.cases, Aspect::Period, &finding);
+    }
+
+    /// Judges each period by its median.
+    pub(super) fn periods(&mut self) {
+        for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
+            let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
+            let busy = !self.stalls.jitter(first.from, last.to).is_zero();
+            let period = self.pace.takes(period_ms);
+            let mut gaps: Vec<Duration> = spans.iter().map(|gap| gap.as_by(period)).collect();
+            if let Some(median) = self.pace.median_off(period_ms, &mut gaps, busy) {
+                let finding = Finding {
+                    place: self.scene.path.clone(),
+                    t_ms: None,
+                    expected: format!("{:.1} ms", ms(self.pace.takes(period_ms))),
+                    actual: format!("{:.1} ms, the median of {}", ms(median), gaps.len()),
+                    first_differing_byte: None,
+                    why: "the period".into(),
+                };
+                self.evidence.found(&[case], Aspect::Period, &finding);
+            }
+        }
+    }
+}

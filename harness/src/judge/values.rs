@@ -1,0 +1,101 @@
+//! Varying values taken together: timestamps advance with time, and random numbers are not all alike.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use onbeat_wire::Instant;
+
+use super::case::Aspect;
+use super::compare;
+use super::pace::{Pace, Periods};
+use super::pieces::Piece;
+use super::scene::Numbered;
+use super::vary::Rule;
+
+/// Values that are right one by one, but not together.
+#[derive(Debug)]
+pub(crate) struct Oddity<'a> {
+    pub(crate) write: Numbered<'a>,
+    pub(crate) piece: &'a Piece,
+    pub(crate) aspect: Aspect,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+}
+
+/// So many random numbers are not all in the lowest tenth of their range, nor all the same, but once in 10¹⁰ times.
+const MANY: usize = 10;
+
+/// The oddities in the writes of one response. The machine held up the server or the checker for so long until then.
+pub(crate) fn oddities<'a>(
+    came: &[(Numbered<'a>, &'a Piece)],
+    pace: &Pace,
+    held_up_until: impl Fn(Instant) -> Duration,
+) -> Vec<Oddity<'a>> {
+    stamps(came, pace, held_up_until).into_iter().chain(numbers(came)).collect()
+}
+
+/// The first timestamp that is not as far from the one before all as the time that passed.
+fn stamps<'a>(
+    came: &[(Numbered<'a>, &'a Piece)],
+    pace: &Pace,
+    held_up_until: impl Fn(Instant) -> Duration,
+) -> Option<Oddity<'a>> {
+    let mut first: Option<(Timestamp, Instant)> = None;
+    for (write, piece) in came {
+        let Some(stamp) = stamp(write, &piece.bytes) else { continue };
+        // In virtual time a stream begins at the fixture's epoch.
+        if pace.periods == Periods::Exact
+            && write.1.client.is_empty()
+            && let Some(fixture) = self::stamp(write, write.1.written().as_bytes())
+            && fixture != stamp
+        {
+            let (expected, actual) = (told(fixture), told(stamp));
+            return Some(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual });
+        }
+        let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
+        let passed = (piece.at - first_at) * pace.speed.get();
+        let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
+        if passed.abs_diff(advanced) > pace.stamp_off_max() + held_up_until(piece.at) * pace.speed.get() {
+            let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
+            let actual = format!("one {advanced:.1?} after it: {}", told(stamp));
+            return Some(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual });
+        }
+    }
+    None
+}
+
+fn stamp(write: &Numbered, bytes: &[u8]) -> Option<Timestamp> {
+    let values = compare::varying(&write.1.vary, bytes);
+    let stamp = values.iter().find(|(rule, _)| **rule == Rule::Timestamp)?;
+    stamp.1.as_str()?.parse().ok()
+}
+
+fn told(stamp: Timestamp) -> String {
+    format!("{stamp:.3}")
+}
+
+/// Numbers that can't be random over their range.
+fn numbers<'a>(came: &[(Numbered<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
+    let mut values = Vec::new();
+    let (mut last, mut end) = (None, 0);
+    for (write, piece) in came {
+        for (rule, value) in compare::varying(&write.1.vary, &piece.bytes) {
+            if let (Rule::Number { maximum, below, .. }, Some(value)) = (rule, value.as_f64()) {
+                end = maximum.or(*below).unwrap_or_default();
+                values.push(value);
+                last = Some((*write, *piece));
+            }
+        }
+    }
+    let (write, piece) = last?;
+    let low = values.iter().all(|value| *value < f64::from(end) / 10.0);
+    let same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
+    let odd = values.len() >= MANY && (low || same);
+    odd.then(|| Oddity {
+        write,
+        piece,
+        aspect: Aspect::Bytes,
+        expected: format!("random values from 0 to {end}"),
+        actual: format!("{} values, {}", values.len(), if same { "all the same" } else { "all in the lowest tenth" }),
+    })
+}

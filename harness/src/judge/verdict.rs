@@ -1,0 +1,224 @@
+//! The verdicts: what the evidence means for each case, and for the whole.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::case::{Case, Tier};
+use super::evidence::{Evidence, Finding, Record};
+use super::timeline::Timeline;
+
+/// What is to be said about a server.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was judged.
+    pub target: String,
+    /// One for each case of the contract, in its order.
+    pub verdicts: Vec<Verdict>,
+    /// The streams, as they should have been and as they were.
+    pub timelines: Vec<Timeline>,
+    /// Why the server could not be judged, or not to the end, if so.
+    pub trouble: Option<String>,
+    /// From what all that fails most likely follows.
+    pub hint: Option<Hint>,
+}
+
+/// The likeliest cause of many failures at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The cause, and what to do next.
+    pub text: String,
+    /// Whether all that fails may follow from the cause.
+    pub explains_all: bool,
+}
+
+/// What is to be said about one case.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The case's id.
+    pub id: String,
+    /// Whether a failure means that the server does not conform.
+    pub tier: Tier,
+    /// What came of it.
+    #[serde(rename = "verdict")]
+    pub outcome: Outcome,
+    /// The clause of the contract.
+    pub clause: String,
+    /// Why it could not be judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many things stand against it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub found: usize,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// How late its writes were, if it speaks of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<Jitter>,
+    /// How long the clients that saw it were connected, if any did.
+    #[serde(skip)]
+    pub took: Option<Duration>,
+}
+
+/// What came of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It does not hold, as the list of known failures says.
+    KnownFailure,
+    /// It holds, but the list of known failures says that it does not.
+    Stale,
+    /// It does not hold, as it may.
+    Observed,
+    /// It was not judged: left out, or out of reach.
+    Skipped,
+}
+
+/// How late writes were, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Jitter {
+    /// The median.
+    pub p50: f64,
+    /// Of a hundred, ninety-nine were no later.
+    pub p99: f64,
+    /// The latest.
+    pub max: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Report {
+    /// Whether nothing stands against the server but what is known, and something speaks for it.
+    #[must_use]
+    pub fn conforms(&self) -> bool {
+        self.trouble.is_none()
+            && self.count(Outcome::Fail) == 0
+            && self.count(Outcome::Stale) == 0
+            && self.count(Outcome::Skipped) < self.verdicts.len()
+    }
+
+    /// Returns the result in a few words, which begin with "conforms" if and only if the report does.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let known = self.count(Outcome::KnownFailure);
+        match () {
+            () if self.trouble.is_some() => "could not be judged".into(),
+            () if self.count(Outcome::Skipped) == self.verdicts.len() => "nothing was judged".into(),
+            () if self.count(Outcome::Fail) > 0 => "does not conform".into(),
+            () if self.count(Outcome::Stale) > 0 => "does not fit the list of known failures".into(),
+            () if known == 1 => "conforms but for 1 known failure".into(),
+            () if known > 1 => format!("conforms but for {known} known failures"),
+            () => "conforms".into(),
+        }
+    }
+
+    /// Returns every text in which a server may have repeated what a request said.
+    pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let findings = self.verdicts.iter_mut().flat_map(|verdict| &mut verdict.findings);
+        let found = findings.flat_map(|finding| [&mut finding.expected, &mut finding.actual, &mut finding.why]);
+        let drawn = self.timelines.iter_mut().flat_map(|timeline| &mut timeline.actual).map(|mark| &mut mark.text);
+        found.chain(drawn).chain(&mut self.trouble)
+    }
+
+    /// How many cases came to this.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.verdicts.iter().filter(|verdict| verdict.outcome == outcome).count()
+    }
+}
+
+impl Verdict {
+    /// Returns the part of the contract to which the case belongs: the id up to its dot.
+    pub(crate) fn part(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+}
+
+/// Returns the verdicts on all cases.
+pub(crate) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, trouble: Option<&str>) -> Vec<Verdict> {
+    let verdict = |case: &Case| {
+        let selected = is_selected(&case.id);
+        let record = if selected { evidence.record(&case.id) } else { Record::default() };
+        let Record { judged, findings, found, unjudged, late, took } = record;
+        let outcome = match (found, judged, case.tier) {
+            (1.., _, Tier::Required) => Outcome::Fail,
+            (1.., _, Tier::Observe) => Outcome::Observed,
+            (0, 1.., _) => Outcome::Pass,
+            (0, 0, _) => Outcome::Skipped,
+        };
+        let reason = (outcome == Outcome::Skipped).then(|| match (selected, unjudged) {
+            (false, _) => "left out".into(),
+            (true, Some(why)) => why,
+            (true, None) => trouble.map_or("it needs more time than was given", |_| "it could not be judged").into(),
+        });
+        let (id, tier, clause) = (case.id.clone(), case.tier, case.clause.clone());
+        Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late), took }
+    };
+    evidence.cases.iter().map(verdict).collect()
+}
+
+fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
+    late.sort_unstable();
+    let rank = |percent: usize| {
+        let at = (late.len() * percent).div_ceil(100).max(1) - 1;
+        late.get(at).map(|late| (late.as_secs_f64() * 100_000.0).round() / 100.0)
+    };
+    Some(Jitter { p50: rank(50)?, p99: rank(99)?, max: rank(100)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report with these outcomes.
+    fn report(outcomes: &[Outcome]) -> Report {
+        let verdict = |outcome: &Outcome| Verdict {
+            id: "a.x".into(),
+            tier: Tier::Required,
+            outcome: *outcome,
+            clause: String::new(),
+            reason: None,
+            found: 0,
+            findings: Vec::new(),
+            late_ms: None,
+            took: None,
+        };
+        let verdicts = outcomes.iter().map(verdict).collect();
+        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
+    }
+
+    #[test]
+    fn the_headline_begins_with_conforms_if_the_server_does() {
+        use Outcome::{Fail, KnownFailure, Observed, Pass, Skipped, Stale};
+        for (outcomes, headline) in [
+            (&[Pass, Observed, Skipped][..], "conforms"),
+            (&[Pass, KnownFailure], "conforms but for 1 known failure"),
+            (&[KnownFailure, KnownFailure], "conforms but for 2 known failures"),
+            (&[Pass, KnownFailure, Fail, Stale], "does not conform"),
+            (&[Pass, KnownFailure, Stale], "does not fit the list of known failures"),
+            (&[Skipped, Skipped], "nothing was judged"),
+        ] {
+            let report = report(outcomes);
+            assert_eq!(report.headline(), headline, "{outcomes:?}");
+            assert_eq!(report.conforms(), headline.starts_with("conforms"), "{outcomes:?}");
+        }
+        let trouble = Report { trouble: Some("no answer".into()), ..report(&[Pass]) };
+        assert_eq!((trouble.conforms(), &trouble.headline()[..]), (false, "could not be judged"));
+    }
+
+    #[test]
+    fn jitter_is_by_rank() {
+        let late: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(jitter(late), Some(Jitter { p50: 100.0, p99: 198.0, max: 200.0 }));
+        assert_eq!(jitter(vec![Duration::from_micros(1234)]), Some(Jitter { p50: 1.23, p99: 1.23, max: 1.23 }));
+        assert_eq!(jitter(vec![]), None);
+    }
+}

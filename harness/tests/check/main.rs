@@ -1,0 +1,11 @@
+//! `onbeat check` from outside: verdicts, reports, lists of known failures, and targets over real sockets.
+
+mod clocks;
+mod headers;
+mod known_failures;
+mod reports;
+#[path = "../served/mod.rs"]
+mod served;
+mod support;
+mod targets;
+mod verdicts;
