@@ -1,6 +1,6 @@
 //! What has been found, case by case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use onbeat_wire::printable;
@@ -51,12 +51,27 @@ pub(crate) struct Record {
     pub(crate) findings: Vec<Finding>,
     /// The number of all findings, also of those that are only counted.
     pub(crate) found: usize,
+    /// Findings of lateness, which a busy machine explains until they are found again.
+    late_findings: Vec<Finding>,
     /// Why the case could not be judged somewhere.
     pub(crate) unjudged: Option<String>,
     /// By how much each time was late.
     pub(crate) late: Vec<Duration>,
     /// How long the clients that saw the case were connected, at most.
     pub(crate) took: Option<Duration>,
+}
+
+impl Record {
+    fn has_findings(&self) -> bool {
+        self.found > 0 || !self.late_findings.is_empty()
+    }
+
+    /// Counts lateness among the findings.
+    fn settle(&mut self) {
+        self.found += self.late_findings.len();
+        self.findings.append(&mut self.late_findings);
+        self.findings.truncate(FINDINGS_MAX);
+    }
 }
 
 /// What is known about every case.
@@ -81,9 +96,28 @@ impl<'a> Evidence<'a> {
         Self { cases, by_id: cases.iter().map(|case| (case.id.as_str(), (case, Record::default()))).collect() }
     }
 
-    /// Returns what is known about a case.
+    /// Returns what is known about a case, lateness included.
     pub(crate) fn record(&self, id: &str) -> Record {
-        self.by_id.get(id).map(|(_, record)| record.clone()).unwrap_or_default()
+        let mut record = self.by_id.get(id).map(|(_, record)| record.clone()).unwrap_or_default();
+        record.settle();
+        record
+    }
+
+    /// Returns the number of places at which a required case was found late.
+    pub(crate) fn late_places(&self) -> usize {
+        let required = self.by_id.values().filter(|(case, _)| case.tier != Tier::Observe);
+        let late = required.flat_map(|(_, record)| &record.late_findings);
+        late.map(|finding| finding.place.as_str()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Keeps, of the lateness found, only what was found at the same places in `again`, where the same was judged anew.
+    pub(crate) fn confirm_lateness(&mut self, again: &Self) {
+        for (id, (_, record)) in &mut self.by_id {
+            let Some((_, second)) = again.by_id.get(id) else { continue };
+            let is_found_again =
+                |finding: &Finding| second.late_findings.iter().any(|other| other.place == finding.place);
+            record.late_findings.retain(is_found_again);
+        }
     }
 
     /// Returns whether nothing stands against a required case.
@@ -93,7 +127,8 @@ impl<'a> Evidence<'a> {
 
     /// Returns the required cases against which anything stands.
     pub(crate) fn failing(&self) -> Vec<String> {
-        let failing = self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.found > 0);
+        let failing =
+            self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.has_findings());
         failing.map(|(id, _)| (*id).to_owned()).collect()
     }
 
@@ -130,6 +165,16 @@ impl<'a> Evidence<'a> {
         {
             self.accuse(cases, |case| case.checks.contains(&aspect), finding);
         }
+    }
+
+    /// Holds a finding of lateness against those of these cases that look at one of the aspects.
+    pub(crate) fn found_late(&mut self, cases: &[String], aspects: &[Aspect], finding: &Finding) {
+        self.each(cases, |case, record| {
+            if looks_at(case, aspects) {
+                record.judged = record.judged.max(1);
+                record.late_findings.push(finding.clone());
+            }
+        });
     }
 
     /// Holds a finding against those of these cases that look at the header, or else at headers in general.
@@ -188,10 +233,46 @@ impl<'a> Evidence<'a> {
                 record.found += more.found;
                 record.findings.extend(more.findings);
                 record.findings.truncate(FINDINGS_MAX);
+                record.late_findings.extend(more.late_findings);
                 record.late.extend(more.late);
                 record.took = record.took.max(more.took);
                 record.unjudged = record.unjudged.take().or(more.unjudged);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(place: &str) -> Finding {
+        let (place, text) = (place.to_owned(), String::new);
+        Finding { place, t_ms: None, expected: text(), actual: text(), first_differing_byte: None, why: text() }
+    }
+
+    fn late<'a>(cases: &'a [Case], places: &[&str]) -> Evidence<'a> {
+        let mut evidence = Evidence::new(cases);
+        for place in places {
+            evidence.found_late(&["a.period".into()], &[Aspect::Time, Aspect::Period], &finding(place));
+        }
+        evidence
+    }
+
+    #[test]
+    fn lateness_counts_where_it_is_found_again_and_nothing_else_needs_to_be() {
+        let case = |id: &str, aspect| {
+            let (id, clause) = (id.to_owned(), String::new());
+            Case { id, tier: Tier::Required, checks: vec![aspect], header: None, hop_by_hop: false, clause }
+        };
+        let cases = [case("a.period", Aspect::Period), case("a.value", Aspect::Bytes)];
+        let mut evidence = late(&cases, &["a:1", "a:2", "a:2", "a:3"]);
+        evidence.found(&["a.value".into()], Aspect::Bytes, &finding("a:1"));
+        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (3, 4));
+        evidence.confirm_lateness(&late(&cases, &["a:2", "a:4"]));
+        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (1, 2));
+        evidence.confirm_lateness(&late(&cases, &["a:4"]));
+        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (0, 0));
+        assert_eq!(evidence.failing(), ["a.value"]);
     }
 }

@@ -147,7 +147,7 @@ pub(crate) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, 
     let verdict = |case: &Case| {
         let selected = is_selected(&case.id);
         let record = if selected { evidence.record(&case.id) } else { Record::default() };
-        let Record { judged, findings, found, unjudged, late, took } = record;
+        let Record { judged, findings, found, unjudged, late, took, .. } = record;
         let outcome = match (found, judged, case.tier) {
             (1.., _, Tier::Required) => Outcome::Fail,
             (1.., _, Tier::Observe) => Outcome::Observed,

@@ -3,6 +3,7 @@
 mod clocks;
 mod headers;
 mod known_failures;
+mod lateness;
 mod reports;
 #[path = "../served/mod.rs"]
 mod served;

@@ -8,7 +8,7 @@
 use super::{Inspection, SCENE_BOUNDS, TICK};
 use crate::check::noise::Noise;
 use crate::check::play;
-use crate::check::seen::{Seen, judge};
+use crate::check::seen::Seen;
 use crate::check::target::{Live, Target};
 use crate::judge::evidence::Evidence;
 use crate::judge::scene::Scene;
@@ -61,7 +61,9 @@ impl<'a> Inspection<'a> {
         let others =
             attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.somebody_comes().await);
         self.repeated(self.live.clock.now() - start);
-        self.finished(outcome(attempts, others), None);
+        let Some(evidence) = outcome(attempts, others) else { return };
+        let again = async || self.attempt(scene).await.strict;
+        self.finished([self.confirmed(scene, evidence, again).await], None);
     }
 
     async fn attempt(&self, scene: &Scene) -> Attempt<'a> {
@@ -95,15 +97,15 @@ impl<'a> Inspection<'a> {
         false
     }
 
-    /// Plays a scene that is too long for another attempt: other clients may come and go meanwhile.
+    /// Plays a scene that is too long to be judged as if no other client came or went.
     pub(super) async fn long_scene(&self, scene: &Scene) {
-        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
-        let seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
-        self.finished([self.judge(scene, &seen)], None);
-    }
-
-    fn judge(&self, scene: &Scene, seen: &Seen) -> Evidence<'a> {
-        judge(self.cases, scene, seen, &self.live.pace, &self.live.stalls.lock())
+        let play = async || {
+            let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+            let seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
+            self.judge(scene, &seen)
+        };
+        let evidence = play().await;
+        self.finished([self.confirmed(scene, evidence, play).await], None);
     }
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.

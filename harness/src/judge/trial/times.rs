@@ -88,8 +88,12 @@ impl Trial<'_, '_> {
         let by = ms(piece.at - due).max(ms(due - piece.at));
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
-        self.evidence.found(&write.1.cases, Aspect::Time, &finding);
-        self.evidence.found(&write.1.cases, Aspect::Period, &finding);
+        if piece.at > due {
+            self.evidence.found_late(&write.1.cases, &[Aspect::Time, Aspect::Period], &finding);
+        } else {
+            self.evidence.found(&write.1.cases, Aspect::Time, &finding);
+            self.evidence.found(&write.1.cases, Aspect::Period, &finding);
+        }
     }
 
     /// Judges each period by its median.
@@ -108,7 +112,11 @@ impl Trial<'_, '_> {
                     first_differing_byte: None,
                     why: "the period".into(),
                 };
-                self.evidence.found(&[case], Aspect::Period, &finding);
+                if median > self.pace.takes(period_ms) {
+                    self.evidence.found_late(&[case], &[Aspect::Period], &finding);
+                } else {
+                    self.evidence.found(&[case], Aspect::Period, &finding);
+                }
             }
         }
     }
