@@ -92,11 +92,8 @@ impl<S: Script> ScriptSource<S> {
         let _ = self.alarm.poll_turn(cx);
         self.alarm.cancel();
         let action = std::mem::replace(&mut self.next, self.script.next())?.action;
-        self.is_over = self.subscription.is_none()
-            && self
-                .next
-                .as_ref()
-                .is_some_and(|next| next.action == Action::End(How::Complete) && self.started + next.at <= scripted);
+        let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= scripted;
+        self.is_over = self.subscription.is_none() && self.next.as_ref().is_some_and(ends);
         match action {
             Action::Write(_) => self.alarm.count_write(),
             // Nothing more comes until the client leaves.
