@@ -34,11 +34,11 @@
 //! use std::time::Duration;
 //!
 //! use onbeat::lab::Setup;
-//! use onbeat::replay::{Stream, replay};
+//! use onbeat::replay::replay;
 //! use onbeat_server::random::Seed;
 //!
 //! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
-//! let transcript = replay(Stream::StreamText, &setup, Duration::ZERO)?;
+//! let transcript = replay("stream-text".parse()?, &setup, Duration::ZERO)?;
 //! let (at, bytes) = transcript.writes().last().expect("it says that it is done");
 //! assert_eq!((at.as_millis(), &bytes[..]), (4800, &b"data: {\"done\": true}\n\n"[..]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use onbeat_server::backstage::{self, Backstage};
+use onbeat_server::backstage::Backstage;
 use onbeat_server::faults::Fault;
 use onbeat_server::router::router;
 use onbeat_server::world::World;
+use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, What};
 
 pub use self::difference::{Difference, Replayed};
@@ -73,7 +74,7 @@ enum LoggedAction {
     /// The control interface closes a connection.
     Close {
         connection: u64,
-        how: backstage::How,
+        how: ClosedHow,
     },
     Fault(Fault),
     DeleteFaults(Vec<u64>),

@@ -1,62 +1,90 @@
 //! Replays: an endpoint from its head to its end, in virtual time, in a fresh world.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use onbeat_server::endpoints::{dynamic_counter, sse, sse_data, stream_json, stream_text};
+use onbeat_server::endpoints::{self, STREAMS};
 use onbeat_wire::{Entry, Transcript};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::lab::{self, Overdue, Setup};
 
-/// A stream that can be replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stream {
-    /// `/sse`, which never ends.
-    Sse,
-    /// `/stream-text`.
-    StreamText,
-    /// `/sse-data`.
-    SseData,
-    /// `/dynamic-counter`.
-    DynamicCounter,
-    /// `/stream-json`.
-    StreamJson,
+/// A stream of the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream(&'static endpoints::Stream);
+
+/// A name that no stream has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the name of a stream, such as sse, got {name}")]
+pub struct UnknownStream {
+    name: String,
 }
 
 impl Stream {
-    /// All five, in the order of the contract.
-    pub const ALL: [Self; 5] = [Self::Sse, Self::StreamText, Self::SseData, Self::DynamicCounter, Self::StreamJson];
-
-    /// The path of its endpoint.
+    /// Returns every stream, in the order of the contract.
     #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Sse => sse::PATH,
-            Self::StreamText => stream_text::PATH,
-            Self::SseData => sse_data::PATH,
-            Self::DynamicCounter => dynamic_counter::PATH,
-            Self::StreamJson => stream_json::PATH,
-        }
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+        STREAMS.iter().map(Self)
     }
 
-    /// Its name: the path without the slash.
+    /// Returns the path of the stream.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        self.0.path
+    }
+
+    /// Returns the name of the stream: the path without the slash.
     #[must_use]
     pub fn name(self) -> &'static str {
         &self.path()[1..]
     }
 
-    /// Whether it ends by itself.
+    /// Returns whether the stream ends by itself.
     #[must_use]
     pub fn ends(self) -> bool {
-        self != Self::Sse
+        self.0.ends
+    }
+
+    /// Returns whether clients of the stream are sent every broadcast.
+    #[must_use]
+    pub fn hears_broadcasts(self) -> bool {
+        self.0.hears_broadcasts
     }
 }
+
+impl FromStr for Stream {
+    type Err = UnknownStream;
+
+    /// Finds a stream by its name.
+    fn from_str(name: &str) -> Result<Self, UnknownStream> {
+        Self::all().find(|stream| stream.name() == name).ok_or_else(|| UnknownStream { name: name.into() })
+    }
+}
+
+impl PartialEq for Stream {
+    fn eq(&self, other: &Self) -> bool {
+        self.path() == other.path()
+    }
+}
+
+impl Eq for Stream {}
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Serialize for Stream {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Stream {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

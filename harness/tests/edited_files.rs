@@ -108,10 +108,19 @@ fn a_wrong_log_is_refused_with_the_line_and_the_field() {
             "line 4: expected request 4294967295 of connection 0 before",
         ),
         (line(4, "\"text\"", "\"base64\""), "line 4, field \"base64\": expected bytes in base64"),
-        (line(4, "\"text\"", "\"test\""), "line 4: expected either text or base64"),
+        (line(4, "\"text\"", "\"test\""), "line 4, field \"test\": unknown field `test`, expected `text` or `base64`"),
         (line(5, "\"times\":1", "\"times\":-1"), "line 5, field \"fault\": expected a fault; times: expected a whole"),
         (line(7, "\"connection\":1", "\"connection\":0"), "line 7, field \"request\": expected no second request 0"),
-        (line(7, "\"kind\":\"request\"", "\"kind\":\"log\""), "line 7: expected no second line of kind log"),
+        (
+            line(7, "\"kind\":\"request\"", "\"kind\":\"log\""),
+            "line 7, field \"headers\": unknown field `headers`, expected one of `version`, `seed`",
+        ),
+        (
+            line(7, "\"kind\":\"request\"", "\"kind\":\"ask\""),
+            "line 7, field \"kind\": expected the kind of a line, such as head or write, got \"ask\"",
+        ),
+        (line(7, "\"method\"", "\"text\""), "line 7, field \"headers\": unknown field `headers`, expected `text`"),
+        (LOG.repeat(2), "line 106: expected no second line of kind log"),
         (format!("{LOG}{}", "[".repeat(100_000)), "line 106: expected a JSON object, got [[["),
         (
             format!("{LOG}{{\"t_ms\":0,\"kind\":\"fault\",\"fault\":{}", "[".repeat(100_000)),

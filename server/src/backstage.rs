@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_wire::Instant;
+use onbeat_wire::recording::ClosedHow;
 use tokio::sync::Notify;
 
 pub(crate) use self::exchange::{Exchange, Progress};
@@ -28,35 +29,6 @@ pub struct Backstage {
     seats: Seats,
     /// An answer has ended.
     ended: Notify,
-}
-
-/// How a connection is closed from behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// Its streams end in good order.
-    End,
-    /// It is reset.
-    Reset,
-    /// The server closes its side in the middle of an answer.
-    Half,
-}
-
-impl How {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::End => "end",
-            Self::Reset => "reset",
-            Self::Half => "half",
-        }
-    }
-
-    /// The one of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::End, Self::Reset, Self::Half].into_iter().find(|how| how.name() == name)
-    }
 }
 
 impl Backstage {
@@ -111,25 +83,25 @@ impl Backstage {
     }
 
     /// Closes the connection with this ordinal, at `now`. Returns whether there was one.
-    pub fn close(&self, now: Instant, id: u64, how: How) -> bool {
+    pub fn close(&self, now: Instant, id: u64, how: ClosedHow) -> bool {
         self.begin_close(now, id, how).is_some()
     }
 
     /// The same, and waits until the answer on the connection has ended, but no longer than [`END_TIME_MAX`]: the client
     /// may not read.
-    pub(crate) async fn close_and_wait(&self, now: Instant, id: u64, how: How) -> bool {
+    pub(crate) async fn close_and_wait(&self, now: Instant, id: u64, how: ClosedHow) -> bool {
         let Some(occupant) = self.begin_close(now, id, how) else { return false };
         self.all_over(&[occupant]).await;
         true
     }
 
-    fn begin_close(&self, now: Instant, id: u64, how: How) -> Option<Occupant> {
+    fn begin_close(&self, now: Instant, id: u64, how: ClosedHow) -> Option<Occupant> {
         let occupant = self.seats.occupant(id)?;
-        self.log.note(now, What::Close { connection: id, how: how.name() });
+        self.log.note(now, What::Close { connection: id, how });
         match how {
-            How::End => occupant.connection.end(),
-            How::Reset => occupant.connection.close(Closing::Reset),
-            How::Half => occupant.connection.close(Closing::Half),
+            ClosedHow::End => occupant.connection.end(),
+            ClosedHow::Reset => occupant.connection.close(Closing::Reset),
+            ClosedHow::Half => occupant.connection.close(Closing::Half),
         }
         Some(occupant)
     }
@@ -286,19 +258,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_close_is_answered_when_the_answer_has_ended() {
-        for how in [How::End, How::Reset, How::Half] {
+        for how in [ClosedHow::End, ClosedHow::Reset, ClosedHow::Half] {
             let scene = Scene::new(2);
             scene.serve([0]);
             assert!(scene.backstage.close_and_wait(Instant::EPOCH, 0, how).await);
             assert!(!scene.all[0].1.is_under_way(), "{how:?}");
             assert_eq!(scene.clock.now(), Instant::EPOCH, "{how:?}");
             let closing = match how {
-                How::End => None,
-                How::Reset => Some(Closing::Reset),
-                How::Half => Some(Closing::Half),
+                ClosedHow::End => None,
+                ClosedHow::Reset => Some(Closing::Reset),
+                ClosedHow::Half => Some(Closing::Half),
             };
             let (closed, other) = (&scene.all[0].0, &scene.all[1].0);
-            assert_eq!((closed.closing(), closed.is_closing_in_good_order()), (closing, how == How::End));
+            assert_eq!((closed.closing(), closed.is_closing_in_good_order()), (closing, how == ClosedHow::End));
             assert_eq!((other.closing(), other.is_ending()), (None, false));
             // One that does not end is not waited for for ever, and one that is not there not at all.
             assert!(scene.backstage.close_and_wait(Instant::EPOCH, 1, how).await);

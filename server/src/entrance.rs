@@ -15,7 +15,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
-use onbeat_wire::Instant;
+use onbeat_wire::{How, Instant};
 
 use self::watch::Watch;
 use self::watched_body::WatchedBody;
@@ -63,7 +63,7 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, mut request: Request,
     }
     watch.begin(&response);
     if has_no_body || matches!(response.status().as_u16(), 204 | 304) {
-        watch.end("complete");
+        watch.end(How::Complete);
         return response;
     }
     response.map(|body| {

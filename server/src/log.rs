@@ -17,9 +17,9 @@ use std::sync::{Arc, Weak};
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Version};
 use bytes::Bytes;
+use onbeat_wire::recording::{ClosedHow, How};
 use onbeat_wire::{Epoch, Instant};
 use parking_lot::{Mutex, MutexGuard};
-use serde::Serialize;
 
 use self::blocks::Blocks;
 pub(crate) use self::cut::start;
@@ -79,7 +79,7 @@ pub struct Preamble {
 }
 
 /// Which answer a line is about.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Which {
     /// The ordinal of the connection.
     pub(crate) connection: u64,
@@ -93,8 +93,8 @@ pub(crate) enum What {
     Request { which: Which, method: String, target: String, version: &'static str, headers: Headers },
     Head { which: Which, status: u16, headers: Headers },
     Write { which: Which, bytes: Bytes },
-    End { which: Which, how: &'static str },
-    Close { connection: u64, how: &'static str },
+    End { which: Which, how: How },
+    Close { connection: u64, how: ClosedHow },
     Fault { id: u64, fault: Arc<Fault> },
     FaultsDeleted { ids: Vec<u64> },
 }
@@ -208,7 +208,7 @@ mod tests {
         let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
         log.note(at(5), write(&b"data: \"1\"\n\n"[..]));
         log.note(at(6), write(&b"\xff"[..]));
-        log.note(at(7), What::End { which: WHICH, how: "closed" });
+        log.note(at(7), What::End { which: WHICH, how: How::Closed });
         let lines = [
             r#"{"t_ms":0,"kind":"log","version":1,"seed":"18446744073709551615","epoch":"2025-12-01T00:00:00.000Z","clock":"manual","mailbox":1024,"dropped":0}"#,
             r#"{"t_ms":5,"kind":"write","connection":3,"request":0,"text":"data: \"1\"\n\n"}"#,
@@ -284,7 +284,7 @@ mod tests {
             &|| request(String::new(), long(), Vec::new()),
             &|| request(String::new(), String::new(), vec![(long(), long())]),
             &|| request(String::new(), String::new(), vec![("a".into(), String::new()); 1000]),
-            &|| What::End { which: WHICH, how: "closed" },
+            &|| What::End { which: WHICH, how: How::Closed },
             // A piece of one byte does not keep what it is a piece of.
             &|| write(Bytes::from(long()).slice(..1)),
             &|| write(vec![0xff; 15_000]),

@@ -11,18 +11,13 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use onbeat_wire::{Timestamp, stringify};
-use serde::Serialize;
 
 use crate::body::EventStream;
 use crate::connection::Connection;
-use crate::endpoints::{
-    STREAMS, broadcast_text, dynamic_counter, send_heartbeat, sse, sse_data, stream_json, stream_text,
-};
-use crate::hub::{Delivery, Event};
+use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
 use crate::origin::{Origin, plain};
 use crate::query::Message;
-use crate::script::{Script, Start};
+use crate::script::Start;
 use crate::world::World;
 use crate::{cors, entrance, guard};
 
@@ -31,16 +26,11 @@ use crate::{cors, entrance, guard};
 /// Served by [`crate::http::serve`], a client that leaves is noticed at once, and one that is evicted is cut off at
 /// once; another server may notice the one at the next write, and do the other when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
-    let endpoints = Router::new()
-        .route(sse::PATH, stream(sse::PATH, sse::script, Hears::Broadcasts))
-        .route(stream_text::PATH, stream(stream_text::PATH, stream_text::script, Hears::Nothing))
-        .route(sse_data::PATH, stream(sse_data::PATH, sse_data::script, Hears::Nothing))
-        .route(dynamic_counter::PATH, stream(dynamic_counter::PATH, dynamic_counter::script, Hears::Nothing))
-        .route(stream_json::PATH, stream(stream_json::PATH, stream_json::script, Hears::Nothing))
-        .route(send_heartbeat::PATH, fan_out(send_heartbeat::event, send_heartbeat::answer))
-        .route(broadcast_text::PATH, fan_out(broadcast_text::event, broadcast_text::answer))
-        .fallback(not_found)
-        .with_state(Arc::clone(&world));
+    let streams = STREAMS.iter().map(|endpoint| (endpoint.path, stream(endpoint)));
+    let publishers = PUBLISHERS.iter().map(|endpoint| (endpoint.path, publisher(endpoint)));
+    let routes = streams.chain(publishers);
+    let endpoints = routes.fold(Router::new(), |router, (path, endpoint)| router.route(path, endpoint));
+    let endpoints = endpoints.fallback(not_found).with_state(Arc::clone(&world));
     // What rewrites a request goes around a router of its own, so that it comes before the routing.
     Router::new()
         .fallback_service(endpoints)
@@ -53,10 +43,16 @@ pub fn router(world: Arc<World>) -> Router {
         .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
 
+/// Returns whether a path is that of a stream.
+fn is_stream(path: &str) -> bool {
+    let path = plain(path);
+    STREAMS.iter().any(|stream| stream.path == path)
+}
+
 /// Answers what is answered at once, and not with a stream, after all has been taken in that has arrived. Meanwhile no time
 /// passes, and the connection stays open though its client may send no more.
 async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
-    let is_stream = *request.method() == Method::GET && STREAMS.contains(&&*plain(request.uri().path()));
+    let is_stream = *request.method() == Method::GET && is_stream(request.uri().path());
     let connection = request.extensions().get::<Arc<Connection>>().filter(|_| !is_stream);
     let Some(connection) = connection.map(Arc::clone) else { return next.run(request).await };
     let _open = connection.hold_open();
@@ -69,23 +65,16 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
     response
 }
 
-/// Whether a stream is a member of the hub.
-#[derive(Clone, Copy)]
-enum Hears {
-    Broadcasts,
-    Nothing,
-}
-
 /// A stream: its head at once, and for `GET` its writes as they fall due.
-fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -> MethodRouter<Arc<World>> {
+fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: Origin| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
         // The body of an answer to `HEAD` is never played, so it must not hear anything either.
-        let joins = matches!(hears, Hears::Broadcasts) && method == Method::GET;
+        let joins = endpoint.hears_broadcasts && method == Method::GET;
         let mailbox = joins.then(|| world.hub().join(Arc::clone(&request.connection)));
         let clock = Arc::clone(world.clock());
-        let body = EventStream::new(clock, &start, script(start), mailbox, request.connection)
-            .at_path(path)
+        let body = EventStream::new(clock, &start, (endpoint.script)(start), mailbox, request.connection)
+            .at_path(endpoint.path)
             .with_playhead(request.playhead);
         let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
         (head.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::new(body))
@@ -93,19 +82,17 @@ fn stream<S: Script>(path: &'static str, script: fn(Start) -> S, hears: Hears) -
 }
 
 /// An endpoint that sends an event to every member of the hub and tells what became of it.
-fn fan_out<A: Serialize + 'static>(
-    event: fn(Timestamp, Option<Message>) -> Event,
-    answer: fn(Delivery) -> A,
-) -> MethodRouter<Arc<World>> {
+fn publisher(endpoint: &'static Publisher) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, request: Origin, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
-        let delivery = world.hub().publish(request.at, event(world.timestamp(request.at), msg));
+        let event = (endpoint.event)(world.timestamp(request.at), msg);
+        let delivery = world.hub().publish(request.at, event);
         if delivery.filling {
             // A burst of broadcasts must not run ahead of those who read.
             tokio::task::yield_now().await;
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");
-        ([(CONTENT_TYPE, json)], stringify(&answer(delivery)))
+        ([(CONTENT_TYPE, json)], (endpoint.answer)(delivery))
     })
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::printable::printable;
@@ -13,21 +15,21 @@ const SHOWN_CHARS_MAX: usize = 60;
 
 /// A line that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}{}: {}", self.field(), .wrong.why)]
+#[error("line {line}{}: {}", self.field(), .problem.why)]
 pub struct WrongLine {
     line: usize,
-    wrong: Wrong,
+    problem: Problem,
 }
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct Problem {
     /// The path to the field, such as `history.clients[0].again`; empty for the line as a whole.
     field: String,
     why: String,
 }
 
-impl Wrong {
+impl Problem {
     /// The field `name` is not what was `expected`.
     pub fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
         Self { field: name.into(), why: format!("expected {expected}") }
@@ -38,16 +40,29 @@ impl Wrong {
         Self::field("", expected)
     }
 
+    /// The field `name` is not there.
+    #[must_use]
+    pub fn missing(name: &str) -> Self {
+        Self { field: String::new(), why: format!("missing field `{name}`") }
+    }
+
+    /// Returns the problem as one of a field within the field `name`.
+    #[must_use]
+    pub fn within(self, name: &str) -> Self {
+        let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        Self { field: format!("{name}{dot}{}", self.field), ..self }
+    }
+
     /// Says in which line that is, counted from 1.
     #[must_use]
     pub fn at(self, line: usize) -> WrongLine {
-        WrongLine { line, wrong: self }
+        WrongLine { line, problem: self }
     }
 }
 
 impl WrongLine {
     fn field(&self) -> String {
-        let field = &self.wrong.field;
+        let field = &self.problem.field;
         if field.is_empty() { String::new() } else { format!(", field \"{field}\"") }
     }
 }
@@ -63,17 +78,38 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// # Errors
 ///
 /// If it is no object, or its fields are not those of a `T`; the error names the field.
-pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Wrong> {
+pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     if !line.trim_start().starts_with('{') {
-        return Err(Wrong::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
+        return Err(Problem::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
     }
     let mut json = serde_json::Deserializer::from_str(line);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        Wrong { field: if path == "." { String::new() } else { path }, why: why(error.inner()) }
-    })?;
-    json.end().map_err(|error| Wrong { field: String::new(), why: why(&error) })?;
+    let value = deserialize(&mut json)?;
+    json.end().map_err(|error| Problem { field: String::new(), why: why(&error) })?;
     Ok(value)
+}
+
+/// Reads a value that was parsed.
+///
+/// # Errors
+///
+/// If the value is no `T`; the error names the field within it.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    deserialize(value)
+}
+
+fn deserialize<'de, T: DeserializeOwned>(
+    json: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let path = error.path().to_string();
+        let field = match error.inner().classify() {
+            _ if path == "." => "",
+            Category::Data => &path,
+            // Where the JSON itself is wrong, its column says more than a path, which may be as deep as the JSON.
+            _ => path.split(['.', '[']).next().unwrap_or_default(),
+        };
+        Problem { field: field.into(), why: why(error.inner()) }
+    })
 }
 
 /// What serde has to say, in the words of this crate and without its own number of the line.
@@ -96,9 +132,9 @@ fn why(error: &serde_json::Error) -> String {
 /// # Errors
 ///
 /// If it is not; the error names the field and the bounds.
-pub fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Wrong> {
+pub fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Problem> {
     if bounds.contains(&number) {
         return Ok(());
     }
-    Err(Wrong::field(field, format_args!("a whole number from {} to {}, got {number}", bounds.start(), bounds.end())))
+    Err(Problem::field(field, format_args!("a whole number from {} to {}, got {number}", bounds.start(), bounds.end())))
 }

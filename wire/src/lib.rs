@@ -13,6 +13,8 @@
 //!      │
 //!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and what is wrong with one
 //!      │
+//!  recording                exchanges as lines of JSON: written, and read
+//!      │
 //!  transcript               what one client saw, and when
 //! ```
 
@@ -22,6 +24,7 @@ mod instant;
 mod json;
 pub mod jsonl;
 pub mod printable;
+pub mod recording;
 mod response;
 mod timestamp;
 mod transcript;
@@ -30,6 +33,7 @@ pub use self::decode::{Decoder, Event};
 pub use self::encode::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX};
 pub use self::json::stringify;
+pub use self::recording::How;
 pub use self::response::{Head, Malformed, Part, Responses};
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
-pub use self::transcript::{Entry, How, Transcript, What};
+pub use self::transcript::{Entry, Transcript, What};

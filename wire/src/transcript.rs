@@ -11,11 +11,11 @@
 
 use std::fmt;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::printable::{LINE_CHARS_MAX, printable, to_json, visible};
+use crate::recording::{End, Fact, How, Line, ResponseHead, Write};
 use crate::{Head, Instant};
 
 /// What one client saw on one connection, in order.
@@ -65,31 +65,6 @@ pub enum What {
     End(How),
 }
 
-/// How a response ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum How {
-    /// As it should: with its last chunk, at its length, or without either by closing.
-    Complete,
-    /// The client closed the connection.
-    Closed,
-    /// The client, or the server, reset the connection.
-    Reset,
-    /// The server closed the connection in the middle.
-    Cut,
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Complete => "complete",
-            Self::Closed => "closed by the client",
-            Self::Reset => "reset",
-            Self::Cut => "cut off by the server",
-        })
-    }
-}
-
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
@@ -112,43 +87,22 @@ impl fmt::Display for Entry {
     }
 }
 
-/// An entry's keys, in the order of the format.
-#[derive(Serialize)]
-struct Keys<'a> {
-    t_ms: u64,
-    #[serde(flatten)]
-    kind: Kind<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Kind<'a> {
-    Head {
-        status: u16,
-        headers: &'a [(String, String)],
-    },
-    Write {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-    },
-    End {
-        how: How,
-    },
+impl From<&Entry> for Line {
+    fn from(entry: &Entry) -> Self {
+        let fact: Fact = match &entry.what {
+            What::Head(Head { status, headers, .. }) => {
+                ResponseHead { status: *status, headers: headers.clone() }.into()
+            }
+            What::Write(bytes) => Write { bytes: bytes.clone() }.into(),
+            What::End(how) => End { how: *how }.into(),
+        };
+        Self::new(entry.at.as_millis(), fact)
+    }
 }
 
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let kind = match &self.what {
-            What::Head(head) => Kind::Head { status: head.status, headers: &head.headers },
-            What::Write(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Kind::Write { text: Some(text), base64: None },
-                Err(_) => Kind::Write { text: None, base64: Some(BASE64_STANDARD.encode(bytes)) },
-            },
-            What::End(how) => Kind::End { how: *how },
-        };
-        Keys { t_ms: self.at.as_millis(), kind }.serialize(serializer)
+        Line::from(self).serialize(serializer)
     }
 }
 

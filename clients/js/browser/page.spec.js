@@ -131,7 +131,7 @@ test('by keyboard alone: the same', async ({ onbeat, page }) => {
   await expect(page.getByLabel('Status', { exact: true })).toBeHidden();
   while (!(await button(page, 'Add the fault').evaluate((one) => one === document.activeElement))) await keyboard.press('Tab');
   await keyboard.press('Enter');
-  await expect(faults(page)).toHaveText([/1: \/sse-data: stall/]);
+  await expect(faults(page)).toHaveText([/1: \/sse: stall/]);
   await keyboard.press('3');
   await expect(connections(page).filter({ hasText: '/sse-data' })).toContainText('stalled');
   await expect(faults(page)).toHaveText([/fired 1 time/]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use onbeat_server::random::Seed;
 use onbeat_wire::Epoch;
 
@@ -17,7 +17,7 @@ use crate::replay::{Stream, replay_each};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The streams to play; all of them without a name
-    #[arg(value_name = "ENDPOINT")]
+    #[arg(value_name = "ENDPOINT", value_parser = streams())]
     streams: Vec<Stream>,
     /// Play the log of a served world again (GET /__onbeat/log), and tell whether the bytes are the same; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["streams", "seed", "epoch", "watched", "format"])]
@@ -44,14 +44,9 @@ enum Format {
     Jsonl,
 }
 
-impl ValueEnum for Stream {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()))
-    }
+/// Reads the name of a stream.
+fn streams() -> impl TypedValueParser<Value = Stream> {
+    PossibleValuesParser::new(Stream::all().map(Stream::name)).try_map(|name| name.parse::<Stream>())
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
@@ -82,7 +77,8 @@ fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
 
 fn replay_streams(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let Arguments { seed, epoch, watched, format, .. } = arguments;
-    let streams = if arguments.streams.is_empty() { &Stream::ALL[..] } else { &arguments.streams };
+    let all: Vec<Stream> = Stream::all().collect();
+    let streams = if arguments.streams.is_empty() { &all } else { &arguments.streams };
     let setup = Setup::new(*seed, *epoch);
     for (number, stream) in streams.iter().enumerate() {
         if let Format::Text = format {

@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-use bytes::Bytes;
-use onbeat_server::backstage;
 use onbeat_server::control::{Fields, parse_fault};
 use onbeat_server::log::restore;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
-use onbeat_wire::jsonl::{self, Wrong, WrongLine};
+use onbeat_wire::jsonl::{self, Problem, WrongLine};
+use onbeat_wire::recording::{
+    Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
+};
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
-use serde::Deserialize;
 
 use super::{Answer, Answers, LoggedAction, Recording};
 use crate::lab::{Overdue, Setup};
@@ -53,89 +52,6 @@ pub enum RecordingError {
     Overdue(#[from] Overdue),
 }
 
-/// What every line has.
-#[derive(Deserialize)]
-struct Line {
-    t_ms: u64,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Log,
-    Request,
-    Head,
-    Write,
-    End,
-    Close,
-    Fault,
-    FaultsDeleted,
-}
-
-/// The keys that a line has beside, by its kind.
-#[derive(Deserialize)]
-struct LogKeys {
-    t_ms: u64,
-    version: u32,
-    seed: String,
-    epoch: String,
-    clock: String,
-    mailbox: u64,
-    dropped: u64,
-}
-
-#[derive(Deserialize)]
-struct RequestKeys {
-    connection: u64,
-    request: u32,
-    method: String,
-    target: String,
-    version: String,
-    headers: Headers,
-}
-
-#[derive(Deserialize)]
-struct HeadKeys {
-    connection: u64,
-    request: u32,
-    status: u16,
-    headers: Headers,
-}
-
-#[derive(Deserialize)]
-struct WriteKeys {
-    connection: u64,
-    request: u32,
-    text: Option<String>,
-    base64: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct EndKeys {
-    connection: u64,
-    request: u32,
-    how: How,
-}
-
-#[derive(Deserialize)]
-struct CloseKeys {
-    connection: u64,
-    how: String,
-}
-
-#[derive(Deserialize)]
-struct FaultKeys {
-    fault: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct FaultsDeletedKeys {
-    ids: Vec<u64>,
-}
-
-type Headers = Vec<(String, String)>;
-
 impl Recording {
     /// Reads a log. Empty lines are passed over.
     ///
@@ -145,16 +61,15 @@ impl Recording {
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         let mut lines = jsonl::lines(text);
         let (number, first) = lines.next().ok_or(RecordingError::Empty)?;
-        let no_log = |wrong: Wrong| RecordingError::NoLog(wrong.at(number));
-        if jsonl::read::<Line>(first).map_err(no_log)?.kind != Kind::Log {
-            return Err(no_log(Wrong::field("kind", "log")));
+        let no_log = |problem: Problem| RecordingError::NoLog(problem.at(number));
+        let Line { t_ms, fact: Fact::Log(start), .. } = Line::<NoNotes>::read(first).map_err(no_log)? else {
+            return Err(no_log(Problem::field("kind", "log")));
+        };
+        jsonl::within("t_ms", t_ms, 0..=0).map_err(|problem| problem.at(number))?;
+        if start.dropped > 0 {
+            return Err(RecordingError::Dropped(start.dropped));
         }
-        let keys: LogKeys = jsonl::read(first).map_err(no_log)?;
-        jsonl::within("t_ms", keys.t_ms, 0..=0).map_err(|wrong| wrong.at(number))?;
-        if keys.dropped > 0 {
-            return Err(RecordingError::Dropped(keys.dropped));
-        }
-        let mut recording = Self::begin(&keys).map_err(|wrong| wrong.at(number))?;
+        let mut recording = Self::begin(&start).map_err(|problem| problem.at(number))?;
         for (number, line) in lines {
             recording.take_in(number, line).map_err(|wrong| wrong.at(number))?;
         }
@@ -163,16 +78,16 @@ impl Recording {
         Ok(recording)
     }
 
-    fn begin(keys: &LogKeys) -> Result<Self, Wrong> {
-        let LogKeys { version, seed, epoch, clock, mailbox, .. } = keys;
+    fn begin(start: &LogStart) -> Result<Self, Problem> {
+        let LogStart { version, seed, epoch, clock, mailbox, .. } = start;
         if *version != VERSION {
             let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
-            return Err(Wrong::field("version", expected));
+            return Err(Problem::field("version", expected));
         }
-        let seed = seed.parse().map(Seed).map_err(|_| Wrong::field("seed", "a whole number from 0 to 2^64 - 1"))?;
-        let epoch: Epoch = epoch.parse().map_err(|_| Wrong::field("epoch", "a time like 2025-12-01T00:00:00Z"))?;
+        let seed = seed.parse().map(Seed).map_err(|_| Problem::field("seed", "a whole number from 0 to 2^64 - 1"))?;
+        let epoch: Epoch = epoch.parse().map_err(|_| Problem::field("epoch", "a time like 2025-12-01T00:00:00Z"))?;
         if !["real", "scaled", "manual"].contains(&clock.as_str()) {
-            return Err(Wrong::field("clock", "real, scaled or manual"));
+            return Err(Problem::field("clock", "real, scaled or manual"));
         }
         jsonl::within("mailbox", *mailbox, 1..=u64::MAX)?;
         let mut setup = Setup::new(seed, epoch);
@@ -188,41 +103,31 @@ impl Recording {
         })
     }
 
-    fn take_in(&mut self, number: usize, line: &str) -> Result<(), Wrong> {
-        let Line { t_ms, kind } = jsonl::read(line)?;
+    fn take_in(&mut self, number: usize, line: &str) -> Result<(), Problem> {
+        let Line { t_ms, exchange, fact, notes: NoNotes {} } = Line::read(line)?;
         jsonl::within("t_ms", t_ms, 0..=TIME_MAX.as_millis())?;
         let at = Duration::from_millis(t_ms);
         let entry = |what| Entry { at: Instant::EPOCH + at, what };
-        let action = match kind {
-            Kind::Log => return Err(Wrong::line("no second line of kind log")),
-            Kind::Request => Some(self.request(jsonl::read(line)?)?),
-            Kind::Head => {
-                let HeadKeys { connection, request, status, headers } = jsonl::read(line)?;
+        let action = match fact {
+            Fact::Log(_) => return Err(Problem::line("no second line of kind log")),
+            Fact::Request(request) => Some(self.request(exchange, &request)?),
+            Fact::Head(ResponseHead { status, headers }) => {
                 jsonl::within("status", status.into(), 100..=999)?;
                 let headers = all_whole(&headers)?;
-                let answer = self.answer(connection, request)?;
+                let answer = self.answer(exchange)?;
                 let head = Head { minor_version: u8::from(answer.is_chunked), status, headers };
                 answer.entries.push(entry(What::Head(head)));
                 None
             }
-            Kind::Write => {
-                let WriteKeys { connection, request, text, base64 } = jsonl::read(line)?;
-                let bytes = match (text, base64) {
-                    (Some(text), None) => Bytes::from(text),
-                    (None, Some(base64)) => {
-                        let decoded = BASE64_STANDARD.decode(base64);
-                        decoded.map(Bytes::from).map_err(|_| Wrong::field("base64", "bytes in base64"))?
-                    }
-                    _ => return Err(Wrong::line("either text or base64")),
-                };
-                self.answer(connection, request)?.entries.push(entry(What::Write(bytes)));
+            Fact::Write(Write { bytes }) => {
+                self.answer(exchange)?.entries.push(entry(What::Write(bytes)));
                 None
             }
-            Kind::End => {
-                let EndKeys { connection, request, how } = jsonl::read(line)?;
-                let answer = self.answer(connection, request)?;
+            Fact::End(End { how }) => {
+                let (connection, request) = ordinals(exchange)?;
+                let answer = self.answer(exchange)?;
                 if answer.entries.iter().any(|entry| matches!(entry.what, What::End(_))) {
-                    return Err(Wrong::line(format_args!(
+                    return Err(Problem::line(format_args!(
                         "no second end of request {request} on connection {connection}"
                     )));
                 }
@@ -230,21 +135,17 @@ impl Recording {
                 let action = Action::Leave(Leaving::Closed);
                 (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
-            Kind::Close => {
-                let CloseKeys { connection, how } = jsonl::read(line)?;
-                let how = backstage::How::named(&how).ok_or_else(|| Wrong::field("how", "end, reset or half"))?;
-                Some(LoggedAction::Close { connection, how })
-            }
-            Kind::Fault => {
-                let FaultKeys { fault } = jsonl::read(line)?;
+            Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),
+            Fact::Fault(FaultAdded { fault, .. }) => {
                 let fault = Fields::from_value(fault).and_then(parse_fault);
                 Some(LoggedAction::Fault(
-                    fault.map_err(|refusal| Wrong::field("fault", format_args!("a fault; {refusal}")))?,
+                    fault.map_err(|refusal| Problem::field("fault", format_args!("a fault; {refusal}")))?,
                 ))
             }
-            Kind::FaultsDeleted => {
-                let FaultsDeletedKeys { ids } = jsonl::read(line)?;
-                Some(LoggedAction::DeleteFaults(ids))
+            Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(LoggedAction::DeleteFaults(ids)),
+            Fact::RawRequest(_) | Fact::Event(_) | Fact::Leave(_) | Fact::Dropped(_) => {
+                let kind = fact.kind();
+                return Err(Problem::field("kind", format_args!("the kind of a line of a log, got {kind:?}")));
             }
         };
         if at >= self.end.0 {
@@ -255,48 +156,57 @@ impl Recording {
     }
 
     /// Takes in a request, whose parts must be what a client can send and no more.
-    fn request(&mut self, keys: RequestKeys) -> Result<LoggedAction, Wrong> {
-        let RequestKeys { connection, request, method, target, version, headers } = keys;
-        let (method, target, headers) = (whole(&method)?, whole(&target)?, all_whole(&headers)?);
+    fn request(&mut self, exchange: Exchange, request: &Request) -> Result<LoggedAction, Problem> {
+        let (connection, number) = ordinals(exchange)?;
+        let Request { method, target, version, headers } = request;
+        let (method, target, headers) = (whole(method)?, whole(target)?, all_whole(headers)?);
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let is_value = |text: &str| !text.contains(['\r', '\n', '\0']);
         if !is_token(&method) {
-            return Err(Wrong::field("method", "a method of HTTP"));
+            return Err(Problem::field("method", "a method of HTTP"));
         }
         if target.is_empty() || target.contains(|char: char| char.is_ascii_control() || char == ' ') {
-            return Err(Wrong::field("target", "a request target without spaces and control characters"));
+            return Err(Problem::field("target", "a request target without spaces and control characters"));
         }
         if !["HTTP/1.0", "HTTP/1.1"].contains(&version.as_str()) {
-            return Err(Wrong::field("version", "HTTP/1.0 or HTTP/1.1"));
+            return Err(Problem::field("version", "HTTP/1.0 or HTTP/1.1"));
         }
         if let Some(wrong) = headers.iter().position(|(name, value)| !is_token(name) || !is_value(value)) {
-            return Err(Wrong::field(format!("headers[{wrong}]"), "the name and the value of a header"));
+            return Err(Problem::field(format!("headers[{wrong}]"), "the name and the value of a header"));
         }
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
         let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
         let asked = format!("{method} {target}");
         let answer = Answer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
-        if self.answers.insert((connection, request), answer).is_some() {
-            return Err(Wrong::field(
-                "request",
-                format_args!("no second request {request} on connection {connection}"),
-            ));
+        if self.answers.insert((connection, number), answer).is_some() {
+            let expected = format_args!("no second request {number} on connection {connection}");
+            return Err(Problem::field("request", expected));
         }
         Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 
-    fn answer(&mut self, connection: u64, request: u32) -> Result<&mut Answer, Wrong> {
+    /// Returns the answer that a line belongs to.
+    fn answer(&mut self, exchange: Exchange) -> Result<&mut Answer, Problem> {
+        let (connection, request) = ordinals(exchange)?;
         let answer = self.answers.get_mut(&(connection, request));
-        answer.ok_or_else(|| Wrong::line(format_args!("request {request} of connection {connection} before it")))
+        answer.ok_or_else(|| Problem::line(format_args!("request {request} of connection {connection} before it")))
     }
 }
 
-/// Returns a part of a request or a head, as long as it was before the log cut it.
-fn whole(text: &str) -> Result<String, Wrong> {
-    restore(text).map(Cow::into_owned).map_err(Wrong::line)
+fn connection(exchange: Exchange) -> Result<u64, Problem> {
+    exchange.connection.ok_or_else(|| Problem::missing("connection"))
 }
 
-fn all_whole(headers: &Headers) -> Result<Headers, Wrong> {
+fn ordinals(exchange: Exchange) -> Result<(u64, u32), Problem> {
+    Ok((connection(exchange)?, exchange.request.ok_or_else(|| Problem::missing("request"))?))
+}
+
+/// Returns a part of a request or a head, as long as it was before the log cut it.
+fn whole(text: &str) -> Result<String, Problem> {
+    restore(text).map(Cow::into_owned).map_err(Problem::line)
+}
+
+fn all_whole(headers: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
     headers.iter().map(|(name, value)| Ok((whole(name)?, whole(value)?))).collect()
 }

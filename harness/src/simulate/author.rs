@@ -190,7 +190,7 @@ impl Author {
     }
 
     fn listen(&mut self, client: usize, joins: u64) {
-        self.ask(joins, client, Asked::Stream(Stream::Sse));
+        self.ask(joins, client, Asked::listening());
         if self.chance(4) {
             // Behind a stream that never ends: sent all the same, and never executed.
             let at = self.time(joins);
@@ -235,7 +235,7 @@ impl Author {
     }
 
     fn stream(&mut self, client: usize, joins: u64) {
-        let stream = self.one_of(&Stream::ALL[1..]);
+        let stream = self.one_of(&Stream::all().filter(|stream| stream.ends()).collect::<Vec<_>>());
         self.ask(joins, client, Asked::Stream(stream));
         let mut last = joins;
         if self.chance(2) {
@@ -244,8 +244,8 @@ impl Author {
                 last = if self.chance(2) { last } else { self.time(last) };
                 let asked = match self.below(4) {
                     0 => Asked::Nothing,
-                    1 => Asked::Stream(self.one_of(&Stream::ALL)),
-                    2 => Asked::Stream(Stream::Sse),
+                    1 => Asked::Stream(self.one_of(&Stream::all().collect::<Vec<_>>())),
+                    2 => Asked::listening(),
                     _ => self.event(),
                 };
                 self.ask(last, client, asked);
@@ -253,7 +253,7 @@ impl Author {
         }
         let left = self.leave(client, last);
         let over = joins + SSE_DATA_MS;
-        if stream == Stream::SseData && left.is_none() && last == joins && over + RETRY_MS < self.end_ms {
+        if stream.name() == "sse-data" && left.is_none() && last == joins && over + RETRY_MS < self.end_ms {
             let link = Link { again: Some(client), breaks_after: None, ..self.clients[client].clone() };
             let again = self.connection(link);
             self.deed(over + RETRY_MS, client, What::Close);

@@ -60,12 +60,8 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         let resumes = |other: &Deed| other.client == deed.client && matches!(other.what, What::Resume);
         deed.what == What::Pause && !history.deeds.iter().any(resumes)
     });
-    vec![
-        ("/sse", asked(&|asked| asked == Asked::Stream(Stream::Sse))),
-        ("/stream-text", asked(&|asked| asked == Asked::Stream(Stream::StreamText))),
-        ("/sse-data", asked(&|asked| asked == Asked::Stream(Stream::SseData))),
-        ("/dynamic-counter", asked(&|asked| asked == Asked::Stream(Stream::DynamicCounter))),
-        ("/stream-json", asked(&|asked| asked == Asked::Stream(Stream::StreamJson))),
+    let streams = Stream::all().map(|stream| (stream.path(), asked(&|asked| asked == Asked::Stream(stream))));
+    let others = [
         ("/broadcast-text", asked(&|asked| matches!(asked, Asked::Broadcast(_)))),
         ("/send-heartbeat with msg", asked(&|asked| matches!(asked, Asked::Heartbeat(_)))),
         ("/send-heartbeat without msg", asked(&|asked| asked == Asked::Comment)),
@@ -89,11 +85,12 @@ fn requests(history: &History, outcome: &Outcome) -> Things {
         ("a half-open connection", pauses_for_ever),
         ("a clock that jumps", did(&|what| matches!(what, What::Jump { .. }))),
         ("a shutdown", did(&|what| *what == What::ShutDown)),
-    ]
+    ];
+    streams.chain(others).collect()
 }
 
 fn asks_for_sse(what: &What) -> bool {
-    matches!(what, What::Ask { asked: Asked::Stream(Stream::Sse), .. })
+    matches!(what, What::Ask { asked, .. } if asked.hears_broadcasts())
 }
 
 /// Each fault of a network, and each bound of the server.

@@ -182,6 +182,17 @@ impl Asked {
         }
     }
 
+    /// Returns a request for the stream that hears broadcasts.
+    pub(super) fn listening() -> Self {
+        let hears = Stream::all().find(|stream| stream.hears_broadcasts());
+        Self::Stream(hears.expect("a stream hears broadcasts"))
+    }
+
+    /// Returns whether the client is to be sent every broadcast.
+    pub(super) fn hears_broadcasts(self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.hears_broadcasts())
+    }
+
     /// Whether it sends something to the clients of `/sse`.
     pub(super) fn is_sent(self) -> bool {
         matches!(self, Self::Broadcast(_) | Self::Heartbeat(_) | Self::Comment)
@@ -192,9 +203,9 @@ impl Asked {
     pub fn target(self) -> String {
         match self {
             Self::Stream(stream) => stream.path().into(),
-            Self::Broadcast(message) => broadcast_text::PATH.to_owned() + &message.query(),
-            Self::Heartbeat(message) => send_heartbeat::PATH.to_owned() + &message.query(),
-            Self::Comment => send_heartbeat::PATH.into(),
+            Self::Broadcast(message) => broadcast_text::PUBLISHER.path.to_owned() + &message.query(),
+            Self::Heartbeat(message) => send_heartbeat::PUBLISHER.path.to_owned() + &message.query(),
+            Self::Comment => send_heartbeat::PUBLISHER.path.into(),
             Self::Nothing => "/nothing".into(),
         }
     }

@@ -59,7 +59,7 @@ const FREED: &str = "the server holds nothing when all have left";
 
 /// What is wrong in a world, if anything is.
 pub(super) fn judge(golden: &Golden, history: &History, outcome: &Outcome) -> Option<Violation> {
-    let times = Times::new(history, outcome);
+    let times = Times::new(golden, history, outcome);
     let views = View::all(history, outcome, &times);
     World { golden, history, outcome, times: &times, views: &views }.violation().err()
 }

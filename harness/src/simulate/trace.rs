@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use onbeat_wire::jsonl::{self, Wrong, WrongLine, within};
+use onbeat_wire::jsonl::{self, Problem, WrongLine, within};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::history::{Asked, Deed, GARBAGE, History, LONG, Link, What};
-use crate::replay::Stream;
 
 /// Bounds of what is simulated, with room beyond what is made up. Within them the model knows what must be true.
 const CLIENTS_MAX: usize = 512;
@@ -47,24 +46,24 @@ pub fn histories(text: &str) -> Result<Vec<History>, WrongLine> {
     Ok(histories)
 }
 
-fn history(line: &str) -> Result<Option<History>, Wrong> {
+fn history(line: &str) -> Result<Option<History>, Problem> {
     let Line { history, client, kind } = jsonl::read(line)?;
     if history.is_none() && (client.is_none() || kind.is_none()) {
-        return Err(Wrong::line("a line of a trace: a history, or what a client saw"));
+        return Err(Problem::line("a line of a trace: a history, or what a client saw"));
     }
     history.as_ref().map_or(Ok(()), check)?;
     Ok(history)
 }
 
 /// Checks that a history can be.
-pub(super) fn check(history: &History) -> Result<(), Wrong> {
+pub(super) fn check(history: &History) -> Result<(), Problem> {
     let History { seed: _, mailbox_events_max, connections_max, clients, deeds, end_ms } = history;
     within("history.mailbox_events_max", *mailbox_events_max, 1..=MAILBOX_EVENTS_MAX)?;
     within("history.connections_max", *connections_max as u64, 1..=CONNECTIONS_MAX)?;
     within("history.end_ms", *end_ms, 0..=END_MS_MAX)?;
     for (field, count, max) in [("clients", clients.len(), CLIENTS_MAX), ("deeds", deeds.len(), DEEDS_MAX)] {
         if count > max {
-            return Err(Wrong::field(format!("history.{field}"), format_args!("at most {max} {field}, got {count}")));
+            return Err(Problem::field(format!("history.{field}"), format_args!("at most {max} {field}, got {count}")));
         }
     }
     for (number, link) in clients.iter().enumerate() {
@@ -74,7 +73,7 @@ pub(super) fn check(history: &History) -> Result<(), Wrong> {
     (0..clients.len()).try_for_each(|client| check_client(history, client))
 }
 
-fn check_link(number: usize, link: &Link) -> Result<(), Wrong> {
+fn check_link(number: usize, link: &Link) -> Result<(), Problem> {
     let Link { window_bytes, piece_bytes, latency_ms, jitter_ms, together_ms, breaks_after, again } = link;
     let field = |name| format!("history.clients[{number}].{name}");
     within(field("window_bytes"), *window_bytes as u64, 1..=WINDOW_BYTES_MAX)?;
@@ -85,13 +84,13 @@ fn check_link(number: usize, link: &Link) -> Result<(), Wrong> {
     within(field("breaks_after"), breaks_after.unwrap_or_default() as u64, 0..=BREAKS_AFTER_MAX)?;
     match again {
         Some(again) if *again >= number => {
-            Err(Wrong::field(field("again"), format_args!("a client before this one, got {again}")))
+            Err(Problem::field(field("again"), format_args!("a client before this one, got {again}")))
         }
         _ => Ok(()),
     }
 }
 
-fn check_deeds(history: &History) -> Result<(), Wrong> {
+fn check_deeds(history: &History) -> Result<(), Problem> {
     let mut now = 0;
     let mut numbers = BTreeSet::new();
     let mut is_over = false;
@@ -102,28 +101,28 @@ fn check_deeds(history: &History) -> Result<(), Wrong> {
         now = *at_ms;
         if !what.is_of_the_world() && *client >= history.clients.len() {
             let expected = format_args!("the number of a client, below {}, got {client}", history.clients.len());
-            return Err(Wrong::field(field("client"), expected));
+            return Err(Problem::field(field("client"), expected));
         }
         match what {
             What::Jump { ms } => {
                 within(field("what.Jump.ms"), *ms, 1..=history.end_ms.saturating_sub(now).max(1))?;
                 now += ms;
                 if *races {
-                    return Err(Wrong::field(field("races"), "false, since time jumps when all is over"));
+                    return Err(Problem::field(field("races"), "false, since time jumps when all is over"));
                 }
             }
             What::ShutDown if std::mem::replace(&mut is_over, true) => {
-                return Err(Wrong::field(field("what"), "no second shutdown"));
+                return Err(Problem::field(field("what"), "no second shutdown"));
             }
             What::Garbage(bytes) if !GARBAGE.contains(&bytes.as_str()) => {
-                return Err(Wrong::field(field("what.Garbage"), format_args!("one of {GARBAGE:?}")));
+                return Err(Problem::field(field("what.Garbage"), format_args!("one of {GARBAGE:?}")));
             }
             What::Ask { asked: Asked::Broadcast(message) | Asked::Heartbeat(message), .. } => {
                 within(field("what.Ask.asked.text"), message.text as u64, 0..=LONG as u64)?;
                 within(field("what.Ask.asked.number"), message.number as u64, 0..=NUMBER_MAX)?;
                 if !numbers.insert(message.number) {
                     let expected = format_args!("a number that no other event has, got {}", message.number);
-                    return Err(Wrong::field(field("what.Ask.asked.number"), expected));
+                    return Err(Problem::field(field("what.Ask.asked.number"), expected));
                 }
             }
             _ => {}
@@ -133,7 +132,7 @@ fn check_deeds(history: &History) -> Result<(), Wrong> {
 }
 
 /// Checks what one client does: it leaves once, what is no HTTP comes alone, and no request finds its way full for ever.
-fn check_client(history: &History, client: usize) -> Result<(), Wrong> {
+fn check_client(history: &History, client: usize) -> Result<(), Problem> {
     let waits = history.connections_max < history.clients.len();
     let window = history.clients[client].window_bytes;
     let mut sent = Sent::default();
@@ -141,13 +140,13 @@ fn check_client(history: &History, client: usize) -> Result<(), Wrong> {
         if deed.client != client || deed.what.is_of_the_world() {
             continue;
         }
-        sent.add(&deed.what).map_err(|expected| Wrong::field(format!("history.deeds[{number}].what"), expected))?;
+        sent.add(&deed.what).map_err(|expected| Problem::field(format!("history.deeds[{number}].what"), expected))?;
         if waits && sent.bytes > window {
             let expected = format_args!(
                 "at least the {} bytes that the client sends, which may wait to be served, got {window}",
                 sent.bytes
             );
-            return Err(Wrong::field(format!("history.clients[{client}].window_bytes"), expected));
+            return Err(Problem::field(format!("history.clients[{client}].window_bytes"), expected));
         }
     }
     Ok(())
@@ -175,7 +174,7 @@ impl Sent {
             What::Garbage(_) if self.first.is_some() => {
                 return Err("no garbage of a client that has sent a request".into());
             }
-            What::Pause if self.first != Some(Asked::Stream(Stream::Sse)) => {
+            What::Pause if !self.first.is_some_and(Asked::hears_broadcasts) => {
                 return Err("a pause only of a client whose first request is for /sse".into());
             }
             What::Close | What::HalfClose | What::Reset if std::mem::replace(&mut self.has_left, true) => {

@@ -16,7 +16,7 @@ fn asked(served: &Served, method: &str, path: &str, headers: &[(&str, &str)]) ->
 }
 
 fn text(path: &str) -> &'static str {
-    FILES.iter().find(|file| file.path == path).expect(path).text
+    &FILES.iter().find(|file| file.path == path).expect(path).text
 }
 
 fn extension(path: &str) -> &str {
@@ -27,9 +27,9 @@ fn extension(path: &str) -> &str {
 fn with_control_there_is_a_page() {
     for arguments in [&["--control"][..], &["--clock", "manual"], &["--clock", "scaled:10", "--control"]] {
         let served = Served::start(arguments);
-        for file in &FILES {
+        for file in FILES.iter() {
             let (head, body) = asked(&served, "GET", file.path, &[]);
-            assert_eq!((head.status, body.as_str()), (200, file.text), "{}", file.path);
+            assert_eq!((head.status, body.as_str()), (200, &*file.text), "{}", file.path);
         }
     }
 }
@@ -38,7 +38,7 @@ fn with_control_there_is_a_page() {
 fn without_control_there_is_none() {
     for arguments in [&[][..], &["--clock", "scaled:10"]] {
         let served = Served::start(arguments);
-        for file in &FILES {
+        for file in FILES.iter() {
             let (head, body) = asked(&served, "GET", file.path, &[]);
             assert_eq!((head.status, body.as_str()), (404, "not found\n"), "{}", file.path);
         }
@@ -48,7 +48,7 @@ fn without_control_there_is_none() {
 #[test]
 fn the_headers_let_the_page_do_what_it_does_and_no_more() {
     let served = manual();
-    for file in &FILES {
+    for file in FILES.iter() {
         let (head, _) = asked(&served, "GET", file.path, &[]);
         let expected = match extension(file.path) {
             "js" => "text/javascript; charset=utf-8",
@@ -71,7 +71,7 @@ fn the_headers_let_the_page_do_what_it_does_and_no_more() {
 #[test]
 fn head_has_the_head_alone() {
     let served = manual();
-    for file in &FILES {
+    for file in FILES.iter() {
         let mut client = served.connect();
         let (head, body) = client.asked("HEAD", file.path, &[], "");
         let length = file.text.len().to_string();
@@ -93,7 +93,7 @@ fn other_methods_find_what_they_found() {
 fn a_host_that_was_bound_to_this_address_gets_no_page() {
     let served = manual();
     for host in ["evil.example", "localhost.evil.example", "10.0.0.1", ""] {
-        for file in &FILES {
+        for file in FILES.iter() {
             let (head, body) = asked(&served, "GET", file.path, &[("Host", host)]);
             assert_eq!(head.status, 403, "{host} {}", file.path);
             let answer: Value = serde_json::from_str(&body).expect("JSON");
@@ -108,7 +108,7 @@ fn a_host_that_was_bound_to_this_address_gets_no_page() {
 #[test]
 fn the_page_needs_no_token_since_it_asks_for_it() {
     let served = Served::start(&["--clock", "manual", "--control-token", "s3cret"]);
-    for file in &FILES {
+    for file in FILES.iter() {
         let (head, body) = asked(&served, "GET", file.path, &[]);
         assert_eq!(head.status, 200);
         assert!(!body.contains("s3cret"));
@@ -119,7 +119,7 @@ fn the_page_needs_no_token_since_it_asks_for_it() {
 fn opening_the_page_is_no_part_of_the_world() {
     let served = manual();
     let mut client = served.connect();
-    for file in &FILES {
+    for file in FILES.iter() {
         client.asked("GET", file.path, &[], "");
     }
     assert_eq!(served.log().lines().count(), 1);
@@ -186,7 +186,7 @@ fn all_that_the_page_loads_is_here() {
         .collect();
     let served: BTreeSet<_> = FILES.iter().map(|file| file.path.to_owned()).filter(|path| path != "/").collect();
     assert_eq!(named, served);
-    for file in &FILES {
+    for file in FILES.iter() {
         // The one address is the name of SVG's elements.
         let addresses = file.text.replace("http://www.w3.org/2000/svg", "");
         assert!(!addresses.contains("http:") && !addresses.contains("https:"), "{}", file.path);

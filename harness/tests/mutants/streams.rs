@@ -126,7 +126,7 @@ fn without(mut writes: Vec<Write>, is_left_out: impl Fn(&str) -> bool) -> Vec<Wr
 
 /// Mutants of `/sse`.
 pub(crate) fn of_sse() -> Vec<Mutant> {
-    let path = sse::PATH;
+    let path = sse::STREAM.path;
     vec![
         mutant("sse.greeting", "the greeting without its space", replaced(path, "\"message\": ", "\"message\":")),
         mutant(
@@ -172,7 +172,7 @@ pub(crate) fn of_sse() -> Vec<Mutant> {
 
 /// Mutants of `/stream-text`.
 pub(crate) fn of_stream_text() -> Vec<Mutant> {
-    let (path, own) = (stream_text::PATH, stream_text::script);
+    let (path, own) = (stream_text::STREAM.path, stream_text::script);
     let pause =
         |ms: u64| script(path, own, move |writes| retimed(writes, move |_, gap| if gap == 200 { ms } else { gap }));
     let characters =
@@ -237,7 +237,7 @@ pub(crate) fn of_stream_text() -> Vec<Mutant> {
 
 /// Mutants of `/sse-data`.
 pub(crate) fn of_sse_data() -> Vec<Mutant> {
-    let (path, own) = (sse_data::PATH, sse_data::script);
+    let (path, own) = (sse_data::STREAM.path, sse_data::script);
     let period =
         |ms: u64| script(path, own, move |writes| retimed(writes, move |_, gap| if gap == 1000 { ms } else { gap }));
     vec![
@@ -328,7 +328,7 @@ pub(crate) fn of_sse_data() -> Vec<Mutant> {
 
 /// Mutants of `/dynamic-counter`.
 pub(crate) fn of_dynamic_counter() -> Vec<Mutant> {
-    let (path, own) = (dynamic_counter::PATH, dynamic_counter::script);
+    let (path, own) = (dynamic_counter::STREAM.path, dynamic_counter::script);
     vec![
         mutant(
             "dynamic-counter.period",
@@ -383,7 +383,7 @@ pub(crate) fn of_dynamic_counter() -> Vec<Mutant> {
 
 /// Mutants of `/stream-json`.
 pub(crate) fn of_stream_json() -> Vec<Mutant> {
-    let (path, own) = (stream_json::PATH, stream_json::script);
+    let (path, own) = (stream_json::STREAM.path, stream_json::script);
     vec![
         mutant(
             "stream-json.period",

@@ -3,7 +3,7 @@
 use onbeat::replay::{Stream, replay};
 use onbeat_wire::{How, Transcript, What};
 
-use crate::support::{assert_snapshot, listener, ms, play, setup, writes};
+use crate::support::{assert_snapshot, listener, ms, named, play, setup, writes};
 
 fn played(stream: Stream) -> Transcript {
     replay(stream, &setup(), ms(95_000)).expect("the stream ends in time")
@@ -31,7 +31,7 @@ fn lawful(transcript: &Transcript, how: How) -> (usize, u64) {
 
 #[test]
 fn sse_greets_beats_every_30_s_and_never_ends() {
-    let transcript = played(Stream::Sse);
+    let transcript = played(named("sse"));
     assert_eq!(lawful(&transcript, How::Closed), (4, 95_000));
     let times: Vec<u64> = writes(&transcript).iter().map(|(at, _)| *at).collect();
     assert_eq!(times, [0, 30_000, 60_000, 90_000]);
@@ -40,7 +40,7 @@ fn sse_greets_beats_every_30_s_and_never_ends() {
 
 #[test]
 fn stream_text_types_a_character_every_50_ms_and_ends_at_4800() {
-    let transcript = played(Stream::StreamText);
+    let transcript = played(named("stream-text"));
     assert_eq!(lawful(&transcript, How::Complete), (82, 4800));
     let writes = writes(&transcript);
     for pair in writes.windows(2) {
@@ -53,7 +53,7 @@ fn stream_text_types_a_character_every_50_ms_and_ends_at_4800() {
 
 #[test]
 fn sse_data_retries_after_5000_ms_and_updates_every_second_until_20_000() {
-    let transcript = played(Stream::SseData);
+    let transcript = played(named("sse-data"));
     assert_eq!(lawful(&transcript, How::Complete), (30, 20_000));
     let writes = writes(&transcript);
     assert_eq!(writes[0], (0, "retry: 5000\n\n".into()));
@@ -65,7 +65,7 @@ fn sse_data_retries_after_5000_ms_and_updates_every_second_until_20_000() {
 
 #[test]
 fn dynamic_counter_counts_from_1000_to_31_000() {
-    let transcript = played(Stream::DynamicCounter);
+    let transcript = played(named("dynamic-counter"));
     assert_eq!(lawful(&transcript, How::Complete), (32, 31_000));
     let times: Vec<u64> = writes(&transcript).iter().map(|(at, _)| *at).collect();
     assert_eq!(times, (1..=31).map(|second| second * 1000).chain([31_000]).collect::<Vec<_>>());
@@ -74,7 +74,7 @@ fn dynamic_counter_counts_from_1000_to_31_000() {
 
 #[test]
 fn stream_json_measures_every_1500_ms_until_75_000() {
-    let transcript = played(Stream::StreamJson);
+    let transcript = played(named("stream-json"));
     assert_eq!(lawful(&transcript, How::Complete), (57, 75_000));
     let mut times: Vec<u64> = writes(&transcript).iter().map(|(at, _)| *at).collect();
     times.dedup();
@@ -121,7 +121,7 @@ fn a_stream_counts_its_time_from_its_own_request() {
 
 #[test]
 fn an_hour_of_heartbeats_is_on_time_to_the_millisecond() {
-    let transcript = replay(Stream::Sse, &setup(), ms(3_600_000)).expect("in time");
+    let transcript = replay(named("sse"), &setup(), ms(3_600_000)).expect("in time");
     let writes = writes(&transcript);
     assert_eq!(writes.len(), 121);
     for (n, (at, text)) in (0..).zip(&writes).skip(1) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use onbeat::lab::{self, Lab, Setup};
 use onbeat::player::{Client, ClientLog};
+use onbeat::replay::Stream;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
 use onbeat_wire::{Transcript, What};
@@ -95,4 +96,9 @@ pub(crate) fn tell(logs: &[(&str, ClientLog)]) -> String {
         write!(text, "{gap}{name}\n{log}").expect("memory takes every byte");
     }
     text
+}
+
+/// Returns the stream of this name.
+pub(crate) fn named(name: &str) -> Stream {
+    name.parse().expect("the name of a stream")
 }

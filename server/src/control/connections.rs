@@ -1,12 +1,13 @@
 //! `GET /connections` and `POST /connections/{id}/close`.
 
 use axum::http::StatusCode;
+use onbeat_wire::recording::ClosedHow;
 use serde::Serialize;
 
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{Control, Stage};
-use crate::backstage::{How, Occupant, Progress};
+use crate::backstage::{Occupant, Progress};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
@@ -29,7 +30,7 @@ struct ConnectionAnswer {
 #[derive(Serialize)]
 pub(super) struct ClosedAnswer {
     id: u64,
-    how: &'static str,
+    how: ClosedHow,
 }
 
 pub(super) fn get(stage: &Stage) -> ConnectionsAnswer {
@@ -61,13 +62,14 @@ fn connection(occupant: &Occupant) -> ConnectionAnswer {
 }
 
 pub(super) async fn close(control: &Control, id: u64, mut fields: Fields) -> Result<ClosedAnswer, Refusal> {
-    let how = fields.needed_text("how", "\"end\", \"reset\" or \"half\"", How::named)?;
+    let how =
+        fields.needed_text("how", "\"end\", \"reset\" or \"half\"", |how| serde_json::from_value(how.into()).ok())?;
     fields.done("how")?;
     let (stage, _rest) = control.stage_at_rest().await;
     let backstage = stage.backstage();
     let now = stage.world.clock().now();
     let closed = backstage.close_and_wait(now, id, how).await;
-    closed.then_some(ClosedAnswer { id, how: how.name() }).ok_or_else(|| {
+    closed.then_some(ClosedAnswer { id, how }).ok_or_else(|| {
         let reason = format!("no connection {id} is open: GET /__onbeat/connections lists those that are");
         Refusal::new(StatusCode::NOT_FOUND, "id", reason)
     })

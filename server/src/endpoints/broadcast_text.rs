@@ -3,11 +3,13 @@
 use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
+use super::Publisher;
 use crate::hub::{Delivery, Event};
 use crate::query::Message;
 
-/// The route.
-pub const PATH: &str = "/broadcast-text";
+/// The publisher.
+pub const PUBLISHER: Publisher =
+    Publisher { path: "/broadcast-text", label: "Broadcast", event, answer: |delivery| stringify(&answer(delivery)) };
 
 const BROADCAST: FieldText<'static> = FieldText::literal("broadcast");
 

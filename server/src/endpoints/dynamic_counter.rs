@@ -5,10 +5,12 @@ use std::time::Duration;
 use onbeat_wire::{Lines, Timestamp, stringify};
 use serde::Serialize;
 
+use super::Stream;
 use crate::script::{Script, Start, Write};
 
-/// The route.
-pub const PATH: &str = "/dynamic-counter";
+/// The stream.
+pub const STREAM: Stream =
+    Stream { path: "/dynamic-counter", script: |start| Box::new(script(start)), hears_broadcasts: false, ends: true };
 
 const PERIOD: Duration = Duration::from_millis(1000);
 const LAST: u32 = 30;

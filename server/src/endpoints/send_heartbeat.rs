@@ -3,11 +3,13 @@
 use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
+use super::Publisher;
 use crate::hub::{Delivery, Event};
 use crate::query::Message;
 
-/// The route.
-pub const PATH: &str = "/send-heartbeat";
+/// The publisher.
+pub const PUBLISHER: Publisher =
+    Publisher { path: "/send-heartbeat", label: "Heartbeat", event, answer: |delivery| stringify(&answer(delivery)) };
 
 const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 

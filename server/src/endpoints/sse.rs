@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use onbeat_wire::{FieldText, Lines};
 
+use super::Stream;
 use crate::script::{Script, Start, Write};
 
-/// The route.
-pub const PATH: &str = "/sse";
+/// The stream.
+pub const STREAM: Stream =
+    Stream { path: "/sse", script: |start| Box::new(script(start)), hears_broadcasts: true, ends: false };
 
 const GREETING: &str = r#"{"message": "连接成功"}"#;
 const PERIOD: Duration = Duration::from_secs(30);

@@ -5,10 +5,12 @@ use std::time::Duration;
 use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
+use super::Stream;
 use crate::script::{Script, Start, Write};
 
-/// The route.
-pub const PATH: &str = "/sse-data";
+/// The stream.
+pub const STREAM: Stream =
+    Stream { path: "/sse-data", script: |start| Box::new(script(start)), hears_broadcasts: false, ends: true };
 
 const RECONNECTION_TIME: Duration = Duration::from_millis(5000);
 const PERIOD: Duration = Duration::from_millis(1000);

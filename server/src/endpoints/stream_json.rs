@@ -5,10 +5,12 @@ use std::time::Duration;
 use onbeat_wire::{FieldText, Lines, Timestamp, stringify};
 use serde::Serialize;
 
+use super::Stream;
 use crate::script::{Script, Start, Write};
 
-/// The route.
-pub const PATH: &str = "/stream-json";
+/// The stream.
+pub const STREAM: Stream =
+    Stream { path: "/stream-json", script: |start| Box::new(script(start)), hears_broadcasts: false, ends: true };
 
 const PERIOD: Duration = Duration::from_millis(1500);
 const MEASUREMENTS: u32 = 50;

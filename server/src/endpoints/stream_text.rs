@@ -6,10 +6,12 @@ use bytes::Bytes;
 use onbeat_wire::{Lines, stringify};
 use serde::Serialize;
 
+use super::Stream;
 use crate::script::{Script, Start, Write};
 
-/// The route.
-pub const PATH: &str = "/stream-text";
+/// The stream.
+pub const STREAM: Stream =
+    Stream { path: "/stream-text", script: |start| Box::new(script(start)), hears_broadcasts: false, ends: true };
 
 /// Each character is one UTF-16 code unit, which is what the contract counts and writes.
 const MESSAGES: [&str; 5] = [

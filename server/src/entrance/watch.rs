@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
-use onbeat_wire::Instant;
+use onbeat_wire::{How, Instant};
 
 use crate::backstage::Exchange;
 use crate::connection::Connection;
@@ -38,7 +38,7 @@ impl Watch {
     }
 
     /// It has ended; only the first end counts.
-    pub(super) fn end(&self, how: &'static str) {
+    pub(super) fn end(&self, how: How) {
         let was_over = self.exchange.update(|progress| std::mem::replace(&mut progress.is_over, true));
         if !was_over {
             self.note(What::End { which: self.which, how });
@@ -58,6 +58,6 @@ impl Watch {
 impl Drop for Watch {
     /// Notes that the client has left an answer that was not played to its end, or for which its handler was not waited.
     fn drop(&mut self) {
-        self.end("closed");
+        self.end(How::Closed);
     }
 }

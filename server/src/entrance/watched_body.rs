@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use onbeat_wire::Instant;
+use onbeat_wire::{How, Instant};
 
 use super::watch::Watch;
 use crate::body::Playhead;
@@ -83,7 +83,7 @@ impl WatchedBody {
     fn end(&mut self) {
         self.inner = None;
         self.over = Some(Over::Complete);
-        self.watch.end("complete");
+        self.watch.end(How::Complete);
     }
 
     /// Closes the connection when all has been sent; the body itself goes on no more.
@@ -92,7 +92,7 @@ impl WatchedBody {
         self.over = Some(Over::BrokenOff);
         self.alterations.clear();
         self.watch.connection.close(how);
-        self.watch.end(if how == Closing::Reset { "reset" } else { "cut" });
+        self.watch.end(if how == Closing::Reset { How::Reset } else { How::Cut });
     }
 
     /// Waits for the next things to do. What was due before an instant goes before what a fault does at it.
@@ -221,11 +221,11 @@ impl Drop for WatchedBody {
         self.hand_turn_on();
         let connection = &self.watch.connection;
         let how = match connection.closing() {
-            _ if self.is_end_stream() => "complete",
-            Some(Closing::Reset) => "reset",
-            Some(Closing::Cut | Closing::Half) => "cut",
-            None if connection.is_aborted() => "cut",
-            None => "closed",
+            _ if self.is_end_stream() => How::Complete,
+            Some(Closing::Reset) => How::Reset,
+            Some(Closing::Cut | Closing::Half) => How::Cut,
+            None if connection.is_aborted() => How::Cut,
+            None => How::Closed,
         };
         self.watch.end(how);
     }

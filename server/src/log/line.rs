@@ -1,11 +1,12 @@
-//! A line of the log: what has happened, as JSON, without secrets and with every part of a bounded length.
+//! A line of the log: what has happened, without secrets and with every part of a bounded length.
 
 use std::borrow::Cow;
 use std::io;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use onbeat_wire::Instant;
-use serde::Serialize;
+use onbeat_wire::recording::{
+    Close, End, Exchange, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
+};
 
 use super::cut::cut;
 use super::redaction::Redaction;
@@ -19,112 +20,62 @@ const TARGET_BYTES_MAX: usize = 16 * 1024;
 const HEADER_NAME_BYTES_MAX: usize = 256;
 const HEADER_VALUE_BYTES_MAX: usize = 16 * 1024;
 
-/// A line's keys, in the order of the format.
-#[derive(Serialize)]
-struct Keys<'a> {
-    t_ms: u64,
-    #[serde(flatten)]
-    kind: Kind<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Kind<'a> {
-    Log {
-        version: u32,
-        seed: String,
-        epoch: String,
-        clock: &'a str,
-        mailbox: u64,
-        dropped: u64,
-    },
-    Request {
-        #[serde(flatten)]
-        which: Which,
-        method: Cow<'a, str>,
-        target: Cow<'a, str>,
-        version: &'a str,
-        headers: Fields<'a>,
-    },
-    Head {
-        #[serde(flatten)]
-        which: Which,
-        status: u16,
-        headers: Fields<'a>,
-    },
-    Write {
-        #[serde(flatten)]
-        which: Which,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-    },
-    End {
-        #[serde(flatten)]
-        which: Which,
-        how: &'a str,
-    },
-    Close {
-        connection: u64,
-        how: &'a str,
-    },
-    Fault {
-        id: u64,
-        fault: Cow<'a, Fault>,
-    },
-    FaultsDeleted {
-        ids: &'a [u64],
-    },
-}
-
-type Fields<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
-
-/// Writes the first line of a log from which so many lines are missing at the end.
+/// Writes the first line of a log from which `dropped` lines are missing at the end.
 pub(super) fn write_first(out: impl io::Write, preamble: &Preamble, dropped: u64) -> io::Result<()> {
-    let Preamble { seed, epoch, clock, mailbox } = preamble;
-    let (seed, epoch) = (seed.to_string(), epoch.to_string());
-    let kind = Kind::Log { version: VERSION, seed, epoch, clock, mailbox: *mailbox, dropped };
-    write_keys(out, &Keys { t_ms: 0, kind })
+    let Preamble { seed, epoch, clock, mailbox } = *preamble;
+    let (seed, epoch, clock) = (seed.to_string(), epoch.to_string(), clock.to_owned());
+    write_line(out, &Line::new(0, LogStart { version: VERSION, seed, epoch, clock, mailbox, dropped }))
 }
 
-/// Writes the line that tells what has happened.
+/// Writes the line about what has happened.
 pub(super) fn write(out: impl io::Write, at: Instant, what: &What, redaction: &Redaction) -> io::Result<()> {
-    write_keys(out, &Keys { t_ms: at.as_millis(), kind: kind(what, redaction) })
+    write_line(out, &line(at.as_millis(), what, redaction))
 }
 
-fn write_keys(mut out: impl io::Write, keys: &Keys<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut out, keys)?;
+fn write_line(mut out: impl io::Write, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut out, line)?;
     out.write_all(b"\n")
 }
 
-fn kind<'a>(what: &'a What, redaction: &Redaction) -> Kind<'a> {
-    match what {
-        What::Request { which, method, target, version, headers } => Kind::Request {
-            which: *which,
-            method: cut(method.into(), METHOD_BYTES_MAX),
-            target: cut(redaction.url(target.into()), TARGET_BYTES_MAX),
-            version,
-            headers: fields(headers, redaction),
-        },
-        What::Head { which, status, headers } => {
-            Kind::Head { which: *which, status: *status, headers: fields(headers, redaction) }
+fn line(t_ms: u64, what: &What, redaction: &Redaction) -> Line {
+    let (exchange, fact) = match what {
+        What::Request { which, method, target, version, headers } => {
+            let request = Request {
+                method: cut(method.into(), METHOD_BYTES_MAX).into_owned(),
+                target: cut(redaction.url(target.into()), TARGET_BYTES_MAX).into_owned(),
+                version: (*version).into(),
+                headers: fields(headers, redaction),
+            };
+            (Exchange::from(*which), request.into())
         }
-        What::Write { which, bytes } => match std::str::from_utf8(bytes) {
-            Ok(text) => Kind::Write { which: *which, text: Some(text), base64: None },
-            Err(_) => Kind::Write { which: *which, text: None, base64: Some(BASE64_STANDARD.encode(bytes)) },
-        },
-        What::End { which, how } => Kind::End { which: *which, how },
-        What::Close { connection, how } => Kind::Close { connection: *connection, how },
-        What::Fault { id, fault } => Kind::Fault { id: *id, fault: without_secrets(fault, redaction) },
-        What::FaultsDeleted { ids } => Kind::FaultsDeleted { ids },
+        What::Head { which, status, headers } => {
+            ((*which).into(), ResponseHead { status: *status, headers: fields(headers, redaction) }.into())
+        }
+        What::Write { which, bytes } => ((*which).into(), Write { bytes: bytes.clone() }.into()),
+        What::End { which, how } => ((*which).into(), End { how: *how }.into()),
+        What::Close { connection, how } => {
+            (Exchange { connection: Some(*connection), request: None }, Close { how: *how }.into())
+        }
+        What::Fault { id, fault } => {
+            let fault = serde_json::to_value(without_secrets(fault, redaction)).expect("a fault is plain data");
+            (Exchange::default(), FaultAdded { id: *id, fault }.into())
+        }
+        What::FaultsDeleted { ids } => (Exchange::default(), FaultsDeleted { ids: ids.clone() }.into()),
+    };
+    Line { t_ms, exchange, fact, notes: NoNotes {} }
+}
+
+impl From<Which> for Exchange {
+    fn from(Which { connection, request }: Which) -> Self {
+        Self { connection: Some(connection), request: Some(request) }
     }
 }
 
-fn fields<'a>(headers: &'a Headers, redaction: &Redaction) -> Fields<'a> {
+fn fields(headers: &Headers, redaction: &Redaction) -> Headers {
     let shown = headers.iter().map(|(name, value)| {
         let value = redaction.header(name, value.into());
-        (cut(name.into(), HEADER_NAME_BYTES_MAX), cut(value, HEADER_VALUE_BYTES_MAX))
+        let (name, value) = (cut(name.into(), HEADER_NAME_BYTES_MAX), cut(value, HEADER_VALUE_BYTES_MAX));
+        (name.into_owned(), value.into_owned())
     });
     shown.collect()
 }

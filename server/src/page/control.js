@@ -41,7 +41,7 @@ export async function ask(operation, { id, body } = {}) {
   return request(`/__onbeat${template.replace('{id}', id)}`, init);
 }
 
-/** The answer of one of the two endpoints that send to all clients of /sse. */
+/** The answer of a publisher. */
 export function send(path, message) {
   const query = message === '' ? '' : `?${new URLSearchParams({ msg: message })}`;
   return request(path + query, { cache: 'no-store' });

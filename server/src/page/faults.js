@@ -2,6 +2,7 @@
 
 import { ask } from './control.js';
 import { attempt, byId, count, element, say, showRows } from './elements.js';
+import { publishers, streams } from './endpoints.js';
 
 export class Faults {
   #area = byId('faults');
@@ -14,6 +15,9 @@ export class Faults {
   /** `changed` is called when a fault was added or deleted. */
   constructor(changed) {
     this.#changed = changed;
+    this.#form.elements.path.value = streams[0];
+    const paths = [...streams, ...publishers.map(([path]) => path)];
+    byId('known-paths').append(...paths.map((value) => element('option', { value })));
     this.#form.addEventListener('change', () => this.#offer());
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();

@@ -1,6 +1,6 @@
 // The page: puts its parts together, and asks the server again when something has changed.
 //
-//   control  elements        what asks, and what shows
+//   endpoints  control  elements        what is served, what asks, and what shows
 //      │
 //   clock  streams  timeline  sending  faults  connections
 //      │
@@ -10,9 +10,10 @@ import { Clock } from './clock.js';
 import { Connections } from './connections.js';
 import { ask, useToken } from './control.js';
 import { attempt, byId, count, element, say } from './elements.js';
+import * as endpoints from './endpoints.js';
 import { Faults } from './faults.js';
 import { prepareSending } from './sending.js';
-import { paths, Stream } from './streams.js';
+import { Stream } from './streams.js';
 import { Timeline } from './timeline.js';
 
 /** How long events may wait until they are reflected in the lists, so that a thousand of them are one question. */
@@ -53,7 +54,7 @@ const world = {
 };
 const clock = new Clock(world);
 world.clock = clock;
-const streams = paths.map((path) => new Stream(path, world));
+const streams = endpoints.streams.map((path) => new Stream(path, world));
 const timeline = new Timeline(streams, clock);
 const faults = new Faults(refresh);
 const connections = new Connections(refresh);

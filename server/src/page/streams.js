@@ -1,4 +1,4 @@
-// The five streams: an EventSource each, what it has heard, and when that was in the world's time.
+// The streams: an EventSource each, what it has heard, and when that was in the world's time.
 
 import { byId, count, element, milliseconds, say } from './elements.js';
 
@@ -7,11 +7,6 @@ const shownMax = 100;
 /** An EventSource hears a named event only if it listens for that name. */
 const types = ['message', 'status', 'alert', 'broadcast', 'heartbeat'];
 const words = ['connecting', 'open', 'closed'];
-/** Of these each write is an event, so that an advance tells when each was due. */
-const plain = ['/stream-text', '/dynamic-counter'];
-
-export const paths = ['/sse', '/stream-text', '/sse-data', '/dynamic-counter', '/stream-json'];
-
 export class Stream {
   #world;
   #panel;
@@ -142,8 +137,10 @@ export class Stream {
 
   /** What an advance made due on the connection. */
   advanced(due) {
-    this.#dues = due.flatMap(({ due_ms, writes }) => new Array(writes).fill(due_ms));
-    this.written.push(...this.#dues);
+    const dues = due.flatMap(({ due_ms, writes }) => new Array(writes).fill(due_ms));
+    this.written.push(...dues);
+    // Only where each write is an event do the times of the writes tell those of the events.
+    this.#dues = dues.length === this.#held.length ? dues : [];
     this.#endedAt = due.at(-1)?.due_ms ?? null;
     for (const event of this.#held.splice(0)) this.#take(event);
     this.#show();
@@ -169,13 +166,12 @@ export class Stream {
   }
 
   /**
-   * When an event was due: as it says itself; or else, where each write is an event, as the advance has told; or else
-   * now.
+   * When an event was due: as it says itself; or else as the advance has told; or else now.
    */
   #time(data) {
     const { clock } = this.#world;
     const own = Date.parse(timestamp(data)) - clock.epoch;
-    const due = plain.includes(this.path) ? this.#dues.shift() : undefined;
+    const due = this.#dues.shift();
     return Number.isFinite(own) ? own : (due ?? clock.now());
   }
 

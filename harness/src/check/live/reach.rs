@@ -15,6 +15,7 @@ use crate::check::pace::Pace;
 use crate::check::stalls::SharedStalls;
 use crate::check::target::{Live, Target};
 use crate::player::{Action, Bounds, ClientLog};
+use crate::replay::Stream;
 
 /// A connection that is not established by then is none.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
 
 /// Ready when it is clear that this is no such server at all: not one of its streams begins as an event stream.
 pub(super) async fn trouble(live: &Live) -> String {
-    let paths = ["/stream-text", "/sse-data", "/dynamic-counter", "/stream-json"];
+    let paths = Stream::all().filter(|stream| stream.ends()).map(Stream::path);
     let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
     let mut why = Vec::new();
     for begun in begins {

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::members::Members;
 use super::sse::{Heard, hear};
 use super::{Judged, World, violation};
-use crate::replay::Stream;
-use crate::simulate::history::Asked;
 
 const ORDER: &str = "all clients hear the events in one order, and that in which they were sent";
 
@@ -16,7 +14,7 @@ impl World<'_> {
         let mut next: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for view in self.views.iter().filter(|view| view.is_plain()) {
             for (ask, response) in view.asks.iter().zip(&view.responses) {
-                if ask.asked != Asked::Stream(Stream::Sse) {
+                if !ask.asked.hears_broadcasts() {
                     continue;
                 }
                 let heard = hear(view, response, members)?.into_iter();

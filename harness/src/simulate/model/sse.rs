@@ -12,7 +12,6 @@ use super::streams::{dispatched, on_time, same_events, stamp};
 use super::view::{Ask, View};
 use super::{Judged, Violation, World, violation};
 use crate::player::HttpExchange;
-use crate::replay::Stream;
 use crate::simulate::history::Asked;
 
 const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
@@ -37,7 +36,7 @@ pub(super) enum Heard {
 impl World<'_> {
     pub(super) fn sse(&self, view: &View, members: &Members) -> Judged {
         for (ask, response) in view.asks.iter().zip(&view.responses) {
-            if let (Asked::Stream(Stream::Sse), Some(member)) = (ask.asked, members.of(ask)) {
+            if let Some(member) = members.of(ask).filter(|_| ask.asked.hears_broadcasts()) {
                 self.heard(view, ask, response, member, members)?;
             }
         }

@@ -27,7 +27,7 @@ impl World<'_> {
     pub(super) fn streams(&self, view: &View, members: &Members) -> Judged {
         for (request, (ask, response)) in view.asks.iter().zip(&view.responses).enumerate() {
             match ask.asked {
-                Asked::Stream(Stream::Sse) => {}
+                Asked::Stream(stream) if stream.hears_broadcasts() => {}
                 Asked::Stream(_) if ask.manner == Manner::Head => {}
                 Asked::Stream(stream) => self.stream(view, request, ask, stream, response, members)?,
                 _ => {}
@@ -45,11 +45,12 @@ impl World<'_> {
         response: &HttpExchange,
         members: &Members,
     ) -> Judged {
-        let golden = self.golden.streams.iter().find(|scene| scene.path == format!("streams/{stream}.jsonl"));
+        let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
         let writes: Vec<&Line> = lines().filter(|line| matches!(line.kind, Kind::Write { .. })).collect();
         let ordinals = view.ordinals.clone();
-        let values = |ordinal| Values::new(stream, self.history.seed, ordinal, request);
+        let is_rounded = lines().any(Line::has_one_decimal);
+        let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, request);
         let mut values: Vec<Values> = ordinals.map(values).collect();
         let due = |line: &Line| {
             let due = ask.at + Duration::from_millis(line.at_ms);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use onbeat_wire::Instant;
 
+use crate::fixtures::golden::Golden;
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, History, Manner, What};
 use crate::simulate::play::Outcome;
@@ -39,20 +40,14 @@ pub(super) struct RequestTurn {
     pub(super) over: Option<Instant>,
 }
 
-/// How long a stream lasts that ends by itself.
-fn length(stream: Stream) -> Option<Duration> {
-    let ms = match stream {
-        Stream::Sse => return None,
-        Stream::StreamText => 4800,
-        Stream::SseData => 20_000,
-        Stream::DynamicCounter => 31_000,
-        Stream::StreamJson => 75_000,
-    };
-    Some(Duration::from_millis(ms))
+/// Returns how long a stream lasts that ends by itself.
+fn length(golden: &Golden, stream: Stream) -> Option<Duration> {
+    let scene = golden.stream(stream.name()).filter(|scene| scene.completes());
+    scene.map(|scene| Duration::from_millis(scene.length_ms))
 }
 
 impl Times {
-    pub(super) fn new(history: &History, outcome: &Outcome) -> Self {
+    pub(super) fn new(golden: &Golden, history: &History, outcome: &Outcome) -> Self {
         let jump = |(deed, done): (&_, &Option<Instant>)| match (deed, done) {
             (What::Jump { ms }, Some(at)) => Some((*at, *at + Duration::from_millis(*ms))),
             _ => None,
@@ -67,7 +62,7 @@ impl Times {
             recovery: Instant::EPOCH + Duration::from_millis(history.end_ms),
             end: outcome.end,
         };
-        times.turns = times.turns(history, outcome);
+        times.turns = times.turns(golden, history, outcome);
         times.number(history, outcome);
         let shut_down = history.deeds.iter().position(|deed| deed.what == What::ShutDown);
         times.shut_down = shut_down.and_then(|deed| Some((times.batch[deed], outcome.done[deed]?)));
@@ -98,7 +93,7 @@ impl Times {
     }
 
     /// The turns of all requests, without their batches.
-    fn turns(&self, history: &History, outcome: &Outcome) -> Vec<Option<RequestTurn>> {
+    fn turns(&self, golden: &Golden, history: &History, outcome: &Outcome) -> Vec<Option<RequestTurn>> {
         // When each connection is free for its next request, if it ever is.
         let mut free = vec![Some(Instant::EPOCH); history.clients.len()];
         let turn = |(deed, done): (&crate::simulate::history::Deed, &Option<Instant>)| {
@@ -106,7 +101,7 @@ impl Times {
             let at = free[deed.client]?.max(sent);
             let over = match asked {
                 Asked::Stream(stream) if *manner != Manner::Head => {
-                    length(*stream).map(|length| self.comes(at + length))
+                    length(golden, *stream).map(|length| self.comes(at + length))
                 }
                 _ => Some(at),
             };

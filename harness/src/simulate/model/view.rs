@@ -9,7 +9,6 @@ use onbeat_wire::Instant;
 
 use super::times::{RequestTurn, Times};
 use crate::player::{ClientLog, HttpExchange};
-use crate::replay::Stream;
 use crate::simulate::history::{Asked, History, Link, Manner, What};
 use crate::simulate::play::Outcome;
 
@@ -253,7 +252,7 @@ fn whole_writes(came: &[(Instant, Bytes)]) -> Vec<(Instant, Bytes)> {
 impl Ask {
     /// Whether it makes its client a member of the hub.
     pub(super) fn joins(&self) -> bool {
-        self.asked == Asked::Stream(Stream::Sse) && self.manner != Manner::Head
+        self.asked.hears_broadcasts() && self.manner != Manner::Head
     }
 }
 

@@ -1,0 +1,79 @@
+//! A recording: exchanges as lines of JSON, the one form in which they are written, read, stored and compared.
+//!
+//! A line is one object. LF alone ends it, its keys have one order, and an unknown key is an error that names it:
+//!
+//! ```json
+//! {"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}
+//! {"t_ms":0,"kind":"write","text":"retry: 5000\n\n"}
+//! {"t_ms":20000,"kind":"end","how":"complete"}
+//! ```
+//!
+//! In a recording of several exchanges a line names its `connection` and `request` behind its kind. What the users of a
+//! recording note about a line, such as the cases that it checks, stands at its end.
+
+mod fact;
+mod read;
+mod write;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use self::fact::{
+    Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, How, Leave, LeftHow, LogStart, NoKeys,
+    RawRequest, Request, ResponseHead, Write,
+};
+
+/// A line: something that happened, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<N = NoNotes> {
+    /// When, in milliseconds since the beginning.
+    pub t_ms: u64,
+    /// The exchange that the line belongs to.
+    pub exchange: Exchange,
+    /// What happened.
+    pub fact: Fact,
+    /// What users note about the line.
+    pub notes: N,
+}
+
+impl Line {
+    /// Returns a line without notes, in a recording of one exchange.
+    #[must_use]
+    pub fn new(t_ms: u64, fact: impl Into<Fact>) -> Self {
+        Self { t_ms, exchange: Exchange::default(), fact: fact.into(), notes: NoNotes {} }
+    }
+
+    /// Returns the line as one of this exchange.
+    #[must_use]
+    pub fn of(self, connection: u64, request: Option<u32>) -> Self {
+        Self { exchange: Exchange { connection: Some(connection), request }, ..self }
+    }
+}
+
+/// The ordinals of a connection, and of a request on it. A recording of one exchange has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The connection, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<u64>,
+    /// The request on this connection, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<u32>,
+}
+
+/// What users of a recording note about a line, as keys at its end.
+pub trait Notes: Serialize + DeserializeOwned {
+    /// The names of the keys.
+    const KEYS: &'static [&'static str];
+}
+
+/// No notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoNotes {}
+
+impl Notes for NoNotes {
+    const KEYS: &'static [&'static str] = &[];
+}
+
+#[cfg(test)]
+mod tests;

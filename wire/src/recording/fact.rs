@@ -1,0 +1,239 @@
+//! What can happen in a recording, by kind. The fields are the keys of a line, in their order.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// `log`: the log of a served world begins.
+    Log(LogStart),
+    /// `request`: a client sent a request, given by its parts.
+    Request(Request),
+    /// `request`: a client sent a request, given by its bytes.
+    RawRequest(RawRequest),
+    /// `head`: the head of a response came.
+    Head(ResponseHead),
+    /// `write`: a write of a body came.
+    Write(Write),
+    /// `event`: a conforming parser dispatches an event upon the write before.
+    Event(Dispatch),
+    /// `end`: a response ended.
+    End(End),
+    /// `leave`: a client left.
+    Leave(Leave),
+    /// `dropped`: the server closed the connection.
+    Dropped(NoKeys),
+    /// `close`: the server was told to close a connection.
+    Close(Close),
+    /// `fault`: a fault was added.
+    Fault(FaultAdded),
+    /// `faults-deleted`: faults were deleted.
+    FaultsDeleted(FaultsDeleted),
+}
+
+/// The keys of a line whose kind says all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoKeys {}
+
+/// The first line of a log: what its world depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogStart {
+    /// The version of the form of the log.
+    pub version: u32,
+    /// The seed, in decimal digits: a JSON number is not exact above 2^53.
+    pub seed: String,
+    /// The epoch (RFC 3339).
+    pub epoch: String,
+    /// The kind of clock: `real`, `scaled` or `manual`.
+    pub clock: String,
+    /// How many events a client of `/sse` may be behind.
+    pub mailbox: u64,
+    /// How many lines found no room at the end of the log.
+    pub dropped: u64,
+}
+
+/// A request by its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The request target.
+    pub target: String,
+    /// `HTTP/1.0` or `HTTP/1.1`.
+    pub version: String,
+    /// The fields in wire order.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A request as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// The request, from its first line on.
+    pub text: String,
+}
+
+/// The head of a response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseHead {
+    /// The status code.
+    pub status: u16,
+    /// The fields in wire order.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A write: one chunk of a body. Its keys are `text` where the bytes are UTF-8 on their own, else `base64`: half a
+/// character is a legal chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "super::read::Payload")]
+pub struct Write {
+    /// The bytes of the chunk.
+    pub bytes: Bytes,
+}
+
+/// An event that a conforming parser dispatches (WHATWG HTML, 9.2.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatch {
+    /// The type of the event.
+    pub r#type: String,
+    /// The data.
+    pub data: String,
+    /// The last event ID at that time.
+    pub last_event_id: String,
+}
+
+/// The end of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// How the response ended.
+    pub how: How,
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// With its last chunk, at its length, or without either by closing.
+    Complete,
+    /// The client closed the connection.
+    Closed,
+    /// The client, or the server, reset the connection.
+    Reset,
+    /// The server closed the connection in the middle.
+    Cut,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "complete",
+            Self::Closed => "closed by the client",
+            Self::Reset => "reset",
+            Self::Cut => "cut off by the server",
+        })
+    }
+}
+
+/// A client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leave {
+    /// How the client leaves.
+    pub how: LeftHow,
+}
+
+/// How a client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftHow {
+    /// By closing the connection (FIN).
+    Closed,
+    /// By sending no more; the client reads on.
+    HalfClosed,
+    /// By resetting the connection (RST).
+    Reset,
+}
+
+/// The server is told to close a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    /// How the server closes the connection.
+    pub how: ClosedHow,
+}
+
+/// How the server closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedHow {
+    /// After its streams have ended in good order.
+    End,
+    /// By a reset (RST).
+    Reset,
+    /// By closing its own side in the middle of a response (FIN).
+    Half,
+}
+
+/// A fault was added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultAdded {
+    /// The id of the fault.
+    pub id: u64,
+    /// The fault, in the form of the control interface.
+    pub fault: Value,
+}
+
+/// Faults were deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultsDeleted {
+    /// The ids of the faults.
+    pub ids: Vec<u64>,
+}
+
+impl Fact {
+    /// Returns the kind of the line.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Log(_) => "log",
+            Self::Request(_) | Self::RawRequest(_) => "request",
+            Self::Head(_) => "head",
+            Self::Write(_) => "write",
+            Self::Event(_) => "event",
+            Self::End(_) => "end",
+            Self::Leave(_) => "leave",
+            Self::Dropped(_) => "dropped",
+            Self::Close(_) => "close",
+            Self::Fault(_) => "fault",
+            Self::FaultsDeleted(_) => "faults-deleted",
+        }
+    }
+}
+
+/// Makes a fact of what it says.
+macro_rules! from {
+    ($($content:ident => $fact:ident),* $(,)?) => {
+        $(impl From<$content> for Fact {
+            fn from(content: $content) -> Self {
+                Self::$fact(content)
+            }
+        })*
+    };
+}
+
+from! {
+    LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
+    Dispatch => Event, End => End, Leave => Leave, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
+}

@@ -1,0 +1,89 @@
+//! Lines out of JSON. What is wrong with one is told by its field.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+
+use super::{Fact, Line, Notes, Write};
+use crate::jsonl::{self, Problem};
+
+impl<N: Notes> Line<N> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no JSON object, or its keys are not those of a line of its kind; the error names the key.
+    pub fn read(text: &str) -> Result<Self, Problem> {
+        let mut keys: Map<String, Value> = jsonl::read(text)?;
+        let t_ms = take(&mut keys, "t_ms")?;
+        let kind: String = take(&mut keys, "kind")?;
+        let exchange = jsonl::from_value(some(&mut keys, &["connection", "request"]))?;
+        let notes = jsonl::from_value(some(&mut keys, N::KEYS))?;
+        Ok(Self { t_ms, exchange, fact: fact(&kind, keys)?, notes })
+    }
+}
+
+/// Returns what a line of this kind says with these keys.
+fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
+    let is_text = keys.contains_key("text");
+    let keys = Value::Object(keys);
+    Ok(match kind {
+        "log" => Fact::Log(jsonl::from_value(keys)?),
+        "request" if is_text => Fact::RawRequest(jsonl::from_value(keys)?),
+        "request" => Fact::Request(jsonl::from_value(keys)?),
+        "head" => Fact::Head(jsonl::from_value(keys)?),
+        "write" => Fact::Write(jsonl::from_value(keys)?),
+        "event" => Fact::Event(jsonl::from_value(keys)?),
+        "end" => Fact::End(jsonl::from_value(keys)?),
+        "leave" => Fact::Leave(jsonl::from_value(keys)?),
+        "dropped" => Fact::Dropped(jsonl::from_value(keys)?),
+        "close" => Fact::Close(jsonl::from_value(keys)?),
+        "fault" => Fact::Fault(jsonl::from_value(keys)?),
+        "faults-deleted" => Fact::FaultsDeleted(jsonl::from_value(keys)?),
+        _ => {
+            return Err(Problem::field(
+                "kind",
+                format_args!("the kind of a line, such as head or write, got {kind:?}"),
+            ));
+        }
+    })
+}
+
+/// Takes the value of a key.
+fn take<T: de::DeserializeOwned>(keys: &mut Map<String, Value>, name: &str) -> Result<T, Problem> {
+    let value = keys.remove(name).ok_or_else(|| Problem::missing(name))?;
+    jsonl::from_value(value).map_err(|problem| problem.within(name))
+}
+
+/// Takes those of the keys that are there.
+fn some(keys: &mut Map<String, Value>, names: &[&str]) -> Value {
+    names.iter().filter_map(|name| keys.remove_entry(*name)).collect::<Map<_, _>>().into()
+}
+
+/// The keys of a write.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Payload {
+    text: Option<String>,
+    #[serde(default, deserialize_with = "base64")]
+    base64: Option<Bytes>,
+}
+
+impl TryFrom<Payload> for Write {
+    type Error = &'static str;
+
+    fn try_from(payload: Payload) -> Result<Self, Self::Error> {
+        let bytes = match (payload.text, payload.base64) {
+            (Some(text), None) => text.into(),
+            (None, Some(bytes)) => bytes,
+            _ => return Err("expected either text or base64"),
+        };
+        Ok(Self { bytes })
+    }
+}
+
+fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+    let bytes = BASE64_STANDARD.decode(String::deserialize(deserializer)?);
+    bytes.map(|bytes| Some(bytes.into())).map_err(|_| de::Error::custom("expected bytes in base64"))
+}

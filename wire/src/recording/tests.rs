@@ -1,0 +1,138 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn write(bytes: &'static [u8]) -> Write {
+    Write { bytes: Bytes::from_static(bytes) }
+}
+
+/// A line of each kind, and how it is spelled.
+fn lines() -> Vec<(Line, &'static str)> {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![pair("content-type", "text/event-stream")];
+    let start = LogStart {
+        version: 1,
+        seed: u64::MAX.to_string(),
+        epoch: "2025-12-01T00:00:00.000Z".into(),
+        clock: "manual".into(),
+        mailbox: 1024,
+        dropped: 0,
+    };
+    let request = Request {
+        method: "GET".into(),
+        target: "/sse".into(),
+        version: "HTTP/1.1".into(),
+        headers: vec![pair("host", "onbeat")],
+    };
+    let event = Dispatch { r#type: "message".into(), data: "1".into(), last_event_id: String::new() };
+    vec![
+        (
+            Line::new(0, start),
+            r#"{"t_ms":0,"kind":"log","version":1,"seed":"18446744073709551615","epoch":"2025-12-01T00:00:00.000Z","clock":"manual","mailbox":1024,"dropped":0}"#,
+        ),
+        (
+            Line::new(0, request).of(3, Some(0)),
+            r#"{"t_ms":0,"kind":"request","connection":3,"request":0,"method":"GET","target":"/sse","version":"HTTP/1.1","headers":[["host","onbeat"]]}"#,
+        ),
+        (
+            Line::new(1, RawRequest { text: "GET / HTTP/1.1\r\n\r\n".into() }),
+            r#"{"t_ms":1,"kind":"request","text":"GET / HTTP/1.1\r\n\r\n"}"#,
+        ),
+        (
+            Line::new(2, ResponseHead { status: 200, headers }).of(3, Some(1)),
+            r#"{"t_ms":2,"kind":"head","connection":3,"request":1,"status":200,"headers":[["content-type","text/event-stream"]]}"#,
+        ),
+        (Line::new(5, write("data: \"你\"\n\n".as_bytes())), r#"{"t_ms":5,"kind":"write","text":"data: \"你\"\n\n"}"#),
+        (Line::new(6, write(b"a\xff\0\r\n")), r#"{"t_ms":6,"kind":"write","base64":"Yf8ADQo="}"#),
+        (Line::new(6, event), r#"{"t_ms":6,"kind":"event","type":"message","data":"1","last_event_id":""}"#),
+        (Line::new(7, End { how: How::Cut }), r#"{"t_ms":7,"kind":"end","how":"cut"}"#),
+        (Line::new(8, Leave { how: LeftHow::HalfClosed }), r#"{"t_ms":8,"kind":"leave","how":"half-closed"}"#),
+        (Line::new(8, Fact::Dropped(NoKeys {})), r#"{"t_ms":8,"kind":"dropped"}"#),
+        (
+            Line::new(9, Close { how: ClosedHow::Half }).of(3, None),
+            r#"{"t_ms":9,"kind":"close","connection":3,"how":"half"}"#,
+        ),
+        (
+            Line::new(9, FaultAdded { id: 1, fault: json!({"path": "/sse", "kind": "cut"}) }),
+            r#"{"t_ms":9,"kind":"fault","id":1,"fault":{"kind":"cut","path":"/sse"}}"#,
+        ),
+        (Line::new(9, FaultsDeleted { ids: vec![1, 2] }), r#"{"t_ms":9,"kind":"faults-deleted","ids":[1,2]}"#),
+    ]
+}
+
+#[test]
+fn a_line_of_each_kind_has_its_keys_in_order_and_is_read_again() {
+    for (line, text) in lines() {
+        assert_eq!(serde_json::to_string(&line).expect("plain data"), text);
+        assert_eq!(Line::read(text), Ok(line));
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cases {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cases: Vec<String>,
+}
+
+impl Notes for Cases {
+    const KEYS: &'static [&'static str] = &["cases"];
+}
+
+#[test]
+fn notes_stand_at_the_end_and_may_be_missing() {
+    let text = r#"{"t_ms":7,"kind":"end","how":"complete","cases":["a.b"]}"#;
+    let line = Line::<Cases>::read(text).expect("a line");
+    assert_eq!(line.notes.cases, ["a.b"]);
+    assert_eq!(serde_json::to_string(&line).expect("plain data"), text);
+    let none = Line::<Cases>::read(r#"{"t_ms":7,"kind":"end","how":"complete"}"#).expect("a line");
+    assert_eq!(none.notes, Cases::default());
+}
+
+#[test]
+fn a_wrong_line_is_told_by_its_field() {
+    for (text, told) in [
+        ("hello", "line 1: expected a JSON object, got hello"),
+        ("{}", "line 1: missing field `t_ms`"),
+        (r#"{"t_ms":1}"#, "line 1: missing field `kind`"),
+        (r#"{"t_ms":-1,"kind":"dropped"}"#, "line 1, field \"t_ms\": expected a whole number, got integer `-1`"),
+        (
+            r#"{"t_ms":1,"kind":"tail"}"#,
+            "field \"kind\": expected the kind of a line, such as head or write, got \"tail\"",
+        ),
+        (r#"{"t_ms":1,"kind":7}"#, "field \"kind\": expected a string, got integer `7`"),
+        (r#"{"t_ms":1,"kind":"end"}"#, "line 1: missing field `how`"),
+        (r#"{"t_ms":1,"kind":"end","how":"late"}"#, "field \"how\": unknown variant `late`, expected one of"),
+        (r#"{"t_ms":1,"kind":"end","how":"cut","why":1}"#, "unknown field `why`, expected `how`"),
+        (r#"{"t_ms":1,"kind":"dropped","cases":[]}"#, "unknown field `cases`, there are no fields"),
+        (
+            r#"{"t_ms":1,"kind":"end","how":"cut","request":"0"}"#,
+            "field \"request\": expected a whole number, got string",
+        ),
+        (
+            r#"{"t_ms":1,"kind":"head","status":1e9,"headers":[]}"#,
+            "field \"status\": expected a whole number, got floating",
+        ),
+        (
+            r#"{"t_ms":1,"kind":"head","status":200,"headers":[["a",1]]}"#,
+            "field \"headers[0][1]\": expected a string, got",
+        ),
+        (r#"{"t_ms":1,"kind":"write"}"#, "line 1: expected either text or base64"),
+        (r#"{"t_ms":1,"kind":"write","text":"","base64":""}"#, "line 1: expected either text or base64"),
+        (r#"{"t_ms":1,"kind":"write","base64":"a b"}"#, "field \"base64\": expected bytes in base64"),
+        (r#"{"t_ms":1,"kind":"write","test":""}"#, "unknown field `test`, expected `text` or `base64`"),
+    ] {
+        let error = Line::<NoNotes>::read(text).expect_err(text).at(1).to_string();
+        assert!(error.contains(told), "{text}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_of_a_write_come_back(bytes: Vec<u8>, t_ms: u64) {
+        let line = Line::new(t_ms, Write { bytes: bytes.into() });
+        let text = serde_json::to_string(&line).expect("plain data");
+        prop_assert_eq!(Line::read(&text), Ok(line));
+    }
+}

@@ -1,0 +1,57 @@
+//! Lines as JSON, their keys in order.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::{Exchange, Fact, Line, Notes, Write};
+
+/// The keys of a line, in their order.
+#[derive(Serialize)]
+struct Keys<'a, C, N> {
+    t_ms: u64,
+    kind: &'static str,
+    #[serde(flatten)]
+    exchange: Exchange,
+    #[serde(flatten)]
+    content: &'a C,
+    #[serde(flatten)]
+    notes: &'a N,
+}
+
+impl<N: Notes> Serialize for Line<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.fact {
+            Fact::Log(content) => self.with(content, serializer),
+            Fact::Request(content) => self.with(content, serializer),
+            Fact::RawRequest(content) => self.with(content, serializer),
+            Fact::Head(content) => self.with(content, serializer),
+            Fact::Write(content) => self.with(content, serializer),
+            Fact::Event(content) => self.with(content, serializer),
+            Fact::End(content) => self.with(content, serializer),
+            Fact::Leave(content) => self.with(content, serializer),
+            Fact::Dropped(content) => self.with(content, serializer),
+            Fact::Close(content) => self.with(content, serializer),
+            Fact::Fault(content) => self.with(content, serializer),
+            Fact::FaultsDeleted(content) => self.with(content, serializer),
+        }
+    }
+}
+
+impl<N: Notes> Line<N> {
+    fn with<S: Serializer>(&self, content: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { t_ms, exchange, fact, notes } = self;
+        Keys { t_ms: *t_ms, kind: fact.kind(), exchange: *exchange, content, notes }.serialize(serializer)
+    }
+}
+
+impl Serialize for Write {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut keys = serializer.serialize_struct("Write", 1)?;
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text) => keys.serialize_field("text", text)?,
+            Err(_) => keys.serialize_field("base64", &BASE64_STANDARD.encode(&self.bytes))?,
+        }
+        keys.end()
+    }
+}
