@@ -14,7 +14,7 @@ mod client;
 mod client_log;
 mod exchange;
 
-pub use self::action::{Action, Leaving};
+pub use self::action::Action;
 pub use self::client::{Bounds, Client};
 pub use self::client_log::{ClientLog, LogEntry};
 pub use self::exchange::HttpExchange;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
+use onbeat_wire::recording::LeftHow;
 
 use super::heartbeats::HEARTBEAT;
 use super::lines_seen::LinesSeen;
@@ -13,7 +14,7 @@ use super::target::Target;
 use crate::fixtures::format::Kind;
 use crate::judge::pace::Periods;
 use crate::judge::scene::Scene;
-use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
+use crate::player::{Action, Bounds, Client, ClientLog};
 
 /// However long the machine was held up, so much longer is waited at most.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
@@ -157,14 +158,14 @@ impl<T: Target> SceneScheduler<'_, T> {
         true
     }
 
-    async fn leave(&mut self, name: &str, how: Leaving) {
+    async fn leave(&mut self, name: &str, how: LeftHow) {
         self.target.catch_up().await;
         let Some(known) = self.clients.iter_mut().find(|known| known.name == name) else { return };
         if !known.client.is_connected() {
             return;
         }
         known.client.act(Action::Leave(how)).await;
-        if how == Leaving::HalfClosed {
+        if how == LeftHow::HalfClosed {
             let clock = self.target.clock();
             let noticed = clock.now() + self.target.pace().patience_for_half_close;
             tokio::select! {
@@ -173,7 +174,7 @@ impl<T: Target> SceneScheduler<'_, T> {
                 () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
             }
             // After leaving, a client is no longer waited for.
-            known.client.act(Action::Leave(Leaving::Closed)).await;
+            known.client.act(Action::Leave(LeftHow::Closed)).await;
         }
         self.target.settle().await;
     }

@@ -1,7 +1,7 @@
 //! The actions of a client on a connection.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use onbeat_wire::recording::LeftHow;
 
 /// An action of a client on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,19 +20,7 @@ pub enum Action {
     /// Reads on.
     Resume,
     /// Leaves.
-    Leave(Leaving),
-}
-
-/// How a client leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Leaving {
-    /// Closes the connection (FIN).
-    Closed,
-    /// Sends no more, and reads on.
-    HalfClosed,
-    /// Resets the connection (RST).
-    Reset,
+    Leave(LeftHow),
 }
 
 impl Action {

@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use onbeat_server::clock::Clock;
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{Action, ClientLog, Leaving, LogEntry};
+use super::{Action, ClientLog, LogEntry};
 use crate::transport::{Arrival, Sender, Tap};
 
 /// How much of a server's answers a client takes in before the client stops reading.
@@ -70,18 +71,18 @@ impl Client {
                 // If the server has closed already, the reader sees the end.
                 let _ = sender.send(bytes).await;
             }
-            Action::Leave(Leaving::HalfClosed) => {
+            Action::Leave(LeftHow::HalfClosed) => {
                 self.shared.state.lock().act(now, action.clone());
                 sender.half_close().await;
             }
-            Action::Leave(how @ (Leaving::Closed | Leaving::Reset)) => {
-                if *how == Leaving::Reset {
+            Action::Leave(how @ (LeftHow::Closed | LeftHow::Reset)) => {
+                if *how == LeftHow::Reset {
                     sender.reset();
                 }
                 // The connection is closed when both sides have been dropped: the reader's, and then the sender's.
                 self.stop_reading().await;
                 self.sender = None;
-                let how = if *how == Leaving::Reset { How::Reset } else { How::Closed };
+                let how = if *how == LeftHow::Reset { How::Reset } else { How::Closed };
                 self.shared.state.lock().leave(self.clock.now(), action, how);
             }
         }
@@ -183,7 +184,7 @@ impl Client {
 
     /// Closes the connection (FIN), if the connection is still open; returns the log.
     pub async fn close(mut self) -> ClientLog {
-        self.act(Action::Leave(Leaving::Closed)).await;
+        self.act(Action::Leave(LeftHow::Closed)).await;
         self.take()
     }
 }

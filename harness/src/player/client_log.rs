@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use onbeat_wire::printable::visible;
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{Entry, Instant, Transcript, What};
 
-use super::{Action, Leaving};
+use super::Action;
 
 /// The actions and observations of a client, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl ClientLog {
 impl LogEntry {
     /// Returns whether the client closed or reset the connection.
     pub(crate) fn leaves(&self) -> bool {
-        matches!(self, Self::Did(Action::Leave(Leaving::Closed | Leaving::Reset)))
+        matches!(self, Self::Did(Action::Leave(LeftHow::Closed | LeftHow::Reset)))
     }
 }
 
@@ -99,9 +100,9 @@ impl fmt::Display for Action {
             Self::Request { bytes, .. } | Self::Send(bytes) => write!(f, "sends {}", request_line(bytes)),
             Self::Pause => f.write_str("reads no more"),
             Self::Resume => f.write_str("reads on"),
-            Self::Leave(Leaving::Closed) => f.write_str("closes the connection (FIN)"),
-            Self::Leave(Leaving::HalfClosed) => f.write_str("sends no more (half-close)"),
-            Self::Leave(Leaving::Reset) => f.write_str("resets the connection (RST)"),
+            Self::Leave(LeftHow::Closed) => f.write_str("closes the connection (FIN)"),
+            Self::Leave(LeftHow::HalfClosed) => f.write_str("sends no more (half-close)"),
+            Self::Leave(LeftHow::Reset) => f.write_str("resets the connection (RST)"),
         }
     }
 }

@@ -8,6 +8,7 @@ use onbeat_server::log::restore;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
 use onbeat_wire::jsonl::{self, Problem, WrongLine};
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
 };
@@ -15,7 +16,7 @@ use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
 use super::{Answer, Answers, LoggedAction, Recording};
 use crate::lab::{Overdue, Setup};
-use crate::player::{Action, Leaving};
+use crate::player::Action;
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;
@@ -132,7 +133,7 @@ impl Recording {
                     )));
                 }
                 answer.entries.push(entry(What::End(how)));
-                let action = Action::Leave(Leaving::Closed);
+                let action = Action::Leave(LeftHow::Closed);
                 (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
             Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),

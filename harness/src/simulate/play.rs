@@ -6,12 +6,13 @@ use std::time::Duration;
 use onbeat_server::random::{Random, Seed};
 use onbeat_server::world::Limits;
 use onbeat_wire::Instant;
+use onbeat_wire::recording::LeftHow;
 
 use super::history::{Deed, History, What};
 use super::network::Network;
 use crate::fixtures;
 use crate::lab::{self, Application, Lab, Overdue, Setup};
-use crate::player::{Action, Bounds, Client, ClientLog, Leaving};
+use crate::player::{Action, Bounds, Client, ClientLog};
 
 /// The outcome of a history.
 #[derive(Debug)]
@@ -180,9 +181,9 @@ fn actions(what: &What) -> Vec<Action> {
         What::Garbage(bytes) => vec![Action::Send(bytes.clone().into())],
         What::Pause => vec![Action::Pause],
         What::Resume => vec![Action::Resume],
-        What::Close => vec![Action::Leave(Leaving::Closed)],
-        What::HalfClose => vec![Action::Leave(Leaving::HalfClosed)],
-        What::Reset => vec![Action::Leave(Leaving::Reset)],
+        What::Close => vec![Action::Leave(LeftHow::Closed)],
+        What::HalfClose => vec![Action::Leave(LeftHow::HalfClosed)],
+        What::Reset => vec![Action::Leave(LeftHow::Reset)],
         What::Jump { .. } | What::ShutDown => Vec::new(),
     }
 }

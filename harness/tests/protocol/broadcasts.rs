@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use onbeat::lab::Lab;
-use onbeat::player::{Client, Leaving};
+use onbeat::player::Client;
+use onbeat_wire::recording::LeftHow;
 use proptest::prelude::*;
 
 use crate::leaving::leave;
@@ -27,7 +28,7 @@ fn clients_who_join_and_leave_get_just_the_broadcasts_in_between() {
         lab.until(ms(30_000)).await;
         events.get("/broadcast-text").await;
         lab.until(ms(31_000)).await;
-        let carol = leave(lab, carol, Leaving::Reset).await;
+        let carol = leave(lab, carol, LeftHow::Reset).await;
         events.get("/broadcast-text?msg=last").await;
         lab.until(ms(60_000)).await;
         let logs = [("alice", alice.close().await), ("bob", bob), ("carol", carol), ("events", events.close().await)];

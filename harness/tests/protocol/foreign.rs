@@ -11,8 +11,9 @@ use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
 use onbeat::lab::{self, Application, Lab};
-use onbeat::player::{Action, Client, Leaving};
+use onbeat::player::{Action, Client};
 use onbeat_server::clock::Clock;
+use onbeat_wire::recording::LeftHow;
 
 use crate::leaving::{WAYS, leave};
 use crate::support::{ms, setup, statuses, writes};
@@ -137,7 +138,7 @@ fn what_is_answered_at_once_is_answered_though_the_client_sends_no_more() {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.send("GET /soon HTTP/1.1\r\nHost: onbeat\r\n\r\n".repeat(requests).as_bytes()).await;
-            client.act(Action::Leave(Leaving::HalfClosed)).await;
+            client.act(Action::Leave(LeftHow::HalfClosed)).await;
             lab.settle().await;
             let answers = writes(&client.close().await.into_transcript());
             assert_eq!(answers, vec![(0, "soon".to_owned()); requests]);
@@ -163,14 +164,14 @@ fn a_long_body_is_lost_for_no_handler_that_reads_slowly() {
 
 #[test]
 fn a_body_that_is_cut_off_is_told_to_its_handler() {
-    for way in [Leaving::HalfClosed, Leaving::Closed] {
+    for way in [LeftHow::HalfClosed, LeftHow::Closed] {
         play(async |lab, _| {
             let mut client = lab.connect();
             client.expect("POST");
             client.send(b"POST /slow HTTP/1.1\r\nHost: onbeat\r\nContent-Length: 10\r\n\r\n12345").await;
             lab.until(ms(2000)).await;
             let log = leave(lab, client, way).await;
-            if way == Leaving::HalfClosed {
+            if way == LeftHow::HalfClosed {
                 assert_eq!(writes(&log.into_transcript()), [(2000, "5".to_owned())]);
             }
         });

@@ -1,16 +1,17 @@
 //! The ways to leave: each frees the client's place at once, and disturbs nobody.
 
 use onbeat::lab::Lab;
-use onbeat::player::{Action, Client, ClientLog, Leaving, LogEntry};
+use onbeat::player::{Action, Client, ClientLog, LogEntry};
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
 use proptest::prelude::*;
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
 
-pub(crate) const WAYS: [Leaving; 3] = [Leaving::Closed, Leaving::HalfClosed, Leaving::Reset];
+pub(crate) const WAYS: [LeftHow; 3] = [LeftHow::Closed, LeftHow::HalfClosed, LeftHow::Reset];
 
 /// Leaves, and lets the server find out.
-pub(crate) async fn leave(lab: &Lab, mut client: Client, way: Leaving) -> ClientLog {
+pub(crate) async fn leave(lab: &Lab, mut client: Client, way: LeftHow) -> ClientLog {
     client.act(Action::Leave(way)).await;
     lab.settle().await;
     client.take()
@@ -22,9 +23,9 @@ fn a_client_that_leaves_frees_its_place_at_once_in_each_way() {
         let stays = listener(lab, "/sse").await;
         let mut logs = Vec::new();
         for (second, (way, name)) in (1..).zip([
-            (Leaving::Closed, "FIN; the hub has 2 clients before, 1 after"),
-            (Leaving::HalfClosed, "half-close; the hub has 2 clients before, 1 after"),
-            (Leaving::Reset, "RST; the hub has 2 clients before, 1 after"),
+            (LeftHow::Closed, "FIN; the hub has 2 clients before, 1 after"),
+            (LeftHow::HalfClosed, "half-close; the hub has 2 clients before, 1 after"),
+            (LeftHow::Reset, "RST; the hub has 2 clients before, 1 after"),
         ]) {
             let client = listener(lab, "/sse").await;
             lab.until(ms(second * 1000)).await;
@@ -59,7 +60,7 @@ fn a_half_close_is_answered_by_closing_without_the_last_chunk() {
     let log = play(async |lab| {
         let client = listener(lab, "/stream-text").await;
         lab.until(ms(100)).await;
-        leave(lab, client, Leaving::HalfClosed).await
+        leave(lab, client, LeftHow::HalfClosed).await
     });
     let (_, last) = log.entries.last().expect("entries");
     assert_eq!(*last, LogEntry::ServerClosed);
@@ -184,7 +185,7 @@ proptest! {
 
 #[test]
 fn a_request_is_executed_and_answered_though_the_client_sends_no_more() {
-    for way in [Leaving::HalfClosed, Leaving::Closed] {
+    for way in [LeftHow::HalfClosed, LeftHow::Closed] {
         let (log, heard) = play(async |lab| {
             let stays = listener(lab, "/sse").await;
             let mut asker = lab.connect();
@@ -195,7 +196,7 @@ fn a_request_is_executed_and_answered_though_the_client_sends_no_more() {
             (log, heard)
         });
         assert_eq!(heard, 1, "{way:?}");
-        if matches!(way, Leaving::HalfClosed) {
+        if matches!(way, LeftHow::HalfClosed) {
             let answered = writes(&log.into_transcript());
             assert_eq!(answered, [(0, r#"{"ok":true,"sent":1,"clients":1}"#.to_owned())]);
         }
@@ -208,7 +209,7 @@ fn what_was_asked_behind_a_stream_with_the_last_words_is_not_executed() {
         let stays = listener(lab, "/sse").await;
         let mut asker = listener(lab, "/stream-json").await;
         asker.get("/broadcast-text?msg=last").await;
-        leave(lab, asker, Leaving::HalfClosed).await;
+        leave(lab, asker, LeftHow::HalfClosed).await;
         lab.until(ms(80_000)).await;
         let heard = writes(&stays.transcript()).iter().filter(|(_, text)| text.contains("last")).count();
         stays.close().await;
@@ -222,7 +223,7 @@ fn a_stream_asked_for_with_the_last_words_begins_and_is_closed() {
     let log = play(async |lab| {
         let mut client = lab.connect();
         client.get("/stream-text").await;
-        leave(lab, client, Leaving::HalfClosed).await
+        leave(lab, client, LeftHow::HalfClosed).await
     });
     let transcript = log.into_transcript();
     assert_eq!(writes(&transcript).len(), 1);

@@ -1,7 +1,8 @@
 //! Requests that do not wait for the answer before: each is executed and answered when its turn comes.
 
 use onbeat::lab::Lab;
-use onbeat::player::{Action, Client, Leaving};
+use onbeat::player::{Action, Client};
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
 
 use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, statuses, tell, writes};
@@ -72,7 +73,7 @@ fn a_burst_in_one_go_does_not_run_ahead_of_those_who_read() {
         let alice = listener(lab, "/sse").await;
         let mut client = lab.connect();
         pipeline(&mut client, "/broadcast-text?msg=x", 40).await;
-        client.act(Action::Leave(Leaving::HalfClosed)).await;
+        client.act(Action::Leave(LeftHow::HalfClosed)).await;
         lab.settle().await;
         assert_eq!(statuses(&client.close().await.into_transcript()), [200; 40]);
         alice.close().await.into_transcript()

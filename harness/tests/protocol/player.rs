@@ -1,7 +1,8 @@
 //! The player: what clients do, what they log, and the exchanges in the log.
 
 use bytes::Bytes;
-use onbeat::player::{Action, ClientLog, HttpExchange, Leaving, LogEntry};
+use onbeat::player::{Action, ClientLog, HttpExchange, LogEntry};
+use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{Head, How, Instant, What};
 
 use crate::support::{listener, ms, play, writes};
@@ -22,14 +23,14 @@ fn a_client_that_pauses_sees_later_what_came_meanwhile() {
 
 #[test]
 fn a_client_that_has_left_does_nothing_more_and_keeps_its_log() {
-    for how in [Leaving::Closed, Leaving::Reset] {
+    for how in [LeftHow::Closed, LeftHow::Reset] {
         play(async |lab| {
             let mut client = listener(lab, "/sse").await;
             client.act(Action::Leave(how)).await;
             let log = client.log();
             assert!(!client.is_connected() && client.is_over());
             client.get("/broadcast-text").await;
-            client.act(Action::Leave(Leaving::Closed)).await;
+            client.act(Action::Leave(LeftHow::Closed)).await;
             client.until(|_| false).await;
             assert_eq!(client.close().await, log);
             assert_eq!(log.left_at(), Some(Instant::EPOCH));
@@ -109,7 +110,7 @@ fn a_response_that_nobody_asked_for_is_an_exchange_of_its_own() {
 #[test]
 fn a_connection_that_the_server_closes_ends_one_response_and_leaves_the_next_without_an_answer() {
     let closed = LogEntry::ServerClosed;
-    let leave = LogEntry::Did(Action::Leave(Leaving::Closed));
+    let leave = LogEntry::Did(Action::Leave(LeftHow::Closed));
     let entries = vec![get(), get(), head(200), end(How::Cut), closed, get(), leave, end(How::Closed)];
     let expected = [
         (true, 200, String::new(), Some(How::Cut), false),
