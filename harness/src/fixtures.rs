@@ -4,7 +4,6 @@
 //! byte: [`corpus`] is the whole of it in memory, and [`write()`] and [`verify`] hold it against a folder.
 
 mod annotator;
-mod cases;
 mod end_to_end;
 pub(crate) mod format;
 pub(crate) mod golden;
@@ -26,7 +25,8 @@ const SEED: u64 = 42;
 /// The wall-clock time at which each of its worlds begins.
 pub(crate) const EPOCH: &str = "2025-12-01T00:00:00Z";
 
-/// The schemas are written by hand; they are part of the corpus, so that a change of the form is a change of the corpus.
+/// The schemas are written by hand, as the cases are. Both are part of the corpus, so that a change of either is one of the
+/// corpus.
 const SCHEMAS: [(&str, &str); 5] = [
     ("schema/cases.schema.json", include_str!("../../fixtures/schema/cases.schema.json")),
     ("schema/manifest.schema.json", include_str!("../../fixtures/schema/manifest.schema.json")),
@@ -53,7 +53,7 @@ pub fn corpus() -> Result<Corpus, Overdue> {
     corpus.extend(streams::files(&setup)?);
     corpus.extend(scenes::files(&setup)?);
     corpus.extend(requests::files(&setup)?);
-    corpus.insert("cases.json".into(), cases::file());
+    corpus.insert("cases.json".into(), golden::CASES.into());
     corpus.extend(SCHEMAS.map(|(path, schema)| (path.to_owned(), schema.as_bytes().to_vec())));
     corpus.insert("manifest.json".into(), manifest::file(&corpus));
     Ok(corpus)

@@ -277,13 +277,19 @@ impl<'a> Inspection<'a> {
         findings.parts += 1;
     }
 
-    /// Watches a stream; again, if writes come late that a busy machine may have held up.
+    /// Judges a stream; again, if the machine was too busy for a decision, or may have held up the writes that came late.
     async fn stream(&self, scene: &Scene, noise: Noise) {
-        let seen = self.watch(scene, noise).await;
+        let mut seen = self.watch(scene, noise).await;
+        let mut evidence = self.judge(scene, &seen);
+        if evidence.is_undecided() {
+            self.repeated(self.live.pace.takes(scene.length_ms) * 5 / 4);
+            seen = self.watch(scene, noise).await;
+            evidence = self.judge(scene, &seen);
+        }
         self.findings().pulses.push(Pulse::take(scene, &seen, &self.live.pace));
         let timeline = timeline(scene, &seen.observation(), &self.live.pace);
         let again = async || self.judge(scene, &self.watch(scene, noise).await);
-        let evidence = self.confirmed(scene, self.judge(scene, &seen), again).await;
+        let evidence = self.confirmed(scene, evidence, again).await;
         self.finished([evidence], Some(timeline));
     }
 

@@ -8,12 +8,13 @@ pub(crate) struct Case {
     /// Stable: a consumer may name it in a list of expected failures.
     pub(crate) id: String,
     pub(crate) tier: Tier,
-    /// What of a line it looks at.
+    /// The aspects of a line that the case looks at.
     pub(crate) checks: Vec<Aspect>,
-    /// If it looks at one header alone, its name.
+    /// The name of the header, if the case looks at one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<String>,
-    /// Whether it looks at one connection alone, which a proxy in between may manage as it likes.
+    /// Whether the case looks at one connection alone, which a proxy in between may manage as it likes: how bytes are put into
+    /// chunks, when and how the connection ends, and which requests, limits and versions of HTTP are taken on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hop_by_hop: bool,
     /// The clause of the contract.

@@ -11,6 +11,9 @@ use super::case::{Aspect, Case, Tier};
 /// More findings of one case than this are only counted.
 const FINDINGS_MAX: usize = 20;
 
+/// Why a case is not decided.
+const TOO_BUSY: &str = "not judged: the machine was too busy to tell when writes came";
+
 /// Something that is not as the contract has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -156,6 +159,18 @@ impl<'a> Evidence<'a> {
     /// Notes why these cases could not be looked at.
     pub(crate) fn unjudged(&mut self, cases: &[String], why: &str) {
         self.each(cases, |_, record| _ = record.unjudged.get_or_insert_with(|| why.to_owned()));
+    }
+
+    /// Notes that a case can't be decided, since the machine was too busy.
+    pub(crate) fn undecided(&mut self, case: &str) {
+        if let Some((_, record)) = self.by_id.get_mut(case) {
+            (record.judged, record.unjudged) = (0, Some(TOO_BUSY.into()));
+        }
+    }
+
+    /// Returns whether a case can't be decided, since the machine was too busy.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.by_id.values().any(|(_, record)| record.unjudged.as_deref() == Some(TOO_BUSY))
     }
 
     /// Holds a finding against those of these cases that look at the aspect, or else at the aspect that stands in.

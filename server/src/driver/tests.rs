@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
-
 use tokio_test::task::{self, Spawn};
 use tokio_test::{assert_pending, assert_ready};
 

@@ -1,5 +1,6 @@
 //! The judge, on a scene of no contract at all.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use crate::judge::pace::Pace;
 use crate::judge::scene::{Kind, Line, Scene};
 use crate::judge::stalls::Stalls;
 use crate::judge::vary::{Rule, Vary};
+use crate::judge::verdict::{Outcome, verdicts};
 use crate::player::{Action, ClientLog, LogEntry};
 
 fn case(id: &str, checks: &[Aspect]) -> Case {
@@ -57,6 +59,11 @@ fn scene() -> Scene {
 
 /// Returns what a client sees that gets all lines at their time.
 fn log(scene: &Scene) -> ClientLog {
+    log_at(scene, |line| Instant::EPOCH + Duration::from_millis(line.at_ms))
+}
+
+/// Returns what a client sees that gets each line at a time of its own.
+fn log_at(scene: &Scene, when: impl Fn(&Line) -> Instant) -> ClientLog {
     let entry = |(_, line): &(usize, Line)| {
         let entry = match line.kind.clone() {
             Kind::Request { text } => LogEntry::Did(Action::request(text)),
@@ -65,7 +72,7 @@ fn log(scene: &Scene) -> ClientLog {
             Kind::End { how } => LogEntry::Saw(What::End(how)),
             Kind::Event { .. } | Kind::Leave { .. } | Kind::Dropped => return None,
         };
-        Some((Instant::EPOCH + Duration::from_millis(line.at_ms), entry))
+        Some((when(line), entry))
     };
     ClientLog { entries: scene.lines.iter().filter_map(entry).collect() }
 }
@@ -84,6 +91,31 @@ fn write(text: &str) -> LogEntry {
 #[test]
 fn what_comes_as_expected_fails_nothing() {
     assert_eq!(failing(log(&scene()), &()), [""; 0]);
+}
+
+/// Returns the outcome of the period, and the reason if there is one, of a server whose gaps of 100 ms last so long. In each
+/// gap the machine was held up for a while.
+fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
+    let (cases, ms) = (cases(), Duration::from_millis);
+    let logs = [(String::new(), log_at(&scene(), |line| Instant::EPOCH + ms(line.at_ms / 100 * gap_ms)))];
+    let mut stalls = Stalls::default();
+    for start in (0..3).map(|gap| Instant::EPOCH + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
+        stalls.stalled(start, start + ms(held_up_ms));
+    }
+    let seen = Observation { logs: &logs, dispatched: None, others: &(), recurring: None };
+    let evidence = judge(&cases, &scene(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
+    let verdict = verdicts(&evidence, |id| id == "pause", None).remove(2);
+    (verdict.outcome, verdict.reason)
+}
+
+#[test]
+fn a_period_that_only_a_stall_longer_than_itself_excuses_is_not_judged() {
+    assert_eq!(period(100, 0), (Outcome::Pass, None));
+    assert_eq!(period(203, 0), (Outcome::Fail, None));
+    assert_eq!(period(180, 80), (Outcome::Pass, None));
+    let (outcome, reason) = period(203, 110);
+    assert_eq!(outcome, Outcome::Skipped);
+    assert!(reason.expect("a reason").contains("the machine was too busy"));
 }
 
 type Bug<'b> = &'b dyn Fn(&mut ClientLog);

@@ -1,9 +1,10 @@
 //! What faults make of the writes of a response.
 
-use super::super::{Break, Fault, Faults, From, Kind, LineEnds, Rewrite, Strikes};
-use super::*;
 use bytes::Bytes;
 use onbeat_wire::How;
+
+use super::super::{Break, Fault, Faults, From, Kind, LineEnds, Rewrite, Strikes};
+use super::*;
 
 const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
 
