@@ -86,24 +86,49 @@ mod tests {
     use super::*;
     use crate::clock::TokioClock;
     use crate::faults::{Break, Fault, From, Head, Kind, Rewrite, Strikes};
+    use crate::log::Preamble;
     use crate::random::Seed;
     use crate::router::router;
     use crate::world::Limits;
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 
-    /// The answer to a `GET`, in a world with a backstage, in which this fault strikes it.
-    async fn answer(target: &str, kind: Option<Kind>) -> Response {
+    fn world_with_backstage() -> Arc<World> {
         let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
-        let world = World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default()).with_backstage();
+        let world = World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default());
+        Arc::new(world.with_backstage())
+    }
+
+    async fn ask(world: &Arc<World>, method: Method, target: &str) -> Response {
+        let request = Request::builder().method(method).uri(target).header("host", "onbeat").body(Body::empty());
+        let answered = router(Arc::clone(world)).call(request.expect("a request")).await;
+        answered.expect("a router never fails")
+    }
+
+    /// Returns the answer to a `GET`, in a world with a backstage, in which this fault strikes the answer.
+    async fn answer(target: &str, kind: Option<Kind>) -> Response {
+        let world = world_with_backstage();
         if let Some(kind) = kind {
             let fault = Fault { strikes: Strikes::Path(target.into()), times: 1, from: From::Write(0), kind };
             let added = world.backstage().expect("it has one").add_fault(Instant::EPOCH, fault);
             added.expect("there is room");
         }
-        let request = Request::builder().uri(target).header("host", "onbeat").body(Body::empty());
-        let answered = router(Arc::new(world)).call(request.expect("a request")).await;
-        answered.expect("a router never fails")
+        ask(&world, Method::GET, target).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_body_is_noted_as_complete_after_its_head() {
+        for target in ["/sse", "/stream-text", "/send-heartbeat", "/nowhere"] {
+            let world = world_with_backstage();
+            drop(ask(&world, Method::HEAD, target).await);
+            let preamble = Preamble { seed: world.seed(), epoch: world.epoch(), clock: "real", mailbox: 1 };
+            let pieces = world.backstage().expect("it has one").log().read(&preamble);
+            let log: Vec<u8> = pieces.flat_map(|piece| piece.expect("the log is there")).collect();
+            let log = String::from_utf8(log).expect("UTF-8");
+            let lines: Vec<_> = log.lines().skip(2).collect();
+            assert!(lines.len() == 2 && lines[0].contains(r#""kind":"head""#), "{target}: {log}");
+            assert!(lines[1].ends_with(r#""how":"complete"}"#), "{target}: {log}");
+        }
     }
 
     async fn text(response: Response) -> String {
