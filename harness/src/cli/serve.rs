@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use onbeat_server::arrivals::Arrivals;
-use onbeat_server::clock::{Kind, TokioClock, epoch_today};
+use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener::{self, Sockets};
 use onbeat_server::log::Redaction;
@@ -48,7 +48,7 @@ pub(super) struct Arguments {
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
-    /// The wall-clock time at the start; the machine's without it
+    /// The wall-clock time at the start; without it the machine's, or 2025-12-01T00:00:00Z with a manual clock
     #[arg(long, value_name = "RFC3339")]
     epoch: Option<Epoch>,
     /// Events a client of /sse may be behind before it is evicted
@@ -66,7 +66,7 @@ impl Arguments {
             connections_max: usize::try_from(self.connections).unwrap_or(usize::MAX),
             ..Limits::default()
         };
-        let epoch = self.epoch.unwrap_or_else(epoch_today);
+        let epoch = self.epoch.unwrap_or_else(|| self.clock.epoch());
         let redaction = Redaction::with(&self.redact).map_err(|error| format!("--redact: {error}"))?;
         Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
     }
