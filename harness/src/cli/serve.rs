@@ -4,7 +4,7 @@ mod addr;
 
 use std::error::Error;
 use std::io;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use onbeat_server::arrivals::Arrivals;
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::addr::Addr;
-use super::{Exit, Output, parse_seed, told_to_end};
+use super::{Exit, Output, parse_count, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,11 +52,15 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "RFC3339")]
     epoch: Option<Epoch>,
     /// Events a client of /sse may be behind before it is evicted
-    #[arg(long, default_value_t = Limits::default().mailbox_events_max, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = Limits::default().mailbox_events_max, value_parser = parse_limit, value_name = "N", allow_negative_numbers = true)]
     mailbox: u64,
     /// Connections served at a time; more wait
-    #[arg(long, default_value_t = Limits::default().connections_max as u64, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = Limits::default().connections_max as u64, value_parser = parse_limit, value_name = "N", allow_negative_numbers = true)]
     connections: u64,
+}
+
+fn parse_limit(text: &str) -> Result<u64, String> {
+    parse_count(text).map(NonZeroU64::get)
 }
 
 impl Arguments {
