@@ -14,6 +14,7 @@ mod simulate;
 
 use std::io;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 use onbeat_server::random::Seed;
@@ -111,6 +112,12 @@ fn log_to_stderr() {
     if wrong {
         tracing::warn!(RUST_LOG = asked, "can't be read, and is ignored: expected a level, or target=level,…");
     }
+}
+
+/// Reads a number that can't be zero.
+fn parse_count<T: FromStr>(text: &str) -> Result<T, String> {
+    let max = if size_of::<T>() == 4 { "2^32 - 1" } else { "2^64 - 1" };
+    text.parse().map_err(|_| format!("expected a whole number from 1 to {max}"))
 }
 
 fn parse_seed(text: &str) -> Result<Seed, String> {

@@ -86,8 +86,19 @@ fn wrong_usage_is_explained_and_exits_with_2() {
     assert_fails(&["serve", "--control", "--control-host", "*"], "expected a name or an address as in a Host header");
     assert_fails(&["serve", "--control", "--redact", "msg"], "the answers depend on msg");
     assert_fails(&["serve", "--redact", "key"], "--redact means nothing without --control or --clock manual");
-    assert_fails(&["serve", "--mailbox", "0"], "--mailbox");
-    assert_fails(&["serve", "--connections", "none"], "--connections");
+    for option in [["serve", "--mailbox"], ["serve", "--connections"], ["simulate", "--jobs"], ["check", "--scale"]] {
+        let said = format!("for '{} <N>': expected a whole number from 1 to 2^", option[1]);
+        for wrong in ["0", "-1", "none", "1.5", "18446744073709551616"] {
+            assert_fails(&[&option[..], &[wrong]].concat(), &said);
+        }
+    }
+    assert_fails(&["check", "--scale", "4294967296"], "expected a whole number from 1 to 2^32 - 1");
+    for wrong in ["5..5", "10..5", "18446744073709551615.."] {
+        assert_fails(&["simulate", "--seeds", wrong], "expected a range with at least one seed, like 0..1000");
+    }
+    for wrong in ["5", "-1..5", "..5", "a..b"] {
+        assert_fails(&["simulate", "--seeds", wrong], "expected a range like 0..1000, or 0..");
+    }
 }
 
 #[test]

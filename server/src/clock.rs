@@ -86,7 +86,23 @@ impl Kind {
             Self::Manual => "manual",
         }
     }
+
+    /// Returns the epoch of a world with such a clock, unless another one is given.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`MANUAL_EPOCH`] is a valid epoch.
+    #[must_use]
+    pub fn epoch(self) -> Epoch {
+        match self {
+            Self::Manual => MANUAL_EPOCH.parse().expect("a valid epoch"),
+            Self::Real | Self::Scaled(_) => epoch_today(),
+        }
+    }
 }
+
+/// The epoch of a world with a manual clock, unless another one is given.
+pub const MANUAL_EPOCH: &str = "2025-12-01T00:00:00Z";
 
 /// Returns the machine's wall-clock time, the epoch of a world that runs in real time.
 #[must_use]

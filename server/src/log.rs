@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, Version};
 use bytes::Bytes;
 use onbeat_wire::recording::{ClosedHow, How};
 use onbeat_wire::{Epoch, Instant};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use self::blocks::Blocks;
 pub(crate) use self::cut::start;
@@ -133,7 +133,7 @@ impl Log {
     /// Notes what happened, if there is room.
     #[expect(clippy::needless_pass_by_value, reason = "what has happened is told once")]
     pub(crate) fn note(&self, at: Instant, what: What) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State { text, dropped } = &mut *state;
         let before = text.len();
         if *dropped > 0 || line::write(&mut *text, at, &what, &self.redaction).is_err() {
@@ -144,13 +144,9 @@ impl Log {
 
     /// Reads what has happened so far.
     pub(crate) fn read(self: &Arc<Self>, preamble: &Preamble) -> LogReader {
-        let (mut first, state) = (Vec::new(), self.lock());
+        let (mut first, state) = (Vec::new(), self.state.lock());
         line::write_first(&mut first, preamble, state.dropped).expect("a line is plain data, written to memory");
         LogReader { log: Arc::downgrade(self), first: Some(first.into()), next: 0, end: state.text.len() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 
@@ -169,7 +165,7 @@ impl Iterator for LogReader {
             self.end = self.next;
             return Some(Err(LogGone));
         };
-        let piece = log.lock().text.piece(self.next, self.end, PIECE_BYTES_MAX);
+        let piece = log.state.lock().text.piece(self.next, self.end, PIECE_BYTES_MAX);
         self.next += piece.len();
         Some(Ok(piece))
     }
@@ -293,7 +289,7 @@ mod tests {
             let mut log = None;
             let held = allocation_counter::measure(|| {
                 let filled = log.insert(Log::of_at_most(BYTES_MAX, Redaction::default()));
-                while filled.lock().dropped == 0 {
+                while filled.state.lock().dropped == 0 {
                     filled.note(Instant::EPOCH, what());
                 }
             });

@@ -104,7 +104,7 @@ impl Responses {
     /// Whether the body being read is in chunks, so that each datum is one.
     #[must_use]
     pub fn is_chunked(&self) -> bool {
-        !matches!(self.expecting, Expecting::UntilClose)
+        matches!(self.expecting, Expecting::ChunkSize | Expecting::Chunk(_) | Expecting::Trailers)
     }
 
     /// The next part, if it is all there.
@@ -263,6 +263,20 @@ mod tests {
         let parts = parts([CHUNKED]).expect("valid");
         assert!(matches!(&parts[0], Part::Head(head) if head.status == 200));
         assert_eq!(parts[1..], [data("retry: 5000\n\n"), data(":\n\n"), Part::End]);
+    }
+
+    #[test]
+    fn only_a_body_in_chunks_is_chunked() {
+        let unbounded = b"HTTP/1.0 200 OK\r\n\r\nabc";
+        for (bytes, is_chunked) in [(CHUNKED, true), (SIZED, false), (unbounded, false)] {
+            let mut responses = Responses::default();
+            assert!(!responses.is_chunked());
+            responses.push(&Bytes::copy_from_slice(bytes));
+            for _ in ["head", "datum"] {
+                assert_ne!(responses.next_part(), Ok(None));
+                assert_eq!(responses.is_chunked(), is_chunked);
+            }
+        }
     }
 
     #[test]

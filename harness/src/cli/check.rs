@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::Instant;
 
-use super::{Exit, Output, files, input, parse_duration, tell, told_to_end};
+use super::{Exit, Output, files, input, parse_count, parse_duration, tell, told_to_end};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
 use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "250ms", value_parser = parse_tolerance, value_name = "DURATION", allow_hyphen_values = true)]
     tolerance: Duration,
     /// How many times as fast as the wall's the server's clock runs
-    #[arg(long, default_value = "1", value_name = "N")]
+    #[arg(long, default_value = "1", value_parser = parse_count::<NonZeroU32>, value_name = "N", allow_negative_numbers = true)]
     scale: NonZeroU32,
     /// How to print
     #[arg(long, default_value = "text")]

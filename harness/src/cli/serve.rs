@@ -4,11 +4,11 @@ mod addr;
 
 use std::error::Error;
 use std::io;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use onbeat_server::arrivals::Arrivals;
-use onbeat_server::clock::{Kind, TokioClock, epoch_today};
+use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener::{self, Sockets};
 use onbeat_server::log::Redaction;
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::addr::Addr;
-use super::{Exit, Output, parse_seed, told_to_end};
+use super::{Exit, Output, parse_count, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -48,15 +48,19 @@ pub(super) struct Arguments {
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
-    /// The wall-clock time at the start; the machine's without it
+    /// The wall-clock time at the start; without it the machine's, or 2025-12-01T00:00:00Z with a manual clock
     #[arg(long, value_name = "RFC3339")]
     epoch: Option<Epoch>,
     /// Events a client of /sse may be behind before it is evicted
-    #[arg(long, default_value_t = Limits::default().mailbox_events_max, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = Limits::default().mailbox_events_max, value_parser = parse_limit, value_name = "N", allow_negative_numbers = true)]
     mailbox: u64,
     /// Connections served at a time; more wait
-    #[arg(long, default_value_t = Limits::default().connections_max as u64, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = Limits::default().connections_max as u64, value_parser = parse_limit, value_name = "N", allow_negative_numbers = true)]
     connections: u64,
+}
+
+fn parse_limit(text: &str) -> Result<u64, String> {
+    parse_count(text).map(NonZeroU64::get)
 }
 
 impl Arguments {
@@ -66,7 +70,7 @@ impl Arguments {
             connections_max: usize::try_from(self.connections).unwrap_or(usize::MAX),
             ..Limits::default()
         };
-        let epoch = self.epoch.unwrap_or_else(epoch_today);
+        let epoch = self.epoch.unwrap_or_else(|| self.clock.epoch());
         let redaction = Redaction::with(&self.redact).map_err(|error| format!("--redact: {error}"))?;
         Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
     }

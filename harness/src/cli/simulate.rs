@@ -13,17 +13,17 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, TokioClock};
 
-use super::{Exit, Output, files, input, parse_duration, told_to_end};
+use super::{Exit, Output, files, input, parse_count, parse_duration, told_to_end};
 use crate::lab::Application;
 use crate::simulate::{Failure, Run, Simulator, histories};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The seeds of the worlds: from A on, up to but without B, or without an end [default: 0..1000; 0.. with --for]
-    #[arg(long, value_parser = parse_seeds, value_name = "A..B")]
+    #[arg(long, value_parser = parse_seeds, value_name = "A..B", allow_hyphen_values = true)]
     seeds: Option<Range<u64>>,
     /// How many worlds are simulated at a time; as many as there are cores without it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = parse_count::<NonZeroUsize>, value_name = "N", allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// How long to go on, in real time
     #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true)]
@@ -40,11 +40,18 @@ pub(super) struct Arguments {
 const WORLDS_FOR_COVERAGE: u64 = 1000;
 
 fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
-    let range = text.split_once("..").and_then(|(from, to)| {
+    let range: Option<Range<u64>> = text.split_once("..").and_then(|(from, to)| {
         let to = if to.is_empty() { u64::MAX } else { to.parse().ok()? };
         Some(from.parse().ok()?..to)
     });
-    range.filter(|seeds: &Range<u64>| !seeds.is_empty()).ok_or_else(|| "expected a range like 0..1000, or 0..".into())
+    match range {
+        None => Err("expected a range like 0..1000, or 0..".into()),
+        Some(Range { start, end }) if start >= end => {
+            Err("expected a range with at least one seed, like 0..1000: the seed behind the dots is not simulated"
+                .into())
+        }
+        Some(seeds) => Ok(seeds),
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {

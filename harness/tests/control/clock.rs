@@ -33,6 +33,24 @@ fn time_stands_still_until_it_is_told() {
 }
 
 #[test]
+fn a_manual_clock_starts_at_the_same_time_in_every_run() {
+    for (arguments, epoch) in [
+        (&["--clock", "manual"][..], "2025-12-01T00:00:00.000Z"),
+        (&["--clock", "manual", "--epoch", "2000-02-29T12:00:00Z"], "2000-02-29T12:00:00.000Z"),
+    ] {
+        let served = Served::start(arguments);
+        for _ in 0..2 {
+            served.advance(1000);
+            let clock = served.did("GET", "/clock", &Value::Null);
+            assert_eq!((&clock["epoch"], &clock["now_ms"]), (&json!(epoch), &json!(1000)), "{arguments:?}");
+            assert_eq!(served.did("POST", "/reset", &json!({}))["now"], epoch, "{arguments:?}");
+        }
+    }
+    let served = Served::start(&["--clock", "real", "--control"]);
+    assert_ne!(served.did("GET", "/clock", &Value::Null)["epoch"], "2025-12-01T00:00:00.000Z");
+}
+
+#[test]
 fn all_that_was_due_is_there_when_an_advance_answers() {
     let served = manual();
     for _ in 0..20 {

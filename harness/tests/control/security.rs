@@ -111,7 +111,7 @@ fn a_host_that_was_bound_to_this_address_is_refused() {
     for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1", "", "a@localhost"] {
         assert_eq!(refused(&served, "GET", "/clock", &[("Host", host)], ""), (403, "host".into()), "{host}");
     }
-    for host in ["127.0.0.1", "[::1]:1", "LocalHost:3000"] {
+    for host in ["127.0.0.1", "[::1]:1", "LocalHost:3000", "localhost."] {
         assert_eq!(asked(&served, "GET", "/clock", &[("Host", host)], "").0.status, 200, "{host}");
     }
     let mut client = served.connect();

@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::budget::{Budget, Share};
 use super::refusal::Refusal;
@@ -72,7 +72,7 @@ impl Unread {
 
     /// Breaks off the connections that carry long answers, but for the one that is `kept`.
     pub(super) fn break_off(&self, kept: Option<&Arc<Connection>>) {
-        let connections = std::mem::take(&mut self.connections.lock().open);
+        let connections = std::mem::take(&mut self.connections.0.lock().open);
         let others = connections.values().filter(|connection| !kept.is_some_and(|kept| Arc::ptr_eq(kept, connection)));
         others.for_each(|connection| connection.end(Ending::BreakOff(BrokenOff::AnswerNotRead)));
     }
@@ -80,15 +80,11 @@ impl Unread {
 
 impl Connections {
     fn add(&self, connection: &Arc<Connection>) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.admitted += 1;
         let number = state.admitted;
         state.open.insert(number, Arc::clone(connection));
         number
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
     }
 }
 
@@ -100,7 +96,7 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.connections.lock().open.remove(&self.number);
+        self.connections.0.lock().open.remove(&self.number);
     }
 }
 
