@@ -1,27 +1,27 @@
-//! The event stream decoder: what a conforming parser dispatches (WHATWG HTML, 9.2.5 and 9.2.6).
+//! The event stream decoder: the events that a conforming parser dispatches (WHATWG HTML, 9.2.5 and 9.2.6).
 //!
-//! It shares no code with the server's encoder, takes the bytes in pieces of any size, and reads what other parsers
-//! stumble over: a BOM, CR line ends, bytes that are not UTF-8, a stream that ends in the middle.
+//! The decoder shares no code with the encoder, takes bytes in pieces of any size, and reads the odd streams on which other
+//! parsers fail: a BOM, CR line ends, bytes that are not UTF-8, a stream that ends in the middle.
 
 /// An event, as dispatched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
     /// The event's type, `message` if the stream names none.
     pub event_type: String,
-    /// Its data, lines joined by LF.
+    /// The data, lines joined by LF.
     pub data: String,
-    /// The last event ID at that time.
+    /// The last event ID at the time of the dispatch.
     pub last_event_id: String,
 }
 
 /// The parser's state between two pieces of a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    /// The line being read, without its end.
+    /// The line being read, without the line end.
     line: Vec<u8>,
-    /// The last byte was a CR, so that a LF now ends nothing.
+    /// Whether the last byte was a CR: a LF now ends no further line.
     after_cr: bool,
-    /// The first line, which may begin with a BOM, is behind us.
+    /// Whether the first line, which may begin with a BOM, has been read.
     begun: bool,
     event_type: String,
     data: String,
@@ -31,7 +31,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Reads a piece of the stream, and returns the events that it completes.
+    /// Reads a piece of the stream, and returns the completed events.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Event> {
         let mut events = Vec::new();
         for &byte in bytes {
@@ -48,7 +48,7 @@ impl Decoder {
         events
     }
 
-    /// The reconnection time that the stream has set, in milliseconds.
+    /// Returns the reconnection time set by the stream, in milliseconds.
     #[must_use]
     pub fn reconnection_time_ms(&self) -> Option<u64> {
         self.reconnection_time_ms

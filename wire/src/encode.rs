@@ -1,18 +1,18 @@
 //! The encoder: the event stream format of WHATWG HTML, 9.2.5 and 9.2.6, written line by line.
 //!
-//! It is total: whatever it is given it writes a valid event stream, and no value can start a line of its own. Names
-//! and single-line values are checked when they are made ([`FieldText`]); data may hold any text.
+//! The encoder is total: the output is a valid event stream for any input, and no value can begin a line. Names and values
+//! of a single line are checked when made ([`FieldText`]); data may hold any text.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Text without a line break, fit to be a field's name or value.
+/// Text without a line break, fit for the name or the value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldText<'a>(&'a str);
 
 impl<'a> FieldText<'a> {
-    /// `text` as a line, or nothing if it holds a CR or an LF.
+    /// Returns `text` without a line break; `None` if there is a CR or an LF.
     #[must_use]
     pub const fn new(text: &'a str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -26,7 +26,7 @@ impl<'a> FieldText<'a> {
         Some(Self(text))
     }
 
-    /// A line known when the program is written; for constants, where a line break fails the build.
+    /// Returns a text known when the program is written, for constants: a line break fails the build.
     ///
     /// # Panics
     ///
@@ -42,26 +42,26 @@ impl<'a> FieldText<'a> {
 pub struct Lines(Vec<u8>);
 
 impl Lines {
-    /// No lines yet.
+    /// Returns no lines yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A comment: `:` and the text. Parsers ignore it.
+    /// Adds a comment: `:` and the text. Parsers ignore comments.
     #[must_use]
     pub fn comment(mut self, text: FieldText<'_>) -> Self {
         self.push(&[":", text.0, "\n"]);
         self
     }
 
-    /// An `event` field: the type of the event being written.
+    /// Adds an `event` field: the type of the event being written.
     #[must_use]
     pub fn event(self, event_type: FieldText<'_>) -> Self {
         self.field("event", event_type.0)
     }
 
-    /// A `data` field for each line of `text`; CR, LF and CR LF all end a line, as they do for parsers.
+    /// Adds a `data` field for each line of `text`. CR, LF and CR LF end a line, as for parsers.
     #[must_use]
     pub fn data(self, text: &str) -> Self {
         let mut lines = self;
@@ -73,32 +73,32 @@ impl Lines {
         lines.field("data", rest)
     }
 
-    /// A `retry` field: the reconnection time, in whole milliseconds.
+    /// Adds a `retry` field: the reconnection time, in whole milliseconds.
     #[must_use]
     pub fn retry(self, reconnection_time: Duration) -> Self {
         self.field("retry", &reconnection_time.as_millis().to_string())
     }
 
-    /// A field of another name, which parsers ignore. A name with a colon in it would end there.
+    /// Adds a field of another name, which parsers ignore. A colon ends the name.
     #[must_use]
     pub fn other(self, name: FieldText<'_>, value: FieldText<'_>) -> Self {
         self.field(name.0, value.0)
     }
 
-    /// Ends the event with a blank line, upon which a parser dispatches it.
+    /// Ends the event with a blank line. A parser now dispatches the event.
     #[must_use]
     pub fn dispatch(mut self) -> Bytes {
         self.push(&["\n"]);
         self.0.into()
     }
 
-    /// Just these lines: the event goes on in the next write.
+    /// Returns the lines so far: the event goes on in the next write.
     #[must_use]
     pub fn to_be_continued(self) -> Bytes {
         self.0.into()
     }
 
-    /// One space goes after the colon, which parsers take off again, so that a value may begin with one.
+    /// Adds a field with a space after the colon. Parsers remove a single space, so the value may begin with another.
     fn field(mut self, name: &str, value: &str) -> Self {
         let separator = if value.is_empty() { ":" } else { ": " };
         self.push(&[name, separator, value, "\n"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The last time in a world: a century after the epoch.
 pub const TIME_MAX: Instant = Instant(Duration::from_secs(36_525 * 86_400));
 
-/// A point in a world's time: how long it is after the world's epoch.
+/// A point in the time of a world: the duration since the epoch of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
@@ -14,13 +14,13 @@ impl Instant {
     /// The world's epoch.
     pub const EPOCH: Self = Self(Duration::ZERO);
 
-    /// Whole milliseconds since the epoch.
+    /// Returns the whole milliseconds since the epoch.
     #[must_use]
     pub fn as_millis(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The time since the epoch.
+    /// Returns the time since the epoch.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
         self.0

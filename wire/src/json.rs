@@ -1,6 +1,6 @@
 //! JSON exactly as `JSON.stringify` writes it (ECMA-262, 25.5.2).
 //!
-//! `serde_json` already agrees on everything but numbers: it prints `50.0` and `1e16` where ECMAScript's
+//! `serde_json` agrees on everything but numbers: `serde_json` prints `50.0` and `1e16` where ECMAScript's
 //! `Number::toString` (ECMA-262, 6.1.6.1.20) prints `50` and `10000000000000000`.
 
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// `value` as JSON: no spaces, keys in the order of declaration, numbers as ECMAScript prints them.
+/// Returns `value` as JSON: no spaces, keys in the order of declaration, numbers as ECMAScript prints them.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Lines of JSON that somebody may have cut or edited: what is wrong with one is told with its line and its field.
+//! Lines of JSON from a file, which may have been cut or edited. An error names the line and the field.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use serde_json::error::Category;
 
 use crate::printable::printable;
 
-/// How many characters are shown of a line that is something else.
+/// The number of characters shown of a line without JSON.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// A line that is not what it should be.
+/// A line with a problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}: {}", self.field(), .problem.why)]
 pub struct WrongLine {
@@ -21,7 +21,7 @@ pub struct WrongLine {
     problem: Problem,
 }
 
-/// What is wrong with a line.
+/// A problem of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The path to the field, such as `history.clients[0].again`; empty for the line as a whole.
@@ -30,30 +30,30 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The field `name` is not what was `expected`.
+    /// Returns the problem of a field that is not as `expected`.
     pub fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
         Self { field: name.into(), why: format!("expected {expected}") }
     }
 
-    /// The line as a whole is not what was `expected`.
+    /// Returns the problem of a line that is not as `expected` as a whole.
     pub fn line(expected: impl fmt::Display) -> Self {
         Self::field("", expected)
     }
 
-    /// The field `name` is not there.
+    /// Returns the problem of a missing field.
     #[must_use]
     pub fn missing(name: &str) -> Self {
         Self { field: String::new(), why: format!("missing field `{name}`") }
     }
 
-    /// Returns the problem as one of a field within the field `name`.
+    /// Returns the problem as a problem of a field within the field `name`.
     #[must_use]
     pub fn within(self, name: &str) -> Self {
         let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         Self { field: format!("{name}{dot}{}", self.field), ..self }
     }
 
-    /// Says in which line that is, counted from 1.
+    /// Returns the problem with the number of its line, from 1.
     #[must_use]
     pub fn at(self, line: usize) -> WrongLine {
         WrongLine { line, problem: self }
@@ -77,7 +77,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 ///
 /// # Errors
 ///
-/// If it is no object, or its fields are not those of a `T`; the error names the field.
+/// If the line is no object, or the fields are not the fields of a `T`. The error names the field.
 pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     if !line.trim_start().starts_with('{') {
         return Err(Problem::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
@@ -88,11 +88,11 @@ pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Reads a value that was parsed.
+/// Reads a parsed value.
 ///
 /// # Errors
 ///
-/// If the value is no `T`; the error names the field within it.
+/// If the value is no `T`. The error names the field.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     deserialize(value)
 }
@@ -105,14 +105,14 @@ fn deserialize<'de, T: DeserializeOwned>(
         let field = match error.inner().classify() {
             _ if path == "." => "",
             Category::Data => &path,
-            // Where the JSON itself is wrong, its column says more than a path, which may be as deep as the JSON.
+            // Where the JSON itself is wrong, the column says more than a path, which may be very deep.
             _ => path.split(['.', '[']).next().unwrap_or_default(),
         };
         Problem { field: field.into(), why: why(error.inner()) }
     })
 }
 
-/// What serde has to say, in the words of this crate and without its own number of the line.
+/// Returns the message of serde in the words of this crate, without the line number of serde.
 fn why(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
@@ -127,11 +127,11 @@ fn why(error: &serde_json::Error) -> String {
     }
 }
 
-/// Checks that a number is within its bounds.
+/// Checks a number against its bounds.
 ///
 /// # Errors
 ///
-/// If it is not; the error names the field and the bounds.
+/// If the number is out of bounds. The error names the field and the bounds.
 pub fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Problem> {
     if bounds.contains(&number) {
         return Ok(());

@@ -1,6 +1,6 @@
-//! What crosses the wire, as data: times, event streams, HTTP/1.1 responses, and the recordings of them.
+//! The data on the wire: times, event streams, HTTP/1.1 responses, and their recordings.
 //!
-//! No part of this crate waits, or knows where bytes come from. A module uses only those before it:
+//! No part of this crate waits, or knows where bytes come from. A module uses only earlier modules:
 //!
 //! ```text
 //!  instant ── timestamp     times in a world, and on its calendar
@@ -11,11 +11,11 @@
 //!      │
 //!  response                 HTTP/1.1: heads, chunks and ends out of raw bytes
 //!      │
-//!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and what is wrong with one
+//!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
 //!      │
 //!  recording                exchanges as lines of JSON: written, and read
 //!      │
-//!  transcript               what one client saw, and when
+//!  transcript               the parts of responses that a client saw, with times
 //! ```
 
 mod decode;

@@ -1,8 +1,7 @@
 //! Foreign text, made safe to print.
 //!
-//! What a server sends, and what stands in a file, may steer a terminal, turn the order of a line around, hide, or make
-//! XML ill-formed. Each character that does more than show itself becomes an escape like `\u{1b}`. Ordinary text stays
-//! as it is, in any script, with its emoji.
+//! Text from a server or a file may steer a terminal, reverse the order of a line, hide, or make XML ill-formed. A character
+//! with such an effect becomes an escape like `\u{1b}`. Ordinary text stays unchanged, in any script, with emoji.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -10,15 +9,15 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// How many characters are shown of a text of one line, such as a header.
+/// The number of characters shown of a short text, such as a header.
 pub const LINE_CHARS_MAX: usize = 300;
-/// How many characters are shown of a longer text, such as an error or a body.
+/// The number of characters shown of a longer text, such as an error or a body.
 pub const TEXT_CHARS_MAX: usize = 2000;
-/// How many characters [`clipped`] may add, to say how much is left out.
+/// The number of characters that [`clipped`] may add to say how much is left out.
 const MARK_CHARS_MAX: usize = 40;
 
-/// Returns `bytes` on one line: LF as ⏎, CR as ␍, unprintable characters as escapes, and what is not UTF-8 in
-/// hexadecimal.
+/// Returns `bytes` on one line: LF as ⏎, CR as ␍, unprintable characters as escapes, and bytes that are not
+/// UTF-8 in hexadecimal.
 #[must_use]
 pub fn visible(bytes: &[u8]) -> String {
     let mut line = String::with_capacity(bytes.len() + 8);
@@ -42,7 +41,7 @@ pub fn printable(text: &str, chars_max: usize) -> String {
     clipped(visible(text.as_bytes()), chars_max)
 }
 
-/// Returns `text` with its lines as they are, and unprintable characters as escapes.
+/// Returns `text` with unprintable characters as escapes. Line ends stay.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
@@ -56,8 +55,8 @@ pub fn printable_lines(text: &str) -> String {
     lines
 }
 
-/// Returns `text` if it has at most `chars_max` characters, else its beginning and how many more there are, which
-/// together are no longer than that.
+/// Returns a text of at most `chars_max` characters: `text` itself, or else the beginning and the number of further
+/// characters.
 #[must_use]
 pub fn clipped(mut text: String, chars_max: usize) -> String {
     let count = text.chars().count();
@@ -72,8 +71,8 @@ pub fn clipped(mut text: String, chars_max: usize) -> String {
     text
 }
 
-/// Returns `value` as one line of JSON, without its line end. Unprintable characters are escaped as JSON has it, so that
-/// a reader gets them back.
+/// Returns `value` as one line of JSON, without a line end. Unprintable characters become JSON escapes: a reader
+/// gets them back.
 ///
 /// # Panics
 ///
@@ -104,7 +103,7 @@ impl Formatter for Printable {
     }
 }
 
-/// Returns each character of `text`, and whether it is printable where it stands.
+/// Returns each character of `text`, and whether the character is printable in its place.
 fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut before = '\0';
     let mut chars = text.chars().peekable();
@@ -116,7 +115,7 @@ fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
     })
 }
 
-/// Whether a character shows itself, and does nothing else.
+/// Returns whether a character is visible and has no other effect.
 fn shows_itself(char: char) -> bool {
     let acts = matches!(char,
         // Controls: C0, DEL and C1, with their line ends.
@@ -133,7 +132,7 @@ fn shows_itself(char: char) -> bool {
     !acts && u32::from(char) & 0xfffe != 0xfffe
 }
 
-/// Whether a character of no width makes one emoji of its neighbours, as in 👩‍💻, ❤️ and 1️⃣.
+/// Returns whether a character of no width joins its neighbours to an emoji, as in 👩‍💻, ❤️ and 1️⃣.
 fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
     let is_emoji = |char| matches!(char, '\u{203c}'..='\u{2bff}' | '\u{3030}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}');
     match char {

@@ -1,6 +1,6 @@
-//! A recording: exchanges as lines of JSON, the one form in which they are written, read, stored and compared.
+//! A recording: exchanges as lines of JSON, written, read, stored and compared in a single form.
 //!
-//! A line is one object. LF alone ends it, its keys have one order, and an unknown key is an error that names it:
+//! A line is an object. LF alone ends a line, the keys have a fixed order, and an unknown key is an error with its name:
 //!
 //! ```json
 //! {"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}
@@ -8,8 +8,8 @@
 //! {"t_ms":20000,"kind":"end","how":"complete"}
 //! ```
 //!
-//! In a recording of several exchanges a line names its `connection` and `request` behind its kind. What the users of a
-//! recording note about a line, such as the cases that it checks, stands at its end.
+//! In a recording of several exchanges the keys `connection` and `request` follow the kind. Notes of users, such as the cases
+//! that a line checks, stand at the end.
 
 mod fact;
 mod read;
@@ -23,16 +23,16 @@ pub use self::fact::{
     RawRequest, Request, ResponseHead, Write,
 };
 
-/// A line: something that happened, and when.
+/// A line: a fact, and its time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<N = NoNotes> {
-    /// When, in milliseconds since the beginning.
+    /// The time in milliseconds since the beginning.
     pub t_ms: u64,
     /// The exchange that the line belongs to.
     pub exchange: Exchange,
-    /// What happened.
+    /// The fact.
     pub fact: Fact,
-    /// What users note about the line.
+    /// The notes of users about the line.
     pub notes: N,
 }
 
@@ -43,25 +43,25 @@ impl Line {
         Self { t_ms, exchange: Exchange::default(), fact: fact.into(), notes: NoNotes {} }
     }
 
-    /// Returns the line as one of this exchange.
+    /// Returns the line as a line of an exchange.
     #[must_use]
     pub fn of(self, connection: u64, request: Option<u32>) -> Self {
         Self { exchange: Exchange { connection: Some(connection), request }, ..self }
     }
 }
 
-/// The ordinals of a connection, and of a request on it. A recording of one exchange has none.
+/// The ordinals of a connection and of a request on the connection. A recording of a single exchange has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// The connection, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
-    /// The request on this connection, from 0.
+    /// The request on the connection, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<u32>,
 }
 
-/// What users of a recording note about a line, as keys at its end.
+/// Notes of users about a line, as keys at the end.
 pub trait Notes: Serialize + DeserializeOwned {
     /// The names of the keys.
     const KEYS: &'static [&'static str];

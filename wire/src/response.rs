@@ -1,18 +1,18 @@
-//! The HTTP decoder: responses out of raw bytes (RFC 9112), however they were split.
+//! The HTTP decoder: responses out of raw bytes (RFC 9112), in pieces of any size.
 //!
-//! It shares no code with the server's side and shows what clients hide: where a chunk ends, and whether a message was
-//! whole.
+//! The decoder shares no code with the server, and shows what clients hide: the ends of chunks, and whether a message is
+//! complete.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// More header lines than any answer of a server under test has.
+/// The largest number of header lines in a response.
 const HEADERS_MAX: usize = 100;
-/// A longer head or chunk-size line is not waited for.
+/// The largest length of a head, and of a chunk-size line.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// A response's head.
+/// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The minor version of HTTP/1.
@@ -24,7 +24,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// The value of the first field of this (lower-case) name.
+    /// Returns the value of the first field with a (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -36,13 +36,13 @@ impl Head {
 pub enum Part {
     /// The head of the next response.
     Head(Head),
-    /// One chunk; or, without chunks, a body with a length, whole, or as much of a body without one as there is.
+    /// A chunk; or, without chunks, a whole body with a length, or the next bytes of a body without a length.
     Data(Bytes),
     /// The response is complete.
     End,
 }
 
-/// What is no HTTP.
+/// Bytes that are no HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The head can't be read.
@@ -54,7 +54,7 @@ pub enum Malformed {
     /// A chunk is not followed by CR LF.
     #[error("expected CR LF after a chunk, got {0:?}")]
     ChunkEnd(String),
-    /// There is more than was asked for.
+    /// More bytes came than were asked for.
     #[error("expected nothing more, got {0:?}")]
     Unexpected(String),
 }
@@ -74,7 +74,7 @@ enum Expecting {
 pub struct Responses {
     buffer: BytesMut,
     expecting: Expecting,
-    /// For each response to come, whether it has a body at all.
+    /// For each response to come, whether there is a body at all.
     bodies: VecDeque<bool>,
 }
 
@@ -85,17 +85,17 @@ impl Default for Responses {
 }
 
 impl Responses {
-    /// Expects the response to a request of this method.
+    /// Expects the response to a request with this method.
     pub fn expect(&mut self, method: &str) {
         self.bodies.push_back(method != "HEAD");
     }
 
-    /// Takes in what was received.
+    /// Takes in received bytes.
     pub fn push(&mut self, bytes: &Bytes) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether the bytes so far stop between two responses.
+    /// Returns whether the bytes so far end between two responses.
     #[must_use]
     pub fn is_between(&self) -> bool {
         self.expecting == Expecting::Head && self.buffer.is_empty()
@@ -107,11 +107,11 @@ impl Responses {
         matches!(self.expecting, Expecting::ChunkSize | Expecting::Chunk(_) | Expecting::Trailers)
     }
 
-    /// The next part, if it is all there.
+    /// Returns the next part, once all its bytes have come.
     ///
     /// # Errors
     ///
-    /// If the bytes are not HTTP/1; nothing more can then be read.
+    /// If the bytes are not HTTP/1. No further part can be read then.
     pub fn next_part(&mut self) -> Result<Option<Part>, Malformed> {
         loop {
             match self.expecting {
@@ -145,7 +145,7 @@ impl Responses {
         }
     }
 
-    /// What the end of the connection means: the end of a response without a length, or nothing.
+    /// Returns the part made by the end of the connection: the end of a response without a length.
     pub fn close(&mut self) -> Option<Part> {
         (self.expecting == Expecting::UntilClose).then(|| self.end())
     }
@@ -193,7 +193,7 @@ impl Responses {
         Ok(Some(Part::Data(data)))
     }
 
-    /// The next line, without its CR LF.
+    /// Returns the next line, without CR LF.
     fn line(&mut self) -> Result<Option<Bytes>, Malformed> {
         match self.buffer.windows(2).take(LINE_BYTES_MAX).position(|pair| pair == b"\r\n") {
             Some(end) => {
@@ -207,7 +207,7 @@ impl Responses {
     }
 }
 
-/// How the body is framed (RFC 9112, 6.3).
+/// Returns the framing of the body (RFC 9112, 6.3).
 fn body(head: &Head, has_body: bool) -> Expecting {
     let chunked = head.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     if !has_body || matches!(head.status, 204 | 304) {

@@ -1,7 +1,7 @@
 //! Wall-clock time as ECMAScript prints it.
 //!
-//! A world's epoch is the wall-clock time at which its clock stood at zero; every timestamp on the wire is the epoch
-//! plus an [`Instant`], printed as `Date.prototype.toISOString` does (ECMA-262, 21.4.4.36).
+//! The epoch of a world is the wall-clock time at zero on its clock. A timestamp on the wire is the epoch plus an [`Instant`],
+//! printed as by `Date.prototype.toISOString` (ECMA-262, 21.4.4.36).
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,14 +17,14 @@ use crate::Instant;
 pub struct Epoch(jiff::Timestamp);
 
 impl Epoch {
-    /// The wall-clock time at `instant`. In a world's time, a century, it never passes the year 9999.
+    /// Returns the wall-clock time at `instant`. The last time of a world is in the year 9999 or before.
     #[must_use]
     pub fn at(self, instant: Instant) -> Timestamp {
         let after = SignedDuration::try_from(instant.since_epoch()).unwrap_or(SignedDuration::MAX);
         Timestamp(self.0.saturating_add(after).unwrap_or(jiff::Timestamp::MAX))
     }
 
-    /// ECMAScript's time values are whole milliseconds (ECMA-262, 21.4.1.1).
+    /// Rounds to a millisecond: time values of ECMAScript are whole milliseconds (ECMA-262, 21.4.1.1).
     fn rounded(timestamp: jiff::Timestamp) -> Self {
         let whole = jiff::TimestampRound::new().smallest(Unit::Millisecond).mode(jiff::RoundMode::Floor);
         Self(timestamp.round(whole).unwrap_or(timestamp))
@@ -35,21 +35,21 @@ impl Epoch {
 const FIRST: &str = "0000-01-01T00:00:00Z";
 const LAST: &str = "9899-01-01T00:00:00Z";
 
-/// An epoch that could not be read.
+/// An epoch can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a time like 2025-12-01T00:00:00Z (RFC 3339), from {FIRST} to {LAST}{}", self.why())]
 pub struct EpochError(EpochProblem);
 
-/// What is wrong with an epoch.
+/// The problem of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EpochProblem {
-    /// It is no time at all.
+    /// The text is no time at all.
     Form,
-    /// It is a date alone.
+    /// The text is a date alone.
     NoTime,
-    /// It does not say in which offset from UTC it is.
+    /// The offset from UTC is missing.
     NoOffset,
-    /// It is before the first, or after the last.
+    /// The time is before the first epoch, or after the last.
     Range,
 }
 
@@ -65,7 +65,7 @@ impl EpochError {
 }
 
 impl EpochProblem {
-    /// Why a text is no timestamp.
+    /// Returns the problem of a text that is no timestamp.
     fn of(text: &str) -> Self {
         let has_time = |text: &str| text.contains(['T', 't', ' ']);
         let offset = text.len().checked_sub("+08:00".len()).and_then(|at| text.split_at_checked(at));

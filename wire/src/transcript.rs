@@ -1,7 +1,6 @@
-//! The transcript: what one client saw, and when.
+//! The transcript: the parts of responses that a client saw on one connection, with times.
 //!
-//! The one form in which a stream is printed, snapshotted, stored, compared and drawn. As text it is for people; as
-//! jsonl, one object a line, for programs:
+//! A transcript is printed as text for people, and as the lines of a recording for programs:
 //!
 //! ```json
 //! {"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}
@@ -18,15 +17,15 @@ use crate::printable::{LINE_CHARS_MAX, printable, to_json, visible};
 use crate::recording::{End, Fact, How, Line, ResponseHead, Write};
 use crate::{Head, Instant};
 
-/// What one client saw on one connection, in order.
+/// The parts of responses that a client saw on one connection, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
-    /// What it saw.
+    /// The parts.
     pub entries: Vec<Entry>,
 }
 
 impl Transcript {
-    /// The writes alone, with their times.
+    /// Returns the writes alone, with their times.
     pub fn writes(&self) -> impl Iterator<Item = (Instant, &Bytes)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Write(bytes) => Some((entry.at, bytes)),
@@ -34,7 +33,7 @@ impl Transcript {
         })
     }
 
-    /// The transcript as jsonl: one object a line, each line ended.
+    /// Returns the transcript as jsonl: an object a line, each line ended.
     ///
     /// # Panics
     ///
@@ -45,16 +44,16 @@ impl Transcript {
     }
 }
 
-/// Something that a client saw.
+/// A part of a response, and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When it came.
+    /// When the part came.
     pub at: Instant,
-    /// What it was.
+    /// The part.
     pub what: What,
 }
 
-/// What a client can see.
+/// A part of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The head of a response.

@@ -1,4 +1,4 @@
-//! What can happen in a recording, by kind. The fields are the keys of a line, in their order.
+//! The facts of a recording, by kind. The fields are the keys of a line, in order.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What happened.
+/// A fact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// `log`: the log of a served world begins.
@@ -35,12 +35,12 @@ pub enum Fact {
     FaultsDeleted(FaultsDeleted),
 }
 
-/// The keys of a line whose kind says all.
+/// The keys of a line with a kind alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoKeys {}
 
-/// The first line of a log: what its world depends on.
+/// The first line of a log: the dependencies of its world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogStart {
@@ -72,11 +72,11 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
-/// A request as it was sent.
+/// A request by its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
-    /// The request, from its first line on.
+    /// The bytes, from the first line on.
     pub text: String,
 }
 
@@ -90,8 +90,8 @@ pub struct ResponseHead {
     pub headers: Vec<(String, String)>,
 }
 
-/// A write: one chunk of a body. Its keys are `text` where the bytes are UTF-8 on their own, else `base64`: half a
-/// character is a legal chunk.
+/// A write: a chunk of a body. The key is `text` where the bytes are UTF-8 on their own, else `base64`: half a character is a
+/// legal chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "super::read::Payload")]
 pub struct Write {
@@ -107,7 +107,7 @@ pub struct Dispatch {
     pub r#type: String,
     /// The data.
     pub data: String,
-    /// The last event ID at that time.
+    /// The last event ID at the time of the dispatch.
     pub last_event_id: String,
 }
 
@@ -123,7 +123,7 @@ pub struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
-    /// With its last chunk, at its length, or without either by closing.
+    /// With the last chunk, at the length, or without either by closing.
     Complete,
     /// The client closed the connection.
     Closed,
@@ -158,7 +158,7 @@ pub struct Leave {
 pub enum LeftHow {
     /// By closing the connection (FIN).
     Closed,
-    /// By sending no more; the client reads on.
+    /// By sending no more. The client reads on.
     HalfClosed,
     /// By resetting the connection (RST).
     Reset,
@@ -176,11 +176,11 @@ pub struct Close {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClosedHow {
-    /// After its streams have ended in good order.
+    /// After the end of the streams in good order.
     End,
     /// By a reset (RST).
     Reset,
-    /// By closing its own side in the middle of a response (FIN).
+    /// By closing the side of the server in the middle of a response (FIN).
     Half,
 }
 
@@ -222,7 +222,7 @@ impl Fact {
     }
 }
 
-/// Makes a fact of what it says.
+/// Makes a fact of its content.
 macro_rules! from {
     ($($content:ident => $fact:ident),* $(,)?) => {
         $(impl From<$content> for Fact {

@@ -1,4 +1,4 @@
-//! Lines out of JSON. What is wrong with one is told by its field.
+//! Reads lines from JSON. An error names the field.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ impl<N: Notes> Line<N> {
     ///
     /// # Errors
     ///
-    /// If the text is no JSON object, or its keys are not those of a line of its kind; the error names the key.
+    /// If the text is no JSON object, or the keys do not fit the kind of the line. The error names the key.
     pub fn read(text: &str) -> Result<Self, Problem> {
         let mut keys: Map<String, Value> = jsonl::read(text)?;
         let t_ms = take(&mut keys, "t_ms")?;
@@ -24,7 +24,7 @@ impl<N: Notes> Line<N> {
     }
 }
 
-/// Returns what a line of this kind says with these keys.
+/// Returns the fact of a line with this kind and these keys.
 fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
     let is_text = keys.contains_key("text");
     let keys = Value::Object(keys);
@@ -56,7 +56,7 @@ fn take<T: de::DeserializeOwned>(keys: &mut Map<String, Value>, name: &str) -> R
     jsonl::from_value(value).map_err(|problem| problem.within(name))
 }
 
-/// Takes those of the keys that are there.
+/// Takes the present keys among `names`.
 fn some(keys: &mut Map<String, Value>, names: &[&str]) -> Value {
     names.iter().filter_map(|name| keys.remove_entry(*name)).collect::<Map<_, _>>().into()
 }

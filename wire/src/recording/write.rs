@@ -1,4 +1,4 @@
-//! Lines as JSON, their keys in order.
+//! Writes lines as JSON, the keys in order.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::ser::SerializeStruct;
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Exchange, Fact, Line, Notes, Write};
 
-/// The keys of a line, in their order.
+/// The keys of a line, in order.
 #[derive(Serialize)]
 struct Keys<'a, C, N> {
     t_ms: u64,
