@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::case::{Case, Tier};
-use super::evidence::{Evidence, Finding, Record};
-use super::timeline::Timeline;
+use super::case::Case;
+use super::evidence::{Evidence, Record};
+use super::{Finding, Tier, Timeline};
 
 /// The result of a judgement.
 #[derive(Clone, Debug)]
@@ -177,27 +177,14 @@ fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A report with these outcomes.
-    fn report(outcomes: &[Outcome]) -> Report {
-        let verdict = |outcome: &Outcome| Verdict {
-            id: "a.x".into(),
-            tier: Tier::Required,
-            outcome: *outcome,
-            clause: String::new(),
-            reason: None,
-            found: 0,
-            findings: Vec::new(),
-            late_ms: None,
-            took: None,
-        };
-        let verdicts = outcomes.iter().map(verdict).collect();
-        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
-    }
+    use crate::judge::made_up;
 
     #[test]
     fn the_headline_begins_with_conforms_if_the_server_does() {
         use Outcome::{Fail, KnownFailure, Observed, Pass, Skipped, Stale};
+        let report = |outcomes: &[Outcome]| {
+            made_up::report(&outcomes.iter().map(|outcome| ("a.x", *outcome)).collect::<Vec<_>>())
+        };
         for (outcomes, headline) in [
             (&[Pass, Observed, Skipped][..], "conforms"),
             (&[Pass, KnownFailure], "conforms but for 1 known failure"),
