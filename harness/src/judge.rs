@@ -20,6 +20,8 @@ pub(crate) mod compare;
 pub(crate) mod evidence;
 pub mod expectations;
 pub(crate) mod fields;
+#[cfg(test)]
+mod made_up;
 mod object;
 pub(crate) mod observation;
 pub(crate) mod others;

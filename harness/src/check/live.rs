@@ -42,25 +42,25 @@ use crate::player::Bounds;
 /// A server over TCP, and how it is judged.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// Where it is: `http://HOST:PORT`, perhaps with a path before those of the endpoints; or just `HOST:PORT`.
+    /// The address: `http://HOST:PORT`, perhaps with a path before those of the endpoints; or just `HOST:PORT`.
     pub url: String,
-    /// What every request has in its head besides.
+    /// The headers that every request has besides.
     pub headers: ExtraHeaders,
     /// How late an event may be.
     pub tolerance: Duration,
-    /// How many times as fast as the contract's its clock runs.
+    /// How many times as fast as real time the server's clock runs.
     pub scale: NonZeroU32,
 }
 
 /// Why a server can't be judged at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
-    /// The URL is none that can be checked.
+    /// The URL is wrong.
     #[error("failed to read the URL {url:?}: {why}")]
     Url {
         /// As it was given.
         url: String,
-        /// What is wrong with it.
+        /// The mistake.
         why: String,
     },
     /// Nobody listens there.
@@ -71,7 +71,7 @@ pub enum Unreachable {
         /// What went wrong.
         why: String,
     },
-    /// Its clock is too fast for a check in real time.
+    /// The clock is too fast for a check in real time.
     #[error(
         "expected a scale of at most {SCALE_MAX}, got {0}: of a faster clock a real one can't tell what comes when"
     )]
@@ -81,17 +81,17 @@ pub enum Unreachable {
     NoSuchCase(#[from] NoSuchCase),
 }
 
-/// Told of how far a check has come.
+/// Shows how far a check has come.
 pub trait Progress {
-    /// It will take so long at most, if the server conforms.
+    /// Notes how long the check of a conforming server takes at most.
     fn planned(&self, length: Duration);
-    /// It has taken so long, and so many of so many parts are done.
+    /// Notes the time that has passed, and how many of all parts are done.
     fn passed(&self, time: Duration, done: usize, of: usize);
 }
 
 /// Of a clock that is faster, heartbeats come less than 30 ms apart, and what a scene waits for is lost among them.
 const SCALE_MAX: u32 = 1000;
-/// A server whose streams have not begun by then is none.
+/// The time within which a stream has to begin.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// A request that failed is sent again as often, if the answer came soon: a reset may have overtaken it.
 const ATTEMPTS: usize = 3;
@@ -101,7 +101,7 @@ const CONFIRMATIONS: usize = 2;
 /// A busy machine holds up so few writes of a scene at most, or such a part of them.
 const LATE_FEW: usize = 4;
 const LATE_PART_MAX: usize = 4;
-/// What a client of a scene, and of `/sse`, takes in: strangers may say a lot.
+/// The bounds of a client of a scene, and of `/sse`, where strangers may say a lot.
 const SCENE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 13 };
 const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, entries_max: 1 << 15 };
 /// A check that takes so much longer than planned is broken off.
@@ -153,7 +153,7 @@ pub async fn check_live(
     Ok(report)
 }
 
-/// Returns the likeliest cause of what fails, if it fails as one cause would have it.
+/// Returns the likeliest cause of all failures, if there is one.
 fn hint(remote: &Remote, scope: &Scope, cases: &[Case], verdicts: &[Verdict], pulses: &[Pulse]) -> Option<Hint> {
     let mut failed = verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail).peekable();
     failed.peek()?;
@@ -175,14 +175,14 @@ struct Inspection<'a> {
     findings: Mutex<Findings<'a>>,
 }
 
-/// What has been found so far.
+/// All findings so far.
 struct Findings<'a> {
     evidence: Evidence<'a>,
     timelines: Vec<Timeline>,
     pulses: Vec<Pulse>,
-    /// So many parts are done.
+    /// The number of parts that are done.
     parts: usize,
-    /// Parts that were repeated took so long.
+    /// How long the repeated parts took.
     repeated: Duration,
 }
 
@@ -226,12 +226,12 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    /// Notes that a part was repeated, which took so long.
+    /// Notes that a part is repeated, and how long the repetition takes.
     fn repeated(&self, time: Duration) {
         self.findings().repeated += time;
     }
 
-    /// Tells how far it has come, for ever.
+    /// Shows the progress, for ever.
     async fn tell(&self, progress: &impl Progress, of: usize) {
         let start = self.live.clock.now();
         loop {
@@ -250,7 +250,7 @@ impl<'a> Inspection<'a> {
         join_all(lanes).await;
     }
 
-    /// What the clients of `/sse` notice, one after another; at last `/sse` itself.
+    /// Does all that the clients of `/sse` notice, one part after another; at last watches `/sse` itself.
     async fn noticed(&self, plan: &Plan<'_>) {
         if !plan.noticed.is_empty() {
             self.exchanges(&plan.noticed).await;
@@ -269,7 +269,7 @@ impl<'a> Inspection<'a> {
         join_all(beside).await;
     }
 
-    /// A part is done.
+    /// Adds the evidence of a part that is done.
     fn finished(&self, evidence: impl IntoIterator<Item = Evidence<'a>>, timeline: Option<Timeline>) {
         let mut findings = self.findings();
         evidence.into_iter().for_each(|evidence| findings.evidence.add(evidence));
@@ -378,7 +378,7 @@ impl<'a> Inspection<'a> {
     }
 }
 
-/// How many events of the stream itself an application has dispatched.
+/// Returns how many events of the stream itself an application has dispatched.
 fn own_events(reading: &Mutex<Reading>, noise: Noise) -> usize {
     let reading = reading.lock();
     reading.dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()

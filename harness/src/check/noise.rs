@@ -1,4 +1,4 @@
-//! Whose events a client of `/sse` may hear besides those of its scene.
+//! The noise of other clients: events that a client of `/sse` may hear besides its own.
 
 use onbeat_wire::Event;
 
@@ -16,7 +16,7 @@ pub(super) enum Noise {
 }
 
 impl Noise {
-    /// Whether a piece of a client of `/sse` may be somebody else's event.
+    /// Returns whether a piece of a client of `/sse` may belong to the event of another.
     pub(super) fn has(self, piece: &[u8], tag: &Tag) -> bool {
         match self {
             Self::None => false,
@@ -25,18 +25,18 @@ impl Noise {
         }
     }
 
-    /// Whether an event that an application dispatched may be one of the stream itself.
+    /// Returns whether an event that an application dispatched may belong to the stream itself.
     pub(super) fn may_be_own(self, event: &Event) -> bool {
         self == Self::None || !["broadcast", "heartbeat"].contains(&event.event_type.as_str())
     }
 }
 
-/// Whether a piece is a part of an event that was sent to all clients of `/sse`.
+/// Returns whether a piece is a part of an event for all clients of `/sse`.
 fn is_event(piece: &[u8]) -> bool {
     has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
 }
 
-/// Whether a piece is the data of such an event.
+/// Returns whether a piece is the data of such an event.
 pub(super) fn has_message(piece: &[u8]) -> bool {
     let key = b"\"msg\":";
     piece.starts_with(b"data: {") && piece.windows(key.len()).any(|window| window == key)

@@ -1,4 +1,4 @@
-//! The pulse of a stream: when its writes were due, and when pieces came.
+//! The pulse of a stream: when writes were due, and when pieces came.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::judge::scene::Scene;
 /// Pieces that come within this long of each other came at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
-/// When the writes of one stream were due, and when its pieces came, in real time since the request.
+/// When the writes of one stream were due, and when pieces came, in real time since the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pulse {
-    /// When each write was due, at the speed that was asked for.
+    /// When each write was due, at the expected speed.
     pub(super) due: Vec<Duration>,
     /// When each piece came.
     pub(super) came: Vec<Duration>,
     /// Whether a head came.
     pub(super) answered: bool,
-    /// Whether the response ended in any way but by the checker's leaving.
+    /// Whether the response ended before the checker left.
     pub(super) ended: bool,
     /// How long the stream was watched.
     pub(super) watched: Duration,
@@ -50,12 +50,12 @@ impl Pulse {
         bursts(&self.due[..self.due.len().min(self.came.len())])
     }
 
-    /// Returns in how many bursts they came.
+    /// Returns in how many bursts the writes came.
     pub(super) fn bursts(&self) -> usize {
         bursts(&self.came)
     }
 
-    /// Whether a piece came clearly before its time, if the first piece is the first write, and so on.
+    /// Returns whether a piece came clearly too early, if the pieces are the writes in order.
     pub(super) fn is_early(&self) -> bool {
         self.came.iter().zip(&self.due).any(|(came, due)| *came + AT_ONCE < *due)
     }

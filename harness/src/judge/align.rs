@@ -1,21 +1,21 @@
-//! Which piece is meant to be which write: the cheapest way to turn what was expected into what came.
+//! Alignment: finds the piece for each expected write by the least cost.
 
 /// One step of an alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// This write came as that piece, right or wrong.
+    /// The write came as the piece, right or wrong.
     Came(usize, usize),
-    /// This write is missing.
+    /// The write is missing.
     Missing(usize),
-    /// That piece is one too many.
+    /// The piece is one too many.
     Extra(usize),
 }
 
-/// Costs are in these units.
+/// The unit of costs.
 pub(crate) const UNIT: u32 = 100;
 
-/// Aligns `expected` writes with `got` pieces. `cost(e, g)` is what it costs to take piece `g` for write `e`: nothing if
-/// it conforms; a piece left over costs what `extra(g)` says, and a missing write a [`UNIT`].
+/// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, nothing if the piece
+/// conforms. A piece left over costs `extra(g)`, and a missing write a [`UNIT`].
 pub(crate) fn align(
     expected: usize,
     got: usize,

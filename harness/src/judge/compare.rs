@@ -1,4 +1,4 @@
-//! Compares a write with the one expected, apart from the values that may vary.
+//! Compares a write with the expected write, apart from values that may vary.
 
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ use super::vary::{Rule, Vary};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) aspect: Aspect,
-    /// Which value, if one alone is wrong, and why.
+    /// The wrong value and the reason, if one value alone is wrong.
     pub(crate) what: String,
-    /// What was expected, with what may vary as it came.
+    /// The expected write, with the values that came where values may vary.
     pub(crate) expected: String,
 }
 

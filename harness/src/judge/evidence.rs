@@ -1,4 +1,4 @@
-//! What has been found, case by case.
+//! The evidence: all findings, case by case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,23 +8,23 @@ use serde::Serialize;
 
 use super::case::{Aspect, Case, Tier};
 
-/// More findings of one case than this are only counted.
+/// The findings that are kept for a case; further ones are only counted.
 const FINDINGS_MAX: usize = 20;
 
 /// Why a case is not decided.
 const TOO_BUSY: &str = "not judged: the machine was too busy to tell when writes came";
 
-/// Something that is not as the contract has it.
+/// A breach of a case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// The fixture against which it stands, and the line or the id in it.
+    /// The file of the breached line, and the number or the id of the line.
     pub place: String,
     /// When the write came, or should have, in milliseconds since the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub t_ms: Option<f64>,
-    /// What was expected.
+    /// The expected text.
     pub expected: String,
-    /// What came.
+    /// The text that came.
     pub actual: String,
     /// The first byte in which both differ, from 0, if both are bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Returns the finding, with the time since the request at which it came.
+    /// Returns the finding at a time since the request.
     pub(crate) fn after(mut self, time: Duration) -> Self {
         self.t_ms = Some(time.as_secs_f64() * 1000.0);
         self
@@ -46,13 +46,13 @@ pub(crate) fn clipped(text: String) -> String {
     printable::clipped(text, printable::TEXT_CHARS_MAX)
 }
 
-/// What is known about one case.
+/// All that is known about one case.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     /// How often the case could be judged.
     pub(crate) judged: usize,
     pub(crate) findings: Vec<Finding>,
-    /// The number of all findings, also of those that are only counted.
+    /// The number of all findings, kept or not.
     pub(crate) found: usize,
     /// Findings of lateness, which a busy machine explains until they are found again.
     late_findings: Vec<Finding>,
@@ -77,7 +77,7 @@ impl Record {
     }
 }
 
-/// What is known about every case.
+/// All that is known about every case.
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence<'a> {
     pub(crate) cases: &'a [Case],
@@ -123,29 +123,29 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Returns whether nothing stands against a required case.
+    /// Returns whether no required case has a finding.
     pub(crate) fn is_clean(&self) -> bool {
         self.failing().is_empty()
     }
 
-    /// Returns the required cases against which anything stands.
+    /// Returns the required cases with findings.
     pub(crate) fn failing(&self) -> Vec<String> {
         let failing =
             self.by_id.iter().filter(|(_, (case, record))| case.tier != Tier::Observe && record.has_findings());
         failing.map(|(id, _)| (*id).to_owned()).collect()
     }
 
-    /// Notes that these cases have been looked at.
+    /// Notes that the cases have been judged.
     pub(crate) fn judged(&mut self, cases: &[String]) {
         self.each(cases, |_, record| record.judged += 1);
     }
 
-    /// Notes that those of these cases that look at one of the aspects have been looked at.
+    /// Notes that the cases that look at one of the aspects have been judged.
     pub(crate) fn judged_for(&mut self, cases: &[String], aspects: &[Aspect]) {
         self.each(cases, |case, record| record.judged += usize::from(looks_at(case, aspects)));
     }
 
-    /// Notes that these cases have been looked at, but for those that look at nothing but this aspect.
+    /// Notes that the cases have been judged, except cases that look at the aspect alone.
     pub(crate) fn judged_but_for(&mut self, cases: &[String], aspect: Aspect, why: &str) {
         self.each(cases, |case, record| {
             if case.checks == [aspect] {
@@ -156,7 +156,7 @@ impl<'a> Evidence<'a> {
         });
     }
 
-    /// Notes why these cases could not be looked at.
+    /// Notes why the cases could not be judged.
     pub(crate) fn unjudged(&mut self, cases: &[String], why: &str) {
         self.each(cases, |_, record| _ = record.unjudged.get_or_insert_with(|| why.to_owned()));
     }
@@ -173,7 +173,7 @@ impl<'a> Evidence<'a> {
         self.by_id.values().any(|(_, record)| record.unjudged.as_deref() == Some(TOO_BUSY))
     }
 
-    /// Holds a finding against those of these cases that look at the aspect, or else at the aspect that stands in.
+    /// Holds a finding against the cases that look at the aspect, or else at the aspect in its place.
     pub(crate) fn found(&mut self, cases: &[String], aspect: Aspect, finding: &Finding) {
         if !self.accuse(cases, |case| case.checks.contains(&aspect), finding)
             && let Some(aspect) = stands_in(aspect)
@@ -192,7 +192,7 @@ impl<'a> Evidence<'a> {
         });
     }
 
-    /// Holds a finding against those of these cases that look at the header, or else at headers in general.
+    /// Holds a finding against the cases that look at the header, or else at headers in general.
     pub(crate) fn found_in_header(&mut self, cases: &[String], name: &str, finding: &Finding) {
         let at_header = |case: &Case, header| case.checks.contains(&Aspect::Header) && case.header.as_deref() == header;
         if !self.accuse(cases, |case| at_header(case, Some(name)), finding) {
@@ -200,7 +200,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Notes by how much a time of these cases was late.
+    /// Notes by how much a write of the cases was late.
     pub(crate) fn late(&mut self, cases: &[String], by: Duration) {
         self.each(cases, |case, record| {
             if looks_at(case, &[Aspect::Time, Aspect::Period]) {
@@ -209,7 +209,7 @@ impl<'a> Evidence<'a> {
         });
     }
 
-    /// Holds a finding against those of these cases; returns whether there is one.
+    /// Holds a finding against the cases that are meant; returns whether there are any.
     fn accuse(&mut self, cases: &[String], is_meant: impl Fn(&Case) -> bool, finding: &Finding) -> bool {
         let mut any = false;
         self.each(cases, |case, record| {
@@ -233,14 +233,14 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Notes how long the clients were connected that saw all this.
+    /// Notes how long the clients were connected.
     pub(crate) fn took(&mut self, time: Duration) {
         for (_, record) in self.by_id.values_mut().filter(|(_, record)| record.judged > 0) {
             record.took = Some(time);
         }
     }
 
-    /// Takes in what was found elsewhere.
+    /// Adds other evidence.
     pub(crate) fn add(&mut self, other: Self) {
         for (id, (_, more)) in other.by_id {
             if let Some((_, record)) = self.by_id.get_mut(id) {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::verdict::{Outcome, Report};
+use super::{Outcome, Report};
 
 /// The cases that are known to fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,23 +75,7 @@ impl Expectations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Tier, Verdict};
-
-    fn report(verdicts: &[(&str, Outcome)]) -> Report {
-        let verdict = |(id, outcome): &(&str, Outcome)| Verdict {
-            id: (*id).into(),
-            tier: Tier::Required,
-            outcome: *outcome,
-            clause: format!("the clause of {id}"),
-            reason: None,
-            found: 0,
-            findings: Vec::new(),
-            late_ms: None,
-            took: None,
-        };
-        let verdicts = verdicts.iter().map(verdict).collect();
-        Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
-    }
+    use crate::judge::made_up::report;
 
     fn outcomes(report: &Report) -> Vec<Outcome> {
         report.verdicts.iter().map(|verdict| verdict.outcome).collect()

@@ -1,18 +1,17 @@
-//! Others who use a server while a check does.
+//! Other users of a server at the time of a check.
 
 use onbeat_wire::Event;
 
 use super::vary::Vary;
 
-/// What a check knows of others who use the server at the same time. Without an implementation of its own a method says
-/// that there are none.
+/// What a check knows of other users of the server. By default there are none.
 pub(crate) trait Others {
-    /// Returns how many clients others have; nothing if nobody knows.
+    /// Returns the number of clients of others; nothing if the number is unknown.
     fn clients(&self) -> Option<u64> {
         Some(0)
     }
 
-    /// Returns a write as it has to come where a check marks its own messages.
+    /// Returns a write with the mark that a check puts into its own messages.
     fn marked(&self, write: &str, _vary: &[Vary]) -> String {
         write.to_owned()
     }

@@ -1,9 +1,9 @@
-//! What a time must be to count as on time, on clocks of every kind.
+//! The pace: which times count as on time, on clocks of every kind.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How time is judged, and how long is waited.
+/// How times are judged, and how long a check waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     /// How many times as fast as the contract's time the target's runs.
@@ -37,7 +37,7 @@ pub(crate) enum Periods {
 const FEW: usize = 10;
 
 impl Pace {
-    /// In virtual time: everything is exact.
+    /// Returns the pace of virtual time: everything is exact.
     pub(crate) fn exact() -> Self {
         Self {
             speed: NonZeroU32::MIN,
@@ -51,7 +51,7 @@ impl Pace {
         }
     }
 
-    /// In real time, against a server on its own machine or near it.
+    /// Returns the pace of real time, for a server on the same machine or near.
     pub(crate) fn real(speed: NonZeroU32, late_max: Duration) -> Self {
         Self {
             speed,
@@ -65,12 +65,12 @@ impl Pace {
         }
     }
 
-    /// So much of the contract's time, as long as it takes the target.
+    /// Returns how long so much of the contract's time takes the target.
     pub(crate) fn takes(&self, ms: u64) -> Duration {
         Duration::from_millis(ms) / self.speed.get()
     }
 
-    /// How far a timestamp may be from the time that passed, in the target's time; nothing where time is exact.
+    /// Returns how far a timestamp may be from the time that passed, in the target's time; nothing where time is exact.
     pub(crate) fn stamp_off_max(&self) -> Duration {
         match self.periods {
             Periods::Exact => Duration::ZERO,
@@ -78,8 +78,8 @@ impl Pace {
         }
     }
 
-    /// The median of `gaps`, if that is too far from a period of so many ms. On a busy machine three quarters of them have
-    /// to be too far.
+    /// Returns the median of `gaps`, if the median is too far from a period of so many ms. On a busy machine three quarters of
+    /// the gaps have to be too far.
     pub(crate) fn median_off(&self, period_ms: u64, gaps: &mut [Duration], busy: bool) -> Option<Duration> {
         gaps.sort_unstable();
         let last = gaps.len().checked_sub(1)?;

@@ -1,7 +1,7 @@
-//! A body cut into pieces that can be held against writes one by one, however it was framed.
+//! A body, cut into pieces to be held against writes one by one, however the body was framed.
 //!
-//! A piece is a line with the empty lines after it: `event: status⏎`, `data: …⏎⏎`. That is how the contract's writes
-//! are cut, so a server that joins or splits writes is told apart from one that writes something else.
+//! A piece is a line with the empty lines after the line: `event: status⏎`, `data: …⏎⏎`. Expected writes are cut at the same
+//! places. Therefore joined or split writes are told apart from wrong ones.
 
 use bytes::Bytes;
 use onbeat_wire::Instant;
@@ -10,13 +10,13 @@ use onbeat_wire::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) bytes: Bytes,
-    /// When its last byte came.
+    /// When the last byte came.
     pub(crate) at: Instant,
-    /// Whether it is one chunk, no more and no less.
+    /// Whether the piece is one chunk, no more and no less.
     pub(crate) is_chunk: bool,
 }
 
-/// The pieces of an event stream; what is not ended by a line end is a piece, too.
+/// Returns the pieces of an event stream. The last piece may lack a line end.
 pub(crate) fn of_stream(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
     let body: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let mut ends = Vec::new();
@@ -35,14 +35,14 @@ pub(crate) fn of_stream(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
     cut(&Bytes::from(body), &ends, chunks)
 }
 
-/// A body that is no event stream, as one piece; none if it is empty.
+/// Returns a body that is no event stream as one piece; no piece if the body is empty.
 pub(crate) fn whole(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
     let body: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let ends = if body.is_empty() { vec![] } else { vec![body.len()] };
     cut(&Bytes::from(body), &ends, chunks)
 }
 
-/// After each CR LF, LF, or CR.
+/// Returns the places after each CR LF, LF, or CR.
 fn line_ends(body: &[u8]) -> impl Iterator<Item = usize> {
     let ends = |at: usize| body[at] == b'\n' || (body[at] == b'\r' && body.get(at + 1) != Some(&b'\n'));
     (0..body.len()).filter(move |at| ends(*at)).map(|at| at + 1)

@@ -42,7 +42,7 @@ mod tests {
 
     use super::junit::Made;
     use super::*;
-    use crate::judge::{Finding, Mark, Outcome, Tier, Timeline, Verdict};
+    use crate::judge::{Finding, Mark, Outcome, Timeline, Verdict, made_up};
 
     /// What steers a terminal, turns a line around, or makes XML ill-formed.
     const HOSTILE: &str = "\x1b]52;c;aGk=\x07\u{9b}31m\u{202e}\u{200b}\u{fffe}\u{ffff}\0\u{feff}";
@@ -57,16 +57,13 @@ mod tests {
             first_differing_byte: Some(5),
             why: hostile() + &"x".repeat(60_000),
         };
+        let (clause, findings) = ("a clause, 你好 😀".to_owned(), vec![finding]);
         let verdict = |outcome, reason| Verdict {
-            id: "a.b".into(),
-            tier: Tier::Required,
-            outcome,
-            clause: "a clause, 你好 😀".into(),
+            clause: clause.clone(),
             reason,
             found: 1,
-            findings: vec![finding.clone()],
-            late_ms: None,
-            took: None,
+            findings: findings.clone(),
+            ..made_up::verdict("a.b", outcome)
         };
         let mark = || vec![Mark { t_ms: 1.0, text: hostile() }];
         let timeline = Timeline { name: "ticks".into(), length_ms: 10.0, expected: mark(), actual: mark() };

@@ -74,7 +74,7 @@ impl HttpExchange {
     }
 }
 
-/// Whether a body has lines. A proxy may give an event stream a length.
+/// Returns whether a body has lines. A body with a length has none, but a proxy may give an event stream a length.
 pub(crate) fn is_stream(head: &Head) -> bool {
     head.header("content-length").is_none() || fields::is_event_stream(head)
 }

@@ -1,4 +1,4 @@
-//! A stream as it should have been, and as it was: what a drawing shows.
+//! Timelines: the writes of a stream as expected and as they came, for a drawing.
 
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
@@ -12,26 +12,26 @@ use super::scene::Scene;
 /// One stream, in the contract's time.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timeline {
-    /// Its name.
+    /// The name of the stream.
     pub name: String,
-    /// How long it is, in milliseconds.
+    /// The length in milliseconds.
     pub length_ms: f64,
-    /// What was expected.
+    /// The expected writes.
     pub expected: Vec<Mark>,
-    /// What came.
+    /// The writes that came.
     pub actual: Vec<Mark>,
 }
 
 /// A write on a timeline.
 #[derive(Clone, Debug, Serialize)]
 pub struct Mark {
-    /// When, in milliseconds since the request.
+    /// The time in milliseconds since the request.
     pub t_ms: f64,
-    /// What, with visible line ends.
+    /// The text, with visible line ends.
     pub text: String,
 }
 
-/// What a drawing keeps of a write, and of a stream: more writes than any conforming one has.
+/// The characters that a drawing keeps of a write, and the writes of a stream: more than any conforming one has.
 const TEXT_CHARS_MAX: usize = 160;
 const MARKS_MAX: usize = 2048;
 
@@ -50,7 +50,7 @@ pub(crate) fn timeline(scene: &Scene, seen: &Observation, pace: &Pace) -> Timeli
         let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
         pieces.into_iter().take(MARKS_MAX).map(move |piece| mark(after(piece.at), &piece.bytes))
     });
-    // What came after a cut would have had no line to be held against.
+    // After a cut there is no line to hold a write against.
     let came = came.filter(|mark| scene.rest.is_empty() || mark.t_ms <= ms(scene.length_ms));
     let actual: Vec<Mark> = came.collect();
     let length_ms = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scene.length_ms));

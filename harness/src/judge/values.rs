@@ -1,4 +1,4 @@
-//! Varying values taken together: timestamps advance with time, and random numbers are not all alike.
+//! Varying values, judged together: timestamps advance with time, and random numbers are not all alike.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub(crate) struct Oddity<'a> {
     pub(crate) actual: String,
 }
 
-/// So many random numbers are not all in the lowest tenth of their range, nor all the same, but once in 10¹⁰ times.
+/// The number of random values that are all in the lowest tenth of a range, or all the same, only once in 10¹⁰ times.
 const MANY: usize = 10;
 
-/// The oddities in the writes of one response. The machine held up the server or the checker for so long until then.
+/// Returns the oddities in the writes of one response; `held_up_until` tells for how long the machine was held up.
 pub(crate) fn oddities<'a>(
     came: &[(Numbered<'a>, &'a Piece)],
     pace: &Pace,
@@ -34,7 +34,7 @@ pub(crate) fn oddities<'a>(
     stamps(came, pace, held_up_until).into_iter().chain(numbers(came)).collect()
 }
 
-/// The first timestamp that is not as far from the one before all as the time that passed.
+/// Returns the first timestamp that has not advanced as time did.
 fn stamps<'a>(
     came: &[(Numbered<'a>, &'a Piece)],
     pace: &Pace,
@@ -43,7 +43,7 @@ fn stamps<'a>(
     let mut first: Option<(Timestamp, Instant)> = None;
     for (write, piece) in came {
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
-        // In virtual time a stream begins at the fixture's epoch.
+        // In virtual time a stream begins at the epoch of the file.
         if pace.periods == Periods::Exact
             && write.1.client.is_empty()
             && let Some(fixture) = self::stamp(write, write.1.written().as_bytes())
@@ -74,7 +74,7 @@ fn told(stamp: Timestamp) -> String {
     format!("{stamp:.3}")
 }
 
-/// Numbers that can't be random over their range.
+/// Returns numbers that can't be random over their range.
 fn numbers<'a>(came: &[(Numbered<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
     let mut values = Vec::new();
     let (mut last, mut end) = (None, 0);

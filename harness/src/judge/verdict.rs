@@ -1,25 +1,25 @@
-//! The verdicts: what the evidence means for each case, and for the whole.
+//! The verdicts: the meaning of the evidence for each case, and for the whole.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::case::{Case, Tier};
-use super::evidence::{Evidence, Finding, Record};
-use super::timeline::Timeline;
+use super::case::Case;
+use super::evidence::{Evidence, Record};
+use super::{Finding, Tier, Timeline};
 
-/// What is to be said about a server.
+/// The result of a judgement.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What was judged.
+    /// The name of the judged server.
     pub target: String,
-    /// One for each case of the contract, in its order.
+    /// One verdict for each case of the contract, in order.
     pub verdicts: Vec<Verdict>,
     /// The streams, as they should have been and as they were.
     pub timelines: Vec<Timeline>,
-    /// Why the server could not be judged, or not to the end, if so.
+    /// Why the server could not be judged, or not to the end.
     pub trouble: Option<String>,
-    /// From what all that fails most likely follows.
+    /// The likeliest cause of all failures.
     pub hint: Option<Hint>,
 }
 
@@ -28,54 +28,54 @@ pub struct Report {
 pub struct Hint {
     /// The cause, and what to do next.
     pub text: String,
-    /// Whether all that fails may follow from the cause.
+    /// Whether all failures may follow from the cause.
     pub explains_all: bool,
 }
 
-/// What is to be said about one case.
+/// The result for one case.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// The case's id.
+    /// The id of the case.
     pub id: String,
     /// Whether a failure means that the server does not conform.
     pub tier: Tier,
-    /// What came of it.
+    /// The outcome.
     #[serde(rename = "verdict")]
     pub outcome: Outcome,
     /// The clause of the contract.
     pub clause: String,
-    /// Why it could not be judged.
+    /// Why the case could not be judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How many things stand against it.
+    /// How many findings stand against the case.
     #[serde(skip_serializing_if = "is_zero")]
     pub found: usize,
-    /// The first of them.
+    /// The first findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// How late its writes were, if it speaks of time.
+    /// How late the writes of the case were, if the case speaks of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late_ms: Option<Jitter>,
-    /// How long the clients that saw it were connected, if any did.
+    /// How long the clients that saw the case were connected.
     #[serde(skip)]
     pub took: Option<Duration>,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It holds.
+    /// The case holds.
     Pass,
-    /// It does not hold.
+    /// The case does not hold.
     Fail,
-    /// It does not hold, as the list of known failures says.
+    /// The case does not hold, as the list of known failures says.
     KnownFailure,
-    /// It holds, but the list of known failures says that it does not.
+    /// The case holds, against the list of known failures.
     Stale,
-    /// It does not hold, as it may.
+    /// The case does not hold, and need not.
     Observed,
-    /// It was not judged: left out, or out of reach.
+    /// The case was not judged: left out, or out of reach.
     Skipped,
 }
 
@@ -84,7 +84,7 @@ pub enum Outcome {
 pub struct Jitter {
     /// The median.
     pub p50: f64,
-    /// Of a hundred, ninety-nine were no later.
+    /// Ninety-nine of a hundred writes were no later.
     pub p99: f64,
     /// The latest.
     pub max: f64,
@@ -96,7 +96,7 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl Report {
-    /// Whether nothing stands against the server but what is known, and something speaks for it.
+    /// Returns whether no case fails but known failures, and at least one case was judged.
     #[must_use]
     pub fn conforms(&self) -> bool {
         self.trouble.is_none()
@@ -128,7 +128,7 @@ impl Report {
         found.chain(drawn).chain(&mut self.trouble)
     }
 
-    /// How many cases came to this.
+    /// Returns how many cases have the outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         self.verdicts.iter().filter(|verdict| verdict.outcome == outcome).count()
@@ -177,27 +177,14 @@ fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A report with these outcomes.
-    fn report(outcomes: &[Outcome]) -> Report {
-        let verdict = |outcome: &Outcome| Verdict {
-            id: "a.x".into(),
-            tier: Tier::Required,
-            outcome: *outcome,
-            clause: String::new(),
-            reason: None,
-            found: 0,
-            findings: Vec::new(),
-            late_ms: None,
-            took: None,
-        };
-        let verdicts = outcomes.iter().map(verdict).collect();
-        Report { target: String::new(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
-    }
+    use crate::judge::made_up;
 
     #[test]
     fn the_headline_begins_with_conforms_if_the_server_does() {
         use Outcome::{Fail, KnownFailure, Observed, Pass, Skipped, Stale};
+        let report = |outcomes: &[Outcome]| {
+            made_up::report(&outcomes.iter().map(|outcome| ("a.x", *outcome)).collect::<Vec<_>>())
+        };
         for (outcomes, headline) in [
             (&[Pass, Observed, Skipped][..], "conforms"),
             (&[Pass, KnownFailure], "conforms but for 1 known failure"),

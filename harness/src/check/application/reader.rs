@@ -21,17 +21,15 @@ pub(super) struct Reader {
     over: oneshot::Receiver<()>,
 }
 
-enum Piece {
-    Bytes(Bytes),
-    End,
-}
+/// A piece of the stream; nothing at the end.
+type Piece = Option<Bytes>;
 
 impl Reader {
     /// Starts a thread that notes what the library dispatches, up to so many events.
     pub(super) fn start(mut library: Library, reading: &Arc<Mutex<Reading>>, events_max: usize) -> Self {
         let read = move |piece: &Piece, events: &mut Vec<Event>| match piece {
-            Piece::Bytes(bytes) => library.push(bytes, events),
-            Piece::End => library.end(events),
+            Some(bytes) => library.push(bytes, events),
+            None => library.end(events),
         };
         Self::spawn(read, reading, events_max)
     }
@@ -60,12 +58,12 @@ impl Reader {
     pub(super) fn hand_over(&self, bytes: Bytes, reading: &Mutex<Reading>) {
         reading.lock().unread_bytes += bytes.len();
         // A thread that has ended has said why.
-        let _ = self.pieces.send(Piece::Bytes(bytes));
+        let _ = self.pieces.send(Some(bytes));
     }
 
     /// Ends the stream, and waits until the thread has read everything.
     pub(super) async fn finished(self) {
-        let _ = self.pieces.send(Piece::End);
+        let _ = self.pieces.send(None);
         // The other end is dropped with the thread, and nothing is ever sent.
         let _ = self.over.await;
     }
@@ -85,17 +83,17 @@ where
     };
     while let Ok(piece) = pieces.recv() {
         let reads_on = match piece {
-            Piece::End => {
-                note(&Piece::End, 0);
+            None => {
+                note(&None, 0);
                 false
             }
-            Piece::Bytes(mut bytes) => loop {
+            Some(mut bytes) => loop {
                 let part = bytes.split_to(bytes.len().min(PART_BYTES));
                 if part.is_empty() {
                     break true;
                 }
                 let length = part.len();
-                if !note(&Piece::Bytes(part), length) {
+                if !note(&Some(part), length) {
                     break false;
                 }
             },
@@ -132,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn a_library_that_panics_is_told_of_and_what_it_dispatched_before_is_kept() {
         let (reader, dispatched) = reader(|piece, events| {
-            if let Piece::Bytes(bytes) = piece {
+            if let Some(bytes) = piece {
                 assert_ne!(bytes, "b", "end byte index 1 is not a char boundary");
                 events.push(event(bytes));
             }
@@ -169,8 +167,8 @@ mod tests {
     async fn a_stream_is_read_to_its_end() {
         let (reader, dispatched) = reader(|piece, events| {
             events.push(match piece {
-                Piece::Bytes(bytes) => event(bytes),
-                Piece::End => event(b"end"),
+                Some(bytes) => event(bytes),
+                None => event(b"end"),
             });
             Ok(())
         });

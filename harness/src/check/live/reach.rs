@@ -17,7 +17,7 @@ use crate::judge::stalls::SharedStalls;
 use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;
 
-/// A connection that is not established by then is none.
+/// The time within which a connection has to be established.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Finds out where the server is, and whether anybody listens there.
@@ -54,7 +54,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
     Err(unreachable(why))
 }
 
-/// Ready when it is clear that this is no such server at all: not one of its streams begins as an event stream.
+/// Waits until not one of the streams that end has begun as an event stream, and returns why. Waits for ever otherwise.
 pub(super) async fn trouble(live: &Live) -> String {
     let paths = Stream::all().filter(|stream| stream.ends()).map(Stream::path);
     let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
@@ -72,13 +72,13 @@ pub(super) async fn trouble(live: &Live) -> String {
 /// A head and a line.
 const FIRST_LINES: usize = 2;
 
-/// Whether a head came that is no event stream's: there is nothing more to wait for.
+/// Returns whether a head came that is not an event stream's, so that there is nothing more to wait for.
 fn is_head_wrong(log: &ClientLog) -> bool {
     let head = log.first_exchange().and_then(|exchange| exchange.head);
     head.is_some_and(|(_, head)| head.status != 200 || !fields::is_event_stream(&head))
 }
 
-/// Whether a path is answered as an event stream is, and begins.
+/// Returns why a path is not answered by an event stream that begins.
 async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     let prefix = live.prefix.clone();
     let told = |why: &str| Err(format!("GET {prefix}{path}: {why}"));

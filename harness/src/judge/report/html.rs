@@ -1,7 +1,7 @@
 //! In a browser: one page that needs nothing else, with a drawing of every stream.
 //!
-//! What the page says is decided here, in plain structs; `templates/report.html` is only how it looks. There is no
-//! script in it, so that it can be opened from anywhere, mailed, and printed.
+//! Plain structs decide here what the page says; `templates/report.html` decides how the page looks. Without a script the
+//! page can be opened from anywhere, mailed, and printed.
 
 mod drawing;
 mod found;
@@ -31,54 +31,32 @@ pub fn render(report: &Report) -> String {
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
+    report: &'a Report,
     headline: String,
     headline_class: &'static str,
-    target: &'a str,
-    trouble: Option<&'a str>,
-    hint: Option<&'a str>,
-    cases: usize,
+    /// How many required cases hold.
     held: usize,
-    /// Cases that hold without being required.
-    held_freely: usize,
-    failed: usize,
-    known: usize,
-    stale: usize,
-    observed: usize,
-    skipped: usize,
     failures: Vec<Case<'a>>,
-    far_ms: f64,
     drawings: Vec<Drawing<'a>>,
     parts: Vec<Part<'a>>,
 }
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
-        let (held, skipped) = (report.count(Outcome::Pass), report.count(Outcome::Skipped));
-        let required = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
-        let required = report.verdicts.iter().filter(required).count();
-        let known = report.count(Outcome::KnownFailure);
+        let held = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
+        let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
         let headline_class = match report.conforms() {
-            true if known > 0 => "notable",
+            true if report.count(Outcome::KnownFailure) > 0 => "notable",
             true => "good",
-            false if report.trouble.is_none() && skipped == report.verdicts.len() => "notable",
+            false if report.trouble.is_none() && report.count(Outcome::Skipped) == report.verdicts.len() => "notable",
             false => "bad",
         };
         Self {
+            report,
             headline: capitalized(&report.headline()),
             headline_class,
-            target: &report.target,
-            trouble: report.trouble.as_deref(),
-            hint: report.hint.as_ref().map(|hint| &hint.text[..]),
-            cases: report.verdicts.len(),
-            held: required,
-            held_freely: held - required,
-            failed: report.count(Outcome::Fail),
-            known,
-            stale: report.count(Outcome::Stale),
-            observed: report.count(Outcome::Observed),
-            skipped,
-            failures: report.verdicts.iter().filter(|of| of.outcome == Outcome::Fail).map(Case::new).collect(),
-            far_ms: FAR_MS,
+            held: report.verdicts.iter().filter(held).count(),
+            failures: failed.map(Case::new).collect(),
             drawings: report.timelines.iter().map(Drawing::new).collect(),
             parts: parts(&report.verdicts),
         }
@@ -98,12 +76,12 @@ fn seconds(ms: f64) -> String {
 /// The cases of one part of the contract.
 struct Part<'a> {
     name: &'a str,
-    /// Nothing is to be seen here if only what does not hold is to be seen.
+    /// Whether the part is hidden where only failures are shown.
     holds: bool,
     cases: Vec<Case<'a>>,
 }
 
-/// The parts in the order of their first cases; a part's cases may be apart in the contract.
+/// Returns the parts in the order of their first cases; the cases of a part may be apart in the contract.
 fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
     let mut parts: Vec<Part> = Vec::new();
     for verdict in verdicts {
@@ -125,9 +103,9 @@ struct Case<'a> {
     class: &'static str,
     color: &'static str,
     fails: bool,
-    /// It differs as it may, or as is known, so its findings are in its row and not in front.
+    /// Whether the findings are in the row and not in front, since the case may differ, or is known to.
     differs: bool,
-    /// What is said of it besides.
+    /// A remark below the clause.
     remark: Option<String>,
     late: Option<Jitter>,
     shown: Vec<Found<'a>>,
@@ -171,16 +149,11 @@ impl<'a> Case<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::made_up::verdict;
     use crate::judge::{Finding, Mark, Timeline};
 
     fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
         marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()
-    }
-
-    fn verdict(id: &str, outcome: Outcome) -> Verdict {
-        let reason = (outcome == Outcome::Skipped).then(|| "left out".into());
-        let (tier, clause) = (Tier::Required, "a clause".into());
-        Verdict { id: id.into(), tier, outcome, clause, reason, found: 0, findings: vec![], late_ms: None, took: None }
     }
 
     /// One case fails, with a finding that would be a script if it were not escaped.

@@ -1,4 +1,4 @@
-//! For people at a terminal: a table, with what stands against a case below it.
+//! For people at a terminal: a table, with the findings below each case.
 
 use anstyle::{AnsiColor, Style};
 
@@ -8,7 +8,7 @@ use crate::judge::{Finding, Jitter, Outcome, Report, Tier, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
-/// How many characters before the first differing one are shown, and after it.
+/// How many characters are shown before and after the first that differs.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 79;
 /// How long a line of a hint is.
@@ -19,7 +19,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTABLE: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// The report as a table; cases that hold are one line each, and those that were left out a number.
+/// Returns the report as a table: one line for each case that holds, and a number for all cases that were left out.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let report = &printable_report(report);
@@ -114,7 +114,7 @@ fn finding_lines(finding: &Finding) -> String {
     text
 }
 
-/// What could not be judged, with the reasons.
+/// Returns the cases that could not be judged, with the reasons.
 fn unreached(report: &Report) -> String {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for verdict in &report.verdicts {

@@ -1,4 +1,4 @@
-//! What an application's parser dispatches.
+//! The events that an application's parser dispatches.
 
 use onbeat_wire::Event;
 
@@ -9,7 +9,7 @@ use crate::judge::observation::Dispatched;
 use crate::judge::scene::{Kind, Numbered};
 
 impl Trial<'_, '_> {
-    /// Judges what an application dispatched.
+    /// Judges the events that an application dispatched.
     pub(super) fn events(&mut self, expected: &[(Numbered, Numbered)], dispatched: &Dispatched) {
         let Some(((_, first), _)) = expected.first() else { return };
         match &dispatched.gave_up {
@@ -25,7 +25,7 @@ impl Trial<'_, '_> {
                 id => format!("{event_type}: {data} with the id {id}"),
             };
             let wrong = match came.get(at) {
-                // What the client library did not get to may be right.
+                // Events after the point where the parser gave up may be right.
                 None if dispatched.gave_up.is_some() => return,
                 None => Some(dispatched.failed.clone().unwrap_or_else(|| "nothing more".into())),
                 Some(got) => {
@@ -42,7 +42,7 @@ impl Trial<'_, '_> {
                 return;
             }
         }
-        // What comes after a cut is not judged: how much of it, is up to when the application was stopped.
+        // The number of events after a cut depends on the time at which the application was stopped.
         let cut = !self.scene.rest.is_empty();
         if let (false, Some(event), Some(((number, last), _))) = (cut, came.get(expected.len()), expected.last()) {
             let actual = format!("{}: {}", event.event_type, event.data);

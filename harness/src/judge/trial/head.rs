@@ -55,13 +55,13 @@ impl Trial<'_, '_> {
         let came = came.as_deref();
         let mut wanted = value.to_owned();
         let right = match name {
-            // Judged by the chunks themselves.
+            // The chunks themselves tell.
             "transfer-encoding" => return,
             "content-length" => match came.and_then(|length| length.parse::<usize>().ok()) {
                 None => false,
-                // The answer to HEAD has the length of a body that does not come.
+                // The answer to HEAD has a length without a body.
                 Some(length) => {
-                    // Of counts with more digits the body is longer than the fixture's.
+                    // A body is longer than expected if a count has more digits.
                     let body = got.body().len();
                     wanted = if got.writes.is_empty() { wanted } else { body.to_string() };
                     got.writes.is_empty() || length == body

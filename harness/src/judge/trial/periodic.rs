@@ -1,7 +1,7 @@
-//! A write that recurs by a clock of the server, in real time: as often as falls due, wherever the clock puts the write.
+//! Recurring writes in real time: as many as fall due, wherever the server's clock puts each.
 //!
-//! How long a scene takes is up to the machine. Therefore more of these writes may fall due than the scene has, and another
-//! write may come on the other side of one.
+//! The machine decides how long a scene takes. Therefore more recurring writes may fall due than the scene has, and before
+//! or after other writes than in the scene.
 
 use onbeat_wire::Instant;
 
@@ -39,7 +39,7 @@ impl Trial<'_, '_> {
             number += 1;
             match wanted.get(number - 1) {
                 Some(write) => judged.push((*write, piece.clone())),
-                // What is not due stays, and is one too many.
+                // A write that is not due stays, and is one too many.
                 None => return !self.is_due(&recurring, number, piece.at, got),
             }
             false

@@ -1,4 +1,4 @@
-//! When each write came.
+//! The time of each write, and of the gaps between writes.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::player::HttpExchange;
 pub(super) struct Gap {
     from: Instant,
     to: Instant,
-    /// How long the machine was held up, as far as that may have moved one of them.
+    /// How long the machine was held up at times that matter for either write.
     held_up: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Gap {
 }
 
 impl Trial<'_, '_> {
-    /// Judges when a write came, from the one before it and from what caused it.
+    /// Judges the time of a write, counted from the write before and from the request that caused the write.
     pub(super) fn time(
         &mut self,
         expected: &Expected,
@@ -50,7 +50,7 @@ impl Trial<'_, '_> {
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.at_ms.saturating_sub(then_ms));
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
-        // A timer is late also if the request that sets it was read late.
+        // A timer is late also if the server read the request late.
         let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
         let earliest = self.earliest(expected, write, got);
         if self.seen.others.may_have_caused(line.written().as_bytes()) {
@@ -67,9 +67,9 @@ impl Trial<'_, '_> {
         let gap_ms = line.at_ms - last.0;
         if gap_ms > 0 {
             let period = self.pace.takes(gap_ms);
-            // A gap is long if its end was late; or its beginning, for a request that was read late.
+            // A gap is long if the end was late; or the beginning, for a request that was read late.
             let long = if last.1 == got.sent { last.1 } else { last.1 + period };
-            // A gap is short if its beginning was late.
+            // A gap is short if the beginning was late.
             let before = line.at_ms.saturating_sub(2 * gap_ms + expected.request.1.at_ms);
             let short = got.sent + self.pace.takes(before);
             let since = if at > last.1 + period { long } else { short };
@@ -80,9 +80,9 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Returns before when a write can't come.
+    /// Returns the earliest time at which a write can come.
     pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &HttpExchange) -> Instant {
-        // Of the requests of that instant any may be the cause.
+        // Any request of the same instant may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
         let after_request = || got.sent + self.pace.takes(line.at_ms.saturating_sub(expected.request.1.at_ms));
         caused.map_or_else(after_request, |(_, then)| then)

@@ -1,4 +1,4 @@
-//! The writes of a response: which came, and in what each differs.
+//! The writes of a response: presence, order, bytes and chunks.
 
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
@@ -15,11 +15,11 @@ use crate::player::HttpExchange;
 
 /// Why counts were not judged.
 const OTHERS: &str = "others came and went during the scene, so how many clients there were could not be judged";
-/// Of the writes past which another was moved, so many are told.
+/// The number of writes that are named where another write moved past them.
 const CROSSED_MAX: usize = 3;
 
 impl Trial<'_, '_> {
-    /// Judges these writes; returns when the last of them was to come, and did.
+    /// Judges the writes; returns when the last was to come, and when the last came.
     pub(super) fn writes(
         &mut self,
         expected: &Expected,
@@ -91,7 +91,7 @@ impl Trial<'_, '_> {
                     }
                 }
                 Step::Extra(g) => {
-                    // What came in place of something is told with what it is not.
+                    // A piece in place of a missing write is told with that write.
                     if self.seen.others.may_have_caused(&pieces[g].bytes) || is_in_place(&steps, at) {
                         continue;
                     }
@@ -109,7 +109,7 @@ impl Trial<'_, '_> {
         last
     }
 
-    /// Judges varying values by what they are together: timestamps advance with time, and random numbers differ.
+    /// Judges varying values together: timestamps advance with time, and random numbers differ.
     fn values(&mut self, came: &[(Numbered, &Piece)], got: &HttpExchange) {
         let held_up = |until| self.stalls.within(got.sent, until);
         for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace, held_up) {
@@ -118,7 +118,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Notes that a line has been looked at. Its counts have not, if nobody knows how many others were there.
+    /// Notes that a line has been judged, without its counts if the number of others is unknown.
     fn judged(&mut self, line: &Line) {
         if self.seen.others.clients().is_none() && compare::counts(&line.vary) {
             self.evidence.judged_but_for(&line.cases, Aspect::Count, OTHERS);
@@ -127,7 +127,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Whether a piece came after the cut, if the scene was cut short.
+    /// Returns whether a piece came after the cut of a scene.
     fn is_beyond(&self, expected: &Expected, piece: &Piece, got: &HttpExchange) -> bool {
         let watched = self.pace.takes(self.scene.length_ms.saturating_sub(expected.request.1.at_ms));
         !self.scene.rest.is_empty() && piece.at + self.pace.early_max >= got.sent + watched
@@ -159,7 +159,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Whether the write `e` came as the piece of another write that is wrong, too.
+    /// Returns whether the write `e` changed places with another write.
     fn is_swapped(&self, writes: &[Numbered], steps: &[Step], e: usize, pieces: &[Piece]) -> bool {
         steps.iter().any(|step| match *step {
             Step::Came(other, g) => {
@@ -178,14 +178,14 @@ impl Trial<'_, '_> {
             finding = finding.after(*at - got.sent);
         }
         self.evidence.found(&write.1.cases, Aspect::Order, &finding);
-        // What was moved and what it was moved past are the same from outside.
+        // From outside, a moved write and the writes in between look alike.
         for (_, line) in [write].iter().chain(crossed) {
             self.evidence.found(&line.cases, Aspect::Bytes, &finding);
         }
     }
 
     fn extra(&mut self, near: Numbered, piece: &Piece, got: &HttpExchange) {
-        // A write of a stream that comes too often stands against itself, and against its period.
+        // A write of a stream that comes too often breaks the cases of the write, and the period.
         let again = self.scene.lines.iter().chain(&self.scene.rest).find(|(_, line)| {
             line.client.is_empty() && !line.written().is_empty() && self.differences(line, &piece.bytes).is_empty()
         });
@@ -220,7 +220,7 @@ impl Trial<'_, '_> {
     }
 }
 
-/// Around a step, what is missing and what is one too many without anything right in between.
+/// Returns the missing writes and the extra pieces around a step, up to the next right write on either side.
 fn run(steps: &[Step], at: usize) -> &[Step] {
     let right = |step: &Step| matches!(step, Step::Came(..));
     let start = steps[..at].iter().rposition(right).map_or(0, |before| before + 1);
@@ -228,12 +228,12 @@ fn run(steps: &[Step], at: usize) -> &[Step] {
     &steps[start..end]
 }
 
-/// The piece that came in place of a missing write.
+/// Returns the piece that came in place of a missing write.
 fn in_place_of(steps: &[Step], at: usize) -> Option<usize> {
     run(steps, at).iter().find_map(|step| if let Step::Extra(g) = step { Some(*g) } else { None })
 }
 
-/// Whether a piece came in place of a missing write.
+/// Returns whether a piece came in place of a missing write.
 fn is_in_place(steps: &[Step], at: usize) -> bool {
     run(steps, at).iter().any(|step| matches!(step, Step::Missing(_)))
 }
@@ -242,7 +242,7 @@ fn is_id(piece: &[u8]) -> bool {
     piece.starts_with(b"id:") || piece.starts_with(b"id\n")
 }
 
-/// What a line is about: the name of its field.
+/// Returns the name of a line's field.
 fn field(piece: &[u8]) -> &[u8] {
     piece.split(|byte| *byte == b':').next().unwrap_or_default()
 }

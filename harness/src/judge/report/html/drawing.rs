@@ -4,7 +4,7 @@ use super::pairs::{Fate, Pair, pairs};
 use super::seconds;
 use crate::judge::{Mark, Timeline};
 
-/// No drawing is shorter: the milliseconds of a lone greeting would fill it.
+/// The least length of a drawing, which the milliseconds of a lone write would fill otherwise.
 const LENGTH_MS_MIN: f64 = 1000.0;
 /// How high a stroke is, in pixels.
 const STROKE_HEIGHT: f64 = 26.0;
@@ -17,7 +17,7 @@ const STEPS_MAX: u32 = 8;
 /// Between the ticks of an axis, in milliseconds.
 const STEPS_MS: [u32; 12] = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 120_000, 300_000, 600_000];
 
-/// A stream: its drawing, and the same as a list.
+/// A stream as a drawing, and as a list.
 pub(super) struct Drawing<'a> {
     pub(super) name: &'a str,
     pub(super) summary: String,
@@ -69,7 +69,7 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-/// Ticks at round times, from 0 to the end.
+/// Returns ticks at round times, from 0 to the end.
 fn ticks(length_ms: f64) -> Vec<Tick> {
     let fits = |step: &u32| length_ms / f64::from(*step) <= f64::from(STEPS_MAX);
     let Some(step) = STEPS_MS.into_iter().find(fits) else { return Vec::new() };
@@ -90,7 +90,7 @@ pub(super) struct Stroke {
     pub(super) title: String,
 }
 
-/// The strokes of a lane, a part of one for each write of a moment.
+/// Returns the strokes of a lane; the writes of a moment share a stroke.
 fn strokes(verb: &str, lane: &[(&Mark, &Pair)], length_ms: f64) -> Vec<Stroke> {
     let moments = lane.chunk_by(|(a, _), (b, _)| b.t_ms - a.t_ms < length_ms / MOMENTS);
     let stroke = |(n, (mark, pair)): (usize, &(&Mark, &Pair)), of: usize| {

@@ -1,12 +1,12 @@
-//! Which write came for which.
+//! Pairs of an expected write and the write that came.
 
 use crate::judge::Mark;
 use crate::judge::align::{Step, UNIT, align};
 
-/// A write that is further from its time is coloured.
+/// A write further from its time is coloured.
 pub(super) const FAR_MS: f64 = 250.0;
 
-/// A write that was expected, the one that came for it, or both.
+/// An expected write, the write that came, or both.
 pub(super) struct Pair<'a> {
     pub(super) expected: Option<&'a Mark>,
     pub(super) actual: Option<&'a Mark>,
@@ -38,7 +38,7 @@ impl Fate {
         }
     }
 
-    /// For the stylesheet: the stroke's class, and that of words.
+    /// Returns the classes of the stroke and of the words, for the stylesheet.
     pub(super) fn classes(self) -> (&'static str, &'static str) {
         match self {
             Self::Same => ("same", "quiet"),
@@ -51,7 +51,7 @@ impl Fate {
 }
 
 impl Pair<'_> {
-    /// By how much it was late, in milliseconds, if there is a telling.
+    /// Returns the lateness in milliseconds, if both writes are there.
     fn late_ms(&self) -> Option<f64> {
         Some(self.actual?.t_ms - self.expected?.t_ms)
     }
@@ -62,8 +62,8 @@ impl Pair<'_> {
     }
 }
 
-/// Finds for each write its partner by its text. Where several would do, the first number in them decides, which counts
-/// them, and then, as in a row of equal writes, time: both weigh too little to part writes that are all off.
+/// Finds a partner for each write by the text. Among equal texts the first number decides, and then time. Both weigh too
+/// little to part writes that are all late.
 pub(super) fn pairs<'a>(expected: &'a [Mark], actual: &'a [Mark]) -> Vec<Pair<'a>> {
     let blanks = |marks: &[Mark]| marks.iter().map(|mark| blanked(&mark.text)).collect::<Vec<_>>();
     let (wanted, got) = (blanks(expected), blanks(actual));
@@ -90,7 +90,7 @@ pub(super) fn pairs<'a>(expected: &'a [Mark], actual: &'a [Mark]) -> Vec<Pair<'a
     steps.into_iter().map(pair).collect()
 }
 
-/// A text with every number as 0: numbers and timestamps are another each time.
+/// Returns a text with every number as 0, since numbers and timestamps differ each time.
 fn blanked(text: &str) -> String {
     let mut blanked = String::with_capacity(text.len());
     for char in text.chars() {
@@ -102,7 +102,7 @@ fn blanked(text: &str) -> String {
     blanked
 }
 
-/// The first number in a text.
+/// Returns the first number in a text.
 fn number(text: &str) -> Option<&str> {
     text.split(|char: char| !char.is_ascii_digit()).find(|digits| !digits.is_empty())
 }
