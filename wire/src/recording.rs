@@ -50,6 +50,17 @@ impl Line {
     }
 }
 
+impl<N> Line<N> {
+    /// Returns the text of a write; an empty one for other facts, and for bytes that are not UTF-8.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        match &self.fact {
+            Fact::Write(write) => std::str::from_utf8(&write.bytes).unwrap_or_default(),
+            _ => "",
+        }
+    }
+}
+
 /// The ordinals of a connection and of a request on the connection. A recording of a single exchange has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {

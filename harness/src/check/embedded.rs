@@ -32,7 +32,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     scope.explain(&mut evidence);
     let mut timelines = Vec::new();
     let setup = fixtures::setup();
-    let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
+    let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.notes.cases));
     for scene in golden.streams.iter().filter(wanted) {
         let scene = scene.clone().until(scope.watched_ms());
         let mut seen = see(application, &scene, &setup);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_wire::recording::{Fact, RawRequest, ResponseHead, Write};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
@@ -16,7 +17,7 @@ use super::{application, exchange};
 use crate::fixtures::golden::Golden;
 use crate::judge::pace::Pace;
 use crate::judge::report::{html, jsonl, junit, text};
-use crate::judge::scene::{Kind, Scene};
+use crate::judge::scene::Scene;
 use crate::judge::stalls::Stalls;
 use crate::judge::timeline::timeline;
 use crate::judge::verdict::{Report, verdicts};
@@ -127,16 +128,16 @@ impl Answer {
     fn pieces(&self, scene: &Scene, client: &str) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
         let mut chunked = false;
-        for (_, line) in scene.lines.iter().filter(|(_, line)| line.client == client) {
-            match &line.kind {
-                Kind::Head { status, headers } => {
+        for (_, line) in scene.lines.iter().filter(|(_, line)| line.notes.client == client) {
+            match &line.fact {
+                Fact::Head(ResponseHead { status, headers }) => {
                     chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
                     let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                     sent.extend(format!("HTTP/1.1 {status} \r\n{fields}\r\n").into_bytes());
                 }
-                Kind::Write { text } => {
+                Fact::Write(Write { bytes }) => {
                     let changes = if self.in_bodies { &self.changes[..] } else { &[] };
-                    let body = changed(text.as_bytes().to_vec(), changes);
+                    let body = changed(bytes.to_vec(), changes);
                     match body.len() {
                         0 => {}
                         length if chunked => {
@@ -145,7 +146,7 @@ impl Answer {
                         _ => sent.extend(body),
                     }
                 }
-                Kind::End { .. } if chunked => sent.extend(b"0\r\n\r\n"),
+                Fact::End(_) if chunked => sent.extend(b"0\r\n\r\n"),
                 _ => {}
             }
         }
@@ -205,10 +206,11 @@ fn report_on(golden: &Golden, scene: &Scene, logs: Vec<(String, ClientLog)>, noi
 }
 
 fn requests<'a>(scene: &'a Scene, client: &str) -> Vec<&'a str> {
-    let requests = scene.lines.iter().filter(|(_, line)| line.client == client).map(|(_, line)| match &line.kind {
-        Kind::Request { text } => Some(&text[..]),
-        _ => None,
-    });
+    let requests =
+        scene.lines.iter().filter(|(_, line)| line.notes.client == client).map(|(_, line)| match &line.fact {
+            Fact::RawRequest(RawRequest { text }) => Some(&text[..]),
+            _ => None,
+        });
     requests.flatten().collect()
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
 use onbeat_server::clock::epoch_today;
+use onbeat_wire::recording::Fact;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
@@ -33,7 +34,7 @@ use crate::fixtures::format::Exchange;
 use crate::fixtures::golden::order_of_stream;
 use crate::judge::case::Case;
 use crate::judge::evidence::Evidence;
-use crate::judge::scene::{Kind, Scene};
+use crate::judge::scene::Scene;
 use crate::judge::selection::NoSuchCase;
 use crate::judge::timeline::{Timeline, timeline};
 use crate::judge::verdict::{Hint, Outcome, Report, Verdict, verdicts};
@@ -301,7 +302,7 @@ impl<'a> Inspection<'a> {
         mut evidence: Evidence<'a>,
         again: impl AsyncFn() -> Evidence<'a>,
     ) -> Evidence<'a> {
-        let writes = scene.lines.iter().filter(|(_, line)| matches!(line.kind, Kind::Write { .. })).count();
+        let writes = scene.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count();
         for _ in 0..CONFIRMATIONS {
             if !(1..=(writes / LATE_PART_MAX).max(LATE_FEW)).contains(&evidence.late_places()) {
                 break;
@@ -334,7 +335,7 @@ impl<'a> Inspection<'a> {
         let raw = async {
             let logs = play::play(&mut self.live.clone(), scene, &Tag::default(), noise, bounds).await;
             // The application's stream may have begun later.
-            let events = scene.lines.iter().filter(|(_, line)| matches!(line.kind, Kind::Event { .. })).count();
+            let events = scene.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Event(_))).count();
             let given_up = self.live.clock.now() + self.live.pace.patience;
             while self.live.clock.now() < given_up
                 && !ended.load(Ordering::Relaxed)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::recording::{Dispatch, End, Fact, RawRequest, ResponseHead, Write};
 use onbeat_wire::{Event, Head, How, Instant, What};
 
 use super::noise::Noise;
@@ -11,28 +12,28 @@ use super::tag::Tag;
 use crate::fixtures::golden::Golden;
 use crate::judge::observation::Dispatched;
 use crate::judge::pace::Pace;
-use crate::judge::scene::{Kind, Line, Scene};
+use crate::judge::scene::{Line, Scene};
 use crate::judge::stalls::Stalls;
 use crate::player::{Action, ClientLog, LogEntry};
 
 /// What each client of a scene sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
 fn logs(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, ClientLog)> {
-    let entry = |line: &Line| match &line.kind {
-        Kind::Request { text } => Some(LogEntry::Did(Action::request(text.clone()))),
-        Kind::Head { status, headers } => {
+    let entry = |line: &Line| match &line.fact {
+        Fact::RawRequest(RawRequest { text }) => Some(LogEntry::Did(Action::request(text.clone()))),
+        Fact::Head(ResponseHead { status, headers }) => {
             let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
             Some(LogEntry::Saw(What::Head(Head { minor_version: 1, status: *status, headers })))
         }
-        Kind::Write { text } => Some(write(text)),
-        Kind::End { how } => Some(LogEntry::Saw(What::End(*how))),
-        Kind::Event { .. } | Kind::Leave { .. } | Kind::Dropped => None,
+        Fact::Write(Write { bytes }) => Some(LogEntry::Saw(What::Write(bytes.clone()))),
+        Fact::End(End { how }) => Some(LogEntry::Saw(What::End(*how))),
+        _ => None,
     };
-    let leaves = |line: &Line| matches!(line.kind, Kind::End { how: How::Closed });
+    let leaves = |line: &Line| matches!(line.fact, Fact::End(End { how: How::Closed }));
     let of_client = |name: &str| {
         let mut lines: Vec<&Line> = scene.lines.iter().chain(&scene.rest).map(|(_, line)| line).collect();
-        lines.retain(|line| line.client == name);
+        lines.retain(|line| line.notes.client == name);
         // Who leaves at the cut may have seen what came after it.
-        lines.sort_by_key(|line| (!scene.rest.is_empty() && leaves(line), line.at_ms));
+        lines.sort_by_key(|line| (!scene.rest.is_empty() && leaves(line), line.t_ms));
         ClientLog { entries: lines.into_iter().filter_map(|line| Some((when(line), entry(line)?))).collect() }
     };
     scene.clients().into_iter().map(|name| (name.to_owned(), of_client(name))).collect()
@@ -52,7 +53,7 @@ fn pace() -> Pace {
 }
 
 fn at(line: &Line) -> Instant {
-    Instant::EPOCH + pace().takes(line.at_ms)
+    Instant::EPOCH + pace().takes(line.t_ms)
 }
 
 fn failing(scene: &Scene, seen: &Seen, stalls: &Stalls) -> Vec<String> {
@@ -69,8 +70,8 @@ fn stream(name: &str) -> Scene {
 fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
     for name in ["sse", "sse-data", "dynamic-counter", "stream-json"] {
         let scene = stream(name).until(9_500);
-        let events = scene.lines.iter().chain(&scene.rest).filter_map(|(_, line)| match &line.kind {
-            Kind::Event { r#type, data, last_event_id } => {
+        let events = scene.lines.iter().chain(&scene.rest).filter_map(|(_, line)| match &line.fact {
+            Fact::Event(Dispatch { r#type, data, last_event_id }) => {
                 let (event_type, data, last_event_id) = (r#type.clone(), data.clone(), last_event_id.clone());
                 Some(Event { event_type, data, last_event_id })
             }
@@ -81,7 +82,7 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
         let writes = |log: &ClientLog| {
             log.entries.iter().filter(|(_, entry)| matches!(entry, LogEntry::Saw(What::Write(_)))).count()
         };
-        let beyond = scene.rest.iter().filter(|(_, line)| matches!(line.kind, Kind::Write { .. })).count();
+        let beyond = scene.rest.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count();
         for missing in 0..=beyond {
             let mut logs = all.clone();
             let last = writes(&logs[0].1) - missing;
@@ -142,8 +143,8 @@ fn a_heartbeat_may_come_on_the_other_side_of_an_event() {
 
 /// A stream of which everything after the request comes together, so late.
 fn late(scene: &Scene, by: Duration) -> Seen {
-    let arrival = |line: &Line| match line.kind {
-        Kind::Request { .. } => at(line),
+    let arrival = |line: &Line| match line.fact {
+        Fact::RawRequest(_) => at(line),
         _ => at(line).max(Instant::EPOCH + by),
     };
     seen(logs(scene, arrival))

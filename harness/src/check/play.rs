@@ -5,13 +5,13 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::LeftHow;
+use onbeat_wire::recording::{Fact, Leave, RawRequest};
 
 use super::heartbeats::HEARTBEAT;
 use super::lines_seen::LinesSeen;
 use super::noise::Noise;
 use super::tag::Tag;
 use super::target::Target;
-use crate::fixtures::format::Kind;
 use crate::judge::pace::Periods;
 use crate::judge::scene::Scene;
 use crate::player::{Action, Bounds, Client, ClientLog};
@@ -30,37 +30,37 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
     let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
     let mut scheduler = SceneScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
     for (_, line) in &scene.lines {
-        match &line.kind {
-            Kind::Request { .. } | Kind::Leave { .. } if scheduler.all_closed() => break,
-            Kind::Request { text } => {
-                scheduler.until(line.at_ms).await;
+        match &line.fact {
+            Fact::RawRequest(_) | Fact::Leave(_) if scheduler.all_closed() => break,
+            Fact::RawRequest(RawRequest { text }) => {
+                scheduler.until(line.t_ms).await;
                 let request = scheduler.target.address(&tag.request(text));
-                if !scheduler.request(&line.client, request).await {
+                if !scheduler.request(&line.notes.client, request).await {
                     break;
                 }
             }
-            Kind::Leave { how } => {
-                scheduler.until(line.at_ms).await;
-                scheduler.leave(&line.client, *how).await;
+            Fact::Leave(Leave { how }) => {
+                scheduler.until(line.t_ms).await;
+                scheduler.leave(&line.notes.client, *how).await;
             }
-            Kind::Head { .. } | Kind::End { .. } => scheduler.expect_line(&line.client, false),
-            Kind::Write { text } => {
-                scheduler.expect_line(&line.client, text == HEARTBEAT.write);
+            Fact::Head(_) | Fact::End(_) => scheduler.expect_line(&line.notes.client, false),
+            Fact::Write(_) => {
+                scheduler.expect_line(&line.notes.client, line.written() == HEARTBEAT.write);
                 // After a stream has stopped, the rest of the scene is not waited for.
                 if alone {
-                    scheduler.until(line.at_ms).await;
+                    scheduler.until(line.t_ms).await;
                     if scheduler.is_behind() {
                         return scheduler.close().await;
                     }
                 }
             }
-            Kind::Event { .. } | Kind::Dropped => {}
+            _ => {}
         }
     }
     scheduler.until(scene.length_ms).await;
     if scene.completes() {
-        let path = scene.lines.first().and_then(|(_, line)| match &line.kind {
-            Kind::Request { text } => text.split(' ').nth(1),
+        let path = scene.lines.first().and_then(|(_, line)| match &line.fact {
+            Fact::RawRequest(RawRequest { text }) => text.split(' ').nth(1),
             _ => None,
         });
         scheduler.ask_again(path.unwrap_or("/")).await;

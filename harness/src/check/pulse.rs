@@ -31,7 +31,7 @@ impl Pulse {
     /// Takes the pulse of the first client of a scene.
     pub(super) fn take(scene: &Scene, seen: &Seen, pace: &Pace) -> Self {
         let due = expected(scene, "").into_iter().next().map(|response| response.writes).unwrap_or_default();
-        let due = due.iter().map(|(_, line)| pace.takes(line.at_ms)).collect();
+        let due = due.iter().map(|(_, line)| pace.takes(line.t_ms)).collect();
         let first = seen.logs.first().zip(seen.observation().first_response());
         let Some(((_, log), (response, pieces))) = first else { return Self { due, ..Self::default() } };
         let came = pieces.iter().map(|piece| piece.at - response.sent).collect();

@@ -70,7 +70,8 @@ pub(crate) fn counts(vary: &[Vary]) -> bool {
 pub(crate) fn conforms_exactly(line: &Line, got: &[u8], stamp: jiff::Timestamp) -> bool {
     let stamp = format!("{stamp:.3}");
     let right = |(rule, value): &(&Rule, Value)| **rule != Rule::Timestamp || value.as_str() == Some(&stamp);
-    compare(line.written(), &line.vary, got, Some(0)).is_empty() && varying(&line.vary, got).iter().all(right)
+    compare(line.written(), &line.notes.vary, got, Some(0)).is_empty()
+        && varying(&line.notes.vary, got).iter().all(right)
 }
 
 /// Returns the varying values of a write as they came, with their rules.

@@ -36,12 +36,21 @@ pub(crate) struct Dispatched {
 impl Observation<'_> {
     /// Returns a write of a scene as expected here: marked, and with the clients of others counted.
     pub(crate) fn wanted(&self, line: &Line) -> String {
-        compare::corrected(&self.others.marked(line.written(), &line.vary), &line.vary, self.others.clients())
+        compare::corrected(
+            &self.others.marked(line.written(), &line.notes.vary),
+            &line.notes.vary,
+            self.others.clients(),
+        )
     }
 
     /// Returns the differences between a write of a scene and a piece.
     pub(crate) fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
-        compare::compare(&self.others.marked(line.written(), &line.vary), &line.vary, got, self.others.clients())
+        compare::compare(
+            &self.others.marked(line.written(), &line.notes.vary),
+            &line.notes.vary,
+            got,
+            self.others.clients(),
+        )
     }
 
     /// Returns the first response of the first client, and the pieces of the response, without those of others.

@@ -1,10 +1,11 @@
 //! The exchanges of a client: as the fixture has each, and as each came.
 
+use onbeat_wire::recording::Fact;
 use onbeat_wire::{Head, How};
 
 use super::fields;
 use super::pieces::{self, Piece};
-use super::scene::{Kind, Numbered, Scene};
+use super::scene::{Numbered, Scene};
 use crate::player::{ClientLog, HttpExchange};
 
 /// A response as in the scene.
@@ -24,9 +25,9 @@ pub(crate) struct Expected<'a> {
 pub(crate) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> {
     let mut responses: Vec<Expected> = Vec::new();
     let mut at = 0;
-    for (number, line) in scene.lines.iter().filter(|(_, line)| line.client == client) {
+    for (number, line) in scene.lines.iter().filter(|(_, line)| line.notes.client == client) {
         let numbered = (*number, line);
-        if let Kind::Request { .. } = line.kind {
+        if let Fact::RawRequest(_) = line.fact {
             let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
             responses.push(Expected { request: numbered, head, writes, beyond, events, end });
         }
@@ -35,21 +36,21 @@ pub(crate) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> 
             at += 1;
         }
         let Some(response) = responses.get_mut(at) else { continue };
-        match &line.kind {
-            Kind::Head { .. } => response.head = Some(numbered),
-            Kind::Write { .. } => response.writes.push(numbered),
-            Kind::End { .. } => response.end = Some(numbered),
-            Kind::Event { .. } => {
+        match &line.fact {
+            Fact::Head(_) => response.head = Some(numbered),
+            Fact::Write(_) => response.writes.push(numbered),
+            Fact::End(_) => response.end = Some(numbered),
+            Fact::Event(_) => {
                 if let Some(write) = response.writes.last() {
                     response.events.push((numbered, *write));
                 }
             }
-            Kind::Request { .. } | Kind::Leave { .. } | Kind::Dropped => {}
+            _ => {}
         }
     }
     if let Some(response) = responses.last_mut() {
-        let beyond = scene.rest.iter().filter(|(_, line)| line.client == client);
-        let writes = beyond.filter(|(_, line)| matches!(line.kind, Kind::Write { .. }));
+        let beyond = scene.rest.iter().filter(|(_, line)| line.notes.client == client);
+        let writes = beyond.filter(|(_, line)| matches!(line.fact, Fact::Write(_)));
         response.beyond.extend(writes.map(|(number, line)| (*number, line)));
     }
     responses

@@ -1,8 +1,31 @@
 //! A scene: what clients do, and what they are to see, line by line.
 
 use onbeat_wire::How;
+use onbeat_wire::recording::{self, End, Fact, Notes};
+use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::fixtures::format::{Kind, Line};
+use super::vary::Vary;
+
+/// A line of a scene.
+pub(crate) type Line = recording::Line<Annotations>;
+
+/// What a scene notes about a line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Annotations {
+    /// The client; none in a stream, which has a single client.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) client: String,
+    /// The ids of the cases that the line checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cases: Vec<String>,
+    /// The values that may differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) vary: Vec<Vary>,
+}
+
+impl Notes for Annotations {
+    const KEYS: &'static [&'static str] = &["client", "cases", "vary"];
+}
 
 /// A line with its number in the file.
 pub(crate) type Numbered<'a> = (usize, &'a Line);
@@ -23,7 +46,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Returns the scene of these lines, which ends with the last of them.
     pub(crate) fn new(path: &str, lines: Vec<(usize, Line)>) -> Self {
-        let length_ms = lines.iter().map(|(_, line)| line.at_ms).max().unwrap_or_default();
+        let length_ms = lines.iter().map(|(_, line)| line.t_ms).max().unwrap_or_default();
         Self { path: path.into(), lines, length_ms, rest: Vec::new() }
     }
 
@@ -38,11 +61,11 @@ impl Scene {
             return self;
         }
         self.length_ms = ms;
-        self.rest = self.lines.iter().filter(|(_, line)| line.at_ms > ms).cloned().collect();
-        let leaves = |line: &Line| matches!(line.kind, Kind::Leave { .. } | Kind::End { how: How::Closed });
+        self.rest = self.lines.iter().filter(|(_, line)| line.t_ms > ms).cloned().collect();
+        let leaves = |line: &Line| matches!(line.fact, Fact::Leave(_) | Fact::End(End { how: How::Closed }));
         self.lines.retain_mut(|(_, line)| {
-            let stays = line.at_ms <= ms || leaves(line);
-            line.at_ms = line.at_ms.min(ms);
+            let stays = line.t_ms <= ms || leaves(line);
+            line.t_ms = line.t_ms.min(ms);
             stays
         });
         self
@@ -52,8 +75,8 @@ impl Scene {
     pub(crate) fn clients(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for (_, line) in &self.lines {
-            if !names.contains(&line.client.as_str()) {
-                names.push(&line.client);
+            if !names.contains(&line.notes.client.as_str()) {
+                names.push(&line.notes.client);
             }
         }
         names
@@ -61,7 +84,7 @@ impl Scene {
 
     /// Returns whether the last response completes, so that the connection is free then.
     pub(crate) fn completes(&self) -> bool {
-        let last = self.lines.last().map(|(_, line)| &line.kind);
-        matches!(last, Some(Kind::End { how: How::Complete }))
+        let last = self.lines.last().map(|(_, line)| &line.fact);
+        matches!(last, Some(Fact::End(End { how: How::Complete })))
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn timeline(scene: &Scene, seen: &Observation, pace: &Pace) -> Timeli
     let ms = |ms: u64| ms as f64;
     let response = expected(scene, "").into_iter().next();
     let writes = response.iter().flat_map(|response| &response.writes);
-    let expected = writes.map(|(_, line)| mark(ms(line.at_ms), line.written().as_bytes())).collect();
+    let expected = writes.map(|(_, line)| mark(ms(line.t_ms), line.written().as_bytes())).collect();
     let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
         let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
         pieces.into_iter().take(MARKS_MAX).map(move |piece| mark(after(piece.at), &piece.bytes))

@@ -11,6 +11,7 @@ mod writes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use onbeat_wire::recording::{End, Fact};
 use onbeat_wire::{How, Instant};
 
 use self::times::Gap;
@@ -19,7 +20,7 @@ use super::evidence::{Evidence, Finding, clipped};
 use super::observation::Observation;
 use super::pace::Pace;
 use super::responses::{Expected, expected, got};
-use super::scene::{Kind, Line, Numbered, Scene};
+use super::scene::{Line, Numbered, Scene};
 use super::stalls::Stalls;
 use crate::player::HttpExchange;
 
@@ -40,7 +41,7 @@ pub(crate) fn judge<'a>(
         })
         .collect();
     let sent = clients.iter().flat_map(|(_, expected, got)| {
-        expected.iter().zip(got).map(|(expected, got)| (expected.request.0, (expected.request.1.at_ms, got.sent)))
+        expected.iter().zip(got).map(|(expected, got)| (expected.request.0, (expected.request.1.t_ms, got.sent)))
     });
     let causes = sent.collect();
     let mut trial = Trial { evidence: Evidence::new(cases), scene, seen, pace, stalls, causes, gaps: BTreeMap::new() };
@@ -70,7 +71,7 @@ pub(crate) fn judge<'a>(
 
 /// Returns whether a case of the line looks at the aspect.
 fn checks(cases: &[Case], line: &Line, aspect: Aspect) -> bool {
-    cases.iter().any(|case| case.checks.contains(&aspect) && line.cases.contains(&case.id))
+    cases.iter().any(|case| case.checks.contains(&aspect) && line.notes.cases.contains(&case.id))
 }
 
 /// The number of pieces of a response that are judged at most: more than any conforming one has, even among many strangers.
@@ -100,7 +101,7 @@ impl Trial<'_, '_> {
     ) -> Finding {
         let (expected, actual) = (clipped(expected.into()), clipped(actual.into()));
         #[expect(clippy::cast_precision_loss, reason = "a scene lasts minutes")]
-        let t_ms = Some(line.at_ms as f64);
+        let t_ms = Some(line.t_ms as f64);
         let place = format!("{}:{number}", self.scene.path);
         Finding { place, t_ms, expected, actual, first_differing_byte: None, why: why.into() }
     }
@@ -108,7 +109,7 @@ impl Trial<'_, '_> {
     fn never_connected(&mut self, expected: &Expected) {
         if let Some(head) = expected.head {
             let finding = self.finding(head, "an answer", "no connection", "the server was not reached");
-            self.evidence.found(&head.1.cases, Aspect::Status, &finding);
+            self.evidence.found(&head.1.notes.cases, Aspect::Status, &finding);
         }
         self.unjudge(expected, "no connection");
     }
@@ -116,7 +117,7 @@ impl Trial<'_, '_> {
     /// Notes that the writes and the end can't be judged.
     fn unjudge(&mut self, expected: &Expected, why: &str) {
         for (_, line) in expected.writes.iter().chain(&expected.end) {
-            self.evidence.unjudged(&line.cases, why);
+            self.evidence.unjudged(&line.notes.cases, why);
         }
     }
 
@@ -135,8 +136,8 @@ impl Trial<'_, '_> {
 
     fn end(&mut self, expected: &Expected, got: &HttpExchange, last: (u64, Instant)) {
         let Some(end) = expected.end else { return };
-        let Kind::End { how } = end.1.kind else { return };
-        self.evidence.judged_for(&end.1.cases, &[Aspect::End]);
+        let Fact::End(End { how }) = end.1.fact else { return };
+        self.evidence.judged_for(&end.1.notes.cases, &[Aspect::End]);
         let came = got.end.map(|(_, how)| how);
         let right = match how {
             How::Closed | How::Reset => matches!(came, Some(How::Closed | How::Reset)),
@@ -149,25 +150,25 @@ impl Trial<'_, '_> {
         };
         if !right {
             let finding = self.finding(end, told(Some(how)), told(came), "the end");
-            self.evidence.found(&end.1.cases, Aspect::End, &finding);
+            self.evidence.found(&end.1.notes.cases, Aspect::End, &finding);
         }
         if let (How::Complete, Some((at, How::Complete))) = (how, got.end) {
-            let due = last.1 + self.pace.takes(end.1.at_ms.saturating_sub(last.0));
+            let due = last.1 + self.pace.takes(end.1.t_ms.saturating_sub(last.0));
             if at - due > self.pace.late_max + self.stalls.within(last.1, at) {
                 let actual = format!("the end {:.1} ms after it", ms(at - due));
                 let finding = self.finding(end, "the end with the last write", actual, "too late");
-                self.evidence.found(&end.1.cases, Aspect::End, &finding);
+                self.evidence.found(&end.1.notes.cases, Aspect::End, &finding);
             }
         }
     }
 
     /// Judges what became of a request after the end, on the same connection.
     fn reuse(&mut self, end: Numbered, after: &HttpExchange) {
-        self.evidence.judged_for(&end.1.cases, &[Aspect::Reuse]);
+        self.evidence.judged_for(&end.1.notes.cases, &[Aspect::Reuse]);
         if after.head.is_none() {
             let actual = after.broken.as_deref().unwrap_or("no answer came");
             let finding = self.finding(end, "an answer to another request", actual, "the connection");
-            self.evidence.found(&end.1.cases, Aspect::Reuse, &finding);
+            self.evidence.found(&end.1.notes.cases, Aspect::Reuse, &finding);
         }
     }
 }

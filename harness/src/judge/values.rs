@@ -45,7 +45,7 @@ fn stamps<'a>(
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
         // In virtual time a stream begins at the epoch of the file.
         if pace.periods == Periods::Exact
-            && write.1.client.is_empty()
+            && write.1.notes.client.is_empty()
             && let Some(fixture) = self::stamp(write, write.1.written().as_bytes())
             && fixture != stamp
         {
@@ -65,7 +65,7 @@ fn stamps<'a>(
 }
 
 fn stamp(write: &Numbered, bytes: &[u8]) -> Option<Timestamp> {
-    let values = compare::varying(&write.1.vary, bytes);
+    let values = compare::varying(&write.1.notes.vary, bytes);
     let stamp = values.iter().find(|(rule, _)| **rule == Rule::Timestamp)?;
     stamp.1.as_str()?.parse().ok()
 }
@@ -79,7 +79,7 @@ fn numbers<'a>(came: &[(Numbered<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
     let mut values = Vec::new();
     let (mut last, mut end) = (None, 0);
     for (write, piece) in came {
-        for (rule, value) in compare::varying(&write.1.vary, &piece.bytes) {
+        for (rule, value) in compare::varying(&write.1.notes.vary, &piece.bytes) {
             if let (Rule::Number { maximum, below, .. }, Some(value)) = (rule, value.as_f64()) {
                 end = maximum.or(*below).unwrap_or_default();
                 values.push(value);

@@ -43,6 +43,11 @@ pub(crate) fn rule_of<'v>(vary: &'v [Vary], key: &str) -> Option<&'v Rule> {
 }
 
 impl Rule {
+    /// Returns whether a value is a number with at most one decimal.
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self, Self::Number { decimals_max: Some(1), .. })
+    }
+
     /// Returns how a value breaks the rule, in which aspect and in words; nothing if the value keeps the rule. Where nobody
     /// knows how many `others` there are, a count may be larger than usual.
     pub(crate) fn breach(&self, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {

@@ -30,7 +30,7 @@ const SHORT_MS: u64 = 5_000;
 
 impl<'a> Plan<'a> {
     pub(super) fn new(golden: &'a Golden, scope: &Scope, pace: &Pace) -> Self {
-        let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.cases));
+        let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.notes.cases));
         let (sse, streams): (Vec<&Scene>, Vec<&Scene>) =
             golden.streams.iter().filter(wanted).partition(|scene| scene.path.ends_with("/sse.jsonl"));
         let cut = |scene: &Scene| scene.clone().until(scope.watched_ms());

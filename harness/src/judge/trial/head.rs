@@ -1,19 +1,23 @@
 //! The head of a response: the status, each header by the rule of its RFC, and the time.
 
+use onbeat_wire::recording::{Fact, RawRequest, ResponseHead};
+
 use super::Trial;
 use crate::judge::case::Aspect;
 use crate::judge::fields;
 use crate::judge::responses::Expected;
-use crate::judge::scene::{Kind, Numbered};
+use crate::judge::scene::Numbered;
 use crate::player::HttpExchange;
 
 impl Trial<'_, '_> {
     /// Judges the head; returns whether the body is worth a look.
     pub(super) fn head(&mut self, expected: &Expected, head: Numbered, got: &HttpExchange) -> bool {
-        let cases = &head.1.cases;
-        let Kind::Head { status, headers } = &head.1.kind else { return false };
-        let asked = match &expected.request.1.kind {
-            Kind::Request { text } => text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1"),
+        let cases = &head.1.notes.cases;
+        let Fact::Head(ResponseHead { status, headers }) = &head.1.fact else { return false };
+        let asked = match &expected.request.1.fact {
+            Fact::RawRequest(RawRequest { text }) => {
+                text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
+            }
             _ => "",
         };
         let Some((at, answer)) = &got.head else {
@@ -72,7 +76,7 @@ impl Trial<'_, '_> {
         if !right {
             let actual = came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"));
             let finding = self.finding(head, format!("{name}: {wanted}"), actual, "header");
-            self.evidence.found_in_header(&head.1.cases, name, &finding);
+            self.evidence.found_in_header(&head.1.notes.cases, name, &finding);
         }
     }
 }

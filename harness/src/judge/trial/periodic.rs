@@ -4,13 +4,14 @@
 //! or after other writes than in the scene.
 
 use onbeat_wire::Instant;
+use onbeat_wire::recording::{Fact, RawRequest};
 
 use super::Trial;
 use crate::judge::pace::Periods;
 use crate::judge::pieces::Piece;
 use crate::judge::recurring::Recurring;
 use crate::judge::responses::Expected;
-use crate::judge::scene::{Kind, Numbered};
+use crate::judge::scene::Numbered;
 use crate::player::HttpExchange;
 
 impl Trial<'_, '_> {
@@ -22,7 +23,7 @@ impl Trial<'_, '_> {
         got: &HttpExchange,
         pieces: &mut Vec<Piece>,
     ) -> Vec<Numbered<'e>> {
-        let asks = |recurring: &Recurring| matches!(&expected.request.1.kind, Kind::Request { text } if text.starts_with(recurring.request));
+        let asks = |recurring: &Recurring| matches!(&expected.request.1.fact, Fact::RawRequest(RawRequest { text }) if text.starts_with(recurring.request));
         let is_judged_apart = |recurring: &Recurring| self.pace.periods != Periods::Exact && asks(recurring);
         let Some(recurring) = self.seen.recurring.filter(is_judged_apart) else { return expected.writes.clone() };
         let (wanted, others): (Vec<Numbered>, Vec<Numbered>) =
@@ -44,12 +45,12 @@ impl Trial<'_, '_> {
             }
             false
         });
-        let mut last = (expected.request.1.at_ms, got.sent);
+        let mut last = (expected.request.1.t_ms, got.sent);
         for (write, piece) in judged {
-            self.evidence.judged(&write.1.cases);
+            self.evidence.judged(&write.1.notes.cases);
             self.framing(write, &piece, got);
             self.time(expected, write, &piece, got, last);
-            last = (write.1.at_ms, piece.at);
+            last = (write.1.t_ms, piece.at);
         }
         others
     }

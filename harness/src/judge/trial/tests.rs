@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_wire::recording::{End, Exchange, Fact, RawRequest, ResponseHead, Write};
 use onbeat_wire::{Head, How, Instant, What};
 
 use super::judge;
@@ -11,7 +12,7 @@ use crate::judge::case::{Aspect, Case, Tier};
 use crate::judge::observation::Observation;
 use crate::judge::others::Others;
 use crate::judge::pace::Pace;
-use crate::judge::scene::{Kind, Line, Scene};
+use crate::judge::scene::{Annotations, Line, Scene};
 use crate::judge::stalls::Stalls;
 use crate::judge::vary::{Rule, Vary};
 use crate::judge::verdict::{Outcome, verdicts};
@@ -36,41 +37,43 @@ fn cases() -> Vec<Case> {
 
 /// A stream of three writes, 100 ms apart, the last of which has a timestamp.
 fn scene() -> Scene {
-    let line = |(number, (at_ms, kind, cases)): (usize, (u64, Kind, &[&str]))| {
-        let cases = cases.iter().map(|id| (*id).to_owned()).collect();
-        let stamped = matches!(&kind, Kind::Write { text } if text.contains("at"));
+    let line = |(number, (t_ms, fact, cases)): (usize, (u64, Fact, &[&str]))| {
         let stamp = Vary { pointer: "/at".into(), rule: Rule::Timestamp };
-        let vary = if stamped { vec![stamp] } else { Vec::new() };
-        (number + 1, Line { at_ms, kind, client: String::new(), cases, vary })
+        let mut notes =
+            Annotations { cases: cases.iter().map(|id| (*id).to_owned()).collect(), ..Annotations::default() };
+        notes.vary.extend(cases.contains(&"stamp").then_some(stamp));
+        (number + 1, Line { t_ms, exchange: Exchange::default(), fact, notes })
     };
     let headers = [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let write = |text: &str| Kind::Write { text: text.into() };
-    let lines: [(u64, Kind, &[&str]); 6] = [
-        (0, Kind::Request { text: "GET /feed HTTP/1.1\r\nHost: a\r\n\r\n".into() }, &[]),
-        (0, Kind::Head { status: 200, headers }, &["head"]),
+    let write = |text: &str| Fact::Write(Write { bytes: Bytes::copy_from_slice(text.as_bytes()) });
+    let lines: [(u64, Fact, &[&str]); 6] = [
+        (0, Fact::RawRequest(RawRequest { text: "GET /feed HTTP/1.1\r\nHost: a\r\n\r\n".into() }), &[]),
+        (0, Fact::Head(ResponseHead { status: 200, headers }), &["head"]),
         (100, write("data: one\n\n"), &["words", "pause", "chunks"]),
         (200, write("data: two\n\n"), &["words", "pause", "chunks"]),
         (300, write("data: {\"at\":\"2025-12-01T00:00:00.300Z\"}\n\n"), &["words", "stamp", "pause", "chunks"]),
-        (300, Kind::End { how: How::Complete }, &["end"]),
+        (300, Fact::End(End { how: How::Complete }), &["end"]),
     ];
     Scene::new("feed.jsonl", lines.into_iter().enumerate().map(line).collect())
 }
 
 /// Returns what a client sees that gets all lines at their time.
 fn log(scene: &Scene) -> ClientLog {
-    log_at(scene, |line| Instant::EPOCH + Duration::from_millis(line.at_ms))
+    log_at(scene, |line| Instant::EPOCH + Duration::from_millis(line.t_ms))
 }
 
 /// Returns what a client sees that gets each line at a time of its own.
 fn log_at(scene: &Scene, when: impl Fn(&Line) -> Instant) -> ClientLog {
     let entry = |(_, line): &(usize, Line)| {
-        let entry = match line.kind.clone() {
-            Kind::Request { text } => LogEntry::Did(Action::request(text)),
-            Kind::Head { status, headers } => LogEntry::Saw(What::Head(Head { minor_version: 1, status, headers })),
-            Kind::Write { text } => LogEntry::Saw(What::Write(Bytes::from(text))),
-            Kind::End { how } => LogEntry::Saw(What::End(how)),
-            Kind::Event { .. } | Kind::Leave { .. } | Kind::Dropped => return None,
+        let entry = match line.fact.clone() {
+            Fact::RawRequest(RawRequest { text }) => LogEntry::Did(Action::request(text)),
+            Fact::Head(ResponseHead { status, headers }) => {
+                LogEntry::Saw(What::Head(Head { minor_version: 1, status, headers }))
+            }
+            Fact::Write(Write { bytes }) => LogEntry::Saw(What::Write(bytes)),
+            Fact::End(End { how }) => LogEntry::Saw(What::End(how)),
+            _ => return None,
         };
         Some((when(line), entry))
     };
@@ -97,7 +100,7 @@ fn what_comes_as_expected_fails_nothing() {
 /// gap the machine was held up for a while.
 fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
     let (cases, ms) = (cases(), Duration::from_millis);
-    let logs = [(String::new(), log_at(&scene(), |line| Instant::EPOCH + ms(line.at_ms / 100 * gap_ms)))];
+    let logs = [(String::new(), log_at(&scene(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms)))];
     let mut stalls = Stalls::default();
     for start in (0..3).map(|gap| Instant::EPOCH + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
         stalls.stalled(start, start + ms(held_up_ms));

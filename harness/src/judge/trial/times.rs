@@ -48,7 +48,7 @@ impl Trial<'_, '_> {
     ) {
         let ((number, line), at) = (write, piece.at);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
-        let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.at_ms.saturating_sub(then_ms));
+        let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.t_ms.saturating_sub(then_ms));
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
         // A timer is late also if the server read the request late.
         let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
@@ -60,21 +60,21 @@ impl Trial<'_, '_> {
             self.untimely(write, piece, earliest, got, "early");
         }
         let late = at - due;
-        self.evidence.late(&line.cases, late);
+        self.evidence.late(&line.notes.cases, late);
         if late > self.pace.late_max + self.stalls.within(since, at) {
             self.untimely(write, piece, due, got, "late");
         }
-        let gap_ms = line.at_ms - last.0;
+        let gap_ms = line.t_ms - last.0;
         if gap_ms > 0 {
             let period = self.pace.takes(gap_ms);
             // A gap is long if the end was late; or the beginning, for a request that was read late.
             let long = if last.1 == got.sent { last.1 } else { last.1 + period };
             // A gap is short if the beginning was late.
-            let before = line.at_ms.saturating_sub(2 * gap_ms + expected.request.1.at_ms);
+            let before = line.t_ms.saturating_sub(2 * gap_ms + expected.request.1.t_ms);
             let short = got.sent + self.pace.takes(before);
             let since = if at > last.1 + period { long } else { short };
             let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
-            for case in &line.cases {
+            for case in &line.notes.cases {
                 self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
             }
         }
@@ -83,8 +83,8 @@ impl Trial<'_, '_> {
     /// Returns the earliest time at which a write can come.
     pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &HttpExchange) -> Instant {
         // Any request of the same instant may be the cause.
-        let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.at_ms);
-        let after_request = || got.sent + self.pace.takes(line.at_ms.saturating_sub(expected.request.1.at_ms));
+        let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.t_ms);
+        let after_request = || got.sent + self.pace.takes(line.t_ms.saturating_sub(expected.request.1.t_ms));
         caused.map_or_else(after_request, |(_, then)| then)
     }
 
@@ -95,10 +95,10 @@ impl Trial<'_, '_> {
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
         if piece.at > due {
-            self.evidence.found_late(&write.1.cases, &[Aspect::Time, Aspect::Period], &finding);
+            self.evidence.found_late(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
         } else {
-            self.evidence.found(&write.1.cases, Aspect::Time, &finding);
-            self.evidence.found(&write.1.cases, Aspect::Period, &finding);
+            self.evidence.found(&write.1.notes.cases, Aspect::Time, &finding);
+            self.evidence.found(&write.1.notes.cases, Aspect::Period, &finding);
         }
     }
 

@@ -43,7 +43,7 @@ impl Trial<'_, '_> {
         };
         let noise = |g: usize| if self.seen.others.may_have_caused(&pieces[g].bytes) { 1 } else { UNIT };
         let steps = align(writes.len(), pieces.len(), cost, noise);
-        let mut last = (expected.request.1.at_ms, got.sent);
+        let mut last = (expected.request.1.t_ms, got.sent);
         let mut before = None;
         let mut came = Vec::new();
         let end = steps.iter().rposition(|step| matches!(step, Step::Came(e, _) | Step::Missing(e) if *e < cut));
@@ -69,7 +69,7 @@ impl Trial<'_, '_> {
                     }
                     self.framing(write, piece, got);
                     self.time(expected, write, piece, got, last);
-                    last = (write.1.at_ms, piece.at);
+                    last = (write.1.t_ms, piece.at);
                     before = Some(write);
                     came.push((write, piece));
                 }
@@ -114,22 +114,22 @@ impl Trial<'_, '_> {
         let held_up = |until| self.stalls.within(got.sent, until);
         for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace, held_up) {
             let finding = self.finding(write, expected, actual, visible(&piece.bytes));
-            self.evidence.found(&write.1.cases, aspect, &finding.after(piece.at - got.sent));
+            self.evidence.found(&write.1.notes.cases, aspect, &finding.after(piece.at - got.sent));
         }
     }
 
     /// Notes that a line has been judged, without its counts if the number of others is unknown.
     fn judged(&mut self, line: &Line) {
-        if self.seen.others.clients().is_none() && compare::counts(&line.vary) {
-            self.evidence.judged_but_for(&line.cases, Aspect::Count, OTHERS);
+        if self.seen.others.clients().is_none() && compare::counts(&line.notes.vary) {
+            self.evidence.judged_but_for(&line.notes.cases, Aspect::Count, OTHERS);
         } else {
-            self.evidence.judged(&line.cases);
+            self.evidence.judged(&line.notes.cases);
         }
     }
 
     /// Returns whether a piece came after the cut of a scene.
     fn is_beyond(&self, expected: &Expected, piece: &Piece, got: &HttpExchange) -> bool {
-        let watched = self.pace.takes(self.scene.length_ms.saturating_sub(expected.request.1.at_ms));
+        let watched = self.pace.takes(self.scene.length_ms.saturating_sub(expected.request.1.t_ms));
         !self.scene.rest.is_empty() && piece.at + self.pace.early_max >= got.sent + watched
     }
 
@@ -141,21 +141,21 @@ impl Trial<'_, '_> {
         let Difference { aspect, what, expected } = difference;
         let mut finding = self.finding(write, visible(expected.as_bytes()), visible(&piece.bytes), what);
         finding.first_differing_byte = compare::first_difference(expected.as_bytes(), &piece.bytes);
-        self.evidence.found(&write.1.cases, aspect, &finding.after(piece.at - got.sent));
+        self.evidence.found(&write.1.notes.cases, aspect, &finding.after(piece.at - got.sent));
     }
 
     fn missing(&mut self, write: Numbered, instead: Option<&Piece>, got: &HttpExchange) {
         let wanted = self.seen.wanted(write.1);
         let expected = visible(wanted.as_bytes());
-        self.evidence.judged_for(&write.1.cases, &[Aspect::Bytes, Aspect::Presence]);
+        self.evidence.judged_for(&write.1.notes.cases, &[Aspect::Bytes, Aspect::Presence]);
         if let Some(piece) = instead {
             let mut finding = self.finding(write, expected, visible(&piece.bytes), "something else came");
             finding.first_differing_byte = compare::first_difference(wanted.as_bytes(), &piece.bytes);
             let aspect = if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Bytes };
-            self.evidence.found(&write.1.cases, aspect, &finding.after(piece.at - got.sent));
+            self.evidence.found(&write.1.notes.cases, aspect, &finding.after(piece.at - got.sent));
         } else {
             let finding = self.finding(write, expected, got.why_no_more(), "missing");
-            self.evidence.found(&write.1.cases, Aspect::Presence, &finding);
+            self.evidence.found(&write.1.notes.cases, Aspect::Presence, &finding);
         }
     }
 
@@ -177,25 +177,31 @@ impl Trial<'_, '_> {
         if let Some((at, _)) = got.writes.last() {
             finding = finding.after(*at - got.sent);
         }
-        self.evidence.found(&write.1.cases, Aspect::Order, &finding);
+        self.evidence.found(&write.1.notes.cases, Aspect::Order, &finding);
         // From outside, a moved write and the writes in between look alike.
         for (_, line) in [write].iter().chain(crossed) {
-            self.evidence.found(&line.cases, Aspect::Bytes, &finding);
+            self.evidence.found(&line.notes.cases, Aspect::Bytes, &finding);
         }
     }
 
     fn extra(&mut self, near: Numbered, piece: &Piece, got: &HttpExchange) {
         // A write of a stream that comes too often breaks the cases of the write, and the period.
         let again = self.scene.lines.iter().chain(&self.scene.rest).find(|(_, line)| {
-            line.client.is_empty() && !line.written().is_empty() && self.differences(line, &piece.bytes).is_empty()
+            line.notes.client.is_empty()
+                && !line.written().is_empty()
+                && self.differences(line, &piece.bytes).is_empty()
         });
         let near = again.map_or(near, |(number, line)| (*number, line));
         let finding = self.finding(near, "no further write here", visible(&piece.bytes), "one too many");
         let finding = finding.after(piece.at - got.sent);
         if again.is_some() {
-            self.evidence.found(&near.1.cases, Aspect::Period, &finding);
+            self.evidence.found(&near.1.notes.cases, Aspect::Period, &finding);
         }
-        self.evidence.found(&near.1.cases, if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Presence }, &finding);
+        self.evidence.found(
+            &near.1.notes.cases,
+            if is_id(&piece.bytes) { Aspect::Id } else { Aspect::Presence },
+            &finding,
+        );
     }
 
     pub(super) fn framing(&mut self, write: Numbered, piece: &Piece, got: &HttpExchange) {
@@ -216,7 +222,7 @@ impl Trial<'_, '_> {
             ("transfer-encoding: chunked".into(), "a body without chunks".into())
         };
         let finding = self.finding(write, expected, actual, "framing").after(piece.at - got.sent);
-        self.evidence.found(&write.1.cases, Aspect::Framing, &finding);
+        self.evidence.found(&write.1.notes.cases, Aspect::Framing, &finding);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use onbeat_wire::printable::visible;
+use onbeat_wire::recording::{Dispatch, Fact};
 use onbeat_wire::{Decoder, Event, How, Instant};
 
 use super::members::Members;
@@ -10,8 +11,8 @@ use super::values::Values;
 use super::view::{Ask, View};
 use super::{Judged, World, violation};
 use crate::fixtures::EPOCH;
-use crate::fixtures::format::{Kind, Line};
 use crate::judge::compare::conforms_exactly;
+use crate::judge::scene::Line;
 use crate::player::HttpExchange;
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, Manner};
@@ -47,13 +48,13 @@ impl World<'_> {
     ) -> Judged {
         let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
-        let writes: Vec<&Line> = lines().filter(|line| matches!(line.kind, Kind::Write { .. })).collect();
+        let writes: Vec<&Line> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
         let ordinals = view.ordinals.clone();
-        let is_rounded = lines().any(Line::has_one_decimal);
+        let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| vary.rule.is_rounded());
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, request);
         let mut values: Vec<Values> = ordinals.map(values).collect();
         let due = |line: &Line| {
-            let due = ask.at + Duration::from_millis(line.at_ms);
+            let due = ask.at + Duration::from_millis(line.t_ms);
             (due, self.times.comes(due))
         };
         for (at, (came, bytes)) in response.writes.iter().enumerate() {
@@ -90,14 +91,14 @@ impl World<'_> {
         let events = lines().take_while({
             let mut left = response.writes.len();
             move |line| {
-                let write = matches!(line.kind, Kind::Write { .. });
+                let write = matches!(line.fact, Fact::Write(_));
                 let goes_on = left > 0 || !write;
                 left = left.saturating_sub(usize::from(write));
                 goes_on
             }
         });
-        let events = events.filter_map(|line| match &line.kind {
-            Kind::Event { r#type, .. } => Some(r#type.clone()),
+        let events = events.filter_map(|line| match &line.fact {
+            Fact::Event(Dispatch { r#type, .. }) => Some(r#type.clone()),
             _ => None,
         });
         let dispatched = dispatched(view, response).into_iter().map(|event| event.event_type);
