@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
 use onbeat_server::clock::epoch_today;
+use onbeat_wire::How;
 use onbeat_wire::recording::Fact;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
@@ -363,7 +364,7 @@ impl<'a> Inspection<'a> {
         self.finished(evidence.collect::<Vec<_>>().await, None);
     }
 
-    /// Performs a request; again, if it failed at once.
+    /// Performs a request; again, if the answer failed at once, or did not come in time.
     async fn exchange(&self, wanted: &Exchange) -> Evidence<'a> {
         let mut attempts = 0;
         loop {
@@ -372,7 +373,8 @@ impl<'a> Inspection<'a> {
             let log = exchange::perform(&mut self.live.clone(), wanted, self.cases).await;
             let evidence = exchange::judge(self.cases, wanted, log.as_ref());
             let soon = self.live.clock.now() - start < SOON;
-            if evidence.is_clean() || attempts == ATTEMPTS || !soon {
+            let is_over = log.and_then(|log| log.first_exchange()?.end).is_some_and(|(_, how)| how != How::Closed);
+            if evidence.is_clean() || attempts == ATTEMPTS || !soon && is_over {
                 return evidence;
             }
         }

@@ -20,6 +20,8 @@ pub(crate) struct Oddity<'a> {
     pub(crate) aspect: Aspect,
     pub(crate) expected: String,
     pub(crate) actual: String,
+    /// Whether the arrival of a write at another time would explain the oddity.
+    pub(crate) is_of_time: bool,
 }
 
 /// The number of random values that are all in the lowest tenth of a range, or all the same, only once in 10¹⁰ times.
@@ -34,12 +36,13 @@ pub(crate) fn oddities<'a>(
     stamps(came, pace, held_up_until).into_iter().chain(numbers(came)).collect()
 }
 
-/// Returns the first timestamp that has not advanced as time did.
+/// Returns the timestamps that have not advanced as time did.
 fn stamps<'a>(
     came: &[(Numbered<'a>, &'a Piece)],
     pace: &Pace,
     held_up_until: impl Fn(Instant) -> Duration,
-) -> Option<Oddity<'a>> {
+) -> Vec<Oddity<'a>> {
+    let mut odd = Vec::new();
     let mut first: Option<(Timestamp, Instant)> = None;
     for (write, piece) in came {
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
@@ -50,7 +53,8 @@ fn stamps<'a>(
             && fixture != stamp
         {
             let (expected, actual) = (told(fixture), told(stamp));
-            return Some(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual });
+            let (aspect, is_of_time) = (Aspect::Timestamp, false);
+            return vec![Oddity { write: *write, piece, aspect, expected, actual, is_of_time }];
         }
         let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
         let passed = (piece.at - first_at) * pace.speed.get();
@@ -58,10 +62,11 @@ fn stamps<'a>(
         if passed.abs_diff(advanced) > pace.stamp_off_max() + held_up_until(piece.at) * pace.speed.get() {
             let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
             let actual = format!("one {advanced:.1?} after it: {}", told(stamp));
-            return Some(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual });
+            let (aspect, is_of_time) = (Aspect::Timestamp, true);
+            odd.push(Oddity { write: *write, piece, aspect, expected, actual, is_of_time });
         }
     }
-    None
+    odd
 }
 
 fn stamp(write: &Numbered, bytes: &[u8]) -> Option<Timestamp> {
@@ -97,5 +102,6 @@ fn numbers<'a>(came: &[(Numbered<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
         aspect: Aspect::Bytes,
         expected: format!("random values from 0 to {end}"),
         actual: format!("{} values, {}", values.len(), if same { "all the same" } else { "all in the lowest tenth" }),
+        is_of_time: false,
     })
 }

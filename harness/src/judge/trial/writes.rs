@@ -112,9 +112,14 @@ impl Trial<'_, '_> {
     /// Judges varying values together: timestamps advance with time, and random numbers differ.
     fn values(&mut self, came: &[(Numbered, &Piece)], got: &HttpExchange) {
         let held_up = |until| self.stalls.within(got.sent, until);
-        for values::Oddity { write, piece, aspect, expected, actual } in values::oddities(came, self.pace, held_up) {
-            let finding = self.finding(write, expected, actual, visible(&piece.bytes));
-            self.evidence.found(&write.1.notes.cases, aspect, &finding.after(piece.at - got.sent));
+        for oddity in values::oddities(came, self.pace, held_up) {
+            let values::Oddity { write, piece, aspect, expected, actual, is_of_time } = oddity;
+            let finding = self.finding(write, expected, actual, visible(&piece.bytes)).after(piece.at - got.sent);
+            if is_of_time {
+                self.evidence.found_late(&write.1.notes.cases, &[aspect], &finding);
+            } else {
+                self.evidence.found(&write.1.notes.cases, aspect, &finding);
+            }
         }
     }
 
