@@ -12,7 +12,7 @@
 //!   trial ──► evidence ──► verdict ──► report
 //! ```
 //!
-//! The judge knows no server, no stream and no socket. Accounts go in, evidence comes out.
+//! The judge knows no server, no stream and no socket. Logs of clients go in, evidence comes out.
 
 pub(crate) mod align;
 pub(crate) mod case;
