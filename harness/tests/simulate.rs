@@ -118,7 +118,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
 #[test]
 fn wrong_usage_is_explained() {
     for (arguments, explanation) in [
-        (&["--seeds", "9..3"][..], "expected a range like 0..1000"),
+        (&["--seeds", "9..3"][..], "expected a range with at least one seed, like 0..1000"),
         (&["--for", "soon"], "expected a time like 250ms"),
         (&["--again", "/nowhere"], "failed to read /nowhere"),
         (
