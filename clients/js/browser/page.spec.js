@@ -132,8 +132,10 @@ test('by keyboard alone: the same', async ({ onbeat, page }) => {
   while (!(await button(page, 'Add the fault').evaluate((one) => one === document.activeElement))) await keyboard.press('Tab');
   await keyboard.press('Enter');
   await expect(faults(page)).toHaveText([/1: \/sse: stall/]);
-  await keyboard.press('3');
-  await expect(connections(page).filter({ hasText: '/sse-data' })).toContainText('stalled');
+  await keyboard.press('1');
+  await expect(sse.state).toHaveText('closed');
+  await keyboard.press('1');
+  await expect(connections(page).filter({ hasText: '/sse' })).toContainText('stalled');
   await expect(faults(page)).toHaveText([/fired 1 time/]);
   await keyboard.press('Shift+R');
   await expect(now(page)).toHaveText(ms(0));
