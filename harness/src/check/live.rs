@@ -233,6 +233,11 @@ impl<'a> Inspection<'a> {
         self.findings().repeated += time;
     }
 
+    /// Allows for the time of a scene that is about to be played again: during a long scene the check would be broken off.
+    fn allow_repeat(&self, scene: &Scene) {
+        self.repeated(self.live.pace.takes(scene.length_ms) * 5 / 4 + self.live.pace.patience);
+    }
+
     /// Shows the progress, for ever.
     async fn tell(&self, progress: &impl Progress, of: usize) {
         let start = self.live.clock.now();
@@ -284,7 +289,7 @@ impl<'a> Inspection<'a> {
         let mut seen = self.watch(scene, noise).await;
         let mut evidence = self.judge(scene, &seen);
         if evidence.is_undecided() {
-            self.repeated(self.live.pace.takes(scene.length_ms) * 5 / 4);
+            self.allow_repeat(scene);
             seen = self.watch(scene, noise).await;
             evidence = self.judge(scene, &seen);
         }
@@ -308,8 +313,7 @@ impl<'a> Inspection<'a> {
             if !(1..=(writes / LATE_PART_MAX).max(LATE_FEW)).contains(&evidence.late_places()) {
                 break;
             }
-            // Beforehand, since the check would be broken off during a long scene.
-            self.repeated(self.live.pace.takes(scene.length_ms) * 5 / 4 + self.live.pace.patience);
+            self.allow_repeat(scene);
             evidence.confirm_lateness(&again().await);
         }
         evidence

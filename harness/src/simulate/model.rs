@@ -7,7 +7,7 @@
 //! ```text
 //!   history, logs ─────► times ──► views ──► members ──► sse, streams, answers, connections, order
 //!                         whose turn   what each   who was in    what each of them must have seen
-//!                         comes when   client did  the hub when
+//!                         comes when   client did  the channel when
 //! ```
 
 mod answers;

@@ -1,4 +1,4 @@
-//! Who was in the hub when, and what must have become of each event: the hub's contract, told from the outside.
+//! The subscribers of the channel at each time, and the fate of each event: the contract of the channel, from the outside.
 //!
 //! Where deeds race, nobody knows who was first. So a member is *surely* there, or *may* be, and between so many and so
 //! many events wait for it. With one deed at a time all of this is exact.
@@ -29,7 +29,7 @@ pub(super) struct Members {
     pub(super) counts: BTreeMap<usize, Counts>,
 }
 
-/// A response to `/sse`, as a member of the hub.
+/// A response to `/sse`, as a subscriber of the channel.
 pub(super) struct Member {
     client: usize,
     ask: Ask,

@@ -250,7 +250,7 @@ fn whole_writes(came: &[(Instant, Bytes)]) -> Vec<(Instant, Bytes)> {
 }
 
 impl Ask {
-    /// Whether it makes its client a member of the hub.
+    /// Returns whether the request makes its client a subscriber of the channel.
     pub(super) fn joins(&self) -> bool {
         self.asked.hears_broadcasts() && self.manner != Manner::Head
     }
