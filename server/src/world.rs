@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use onbeat_wire::{Epoch, Instant, Timestamp};
 
-use crate::backstage::Backstage;
 use crate::channel::{Channel, Delivery, Event};
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
 
@@ -41,7 +39,6 @@ pub struct World {
     broadcasts: Arc<Channel>,
     /// How many connections there have been.
     connections: Arc<AtomicU64>,
-    backstage: Option<Backstage>,
 }
 
 impl World {
@@ -49,26 +46,7 @@ impl World {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
         let broadcasts = Arc::new(Channel::new(limits.mailbox_events_max));
-        Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default(), backstage: None }
-    }
-
-    /// The same world, seen from behind: it notes what happens in it, and lets faults be brought about. Without faults
-    /// this changes no byte.
-    #[must_use]
-    pub fn with_backstage(self) -> Self {
-        self.with_redacted_backstage(Redaction::default())
-    }
-
-    /// The same, with a log that leaves out what `redaction` says.
-    #[must_use]
-    pub fn with_redacted_backstage(self, redaction: Redaction) -> Self {
-        Self { backstage: Some(Backstage::new(redaction)), ..self }
-    }
-
-    /// Who is connected, what goes wrong, and what has happened; if anybody wanted to know.
-    #[must_use]
-    pub fn backstage(&self) -> Option<&Backstage> {
-        self.backstage.as_ref()
+        Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default() }
     }
 
     /// Its only source of time.
@@ -97,6 +75,7 @@ impl World {
 
     /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until all clients have got
     /// the event.
+    #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {
             if let Some(turn) = self.clock.turn(connection.party()) {

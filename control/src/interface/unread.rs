@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::budget::{Budget, Share};
 use super::refusal::Refusal;
-use crate::connection::{BrokenOff, Connection, Ending};
+use onbeat_server::connection::{BrokenOff, Connection, Ending};
 
 /// An answer of so many bytes, or less, is short.
 pub(super) const SHORT_BYTES_MAX: usize = 32 * 1024;

@@ -1,12 +1,13 @@
 //! `GET`, `POST` and `DELETE /faults`, and `DELETE /faults/{id}`.
 
 use axum::http::{HeaderValue, StatusCode};
+use onbeat_server::context::plain_path;
 use onbeat_wire::TIME_MAX;
 use serde::Serialize;
 
 use super::fields::{Fields, INTEGER_MAX};
 use super::refusal::Refusal;
-use super::{Control, Stage};
+use super::{Control, Instance};
 use crate::faults::{Break, Fault, From, Head, Kind, LineEnds, Report, Rewrite, Strikes};
 
 const PATH_BYTES_MAX: usize = 2048;
@@ -23,25 +24,25 @@ pub(super) struct FaultsAnswer {
     faults: Vec<Report>,
 }
 
-pub(super) fn get(stage: &Stage) -> FaultsAnswer {
-    FaultsAnswer { faults: stage.backstage().faults().reports() }
+pub(super) fn get(instance: &Instance) -> FaultsAnswer {
+    FaultsAnswer { faults: instance.monitor.faults().reports() }
 }
 
 pub(super) async fn post(control: &Control, fields: Fields) -> Result<Report, Refusal> {
     let fault = parse(fields)?;
-    let (stage, _rest) = control.stage_at_rest().await;
-    let added = stage.backstage().add_fault(stage.world.clock().now(), fault);
+    let (instance, _rest) = control.instance_at_rest().await;
+    let added = instance.monitor.add_fault(fault);
     added.map_err(|error| Refusal::new(StatusCode::CONFLICT, "faults", format!("{error}: delete some")))
 }
 
 pub(super) async fn delete_all(control: &Control) -> FaultsAnswer {
-    let (stage, _rest) = control.stage_at_rest().await;
-    FaultsAnswer { faults: stage.backstage().delete_faults(stage.world.clock().now(), None) }
+    let (instance, _rest) = control.instance_at_rest().await;
+    FaultsAnswer { faults: instance.monitor.delete_faults(None) }
 }
 
 pub(super) async fn delete(control: &Control, id: u64) -> Result<Report, Refusal> {
-    let (stage, _rest) = control.stage_at_rest().await;
-    let mut deleted = stage.backstage().delete_faults(stage.world.clock().now(), Some(id));
+    let (instance, _rest) = control.instance_at_rest().await;
+    let mut deleted = instance.monitor.delete_faults(Some(id));
     deleted.pop().ok_or_else(|| {
         let reason = format!("there is no fault {id}: GET /__onbeat/faults lists those that there are");
         Refusal::new(StatusCode::NOT_FOUND, "id", reason)
@@ -69,7 +70,7 @@ fn strikes(fields: &mut Fields) -> Result<Strikes, Refusal> {
     let plain = |path: &str| {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        let path = crate::context::plain(path);
+        let path = plain_path(path);
         let is_control = path.strip_prefix(super::PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         (fits && path != "/" && !is_control).then_some(path)
     };

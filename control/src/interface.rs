@@ -47,20 +47,21 @@ pub use self::fields::Fields;
 pub use self::refusal::Refusal;
 pub use self::routes::{ROUTES, Route};
 use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
-use crate::backstage::Backstage;
-use crate::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
-use crate::connection::Connection;
-use crate::context::RequestContext;
 use crate::log::Redaction;
+use crate::monitor::Monitor;
 use crate::page;
-use crate::random::Seed;
-use crate::router::router as world_router;
-use crate::world::{Limits, World};
+use onbeat_server::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
+use onbeat_server::connection::Connection;
+use onbeat_server::context::RequestContext;
+use onbeat_server::interceptor::Interceptor;
+use onbeat_server::random::Seed;
+use onbeat_server::router::intercepted_router;
+use onbeat_server::world::{Limits, World};
 
 /// What the paths begin with.
 pub const PREFIX: &str = "/__onbeat";
 /// The description of the interface, OpenAPI 3.1.
-pub const OPENAPI: &str = include_str!("control/openapi.json");
+pub const OPENAPI: &str = include_str!("interface/openapi.json");
 
 /// What every world that is served is made of.
 #[derive(Clone, Debug)]
@@ -81,27 +82,28 @@ pub struct Settings {
 struct Control {
     settings: Settings,
     access: Access,
-    stage: Mutex<Arc<Stage>>,
+    instance: Mutex<Arc<Instance>>,
     resetting: tokio::sync::Mutex<()>,
     unread: Unread,
     bodies: Budget,
 }
 
-/// The world of the moment, and how it is reached.
-struct Stage {
+/// The world of the moment, the monitor of the world, and the way in.
+struct Instance {
     world: Arc<World>,
-    /// Its clock, if that is a manual one.
+    monitor: Arc<Monitor>,
+    /// The clock of the world, if the clock is manual.
     manual: Option<Arc<ManualClock>>,
     router: Router,
 }
 
 /// The whole application: a world, and the control interface to it.
 pub fn router(settings: Settings, access: Access) -> Router {
-    let stage = Mutex::new(Arc::new(Stage::new(&settings)));
+    let instance = Mutex::new(Arc::new(Instance::new(&settings)));
     let control = Control {
         settings,
         access,
-        stage,
+        instance,
         resetting: tokio::sync::Mutex::new(()),
         unread: Unread::default(),
         bodies: Budget::new(body::ALL_BYTES_MAX),
@@ -109,7 +111,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
     Router::new().fallback(dispatch).with_state(Arc::new(control))
 }
 
-impl Stage {
+impl Instance {
     fn new(settings: &Settings) -> Self {
         let manual = (settings.clock == Kind::Manual).then(|| Arc::new(ManualClock::start()));
         let clock: Arc<dyn Clock> = match (&manual, settings.clock) {
@@ -117,47 +119,42 @@ impl Stage {
             (None, Kind::Scaled(speed)) => Arc::new(TokioClock::scaled(speed)),
             (None, _) => Arc::new(TokioClock::start()),
         };
-        let world = World::new(clock, settings.seed, settings.epoch, settings.limits);
-        let world = world.with_redacted_backstage(settings.redaction.clone());
-        let world = Arc::new(world);
-        let router = world_router(Arc::clone(&world));
-        Self { world, manual, router }
-    }
-
-    fn backstage(&self) -> &Backstage {
-        self.world.backstage().expect("a stage's world was made with one")
+        let monitor = Arc::new(Monitor::new(Arc::clone(&clock), settings.redaction.clone()));
+        let world = Arc::new(World::new(clock, settings.seed, settings.epoch, settings.limits));
+        let router = intercepted_router(Arc::clone(&world), Arc::clone(&monitor) as Arc<dyn Interceptor>);
+        Self { world, monitor, manual, router }
     }
 }
 
 impl Control {
-    fn stage(&self) -> Arc<Stage> {
-        Arc::clone(&self.stage.lock())
+    fn instance(&self) -> Arc<Instance> {
+        Arc::clone(&self.instance.lock())
     }
 
-    /// The world of the moment, in which no time passes as long as the rest is kept: what is done to a world between two
-    /// advances can be done again, and what is done in the middle of one can't.
-    async fn stage_at_rest(&self) -> (Arc<Stage>, Option<Rest>) {
+    /// Returns the world of the moment, in which no time passes as long as the rest is kept: a replay can repeat an action
+    /// between two advances, and none in the middle of an advance.
+    async fn instance_at_rest(&self) -> (Arc<Instance>, Option<Rest>) {
         loop {
-            let stage = self.stage();
-            let rest = match &stage.manual {
+            let instance = self.instance();
+            let rest = match &instance.manual {
                 Some(clock) => Some(clock.rest().await),
                 None => None,
             };
-            if self.is_on(&stage) {
-                return (stage, rest);
+            if self.is_current(&instance) {
+                return (instance, rest);
             }
         }
     }
 
-    /// Whether this is still the world of the moment.
-    fn is_on(&self, stage: &Arc<Stage>) -> bool {
-        Arc::ptr_eq(stage, &self.stage())
+    /// Returns whether this is still the world of the moment.
+    fn is_current(&self, instance: &Arc<Instance>) -> bool {
+        Arc::ptr_eq(instance, &self.instance())
     }
 
     /// Opens a new world; returns the old one.
-    fn next_stage(&self) -> Arc<Stage> {
-        let next = Arc::new(Stage::new(&self.settings));
-        std::mem::replace(&mut self.stage.lock(), next)
+    fn renew(&self) -> Arc<Instance> {
+        let next = Arc::new(Instance::new(&self.settings));
+        std::mem::replace(&mut self.instance.lock(), next)
     }
 }
 
@@ -171,7 +168,7 @@ async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Resu
     }
     let path = request.uri().path().strip_prefix(PREFIX);
     match path.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-        None => control.stage().router.clone().call(request).await,
+        None => control.instance().router.clone().call(request).await,
         Some(path) => {
             let path = path.to_owned();
             Ok(control.answer(&path, request).await)
@@ -214,24 +211,24 @@ impl Control {
         // Every answer comes within a bounded time, so a client that sends no more gets one.
         let open = connection.as_ref().map(Connection::hold_open);
         let body = if request.method() == Method::POST { body::read(request, &self.bodies).await? } else { None };
-        if let Some(arrivals) = connection.as_ref().and_then(|connection| connection.arrivals()) {
-            arrivals.settle_last().await;
+        if let Some(connection) = &connection {
+            connection.settle_last().await;
         }
         // Parsed only now: what a body of brackets becomes takes much more memory than itself.
         let fields = body.map_or_else(|| Ok(Fields::default()), body::Body::parse)?;
         match route {
-            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.stage()))),
+            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.instance()))),
             ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),
             ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, connection, fields).await?)),
-            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&self.stage()))),
+            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&self.instance()))),
             ("POST", "/connections/{id}/close") => {
                 Ok(json(StatusCode::OK, &connections::close(self, id, fields).await?))
             }
-            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&self.stage()))),
+            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&self.instance()))),
             ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(self, fields).await?)),
             ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(self).await)),
             ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(self, id).await?)),
-            ("GET", "/log") => Ok(log::get(&self.settings, &self.stage(), open)),
+            ("GET", "/log") => Ok(log::get(&self.settings, &self.instance(), open)),
             ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
             _ => unreachable!("all routes are known: {route:?}"),
         }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::query;
+use onbeat_server::query;
 
 /// Names of secrets. Case, hyphens, underscores and dots do not count: `X-Api-Key` is `xapikey`.
 const NAMES: [&str; 13] =

@@ -20,7 +20,7 @@ pub(super) fn parse_origin(text: &str) -> Option<String> {
 }
 
 /// Answers an `OPTIONS`: a named origin may then send its request.
-pub(in crate::control) fn preflight(request: &HeaderMap, named: Option<&HeaderValue>) -> Response {
+pub(in crate::interface) fn preflight(request: &HeaderMap, named: Option<&HeaderValue>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Some(origin) = named {
         let headers = response.headers_mut();
@@ -36,6 +36,6 @@ pub(in crate::control) fn preflight(request: &HeaderMap, named: Option<&HeaderVa
 }
 
 /// Lets a page of this origin read the answer.
-pub(in crate::control) fn let_read(headers: &mut HeaderMap, origin: HeaderValue) {
+pub(in crate::interface) fn let_read(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
 }

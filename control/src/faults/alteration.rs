@@ -9,7 +9,7 @@ use onbeat_wire::How;
 use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::step::{Step, Tally};
 use super::{Break, From, Kind, Rewrite, Struck};
-use crate::script::Action;
+use onbeat_server::script::Action;
 
 /// One fault at work on one response.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use onbeat_wire::stringify;
 
-use crate::endpoints::{PUBLISHERS, STREAMS};
+use onbeat_server::endpoints::{PUBLISHERS, STREAMS};
 
 /// What a browser lets the page do: run its own modules and ask its own server. Nobody may frame it, so that no other
 /// page can have its buttons clicked; and no text can become markup.

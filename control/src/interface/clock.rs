@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::{Control, Stage};
-use crate::clock::{Advance, Advanced, Kind, ManualClock, Who};
+use super::{Control, Instance};
+use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Who};
 
 /// How far time may pass at once: a week. It bounds what one request can ask for.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;
@@ -72,8 +72,8 @@ impl From<Who> for WhoAnswer {
     }
 }
 
-pub(super) fn get(kind: Kind, stage: &Stage) -> ClockAnswer {
-    let (now, world) = (stage.world.clock().now(), &stage.world);
+pub(super) fn get(kind: Kind, instance: &Instance) -> ClockAnswer {
+    let (now, world) = (instance.world.clock().now(), &instance.world);
     let speed = match kind {
         Kind::Real => Some(1),
         Kind::Scaled(speed) => Some(speed.get()),
@@ -85,7 +85,7 @@ pub(super) fn get(kind: Kind, stage: &Stage) -> ClockAnswer {
         epoch: world.timestamp(Instant::EPOCH),
         kind: kind.name(),
         speed,
-        timers: stage.manual.as_deref().map(timers),
+        timers: instance.manual.as_deref().map(timers),
     }
 }
 
@@ -99,8 +99,8 @@ fn timers(clock: &ManualClock) -> Timers {
 pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<AdvancedAnswer, Refusal> {
     let advance = parse(&mut fields)?;
     fields.done("ms or to")?;
-    let stage = control.stage();
-    let clock = stage.manual.as_ref().ok_or_else(|| {
+    let instance = control.instance();
+    let clock = instance.manual.as_ref().ok_or_else(|| {
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";
         Refusal::new(StatusCode::CONFLICT, "clock", reason)
     })?;
@@ -108,12 +108,13 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
     let clock = Arc::clone(clock);
     let advanced = tokio::spawn(async move { clock.advance(advance).await }).await;
     let advanced = advanced.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    if !control.is_on(&stage) {
+    if !control.is_current(&instance) {
         let reason = "was reset while it was advanced";
         return Err(Refusal::new(StatusCode::CONFLICT, "clock", reason));
     }
-    let Advanced { from, to, due, due_count, writes, held_up } = advanced
-        .map_err(|error| Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(&stage))))?;
+    let Advanced { from, to, due, due_count, writes, held_up } = advanced.map_err(|error| {
+        Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(&instance)))
+    })?;
     let due = due.into_iter().map(|due| DueAnswer {
         who: due.who.into(),
         due_ms: due.at.as_millis(),
@@ -122,7 +123,7 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
     });
     Ok(AdvancedAnswer {
         now_ms: to.as_millis(),
-        now: stage.world.timestamp(to),
+        now: instance.world.timestamp(to),
         advanced_ms: to.as_millis() - from.as_millis(),
         due: due.collect(),
         due_count,
@@ -131,8 +132,8 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
     })
 }
 
-fn clock_now(stage: &Stage) -> u64 {
-    stage.world.clock().now().as_millis()
+fn clock_now(instance: &Instance) -> u64 {
+    instance.world.clock().now().as_millis()
 }
 
 fn parse(fields: &mut Fields) -> Result<Advance, Refusal> {

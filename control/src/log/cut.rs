@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use onbeat_wire::printable::start;
+
 const MARK: &str = "…[";
 const MARK_END: &str = " bytes left out]";
 /// How many bytes a replay adds at most. A request whose head is longer never reaches the log.
@@ -22,12 +24,6 @@ pub(super) fn cut(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
     }
     let kept = start(&text, bytes_max);
     Cow::Owned(format!("{kept}{MARK}{}{MARK_END}", text.len() - kept.len()))
-}
-
-/// Returns the start of a text: at most so many bytes, and whole characters.
-pub(crate) fn start(text: &str, bytes_max: usize) -> &str {
-    let length = (0..=bytes_max.min(text.len())).rev().find(|length| text.is_char_boundary(*length));
-    &text[..length.unwrap_or_default()]
 }
 
 /// Returns a text of the length that `text` had before it was cut: an `x` in place of each byte that was left out.

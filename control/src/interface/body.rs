@@ -10,7 +10,7 @@ use http_body::Body as _;
 use super::budget::{Budget, Share};
 use super::fields::{Fields, shown};
 use super::refusal::Refusal;
-use crate::clock;
+use onbeat_server::clock;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;

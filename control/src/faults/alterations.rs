@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Struck;
 use super::alteration::Alteration;
 use super::step::{Step, Tally};
-use crate::script::Action;
+use onbeat_server::script::Action;
 
 /// All faults that a response has met, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Control;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use crate::connection::Connection;
+use onbeat_server::connection::Connection;
 
 #[derive(Serialize)]
 pub(super) struct ResetAnswer {
@@ -26,11 +26,11 @@ pub(super) async fn post(
 ) -> Result<ResetAnswer, Refusal> {
     fields.done("nothing")?;
     let _alone = control.resetting.lock().await;
-    let old = control.next_stage();
+    let old = control.renew();
     control.unread.break_off(carrier.as_ref());
     // In a task of its own it goes on to its end, even if the client leaves.
-    let ended = tokio::spawn(async move { old.backstage().end_all().await }).await;
+    let ended = tokio::spawn(async move { old.monitor.end_all().await }).await;
     let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    let world = &control.stage().world;
+    let world = &control.instance().world;
     Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::{Control, Stage};
-use crate::backstage::{Occupant, Progress};
+use super::{Control, Instance};
+use crate::connections::{OpenConnection, Progress};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
@@ -33,23 +33,23 @@ pub(super) struct ClosedAnswer {
     how: ClosedHow,
 }
 
-pub(super) fn get(stage: &Stage) -> ConnectionsAnswer {
-    let occupants = stage.backstage().occupants();
-    ConnectionsAnswer { connections: occupants.iter().map(connection).collect() }
+pub(super) fn get(instance: &Instance) -> ConnectionsAnswer {
+    let open = instance.monitor.connections().open();
+    ConnectionsAnswer { connections: open.iter().map(connection).collect() }
 }
 
-fn connection(occupant: &Occupant) -> ConnectionAnswer {
-    let Occupant { id, connection, exchange } = occupant;
+fn connection(open: &OpenConnection) -> ConnectionAnswer {
+    let OpenConnection { connection, exchange } = open;
     let Progress { written, is_stalled, is_over } = exchange.progress();
     let state = match () {
         () if connection.is_half_closed() => "half-closed",
         () if is_over => "idle",
         () if is_stalled => "stalled",
-        () if connection.party().is_blocked() => "blocked",
+        () if connection.is_blocked() => "blocked",
         () => "streaming",
     };
     ConnectionAnswer {
-        id: *id,
+        id: exchange.connection,
         request: exchange.request,
         method: exchange.method.to_string(),
         path: exchange.path.clone(),
@@ -65,10 +65,8 @@ pub(super) async fn close(control: &Control, id: u64, mut fields: Fields) -> Res
     let how =
         fields.needed_text("how", "\"end\", \"reset\" or \"half\"", |how| serde_json::from_value(how.into()).ok())?;
     fields.done("how")?;
-    let (stage, _rest) = control.stage_at_rest().await;
-    let backstage = stage.backstage();
-    let now = stage.world.clock().now();
-    let closed = backstage.close_and_wait(now, id, how).await;
+    let (instance, _rest) = control.instance_at_rest().await;
+    let closed = instance.monitor.close_and_wait(id, how).await;
     closed.then_some(ClosedAnswer { id, how }).ok_or_else(|| {
         let reason = format!("no connection {id} is open: GET /__onbeat/connections lists those that are");
         Refusal::new(StatusCode::NOT_FOUND, "id", reason)

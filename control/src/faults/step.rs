@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::script::Action;
+use onbeat_server::script::Action;
 
 /// What is on its way through the faults of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
