@@ -278,10 +278,10 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_its_own_path_or_connection_and_no_other() {
-        let faults = faults([fault("/sse", 9, Kind::Rewrite(Rewrite::Bom))]);
+        let faults = faults([fault("/feed", 9, Kind::Rewrite(Rewrite::Bom))]);
         let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Break(Break::Cut)) };
         faults.add(connection, |_| Ok(false)).expect("there is room");
-        for path in ["/", "/ss", "/sse-data", "/sse/", "/x/sse", "/SSE"] {
+        for path in ["/", "/fee", "/feed-data", "/feed/", "/x/feed", "/FEED"] {
             assert_eq!(meet(&faults, path), [""; 0], "{path}");
         }
         let met = |connection| faults.meet("/nothing", connection, false).len();

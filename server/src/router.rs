@@ -166,6 +166,7 @@ mod tests {
 
     use super::*;
     use crate::clock::TokioClock;
+    use crate::endpoints::broadcast_text;
     use crate::random::Seed;
     use crate::world::Limits;
 
@@ -183,25 +184,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_who_gets_the_stream_is_a_member_and_no_longer_than_the_answer_is_kept() {
+    async fn only_a_client_that_gets_broadcasts_subscribes_and_no_longer_than_the_response_is_kept() {
         let (world, mut router) = application();
-        for (method, target, members) in [
-            ("GET", "/sse", 1),
-            ("GET", "/SSE/", 1),
-            ("HEAD", "/sse", 0),
-            ("OPTIONS", "/sse", 0),
-            ("POST", "/sse", 0),
-            ("GET", "/stream-text", 0),
-            ("GET", "/sse-data", 0),
-            ("GET", "/dynamic-counter", 0),
-            ("GET", "/stream-json", 0),
-            ("GET", "/send-heartbeat", 0),
-        ] {
+        let hears = STREAMS.iter().find(|stream| stream.hears_broadcasts).expect("a stream hears broadcasts").path;
+        let others = STREAMS.iter().filter(|stream| !stream.hears_broadcasts).map(|stream| stream.path);
+        let others =
+            others.chain(PUBLISHERS.iter().map(|publisher| publisher.path)).map(|path| ("GET", path.into(), 0));
+        let asks = [
+            ("GET", hears.to_owned(), 1),
+            ("GET", hears.to_uppercase() + "/", 1),
+            ("HEAD", hears.into(), 0),
+            ("OPTIONS", hears.into(), 0),
+            ("POST", hears.into(), 0),
+        ];
+        for (method, target, subscribers) in asks.into_iter().chain(others) {
             let before = world.broadcasts().subscribed();
-            let response = asked(&mut router, method, target).await;
-            assert_eq!(world.broadcasts().subscribers(), members, "{method} {target}");
+            let response = asked(&mut router, method, &target).await;
+            assert_eq!(world.broadcasts().subscribers(), subscribers, "{method} {target}");
             // Not even for an instant, in which others could count it.
-            assert_eq!(world.broadcasts().subscribed() - before, members as u64, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribed() - before, subscribers as u64, "{method} {target}");
             drop(response);
             assert_eq!(world.broadcasts().subscribers(), 0, "{method} {target}");
         }
@@ -211,7 +212,8 @@ mod tests {
     async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
         let (world, mut router) = application();
         let mut subscription = world.broadcasts().subscribe(Arc::new(world.next_connection()));
-        asked(&mut router, "GET", "/BROADCAST-text/?msg=ABC%2F/&X=Y").await;
+        let path = broadcast_text::PUBLISHER.path.replace("broadcast", "BROADCAST");
+        asked(&mut router, "GET", &format!("{path}/?msg=ABC%2F/&X=Y")).await;
         subscription.take();
         let writes: Vec<_> = std::iter::from_fn(|| subscription.go_on()).collect();
         assert_eq!(writes[1], "data: {\"msg\":\"ABC//\",\"ts\":\"2025-12-01T00:00:00.000Z\"}\n\n");

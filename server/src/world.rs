@@ -15,7 +15,7 @@ use crate::script::Start;
 /// How much a server takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Events that a client of `/sse` may be behind before it is evicted.
+    /// How many events a subscriber may be behind before the connection is evicted.
     pub mailbox_events_max: u64,
     /// Connections served at a time; more wait to be accepted.
     pub connections_max: usize,
@@ -67,14 +67,14 @@ impl World {
         self.epoch
     }
 
-    /// Returns the channel that the clients of `/sse` hear.
+    /// Returns the channel of the broadcasts.
     #[must_use]
     pub fn broadcasts(&self) -> &Arc<Channel> {
         &self.broadcasts
     }
 
-    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until all clients have got
-    /// the event.
+    /// Sends an event that happened `at` this time to every subscriber of the broadcasts. A manual clock waits until all
+    /// clients have got the event.
     #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {

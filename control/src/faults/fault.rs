@@ -208,12 +208,12 @@ mod tests {
 
     #[test]
     fn a_fault_is_written_flat_and_without_what_it_lacks() {
-        let location = Some(HeaderValue::from_static("/sse"));
+        let location = Some(HeaderValue::from_static("/feed"));
         let kind = Kind::Head(Head::Status { status: StatusCode::FOUND, location, retry_after_s: None });
         let json =
             serde_json::to_string(&Fault { strikes: Strikes::Path("/a".into()), times: 1, from: From::Write(0), kind })
                 .expect("plain data");
-        assert_eq!(json, r#"{"path":"/a","times":1,"kind":"status","status":302,"location":"/sse"}"#);
+        assert_eq!(json, r#"{"path":"/a","times":1,"kind":"status","status":302,"location":"/feed"}"#);
         let stall =
             Fault { strikes: Strikes::Connection(3), times: 1, from: From::Ms(5000), kind: Kind::Break(Break::Stall) };
         let json = serde_json::to_string(&stall).expect("plain data");

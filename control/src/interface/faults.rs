@@ -187,28 +187,28 @@ mod tests {
     #[test]
     fn a_fault_reads_back_as_it_is_written() {
         for json in [
-            r#"{"path":"/sse","times":1,"kind":"status","status":204}"#,
-            r#"{"path":"/sse","times":9,"kind":"status","status":503,"retry_after_s":5}"#,
-            r#"{"path":"/sse","times":1,"kind":"status","status":307,"location":"/stream-text"}"#,
-            r#"{"path":"/sse","times":1,"kind":"content-type","content_type":"text/html; charset=utf-8"}"#,
+            r#"{"path":"/feed","times":1,"kind":"status","status":204}"#,
+            r#"{"path":"/feed","times":9,"kind":"status","status":503,"retry_after_s":5}"#,
+            r#"{"path":"/feed","times":1,"kind":"status","status":307,"location":"/other"}"#,
+            r#"{"path":"/feed","times":1,"kind":"content-type","content_type":"text/html; charset=utf-8"}"#,
             r#"{"connection":3,"times":1,"kind":"cut","from":{"byte":20}}"#,
             r#"{"connection":3,"times":1,"kind":"reset","from":{"ms":5000}}"#,
-            r#"{"path":"/sse","times":1,"kind":"end","from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"stall","from":{"write":2}}"#,
-            r#"{"path":"/sse","times":1,"kind":"split","bytes":1,"from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"coalesce","writes":2,"from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"duplicate","from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"invalid-utf8","from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"bom","from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"line-ends","ends":"crlf","from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"retry","retry_ms":100,"from":{"write":0}}"#,
-            r#"{"path":"/sse","times":1,"kind":"id","event_id":"七","from":{"write":1}}"#,
-            r#"{"path":"/sse","times":1,"kind":"id","event_id":"","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"end","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"stall","from":{"write":2}}"#,
+            r#"{"path":"/feed","times":1,"kind":"split","bytes":1,"from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"coalesce","writes":2,"from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"duplicate","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"invalid-utf8","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"bom","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"line-ends","ends":"crlf","from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"retry","retry_ms":100,"from":{"write":0}}"#,
+            r#"{"path":"/feed","times":1,"kind":"id","event_id":"七","from":{"write":1}}"#,
+            r#"{"path":"/feed","times":1,"kind":"id","event_id":"","from":{"write":0}}"#,
         ] {
             let fault = parsed(json).expect(json);
             assert_eq!(serde_json::to_string(&fault).expect("plain data"), json);
         }
-        assert_eq!(parsed(r#"{"path":"/SSE/","kind":"bom"}"#), parsed(r#"{"path":"/sse","kind":"bom"}"#));
+        assert_eq!(parsed(r#"{"path":"/FEED/","kind":"bom"}"#), parsed(r#"{"path":"/feed","kind":"bom"}"#));
     }
 
     #[test]

@@ -116,19 +116,19 @@ mod tests {
     fn values_of_secrets_become_as_many_x() {
         let redaction = Redaction::with(&["X-Room".to_owned()]).expect("names");
         for (target, logged) in [
-            ("/sse", "/sse"),
-            ("/sse?", "/sse?"),
-            ("/sse?msg=token&token", "/sse?msg=token&token"),
-            ("/sse?token=", "/sse?token="),
-            ("/sse?token=abc", "/sse?token=xxx"),
-            ("/sse?user[token]=abc&password%5B%5D=d&token%20=e", "/sse?user[token]=xxx&password%5B%5D=x&token%20=x"),
-            ("/sse?a=1&ACCESS_TOKEN=a=b%20c&msg=hi", "/sse?a=1&ACCESS_TOKEN=xxxxxxx&msg=hi"),
-            ("/sse?%74oken=abc&t+oken=abc", "/sse?%74oken=xxx&t+oken=abc"),
+            ("/feed", "/feed"),
+            ("/feed?", "/feed?"),
+            ("/feed?msg=token&token", "/feed?msg=token&token"),
+            ("/feed?token=", "/feed?token="),
+            ("/feed?token=abc", "/feed?token=xxx"),
+            ("/feed?user[token]=abc&password%5B%5D=d&token%20=e", "/feed?user[token]=xxx&password%5B%5D=x&token%20=x"),
+            ("/feed?a=1&ACCESS_TOKEN=a=b%20c&msg=hi", "/feed?a=1&ACCESS_TOKEN=xxxxxxx&msg=hi"),
+            ("/feed?%74oken=abc&t+oken=abc", "/feed?%74oken=xxx&t+oken=abc"),
             (
-                "/sse?api-key=k&apiKey=kk&sig=s&x_room=7&code=1&jwt=e.y.J",
-                "/sse?api-key=x&apiKey=xx&sig=x&x_room=x&code=x&jwt=xxxxx",
+                "/feed?api-key=k&apiKey=kk&sig=s&x_room=7&code=1&jwt=e.y.J",
+                "/feed?api-key=x&apiKey=xx&sig=x&x_room=x&code=x&jwt=xxxxx",
             ),
-            ("/sse?max_tokens=5&monkey=1&postcode=9&author=me", "/sse?max_tokens=5&monkey=1&postcode=9&author=me"),
+            ("/feed?max_tokens=5&monkey=1&postcode=9&author=me", "/feed?max_tokens=5&monkey=1&postcode=9&author=me"),
             ("http://a/b?session=1#token=2", "http://a/b?session=x#token=2"),
         ] {
             assert_eq!(redaction.url(target.into()), logged);
