@@ -10,9 +10,12 @@
 mod alteration;
 mod alterations;
 mod fault;
+mod json;
 mod rewrite;
 mod step;
+mod values;
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -20,7 +23,10 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, Serializer};
 
 pub(crate) use self::alterations::Alterations;
-pub use self::fault::{Break, Fault, From, Head, Kind, LineEnds, Rewrite, Strikes};
+pub use self::fault::{
+    Batch, ContentTypeChange, EventId, Fault, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime,
+    StatusChange, Strikes,
+};
 pub(crate) use self::step::Tally;
 
 /// How many faults are kept. Those that have struck as often as they should make room for new ones.
@@ -105,7 +111,7 @@ impl Faults {
         let id = state.added + 1;
         let struck = Struck { fault: Arc::new(fault), counts: Arc::default() };
         let mut entry = Entry { id, left: struck.fault.times, struck };
-        if !matches!(entry.struck.fault.kind, Kind::Head(_)) && under_way(entry.struck.clone())? {
+        if !entry.struck.fault.kind.changes_head() && under_way(entry.struck.clone())? {
             entry.strike();
         }
         // Nothing has changed until here, since a fault may be refused.
@@ -123,8 +129,8 @@ impl Faults {
         let mut met: Vec<&mut Entry> = Vec::new();
         for entry in &mut state.entries {
             let kind = &entry.struck.fault.kind;
-            let is_first = met.iter().all(|before| before.struck.fault.kind.name() != kind.name());
-            let can_strike = matches!(kind, Kind::Head(_)) || !has_no_body;
+            let is_first = met.iter().all(|before| discriminant(&before.struck.fault.kind) != discriminant(kind));
+            let can_strike = kind.changes_head() || !has_no_body;
             if entry.left > 0 && can_strike && is_first && entry.strikes(path, connection) {
                 met.push(entry);
             }
@@ -170,7 +176,7 @@ impl Entry {
     }
 
     fn has_status(&self) -> bool {
-        matches!(self.struck.fault.kind, Kind::Head(Head::Status { .. }))
+        matches!(self.struck.fault.kind, Kind::Status(_))
     }
 
     fn strike(&mut self) -> Struck {
@@ -205,16 +211,17 @@ impl Serialize for Report {
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
+    use serde_json::Value;
 
     use super::*;
 
     fn fault(path: &str, times: u64, kind: Kind) -> Fault {
-        Fault { strikes: Strikes::Path(path.into()), times, from: From::Write(0), kind }
+        Fault { strikes: Strikes::Path(path.into()), times, from: Place::Write(0), kind }
     }
 
     fn status(code: u16) -> Kind {
         let status = StatusCode::from_u16(code).expect("a status");
-        Kind::Head(Head::Status { status, location: None, retry_after_s: None })
+        Kind::Status(StatusChange { status, location: None, retry_after_s: None })
     }
 
     fn faults(all: impl IntoIterator<Item = Fault>) -> Faults {
@@ -223,16 +230,20 @@ mod tests {
         faults
     }
 
-    fn meet(faults: &Faults, path: &str) -> Vec<&'static str> {
-        faults.meet(path, 0, false).iter().map(|struck| struck.fault.kind.name()).collect()
+    fn meet(faults: &Faults, path: &str) -> Vec<Value> {
+        names(&faults.meet(path, 0, false))
+    }
+
+    fn names(met: &[Struck]) -> Vec<Value> {
+        met.iter().map(|struck| serde_json::to_value(&struck.fault.kind).expect("plain data")["kind"].take()).collect()
     }
 
     #[test]
     fn a_response_meets_the_oldest_fault_of_each_kind() {
         let faults = faults([
-            fault("/a", 2, Kind::Rewrite(Rewrite::Split(1))),
-            fault("/a", 1, Kind::Rewrite(Rewrite::Split(2))),
-            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+            fault("/a", 2, Kind::Split(Pieces { bytes: 1 })),
+            fault("/a", 1, Kind::Split(Pieces { bytes: 2 })),
+            fault("/a", 1, Kind::Bom),
         ]);
         assert_eq!(meet(&faults, "/b"), [""; 0]);
         assert_eq!(meet(&faults, "/a"), ["split", "bom"]);
@@ -245,11 +256,7 @@ mod tests {
 
     #[test]
     fn a_status_comes_alone_and_uses_up_no_other_fault() {
-        let faults = faults([
-            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
-            fault("/a", 1, status(503)),
-            fault("/a", 1, status(204)),
-        ]);
+        let faults = faults([fault("/a", 1, Kind::Bom), fault("/a", 1, status(503)), fault("/a", 1, status(204))]);
         assert_eq!(meet(&faults, "/a"), ["status"]);
         assert_eq!(meet(&faults, "/a"), ["status"]);
         assert_eq!(meet(&faults, "/a"), ["bom"]);
@@ -258,16 +265,16 @@ mod tests {
 
     #[test]
     fn a_thousand_faults_are_kept_and_spent_ones_make_room() {
-        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Break(Break::Cut))));
-        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| Ok(false)).expect_err("full"), TooMany);
+        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Cut)));
+        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| Ok(false)).expect_err("full"), TooMany);
         meet(&faults, "/a");
-        assert_eq!(faults.add(fault("/a", 1, Kind::Break(Break::Cut)), |_| Ok(false)).expect("room").id, 1001);
+        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| Ok(false)).expect("room").id, 1001);
         assert_eq!(faults.reports().len(), FAULTS_MAX);
     }
 
     #[test]
     fn a_deleted_fault_is_told_to_those_it_struck() {
-        let faults = faults([fault("/a", 9, Kind::Break(Break::Stall)), fault("/a", 1, Kind::Break(Break::Cut))]);
+        let faults = faults([fault("/a", 9, Kind::Stall), fault("/a", 1, Kind::Cut)]);
         let struck = faults.meet("/a", 0, false);
         assert_eq!(faults.delete(Some(1)).len(), 1);
         assert!(faults.delete(Some(1)).is_empty());
@@ -278,8 +285,8 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_its_own_path_or_connection_and_no_other() {
-        let faults = faults([fault("/feed", 9, Kind::Rewrite(Rewrite::Bom))]);
-        let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Break(Break::Cut)) };
+        let faults = faults([fault("/feed", 9, Kind::Bom)]);
+        let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Cut) };
         faults.add(connection, |_| Ok(false)).expect("there is room");
         for path in ["/", "/fee", "/feed-data", "/feed/", "/x/feed", "/FEED"] {
             assert_eq!(meet(&faults, path), [""; 0], "{path}");
@@ -292,19 +299,18 @@ mod tests {
     fn what_has_no_body_meets_what_alters_heads_and_leaves_the_rest() {
         let content_type = axum::http::HeaderValue::from_static("text/html");
         let faults = faults([
-            fault("/a", 1, Kind::Break(Break::Cut)),
-            fault("/a", 1, Kind::Head(Head::ContentType(content_type))),
-            fault("/a", 1, Kind::Rewrite(Rewrite::Bom)),
+            fault("/a", 1, Kind::Cut),
+            fault("/a", 1, Kind::ContentType(ContentTypeChange { content_type })),
+            fault("/a", 1, Kind::Bom),
         ]);
-        let names: Vec<_> = faults.meet("/a", 0, true).iter().map(|struck| struck.fault.kind.name()).collect();
-        assert_eq!(names, ["content-type"]);
+        assert_eq!(names(&faults.meet("/a", 0, true)), ["content-type"]);
         assert_eq!(meet(&faults, "/a"), ["cut", "bom"]);
     }
 
     #[test]
     fn a_fault_that_strikes_a_response_under_way_strikes_one_less_later() {
         let faults = Faults::default();
-        let report = faults.add(fault("/a", 2, Kind::Break(Break::Cut)), |_| Ok(true)).expect("there is room");
+        let report = faults.add(fault("/a", 2, Kind::Cut), |_| Ok(true)).expect("there is room");
         assert_eq!((report.left, report.met, report.fired), (1, 1, 0));
         assert_eq!(meet(&faults, "/a"), ["cut"]);
         assert_eq!(meet(&faults, "/a"), [""; 0]);

@@ -18,7 +18,7 @@ use onbeat_wire::recording::{End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
 use crate::connections::LiveExchange;
-use crate::faults::{Alterations, Head, Kind, Tally};
+use crate::faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 use crate::monitor::Monitor;
 
 impl Interceptor for Monitor {
@@ -84,16 +84,15 @@ impl ResponseHook for ExchangeHook {
         let mut change = HeadChange::None;
         for struck in self.monitor.faults().meet(&path, self.exchange.connection, has_no_body) {
             match &struck.fault.kind {
-                Kind::Head(Head::Status { status, location, retry_after_s }) => {
+                Kind::Status(status) => {
                     struck.fired();
-                    let answer = in_place_of_the_endpoint(*status, location.as_ref(), *retry_after_s);
-                    change = HeadChange::Answer(Box::new(answer));
+                    change = HeadChange::Answer(Box::new(in_place_of_the_endpoint(status)));
                 }
-                Kind::Head(Head::ContentType(content_type)) => {
+                Kind::ContentType(ContentTypeChange { content_type }) => {
                     struck.fired();
                     change = HeadChange::Field(CONTENT_TYPE, content_type.clone());
                 }
-                Kind::Break(_) | Kind::Rewrite(_) => self.alterations.add(struck, self.written, Duration::ZERO),
+                _ => self.alterations.add(struck, self.written, Duration::ZERO),
             }
         }
         change
@@ -142,20 +141,17 @@ impl ResponseHook for ExchangeHook {
 }
 
 /// Returns the response of a `status` fault.
-fn in_place_of_the_endpoint(
-    status: StatusCode,
-    location: Option<&HeaderValue>,
-    retry_after_s: Option<u32>,
-) -> Response {
-    let mut response = match status {
+fn in_place_of_the_endpoint(change: &StatusChange) -> Response {
+    let StatusChange { status, location, retry_after_s } = change;
+    let mut response = match *status {
         StatusCode::NO_CONTENT => status.into_response(),
-        _ => (status, "a fault, as it was asked for\n").into_response(),
+        status => (status, "a fault, as it was asked for\n").into_response(),
     };
     if let Some(location) = location {
         response.headers_mut().insert(LOCATION, location.clone());
     }
     if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
         // A page of another origin sees only the fields that are named here.
         response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
     }

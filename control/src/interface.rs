@@ -1,25 +1,27 @@
 //! The control interface: `/__onbeat/…`, JSON over HTTP, by which a test drives the server that it tests.
 //!
 //! ```text
-//!  access ── routes                          who may ask, and for what
+//!  access ── refusal                         who may ask; what a wrong request is answered
 //!    │
-//!  budget ── body ── fields ── refusal       what was asked for, or what is wrong with it
+//!  budget ── body ── asked                   a request, read to its end
 //!    │
-//!  unread                                    what is answered, and has not been read
+//!  unread                                    answers that no client has read yet
 //!    │
 //!  clock  connections  faults  log  reset    one file each
+//!    │
+//!  routes                                    which request goes to which of them
 //! ```
 //!
 //! `openapi.json` describes it all. A request for control is kept apart from the world: it takes no ordinal, meets no
 //! fault and is not logged, so that no stream's bytes depend on it.
 
 mod access;
+mod asked;
 mod body;
 mod budget;
 mod clock;
 mod connections;
 mod faults;
-mod fields;
 mod log;
 mod refusal;
 mod reset;
@@ -32,24 +34,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
-use onbeat_wire::Epoch;
-use parking_lot::Mutex;
-use serde::Serialize;
-use tower_service::Service;
-
-pub use self::access::{Access, AccessError};
-use self::budget::Budget;
-pub use self::faults::parse as parse_fault;
-pub use self::fields::Fields;
-pub use self::refusal::Refusal;
-pub use self::routes::{ROUTES, Route};
-use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
-use crate::log::Redaction;
-use crate::monitor::Monitor;
-use crate::page;
 use onbeat_server::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::context::RequestContext;
@@ -57,6 +45,18 @@ use onbeat_server::interceptor::Interceptor;
 use onbeat_server::random::Seed;
 use onbeat_server::router::intercepted_router;
 use onbeat_server::world::{Limits, World};
+use onbeat_wire::Epoch;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tower_service::Service;
+
+pub use self::access::{Access, AccessError};
+use self::budget::Budget;
+pub use self::refusal::Refusal;
+use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
+use crate::log::Redaction;
+use crate::monitor::Monitor;
+use crate::page;
 
 /// What the paths begin with.
 pub const PREFIX: &str = "/__onbeat";
@@ -97,18 +97,22 @@ struct Instance {
     router: Router,
 }
 
-/// The whole application: a world, and the control interface to it.
+/// Returns the whole application: a world, the control interface, and the page.
 pub fn router(settings: Settings, access: Access) -> Router {
-    let instance = Mutex::new(Arc::new(Instance::new(&settings)));
-    let control = Control {
+    let control = Arc::new(Control {
+        instance: Mutex::new(Arc::new(Instance::new(&settings))),
         settings,
         access,
-        instance,
         resetting: tokio::sync::Mutex::new(()),
         unread: Unread::default(),
         bodies: Budget::new(body::ALL_BYTES_MAX),
-    };
-    Router::new().fallback(dispatch).with_state(Arc::new(control))
+    });
+    let interface = routes::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));
+    Router::new()
+        .nest_service(PREFIX, interface.with_state(Arc::clone(&control)))
+        .fallback(enter_world)
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), show_page))
+        .with_state(control)
 }
 
 impl Instance {
@@ -156,95 +160,64 @@ impl Control {
         let next = Arc::new(Instance::new(&self.settings));
         std::mem::replace(&mut self.instance.lock(), next)
     }
-}
 
-/// Requests for control go to it, those for the page get that, all others go to the world.
-async fn dispatch(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Infallible> {
-    if let Some(file) = page::find(request.method(), request.uri().path()) {
-        return Ok(match control.access.host(request.uri(), request.headers()) {
-            Ok(_) => file.response(),
-            Err(refusal) => finish(refusal.into_response()),
-        });
-    }
-    let path = request.uri().path().strip_prefix(PREFIX);
-    match path.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-        None => control.instance().router.clone().call(request).await,
-        Some(path) => {
-            let path = path.to_owned();
-            Ok(control.answer(&path, request).await)
-        }
-    }
-}
-
-impl Control {
-    async fn answer(&self, path: &str, request: Request) -> Response {
-        let from = match self.access.origin(&request) {
-            Ok(from) => from,
-            Err(refusal) => return finish(refusal.into_response()),
-        };
-        if request.method() == Method::OPTIONS {
-            return finish(access::preflight(request.headers(), from.as_ref()));
-        }
-        let connection = RequestContext::connection_of(&request);
-        let answer = match self.access.token(request.headers()) {
-            Ok(()) => self.route(path, request).await,
-            Err(refusal) => Err(refusal),
-        };
-        let answer = answer.and_then(|answer| self.bounded(answer, connection.as_ref()));
-        let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
-        if let Some(origin) = from {
-            access::let_read(response.headers_mut(), origin);
-        }
-        response
-    }
-
-    /// A long answer counts among those that nobody has read yet.
+    /// Counts a long answer among the answers that no client has read yet.
     fn bounded(&self, answer: Response, connection: Option<&Arc<Connection>>) -> Result<Response, Refusal> {
         let length = answer.body().size_hint().exact();
         let bytes = length.map_or(LOG_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
         if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, connection) }
     }
+}
 
-    async fn route(&self, path: &str, request: Request) -> Result<Response, Refusal> {
-        let (route, id) = routes::find(request.method(), path)?;
-        let connection = RequestContext::connection_of(&request);
-        // Every answer comes within a bounded time, so a client that sends no more gets one.
-        let open = connection.as_ref().map(Connection::hold_open);
-        let body = if request.method() == Method::POST { body::read(request, &self.bodies).await? } else { None };
-        if let Some(connection) = &connection {
-            connection.settle_last().await;
-        }
-        // Parsed only now: what a body of brackets becomes takes much more memory than itself.
-        let fields = body.map_or_else(|| Ok(Fields::default()), body::Body::parse)?;
-        match route {
-            ("GET", "/clock") => Ok(json(StatusCode::OK, &clock::get(self.settings.clock, &self.instance()))),
-            ("POST", "/clock/advance") => Ok(json(StatusCode::OK, &clock::advance(self, fields).await?)),
-            ("POST", "/reset") => Ok(json(StatusCode::OK, &reset::post(self, connection, fields).await?)),
-            ("GET", "/connections") => Ok(json(StatusCode::OK, &connections::get(&self.instance()))),
-            ("POST", "/connections/{id}/close") => {
-                Ok(json(StatusCode::OK, &connections::close(self, id, fields).await?))
-            }
-            ("GET", "/faults") => Ok(json(StatusCode::OK, &faults::get(&self.instance()))),
-            ("POST", "/faults") => Ok(json(StatusCode::CREATED, &faults::post(self, fields).await?)),
-            ("DELETE", "/faults") => Ok(json(StatusCode::OK, &faults::delete_all(self).await)),
-            ("DELETE", "/faults/{id}") => Ok(json(StatusCode::OK, &faults::delete(self, id).await?)),
-            ("GET", "/log") => Ok(log::get(&self.settings, &self.instance(), open)),
-            ("GET", "/openapi.json") => Ok(text("application/json", OPENAPI.to_owned())),
-            _ => unreachable!("all routes are known: {route:?}"),
-        }
+/// Answers a request for a file of the page.
+async fn show_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    let Some(file) = page::find(request.method(), request.uri().path()) else { return next.run(request).await };
+    match control.access.host(request.uri(), request.headers()) {
+        Ok(_) => file.response(),
+        Err(refusal) => finish(refusal.into_response()),
     }
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let json = serde_json::to_string(value).expect("answers are plain data");
-    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
+/// Has the world of the moment answer a request.
+async fn enter_world(State(control): State<Arc<Control>>, request: Request) -> Result<Response, Infallible> {
+    control.instance().router.clone().call(request).await
+}
+
+/// Lets a request for control through to the routes, if the client may drive the server.
+async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    let from = match control.access.origin(&request) {
+        Ok(from) => from,
+        Err(refusal) => return finish(refusal.into_response()),
+    };
+    if request.method() == Method::OPTIONS {
+        return finish(access::preflight(request.headers(), from.as_ref()));
+    }
+    let connection = RequestContext::connection_of(&request);
+    let answer = match control.access.token(request.headers()) {
+        Ok(()) => control.bounded(next.run(request).await, connection.as_ref()),
+        Err(refusal) => Err(refusal),
+    };
+    let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
+    if let Some(origin) = from {
+        access::let_read(response.headers_mut(), origin);
+    }
+    response
+}
+
+/// An answer in JSON.
+struct Json<T>(T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        text("application/json", serde_json::to_string(&self.0).expect("answers are plain data"))
+    }
 }
 
 fn text(content_type: &'static str, body: String) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
 }
 
-/// What all answers have in common: each is of the moment, and depends on who asks.
+/// Adds the headers of all answers: an answer holds for the moment only, and depends on the origin of the client.
 fn finish(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().append(VARY, HeaderValue::from_static("Origin"));

@@ -5,6 +5,8 @@
 //! those before it:
 //!
 //! ```text
+//!  form                            JSON, read field by field
+//!    │
 //!  faults ── log ── connections    what is to go wrong, what has happened, who is connected
 //!               │
 //!            monitor               all three of one world
@@ -16,15 +18,15 @@
 
 mod connections;
 pub mod faults;
+mod form;
 mod intercept;
 mod interface;
 mod log;
 mod monitor;
 mod page;
 
-pub use self::interface::{
-    Access, AccessError, Fields, OPENAPI, PREFIX, ROUTES, Refusal, Route, Settings, parse_fault, router,
-};
+pub use self::form::WrongField;
+pub use self::interface::{Access, AccessError, OPENAPI, PREFIX, Refusal, Settings, router};
 pub use self::log::{Redaction, RedactionError, TooLong, restore};
 pub use self::monitor::{END_TIME_MAX, Monitor};
 pub use self::page::{FILES, File};

@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
     use crate::connections::LiveExchange;
-    use crate::faults::{Break, From, Kind};
+    use crate::faults::{Kind, Place};
 
     /// Some connections, each with an answer under way.
     struct Scene {
@@ -268,8 +268,8 @@ mod tests {
             task.enter(|cx, _| scene.all[number].0.register(cx.waker()));
             task
         });
-        let kind = Kind::Break(Break::Stall);
-        let fault = Fault { strikes: Strikes::Connection(1), times: 1, from: From::Write(0), kind };
+        let kind = Kind::Stall;
+        let fault = Fault { strikes: Strikes::Connection(1), times: 1, from: Place::Write(0), kind };
         let report = scene.monitor.add_fault(fault).expect("there is room");
         assert_eq!((report.left, report.met), (0, 1));
         assert_eq!([tasks[0].is_woken(), tasks[1].is_woken()], [false, true]);

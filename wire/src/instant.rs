@@ -4,7 +4,10 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// The last time in a world: a century after the epoch.
-pub const TIME_MAX: Instant = Instant(Duration::from_secs(36_525 * 86_400));
+pub const TIME_MAX: Instant = Instant(Duration::from_millis(TIME_MS_MAX));
+
+/// The same in milliseconds.
+pub const TIME_MS_MAX: u64 = 36_525 * 86_400_000;
 
 /// A point in the time of a world: the duration since the epoch of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

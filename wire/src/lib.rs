@@ -31,7 +31,7 @@ mod transcript;
 
 pub use self::decode::{Decoder, Event};
 pub use self::encode::{FieldText, Lines};
-pub use self::instant::{Instant, TIME_MAX};
+pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
 pub use self::json::stringify;
 pub use self::recording::How;
 pub use self::response::{Head, Malformed, Part, Responses};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use onbeat_server::script::Action;
 use onbeat_wire::How;
 
 use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::step::{Step, Tally};
-use super::{Break, From, Kind, Rewrite, Struck};
-use onbeat_server::script::Action;
+use super::{Batch, EventId, Fault, Kind, LineEndChange, Pieces, Place, ReconnectionTime, Struck};
 
 /// One fault at work on one response.
 #[derive(Debug)]
@@ -62,38 +62,35 @@ impl Alteration {
             self.let_go(out);
             return;
         }
-        let Kind::Break(how) = self.struck.fault.kind else { return };
-        let has_come = match self.struck.fault.from {
-            From::Write(writes) => self.seen.writes >= writes,
-            From::Byte(bytes) => self.seen.bytes >= bytes,
-            From::Ms(ms) => since >= Duration::from_millis(ms),
+        let end = match self.struck.fault.kind {
+            Kind::Cut => Some(How::Cut),
+            Kind::Reset => Some(How::Reset),
+            Kind::End => Some(How::Complete),
+            Kind::Stall => None,
+            _ => return,
         };
-        if !has_come || self.over {
-            return;
-        }
-        self.over = true;
-        self.fire_if(true);
-        match how {
-            Break::Cut => out.push(Action::End(How::Cut).into()),
-            Break::Reset => out.push(Action::End(How::Reset).into()),
-            Break::End => out.push(Action::End(How::Complete).into()),
-            Break::Stall => {}
+        let has_come = match self.struck.fault.from {
+            Place::Write(writes) => self.seen.writes >= writes,
+            Place::Byte(bytes) => self.seen.bytes >= bytes,
+            Place::Ms(ms) => since >= Duration::from_millis(ms),
+        };
+        if has_come && !self.over {
+            self.over = true;
+            self.fire_if(true);
+            out.extend(end.map(|how| Action::End(how).into()));
         }
     }
 
     /// Returns the time at which the fault breaks the response off, whatever is written.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match (&self.struck.fault.kind, self.struck.fault.from) {
-            (Kind::Break(_), From::Ms(ms)) if !self.over && !self.struck.is_deleted() => {
-                Some(Duration::from_millis(ms))
-            }
-            _ => None,
-        }
+        let Fault { kind, from: Place::Ms(ms), .. } = &*self.struck.fault else { return None };
+        let is_due = kind.breaks_off() && !self.over && !self.struck.is_deleted();
+        is_due.then_some(Duration::from_millis(*ms))
     }
 
     /// Returns whether the fault keeps everything back until its deletion.
     pub(super) fn is_stalled(&self) -> bool {
-        self.over && self.struck.fault.kind == Kind::Break(Break::Stall) && !self.struck.is_deleted()
+        self.over && self.struck.fault.kind == Kind::Stall && !self.struck.is_deleted()
     }
 
     fn write(&mut self, since: Duration, bytes: Bytes, out: &mut Vec<Step>) {
@@ -101,16 +98,16 @@ impl Alteration {
         let before = self.seen;
         self.seen.count(bytes.len());
         let has_begun = match fault.from {
-            From::Write(writes) => before.writes >= writes,
-            From::Byte(place) => self.seen.bytes > place,
-            From::Ms(ms) => since >= Duration::from_millis(ms),
+            Place::Write(writes) => before.writes >= writes,
+            Place::Byte(place) => self.seen.bytes > place,
+            Place::Ms(ms) => since >= Duration::from_millis(ms),
         };
         match &fault.kind {
             // A response that was broken off writes nothing more.
-            Kind::Break(_) if self.over => {}
-            Kind::Break(_) => {
+            kind if kind.breaks_off() && self.over => {}
+            kind if kind.breaks_off() => {
                 let left = match fault.from {
-                    From::Byte(place) => usize::try_from(place.saturating_sub(before.bytes)).unwrap_or(usize::MAX),
+                    Place::Byte(place) => usize::try_from(place.saturating_sub(before.bytes)).unwrap_or(usize::MAX),
                     _ if has_begun => 0,
                     _ => usize::MAX,
                 };
@@ -120,35 +117,38 @@ impl Alteration {
                 }
                 self.look(since, out);
             }
-            Kind::Rewrite(rewrite) if has_begun && !self.over => self.rewrite(rewrite, bytes, out),
-            Kind::Rewrite(_) | Kind::Head(_) => out.push(Action::Write(bytes).into()),
+            kind if has_begun && !self.over => self.rewrite(kind, bytes, out),
+            _ => out.push(Action::Write(bytes).into()),
         }
     }
 
-    fn rewrite(&mut self, rewrite: &Rewrite, bytes: Bytes, out: &mut Vec<Step>) {
-        match rewrite {
-            Rewrite::Split(length) => {
+    fn rewrite(&mut self, kind: &Kind, bytes: Bytes, out: &mut Vec<Step>) {
+        match kind {
+            Kind::Split(Pieces { bytes: length }) => {
                 self.fire_if(bytes.len() > *length);
                 out.push(Step::Pieces(bytes, *length));
             }
-            Rewrite::Coalesce(writes) => {
+            Kind::Coalesce(Batch { writes }) => {
                 self.kept.push(bytes);
                 if self.kept.len() >= *writes {
                     self.let_go(out);
                 }
             }
-            Rewrite::LineEnds(ends) => {
+            Kind::LineEnds(LineEndChange { ends }) => {
                 self.fire_if(bytes.contains(&b'\n'));
                 out.push(Action::Write(with_line_ends(&bytes, *ends)).into());
             }
-            Rewrite::Duplicate => {
+            Kind::Duplicate => {
                 out.push(Action::Write(bytes.clone()).into());
                 self.once(bytes, out);
             }
-            Rewrite::InvalidUtf8 => self.once(with_invalid_utf8(&bytes), out),
-            Rewrite::Bom => self.once(with_bom(&bytes), out),
-            Rewrite::Retry(ms) => self.once(with_field(&bytes, "retry", &ms.to_string()), out),
-            Rewrite::Id(id) => self.once(with_field(&bytes, "id", id), out),
+            Kind::InvalidUtf8 => self.once(with_invalid_utf8(&bytes), out),
+            Kind::Bom => self.once(with_bom(&bytes), out),
+            Kind::Retry(ReconnectionTime { retry_ms }) => {
+                self.once(with_field(&bytes, "retry", &retry_ms.to_string()), out);
+            }
+            Kind::Id(EventId { event_id }) => self.once(with_field(&bytes, "id", event_id), out),
+            _ => out.push(Action::Write(bytes).into()),
         }
     }
 

@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use onbeat_server::script::Action;
+
 use super::Struck;
 use super::alteration::Alteration;
 use super::step::{Step, Tally};
-use onbeat_server::script::Action;
 
 /// All faults that a response has met, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]

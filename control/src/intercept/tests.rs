@@ -13,7 +13,7 @@ use onbeat_wire::recording::LogStart;
 use tower_service::Service;
 
 use super::*;
-use crate::faults::{Break, Fault, From, Rewrite, Strikes};
+use crate::faults::{Fault, Place, ReconnectionTime, Strikes};
 use crate::log::Redaction;
 
 const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
@@ -46,7 +46,7 @@ fn lines(monitor: &Monitor) -> Vec<String> {
 async fn answer(target: &str, kind: Option<Kind>) -> Response {
     let (monitor, router) = monitored();
     if let Some(kind) = kind {
-        let fault = Fault { strikes: Strikes::Path(target.into()), times: 1, from: From::Write(0), kind };
+        let fault = Fault { strikes: Strikes::Path(target.into()), times: 1, from: Place::Write(0), kind };
         monitor.add_fault(fault).expect("there is room");
     }
     ask(router, Method::GET, target).await
@@ -79,10 +79,10 @@ async fn an_answer_without_faults_tells_its_length_though_it_is_watched() {
 #[tokio::test]
 async fn an_answer_that_is_altered_tells_no_length() {
     for (kind, altered) in [
-        (Kind::Rewrite(Rewrite::Duplicate), format!("{ANSWER}{ANSWER}")),
-        (Kind::Rewrite(Rewrite::Bom), format!("\u{feff}{ANSWER}")),
-        (Kind::Rewrite(Rewrite::Retry(7)), format!("retry: 7\n{ANSWER}")),
-        (Kind::Break(Break::End), String::new()),
+        (Kind::Duplicate, format!("{ANSWER}{ANSWER}")),
+        (Kind::Bom, format!("\u{feff}{ANSWER}")),
+        (Kind::Retry(ReconnectionTime { retry_ms: 7 }), format!("retry: 7\n{ANSWER}")),
+        (Kind::End, String::new()),
     ] {
         let response = answer(send_heartbeat::PUBLISHER.path, Some(kind)).await;
         assert!(!response.headers().contains_key(CONTENT_LENGTH) && response.body().size_hint().exact().is_none());
@@ -93,8 +93,8 @@ async fn an_answer_that_is_altered_tells_no_length() {
 #[tokio::test]
 async fn another_head_can_be_read_by_a_page_of_another_origin() {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let head = Head::Status { status, location: None, retry_after_s: Some(5) };
-    let response = answer(sse::STREAM.path, Some(Kind::Head(head))).await;
+    let head = Kind::Status(StatusChange { status, location: None, retry_after_s: Some(5) });
+    let response = answer(sse::STREAM.path, Some(head)).await;
     assert_eq!(response.status(), status);
     for (name, value) in
         [("retry-after", "5"), ("access-control-expose-headers", "Retry-After"), ("access-control-allow-origin", "*")]
@@ -102,13 +102,13 @@ async fn another_head_can_be_read_by_a_page_of_another_origin() {
         assert_eq!(response.headers()[name], value);
     }
     let location = Some(HeaderValue::from_static("/elsewhere"));
-    let head = Head::Status { status: StatusCode::FOUND, location, retry_after_s: None };
-    let response = answer(stream_text::STREAM.path, Some(Kind::Head(head))).await;
+    let head = Kind::Status(StatusChange { status: StatusCode::FOUND, location, retry_after_s: None });
+    let response = answer(stream_text::STREAM.path, Some(head)).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(response.headers()[LOCATION], "/elsewhere");
     assert!(!response.headers().contains_key(RETRY_AFTER));
-    let head = Head::ContentType(HeaderValue::from_static("text/html"));
-    let response = answer(sse_data::STREAM.path, Some(Kind::Head(head))).await;
+    let head = Kind::ContentType(ContentTypeChange { content_type: HeaderValue::from_static("text/html") });
+    let response = answer(sse_data::STREAM.path, Some(head)).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()[CONTENT_TYPE], "text/html");
     assert!(!response.headers().contains_key(RETRY_AFTER) && !response.headers().contains_key(LOCATION));

@@ -20,8 +20,8 @@ use subtle::ConstantTimeEq;
 use self::host::{is_host_and_port, is_loopback, is_same_host, parse_host};
 use self::origin::parse_origin;
 pub(super) use self::origin::{let_read, preflight};
-use super::fields::shown;
 use super::refusal::Refusal;
+use crate::form::shown;
 
 /// Names that only this machine answers to.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];

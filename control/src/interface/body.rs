@@ -6,11 +6,11 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
+use onbeat_server::clock;
 
 use super::budget::{Budget, Share};
-use super::fields::{Fields, shown};
 use super::refusal::Refusal;
-use onbeat_server::clock;
+use crate::form::shown;
 
 /// How long a body may be.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -27,9 +27,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Returns its fields.
-    pub(super) fn parse(self) -> Result<Fields, Refusal> {
-        Fields::from_json(&self.bytes)
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -75,7 +74,8 @@ async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
     let mut body = request.into_body();
     let (mut bytes, mut share) = (Vec::new(), budget.share(0).expect("nothing is always left"));
     while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| Refusal::field("body", format!("failed to be read: {error}")))?;
+        let frame = frame
+            .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "body", format!("failed to be read: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > BODY_BYTES_MAX {
             return Err(too_long());

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::http::StatusCode;
-use onbeat_wire::{Instant, Timestamp};
-use serde::Serialize;
-
-use super::fields::Fields;
-use super::refusal::Refusal;
-use super::{Control, Instance};
 use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Who};
+use onbeat_wire::{Instant, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::asked::Asked;
+use super::refusal::Refusal;
+use super::{Control, Json};
+use crate::form::{Nothing, WrongField, fitting, within};
 
 /// How far time may pass at once: a week. It bounds what one request can ask for.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;
@@ -72,21 +74,22 @@ impl From<Who> for WhoAnswer {
     }
 }
 
-pub(super) fn get(kind: Kind, instance: &Instance) -> ClockAnswer {
+pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<ClockAnswer> {
+    let (kind, instance) = (control.settings.clock, control.instance());
     let (now, world) = (instance.world.clock().now(), &instance.world);
     let speed = match kind {
         Kind::Real => Some(1),
         Kind::Scaled(speed) => Some(speed.get()),
         Kind::Manual => None,
     };
-    ClockAnswer {
+    Json(ClockAnswer {
         now_ms: now.as_millis(),
         now: world.timestamp(now),
         epoch: world.timestamp(Instant::EPOCH),
         kind: kind.name(),
         speed,
         timers: instance.manual.as_deref().map(timers),
-    }
+    })
 }
 
 fn timers(clock: &ManualClock) -> Timers {
@@ -96,9 +99,33 @@ fn timers(clock: &ManualClock) -> Timers {
     Timers { count, next_ms, pending: pending.collect() }
 }
 
-pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<AdvancedAnswer, Refusal> {
-    let advance = parse(&mut fields)?;
-    fields.done("ms or to")?;
+/// The form of a request to advance the clock.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdvanceForm {
+    #[serde(default, deserialize_with = "within::<_, _, 0, ADVANCE_MS_MAX>")]
+    ms: Option<u64>,
+    #[serde(default, deserialize_with = "next")]
+    to: Option<()>,
+}
+
+fn next<'de, D: Deserializer<'de>>(json: D) -> Result<Option<()>, D::Error> {
+    fitting(json, "\"next\"", |to| (to == "next").then_some(Some(())))
+}
+
+pub(super) async fn advance(
+    State(control): State<Arc<Control>>,
+    Asked { form: AdvanceForm { ms, to }, open: _open, .. }: Asked<AdvanceForm>,
+) -> Result<Json<AdvancedAnswer>, Refusal> {
+    let advance = match (ms, to) {
+        (Some(ms), None) => Advance::By(Duration::from_millis(ms)),
+        (None, Some(())) => Advance::ToNext,
+        (Some(_), Some(())) => return Err(WrongField::new("to", "expected either ms or to, got both").into()),
+        (None, None) => {
+            let reason = "expected {\"ms\":30000} or {\"to\":\"next\"}, got neither";
+            return Err(WrongField::new("ms", reason).into());
+        }
+    };
     let instance = control.instance();
     let clock = instance.manual.as_ref().ok_or_else(|| {
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";
@@ -113,7 +140,8 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
         return Err(Refusal::new(StatusCode::CONFLICT, "clock", reason));
     }
     let Advanced { from, to, due, due_count, writes, held_up } = advanced.map_err(|error| {
-        Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(&instance)))
+        let now = instance.world.clock().now().as_millis();
+        WrongField::new("ms", format!("{error}; it is {now} ms: reset the server"))
     })?;
     let due = due.into_iter().map(|due| DueAnswer {
         who: due.who.into(),
@@ -121,7 +149,7 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
         writes: due.writes,
         held_up: due.held_up,
     });
-    Ok(AdvancedAnswer {
+    Ok(Json(AdvancedAnswer {
         now_ms: to.as_millis(),
         now: instance.world.timestamp(to),
         advanced_ms: to.as_millis() - from.as_millis(),
@@ -129,18 +157,5 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
         due_count,
         writes,
         held_up,
-    })
-}
-
-fn clock_now(instance: &Instance) -> u64 {
-    instance.world.clock().now().as_millis()
-}
-
-fn parse(fields: &mut Fields) -> Result<Advance, Refusal> {
-    match (fields.has("ms"), fields.has("to")) {
-        (true, false) => Ok(Advance::By(Duration::from_millis(fields.needed_integer("ms", 0, ADVANCE_MS_MAX)?))),
-        (false, true) => fields.needed_text("to", "\"next\"", |to| (to == "next").then_some(Advance::ToNext)),
-        (true, true) => Err(fields.wrong("to", "expected either ms or to, got both")),
-        (false, false) => Err(fields.wrong("ms", "expected {\"ms\":30000} or {\"to\":\"next\"}, got neither")),
-    }
+    }))
 }

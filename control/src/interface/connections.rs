@@ -1,13 +1,18 @@
 //! `GET /connections` and `POST /connections/{id}/close`.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use axum::http::StatusCode;
 use onbeat_wire::recording::ClosedHow;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::fields::Fields;
+use super::asked::Asked;
 use super::refusal::Refusal;
-use super::{Control, Instance};
+use super::routes::Id;
+use super::{Control, Json};
 use crate::connections::{OpenConnection, Progress};
+use crate::form::{Nothing, fitting};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
@@ -33,9 +38,9 @@ pub(super) struct ClosedAnswer {
     how: ClosedHow,
 }
 
-pub(super) fn get(instance: &Instance) -> ConnectionsAnswer {
-    let open = instance.monitor.connections().open();
-    ConnectionsAnswer { connections: open.iter().map(connection).collect() }
+pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<ConnectionsAnswer> {
+    let open = control.instance().monitor.connections().open();
+    Json(ConnectionsAnswer { connections: open.iter().map(connection).collect() })
 }
 
 fn connection(open: &OpenConnection) -> ConnectionAnswer {
@@ -61,13 +66,26 @@ fn connection(open: &OpenConnection) -> ConnectionAnswer {
     }
 }
 
-pub(super) async fn close(control: &Control, id: u64, mut fields: Fields) -> Result<ClosedAnswer, Refusal> {
-    let how =
-        fields.needed_text("how", "\"end\", \"reset\" or \"half\"", |how| serde_json::from_value(how.into()).ok())?;
-    fields.done("how")?;
+/// The form of a request to close a connection.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CloseForm {
+    #[serde(deserialize_with = "how")]
+    how: ClosedHow,
+}
+
+fn how<'de, D: Deserializer<'de>>(json: D) -> Result<ClosedHow, D::Error> {
+    fitting(json, "\"end\", \"reset\" or \"half\"", |how| serde_json::from_value(how.clone()).ok())
+}
+
+pub(super) async fn close(
+    State(control): State<Arc<Control>>,
+    Id(id): Id,
+    Asked { form: CloseForm { how }, open: _open, .. }: Asked<CloseForm>,
+) -> Result<Json<ClosedAnswer>, Refusal> {
     let (instance, _rest) = control.instance_at_rest().await;
     let closed = instance.monitor.close_and_wait(id, how).await;
-    closed.then_some(ClosedAnswer { id, how }).ok_or_else(|| {
+    closed.then_some(Json(ClosedAnswer { id, how })).ok_or_else(|| {
         let reason = format!("no connection {id} is open: GET /__onbeat/connections lists those that are");
         Refusal::new(StatusCode::NOT_FOUND, "id", reason)
     })

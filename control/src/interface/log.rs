@@ -1,20 +1,24 @@
 //! `GET /log`.
 
+use std::sync::Arc;
+
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use onbeat_wire::recording::LogStart;
 
-use super::{Instance, Settings};
+use super::asked::Asked;
+use super::{Control, Settings};
+use crate::form::Nothing;
 use crate::log::VERSION;
-use onbeat_server::connection::HeldOpen;
 
 /// What has happened so far, read as the client takes it. A reset ends the answer, and breaks its connection off: half a log
 /// must not look like a whole one. The connection is held open until then.
-pub(super) fn get(settings: &Settings, instance: &Instance, open: Option<HeldOpen>) -> Response {
-    let Settings { clock, seed, epoch, limits, .. } = settings;
+pub(super) async fn get(State(control): State<Arc<Control>>, Asked { open, .. }: Asked<Nothing>) -> Response {
+    let Settings { clock, seed, epoch, limits, .. } = &control.settings;
     let start = LogStart {
         version: VERSION,
         seed: seed.to_string(),
@@ -23,7 +27,7 @@ pub(super) fn get(settings: &Settings, instance: &Instance, open: Option<HeldOpe
         mailbox: limits.mailbox_events_max,
         dropped: 0,
     };
-    let pieces = stream::iter(instance.monitor.log().read(start)).then(move |piece| {
+    let pieces = stream::iter(control.instance().monitor.log().read(start)).then(move |piece| {
         let _open = &open;
         async {
             // Nobody should have to wait for a long log.

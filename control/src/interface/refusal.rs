@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::json;
+use super::Json;
+use crate::form::WrongField;
 
 /// A request that was refused, and changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -28,11 +29,6 @@ impl Refusal {
         Self { status, field: field.into(), reason: reason.into(), allow: None }
     }
 
-    /// A field of the body holds what it can't.
-    pub(super) fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, field, reason)
-    }
-
     pub(super) fn method(allowed: &str, method: &Method) -> Self {
         let reason = format!("expected {allowed}, got {method}");
         Self { allow: Some(allowed.to_owned()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", reason) }
@@ -45,13 +41,19 @@ impl Refusal {
     }
 }
 
+impl From<WrongField> for Refusal {
+    fn from(WrongField { field, reason }: WrongField) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, field, reason)
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
             error: &'a Refusal,
         }
-        let mut response = json(self.status, &Body { error: &self });
+        let mut response = (self.status, Json(Body { error: &self })).into_response();
         if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             response.headers_mut().insert(ALLOW, allow);
         }

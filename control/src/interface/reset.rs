@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use onbeat_wire::{Instant, Timestamp};
 use serde::Serialize;
 
-use super::Control;
-use super::fields::Fields;
-use super::refusal::Refusal;
-use onbeat_server::connection::Connection;
+use super::asked::Asked;
+use super::{Control, Json};
+use crate::form::Nothing;
 
 #[derive(Serialize)]
 pub(super) struct ResetAnswer {
@@ -19,18 +19,13 @@ pub(super) struct ResetAnswer {
 
 /// The connections stay, but for those with a stream: what they carry next, they carry in the new world, as if they were
 /// new themselves.
-pub(super) async fn post(
-    control: &Control,
-    carrier: Option<Arc<Connection>>,
-    fields: Fields,
-) -> Result<ResetAnswer, Refusal> {
-    fields.done("nothing")?;
+pub(super) async fn post(State(control): State<Arc<Control>>, asked: Asked<Nothing>) -> Json<ResetAnswer> {
     let _alone = control.resetting.lock().await;
     let old = control.renew();
-    control.unread.break_off(carrier.as_ref());
+    control.unread.break_off(asked.connection.as_ref());
     // In a task of its own it goes on to its end, even if the client leaves.
     let ended = tokio::spawn(async move { old.monitor.end_all().await }).await;
     let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let world = &control.instance().world;
-    Ok(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
+    Json(ResetAnswer { now_ms: 0, now: world.timestamp(Instant::EPOCH), ended })
 }

@@ -1,86 +1,82 @@
-//! Which request is for what.
+//! The routes of the control interface.
+//!
+//! The description lists the same routes. A request that no route takes is refused by what the description has for the path.
 
-use axum::http::{Method, StatusCode};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
-use super::PREFIX;
+use axum::Router;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::routing::{MethodRouter, delete, get, post};
+use serde_json::Value;
+
+use super::asked::Asked;
 use super::refusal::Refusal;
+use super::{Control, OPENAPI, PREFIX, clock, connections, faults, log, reset, text};
+use crate::form::Nothing;
 
-/// A method and a path, in which `{id}` stands for a number.
-pub type Route = (&'static str, &'static str);
-
-/// Every route.
-pub const ROUTES: [Route; 11] = [
-    ("GET", "/clock"),
-    ("POST", "/clock/advance"),
-    ("POST", "/reset"),
-    ("GET", "/connections"),
-    ("POST", "/connections/{id}/close"),
-    ("GET", "/faults"),
-    ("POST", "/faults"),
-    ("DELETE", "/faults"),
-    ("DELETE", "/faults/{id}"),
-    ("GET", "/log"),
-    ("GET", "/openapi.json"),
-];
-
-/// The route of a request, and the id in its path, if there is one.
-pub(super) fn find(method: &Method, path: &str) -> Result<(Route, u64), Refusal> {
-    let routes: Vec<_> = ROUTES.iter().filter(|(_, template)| matches(template, path)).collect();
-    if routes.is_empty() {
-        let mut known: Vec<_> = ROUTES.iter().map(|(_, template)| format!("{PREFIX}{template}")).collect();
-        known.dedup();
-        let reason = format!("expected one of {}, got {PREFIX}{path}", known.join(", "));
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "path", reason));
-    }
-    let Some(route) = routes.iter().find(|(known, _)| *known == method.as_str()) else {
-        let methods: Vec<&str> = routes.iter().map(|(known, _)| *known).collect();
-        return Err(Refusal::method(&methods.join(", "), method));
-    };
-    let id = path.split('/').zip(route.1.split('/')).find(|(_, template)| *template == "{id}");
-    let id = id.map_or(Ok(0), |(id, _)| {
-        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-        let number = plain.then(|| id.parse().ok()).flatten();
-        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
-    })?;
-    Ok((**route, id))
+/// Returns the routes, by their paths below [`PREFIX`].
+fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 9] {
+    [
+        ("/clock", get(clock::get)),
+        ("/clock/advance", post(clock::advance)),
+        ("/reset", post(reset::post)),
+        ("/connections", get(connections::get)),
+        ("/connections/{id}/close", post(connections::close)),
+        ("/faults", get(faults::get).post(faults::post).delete(faults::delete_all)),
+        ("/faults/{id}", delete(faults::delete)),
+        ("/log", get(log::get)),
+        ("/openapi.json", get(async |_: Asked<Nothing>| text("application/json", OPENAPI.to_owned()))),
+    ]
 }
 
-fn matches(template: &str, path: &str) -> bool {
-    let (mut template, mut path) = (template.split('/'), path.split('/'));
-    loop {
-        match (template.next(), path.next()) {
-            (None, None) => return true,
-            (Some("{id}"), Some(_)) => {}
-            (Some(expected), Some(segment)) if expected == segment => {}
-            _ => return false,
-        }
+/// Returns the router of all routes.
+pub(super) fn router() -> Router<Arc<Control>> {
+    let router = Router::new().fallback(refuse_path);
+    let router = routes().into_iter().fold(router, |router, (path, methods)| router.route(path, methods));
+    router.method_not_allowed_fallback(refuse_method)
+}
+
+/// The methods that the description knows.
+const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
+
+/// The methods of each path, as the description has them.
+static DESCRIBED: LazyLock<BTreeMap<String, Vec<&str>>> = LazyLock::new(|| {
+    let description: Value = serde_json::from_str(OPENAPI).expect("the description is JSON");
+    let paths = description["paths"].as_object().expect("the description has paths");
+    let has = |item: &Value, method: &str| item.get(method.to_lowercase()).is_some();
+    let methods = |item| METHODS.into_iter().filter(|method| has(item, method)).collect();
+    paths.iter().map(|(path, item)| (path.clone(), methods(item))).collect()
+});
+
+async fn refuse_path(request: Request) -> Refusal {
+    let known: Vec<_> = DESCRIBED.keys().map(|path| format!("{PREFIX}{path}")).collect();
+    let reason = format!("expected one of {}, got {PREFIX}{}", known.join(", "), request.uri().path());
+    Refusal::new(StatusCode::NOT_FOUND, "path", reason)
+}
+
+async fn refuse_method(path: MatchedPath, request: Request) -> Refusal {
+    let methods = path.as_str().strip_prefix(PREFIX).and_then(|path| DESCRIBED.get(path));
+    let allowed = methods.map_or_else(String::new, |methods| methods.join(", "));
+    Refusal::method(&allowed, request.method())
+}
+
+/// The number in the path of a request.
+pub(super) struct Id(pub(super) u64);
+
+impl FromRequestParts<Arc<Control>> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refusal> {
+        let parameters = RawPathParams::from_request_parts(parts, control).await.expect("the route has a number");
+        let (_, id) = parameters.iter().next().expect("the route has a number");
+        let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
+        let number = id.parse().ok().filter(|_| is_plain).map(Self);
+        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_route_is_found_by_its_method_and_path() {
-        assert_eq!(find(&Method::GET, "/clock").expect("known").0, ("GET", "/clock"));
-        assert_eq!(find(&Method::POST, "/connections/17/close").expect("known").1, 17);
-        for (method, path, status, field) in [
-            (Method::GET, "", 404, "path"),
-            (Method::GET, "/", 404, "path"),
-            (Method::GET, "/clock/", 404, "path"),
-            (Method::GET, "/Clock", 404, "path"),
-            (Method::POST, "/clock", 405, "method"),
-            (Method::GET, "/connections/1/close", 405, "method"),
-            (Method::DELETE, "/faults/x", 404, "id"),
-            (Method::DELETE, "/faults/-1", 404, "id"),
-            (Method::DELETE, "/faults/+1", 404, "id"),
-            (Method::DELETE, "/faults/", 404, "id"),
-            (Method::DELETE, "/faults/99999999999999999999", 404, "id"),
-        ] {
-            let refusal = find(&method, path).expect_err(path);
-            assert_eq!((refusal.status.as_u16(), refusal.field.as_str()), (status, field), "{method} {path}");
-        }
-        assert_eq!(find(&Method::PUT, "/faults").expect_err("405").allow.as_deref(), Some("GET, POST, DELETE"));
-    }
-}
+mod tests;

@@ -13,11 +13,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use parking_lot::Mutex;
 
 use super::budget::{Budget, Share};
 use super::refusal::Refusal;
-use onbeat_server::connection::{BrokenOff, Connection, Ending};
 
 /// An answer of so many bytes, or less, is short.
 pub(super) const SHORT_BYTES_MAX: usize = 32 * 1024;

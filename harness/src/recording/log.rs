@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use onbeat_control::{Fields, parse_fault, restore};
+use onbeat_control::faults::Fault;
+use onbeat_control::restore;
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
 use onbeat_wire::jsonl::{self, Problem, WrongLine};
@@ -137,8 +138,8 @@ impl Recording {
             }
             Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),
             Fact::Fault(FaultAdded { fault, .. }) => {
-                let fault = Fields::from_value(fault).and_then(parse_fault);
-                let fault = fault.map_err(|refusal| Problem::field("fault", format_args!("a fault; {refusal}")))?;
+                let fault = Fault::from_json(fault);
+                let fault = fault.map_err(|wrong| Problem::field("fault", format_args!("a fault; {wrong}")))?;
                 Some(LoggedAction::Fault(fault))
             }
             Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(LoggedAction::DeleteFaults(ids)),

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use onbeat_control::faults::{Break, Fault, From, Kind, Rewrite, Strikes};
+use onbeat_control::faults::{Batch, Fault, Kind, Pieces, Place, Strikes};
 use onbeat_control::{Monitor, Redaction};
 use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
@@ -171,7 +171,7 @@ fn all_that_was_due_has_been_handed_over_however_little_room_there_is() {
 #[test]
 fn a_fault_that_begins_at_an_instant_counts_from_the_request() {
     for (ms, writes) in [(4999, 6), (5000, 6), (5001, 7)] {
-        let faults = [fault("/sse-data", From::Ms(ms), Kind::Break(Break::Cut))];
+        let faults = [fault("/sse-data", Place::Ms(ms), Kind::Cut)];
         let come = expected("/sse-data", &faults, 20_000);
         assert_eq!(come.matches("data: ").count() + come.matches("event: ").count(), writes, "{ms} ms: {come}");
     }
@@ -180,9 +180,9 @@ fn a_fault_that_begins_at_an_instant_counts_from_the_request() {
 #[test]
 fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
     in_paused_time(|| {
-        let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        let mut scene = Scene::new(4096, &[fault("/sse", Place::Ms(20_000), Kind::Cut)]);
         scene.get("/sse");
-        let end = Fault { strikes: Strikes::Connection(0), ..fault("", From::Ms(10_000), Kind::Break(Break::End)) };
+        let end = Fault { strikes: Strikes::Connection(0), ..fault("", Place::Ms(10_000), Kind::End) };
         scene.monitor.add_fault(end).expect("there is room");
         scene.serve();
         scene.advance(9999, 4096);
@@ -196,13 +196,13 @@ fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
 fn a_fault_for_a_connection_strikes_it_once_and_no_other() {
     in_paused_time(|| {
         let strikes =
-            |connection, kind| Fault { strikes: Strikes::Connection(connection), ..fault("", From::Write(0), kind) };
+            |connection, kind| Fault { strikes: Strikes::Connection(connection), ..fault("", Place::Write(0), kind) };
         // The second request is on the same connection.
-        let mut scene = Scene::new(4096, &[strikes(1, Kind::Break(Break::Cut))]);
+        let mut scene = Scene::new(4096, &[strikes(1, Kind::Cut)]);
         scene.get("/send-heartbeat");
         scene.get("/sse");
         scene.advance(30_000, 4096);
-        scene.monitor.add_fault(strikes(0, Kind::Rewrite(Rewrite::Duplicate))).expect("there is room");
+        scene.monitor.add_fault(strikes(0, Kind::Duplicate)).expect("there is room");
         scene.serve();
         for beats in [1 + 2, 4, 5] {
             scene.advance(30_000, 4096);
@@ -215,7 +215,7 @@ fn a_fault_for_a_connection_strikes_it_once_and_no_other() {
 #[test]
 fn nobody_sleeps_for_a_fault_that_has_been_deleted() {
     in_paused_time(|| {
-        let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        let mut scene = Scene::new(4096, &[fault("/sse", Place::Ms(20_000), Kind::Cut)]);
         scene.get("/sse");
         assert_eq!(scene.clock.timers().0, 2);
         scene.monitor.delete_faults(None);
@@ -229,7 +229,7 @@ fn nobody_sleeps_for_a_fault_that_has_been_deleted() {
 #[test]
 fn nobody_sleeps_for_a_client_that_has_left() {
     in_paused_time(|| {
-        let mut scene = Scene::new(16, &[fault("/sse-data", From::Ms(20_000), Kind::Break(Break::Cut))]);
+        let mut scene = Scene::new(16, &[fault("/sse-data", Place::Ms(20_000), Kind::Cut)]);
         scene.get("/sse-data");
         assert_eq!(scene.clock.timers().0, 2);
         let (_, gone) = tokio::io::duplex(1);
@@ -315,23 +315,23 @@ fn more_broadcasts_than_are_sent_at_a_time_are_all_waited_for() {
     });
 }
 
-fn fault(target: &str, from: From, kind: Kind) -> Fault {
+fn fault(target: &str, from: Place, kind: Kind) -> Fault {
     Fault { strikes: Strikes::Path(target.into()), times: 1, from, kind }
 }
 
 #[test]
 fn what_faults_make_of_a_stream_is_waited_for() {
     for (kind, from) in [
-        (Kind::Rewrite(Rewrite::Split(3)), From::Write(0)),
-        (Kind::Rewrite(Rewrite::Coalesce(3)), From::Write(2)),
-        (Kind::Rewrite(Rewrite::Duplicate), From::Ms(5000)),
-        (Kind::Break(Break::Cut), From::Ms(5000)),
-        (Kind::Break(Break::Cut), From::Ms(5500)),
-        (Kind::Break(Break::Cut), From::Byte(500)),
-        (Kind::Break(Break::Reset), From::Ms(5500)),
-        (Kind::Break(Break::End), From::Ms(5500)),
-        (Kind::Break(Break::End), From::Write(5)),
-        (Kind::Break(Break::Stall), From::Ms(5500)),
+        (Kind::Split(Pieces { bytes: 3 }), Place::Write(0)),
+        (Kind::Coalesce(Batch { writes: 3 }), Place::Write(2)),
+        (Kind::Duplicate, Place::Ms(5000)),
+        (Kind::Cut, Place::Ms(5000)),
+        (Kind::Cut, Place::Ms(5500)),
+        (Kind::Cut, Place::Byte(500)),
+        (Kind::Reset, Place::Ms(5500)),
+        (Kind::End, Place::Ms(5500)),
+        (Kind::End, Place::Write(5)),
+        (Kind::Stall, Place::Ms(5500)),
     ] {
         let faults = [fault("/sse-data", from, kind)];
         for (window_bytes, bytes_at_a_time) in [(3, 1), (16, 16), (100, 7), (65_536, 4096)] {
@@ -344,7 +344,7 @@ fn what_faults_make_of_a_stream_is_waited_for() {
 fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_time_of_the_clock() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let text = runtime.expect("a runtime").block_on(async {
-        let mut scene = Scene::new(64, &[fault("/another", From::Write(0), Kind::Break(Break::Cut))]);
+        let mut scene = Scene::new(64, &[fault("/another", Place::Write(0), Kind::Cut)]);
         let served = std::mem::replace(&mut scene.served, task::spawn(Box::pin(std::future::pending())));
         tokio::spawn(served.into_inner());
         scene.client.write_all(b"GET /sse HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the server listens");
@@ -358,7 +358,7 @@ fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_
         }
         let advanced = scene.clock.advance(Advance::By(ms(100_000))).await.expect("time goes on");
         assert_eq!(advanced.held_up, 1);
-        let late = fault("", From::Ms(70_000), Kind::Break(Break::Cut));
+        let late = fault("", Place::Ms(70_000), Kind::Cut);
         let late = Fault { strikes: Strikes::Connection(0), ..late };
         scene.monitor.add_fault(late).expect("there is room");
         let mut raw = Vec::new();

@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use onbeat_wire::How;
 
-use super::super::{Break, Fault, Faults, From, Kind, LineEnds, Rewrite, Strikes};
+use super::super::{
+    Batch, EventId, Fault, Faults, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime, Strikes,
+};
 use super::*;
 
 const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
 
 /// What becomes of three writes, a second apart, and the end, as text: `|` a flush, `.` the end.
-fn played(kinds: &[(From, Kind)]) -> Vec<String> {
+fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
     let faults = Faults::default();
     for (from, kind) in kinds {
         let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
@@ -56,71 +58,70 @@ fn without_faults_nothing_is_altered() {
 fn a_response_is_broken_off_after_writes_within_one_or_at_an_instant() {
     let first = "retry: 5000//";
     for (from, expected) in [
-        (From::Write(0), &["cut"][..]),
-        (From::Write(1), &[first, "cut"]),
-        (From::Write(2), &[first, "event: a/", "cut"]),
-        (From::Write(4), &[first, "event: a/", "data: 1//", "."]),
-        (From::Byte(0), &["cut"]),
-        (From::Byte(5), &["retry", "cut"]),
-        (From::Byte(13), &[first, "cut"]),
-        (From::Byte(16), &[first, "eve", "cut"]),
-        (From::Byte(999), &[first, "event: a/", "data: 1//", "."]),
-        (From::Ms(0), &["cut"]),
-        (From::Ms(1), &[first, "cut"]),
-        (From::Ms(1000), &[first, "cut"]),
-        (From::Ms(1001), &[first, "event: a/", "cut"]),
+        (Place::Write(0), &["cut"][..]),
+        (Place::Write(1), &[first, "cut"]),
+        (Place::Write(2), &[first, "event: a/", "cut"]),
+        (Place::Write(4), &[first, "event: a/", "data: 1//", "."]),
+        (Place::Byte(0), &["cut"]),
+        (Place::Byte(5), &["retry", "cut"]),
+        (Place::Byte(13), &[first, "cut"]),
+        (Place::Byte(16), &[first, "eve", "cut"]),
+        (Place::Byte(999), &[first, "event: a/", "data: 1//", "."]),
+        (Place::Ms(0), &["cut"]),
+        (Place::Ms(1), &[first, "cut"]),
+        (Place::Ms(1000), &[first, "cut"]),
+        (Place::Ms(1001), &[first, "event: a/", "cut"]),
     ] {
-        assert_eq!(played(&[(from, Kind::Break(Break::Cut))]), expected, "{from:?}");
+        assert_eq!(played(&[(from, Kind::Cut)]), expected, "{from:?}");
     }
-    assert_eq!(played(&[(From::Write(1), Kind::Break(Break::Reset))]), [first, "reset"]);
-    assert_eq!(played(&[(From::Write(1), Kind::Break(Break::End))]), [first, "."]);
-    assert_eq!(played(&[(From::Byte(5), Kind::Break(Break::Stall))]), ["retry"]);
+    assert_eq!(played(&[(Place::Write(1), Kind::Reset)]), [first, "reset"]);
+    assert_eq!(played(&[(Place::Write(1), Kind::End)]), [first, "."]);
+    assert_eq!(played(&[(Place::Byte(5), Kind::Stall)]), ["retry"]);
 }
 
 #[test]
 fn writes_are_altered_from_where_the_fault_begins() {
     let (first, second, third, end) = ("retry: 5000//", "event: a/", "data: 1//", ".");
-    let from = From::Write(1);
+    let from = Place::Write(1);
     for (kind, expected) in [
-        (Kind::Rewrite(Rewrite::Split(5)), &[first, "event", "|", ": a/", "|", "data:", "|", " 1//", "|", end][..]),
-        (Kind::Rewrite(Rewrite::Coalesce(2)), &[first, "event: a/data: 1//", end]),
-        (Kind::Rewrite(Rewrite::Coalesce(3)), &[first, "event: a/data: 1//", end]),
-        (Kind::Rewrite(Rewrite::Duplicate), &[first, second, second, third, end]),
-        (Kind::Rewrite(Rewrite::InvalidUtf8), &[first, "event: a\u{fffd}/", third, end]),
-        (Kind::Rewrite(Rewrite::Bom), &[first, "\u{feff}event: a/", third, end]),
-        (Kind::Rewrite(Rewrite::LineEnds(LineEnds::Cr)), &[first, "event: a~", "data: 1~~", end]),
-        (Kind::Rewrite(Rewrite::LineEnds(LineEnds::Crlf)), &[first, "event: a~/", "data: 1~/~/", end]),
-        (Kind::Rewrite(Rewrite::Retry(7)), &[first, "retry: 7/event: a/", third, end]),
-        (Kind::Rewrite(Rewrite::Id("七".into())), &[first, "id: 七/event: a/", third, end]),
+        (Kind::Split(Pieces { bytes: 5 }), &[first, "event", "|", ": a/", "|", "data:", "|", " 1//", "|", end][..]),
+        (Kind::Coalesce(Batch { writes: 2 }), &[first, "event: a/data: 1//", end]),
+        (Kind::Coalesce(Batch { writes: 3 }), &[first, "event: a/data: 1//", end]),
+        (Kind::Duplicate, &[first, second, second, third, end]),
+        (Kind::InvalidUtf8, &[first, "event: a\u{fffd}/", third, end]),
+        (Kind::Bom, &[first, "\u{feff}event: a/", third, end]),
+        (Kind::LineEnds(LineEndChange { ends: LineEnds::Cr }), &[first, "event: a~", "data: 1~~", end]),
+        (Kind::LineEnds(LineEndChange { ends: LineEnds::Crlf }), &[first, "event: a~/", "data: 1~/~/", end]),
+        (Kind::Retry(ReconnectionTime { retry_ms: 7 }), &[first, "retry: 7/event: a/", third, end]),
+        (Kind::Id(EventId { event_id: "七".into() }), &[first, "id: 七/event: a/", third, end]),
     ] {
         assert_eq!(played(&[(from, kind.clone())]), expected, "{kind:?}");
     }
-    let coalesced = played(&[(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(2)))]);
+    let coalesced = played(&[(Place::Write(0), Kind::Coalesce(Batch { writes: 2 }))]);
     assert_eq!(coalesced, ["retry: 5000//event: a/", third, end]);
-    assert_eq!(played(&[(From::Write(0), Kind::Rewrite(Rewrite::Retry(7)))])[0], "retry: 7//");
-    assert_eq!(played(&[(From::Byte(13), Kind::Rewrite(Rewrite::Bom))])[1], "\u{feff}event: a/");
-    assert_eq!(played(&[(From::Byte(12), Kind::Rewrite(Rewrite::Bom))])[0], "\u{feff}retry: 5000//");
-    assert_eq!(played(&[(From::Ms(1500), Kind::Rewrite(Rewrite::Bom))])[2], "\u{feff}data: 1//");
+    assert_eq!(played(&[(Place::Write(0), Kind::Retry(ReconnectionTime { retry_ms: 7 }))])[0], "retry: 7//");
+    assert_eq!(played(&[(Place::Byte(13), Kind::Bom)])[1], "\u{feff}event: a/");
+    assert_eq!(played(&[(Place::Byte(12), Kind::Bom)])[0], "\u{feff}retry: 5000//");
+    assert_eq!(played(&[(Place::Ms(1500), Kind::Bom)])[2], "\u{feff}data: 1//");
 }
 
 #[test]
 fn faults_of_several_kinds_are_applied_in_their_order() {
     let kinds = [
-        (From::Write(2), Kind::Rewrite(Rewrite::LineEnds(LineEnds::Crlf))),
-        (From::Byte(30), Kind::Rewrite(Rewrite::Split(2))),
+        (Place::Write(2), Kind::LineEnds(LineEndChange { ends: LineEnds::Crlf })),
+        (Place::Byte(30), Kind::Split(Pieces { bytes: 2 })),
     ];
     assert_eq!(played(&kinds)[2..8], ["da", "|", "ta", "|", ": ", "|"]);
-    let kinds = [(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9))), (From::Byte(15), Kind::Break(Break::Cut))];
+    let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 })), (Place::Byte(15), Kind::Cut)];
     assert_eq!(played(&kinds), ["retry: 5000//ev", "cut"]);
     // What is kept back comes before a cut, and is lost by a reset.
-    let kept =
-        |how| played(&[(From::Ms(2000), Kind::Break(how)), (From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9)))]);
-    assert_eq!(kept(Break::Cut), ["retry: 5000//event: a/", "cut"]);
-    assert_eq!(kept(Break::Reset), ["reset"]);
+    let kept = |kind| played(&[(Place::Ms(2000), kind), (Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))]);
+    assert_eq!(kept(Kind::Cut), ["retry: 5000//event: a/", "cut"]);
+    assert_eq!(kept(Kind::Reset), ["reset"]);
 }
 
 /// Faults that one response has met, and the alterations that they make of it from then on.
-fn met(faults: &Faults, kinds: &[(From, Kind)], written: Tally, since: Duration) -> (Alterations, Vec<Action>) {
+fn met(faults: &Faults, kinds: &[(Place, Kind)], written: Tally, since: Duration) -> (Alterations, Vec<Action>) {
     for (from, kind) in kinds {
         let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
         faults.add(fault, |_| Ok(false)).expect("there is room");
@@ -137,7 +138,7 @@ fn met(faults: &Faults, kinds: &[(From, Kind)], written: Tally, since: Duration)
 fn a_fault_fires_once_for_a_response_however_much_it_alters() {
     let faults = Faults::default();
     let (mut alterations, _) =
-        met(&faults, &[(From::Write(0), Kind::Rewrite(Rewrite::Split(1)))], Tally::default(), Duration::ZERO);
+        met(&faults, &[(Place::Write(0), Kind::Split(Pieces { bytes: 1 }))], Tally::default(), Duration::ZERO);
     for _ in 0..3 {
         alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"xyz")));
         assert_eq!(all(&mut alterations).len(), 6);
@@ -149,14 +150,14 @@ fn a_fault_fires_once_for_a_response_however_much_it_alters() {
 fn a_fault_that_comes_late_counts_what_was_written_before() {
     let written = Tally { writes: 3, bytes: 30 };
     for (from, acts) in [
-        (From::Write(3), &[Action::End(How::Cut)][..]),
-        (From::Write(4), &[]),
-        (From::Byte(30), &[Action::End(How::Cut)]),
-        (From::Byte(31), &[]),
-        (From::Ms(2000), &[Action::End(How::Cut)]),
-        (From::Ms(2001), &[]),
+        (Place::Write(3), &[Action::End(How::Cut)][..]),
+        (Place::Write(4), &[]),
+        (Place::Byte(30), &[Action::End(How::Cut)]),
+        (Place::Byte(31), &[]),
+        (Place::Ms(2000), &[Action::End(How::Cut)]),
+        (Place::Ms(2001), &[]),
     ] {
-        let kinds = [(from, Kind::Break(Break::Cut))];
+        let kinds = [(from, Kind::Cut)];
         let (_, at_once) = met(&Faults::default(), &kinds, written, Duration::from_secs(2));
         assert_eq!(at_once, acts, "{from:?}");
     }
@@ -165,7 +166,7 @@ fn a_fault_that_comes_late_counts_what_was_written_before() {
 #[test]
 fn the_next_instant_is_the_first_that_is_left() {
     let faults = Faults::default();
-    let kinds = [(From::Ms(3000), Kind::Break(Break::Cut)), (From::Ms(1000), Kind::Break(Break::Stall))];
+    let kinds = [(Place::Ms(3000), Kind::Cut), (Place::Ms(1000), Kind::Stall)];
     let (mut alterations, _) = met(&faults, &kinds, Tally::default(), Duration::ZERO);
     let next = |alterations: &Alterations, after| alterations.deadline(after).map(|deadline| deadline.as_millis());
     assert_eq!(next(&alterations, Duration::ZERO), Some(1000));
@@ -183,7 +184,7 @@ fn the_next_instant_is_the_first_that_is_left() {
 #[test]
 fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
     let faults = Faults::default();
-    let kinds = [(From::Write(0), Kind::Rewrite(Rewrite::Coalesce(9)))];
+    let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))];
     let (mut alterations, _) = met(&faults, &kinds, Tally::default(), Duration::ZERO);
     alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
     assert_eq!(all(&mut alterations), []);
@@ -197,8 +198,7 @@ fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
 #[test]
 fn a_fault_fires_where_it_has_altered_something() {
     let faults = Faults::default();
-    let fault =
-        Fault { strikes: Strikes::Path("/".into()), times: 2, from: From::Write(1), kind: Kind::Rewrite(Rewrite::Bom) };
+    let fault = Fault { strikes: Strikes::Path("/".into()), times: 2, from: Place::Write(1), kind: Kind::Bom };
     faults.add(fault, |_| Ok(false)).expect("there is room");
     for writes in 1..=2 {
         let mut alterations = Alterations::default();
@@ -217,8 +217,7 @@ fn a_fault_fires_where_it_has_altered_something() {
 #[test]
 fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
     let faults = Faults::default();
-    let fault =
-        Fault { strikes: Strikes::Path("/".into()), times: 1, from: From::Write(0), kind: Kind::Break(Break::Stall) };
+    let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
     faults.add(fault, |_| Ok(false)).expect("there is room");
     let mut alterations = Alterations::default();
     for struck in faults.meet("/", 0, false) {
@@ -240,19 +239,19 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
 fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     let faults = Faults::default();
     let add = |alterations: &mut Alterations, kind| {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: From::Write(0), kind };
+        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
         let struck = faults.meet("/", 0, false).pop().expect("it strikes");
         alterations.add(struck, Tally::default(), Duration::ZERO);
     };
     let mut alterations = Alterations::default();
-    add(&mut alterations, Kind::Rewrite(Rewrite::Split(1)));
-    add(&mut alterations, Kind::Rewrite(Rewrite::LineEnds(LineEnds::Crlf)));
+    add(&mut alterations, Kind::Split(Pieces { bytes: 1 }));
+    add(&mut alterations, Kind::LineEnds(LineEndChange { ends: LineEnds::Crlf }));
     alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"\na\n")));
     let write = |bytes: &'static [u8]| Action::Write(Bytes::from_static(bytes));
     assert_eq!(alterations.next(), Some(write(b"\r\n")));
     faults.delete(None);
-    add(&mut alterations, Kind::Break(Break::Cut));
+    add(&mut alterations, Kind::Cut);
     let rest = [Action::Flush, write(b"a"), Action::Flush, write(b"\r\n"), Action::Flush, Action::End(How::Cut)];
     assert_eq!(all(&mut alterations), rest);
     assert_eq!(alterations.next(), None);
@@ -261,10 +260,14 @@ fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
 #[test]
 fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
     let faults = Faults::default();
-    let kinds = [Rewrite::Coalesce(2), Rewrite::Split(1), Rewrite::LineEnds(LineEnds::Cr)];
+    let kinds = [
+        Kind::Coalesce(Batch { writes: 2 }),
+        Kind::Split(Pieces { bytes: 1 }),
+        Kind::LineEnds(LineEndChange { ends: LineEnds::Cr }),
+    ];
     let mut alterations = Alterations::default();
-    for kind in kinds.map(Kind::Rewrite) {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: From::Write(0), kind };
+    for kind in kinds {
+        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     for struck in faults.meet("/", 0, false) {

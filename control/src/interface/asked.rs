@@ -1,0 +1,38 @@
+//! A request for control, read to its end: the form in the body, and the connection that carries the request.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::Method;
+use onbeat_server::connection::{Connection, HeldOpen};
+use onbeat_server::context::RequestContext;
+use serde::de::DeserializeOwned;
+
+use super::refusal::Refusal;
+use super::{Control, body};
+use crate::form;
+
+/// A request for control with the form `T` in the body.
+pub(super) struct Asked<T> {
+    pub(super) form: T,
+    pub(super) connection: Option<Arc<Connection>>,
+    /// Keeps the connection open: every answer comes within a bounded time, also for a client that sends no more.
+    pub(super) open: Option<HeldOpen>,
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<Control>> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, control: &Arc<Control>) -> Result<Self, Refusal> {
+        let connection = RequestContext::connection_of(&request);
+        let open = connection.as_ref().map(Connection::hold_open);
+        let has_form = request.method() == Method::POST;
+        let body = if has_form { body::read(request, &control.bodies).await? } else { None };
+        if let Some(connection) = &connection {
+            connection.settle_last().await;
+        }
+        // Parsed only now: the values of a body of brackets take much more memory than the body.
+        let form = form::parse(body.as_ref().map_or(&[], body::Body::bytes)).and_then(form::read)?;
+        Ok(Self { form, connection, open })
+    }
+}
