@@ -1,5 +1,9 @@
 // Times are milliseconds of the world's time, counted from its epoch. Answers have the names of /__onbeat/openapi.json.
 
+import type { Fault, NewFault } from './faults.js';
+
+export type { Fault, FaultKind, From, NewFault } from './faults.js';
+
 /** Starts `onbeat serve` on a free port of this machine, and resolves when it answers. */
 export function start(options?: StartOptions): Promise<StartedOnbeat>;
 
@@ -141,29 +145,6 @@ export interface Connection {
   last_event_id: string | null;
   state: 'streaming' | 'blocked' | 'stalled' | 'half-closed' | 'idle';
 }
-
-/** For the next `times` requests to a path (1 without it), or for one connection. */
-export type NewFault = ({ path: string; connection?: never } | { connection: number; path?: never }) & { times?: number } & FaultKind;
-
-export type FaultKind =
-  | { kind: 'status'; status: number; location?: string; retry_after_s?: number }
-  | { kind: 'content-type'; content_type: string }
-  | { kind: 'cut' | 'reset' | 'end' | 'stall'; from?: From }
-  | { kind: 'split'; bytes: number; from?: From }
-  | { kind: 'coalesce'; writes: number; from?: From }
-  | { kind: 'duplicate' | 'invalid-utf8' | 'bom'; from?: From }
-  | { kind: 'line-ends'; ends: 'cr' | 'crlf'; from?: From }
-  | { kind: 'retry'; retry_ms: number; from?: From }
-  | { kind: 'id'; event_id: string; from?: From };
-
-/** From where on a response is altered: after so many writes, or bytes of its body, or so long after its request. */
-export type From =
-  | { write: number; byte?: never; ms?: never }
-  | { byte: number; write?: never; ms?: never }
-  | { ms: number; write?: never; byte?: never };
-
-/** `left`: how many more responses it will strike; `met`: how many have met it; `fired`: how many it has altered. */
-export type Fault = NewFault & { id: number; times: number; left: number; met: number; fired: number };
 
 export type LogLine = { t_ms: number } & (
   | { kind: 'log'; version: 1; seed: string; epoch: string; clock: 'manual' | 'real' | 'scaled'; mailbox: number; dropped: number }

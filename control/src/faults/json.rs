@@ -130,6 +130,8 @@ fn with_all_known(wrong: WrongField) -> WrongField {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn parsed(json: &str) -> Result<Fault, WrongField> {
@@ -244,5 +246,15 @@ mod tests {
         let said = parsed(r#"{"path":"/a","kind":"explode"}"#).expect_err("no kind").to_string();
         assert!(said.starts_with(r#"kind: expected "status", "content-type", "cut", "#), "{said}");
         assert!(said.ends_with(r#""retry" or "id", got "explode""#), "{said}");
+    }
+
+    #[test]
+    fn the_kinds_are_those_of_the_description() {
+        let document: Value = serde_json::from_str(crate::OPENAPI).expect("JSON");
+        let kinds = document.pointer("/components/schemas/FaultKind/oneOf").and_then(Value::as_array).expect("kinds");
+        let names = kinds.iter().map(|kind| &kind["properties"]["kind"]);
+        let names = names.flat_map(|name| name["enum"].as_array().into_iter().flatten().chain(name.get("const")));
+        let described: BTreeSet<_> = names.filter_map(Value::as_str).collect();
+        assert_eq!(described, BTreeSet::from_iter(Kind::NAMES.iter().copied()));
     }
 }
