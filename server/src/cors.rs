@@ -1,4 +1,4 @@
-//! Cross-origin access, as the reference's `cors()` grants it: to everybody, for everything.
+//! Cross-origin access, as the middleware `cors()` of the reference grants access: to every origin, for every request.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -34,7 +34,7 @@ fn preflight(request: &HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// The headers that the client asks for; several lines count as one list (RFC 9110, 5.3).
+/// Returns the headers that a preflight asks for; several lines count as one list (RFC 9110, 5.3).
 fn requested_headers(request: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<&[u8]> = request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().map(HeaderValue::as_bytes).collect();
     let list = lines.join(&b", "[..]);

@@ -1,4 +1,4 @@
-//! Where a connection stands in a world: the ordinal, and how many requests the connection has carried there.
+//! The place of a connection in a world: the ordinal, and the number of requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -33,7 +33,7 @@ enum Detail {
     Value(f64),
 }
 
-/// `retry`, the updates, and `done` together with the last.
+/// Returns `retry`, the updates, and `done` together with the last update.
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
@@ -50,7 +50,7 @@ pub fn script(start: Start) -> impl Writes {
     std::iter::once(retry).chain(updates)
 }
 
-/// The one or two writes of an update.
+/// Returns the writes of an update: one, or two with a `status` event.
 fn update(start: &Start, id: u32, detail: Detail) -> impl Iterator<Item = Write> + use<> {
     let at = PERIOD * id;
     let event = matches!(detail, Detail::Status(_)).then(|| Lines::new().event(STATUS).to_be_continued());

@@ -24,7 +24,7 @@ struct Measurement {
     ts: Timestamp,
 }
 
-/// The measurements; the stream ends with the last, without a word.
+/// Returns the measurements; the stream ends with the last one, without a `done`.
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
