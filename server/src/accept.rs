@@ -65,6 +65,7 @@ pub async fn accept<L, S>(
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection lost before it was accepted"),
                 Err(error) => {
                     tracing::warn!(%error, open = connections.tasks.len(), "can't accept connections for the moment");
+                    // Another try at once would only burn the processor.
                     machine_pause(SHORTAGE_PAUSE).await;
                 }
             },
@@ -129,6 +130,7 @@ impl<F> Connections<F> {
         for (_, connection) in self.open.values() {
             connection.end(Ending::InGoodOrder);
         }
+        // The streams write their last chunks meanwhile.
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {
             biased;

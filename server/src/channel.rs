@@ -90,6 +90,7 @@ impl Channel {
         subscribers.subscribed += 1;
         let subscriber = Arc::new(Subscriber { connection, taken: AtomicU64::new(place.number) });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
+        // The events before the subscription count as written.
         let written = place.event.writes.len();
         Subscription { channel: Arc::clone(self), order, subscriber, place, written }
     }
@@ -144,6 +145,7 @@ impl Channel {
 impl Subscribers {
     fn append(&mut self, at: Instant, event: Event) {
         let entry = Arc::new(Entry::new(self.last.number + 1, at, event));
+        // From here on every subscriber can read the event; no reader needs the lock.
         self.last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
         self.last = entry;
     }
@@ -211,6 +213,7 @@ impl Subscription {
         if let Some(next) = self.place.next.get() {
             self.place = Arc::clone(next);
             self.written = 0;
+            // Tells the publisher that the mailbox has room again.
             self.subscriber.taken.store(self.place.number, Ordering::Release);
         }
     }

@@ -27,6 +27,7 @@ fn preflight(request: &HeaderMap) -> Response {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    // The answer depends on the headers that the preflight asks for.
     headers.insert(VARY, VARIES);
     if let Some(requested) = requested_headers(request) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested);

@@ -26,6 +26,7 @@ fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
     if !target.is_ascii() {
         return Some((StatusCode::BAD_REQUEST, "the target is not ASCII: percent-encode it"));
     }
+    // HTTP/1.0 knows no Host.
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         return Some((StatusCode::BAD_REQUEST, "HTTP/1.1 asks for a Host header (RFC 9112, 3.2)"));
     }

@@ -42,6 +42,7 @@ pub struct BindError {
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     let listen = || {
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // On Unix a restart can take the port over at once; on Windows the option would let two servers share a port.
         socket.set_reuseaddr(cfg!(unix))?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         socket.bind(addr)?;
@@ -87,6 +88,7 @@ impl Sockets {
         let (mut sockets, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
         for addr in addrs {
             let mut addr = *addr;
+            // All addresses share the port of the first one.
             if let Some(chosen) = sockets.first().and_then(|first| first.local_addr().ok()) {
                 addr.set_port(chosen.port());
             }
@@ -96,6 +98,7 @@ impl Sockets {
                 Err(error) => return Err(error),
             }
         }
+        // A name may have addresses that the machine lacks, such as ::1 without IPv6: one address is enough.
         match missing {
             Some(error) if sockets.is_empty() => Err(error),
             _ => Ok(Self { sockets, first: 0 }),
@@ -162,6 +165,7 @@ impl Listener for Sockets {
     async fn accept(&mut self) -> io::Result<TcpStream> {
         let count = self.sockets.len();
         let stream = poll_fn(|cx| {
+            // The socket after the one that had the last connection comes first.
             for number in (0..count).map(|number| (self.first + number) % count) {
                 if let Poll::Ready(accepted) = self.sockets[number].poll_accept(cx) {
                     self.first = number + 1;

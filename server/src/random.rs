@@ -38,6 +38,7 @@ impl Random {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.0.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
+        // The connection chooses the stream, and the request the part of the stream.
         rng.set_stream(connection);
         rng.set_word_pos(u128::from(request) * WORDS_PER_REQUEST);
         Self(rng)

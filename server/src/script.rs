@@ -74,6 +74,7 @@ pub fn event_stream(writes: impl Writes) -> impl Script {
         if let Some(head) = head.take() {
             return Some(Cue { at, action: Action::Head(head) });
         }
+        // After the end there are no writes, and the script is over.
         let action = if let Some(write) = writes.as_mut()?.next() {
             at = write.at;
             Action::Write(write.bytes)

@@ -59,6 +59,7 @@ impl ManualClock {
     ///
     /// If time would pass [`TIME_MAX`](onbeat_wire::TIME_MAX). The time is then unchanged.
     pub async fn advance(&self, advance: Advance) -> Result<Advanced, EndOfTime> {
+        // One advance at a time; no waker is called under the lock of the turns.
         let _alone = self.advancing.lock().await;
         let woken = self.turns.lock().begin(advance)?;
         wake(woken);
@@ -172,6 +173,7 @@ impl Future for ManualSleep {
         if self.over {
             return Poll::Ready(Turn::unawaited());
         }
+        // The clock removes a sleeper to wake the sleeper: a key that is gone means that the turn has begun.
         if !self.turns.lock().is_woken(self.key, cx.waker()) {
             return Poll::Pending;
         }

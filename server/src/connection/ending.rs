@@ -45,6 +45,7 @@ pub enum BrokenOff {
 impl Ending {
     /// Returns the ending after the server has asked for this ending, and then for `asked`.
     fn followed_by(self, asked: Self) -> Self {
+        // Here stand the exceptions; everything else follows the order of the variants.
         match (self, asked) {
             (Self::HalfClose, Self::InGoodOrder) => Self::Cut,
             (Self::HalfClose, Self::Cut) => Self::HalfClose,

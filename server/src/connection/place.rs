@@ -44,6 +44,7 @@ impl Place {
     fn with_ordinals<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Ordinals) -> T) -> T {
         let mut known = self.0.lock();
         if !known.as_ref().is_some_and(|ordinals| Arc::ptr_eq(&ordinals.counter, counter)) {
+            // The first request in this world: after a reset a connection gets a new ordinal.
             let ordinal = counter.fetch_add(1, Ordering::Relaxed);
             *known = Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 });
         }

@@ -115,6 +115,7 @@ impl Turns {
     /// Returns the answer of the advance, once the advance is over.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Advanced> {
         if let Some(over) = self.under_way.take_if(|under_way| under_way.over) {
+            // Several turns of one connection count once.
             let held_up: BTreeSet<_> = self.given_up.values().map(Arc::as_ptr).collect();
             return Poll::Ready(over.into_answer(held_up.len()));
         }
@@ -132,6 +133,7 @@ impl Turns {
     /// Counts a period of waiting, and gives up the turns whose limit is over. Returns the wakers to call.
     pub(super) fn look(&mut self) -> Vec<Waker> {
         let Some(under_way) = &mut self.under_way else { return Vec::new() };
+        // Slow clients and silent responses have limits of their own.
         let all_blocked = self.awaited.values().all(|socket| socket.is_blocked());
         under_way.limits.note_period(all_blocked, self.awaited.values().map(|socket| socket.taken()).sum());
         let (all_go, blocked_go) = (under_way.limits.is_over_for_all(), under_way.limits.is_over_for_blocked());
@@ -169,6 +171,7 @@ impl Turns {
             // Time moves before the sleeper wakes, so that the sleeper reads the deadline from the clock.
             self.now = at;
             under_way.note_due(number, &waiter, at);
+            // A client beyond the limit no longer holds up time; the writes stay due.
             let is_given_up = waiter.socket.is_blocked() && under_way.limits.is_over_for_blocked();
             if is_given_up || waiter.socket.is_held_up() {
                 under_way.note_held_up(number);

@@ -31,6 +31,7 @@ impl WaitLimits {
         if std::mem::replace(&mut self.taken, taken) != taken && !self.is_over_for_blocked() {
             self.blocked = Duration::ZERO;
         }
+        // Only clients that do not read count against the first two limits.
         if all_blocked {
             self.blocked += LOOK_PERIOD;
             self.slow += LOOK_PERIOD;
