@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Who};
+use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Waiter};
 use onbeat_wire::{Instant, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -68,8 +68,8 @@ struct DueAnswer {
     held_up: bool,
 }
 
-impl From<Who> for WhoAnswer {
-    fn from(Who { connection, request, path, .. }: Who) -> Self {
+impl From<Waiter> for WhoAnswer {
+    fn from(Waiter { connection, request, path, .. }: Waiter) -> Self {
         Self { connection, request, path: path.into_owned() }
     }
 }
@@ -95,7 +95,8 @@ pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) 
 fn timers(clock: &ManualClock) -> Timers {
     let (count, timers) = clock.timers();
     let next_ms = timers.first().map(|timer| timer.at.as_millis());
-    let pending = timers.into_iter().map(|timer| TimerAnswer { who: timer.who.into(), due_ms: timer.at.as_millis() });
+    let pending =
+        timers.into_iter().map(|timer| TimerAnswer { who: timer.waiter.into(), due_ms: timer.at.as_millis() });
     Timers { count, next_ms, pending: pending.collect() }
 }
 
@@ -144,7 +145,7 @@ pub(super) async fn advance(
         WrongField::new("ms", format!("{error}; it is {now} ms: reset the server"))
     })?;
     let due = due.into_iter().map(|due| DueAnswer {
-        who: due.who.into(),
+        who: due.waiter.into(),
         due_ms: due.at.as_millis(),
         writes: due.writes,
         held_up: due.held_up,
