@@ -1,10 +1,12 @@
-//! Faults: what is to go wrong, where and how often, and how often it has.
+//! The faults of a world: which responses each alters, and how often.
 //!
-//! A [`Fault`] strikes the next requests to a path, or one connection. Those that alter the body of a response do so
-//! without knowing HTTP, tasks or a clock:
+//! A [`Fault`] strikes the responses to the next requests for a path, or the responses on one connection. The files that alter
+//! a body use neither HTTP nor tasks nor a clock:
 //!
 //! ```text
-//!  step ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all of them in order
+//!  fault ── values ── json                         a fault, and the form in JSON
+//!    │
+//!  step ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all faults in order
 //! ```
 
 mod alteration;
@@ -19,22 +21,22 @@ use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
 pub(crate) use self::alterations::Alterations;
 pub use self::fault::{
     Batch, ContentTypeChange, EventId, Fault, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime,
-    StatusChange, Strikes,
+    StatusChange, Target,
 };
 pub(crate) use self::step::Tally;
 
-/// How many faults are kept. Those that have struck as often as they should make room for new ones.
+/// The most faults in a world. A fault that has struck often enough makes room for a new fault.
 pub const FAULTS_MAX: usize = 1000;
 
-/// A fault that a response has met.
+/// A fault at work on a response.
 #[derive(Clone, Debug)]
-pub(crate) struct Struck {
+pub(crate) struct AppliedFault {
     pub(crate) fault: Arc<Fault>,
     counts: Arc<Counts>,
 }
@@ -46,44 +48,44 @@ struct Counts {
     deleted: AtomicBool,
 }
 
-impl Struck {
-    /// Counts a response that it has altered.
+impl AppliedFault {
+    /// Counts a response as altered.
     pub(crate) fn fired(&self) {
         self.counts.fired.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether it was deleted, and does nothing any more.
+    /// Returns whether the fault was deleted, and alters no more responses.
     pub(crate) fn is_deleted(&self) -> bool {
         self.counts.deleted.load(Ordering::Relaxed)
     }
 }
 
-/// A fault, and how often it has struck.
+/// A fault, and how many responses the fault has struck.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Its id, from 1, in the order of adding.
+    /// The id, from 1, in the order of adding.
     pub id: u64,
-    /// What it is.
+    /// The fault.
     pub fault: Arc<Fault>,
-    /// How many more responses it will strike.
+    /// How many more responses the fault will strike.
     pub left: u64,
-    /// How many responses have met it.
+    /// How many responses have met the fault.
     pub met: u64,
-    /// How many responses it has altered.
+    /// How many responses the fault has altered.
     pub fired: u64,
 }
 
-/// There are [`FAULTS_MAX`] faults already that have yet to strike, or that have struck one response under way.
+/// There are [`FAULTS_MAX`] faults with responses left to strike, or as many at work on one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are {FAULTS_MAX} faults that have yet to strike, or at work on one response, and no more are kept")]
 pub struct TooMany;
 
 /// The faults of a world.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<State>);
+pub struct Faults(Mutex<FaultList>);
 
 #[derive(Debug, Default)]
-struct State {
+struct FaultList {
     added: u64,
     entries: Vec<Entry>,
 }
@@ -92,29 +94,29 @@ struct State {
 struct Entry {
     id: u64,
     left: u64,
-    struck: Struck,
+    struck: AppliedFault,
 }
 
 impl Faults {
-    /// Adds a fault; `under_way` has one for a connection strike the response under way at once, if there is one.
+    /// Adds a fault. `under_way` applies the fault to a response under way, and returns whether there is such a response.
     pub(crate) fn add(
         &self,
         fault: Fault,
-        under_way: impl FnOnce(Struck) -> Result<bool, TooMany>,
+        under_way: impl FnOnce(AppliedFault) -> Result<bool, TooMany>,
     ) -> Result<Report, TooMany> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_full = state.entries.len() >= FAULTS_MAX;
         let spent = state.entries.iter().position(|entry| entry.left == 0).filter(|_| is_full);
         if is_full && spent.is_none() {
             return Err(TooMany);
         }
         let id = state.added + 1;
-        let struck = Struck { fault: Arc::new(fault), counts: Arc::default() };
+        let struck = AppliedFault { fault: Arc::new(fault), counts: Arc::default() };
         let mut entry = Entry { id, left: struck.fault.times, struck };
         if !entry.struck.fault.kind.changes_head() && under_way(entry.struck.clone())? {
             entry.strike();
         }
-        // Nothing has changed until here, since a fault may be refused.
+        // The list has not changed until here, since a fault may be refused.
         state.added = id;
         spent.map(|spent| state.entries.remove(spent));
         let report = entry.report();
@@ -122,16 +124,16 @@ impl Faults {
         Ok(report)
     }
 
-    /// The faults that a response on this path and connection meets: the oldest of each kind, and where it `has_no_body`,
-    /// only those of the head. One with a status comes alone.
-    pub(crate) fn meet(&self, path: &str, connection: u64, has_no_body: bool) -> Vec<Struck> {
-        let mut state = self.lock();
+    /// Returns the faults for a response on this path and connection: the oldest of each kind, and only faults of the head
+    /// for a response that `has_no_body`. A fault with a status comes alone.
+    pub(crate) fn meet(&self, path: &str, connection: u64, has_no_body: bool) -> Vec<AppliedFault> {
+        let mut state = self.0.lock();
         let mut met: Vec<&mut Entry> = Vec::new();
         for entry in &mut state.entries {
             let kind = &entry.struck.fault.kind;
             let is_first = met.iter().all(|before| discriminant(&before.struck.fault.kind) != discriminant(kind));
             let can_strike = kind.changes_head() || !has_no_body;
-            if entry.left > 0 && can_strike && is_first && entry.strikes(path, connection) {
+            if entry.left > 0 && can_strike && is_first && entry.is_for(path, connection) {
                 met.push(entry);
             }
         }
@@ -141,15 +143,15 @@ impl Faults {
         met.into_iter().map(Entry::strike).collect()
     }
 
-    /// All of them, in the order of their ids.
+    /// Returns all faults, in the order of their ids.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
-        self.lock().entries.iter().map(Entry::report).collect()
+        self.0.lock().entries.iter().map(Entry::report).collect()
     }
 
-    /// Deletes the one with this id, or all of them.
+    /// Deletes the fault with this id, or all faults.
     pub(crate) fn delete(&self, id: Option<u64>) -> Vec<Report> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let mut deleted = Vec::new();
         state.entries.retain(|entry| {
             let goes = id.is_none_or(|id| entry.id == id);
@@ -161,17 +163,13 @@ impl Faults {
         });
         deleted
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
-    }
 }
 
 impl Entry {
-    fn strikes(&self, path: &str, connection: u64) -> bool {
-        match &self.struck.fault.strikes {
-            Strikes::Path(struck) => struck == path,
-            Strikes::Connection(struck) => *struck == connection,
+    fn is_for(&self, path: &str, connection: u64) -> bool {
+        match &self.struck.fault.target {
+            Target::Path(struck) => struck == path,
+            Target::Connection(struck) => *struck == connection,
         }
     }
 
@@ -179,14 +177,14 @@ impl Entry {
         matches!(self.struck.fault.kind, Kind::Status(_))
     }
 
-    fn strike(&mut self) -> Struck {
+    fn strike(&mut self) -> AppliedFault {
         self.left -= 1;
         self.struck.counts.met.fetch_add(1, Ordering::Relaxed);
         self.struck.clone()
     }
 
     fn report(&self) -> Report {
-        let Struck { fault, counts } = &self.struck;
+        let AppliedFault { fault, counts } = &self.struck;
         let (met, fired) = (counts.met.load(Ordering::Relaxed), counts.fired.load(Ordering::Relaxed));
         Report { id: self.id, fault: Arc::clone(fault), left: self.left, met, fired }
     }
@@ -216,7 +214,7 @@ mod tests {
     use super::*;
 
     fn fault(path: &str, times: u64, kind: Kind) -> Fault {
-        Fault { strikes: Strikes::Path(path.into()), times, from: Place::Write(0), kind }
+        Fault { target: Target::Path(path.into()), times, from: Place::Write(0), kind }
     }
 
     fn status(code: u16) -> Kind {
@@ -234,7 +232,7 @@ mod tests {
         names(&faults.meet(path, 0, false))
     }
 
-    fn names(met: &[Struck]) -> Vec<Value> {
+    fn names(met: &[AppliedFault]) -> Vec<Value> {
         met.iter().map(|struck| serde_json::to_value(&struck.fault.kind).expect("plain data")["kind"].take()).collect()
     }
 
@@ -286,7 +284,7 @@ mod tests {
     #[test]
     fn a_fault_strikes_its_own_path_or_connection_and_no_other() {
         let faults = faults([fault("/feed", 9, Kind::Bom)]);
-        let connection = Fault { strikes: Strikes::Connection(3), ..fault("", 9, Kind::Cut) };
+        let connection = Fault { target: Target::Connection(3), ..fault("", 9, Kind::Cut) };
         faults.add(connection, |_| Ok(false)).expect("there is room");
         for path in ["/", "/fee", "/feed-data", "/feed/", "/x/feed", "/FEED"] {
             assert_eq!(meet(&faults, path), [""; 0], "{path}");

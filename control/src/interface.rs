@@ -1,22 +1,21 @@
-//! The control interface: `/__onbeat/…`, JSON over HTTP, by which a test drives the server that it tests.
+//! The control interface: `/__onbeat/…`, JSON over HTTP, by which a test drives a server.
 //!
 //! ```text
-//!  access ── refusal                         who may ask; what a wrong request is answered
+//!  access ── refusal                         the clients that may drive the server; the refusals
 //!    │
-//!  budget ── body ── asked                   a request, read to its end
+//!  budget ── body ── request                 a request, read to the end
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
 //!  clock  connections  faults  log  reset    one file each
 //!    │
-//!  routes                                    which request goes to which of them
+//!  routes                                    the file for a request
 //! ```
 //!
-//! `openapi.json` describes it all. A request for control is kept apart from the world: it takes no ordinal, meets no
-//! fault and is not logged, so that no stream's bytes depend on it.
+//! `openapi.json` describes the interface. A request for control is no part of the world: the request takes no ordinal,
+//! meets no fault and is not logged. No byte of a stream depends on such a request.
 
 mod access;
-mod asked;
 mod body;
 mod budget;
 mod clock;
@@ -24,6 +23,7 @@ mod connections;
 mod faults;
 mod log;
 mod refusal;
+mod request;
 mod reset;
 mod routes;
 mod unread;
@@ -58,12 +58,12 @@ use crate::log::Redaction;
 use crate::monitor::Monitor;
 use crate::page;
 
-/// What the paths begin with.
+/// The beginning of all paths.
 pub const PREFIX: &str = "/__onbeat";
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("interface/openapi.json");
 
-/// What every world that is served is made of.
+/// The dependencies of every world of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How time passes.
@@ -72,13 +72,13 @@ pub struct Settings {
     pub seed: Seed,
     /// The wall-clock time at the start.
     pub epoch: Epoch,
-    /// How much is taken on.
+    /// The limits of the server.
     pub limits: Limits,
-    /// What nobody finds in a log.
+    /// The secrets that the log leaves out.
     pub redaction: Redaction,
 }
 
-/// One world after another, and who may drive them.
+/// One world after another, and the clients that may drive the worlds.
 struct Control {
     settings: Settings,
     access: Access,
@@ -135,8 +135,8 @@ impl Control {
         Arc::clone(&self.instance.lock())
     }
 
-    /// Returns the world of the moment, in which no time passes as long as the rest is kept: a replay can repeat an action
-    /// between two advances, and none in the middle of an advance.
+    /// Returns the world of the moment, where no time passes until the rest is dropped: a replay can repeat an action
+    /// between two advances, and no action in the middle of an advance.
     async fn instance_at_rest(&self) -> (Arc<Instance>, Option<Rest>) {
         loop {
             let instance = self.instance();
@@ -144,13 +144,14 @@ impl Control {
                 Some(clock) => Some(clock.rest().await),
                 None => None,
             };
+            // A reset may have come while the advance was waited for.
             if self.is_current(&instance) {
                 return (instance, rest);
             }
         }
     }
 
-    /// Returns whether this is still the world of the moment.
+    /// Returns whether `instance` is still the instance of the moment.
     fn is_current(&self, instance: &Arc<Instance>) -> bool {
         Arc::ptr_eq(instance, &self.instance())
     }

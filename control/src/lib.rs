@@ -1,19 +1,18 @@
 //! Watches and drives an Onbeat server: faults, request log, connection table, control interface and page.
 //!
-//! The server knows none of this. The monitor sees the exchanges of a world through the
-//! [`Interceptor`](onbeat_server::interceptor::Interceptor), the only seam. Data flows one way, and a module uses only
-//! those before it:
+//! The server does not depend on this crate. The monitor sees the exchanges of a world through a single seam, the
+//! [`Interceptor`](onbeat_server::interceptor::Interceptor). A module uses only earlier modules of this map:
 //!
 //! ```text
 //!  form                            JSON, read field by field
 //!    │
-//!  faults ── log ── connections    what is to go wrong, what has happened, who is connected
+//!  faults ── log ── connections    faults to come, the request log, the connection table
 //!               │
-//!            monitor               all three of one world
+//!            monitor               the three together, for one world
 //!               │
-//!           intercept              the monitor at the seam: notes each exchange, applies the faults
+//!           intercept              notes each exchange, and applies the faults
 //!               │
-//!     page ── interface            one world after another, driven by hand and over HTTP
+//!     page ── interface            drives one world after another, by hand and over HTTP
 //! ```
 
 mod connections;

@@ -1,9 +1,9 @@
 //! The request log: the exchanges of a world, in order, as lines of a recording.
 //!
-//! With the requests, and the faults and closings that were asked for, the log is all that a replay of the world needs.
+//! The log has all that a replay of the world needs: requests, faults, and the connections that a test closed.
 //!
 //! ```text
-//!  cut  redaction ── line ── blocks    what a line leaves out, the line, and the text of all lines
+//!  cut  redaction ── line ── blocks    the parts left out, the line, and the text of all lines
 //! ```
 
 mod blocks;
@@ -23,10 +23,10 @@ use self::blocks::Blocks;
 pub use self::cut::{TooLong, restore};
 pub use self::redaction::{Redaction, RedactionError};
 
-/// How much text is kept, and so how much memory is taken. Later lines are counted only.
+/// The most bytes of text, and so of memory. Later lines are only counted.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How much is read at a time.
+/// The most bytes that are read at a time.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The version of the form of the log.
@@ -46,7 +46,7 @@ struct LogText {
     dropped: u64,
 }
 
-/// A log as it was at one time, read piece by piece.
+/// Reads a log piece by piece, up to the end at one time.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     /// Not kept alive: a reader that does not read must not hold the log of an old world.
@@ -97,7 +97,7 @@ impl RequestLog {
 impl Iterator for LogReader {
     type Item = Result<Bytes, LogGone>;
 
-    /// Returns the next bytes, at most [`PIECE_BYTES_MAX`], which need not end with a line: a long log holds nobody up.
+    /// Returns the next bytes, at most [`PIECE_BYTES_MAX`]. A piece need not end with a line: a long log blocks no thread.
     fn next(&mut self) -> Option<Result<Bytes, LogGone>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));

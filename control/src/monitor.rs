@@ -9,10 +9,10 @@ use onbeat_wire::recording::{Close, ClosedHow, Exchange, Fact, FaultAdded, Fault
 use tokio::sync::Notify;
 
 use crate::connections::{ConnectionTable, OpenConnection};
-use crate::faults::{Fault, Faults, Report, Strikes, TooMany};
+use crate::faults::{Fault, Faults, Report, Target, TooMany};
 use crate::log::{Redaction, RequestLog};
 
-/// How long clients may take to receive the end of a response, in the machine's time.
+/// The most time for clients to receive the end of a response, in the machine's time.
 pub const END_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The faults, the log and the connections of one world.
@@ -61,7 +61,7 @@ impl Monitor {
     pub fn add_fault(&self, fault: Fault) -> Result<Report, TooMany> {
         let mut struck_now = None;
         let report = self.faults.add(fault, |struck| {
-            let Strikes::Connection(id) = struck.fault.strikes else { return Ok(false) };
+            let Target::Connection(id) = struck.fault.target else { return Ok(false) };
             let open = self.connections.find(id).filter(|open| open.exchange.is_under_way());
             let Some(OpenConnection { connection, exchange }) = open else { return Ok(false) };
             exchange.strike(struck)?;
@@ -269,7 +269,7 @@ mod tests {
             task
         });
         let kind = Kind::Stall;
-        let fault = Fault { strikes: Strikes::Connection(1), times: 1, from: Place::Write(0), kind };
+        let fault = Fault { target: Target::Connection(1), times: 1, from: Place::Write(0), kind };
         let report = scene.monitor.add_fault(fault).expect("there is room");
         assert_eq!((report.left, report.met), (0, 1));
         assert_eq!([tasks[0].is_woken(), tasks[1].is_woken()], [false, true]);

@@ -1,8 +1,7 @@
-//! The page at `/`: the streams, their time and the faults, for people who drive them by hand.
+//! The page at `/`: people see the streams there, and drive the clock and the faults by hand.
 //!
-//! It is served where the control interface is on, and to that it is a client like any other: it asks for what
-//! `openapi.json` describes, and has no way in of its own. A request for it is no part of the world, so that opening the
-//! page changes nobody's bytes.
+//! A server with the control interface serves the page. The page is an ordinary client of `openapi.json`. A request for the
+//! page is no part of the world: opening the page changes no byte of a stream.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -17,8 +16,8 @@ use onbeat_wire::stringify;
 
 use onbeat_server::endpoints::{PUBLISHERS, STREAMS};
 
-/// What a browser lets the page do: run its own modules and ask its own server. Nobody may frame it, so that no other
-/// page can have its buttons clicked; and no text can become markup.
+/// The rights of the page in a browser: to run its own modules, and to ask its own server. No other page can frame the page
+/// and have the buttons clicked, and no text can become markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -27,7 +26,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 pub struct File {
     /// Where the file is served.
     pub path: &'static str,
-    /// What the file holds.
+    /// The content.
     pub text: Cow<'static, str>,
     content_type: &'static str,
 }
@@ -36,7 +35,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const MODULE: &str = "text/javascript; charset=utf-8";
 
-/// The files as they lie in a folder, the page itself first: path, text and type.
+/// The files of the folder `page`, beginning with the page: path, text and type.
 const WRITTEN: [(&str, &str, &str); 11] = [
     ("/", include_str!("page/index.html"), HTML),
     ("/__onbeat/page/style.css", include_str!("page/style.css"), CSS),
@@ -58,7 +57,7 @@ pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     written.into_iter().chain([endpoints]).collect()
 });
 
-/// Returns the module that tells the page what the registry lists.
+/// Returns the module by which the page knows the endpoints of the registry.
 fn endpoints() -> String {
     let streams = STREAMS.each_ref().map(|stream| stream.path);
     let publishers = PUBLISHERS.each_ref().map(|publisher| (publisher.path, publisher.label));
@@ -70,13 +69,13 @@ fn endpoints() -> String {
     )
 }
 
-/// Returns the file that a request is for, if it is for one.
+/// Returns the requested file, if there is one.
 pub(crate) fn find(method: &Method, path: &str) -> Option<&'static File> {
     FILES.iter().filter(|_| matches!(*method, Method::GET | Method::HEAD)).find(|file| file.path == path)
 }
 
 impl File {
-    /// The answer to a request for it; an answer to `HEAD` loses its body on the way out.
+    /// Returns the answer to a request for the file. HTTP drops the body of an answer to `HEAD`.
     pub(crate) fn response(&self) -> Response {
         let headers: [(HeaderName, &'static str); 6] = [
             (CONTENT_TYPE, self.content_type),

@@ -6,7 +6,7 @@ use onbeat_wire::Instant;
 use onbeat_wire::recording::Exchange;
 use parking_lot::Mutex;
 
-use crate::faults::{FAULTS_MAX, Struck, Tally, TooMany};
+use crate::faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
 
 /// An exchange as the connection table shows the exchange.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct LateFaults {
     /// How many have come.
     count: usize,
     /// The faults that the response has not met yet.
-    waiting: Vec<Struck>,
+    waiting: Vec<AppliedFault>,
 }
 
 /// The progress of a response.
@@ -76,7 +76,7 @@ impl LiveExchange {
     }
 
     /// Adds a fault to the response under way, until the response ends.
-    pub(crate) fn strike(&self, struck: Struck) -> Result<(), TooMany> {
+    pub(crate) fn strike(&self, struck: AppliedFault) -> Result<(), TooMany> {
         let mut late_faults = self.late_faults.lock();
         if late_faults.count >= FAULTS_MAX {
             return Err(TooMany);
@@ -87,7 +87,7 @@ impl LiveExchange {
     }
 
     /// Returns the faults that have come since the last call.
-    pub(crate) fn take_late_faults(&self) -> Vec<Struck> {
+    pub(crate) fn take_late_faults(&self) -> Vec<AppliedFault> {
         std::mem::take(&mut self.late_faults.lock().waiting)
     }
 }

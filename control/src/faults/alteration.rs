@@ -9,27 +9,26 @@ use onbeat_wire::How;
 
 use super::rewrite::{with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::step::{Step, Tally};
-use super::{Batch, EventId, Fault, Kind, LineEndChange, Pieces, Place, ReconnectionTime, Struck};
+use super::{AppliedFault, Batch, EventId, Fault, Kind, LineEndChange, Pieces, Place, ReconnectionTime};
 
 /// One fault at work on one response.
 #[derive(Debug)]
 pub(super) struct Alteration {
-    struck: Struck,
-    /// How much of the response has reached this fault.
+    struck: AppliedFault,
+    /// The part of the response that has reached this fault.
     seen: Tally,
     fired: bool,
-    /// The fault has done all that it does.
+    /// The fault has done all of its work.
     over: bool,
-    /// The writes kept back, which become one.
+    /// The writes that were kept back, and become one.
     kept: Vec<Bytes>,
-    /// The fault was deleted, and passes everything on. Read when an action comes in, so that the action meets all faults as
-    /// they were then.
+    /// The fault was deleted, and passes every action on. Read when an action comes in: a deletion never splits an action.
     deleted: bool,
 }
 
 impl Alteration {
-    /// Begins a fault on a response of which so much had been written.
-    pub(super) fn new(struck: Struck, written: Tally) -> Self {
+    /// Begins a fault on a response with this tally of writes.
+    pub(super) fn new(struck: AppliedFault, written: Tally) -> Self {
         Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
 
@@ -38,7 +37,7 @@ impl Alteration {
         self.deleted = self.struck.is_deleted();
     }
 
-    /// Puts out what becomes of an action at this time.
+    /// Puts out the result of an action at this time.
     pub(super) fn pass(&mut self, since: Duration, action: Action, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
@@ -81,14 +80,14 @@ impl Alteration {
         }
     }
 
-    /// Returns the time at which the fault breaks the response off, whatever is written.
+    /// Returns the time at which the fault breaks the response off without a write.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let Fault { kind, from: Place::Ms(ms), .. } = &*self.struck.fault else { return None };
         let is_due = kind.breaks_off() && !self.over && !self.struck.is_deleted();
         is_due.then_some(Duration::from_millis(*ms))
     }
 
-    /// Returns whether the fault keeps everything back until its deletion.
+    /// Returns whether the fault keeps all actions back until the deletion of the fault.
     pub(super) fn is_stalled(&self) -> bool {
         self.over && self.struck.fault.kind == Kind::Stall && !self.struck.is_deleted()
     }

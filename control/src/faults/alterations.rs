@@ -1,19 +1,19 @@
-//! What faults do to the writes of a response: a sans-IO transformation.
+//! Applies all faults to the actions of a response: a sans-IO transformation.
 //!
-//! Actions go in, with the time since the request at which they were due, and actions come out. Each fault sees what the
-//! fault before has made of the response. An action is made only when it is taken out: a write of some megabytes that is
-//! split into single bytes takes no more memory than its bytes.
+//! Actions go in, each with its due time since the request, and actions come out. Each fault sees the result of the fault
+//! before. An action is made only on demand: a write of some megabytes, split into single bytes, takes no more memory than
+//! the bytes themselves.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use onbeat_server::script::Action;
 
-use super::Struck;
+use super::AppliedFault;
 use super::alteration::Alteration;
 use super::step::{Step, Tally};
 
-/// All faults that a response has met, in order, and the steps on their way through the faults.
+/// The faults of a response, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]
 pub(crate) struct Alterations {
     at_work: Vec<Alteration>,
@@ -36,8 +36,8 @@ struct Passing {
 }
 
 impl Alterations {
-    /// Adds a fault to a response of which this much has been written. The steps that are on their way go first.
-    pub(crate) fn add(&mut self, struck: Struck, written: Tally, since: Duration) {
+    /// Adds a fault to a response with this tally of writes. The steps on their way go first.
+    pub(crate) fn add(&mut self, struck: AppliedFault, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(struck, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
@@ -52,12 +52,12 @@ impl Alterations {
         self.enter_all(since, Step::Do(action));
     }
 
-    /// Lets each fault do what it does since it is so late.
+    /// Lets each fault act that acts at this time.
     pub(crate) fn look(&mut self, since: Duration) {
         self.enter_all(since, Step::Look);
     }
 
-    /// Takes in a step for all faults as they are now: no other step is on its way.
+    /// Takes in a step for all faults of the moment, while no other step is on its way.
     fn enter_all(&mut self, since: Duration, step: Step) {
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
@@ -70,7 +70,7 @@ impl Alterations {
     /// Returns the next action that has passed all faults.
     pub(crate) fn next(&mut self) -> Option<Action> {
         loop {
-            // The step that has come furthest goes on first, which keeps the order.
+            // The furthest step goes on first, which keeps the order.
             let number = self.furthest;
             let Some(Passing { step, since, until }) = take_first(self.queue(number)) else {
                 self.furthest = number.checked_sub(1)?;
@@ -100,7 +100,7 @@ impl Alterations {
         &mut self.queues[number]
     }
 
-    /// Returns the next time, after this one, at which a fault does something.
+    /// Returns the next time after `since` at which a fault acts.
     pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
@@ -110,7 +110,7 @@ impl Alterations {
         self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
-    /// Returns whether a fault keeps everything back.
+    /// Returns whether a fault keeps all actions back.
     pub(crate) fn is_stalled(&self) -> bool {
         self.at_work.iter().any(Alteration::is_stalled)
     }

@@ -11,7 +11,7 @@ use crate::form::{self, INTEGER_MAX, Nothing, WrongField, within};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Which responses the fault strikes.
-    pub strikes: Strikes,
+    pub target: Target,
     /// How many responses the fault strikes.
     pub times: u64,
     /// Where in the body of a response the fault begins; a head has no such place.
@@ -23,7 +23,7 @@ pub struct Fault {
 /// The responses that a fault strikes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Strikes {
+pub enum Target {
     /// The responses to requests for this path.
     Path(String),
     /// The response under way on this connection, or else the next.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::values::{PATH_BYTES_MAX, check_status};
-use super::{Fault, Kind, Place, Strikes};
+use super::{Fault, Kind, Place, Target};
 use crate::PREFIX;
 use crate::form::{self, INTEGER_MAX, UNKNOWN, WrongField, fitting, within};
 
@@ -18,15 +18,15 @@ impl Serialize for Fault {
         #[derive(Serialize)]
         struct Keys<'a> {
             #[serde(flatten)]
-            strikes: &'a Strikes,
+            target: &'a Target,
             times: u64,
             #[serde(flatten)]
             kind: &'a Kind,
             #[serde(skip_serializing_if = "Option::is_none")]
             from: Option<Place>,
         }
-        let Self { strikes, times, from, kind } = self;
-        Keys { strikes, times: *times, kind, from: (!kind.changes_head()).then_some(*from) }.serialize(serializer)
+        let Self { target, times, from, kind } = self;
+        Keys { target, times: *times, kind, from: (!kind.changes_head()).then_some(*from) }.serialize(serializer)
     }
 }
 
@@ -96,9 +96,9 @@ impl Fault {
     /// If the value describes no fault.
     pub fn from_json(value: Value) -> Result<Self, WrongField> {
         let FaultForm { path, connection, times, kind, from, parameters } = form::read(value)?;
-        let strikes = match (path, connection) {
-            (Some(path), None) => Strikes::Path(path),
-            (None, Some(connection)) => Strikes::Connection(connection),
+        let target = match (path, connection) {
+            (Some(path), None) => Target::Path(path),
+            (None, Some(connection)) => Target::Connection(connection),
             (Some(_), Some(_)) => {
                 return Err(WrongField::new("connection", "expected either path or connection, got both"));
             }
@@ -116,7 +116,7 @@ impl Fault {
             Some(_) => return Err(WrongField::new("from", "expected one of write, byte and ms")),
             None => Place::Write(0),
         };
-        Ok(Self { strikes, times, from, kind })
+        Ok(Self { target, times, from, kind })
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a fault makes of the bytes of one write, whatever line ends these have by then.
+//! Rewrites the bytes of one write, with any line ends.
 
 use bytes::Bytes;
 
 use super::LineEnds;
 
-/// Every LF becomes another line end.
+/// Replaces every LF by another line end.
 pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
     let end: &[u8] = match ends {
         LineEnds::Cr => b"\r",
@@ -17,18 +17,18 @@ pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
     altered.into()
 }
 
-/// The byte 0xFF, which UTF-8 never has, is put before the first line end.
+/// Puts the byte 0xFF, which UTF-8 never has, before the first line end.
 pub(super) fn with_invalid_utf8(bytes: &[u8]) -> Bytes {
     let (line, end, rest) = first_line(bytes);
     [line, b"\xff", end, rest].concat().into()
 }
 
-/// A byte order mark is put before it.
+/// Puts a byte order mark before the write.
 pub(super) fn with_bom(bytes: &[u8]) -> Bytes {
     [&b"\xef\xbb\xbf"[..], bytes].concat().into()
 }
 
-/// The line `name: value` takes the place of the first with that field, or is put before the write if it has none.
+/// Replaces the first line with the field `name` by `name: value`. Without such a line the new line goes before the write.
 pub(super) fn with_field(bytes: &[u8], name: &str, value: &str) -> Bytes {
     let field = format!("{name}: {value}").into_bytes();
     let mut before = 0;
@@ -46,7 +46,7 @@ pub(super) fn with_field(bytes: &[u8], name: &str, value: &str) -> Bytes {
     [&field, end, bytes].concat().into()
 }
 
-/// The first line, its end (LF, CR, CR LF, or none), and the rest.
+/// Returns the first line, the line end (LF, CR, CR LF, or none), and the rest.
 fn first_line(bytes: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let length = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len());
     let (line, rest) = bytes.split_at(length);

@@ -1,18 +1,18 @@
-//! What is on its way through the faults of a response, and how much has been written of one.
+//! The steps on their way through the faults of a response, and the tally of writes.
 
 use bytes::Bytes;
 
 use onbeat_server::script::Action;
 
-/// What is on its way through the faults of a response.
+/// A step on its way through the faults of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The response does this, unless a fault makes something else of it.
+    /// Does an action, unless a fault alters the action.
     Do(Action),
-    /// These bytes are written in pieces of so many, and each piece is sent before the next is written. A piece is made
-    /// when it is needed, since there may be millions.
+    /// Writes bytes in pieces of so many, and sends each piece before the next. A piece is made on demand, since there may
+    /// be millions.
     Pieces(Bytes, usize),
-    /// Each fault may do something, since it is so late.
+    /// Lets each fault act that acts at this time.
     Look,
 }
 
@@ -22,7 +22,7 @@ impl From<Action> for Step {
     }
 }
 
-/// How much of a response has been written.
+/// How many writes and bytes of a response have been written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) writes: u64,

@@ -13,7 +13,7 @@ use onbeat_wire::recording::LogStart;
 use tower_service::Service;
 
 use super::*;
-use crate::faults::{Fault, Place, ReconnectionTime, Strikes};
+use crate::faults::{Fault, Place, ReconnectionTime, Target};
 use crate::log::Redaction;
 
 const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
@@ -46,7 +46,7 @@ fn lines(monitor: &Monitor) -> Vec<String> {
 async fn answer(target: &str, kind: Option<Kind>) -> Response {
     let (monitor, router) = monitored();
     if let Some(kind) = kind {
-        let fault = Fault { strikes: Strikes::Path(target.into()), times: 1, from: Place::Write(0), kind };
+        let fault = Fault { target: Target::Path(target.into()), times: 1, from: Place::Write(0), kind };
         monitor.add_fault(fault).expect("there is room");
     }
     ask(router, Method::GET, target).await

@@ -1,8 +1,9 @@
-//! Who may ask for control: whoever is on this machine, or has the token; and no page that happens to be open there.
+//! Decides which clients may drive the server: programs on this machine, and clients with the token, but no web page that
+//! happens to be open.
 //!
-//! A web page can send requests to a loopback address, from any origin, and by rebinding its own host name to it. So without
-//! a token the `Host` must be a name that the server has, a foreign `Origin` must be named, and bodies must be what no plain
-//! form can send. A page that rebinds its name does not know the token: with one, any `Host` will do.
+//! A web page can send requests to a loopback address, from any origin, and also by rebinding a host name. Without a token the
+//! `Host` must therefore be a name of the server, and a foreign `Origin` must be named by an option; a body must be JSON,
+//! which no plain form can send. With a token any `Host` will do: a page with a rebound name does not know the token.
 
 mod host;
 mod origin;
@@ -23,35 +24,35 @@ pub(super) use self::origin::{let_read, preflight};
 use super::refusal::Refusal;
 use crate::form::shown;
 
-/// Names that only this machine answers to.
+/// Names of this machine for itself.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Who may ask.
+/// The clients that may drive a server.
 #[derive(Clone)]
 pub struct Access {
-    /// Names that the server has beside those of loopback: the one that it was told to listen on, and others.
+    /// The names of the server beside [`LOOPBACK`]: the name in `--addr`, and others.
     hosts: Vec<Authority>,
     token: Option<String>,
     origins: Vec<String>,
 }
 
-/// Control would be open to whom it should not, or to nobody.
+/// Options that would open control to strangers, or to no client at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// Without a token, everybody on the network could drive the server.
+    /// Without a token, any machine on the network could drive the server.
     #[error(
         "failed to open the control interface on {0}, which other machines reach: give a --control-token, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
-    /// A token that can't be sent.
+    /// No header can carry the token.
     #[error("expected a token of visible ASCII characters, such as `openssl rand -hex 16` prints")]
     Token,
-    /// What no `Origin` header can be.
+    /// No `Origin` header has this value.
     #[error(
         "expected an origin as browsers send it, like http://localhost:5173, without a path and without the port 80 of http or 443 of https, got {0:?}"
     )]
     Origin(String),
-    /// What no `Host` header can be, or too much.
+    /// No `Host` header has this value, or the value stands for too many hosts.
     #[error(
         "expected a name or an address as in a Host header, like host.docker.internal or web:3000, without a scheme, a path or a wildcard, got {0:?}"
     )]
@@ -59,11 +60,11 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// Access to a server that listens on these addresses, which were given as `host`.
+    /// Returns the access to a server that listens on these addresses, which were given as `host`.
     ///
     /// # Errors
     ///
-    /// If one of the addresses is no loopback address and there is no token, or the token or an origin is none.
+    /// If other machines reach an address and there is no token, or if the token or an origin is malformed.
     pub fn new(
         addrs: &[SocketAddr],
         host: &str,
@@ -83,11 +84,11 @@ impl Access {
         Ok(Self { hosts: parse_host(host).into_iter().collect(), token, origins })
     }
 
-    /// The same, also by these names: each for any port, or for the one behind it.
+    /// Returns the same access, also by these names: each for any port, or for the port in the name.
     ///
     /// # Errors
     ///
-    /// If one is no name or address.
+    /// If a text is neither a name nor an address.
     pub fn with_hosts(mut self, hosts: &[String]) -> Result<Self, AccessError> {
         for host in hosts {
             self.hosts.push(parse_host(host).ok_or_else(|| AccessError::Host(host.clone()))?);
@@ -95,8 +96,8 @@ impl Access {
         Ok(self)
     }
 
-    /// Whether a request was meant for this server, by somebody who may; returns the foreign origin that asks, if there
-    /// is one.
+    /// Checks that a request is for this server, and not from a foreign page. Returns the foreign origin, if an option names
+    /// the origin.
     pub(super) fn origin(&self, request: &Request) -> Result<Option<HeaderValue>, Refusal> {
         let headers = request.headers();
         let host = self.host(request.uri(), headers)?;
@@ -119,8 +120,7 @@ impl Access {
         Ok(None)
     }
 
-    /// The host that the request is for, if it is this one. With a token that is any, since only who knows the token is
-    /// answered.
+    /// Returns the host of a request, if the host is this server. With a token any host will do, since the token decides.
     pub(super) fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         let refuse = |reason: String| Refusal::new(StatusCode::FORBIDDEN, "host", reason);
         let host = single(headers, "host")?.ok_or_else(|| refuse("expected a Host header".into()))?;
@@ -147,7 +147,7 @@ impl Access {
         is_loopback(host) || self.hosts.iter().any(|known| is_same_host(known, host))
     }
 
-    /// Whether the request has the token, if one is needed.
+    /// Checks that a request has the token, if there is a token.
     pub(super) fn token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let Some(token) = &self.token else { return Ok(()) };
         let refuse = |reason| Err(Refusal::new(StatusCode::UNAUTHORIZED, "authorization", reason));
@@ -164,7 +164,7 @@ impl Access {
     }
 }
 
-/// The one value of a header, if it is there.
+/// Returns the value of a header that may be there once.
 fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let value = values.next();

@@ -12,17 +12,17 @@ use super::budget::{Budget, Share};
 use super::refusal::Refusal;
 use crate::form::shown;
 
-/// How long a body may be.
+/// The most bytes of a body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// How long all bodies together may be that are read at a time.
+/// The most bytes of all bodies that are read at a time.
 pub(super) const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How long a body may take, in the machine's time.
+/// The most time for a body, in the machine's time.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The body of a request.
 pub(super) struct Body {
     bytes: Vec<u8>,
-    /// What it takes of the memory for all bodies.
+    /// The share of the memory for all bodies.
     _share: Share,
 }
 
@@ -32,7 +32,7 @@ impl Body {
     }
 }
 
-/// Reads the body of a request, if there is one; without it the request needs no type.
+/// Reads the body of a request, if there is one. A request without a body needs no type.
 pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Body>, Refusal> {
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
@@ -48,13 +48,13 @@ pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Bod
     }
 }
 
-/// Whether there is a body.
+/// Returns whether the headers announce a body.
 fn is_announced(headers: &HeaderMap) -> bool {
     let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
     headers.contains_key(TRANSFER_ENCODING) || !headers.get(CONTENT_LENGTH).is_none_or(is_empty)
 }
 
-/// Refuses what is not JSON, or too long, before it is read.
+/// Refuses a body that is not JSON or too long, before a byte is read.
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));

@@ -1,9 +1,9 @@
-//! Memory that requests from many clients share: all of them together hold no more than a bound.
+//! A bound on the memory of many requests together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many bytes, to be held by whoever needs some.
+/// A number of bytes, to be shared.
 #[derive(Clone, Debug)]
 pub(super) struct Budget(Arc<Bytes>);
 
@@ -13,7 +13,7 @@ struct Bytes {
     held: AtomicUsize,
 }
 
-/// A share of a budget, until it is dropped.
+/// A share of a budget. Dropping the share gives the bytes back.
 #[derive(Debug)]
 pub(super) struct Share {
     budget: Budget,
@@ -21,12 +21,12 @@ pub(super) struct Share {
 }
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// Returns a budget of so many bytes.
     pub(super) fn new(most: usize) -> Self {
         Self(Arc::new(Bytes { most, held: AtomicUsize::new(0) }))
     }
 
-    /// Returns a share of so many bytes; none if they are not left.
+    /// Returns a share of so many bytes, if so many are left.
     pub(super) fn share(&self, bytes: usize) -> Option<Share> {
         let mut share = Share { budget: self.clone(), bytes: 0 };
         share.grow(bytes).then_some(share)
@@ -34,7 +34,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Grows by so many bytes, if they are left; returns whether they were.
+    /// Grows by so many bytes, if so many are left. Returns whether the share has grown.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let Bytes { most, held } = &*self.budget.0;
         let grown = |held: usize| held.checked_add(bytes).filter(|held| held <= most);

@@ -9,12 +9,12 @@ use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Waiter};
 use onbeat_wire::{Instant, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::asked::Asked;
 use super::refusal::Refusal;
+use super::request::ControlRequest;
 use super::{Control, Json};
 use crate::form::{Nothing, WrongField, fitting, within};
 
-/// How far time may pass at once: a week. It bounds what one request can ask for.
+/// The most time that may pass at once: a week. The bound limits the work of one request.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;
 
 #[derive(Serialize)]
@@ -74,7 +74,7 @@ impl From<Waiter> for WhoAnswer {
     }
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<ClockAnswer> {
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<ClockAnswer> {
     let (kind, instance) = (control.settings.clock, control.instance());
     let (now, world) = (instance.world.clock().now(), &instance.world);
     let speed = match kind {
@@ -116,7 +116,7 @@ fn next<'de, D: Deserializer<'de>>(json: D) -> Result<Option<()>, D::Error> {
 
 pub(super) async fn advance(
     State(control): State<Arc<Control>>,
-    Asked { form: AdvanceForm { ms, to }, open: _open, .. }: Asked<AdvanceForm>,
+    ControlRequest { form: AdvanceForm { ms, to }, open: _open, .. }: ControlRequest<AdvanceForm>,
 ) -> Result<Json<AdvancedAnswer>, Refusal> {
     let advance = match (ms, to) {
         (Some(ms), None) => Advance::By(Duration::from_millis(ms)),
@@ -132,7 +132,7 @@ pub(super) async fn advance(
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";
         Refusal::new(StatusCode::CONFLICT, "clock", reason)
     })?;
-    // In a task of its own it goes on to its end, even if whoever asked for it leaves.
+    // A task of its own goes on to the end, even if the client leaves.
     let clock = Arc::clone(clock);
     let advanced = tokio::spawn(async move { clock.advance(advance).await }).await;
     let advanced = advanced.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use onbeat_wire::recording::ClosedHow;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::asked::Asked;
 use super::refusal::Refusal;
+use super::request::ControlRequest;
 use super::routes::Id;
 use super::{Control, Json};
 use crate::connections::{OpenConnection, Progress};
@@ -38,7 +38,7 @@ pub(super) struct ClosedAnswer {
     how: ClosedHow,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<ConnectionsAnswer> {
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<ConnectionsAnswer> {
     let open = control.instance().monitor.connections().open();
     Json(ConnectionsAnswer { connections: open.iter().map(connection).collect() })
 }
@@ -81,7 +81,7 @@ fn how<'de, D: Deserializer<'de>>(json: D) -> Result<ClosedHow, D::Error> {
 pub(super) async fn close(
     State(control): State<Arc<Control>>,
     Id(id): Id,
-    Asked { form: CloseForm { how }, open: _open, .. }: Asked<CloseForm>,
+    ControlRequest { form: CloseForm { how }, open: _open, .. }: ControlRequest<CloseForm>,
 ) -> Result<Json<ClosedAnswer>, Refusal> {
     let (instance, _rest) = control.instance_at_rest().await;
     let closed = instance.monitor.close_and_wait(id, how).await;

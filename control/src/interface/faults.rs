@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::asked::Asked;
 use super::refusal::Refusal;
+use super::request::ControlRequest;
 use super::routes::Id;
 use super::{Control, Json};
 use crate::faults::{Fault, Report};
@@ -19,13 +19,13 @@ pub(super) struct FaultsAnswer {
     faults: Vec<Report>,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<FaultsAnswer> {
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<FaultsAnswer> {
     Json(FaultsAnswer { faults: control.instance().monitor.faults().reports() })
 }
 
 pub(super) async fn post(
     State(control): State<Arc<Control>>,
-    Asked { form, open: _open, .. }: Asked<Value>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
 ) -> Result<(StatusCode, Json<Report>), Refusal> {
     let fault = Fault::from_json(form)?;
     let (instance, _rest) = control.instance_at_rest().await;
@@ -35,7 +35,7 @@ pub(super) async fn post(
     Ok((StatusCode::CREATED, Json(report)))
 }
 
-pub(super) async fn delete_all(State(control): State<Arc<Control>>, _: Asked<Nothing>) -> Json<FaultsAnswer> {
+pub(super) async fn delete_all(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<FaultsAnswer> {
     let (instance, _rest) = control.instance_at_rest().await;
     Json(FaultsAnswer { faults: instance.monitor.delete_faults(None) })
 }
@@ -43,7 +43,7 @@ pub(super) async fn delete_all(State(control): State<Arc<Control>>, _: Asked<Not
 pub(super) async fn delete(
     State(control): State<Arc<Control>>,
     Id(id): Id,
-    _: Asked<Nothing>,
+    _: ControlRequest<Nothing>,
 ) -> Result<Json<Report>, Refusal> {
     let (instance, _rest) = control.instance_at_rest().await;
     let mut deleted = instance.monitor.delete_faults(Some(id));

@@ -10,14 +10,17 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use onbeat_wire::recording::LogStart;
 
-use super::asked::Asked;
+use super::request::ControlRequest;
 use super::{Control, Settings};
 use crate::form::Nothing;
 use crate::log::VERSION;
 
-/// What has happened so far, read as the client takes it. A reset ends the answer, and breaks its connection off: half a log
-/// must not look like a whole one. The connection is held open until then.
-pub(super) async fn get(State(control): State<Arc<Control>>, Asked { open, .. }: Asked<Nothing>) -> Response {
+/// Answers with the log so far, read at the pace of the client. A reset breaks the connection off: half a log must not look
+/// like a whole log. The connection is held open until the end.
+pub(super) async fn get(
+    State(control): State<Arc<Control>>,
+    ControlRequest { open, .. }: ControlRequest<Nothing>,
+) -> Response {
     let Settings { clock, seed, epoch, limits, .. } = &control.settings;
     let start = LogStart {
         version: VERSION,
@@ -30,7 +33,7 @@ pub(super) async fn get(State(control): State<Arc<Control>>, Asked { open, .. }:
     let pieces = stream::iter(control.instance().monitor.log().read(start)).then(move |piece| {
         let _open = &open;
         async {
-            // Nobody should have to wait for a long log.
+            // Other tasks go on between two pieces of a long log.
             tokio::task::yield_now().await;
             piece
         }

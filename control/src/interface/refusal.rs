@@ -1,4 +1,4 @@
-//! What a request for control is refused with: which field is wrong, and why.
+//! The refusal of a request for control: names the wrong field, and the reason.
 
 use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
@@ -8,18 +8,18 @@ use serde::Serialize;
 use super::Json;
 use crate::form::WrongField;
 
-/// A request that was refused, and changed nothing.
+/// The answer to a refused request, which has changed no state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Refusal {
     /// The status of the answer, a 4xx.
     #[serde(skip)]
     pub status: StatusCode,
-    /// What is wrong: a field of the body, or another part of the request.
+    /// The wrong part of the request: a field of the body, or another part.
     pub field: String,
-    /// What was expected, and what came.
+    /// The expected value, and the given value.
     pub reason: String,
-    /// The methods that are allowed, if this one isn't.
+    /// The allowed methods, for a refused method.
     #[serde(skip)]
     pub allow: Option<String>,
 }
@@ -34,7 +34,7 @@ impl Refusal {
         Self { allow: Some(allowed.to_owned()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", reason) }
     }
 
-    /// Whether the rest of the request is not read, so that the connection can't be used again.
+    /// Returns whether the rest of the request is not read, so that the connection must be closed.
     pub(super) fn closes(&self) -> bool {
         matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT)
             || self.status == StatusCode::TOO_MANY_REQUESTS && self.field == "body"

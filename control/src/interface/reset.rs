@@ -1,4 +1,4 @@
-//! `POST /reset`: a new world takes the old one's place.
+//! `POST /reset`: a new world replaces the old world.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::extract::State;
 use onbeat_wire::{Instant, Timestamp};
 use serde::Serialize;
 
-use super::asked::Asked;
+use super::request::ControlRequest;
 use super::{Control, Json};
 use crate::form::Nothing;
 
@@ -17,13 +17,12 @@ pub(super) struct ResetAnswer {
     ended: usize,
 }
 
-/// The connections stay, but for those with a stream: what they carry next, they carry in the new world, as if they were
-/// new themselves.
-pub(super) async fn post(State(control): State<Arc<Control>>, asked: Asked<Nothing>) -> Json<ResetAnswer> {
+/// Opens a new world. Connections without a stream stay, and count as new connections in the new world.
+pub(super) async fn post(State(control): State<Arc<Control>>, request: ControlRequest<Nothing>) -> Json<ResetAnswer> {
     let _alone = control.resetting.lock().await;
     let old = control.renew();
-    control.unread.break_off(asked.connection.as_ref());
-    // In a task of its own it goes on to its end, even if the client leaves.
+    control.unread.break_off(request.connection.as_ref());
+    // A task of its own goes on to the end, even if the client leaves.
     let ended = tokio::spawn(async move { old.monitor.end_all().await }).await;
     let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let world = &control.instance().world;

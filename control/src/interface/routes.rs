@@ -12,8 +12,8 @@ use axum::http::request::Parts;
 use axum::routing::{MethodRouter, delete, get, post};
 use serde_json::Value;
 
-use super::asked::Asked;
 use super::refusal::Refusal;
+use super::request::ControlRequest;
 use super::{Control, OPENAPI, PREFIX, clock, connections, faults, log, reset, text};
 use crate::form::Nothing;
 
@@ -28,7 +28,7 @@ fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 9] {
         ("/faults", get(faults::get).post(faults::post).delete(faults::delete_all)),
         ("/faults/{id}", delete(faults::delete)),
         ("/log", get(log::get)),
-        ("/openapi.json", get(async |_: Asked<Nothing>| text("application/json", OPENAPI.to_owned()))),
+        ("/openapi.json", get(async |_: ControlRequest<Nothing>| text("application/json", OPENAPI.to_owned()))),
     ]
 }
 

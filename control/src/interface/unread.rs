@@ -1,7 +1,7 @@
-//! Answers that their clients have not read yet: what they hold in memory is bounded, and a reset ends them.
+//! Bounds the memory of long answers that clients have not read yet. A reset ends these answers.
 //!
-//! A short answer is no concern of this module. A long one is handed to the socket piece by piece, and counts until the last
-//! piece was taken.
+//! A long answer is handed to the socket piece by piece, and counts until the socket has taken the last piece. Short answers
+//! do not count.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -19,39 +19,39 @@ use parking_lot::Mutex;
 use super::budget::{Budget, Share};
 use super::refusal::Refusal;
 
-/// An answer of so many bytes, or less, is short.
+/// The most bytes of a short answer.
 pub(super) const SHORT_BYTES_MAX: usize = 32 * 1024;
-/// What the answer to `GET /log` holds, of whatever length the log is: pieces, in several buffers.
+/// The memory of an answer to `GET /log`, for a log of any length: pieces, in several buffers.
 pub(super) const LOG_BYTES: usize = 128 * 1024;
-/// What all long answers hold that have not been read.
+/// The most memory of all unread long answers.
 const UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How much is handed over at a time.
+/// The most bytes that are handed over at a time.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The long answers under way.
 pub(super) struct Unread {
     budget: Budget,
-    connections: Arc<Connections>,
+    carriers: Arc<Carriers>,
 }
 
-/// The connections that carry them.
+/// The connections that carry the long answers.
 #[derive(Default)]
-struct Connections(Mutex<State>);
+struct Carriers(Mutex<CarrierList>);
 
 #[derive(Default)]
-struct State {
+struct CarrierList {
     admitted: u64,
     open: BTreeMap<u64, Arc<Connection>>,
 }
 
 impl Default for Unread {
     fn default() -> Self {
-        Self { budget: Budget::new(UNREAD_BYTES_MAX), connections: Arc::default() }
+        Self { budget: Budget::new(UNREAD_BYTES_MAX), carriers: Arc::default() }
     }
 }
 
 impl Unread {
-    /// Hands an answer over piece by piece, which holds so many bytes until then.
+    /// Returns the answer in pieces. The answer holds so many bytes of memory until the end.
     pub(super) fn admit(
         &self,
         answer: Response,
@@ -65,20 +65,20 @@ impl Unread {
             );
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason)
         })?;
-        let number = connection.map(|connection| self.connections.add(connection));
-        let listed = number.map(|number| Listed { number, connections: Arc::clone(&self.connections) });
-        Ok(answer.map(|body| Body::new(Pieces { body, rest: Bytes::new(), _share: share, _listed: listed })))
+        let number = connection.map(|connection| self.carriers.add(connection));
+        let listed = number.map(|number| Listed { number, carriers: Arc::clone(&self.carriers) });
+        Ok(answer.map(|body| Body::new(PiecewiseBody { body, rest: Bytes::new(), _share: share, _listed: listed })))
     }
 
     /// Breaks off the connections that carry long answers, but for the one that is `kept`.
     pub(super) fn break_off(&self, kept: Option<&Arc<Connection>>) {
-        let connections = std::mem::take(&mut self.connections.0.lock().open);
+        let connections = std::mem::take(&mut self.carriers.0.lock().open);
         let others = connections.values().filter(|connection| !kept.is_some_and(|kept| Arc::ptr_eq(kept, connection)));
         others.for_each(|connection| connection.end(Ending::BreakOff(BrokenOff::AnswerNotRead)));
     }
 }
 
-impl Connections {
+impl Carriers {
     fn add(&self, connection: &Arc<Connection>) -> u64 {
         let mut state = self.0.lock();
         state.admitted += 1;
@@ -88,27 +88,27 @@ impl Connections {
     }
 }
 
-/// Lists a connection until it is dropped.
+/// A guard that lists a connection.
 struct Listed {
     number: u64,
-    connections: Arc<Connections>,
+    carriers: Arc<Carriers>,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.connections.0.lock().open.remove(&self.number);
+        self.carriers.0.lock().open.remove(&self.number);
     }
 }
 
-/// A body in pieces.
-struct Pieces {
+/// The body of a long answer, in pieces.
+struct PiecewiseBody {
     body: Body,
     rest: Bytes,
     _share: Share,
     _listed: Option<Listed>,
 }
 
-impl HttpBody for Pieces {
+impl HttpBody for PiecewiseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

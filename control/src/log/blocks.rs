@@ -1,4 +1,4 @@
-//! The text of a log, in blocks of one size: what it holds in memory is known to the byte.
+//! The text of a log, in blocks of one size, so that the memory is known to the byte.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// An empty text, which takes at most so many bytes.
+    /// Returns an empty text for at most so many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, full: Vec::new(), open: Vec::new() }
     }
@@ -37,8 +37,8 @@ impl Blocks {
         self.open.truncate(length % BLOCK_BYTES);
     }
 
-    /// Returns what is in the text from `start` on, to the end of a block, but no further than `end` and no more than so
-    /// many bytes. What is in a full block is not copied.
+    /// Returns the text from `start` to the end of a block, but at most to `end`, and at most so many bytes. The bytes of a
+    /// full block are not copied.
     pub(super) fn piece(&self, start: usize, end: usize, bytes_max: usize) -> Bytes {
         let (block, from) = (start / BLOCK_BYTES, start % BLOCK_BYTES);
         let to = BLOCK_BYTES.min(from + (end - start).min(bytes_max));

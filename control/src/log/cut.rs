@@ -1,7 +1,7 @@
-//! Parts of a line that are too long: cut, with a mark that says how many bytes were left out.
+//! Cuts the long parts of a line. A mark tells how many bytes were left out.
 //!
-//! A replay puts as many other bytes in their place. Only a request that is refused has such a part, and the refusal depends
-//! on the length alone.
+//! A replay restores the length with other bytes. Only refused requests have such long parts, and the refusal depends on the
+//! length alone.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use onbeat_wire::printable::start;
 
 const MARK: &str = "…[";
 const MARK_END: &str = " bytes left out]";
-/// How many bytes a replay adds at most. A request whose head is longer never reaches the log.
+/// The most bytes that a replay adds. A request with a longer head never reaches the log.
 const RESTORED_BYTES_MAX: usize = 64 * 1024;
 
-/// A text of a log claims to have been longer than any request can be.
+/// A text of a log claims more left-out bytes than a request can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at most {RESTORED_BYTES_MAX} bytes left out, got {0}")]
 pub struct TooLong(String);
@@ -26,11 +26,11 @@ pub(super) fn cut(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}{MARK}{}{MARK_END}", text.len() - kept.len()))
 }
 
-/// Returns a text of the length that `text` had before it was cut: an `x` in place of each byte that was left out.
+/// Returns a text of the length that `text` had before the cut: an `x` replaces each byte that was left out.
 ///
 /// # Errors
 ///
-/// If more is left out than a request can have.
+/// If more bytes are left out than a request can have.
 pub fn restore(text: &str) -> Result<Cow<'_, str>, TooLong> {
     let marked = text.strip_suffix(MARK_END).and_then(|text| text.rsplit_once(MARK));
     let Some((kept, count)) = marked.filter(|(_, count)| count.bytes().all(|byte| byte.is_ascii_digit())) else {

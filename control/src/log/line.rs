@@ -8,7 +8,7 @@ use super::redaction::Redaction;
 
 /// The longest method that is known has 16 bytes.
 const METHOD_BYTES_MAX: usize = 64;
-/// A request with 16 KiB of target and headers is refused, so that only refused requests are cut.
+/// A request with 16 KiB of target and headers is refused: only refused requests are cut.
 const TARGET_BYTES_MAX: usize = 16 * 1024;
 const HEADER_NAME_BYTES_MAX: usize = 256;
 const HEADER_VALUE_BYTES_MAX: usize = 16 * 1024;
@@ -26,7 +26,7 @@ pub(super) fn shown(fact: Fact, redaction: &Redaction) -> Fact {
             Fact::Head(ResponseHead { status, headers: fields(headers, redaction) })
         }
         Fact::Fault(FaultAdded { id, mut fault }) => {
-            // Shown as in the head of the response.
+            // The head of the response shows the same location.
             if let Some(Value::String(location)) = fault.get_mut("location") {
                 *location = redaction.url(std::mem::take(location).into()).into_owned();
             }

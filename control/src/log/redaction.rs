@@ -1,7 +1,6 @@
-//! What nobody should find in a log: the values of headers and query parameters that are secrets.
+//! Redacts the secrets in a log: the values of headers and of query parameters.
 //!
-//! In place of a value the log has as many `x`, since the length of a request counts: one that was too long is too long in a
-//! replay as well.
+//! An `x` replaces each byte of a value. The length stays, since a request that was too long must be too long in a replay.
 
 use std::borrow::Cow;
 
@@ -25,23 +24,23 @@ const ENDS: [&str; 12] = [
     "signature",
     "token",
 ];
-/// Names whose values decide what is answered, so that a log without them could not be replayed.
+/// Names of values that decide the answer. A log without these values could not be replayed.
 const NEEDED: [&str; 3] = ["accesscontrolrequestheaders", "connection", "msg"];
 
-/// Which headers and query parameters are secrets.
+/// The names of the headers and query parameters with secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Redaction {
-    /// Further names, in their plain form.
+    /// The names beside the usual names, in plain form.
     names: Vec<String>,
 }
 
-/// A name that can't be redacted.
+/// A name without redaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedactionError {
     /// No header or query parameter has such a name.
     #[error("expected the name of a header or of a query parameter, like X-My-Key, got {0:?}")]
     NoName(String),
-    /// The log would be of no use.
+    /// The log could not be replayed.
     #[error("the answers depend on {0}, so a log without it could not be replayed")]
     Needed(String),
 }
@@ -51,7 +50,7 @@ impl Redaction {
     ///
     /// # Errors
     ///
-    /// If a name is none, or what it names decides what is answered.
+    /// If a text is no name, or the values with the name decide the answer.
     pub fn with(names: &[String]) -> Result<Self, RedactionError> {
         let checked = names.iter().map(|name| {
             let simple = plain(name);
@@ -88,7 +87,7 @@ impl Redaction {
         }
     }
 
-    /// Whether this pair of a query has a value, and it is a secret.
+    /// Returns whether this pair of a query has a secret value.
     fn is_secret(&self, pair: &str) -> bool {
         pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && self.covers(&query::decode(name)))
     }
@@ -98,12 +97,12 @@ impl Redaction {
             let part = plain(part);
             NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end)) || self.names.contains(&part)
         };
-        // Frameworks write what is within something else as user[token], and a list as token[].
+        // Frameworks write a value within another as user[token], and a list as token[].
         covers_part(name) || name.split(['[', ']']).any(covers_part)
     }
 }
 
-/// A name as names are compared.
+/// Returns the form in which names are compared.
 fn plain(name: &str) -> String {
     name.trim().chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
 }

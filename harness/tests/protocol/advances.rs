@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use onbeat_control::faults::{Batch, Fault, Kind, Pieces, Place, Strikes};
+use onbeat_control::faults::{Batch, Fault, Kind, Pieces, Place, Target};
 use onbeat_control::{Monitor, Redaction};
 use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
@@ -182,7 +182,7 @@ fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
     in_paused_time(|| {
         let mut scene = Scene::new(4096, &[fault("/sse", Place::Ms(20_000), Kind::Cut)]);
         scene.get("/sse");
-        let end = Fault { strikes: Strikes::Connection(0), ..fault("", Place::Ms(10_000), Kind::End) };
+        let end = Fault { target: Target::Connection(0), ..fault("", Place::Ms(10_000), Kind::End) };
         scene.monitor.add_fault(end).expect("there is room");
         scene.serve();
         scene.advance(9999, 4096);
@@ -196,7 +196,7 @@ fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
 fn a_fault_for_a_connection_strikes_it_once_and_no_other() {
     in_paused_time(|| {
         let strikes =
-            |connection, kind| Fault { strikes: Strikes::Connection(connection), ..fault("", Place::Write(0), kind) };
+            |connection, kind| Fault { target: Target::Connection(connection), ..fault("", Place::Write(0), kind) };
         // The second request is on the same connection.
         let mut scene = Scene::new(4096, &[strikes(1, Kind::Cut)]);
         scene.get("/send-heartbeat");
@@ -316,7 +316,7 @@ fn more_broadcasts_than_are_sent_at_a_time_are_all_waited_for() {
 }
 
 fn fault(target: &str, from: Place, kind: Kind) -> Fault {
-    Fault { strikes: Strikes::Path(target.into()), times: 1, from, kind }
+    Fault { target: Target::Path(target.into()), times: 1, from, kind }
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_
         let advanced = scene.clock.advance(Advance::By(ms(100_000))).await.expect("time goes on");
         assert_eq!(advanced.held_up, 1);
         let late = fault("", Place::Ms(70_000), Kind::Cut);
-        let late = Fault { strikes: Strikes::Connection(0), ..late };
+        let late = Fault { target: Target::Connection(0), ..late };
         scene.monitor.add_fault(late).expect("there is room");
         let mut raw = Vec::new();
         scene.client.read_to_end(&mut raw).await.expect("the connection ends");

@@ -1,20 +1,20 @@
-//! What faults make of the writes of a response.
+//! Writes of a response, altered by faults.
 
 use bytes::Bytes;
 use onbeat_wire::How;
 
 use super::super::{
-    Batch, EventId, Fault, Faults, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime, Strikes,
+    Batch, EventId, Fault, Faults, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime, Target,
 };
 use super::*;
 
 const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
 
-/// What becomes of three writes, a second apart, and the end, as text: `|` a flush, `.` the end.
+/// Returns three writes, a second apart, and the end, as these faults alter the response: `|` is a flush, `.` the end.
 fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
     let faults = Faults::default();
     for (from, kind) in kinds {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
+        let fault = Fault { target: Target::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     let mut alterations = Alterations::default();
@@ -39,12 +39,12 @@ fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
         Action::End(How::Cut) => "cut".into(),
         Action::End(How::Reset) => "reset".into(),
     });
-    // Nothing is played after the end of a response.
+    // No action is played after the end of a response.
     let mut over = false;
     shown.take_while(|act| !std::mem::replace(&mut over, matches!(act.as_str(), "." | "cut" | "reset"))).collect()
 }
 
-/// What is on its way.
+/// Returns the actions on their way.
 fn all(alterations: &mut Alterations) -> Vec<Action> {
     std::iter::from_fn(|| alterations.next()).collect()
 }
@@ -114,16 +114,16 @@ fn faults_of_several_kinds_are_applied_in_their_order() {
     assert_eq!(played(&kinds)[2..8], ["da", "|", "ta", "|", ": ", "|"]);
     let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 })), (Place::Byte(15), Kind::Cut)];
     assert_eq!(played(&kinds), ["retry: 5000//ev", "cut"]);
-    // What is kept back comes before a cut, and is lost by a reset.
+    // Writes that are kept back come before a cut, and are lost by a reset.
     let kept = |kind| played(&[(Place::Ms(2000), kind), (Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))]);
     assert_eq!(kept(Kind::Cut), ["retry: 5000//event: a/", "cut"]);
     assert_eq!(kept(Kind::Reset), ["reset"]);
 }
 
-/// Faults that one response has met, and the alterations that they make of it from then on.
+/// Returns the alterations by these faults, which a response meets after so many writes, and the first actions.
 fn met(faults: &Faults, kinds: &[(Place, Kind)], written: Tally, since: Duration) -> (Alterations, Vec<Action>) {
     for (from, kind) in kinds {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
+        let fault = Fault { target: Target::Path("/".into()), times: 1, from: *from, kind: kind.clone() };
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     let (mut alterations, mut acts) = (Alterations::default(), Vec::new());
@@ -198,7 +198,7 @@ fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
 #[test]
 fn a_fault_fires_where_it_has_altered_something() {
     let faults = Faults::default();
-    let fault = Fault { strikes: Strikes::Path("/".into()), times: 2, from: Place::Write(1), kind: Kind::Bom };
+    let fault = Fault { target: Target::Path("/".into()), times: 2, from: Place::Write(1), kind: Kind::Bom };
     faults.add(fault, |_| Ok(false)).expect("there is room");
     for writes in 1..=2 {
         let mut alterations = Alterations::default();
@@ -217,7 +217,7 @@ fn a_fault_fires_where_it_has_altered_something() {
 #[test]
 fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
     let faults = Faults::default();
-    let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
+    let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
     faults.add(fault, |_| Ok(false)).expect("there is room");
     let mut alterations = Alterations::default();
     for struck in faults.meet("/", 0, false) {
@@ -239,7 +239,7 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
 fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     let faults = Faults::default();
     let add = |alterations: &mut Alterations, kind| {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind };
+        let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
         let struck = faults.meet("/", 0, false).pop().expect("it strikes");
         alterations.add(struck, Tally::default(), Duration::ZERO);
@@ -267,7 +267,7 @@ fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
     ];
     let mut alterations = Alterations::default();
     for kind in kinds {
-        let fault = Fault { strikes: Strikes::Path("/".into()), times: 1, from: Place::Write(0), kind };
+        let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     for struck in faults.meet("/", 0, false) {

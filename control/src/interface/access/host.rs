@@ -1,4 +1,4 @@
-//! The names of a server, as a `Host` header or an option has them.
+//! The names of a server in a `Host` header or an option.
 
 use std::net::IpAddr;
 
@@ -23,13 +23,13 @@ pub(super) fn is_loopback(host: &Authority) -> bool {
     address(host).map_or(name.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
 }
 
-/// Returns the address that a host is, if it is one.
+/// Returns the address in a host, unless the host is a name.
 fn address(host: &Authority) -> Option<IpAddr> {
     let address = host.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.ok().map(|address| address.to_canonical())
 }
 
-/// Returns whether `host` is the `known` one, on the port of `known` if that has one; a host without a port is on port 80.
+/// Returns whether `host` is `known`, on the same port if `known` has a port. A host without a port is on port 80.
 pub(super) fn is_same_host(known: &Authority, host: &Authority) -> bool {
     let is_same_name = match (address(known), address(host)) {
         (Some(known), Some(host)) => known == host,

@@ -1,4 +1,4 @@
-//! The origins of pages: how an option names one, and what a page of a named origin is answered.
+//! The origins of pages: reads the origins in options, and answers pages of named origins.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::host::is_host_and_port;
 
-/// Reads an origin as browsers send it, which leaves out the scheme's own port (RFC 6454, 6.2).
+/// Reads an origin in the form of browsers, without the scheme's own port (RFC 6454, 6.2).
 pub(super) fn parse_origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let authority: Authority = rest.parse().ok().filter(is_host_and_port)?;
@@ -19,7 +19,7 @@ pub(super) fn parse_origin(text: &str) -> Option<String> {
     (plain && scheme_is_plain).then(|| text.to_ascii_lowercase())
 }
 
-/// Answers an `OPTIONS`: a named origin may then send its request.
+/// Answers an `OPTIONS` request: a page of a named origin may then send the request itself.
 pub(in crate::interface) fn preflight(request: &HeaderMap, named: Option<&HeaderValue>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Some(origin) = named {

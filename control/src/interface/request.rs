@@ -13,14 +13,14 @@ use super::{Control, body};
 use crate::form;
 
 /// A request for control with the form `T` in the body.
-pub(super) struct Asked<T> {
+pub(super) struct ControlRequest<T> {
     pub(super) form: T,
     pub(super) connection: Option<Arc<Connection>>,
     /// Keeps the connection open: every answer comes within a bounded time, also for a client that sends no more.
     pub(super) open: Option<HeldOpen>,
 }
 
-impl<T: DeserializeOwned> FromRequest<Arc<Control>> for Asked<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Control>> for ControlRequest<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, control: &Arc<Control>) -> Result<Self, Refusal> {
