@@ -33,6 +33,7 @@ impl ConnectionTable {
     /// Adds an exchange that has begun on this connection.
     pub(crate) fn add(&self, connection: &Arc<Connection>, exchange: Arc<LiveExchange>) {
         let (id, mut rows) = (exchange.connection, self.0.lock());
+        // Closed connections are forgotten at each power of two, at a constant cost for each connection.
         if !rows.contains_key(&id) && rows.len().is_power_of_two() {
             forget_closed(&mut rows);
         }

@@ -94,7 +94,7 @@ struct FaultList {
 struct Entry {
     id: u64,
     left: u64,
-    struck: AppliedFault,
+    applied: AppliedFault,
 }
 
 impl Faults {
@@ -105,15 +105,17 @@ impl Faults {
         under_way: impl FnOnce(AppliedFault) -> Result<bool, TooMany>,
     ) -> Result<Report, TooMany> {
         let mut state = self.0.lock();
+        // A full list drops the oldest fault that has struck often enough.
         let is_full = state.entries.len() >= FAULTS_MAX;
         let spent = state.entries.iter().position(|entry| entry.left == 0).filter(|_| is_full);
         if is_full && spent.is_none() {
             return Err(TooMany);
         }
         let id = state.added + 1;
-        let struck = AppliedFault { fault: Arc::new(fault), counts: Arc::default() };
-        let mut entry = Entry { id, left: struck.fault.times, struck };
-        if !entry.struck.fault.kind.changes_head() && under_way(entry.struck.clone())? {
+        let applied = AppliedFault { fault: Arc::new(fault), counts: Arc::default() };
+        let mut entry = Entry { id, left: applied.fault.times, applied };
+        // The head of a response under way has gone.
+        if !entry.applied.fault.kind.changes_head() && under_way(entry.applied.clone())? {
             entry.strike();
         }
         // The list has not changed until here, since a fault may be refused.
@@ -130,13 +132,15 @@ impl Faults {
         let mut state = self.0.lock();
         let mut met: Vec<&mut Entry> = Vec::new();
         for entry in &mut state.entries {
-            let kind = &entry.struck.fault.kind;
-            let is_first = met.iter().all(|before| discriminant(&before.struck.fault.kind) != discriminant(kind));
+            let kind = &entry.applied.fault.kind;
+            let is_first = met.iter().all(|before| discriminant(&before.applied.fault.kind) != discriminant(kind));
             let can_strike = kind.changes_head() || !has_no_body;
+            // A younger fault of the same kind waits for its turn.
             if entry.left > 0 && can_strike && is_first && entry.is_for(path, connection) {
                 met.push(entry);
             }
         }
+        // The endpoint does not answer, so the other faults stay for later responses.
         if let Some(status) = met.iter().position(|entry| entry.has_status()) {
             met = vec![met.swap_remove(status)];
         }
@@ -156,7 +160,8 @@ impl Faults {
         state.entries.retain(|entry| {
             let goes = id.is_none_or(|id| entry.id == id);
             if goes {
-                entry.struck.counts.deleted.store(true, Ordering::Relaxed);
+                // The flag reaches the responses that have met the fault already.
+                entry.applied.counts.deleted.store(true, Ordering::Relaxed);
                 deleted.push(entry.report());
             }
             !goes
@@ -167,24 +172,24 @@ impl Faults {
 
 impl Entry {
     fn is_for(&self, path: &str, connection: u64) -> bool {
-        match &self.struck.fault.target {
-            Target::Path(struck) => struck == path,
-            Target::Connection(struck) => *struck == connection,
+        match &self.applied.fault.target {
+            Target::Path(applied) => applied == path,
+            Target::Connection(applied) => *applied == connection,
         }
     }
 
     fn has_status(&self) -> bool {
-        matches!(self.struck.fault.kind, Kind::Status(_))
+        matches!(self.applied.fault.kind, Kind::Status(_))
     }
 
     fn strike(&mut self) -> AppliedFault {
         self.left -= 1;
-        self.struck.counts.met.fetch_add(1, Ordering::Relaxed);
-        self.struck.clone()
+        self.applied.counts.met.fetch_add(1, Ordering::Relaxed);
+        self.applied.clone()
     }
 
     fn report(&self) -> Report {
-        let AppliedFault { fault, counts } = &self.struck;
+        let AppliedFault { fault, counts } = &self.applied;
         let (met, fired) = (counts.met.load(Ordering::Relaxed), counts.fired.load(Ordering::Relaxed));
         Report { id: self.id, fault: Arc::clone(fault), left: self.left, met, fired }
     }
@@ -233,7 +238,9 @@ mod tests {
     }
 
     fn names(met: &[AppliedFault]) -> Vec<Value> {
-        met.iter().map(|struck| serde_json::to_value(&struck.fault.kind).expect("plain data")["kind"].take()).collect()
+        met.iter()
+            .map(|applied| serde_json::to_value(&applied.fault.kind).expect("plain data")["kind"].take())
+            .collect()
     }
 
     #[test]
@@ -273,12 +280,12 @@ mod tests {
     #[test]
     fn a_deleted_fault_is_told_to_those_it_struck() {
         let faults = faults([fault("/a", 9, Kind::Stall), fault("/a", 1, Kind::Cut)]);
-        let struck = faults.meet("/a", 0, false);
+        let applied = faults.meet("/a", 0, false);
         assert_eq!(faults.delete(Some(1)).len(), 1);
         assert!(faults.delete(Some(1)).is_empty());
-        assert!(struck[0].is_deleted() && !struck[1].is_deleted());
+        assert!(applied[0].is_deleted() && !applied[1].is_deleted());
         assert_eq!(faults.delete(None).len(), 1);
-        assert!(struck[1].is_deleted() && faults.reports().is_empty());
+        assert!(applied[1].is_deleted() && faults.reports().is_empty());
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub(crate) fn read<T: DeserializeOwned>(mut object: Value) -> Result<T, WrongFie
     if !object.is_object() {
         return Err(WrongField::new("body", format!("expected an object, got {}", shown(&object.to_string()))));
     }
+    // Serde tells the problem in a text only; the text decides the field and the reason.
     let (path, text) = match deserialize(&object) {
         Ok(form) => return Ok(form),
         Err(error) => error,
@@ -100,6 +101,7 @@ where
 /// Returns a number that is whole and not negative, in any spelling.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers up to 2^53 are exact")]
 pub(crate) fn whole(value: &Value) -> Option<u64> {
+    // JSON from some languages has 3e4 or 30000.0 for a whole number.
     let as_float = || {
         let float = value.as_f64()?;
         let exact = float.fract() == 0.0 && (0.0..=9_007_199_254_740_991.0).contains(&float);
@@ -121,6 +123,7 @@ fn unknown(path: &str, name_and_known: &str) -> WrongField {
     let no_fields = || (name_and_known.trim_end_matches("`, there are no fields"), "nothing");
     let (name, known) = name_and_known.rsplit_once("`, expected ").unwrap_or_else(no_fields);
     let known = known.strip_prefix("one of ").unwrap_or(known).replace('`', "");
+    // Whether the path ends with the name depends on where serde noticed the field.
     let path = path.strip_suffix(name).unwrap_or(path).trim_matches('.');
     let dot = if path.is_empty() { "" } else { "." };
     WrongField::new(format!("{path}{dot}{}", shown(name)), format!("{UNKNOWN}{known}"))
@@ -128,6 +131,7 @@ fn unknown(path: &str, name_and_known: &str) -> WrongField {
 
 /// Returns the name of the last field before the place where the parser stopped.
 fn last_name(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
+    // The error has a line and a column; the bytes up to there were read.
     let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(error.line());
     let before: usize = lines.clone().count().checked_sub(1).map(|whole| lines.take(whole).map(<[u8]>::len).sum())?;
     let read = &bytes[..bytes.len().min(before + error.column())];

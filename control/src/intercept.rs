@@ -26,6 +26,7 @@ impl Interceptor for Monitor {
         let path = plain_path(head.uri.path());
         let last_event_id = head.headers.get("last-event-id").map(lossy);
         let exchange = LiveExchange::new(context, head.method.clone(), path.clone(), last_event_id);
+        // The log has the target in the words of the client; the faults compare the plain path.
         let request = Request {
             method: head.method.to_string(),
             target: head.uri.path_and_query().map_or("", |target| target.as_str()).to_owned(),
@@ -33,6 +34,7 @@ impl Interceptor for Monitor {
             headers: fields(&head.headers),
         };
         self.log().note(context.at, exchange.ordinals(), request);
+        // Listed only after the note: no other line about the exchange can come first.
         let exchange = Arc::new(exchange);
         self.connections().add(&context.connection, Arc::clone(&exchange));
         Box::new(ExchangeHook {
@@ -82,17 +84,17 @@ impl ResponseHook for ExchangeHook {
         let has_no_body = self.exchange.method == Method::HEAD;
         let path = std::mem::take(&mut self.path);
         let mut change = HeadChange::None;
-        for struck in self.monitor.faults().meet(&path, self.exchange.connection, has_no_body) {
-            match &struck.fault.kind {
+        for applied in self.monitor.faults().meet(&path, self.exchange.connection, has_no_body) {
+            match &applied.fault.kind {
                 Kind::Status(status) => {
-                    struck.fired();
+                    applied.fired();
                     change = HeadChange::Answer(Box::new(in_place_of_the_endpoint(status)));
                 }
                 Kind::ContentType(ContentTypeChange { content_type }) => {
-                    struck.fired();
+                    applied.fired();
                     change = HeadChange::Field(CONTENT_TYPE, content_type.clone());
                 }
-                _ => self.alterations.add(struck, self.written, Duration::ZERO),
+                _ => self.alterations.add(applied, self.written, Duration::ZERO),
             }
         }
         change
@@ -111,9 +113,10 @@ impl ResponseHook for ExchangeHook {
     }
 
     fn next(&mut self, at: Instant) -> Option<Action> {
-        for struck in self.exchange.take_late_faults() {
-            self.alterations.add(struck, self.written, self.since_request(at));
+        for applied in self.exchange.take_late_faults() {
+            self.alterations.add(applied, self.written, self.since_request(at));
         }
+        // A response counts as stalled when no action comes out.
         let next = self.alterations.next();
         if next.is_none() && self.alters() {
             let is_stalled = self.alterations.is_stalled();
@@ -135,6 +138,7 @@ impl ResponseHook for ExchangeHook {
 
     fn ended(&mut self, how: How) {
         self.exchange.update(|progress| progress.is_over = true);
+        // Noted before the waiting tasks are woken: a close is answered after the line.
         self.monitor.note(self.exchange.ordinals(), End { how });
         self.monitor.note_ended();
     }

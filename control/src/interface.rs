@@ -107,6 +107,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
         unread: Unread::default(),
         bodies: Budget::new(body::ALL_BYTES_MAX),
     });
+    // The layer goes around the fallbacks as well: a stranger does not learn which paths there are.
     let interface = routes::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));
     Router::new()
         .nest_service(PREFIX, interface.with_state(Arc::clone(&control)))
@@ -117,6 +118,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
 
 impl Instance {
     fn new(settings: &Settings) -> Self {
+        // The control interface advances the same clock that the world reads.
         let manual = (settings.clock == Kind::Manual).then(|| Arc::new(ManualClock::start()));
         let clock: Arc<dyn Clock> = match (&manual, settings.clock) {
             (Some(manual), _) => Arc::clone(manual) as Arc<dyn Clock>,
@@ -164,6 +166,7 @@ impl Control {
 
     /// Counts a long answer among the answers that no client has read yet.
     fn bounded(&self, answer: Response, connection: Option<&Arc<Connection>>) -> Result<Response, Refusal> {
+        // Only the log has no length.
         let length = answer.body().size_hint().exact();
         let bytes = length.map_or(LOG_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
         if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, connection) }
@@ -173,6 +176,7 @@ impl Control {
 /// Answers a request for a file of the page.
 async fn show_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let Some(file) = page::find(request.method(), request.uri().path()) else { return next.run(request).await };
+    // The page needs no token, since the page asks people for the token.
     match control.access.host(request.uri(), request.headers()) {
         Ok(_) => file.response(),
         Err(refusal) => finish(refusal.into_response()),
@@ -190,6 +194,7 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         Ok(from) => from,
         Err(refusal) => return finish(refusal.into_response()),
     };
+    // A browser sends a preflight without the token.
     if request.method() == Method::OPTIONS {
         return finish(access::preflight(request.headers(), from.as_ref()));
     }
@@ -198,6 +203,7 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         Ok(()) => control.bounded(next.run(request).await, connection.as_ref()),
         Err(refusal) => Err(refusal),
     };
+    // A page of a named origin may read refusals, too.
     let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
     if let Some(origin) = from {
         access::let_read(response.headers_mut(), origin);

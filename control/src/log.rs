@@ -77,9 +77,11 @@ impl RequestLog {
         let line = Line { t_ms: at.as_millis(), exchange, fact, notes: NoNotes {} };
         let LogText { lines, dropped } = &mut *self.text.lock();
         let before = lines.len();
+        // After the first line without room no line is noted: a log has no gaps.
         let is_noted =
             *dropped == 0 && serde_json::to_writer(&mut *lines, &line).is_ok() && lines.write_all(b"\n").is_ok();
         if !is_noted {
+            // A part of the line may have found room.
             lines.truncate(before);
             *dropped += 1;
         }
@@ -105,6 +107,7 @@ impl Iterator for LogReader {
         if self.next >= self.end {
             return None;
         }
+        // Upgraded for each piece: the log of an old world goes away between two pieces.
         let Some(log) = self.log.upgrade() else {
             self.end = self.next;
             return Some(Err(LogGone));

@@ -59,17 +59,19 @@ impl Monitor {
     ///
     /// If there are too many, in the world or on the response under way.
     pub fn add_fault(&self, fault: Fault) -> Result<Report, TooMany> {
-        let mut struck_now = None;
-        let report = self.faults.add(fault, |struck| {
-            let Target::Connection(id) = struck.fault.target else { return Ok(false) };
+        let mut under_way = None;
+        let report = self.faults.add(fault, |applied| {
+            // The list of faults is locked here: no response meets the fault in between.
+            let Target::Connection(id) = applied.fault.target else { return Ok(false) };
             let open = self.connections.find(id).filter(|open| open.exchange.is_under_way());
             let Some(OpenConnection { connection, exchange }) = open else { return Ok(false) };
-            exchange.strike(struck)?;
-            struck_now = Some(connection);
+            exchange.strike(applied)?;
+            under_way = Some(connection);
             Ok(true)
         })?;
         self.note(Exchange::default(), added(&report));
-        if let Some(connection) = struck_now {
+        if let Some(connection) = under_way {
+            // The response may be waiting for a time that the fault changes.
             connection.wake();
         }
         Ok(report)
@@ -110,12 +112,14 @@ impl Monitor {
     /// [`END_TIME_MAX`]. Closes the connections of these responses, and half-closed connections. Returns how many responses
     /// there were.
     pub(crate) async fn end_all(&self) -> usize {
+        // The streams on half-closed connections have ended already.
         let half_closed = self.connections.open().into_iter().filter(|open| open.connection.is_half_closed());
         half_closed.for_each(|open| open.connection.end(Ending::InGoodOrder));
         let under_way = self.connections.under_way();
         for open in &under_way {
             open.connection.end(Ending::InGoodOrder);
         }
+        // A client that does not read would keep the connection open for ever.
         if !self.all_over(&under_way).await {
             let left = under_way.iter().filter(|open| open.exchange.is_under_way());
             left.for_each(|open| open.connection.end(Ending::BreakOff(BrokenOff::EndNotTaken)));

@@ -76,13 +76,13 @@ impl LiveExchange {
     }
 
     /// Adds a fault to the response under way, until the response ends.
-    pub(crate) fn strike(&self, struck: AppliedFault) -> Result<(), TooMany> {
+    pub(crate) fn strike(&self, applied: AppliedFault) -> Result<(), TooMany> {
         let mut late_faults = self.late_faults.lock();
         if late_faults.count >= FAULTS_MAX {
             return Err(TooMany);
         }
         late_faults.count += 1;
-        late_faults.waiting.push(struck);
+        late_faults.waiting.push(applied);
         Ok(())
     }
 

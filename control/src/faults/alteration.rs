@@ -14,7 +14,7 @@ use super::{AppliedFault, Batch, EventId, Fault, Kind, LineEndChange, Pieces, Pl
 /// One fault at work on one response.
 #[derive(Debug)]
 pub(super) struct Alteration {
-    struck: AppliedFault,
+    applied: AppliedFault,
     /// The part of the response that has reached this fault.
     seen: Tally,
     fired: bool,
@@ -22,19 +22,20 @@ pub(super) struct Alteration {
     over: bool,
     /// The writes that were kept back, and become one.
     kept: Vec<Bytes>,
-    /// The fault was deleted, and passes every action on. Read when an action comes in: a deletion never splits an action.
+    /// The fault was deleted, and passes every action on. Read when an action comes in: all steps of an action pass the same
+    /// faults.
     deleted: bool,
 }
 
 impl Alteration {
     /// Begins a fault on a response with this tally of writes.
-    pub(super) fn new(struck: AppliedFault, written: Tally) -> Self {
-        Self { struck, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
+    pub(super) fn new(applied: AppliedFault, written: Tally) -> Self {
+        Self { applied, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
 
     /// Reads whether the fault was deleted.
     pub(super) fn refresh(&mut self) {
-        self.deleted = self.struck.is_deleted();
+        self.deleted = self.applied.is_deleted();
     }
 
     /// Puts out the result of an action at this time.
@@ -46,7 +47,9 @@ impl Alteration {
         }
         match action {
             Action::Write(bytes) => self.write(since, bytes, out),
+            // A stalled response stays open after the end of the endpoint.
             Action::End(How::Complete) if self.is_stalled() => {}
+            // Writes that were kept back go before both ends. A reset loses these writes.
             Action::End(How::Complete | How::Cut) => {
                 self.let_go(out);
                 out.push(action.into());
@@ -61,14 +64,15 @@ impl Alteration {
             self.let_go(out);
             return;
         }
-        let end = match self.struck.fault.kind {
+        // Only a fault that breaks off acts without a write.
+        let end = match self.applied.fault.kind {
             Kind::Cut => Some(How::Cut),
             Kind::Reset => Some(How::Reset),
             Kind::End => Some(How::Complete),
             Kind::Stall => None,
             _ => return,
         };
-        let has_come = match self.struck.fault.from {
+        let has_come = match self.applied.fault.from {
             Place::Write(writes) => self.seen.writes >= writes,
             Place::Byte(bytes) => self.seen.bytes >= bytes,
             Place::Ms(ms) => since >= Duration::from_millis(ms),
@@ -82,20 +86,21 @@ impl Alteration {
 
     /// Returns the time at which the fault breaks the response off without a write.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        let Fault { kind, from: Place::Ms(ms), .. } = &*self.struck.fault else { return None };
-        let is_due = kind.breaks_off() && !self.over && !self.struck.is_deleted();
+        let Fault { kind, from: Place::Ms(ms), .. } = &*self.applied.fault else { return None };
+        let is_due = kind.breaks_off() && !self.over && !self.applied.is_deleted();
         is_due.then_some(Duration::from_millis(*ms))
     }
 
     /// Returns whether the fault keeps all actions back until the deletion of the fault.
     pub(super) fn is_stalled(&self) -> bool {
-        self.over && self.struck.fault.kind == Kind::Stall && !self.struck.is_deleted()
+        self.over && self.applied.fault.kind == Kind::Stall && !self.applied.is_deleted()
     }
 
     fn write(&mut self, since: Duration, bytes: Bytes, out: &mut Vec<Step>) {
-        let fault = Arc::clone(&self.struck.fault);
+        let fault = Arc::clone(&self.applied.fault);
         let before = self.seen;
         self.seen.count(bytes.len());
+        // A place in bytes begins with the write that holds the byte, any other place with the first write after the place.
         let has_begun = match fault.from {
             Place::Write(writes) => before.writes >= writes,
             Place::Byte(place) => self.seen.bytes > place,
@@ -105,6 +110,7 @@ impl Alteration {
             // A response that was broken off writes nothing more.
             kind if kind.breaks_off() && self.over => {}
             kind if kind.breaks_off() => {
+                // A response may break off in the middle of a write.
                 let left = match fault.from {
                     Place::Byte(place) => usize::try_from(place.saturating_sub(before.bytes)).unwrap_or(usize::MAX),
                     _ if has_begun => 0,
@@ -117,12 +123,14 @@ impl Alteration {
                 self.look(since, out);
             }
             kind if has_begun && !self.over => self.rewrite(kind, bytes, out),
+            // The fault has not begun, or has altered a write already.
             _ => out.push(Action::Write(bytes).into()),
         }
     }
 
     fn rewrite(&mut self, kind: &Kind, bytes: Bytes, out: &mut Vec<Step>) {
         match kind {
+            // The pieces are cut on demand, when the step is taken out.
             Kind::Split(Pieces { bytes: length }) => {
                 self.fire_if(bytes.len() > *length);
                 out.push(Step::Pieces(bytes, *length));
@@ -137,6 +145,7 @@ impl Alteration {
                 self.fire_if(bytes.contains(&b'\n'));
                 out.push(Action::Write(with_line_ends(&bytes, *ends)).into());
             }
+            // The first of the two writes is the unaltered one, and fires nothing.
             Kind::Duplicate => {
                 out.push(Action::Write(bytes.clone()).into());
                 self.once(bytes, out);
@@ -147,6 +156,7 @@ impl Alteration {
                 self.once(with_field(&bytes, "retry", &retry_ms.to_string()), out);
             }
             Kind::Id(EventId { event_id }) => self.once(with_field(&bytes, "id", event_id), out),
+            // The other kinds change the head, or break off.
             _ => out.push(Action::Write(bytes).into()),
         }
     }
@@ -170,7 +180,7 @@ impl Alteration {
     /// Counts the response, once, as altered by the fault.
     fn fire_if(&mut self, has_altered: bool) {
         if has_altered && !std::mem::replace(&mut self.fired, true) {
-            self.struck.fired();
+            self.applied.fired();
         }
     }
 }

@@ -37,11 +37,12 @@ struct Passing {
 
 impl Alterations {
     /// Adds a fault to a response with this tally of writes. The steps on their way go first.
-    pub(crate) fn add(&mut self, struck: AppliedFault, written: Tally, since: Duration) {
-        let mut alteration = Alteration::new(struck, written);
+    pub(crate) fn add(&mut self, applied: AppliedFault, written: Tally, since: Duration) {
+        let mut alteration = Alteration::new(applied, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
         self.at_work.push(alteration);
+        // No other fault alters the end that a new fault brings about.
         for step in steps {
             self.enter(Passing { step, since, until: 0 });
         }
@@ -76,12 +77,14 @@ impl Alterations {
                 self.furthest = number.checked_sub(1)?;
                 continue;
             };
+            // A fault that came after the step does not count.
             let mut steps = Vec::new();
             match (step, self.at_work.get_mut(number).filter(|_| number < until)) {
                 (Step::Do(action), None) => return Some(action),
                 (Step::Do(action), Some(alteration)) => alteration.pass(since, action, &mut steps),
                 (Step::Look, None) => {}
                 (Step::Look, Some(alteration)) => {
+                    // The result of the look goes before the look of the next fault.
                     alteration.look(since, &mut steps);
                     steps.push(Step::Look);
                 }
@@ -122,6 +125,7 @@ fn take_first(queue: &mut Queue) -> Option<Passing> {
     let passing = |step| Passing { step, since, until };
     let Step::Pieces(mut rest, length) = step else { return Some(passing(step)) };
     let piece = rest.split_to(length.min(rest.len()));
+    // Pushed in reverse: the flush, and then the other pieces, follow the first piece.
     if !rest.is_empty() {
         queue.push_front(passing(Step::Pieces(rest, length)));
     }

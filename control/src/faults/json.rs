@@ -70,6 +70,7 @@ fn path<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> 
         let path = value.as_str()?;
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
+        // Requests for control and for the page meet no fault.
         let path = plain_path(path);
         let is_control = path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         (fits && path != "/" && !is_control).then_some(Some(path))
@@ -104,6 +105,7 @@ impl Fault {
             }
             (None, None) => return Err(WrongField::new("path", "expected path or connection, got neither")),
         };
+        // The parameters are the keys that no other field has taken.
         let kind = Kind::read(&kind, parameters.into()).map_err(with_all_known)?;
         if let Kind::Status(change) = &kind {
             check_status(change)?;

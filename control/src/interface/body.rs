@@ -37,6 +37,7 @@ pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Bod
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
     }
+    // A refusal by the headers costs no memory and no time.
     check(request.headers())?;
     tokio::select! {
         biased;
@@ -63,6 +64,7 @@ fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {
         return refuse("content-type", format!("expected application/json, once, got {}", shown(content_type)));
     }
+    // A small body in a coding could become a large body.
     if let Some(coding) = header(CONTENT_ENCODING) {
         return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
     }
@@ -80,6 +82,7 @@ async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
         if bytes.len() + data.len() > BODY_BYTES_MAX {
             return Err(too_long());
         }
+        // Many clients may send bodies at the same time.
         if !share.grow(data.len()) {
             let reason = format!("expected at most {ALL_BYTES_MAX} bytes of bodies under way at a time: try again");
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "body", reason));

@@ -127,6 +127,7 @@ pub(super) async fn advance(
             return Err(WrongField::new("ms", reason).into());
         }
     };
+    // Kept for the whole advance, in which a reset may open another world.
     let instance = control.instance();
     let clock = instance.manual.as_ref().ok_or_else(|| {
         let reason = "passes by itself and can't be advanced: start the server with --clock manual";

@@ -46,6 +46,7 @@ pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<N
 fn connection(open: &OpenConnection) -> ConnectionAnswer {
     let OpenConnection { connection, exchange } = open;
     let Progress { written, is_stalled, is_over } = exchange.progress();
+    // From the most lasting state to the most passing.
     let state = match () {
         () if connection.is_half_closed() => "half-closed",
         () if is_over => "idle",
@@ -83,6 +84,7 @@ pub(super) async fn close(
     Id(id): Id,
     ControlRequest { form: CloseForm { how }, open: _open, .. }: ControlRequest<CloseForm>,
 ) -> Result<Json<ClosedAnswer>, Refusal> {
+    // The rest is kept until the response has ended, so that no time passes meanwhile.
     let (instance, _rest) = control.instance_at_rest().await;
     let closed = instance.monitor.close_and_wait(id, how).await;
     closed.then_some(Json(ClosedAnswer { id, how })).ok_or_else(|| {

@@ -28,6 +28,7 @@ pub(super) async fn post(
     ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
 ) -> Result<(StatusCode, Json<Report>), Refusal> {
     let fault = Fault::from_json(form)?;
+    // A wrong fault was refused before the wait for an advance.
     let (instance, _rest) = control.instance_at_rest().await;
     let added = instance.monitor.add_fault(fault);
     let report =

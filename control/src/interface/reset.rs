@@ -19,8 +19,10 @@ pub(super) struct ResetAnswer {
 
 /// Opens a new world. Connections without a stream stay, and count as new connections in the new world.
 pub(super) async fn post(State(control): State<Arc<Control>>, request: ControlRequest<Nothing>) -> Json<ResetAnswer> {
+    // One reset after another: the answer counts the responses of one world.
     let _alone = control.resetting.lock().await;
     let old = control.renew();
+    // The connection of this request stays, since the answer is sent there.
     control.unread.break_off(request.connection.as_ref());
     // A task of its own goes on to the end, even if the client leaves.
     let ended = tokio::spawn(async move { old.monitor.end_all().await }).await;

@@ -53,6 +53,7 @@ static DESCRIBED: LazyLock<BTreeMap<String, Vec<&str>>> = LazyLock::new(|| {
 
 async fn refuse_path(request: Request) -> Refusal {
     let known: Vec<_> = DESCRIBED.keys().map(|path| format!("{PREFIX}{path}")).collect();
+    // The router has taken the prefix off the path.
     let reason = format!("expected one of {}, got {PREFIX}{}", known.join(", "), request.uri().path());
     Refusal::new(StatusCode::NOT_FOUND, "path", reason)
 }
@@ -72,6 +73,7 @@ impl FromRequestParts<Arc<Control>> for Id {
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refusal> {
         let parameters = RawPathParams::from_request_parts(parts, control).await.expect("the route has a number");
         let (_, id) = parameters.iter().next().expect("the route has a number");
+        // `u64` would also take a plus sign.
         let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
         let number = id.parse().ok().filter(|_| is_plain).map(Self);
         number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))

@@ -65,6 +65,7 @@ impl Unread {
             );
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason)
         })?;
+        // Under another server there is no connection to break off.
         let number = connection.map(|connection| self.carriers.add(connection));
         let listed = number.map(|number| Listed { number, carriers: Arc::clone(&self.carriers) });
         Ok(answer.map(|body| Body::new(PiecewiseBody { body, rest: Bytes::new(), _share: share, _listed: listed })))
@@ -113,6 +114,7 @@ impl HttpBody for PiecewiseBody {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // The body is asked for more only when the socket has taken all before.
         while self.rest.is_empty() {
             let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? else {
                 return Poll::Ready(None);

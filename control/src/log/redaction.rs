@@ -76,6 +76,7 @@ impl Redaction {
         if !query.split('&').any(|pair| self.is_secret(pair)) {
             return url;
         }
+        // Only the values of secrets change: the query stays as the client wrote the query.
         let pairs: Vec<Cow<'_, str>> = query.split('&').map(|pair| self.pair(pair)).collect();
         Cow::Owned(format!("{before}?{}{fragment}", pairs.join("&")))
     }

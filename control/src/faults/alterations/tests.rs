@@ -19,8 +19,8 @@ fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
     }
     let mut alterations = Alterations::default();
     let mut acts = Vec::new();
-    for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Tally::default(), Duration::ZERO);
+    for applied in faults.meet("/", 0, false) {
+        alterations.add(applied, Tally::default(), Duration::ZERO);
     }
     for (n, event) in EVENTS.iter().enumerate() {
         let since = Duration::from_secs(n as u64);
@@ -127,8 +127,8 @@ fn met(faults: &Faults, kinds: &[(Place, Kind)], written: Tally, since: Duration
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
     let (mut alterations, mut acts) = (Alterations::default(), Vec::new());
-    for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, written, since);
+    for applied in faults.meet("/", 0, false) {
+        alterations.add(applied, written, since);
         acts.extend(all(&mut alterations));
     }
     (alterations, acts)
@@ -202,8 +202,8 @@ fn a_fault_fires_where_it_has_altered_something() {
     faults.add(fault, |_| Ok(false)).expect("there is room");
     for writes in 1..=2 {
         let mut alterations = Alterations::default();
-        for struck in faults.meet("/", 0, false) {
-            alterations.add(struck, Tally::default(), Duration::ZERO);
+        for applied in faults.meet("/", 0, false) {
+            alterations.add(applied, Tally::default(), Duration::ZERO);
         }
         for _ in 0..writes {
             alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
@@ -220,8 +220,8 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
     let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
     faults.add(fault, |_| Ok(false)).expect("there is room");
     let mut alterations = Alterations::default();
-    for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Tally::default(), Duration::ZERO);
+    for applied in faults.meet("/", 0, false) {
+        alterations.add(applied, Tally::default(), Duration::ZERO);
     }
     assert_eq!(all(&mut alterations), []);
     assert!(alterations.is_stalled());
@@ -241,8 +241,8 @@ fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     let add = |alterations: &mut Alterations, kind| {
         let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
-        let struck = faults.meet("/", 0, false).pop().expect("it strikes");
-        alterations.add(struck, Tally::default(), Duration::ZERO);
+        let applied = faults.meet("/", 0, false).pop().expect("it strikes");
+        alterations.add(applied, Tally::default(), Duration::ZERO);
     };
     let mut alterations = Alterations::default();
     add(&mut alterations, Kind::Split(Pieces { bytes: 1 }));
@@ -270,8 +270,8 @@ fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
         let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
         faults.add(fault, |_| Ok(false)).expect("there is room");
     }
-    for struck in faults.meet("/", 0, false) {
-        alterations.add(struck, Tally::default(), Duration::ZERO);
+    for applied in faults.meet("/", 0, false) {
+        alterations.add(applied, Tally::default(), Duration::ZERO);
     }
     for _ in 0..2 {
         alterations.take_in(Duration::ZERO, Action::Write(Bytes::from(vec![b'x'; 100_000])));
