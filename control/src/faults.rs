@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 pub(crate) use self::alterations::Alterations;
 pub use self::fault::{
@@ -61,11 +61,12 @@ impl AppliedFault {
 }
 
 /// A fault, and how many responses the fault has struck.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The id, from 1, in the order of adding.
     pub id: u64,
     /// The fault.
+    #[serde(flatten)]
     pub fault: Arc<Fault>,
     /// How many more responses the fault will strike.
     pub left: u64,
@@ -192,22 +193,6 @@ impl Entry {
         let AppliedFault { fault, counts } = &self.applied;
         let (met, fired) = (counts.met.load(Ordering::Relaxed), counts.fired.load(Ordering::Relaxed));
         Report { id: self.id, fault: Arc::clone(fault), left: self.left, met, fired }
-    }
-}
-
-impl Serialize for Report {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Keys<'a> {
-            id: u64,
-            #[serde(flatten)]
-            fault: &'a Fault,
-            left: u64,
-            met: u64,
-            fired: u64,
-        }
-        let Self { id, fault, left, met, fired } = self;
-        Keys { id: *id, fault, left: *left, met: *met, fired: *fired }.serialize(serializer)
     }
 }
 

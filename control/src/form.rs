@@ -1,7 +1,7 @@
 //! Reads forms out of JSON objects. An error names the field, the expected value, and the given value.
 
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Integers up to here are exact in the JSON of every language (RFC 8259, 6).
@@ -17,7 +17,7 @@ pub(crate) const UNKNOWN: &str = "is not known here; expected ";
 pub(crate) struct Nothing {}
 
 /// A field that a form cannot have, or cannot have with this value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct WrongField {
     /// The path to the field, such as `from.byte`; `body` for the whole.

@@ -3,7 +3,7 @@
 //! ```text
 //!  access ── refusal                         the clients that may drive the server; the refusals
 //!    │
-//!  budget ── body ── request                 a request, read to the end
+//!  body ── request                           a request, read to the end
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
@@ -17,7 +17,6 @@
 
 mod access;
 mod body;
-mod budget;
 mod clock;
 mod connections;
 mod faults;
@@ -48,10 +47,10 @@ use onbeat_server::world::{Limits, World};
 use onbeat_wire::Epoch;
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tower_service::Service;
 
 pub use self::access::{Access, AccessError};
-use self::budget::Budget;
 pub use self::refusal::Refusal;
 use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
 use crate::log::Redaction;
@@ -85,7 +84,8 @@ struct Control {
     instance: Mutex<Arc<Instance>>,
     resetting: tokio::sync::Mutex<()>,
     unread: Unread,
-    bodies: Budget,
+    /// The memory for the bodies of all requests.
+    bodies: Arc<Semaphore>,
 }
 
 /// The world of the moment, the monitor of the world, and the way in.
@@ -105,7 +105,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
         access,
         resetting: tokio::sync::Mutex::new(()),
         unread: Unread::default(),
-        bodies: Budget::new(body::ALL_BYTES_MAX),
+        bodies: Arc::new(Semaphore::new(body::ALL_BYTES_MAX)),
     });
     // The layer goes around the fallbacks as well: a stranger does not learn which paths there are.
     let interface = routes::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));

@@ -1,5 +1,6 @@
 //! The body of a request for control: JSON, bounded in size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -7,8 +8,8 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFE
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 use onbeat_server::clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budget::{Budget, Share};
 use super::refusal::Refusal;
 use crate::form::shown;
 
@@ -23,7 +24,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Body {
     bytes: Vec<u8>,
     /// The share of the memory for all bodies.
-    _share: Share,
+    _share: OwnedSemaphorePermit,
 }
 
 impl Body {
@@ -33,7 +34,7 @@ impl Body {
 }
 
 /// Reads the body of a request, if there is one. A request without a body needs no type.
-pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Body>, Refusal> {
+pub(super) async fn read(request: Request, memory: &Arc<Semaphore>) -> Result<Option<Body>, Refusal> {
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
     }
@@ -41,7 +42,7 @@ pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Bod
     check(request.headers())?;
     tokio::select! {
         biased;
-        body = collect(request, budget) => body.map(Some),
+        body = collect(request, memory) => body.map(Some),
         () = clock::machine_pause(BODY_TIME_MAX) => {
             let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
@@ -72,9 +73,10 @@ fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
 }
 
-async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
+async fn collect(request: Request, memory: &Arc<Semaphore>) -> Result<Body, Refusal> {
     let mut body = request.into_body();
-    let (mut bytes, mut share) = (Vec::new(), budget.share(0).expect("nothing is always left"));
+    let share = |bytes: usize| Arc::clone(memory).try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX));
+    let (mut bytes, mut held) = (Vec::new(), share(0).expect("the memory is never closed"));
     while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame
             .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "body", format!("failed to be read: {error}")))?;
@@ -83,13 +85,14 @@ async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
             return Err(too_long());
         }
         // Many clients may send bodies at the same time.
-        if !share.grow(data.len()) {
+        let Ok(more) = share(data.len()) else {
             let reason = format!("expected at most {ALL_BYTES_MAX} bytes of bodies under way at a time: try again");
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "body", reason));
-        }
+        };
+        held.merge(more);
         bytes.extend_from_slice(&data);
     }
-    Ok(Body { bytes, _share: share })
+    Ok(Body { bytes, _share: held })
 }
 
 fn too_long() -> Refusal {

@@ -3,24 +3,22 @@
 use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde_json::json;
 
 use super::Json;
 use crate::form::WrongField;
 
 /// The answer to a refused request, which has changed no state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Refusal {
     /// The status of the answer, a 4xx.
-    #[serde(skip)]
     pub status: StatusCode,
     /// The wrong part of the request: a field of the body, or another part.
     pub field: String,
     /// The expected value, and the given value.
     pub reason: String,
     /// The allowed methods, for a refused method.
-    #[serde(skip)]
     pub allow: Option<String>,
 }
 
@@ -49,11 +47,8 @@ impl From<WrongField> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'a Refusal,
-        }
-        let mut response = (self.status, Json(Body { error: &self })).into_response();
+        let error = json!({ "error": { "field": self.field, "reason": self.reason } });
+        let mut response = (self.status, Json(error)).into_response();
         if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             response.headers_mut().insert(ALLOW, allow);
         }

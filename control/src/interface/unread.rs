@@ -15,8 +15,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budget::{Budget, Share};
 use super::refusal::Refusal;
 
 /// The most bytes of a short answer.
@@ -30,7 +30,7 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The long answers under way.
 pub(super) struct Unread {
-    budget: Budget,
+    memory: Arc<Semaphore>,
     carriers: Arc<Carriers>,
 }
 
@@ -46,7 +46,7 @@ struct CarrierList {
 
 impl Default for Unread {
     fn default() -> Self {
-        Self { budget: Budget::new(UNREAD_BYTES_MAX), carriers: Arc::default() }
+        Self { memory: Arc::new(Semaphore::new(UNREAD_BYTES_MAX)), carriers: Arc::default() }
     }
 }
 
@@ -58,7 +58,8 @@ impl Unread {
         bytes: usize,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Response, Refusal> {
-        let share = self.budget.share(bytes).ok_or_else(|| {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.memory).try_acquire_many_owned(bytes).map_err(|_| {
             let reason = format!(
                 "expected at most {UNREAD_BYTES_MAX} bytes of answers that nobody has read yet: \
                  read them, close their connections, or reset the server"
@@ -105,7 +106,7 @@ impl Drop for Listed {
 struct PiecewiseBody {
     body: Body,
     rest: Bytes,
-    _share: Share,
+    _share: OwnedSemaphorePermit,
     _listed: Option<Listed>,
 }
 
