@@ -3,10 +3,10 @@
 //! ```text
 //!  script, subscription ──┐
 //!                    ├── source ──► hook ──► driver ──► HTTP
-//!  another's body  ──┘       alarm: waits for the next time, and keeps the turn
+//!  foreign body  ────┘       alarm: waits for the next time, and keeps the turn
 //! ```
 //!
-//! The driver alone pauses, flushes and ends. A hook, if there is one, alters the actions of the source, and notes the
+//! Only the driver pauses, flushes and ends. A hook, if there is a hook, alters the actions of the source, and notes the
 //! result.
 
 mod alarm;
@@ -35,8 +35,8 @@ use crate::clock::{Clock, Waiter};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
 use crate::script::{Action, ResponseHead, Script, Start};
 
-/// How many bytes are handed over before a pause. Writes that wait are sent together, but hyper keeps the largest buffer
-/// that was ever needed.
+/// How many bytes are handed over before a pause. Waiting writes are sent together, but hyper keeps the largest buffer of
+/// all times.
 const GATHERED_BYTES_MAX: usize = 2 * 1024;
 
 /// The body of a response: each write is a frame, and so a chunk.
@@ -47,7 +47,7 @@ pub struct Driver<S: Source> {
     connection: Arc<Connection>,
     /// How many bytes were handed over since the last pause.
     gathered: usize,
-    /// How the response has ended, if it has.
+    /// How the response has ended; `None` while the response is under way.
     over: Option<How>,
 }
 
@@ -66,7 +66,7 @@ impl<S: Script> Driver<ScriptSource<S>> {
         Self::of(ScriptSource::new(start.at, script, subscription, alarm), connection)
     }
 
-    /// Returns the same driver, which tells the clock this path.
+    /// Returns the same driver, with this path for the clock.
     #[must_use]
     pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         if let Some(source) = &mut self.source {
@@ -75,7 +75,7 @@ impl<S: Script> Driver<ScriptSource<S>> {
         self
     }
 
-    /// Returns the same driver, which hands the actions through `hook`.
+    /// Returns the same driver, with actions that pass through `hook`.
     #[must_use]
     pub fn with_hook(mut self, hook: Box<dyn ResponseHook>) -> Self {
         if let Some(source) = &mut self.source {
@@ -114,7 +114,7 @@ impl<S: Source> Driver<S> {
         Self { source: Some(source), hooked: None, connection, gathered: 0, over: None }
     }
 
-    /// Waits for the next action that comes out of the hook, or, without one, of the source.
+    /// Waits for the next action out of the hook, or without a hook out of the source.
     fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<Action, axum::Error>> {
         loop {
             if let Some(action) = self.hooked.as_mut().and_then(|hooked| hooked.next()) {
@@ -144,13 +144,13 @@ impl<S: Source> Driver<S> {
         polled
     }
 
-    /// Returns the source, if what comes out of it is handed over as it is.
+    /// Returns the source, if no hook alters the actions of the source.
     fn unaltered_source(&self) -> Option<&S> {
         let is_altered = self.hooked.as_ref().is_some_and(|hooked| hooked.hook.alters());
         self.source.as_ref().filter(|_| !is_altered)
     }
 
-    /// Hands a write over, and with the last one the end.
+    /// Hands a write over, and with the last write the end.
     fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.gathered += bytes.len();
         if let Some(hooked) = &mut self.hooked {
@@ -162,7 +162,7 @@ impl<S: Source> Driver<S> {
         Frame::data(bytes)
     }
 
-    /// Ends the response. The connection of one that is broken off is closed when all writes have been sent.
+    /// Ends the response. After a cut or a reset the connection is closed when all writes have been sent.
     fn end(&mut self, how: How) {
         match how {
             How::Complete | How::Closed => {}
@@ -176,13 +176,13 @@ impl<S: Source> Driver<S> {
         }
     }
 
-    /// Lets all that was handed over be sent before anything else is.
+    /// Lets the writes so far be sent before any other write.
     fn pause(&mut self, cx: &Context<'_>) {
         self.gathered = 0;
         self.connection.task().pause(cx.waker());
     }
 
-    /// Hands the turns on: all that is due has been handed over.
+    /// Hands the turns on: all due writes have been handed over.
     fn hand_turns_on(&mut self) {
         if let Some(source) = &mut self.source {
             source.hand_turn_on();
@@ -199,7 +199,7 @@ impl<S: Source> HttpBody for Driver<S> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let driver = self.get_mut();
-        // First, so that no change is missed from here on.
+        // Registered before all looks: a change in between is not missed.
         driver.connection.task().register(cx.waker());
         if let Some(hooked) = &mut driver.hooked {
             let _ = hooked.alarm.poll_turn(cx);
@@ -224,7 +224,7 @@ impl<S: Source> HttpBody for Driver<S> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Action::End(how)) => driver.end(how),
-                // Whoever answered has sent a head.
+                // The head was sent before the body began.
                 Poll::Ready(Action::Head(_)) => {}
                 Poll::Pending => {
                     driver.gathered = 0;

@@ -1,4 +1,4 @@
-//! The entrance to a world: counts every request, and has the interceptor, if there is one, see both sides of the exchange.
+//! The entrance to a world: counts every request, and shows both sides of the exchange to the interceptor.
 
 use std::sync::Arc;
 

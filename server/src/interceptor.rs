@@ -66,7 +66,7 @@ mod tests {
         fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
             let RequestContext { ordinal, request, .. } = context;
             self.calls.lock().push(format!("request {ordinal}.{request} {}", head.method));
-            Box::new(NotingHook { calls: Arc::clone(&self.calls), status: self.status, action: None })
+            Box::new(CallNotingHook { calls: Arc::clone(&self.calls), status: self.status, action: None })
         }
 
         fn head(&self, context: &RequestContext, head: &response::Parts) {
@@ -75,13 +75,13 @@ mod tests {
     }
 
     /// A hook that alters nothing.
-    struct NotingHook {
+    struct CallNotingHook {
         calls: Calls,
         status: Option<StatusCode>,
         action: Option<Action>,
     }
 
-    impl ResponseHook for NotingHook {
+    impl ResponseHook for CallNotingHook {
         fn change_head(&mut self) -> HeadChange {
             self.calls.lock().push("change head".into());
             self.status.map_or(HeadChange::None, |status| HeadChange::Answer(Box::new(status.into_response())))
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_client_that_leaves_before_the_head_closes_the_exchange() {
         let calls = Calls::default();
-        let hook = NotingHook { calls: Arc::clone(&calls), status: None, action: None };
+        let hook = CallNotingHook { calls: Arc::clone(&calls), status: None, action: None };
         let slot = HookSlot::new(Box::new(hook));
         drop(slot.clone());
         assert!(calls.lock().is_empty());

@@ -1,4 +1,4 @@
-//! Which request gets which endpoint.
+//! The routes: finds the endpoint for a request.
 
 use std::sync::Arc;
 
@@ -54,14 +54,14 @@ fn with_entrance(entrance: Entrance) -> Router {
         .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
 
-/// Returns whether a path is that of a stream.
+/// Returns whether a stream has this path.
 fn is_stream(path: &str) -> bool {
     let path = plain_path(path);
     STREAMS.iter().any(|stream| stream.path == path)
 }
 
-/// Holds a request that is answered at once, and not with a stream, until all has been taken in that has arrived. Meanwhile
-/// no time passes, and the connection stays open though the client may send no more.
+/// Holds a request for an answer other than a stream, until the server has taken in all arrived bytes. Meanwhile no time
+/// passes, and the connection stays open, also for a client that sends no more.
 async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && is_stream(request.uri().path());
     let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
@@ -76,7 +76,7 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
     response
 }
 
-/// Answers with a stream: its head at once, and for `GET` its writes as they fall due.
+/// Answers with a stream: with the head at once, and for `GET` with each write when the write is due.
 fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
@@ -120,7 +120,7 @@ async fn change_head(request: Request, next: Next) -> Response {
     }
 }
 
-/// An endpoint that publishes an event and answers with the delivery.
+/// Answers by publishing an event, with the delivery of the event.
 fn publisher(endpoint: &'static Publisher) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, request: RequestContext, RawQuery(query): RawQuery| async move {
         let msg = Message::from_query(query.as_deref().unwrap_or_default());
@@ -135,7 +135,7 @@ fn publisher(endpoint: &'static Publisher) -> MethodRouter<Arc<World>> {
     })
 }
 
-/// Other methods than `GET` and `HEAD` find nothing, whatever the path.
+/// Lets only `GET` and `HEAD` through: with other methods there is no endpoint on any path.
 async fn only_reading(request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) { next.run(request).await } else { not_found().await }
 }
@@ -144,7 +144,7 @@ async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "not found\n").into_response()
 }
 
-/// Paths are case-insensitive and may end in one slash; nothing else is decoded or normalised.
+/// Normalises the path: in lower case, without a slash at the end. No other part of a request is decoded or normalised.
 async fn normalise_path(mut request: Request, next: Next) -> Response {
     let uri = request.uri();
     let path = uri.path();
@@ -170,7 +170,7 @@ mod tests {
     use crate::random::Seed;
     use crate::world::Limits;
 
-    /// A world in which nothing has happened, and its router.
+    /// Returns a new world, and the router of the world.
     fn application() -> (Arc<World>, Router) {
         let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
         let world = Arc::new(World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default()));

@@ -1,4 +1,4 @@
-//! A world: everything that one server depends on. Nothing else is global, random or timed.
+//! A world: the dependencies of one server. No other part of a server is global, random or timed.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,14 +12,14 @@ use crate::connection::Connection;
 use crate::random::Seed;
 use crate::script::Start;
 
-/// How much a server takes on.
+/// The limits of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How many events a subscriber may be behind before the connection is evicted.
     pub mailbox_events_max: u64,
-    /// Connections served at a time; more wait to be accepted.
+    /// How many connections are served at a time. Further connections wait to be accepted.
     pub connections_max: usize,
-    /// How long a client may take over the head of a request, in the machine's time; for ever without it.
+    /// How long a client may take for the head of a request, in the machine's time; `None` for any time.
     pub head_time_max: Option<Duration>,
 }
 
@@ -29,7 +29,7 @@ impl Default for Limits {
     }
 }
 
-/// What one server depends on.
+/// The dependencies of one server.
 #[derive(Debug)]
 pub struct World {
     clock: Arc<dyn Clock>,
@@ -42,26 +42,26 @@ pub struct World {
 }
 
 impl World {
-    /// A new world, with nobody in it, whose wall clock shows `epoch` when `clock` stands at zero.
+    /// Returns a new world without connections. The wall clock shows `epoch` when `clock` stands at zero.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
         let broadcasts = Arc::new(Channel::new(limits.mailbox_events_max));
         Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default() }
     }
 
-    /// Its only source of time.
+    /// Returns the clock, the only source of time.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// The seed of all random values.
+    /// Returns the seed of all random values.
     #[must_use]
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
-    /// The wall-clock time at which the clock stands at zero.
+    /// Returns the wall-clock time at which the clock stands at zero.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
@@ -73,8 +73,8 @@ impl World {
         &self.broadcasts
     }
 
-    /// Sends an event that happened `at` this time to every subscriber of the broadcasts. A manual clock waits until all
-    /// clients have got the event.
+    /// Sends an event of the time `at` to every subscriber of the broadcasts. A manual clock waits until all clients have got
+    /// the event.
     #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {
@@ -84,31 +84,31 @@ impl World {
         })
     }
 
-    /// How much it takes on.
+    /// Returns the limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// The wall-clock time at `instant`.
+    /// Returns the wall-clock time at `instant`.
     #[must_use]
     pub fn timestamp(&self, instant: Instant) -> Timestamp {
         self.epoch.at(instant)
     }
 
-    /// The next connection, numbered in the order of these calls.
+    /// Returns the next connection, numbered in the order of these calls.
     #[must_use]
     pub fn next_connection(&self) -> Connection {
         Connection::next_of(&self.connections)
     }
 
-    /// Counts a request, and tells the ordinals of its connection in this world, which it may just have got, and of
-    /// the request on it.
+    /// Counts a request. Returns the ordinal of the connection in this world, perhaps a new ordinal, and the ordinal of the
+    /// request on the connection.
     pub(crate) fn admit(&self, connection: &Connection) -> (u64, u32) {
         connection.place().next_request_in(&self.connections)
     }
 
-    /// The start of a stream, now, for this request of this connection.
+    /// Returns the start of a stream, now, for this request of this connection.
     #[must_use]
     pub fn start(&self, connection: &Connection, request: u32) -> Start {
         let connection = connection.place().ordinal_in(&self.connections);

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 
-use super::tests::stage_at;
+use super::tests::body_at;
 use super::*;
 use crate::channel::{Channel, Event};
 use crate::clock::{Sleep, TokioClock};
@@ -51,12 +51,12 @@ async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
     for (name, meddle) in meddles {
         let clock = Arc::new(Meddles { clock: TokioClock::start(), meddle: Mutex::default() });
         let script = |start| event_stream(sse::script(start));
-        let mut stage = stage_at(Arc::clone(&clock) as Arc<dyn Clock>, script, true);
-        stage.due();
-        let (channel, connection) = (Arc::clone(&stage.channel), Arc::clone(&stage.connection));
+        let mut polled = body_at(Arc::clone(&clock) as Arc<dyn Clock>, script, true);
+        polled.due();
+        let (channel, connection) = (Arc::clone(&polled.channel), Arc::clone(&polled.connection));
         *clock.meddle.lock() = Some(Box::new(move || meddle(&channel, &connection)));
-        let polled = stage.poll();
-        assert!(polled.is_ready() || stage.body.is_woken(), "{name} was missed");
-        assert!(polled.is_ready() || stage.poll().is_ready(), "{name} was lost");
+        let frame = polled.poll();
+        assert!(frame.is_ready() || polled.body.is_woken(), "{name} was missed");
+        assert!(frame.is_ready() || polled.poll().is_ready(), "{name} was lost");
     }
 }

@@ -8,11 +8,11 @@ use super::alarm::Alarm;
 use super::hook::ResponseHook;
 use crate::script::Action;
 
-/// A hook, and how far its response has been played.
+/// A hook, and the progress of the response.
 pub(super) struct Hooked {
     pub(super) hook: Box<dyn ResponseHook>,
     pub(super) alarm: Alarm,
-    /// When the last action was due, or when last no action was.
+    /// The due time of the last action, or the last time at which no action was due.
     at: Instant,
     /// The end of the source: the hook may have kept this end back.
     source_end: Option<How>,
@@ -34,13 +34,13 @@ impl Hooked {
         self.hook.take_in(at, action);
     }
 
-    /// Returns the next action that is on its way.
+    /// Returns the next action out of the hook.
     pub(super) fn next(&mut self) -> Option<Action> {
         self.hook.next(self.at)
     }
 
-    /// Waits for an action of the hook, while no action of the source is due. Returns `None` when time has come: an action of
-    /// the source that was due before goes first.
+    /// Waits for an action of the hook, while no action of the source is due. Returns `None` when the deadline of the hook has
+    /// come: an earlier action of the source goes first.
     pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
         self.at = self.alarm.now();
         self.hook.pass_time(self.at);

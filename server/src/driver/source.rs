@@ -1,4 +1,4 @@
-//! The sources that a driver plays: a script with a subscription, or the body of another application.
+//! The sources of a driver: a script with a subscription, or the body of another application.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use crate::channel::Subscription;
 use crate::clock::Clock;
 use crate::script::{Action, Cue, ResponseHead, Script};
 
-/// An action with the time at which it was due, once one is due.
+/// The next due action, with the due time.
 pub type DueAction = Poll<Result<(Instant, Action), axum::Error>>;
 
-/// Where the actions of a response come from.
+/// A source of the actions of a response.
 pub trait Source: Send + Unpin + 'static {
-    /// Waits for the next action. On a connection that is to end in good order (`is_ending`), an action that is not due yet
-    /// gives way to a complete end.
+    /// Waits for the next action. On a connection that is to end in good order (`is_ending`), a complete end replaces the
+    /// actions that are not due yet.
     fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction;
 
-    /// Returns whether a complete end is due, and nothing else.
+    /// Returns whether the next action is a complete end, and due.
     fn is_end_stream(&self) -> bool;
 
-    /// Returns how many bytes are left, if that is known.
+    /// Returns how many bytes are left, as far as the number is known.
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
     }
 
-    /// Hands the turn on: all that was due has been handed over.
+    /// Hands the turn on: all due writes have been handed over.
     fn hand_turn_on(&mut self) {}
 }
 
-/// A script, merged by time with the events of a subscription. The order of the writes never depends on how fast the client
-/// reads: a write of the script goes before an event of the same instant or later, whenever the body is asked.
+/// A script, merged by time with the events of a subscription. The order of the writes never depends on the speed of the
+/// client: a write of the script goes before an event of the same instant or later, however late the body is polled.
 pub struct ScriptSource<S> {
     started: Instant,
     script: S,
@@ -88,7 +88,7 @@ impl<S: Script> ScriptSource<S> {
             return next_write(subscription);
         }
         let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
-        // The turn is taken with the first action of its instant, which may be the last of the response.
+        // The turn is taken with the first action of the instant, which may be the last action of the response.
         let _ = self.alarm.poll_turn(cx);
         self.alarm.cancel();
         let action = std::mem::replace(&mut self.next, self.script.next())?.action;
@@ -96,7 +96,7 @@ impl<S: Script> ScriptSource<S> {
         self.is_over = self.subscription.is_none() && self.next.as_ref().is_some_and(ends);
         match action {
             Action::Write(_) => self.alarm.count_write(),
-            // Nothing more comes until the client leaves.
+            // The response stays open until the client leaves.
             Action::End(How::Closed) => {
                 self.next = None;
                 return None;
@@ -136,7 +136,7 @@ fn next_write(subscription: &mut Subscription) -> Option<(Instant, Action)> {
     Some((subscription.at(), Action::Write(write)))
 }
 
-/// The body of another application: each frame is due when it comes.
+/// The body of another application: each frame is due on arrival.
 pub struct BodySource {
     pub(super) body: Body,
     pub(super) clock: Arc<dyn Clock>,
