@@ -53,12 +53,11 @@ use tower_service::Service;
 pub use self::access::{Access, AccessError};
 pub use self::refusal::Refusal;
 use self::unread::{LOG_BYTES, SHORT_BYTES_MAX, Unread};
+use crate::PREFIX;
 use crate::log::Redaction;
 use crate::monitor::Monitor;
 use crate::page;
 
-/// The beginning of all paths.
-pub const PREFIX: &str = "/__onbeat";
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("interface/openapi.json");
 

@@ -25,7 +25,10 @@ mod monitor;
 mod page;
 
 pub use self::form::WrongField;
-pub use self::interface::{Access, AccessError, OPENAPI, PREFIX, Refusal, Settings, router};
+pub use self::interface::{Access, AccessError, OPENAPI, Refusal, Settings, router};
 pub use self::log::{Redaction, RedactionError, TooLong, restore};
 pub use self::monitor::{END_TIME_MAX, Monitor};
 pub use self::page::{FILES, File};
+
+/// The beginning of the paths of the control interface and of the page.
+pub const PREFIX: &str = "/__onbeat";

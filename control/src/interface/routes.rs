@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, PREFIX, clock, connections, faults, log, reset, text};
+use super::{Control, OPENAPI, clock, connections, faults, log, reset, text};
+use crate::PREFIX;
 use crate::form::Nothing;
 
 /// Returns the routes, by their paths below [`PREFIX`].
