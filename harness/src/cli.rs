@@ -8,6 +8,7 @@ mod files;
 mod fixtures;
 mod input;
 mod output;
+mod record;
 mod replay;
 mod serve;
 mod simulate;
@@ -57,6 +58,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::Arguments),
+    /// Record what a server answers, chunk by chunk with times: one exchange, or as a proxy all that pass
+    Record(record::Arguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
     Check(check::Arguments),
     /// Simulate random worlds under faults; a failing seed is shown with its shortest history
@@ -94,6 +97,7 @@ fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
         Command::Replay(arguments) => replay::run(arguments, out),
+        Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Simulate(arguments) => simulate::run(arguments, out),
         Command::Fixtures(arguments) => fixtures::run(arguments, out),
