@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod addr;
 mod check;
 mod duration;
 mod files;

@@ -9,22 +9,30 @@
 //!      │
 //!  tap ── lines             parts out of raw bytes, and the lines that they make
 //!      │
+//!  store                    files, written line by line
+//!      │
 //!  once      proxy          one exchange, and all that pass between clients and the server
 //!      │
 //!  compare                  what differs between two recordings of the same request
 //! ```
 
+mod compare;
 mod connect;
 mod lines;
 mod once;
+mod proxy;
 mod secrets;
+mod store;
 mod tap;
 mod upstream;
 
+pub use self::compare::proposals;
 pub use self::connect::{ConnectError, Connector};
 pub use self::lines::{RecordedLine, Summary};
 pub use self::once::{OneRequest, RecordError, record_once};
+pub use self::proxy::{News, Proxy};
 pub use self::secrets::Secrets;
+pub use self::store::RecordingFile;
 pub use self::upstream::{Upstream, WrongUrl};
 
 /// The largest number of bytes that are read from a socket at a time.

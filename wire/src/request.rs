@@ -68,6 +68,12 @@ impl Requests {
         self.raw.extend_from_slice(bytes);
     }
 
+    /// Returns whether the bytes so far end between two requests.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.body.is_none() && self.buffer.is_empty()
+    }
+
     /// Returns the bytes that have come and not been read: for a connection on which no HTTP follows.
     pub fn take_rest(&mut self) -> Bytes {
         self.buffer.clear();

@@ -1,22 +1,25 @@
 //! `onbeat record`.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::clock::TokioClock;
-use onbeat_wire::printable;
+use onbeat_server::listener::Sockets;
 
+use super::addr::{self, Addr};
 use super::{Exit, Output, files, parse_duration, tell, told_to_end};
-use crate::record::{Connector, OneRequest, RecordedLine, Secrets, Summary, Upstream, record_once};
+use crate::record::{
+    Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, Upstream, proposals, record_once,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The URL to request, with http or https
-    url: String,
+    #[arg(required_unless_present = "listen")]
+    url: Option<String>,
     /// The method; GET without a body, and else POST
     #[arg(long, short = 'X', value_name = "METHOD", value_parser = parse_method)]
     method: Option<String>,
@@ -32,6 +35,19 @@ pub(super) struct Arguments {
     /// Write the recording to this file instead of stdout
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Record twice, and propose which values of the recording may vary
+    #[arg(long)]
+    twice: bool,
+    /// Instead of one exchange, record all that pass a proxy that listens here; port 0 takes any free one
+    #[arg(long, value_parser = addr::parse, value_name = "HOST:PORT", requires_all = ["to", "dir"],
+        conflicts_with_all = ["url", "method", "headers", "body", "watched", "output", "twice"])]
+    listen: Option<Addr>,
+    /// The URL of the server behind the proxy; a path in it comes before the path of each request
+    #[arg(long, value_name = "URL", requires = "listen")]
+    to: Option<String>,
+    /// The folder of the proxy's recordings, one file for each exchange
+    #[arg(long, value_name = "DIR", requires = "listen")]
+    dir: Option<PathBuf>,
     /// A header, query parameter, field of a form or key of JSON whose values are left out, beside the usual ones; may be
     /// repeated
     #[arg(long, value_name = "NAME")]
@@ -59,32 +75,85 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let secrets = Arc::new(Secrets::new(&arguments.redact).map_err(|error| format!("--redact: {error}"))?);
+    if let Arguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
+        let connector = connector(Upstream::read(to)?, arguments)?;
+        // Each client takes three file descriptors; the soft limit is often just 1024.
+        if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+            tracing::warn!(%error, "the limit on open files stays as it is");
+        }
+        let (proxy, news) = Proxy::new(connector, secrets, dir)?;
+        return tokio::runtime::Runtime::new()?.block_on(serve(listen, &proxy, news, out));
+    }
     files::check_writable(arguments.output.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let recorded = runtime.block_on(once(arguments, &secrets, out));
+    let recorded = runtime.block_on(record(arguments, &secrets, out));
     runtime.shutdown_background();
     recorded
 }
 
-async fn once(arguments: &Arguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    let (upstream, target) = Upstream::read_with_target(&arguments.url)?;
+fn connector(upstream: Upstream, arguments: &Arguments) -> Result<Connector, Box<dyn Error>> {
+    Ok(Connector::new(upstream, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?)
+}
+
+/// Serves clients through the proxy until the command is told to end, and prints a line for each exchange.
+async fn serve(
+    listen: &Addr,
+    proxy: &Arc<Proxy>,
+    mut news: tokio::sync::mpsc::Receiver<News>,
+    out: &mut Output,
+) -> Result<Exit, Box<dyn Error>> {
+    let stop = told_to_end()?;
+    let sockets = Sockets::bind(&listen.sockets)?;
+    out.line(format_args!("listening on {}", listen.url(&sockets.addrs()?)));
+    out.flush()?;
+    let mut serving = std::pin::pin!(Arc::clone(proxy).serve(sockets, stop));
+    let mut is_serving = true;
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = &mut serving, if is_serving => {
+                is_serving = false;
+                continue;
+            }
+            next = news.recv(), if is_serving => next,
+            // What has been recorded while the proxy ended is still told.
+            else => news.try_recv().ok(),
+        };
+        match next {
+            Some(News::Recorded(file, summary)) => {
+                out.line(format_args!("{file}: {}", described(&summary)));
+                // Where nobody reads, the proxy goes on: the results are the files.
+                out.flush()?;
+            }
+            Some(News::Trouble(why)) => tell(why),
+            None => break,
+        }
+    }
+    Ok(if proxy.has_failed() { Exit::Failed } else { Exit::Holds })
+}
+
+/// Records one exchange, or the same exchange twice.
+async fn record(arguments: &Arguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let (upstream, target) = Upstream::read_with_target(arguments.url.as_deref().unwrap_or_default())?;
     let body = arguments.body.as_deref().map(body).transpose()?.unwrap_or_default();
     let default = if arguments.body.is_some() { "POST" } else { "GET" };
     let method = arguments.method.clone().unwrap_or_else(|| default.to_owned());
     let request = OneRequest { method, target, headers: arguments.headers.clone(), body, watched: arguments.watched };
-    let connector = Connector::new(upstream, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?;
-    let stop = told_to_end()?;
-    let mut file = arguments.output.as_deref().map(RecordingFile::new);
-    let write = |line: &RecordedLine| match &mut file {
-        Some(file) => file.write(line).map(|()| true),
-        None => {
-            out.json(line);
-            // A line is written when it is known, so that no line is lost where the recorder is killed.
-            out.flush().map_err(|error| error.to_string())?;
-            Ok(out.is_wanted())
+    let connector = connector(upstream, arguments)?;
+
+    let mut file = arguments.output.as_deref().map(RecordingFile::replacing);
+    let mut first = Vec::new();
+    let write = |line: &RecordedLine| {
+        first.extend(arguments.twice.then(|| line.clone()));
+        if let Some(file) = &mut file {
+            return file.write(line).map(|()| true);
         }
+        out.json(line);
+        // Each line is handed over when it is known, so that a killed recorder loses none of them.
+        out.flush().map_err(|error| error.to_string())?;
+        Ok(out.is_wanted())
     };
-    let (summary, malformed) = record_once(&connector, &request, secrets, stop, write).await?;
+    let (summary, malformed) = record_once(&connector, &request, secrets, told_to_end()?, write).await?;
     if let Some(malformed) = malformed {
         tell(format_args!("the response is cut off where the bytes are no HTTP any more: {malformed}"));
     }
@@ -96,7 +165,26 @@ async fn once(arguments: &Arguments, secrets: &Arc<Secrets>, out: &mut Output) -
     if let Some(path) = &arguments.output {
         out.line(format_args!("{}: {}", path.display(), described(&summary)));
     }
+    if arguments.twice {
+        let mut second = Vec::new();
+        let collect = |line: &RecordedLine| {
+            second.push(line.clone());
+            Ok(true)
+        };
+        record_once(&connector, &request, secrets, told_to_end()?, collect).await?;
+        propose(&first, &second, arguments.output.as_deref(), out);
+    }
     Ok(Exit::Holds)
+}
+
+/// Prints what differs between two recordings: on stdout, unless the recording is there.
+fn propose(first: &[RecordedLine], second: &[RecordedLine], output: Option<&Path>, out: &mut Output) {
+    for proposal in proposals(first, second) {
+        match output {
+            Some(_) => out.json(&proposal),
+            None => tell(onbeat_wire::printable::to_json(&proposal)),
+        }
+    }
 }
 
 /// Returns a summary in words.
@@ -116,26 +204,4 @@ fn body(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map_err(failed)?;
     Ok(bytes)
-}
-
-/// A file to which a recording is written line by line. The file is made with the first line.
-#[derive(Debug)]
-struct RecordingFile<'p> {
-    path: &'p Path,
-    file: Option<File>,
-}
-
-impl<'p> RecordingFile<'p> {
-    fn new(path: &'p Path) -> Self {
-        Self { path, file: None }
-    }
-
-    fn write(&mut self, line: &RecordedLine) -> Result<(), String> {
-        let failed = |error: io::Error| format!("failed to write {}: {error}", self.path.display());
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(File::create(self.path).map_err(failed)?),
-        };
-        file.write_all((printable::to_json(line) + "\n").as_bytes()).map_err(failed)
-    }
 }

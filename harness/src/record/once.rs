@@ -94,22 +94,27 @@ pub async fn record_once(
     let (mut is_sending, mut buffer) = (true, BytesMut::new());
     loop {
         let mut lines = Vec::new();
-        let mut malformed = None;
-        tokio::select! {
+        let (at, end, malformed) = tokio::select! {
             biased;
-            () = &mut stop => exchange.end(clock.now(), How::Closed, &mut lines),
-            () = &mut deadline => exchange.end(clock.now(), How::Closed, &mut lines),
+            () = &mut stop => (clock.now(), Some(How::Closed), None),
+            () = &mut deadline => (clock.now(), Some(How::Closed), None),
             (at, received) = receive(&mut reader, &mut buffer, &**clock) => {
-                malformed = take_in(&mut exchange, &mut tap, at, &received, &mut buffer, &mut lines);
+                let (end, malformed) = take_in(&mut exchange, &mut tap, at, &received, &mut buffer, &mut lines);
+                (at, end, malformed)
             }
             // A failure to send is followed by the end of the connection, perhaps with an answer before.
             _ = &mut send, if is_sending => {
                 is_sending = false;
                 continue;
             }
-        }
+        };
         if let Some(malformed) = malformed.as_ref().filter(|_| !exchange.has_head()) {
             return Err(RecordError::NoHttp { url: upstream.to_string(), why: malformed.to_string() });
+        }
+        if let Some(how) = end {
+            // The bytes of a chunk that never became whole are kept.
+            tap.close(at, true, |tapped| exchange.see(tapped, &mut lines));
+            exchange.end(at, how, &mut lines);
         }
         for line in &lines {
             if !write(line).map_err(RecordError::Write)? {
@@ -122,7 +127,7 @@ pub async fn record_once(
     }
 }
 
-/// Takes in what came; returns why the bytes can't be read, if so, which ends the exchange.
+/// Takes in what came; returns how the exchange ends, if the exchange does, and why the bytes can't be read, if so.
 fn take_in(
     exchange: &mut ExchangeLines,
     tap: &mut ResponseTap,
@@ -130,37 +135,26 @@ fn take_in(
     received: &Received,
     buffer: &mut BytesMut,
     lines: &mut Vec<RecordedLine>,
-) -> Option<Malformed> {
+) -> (Option<How>, Option<Malformed>) {
+    if let Received::End | Received::Reset = received {
+        let is_reset = matches!(received, Received::Reset);
+        tap.close(at, is_reset, |tapped| exchange.see(tapped, lines));
+        return (Some(if is_reset { How::Reset } else { How::Cut }), None);
+    }
+    let bytes = buffer.split().freeze();
     let mut is_switched = false;
-    match received {
-        Received::Bytes => {
-            let bytes = buffer.split().freeze();
-            let taken = tap.take_in(at, &bytes, |tapped| {
-                is_switched |= matches!(&tapped.part, Part::Head(head) if head.status == 101);
-                if !exchange.is_over() {
-                    exchange.see(tapped, lines);
-                }
-            });
-            // Bytes behind the end of the response, or of another protocol, are not recorded.
-            if exchange.is_over() {
-                return None;
-            }
-            if is_switched {
-                exchange.end(at, How::Closed, lines);
-                return None;
-            }
-            let malformed = taken.err().map(|malformed| with_version(malformed, exchange, &bytes))?;
-            if exchange.has_head() {
-                exchange.end(at, How::Cut, lines);
-            }
-            Some(malformed)
+    let taken = tap.take_in(at, &bytes, |tapped| {
+        is_switched |= matches!(&tapped.part, Part::Head(head) if head.status == 101);
+        // Bytes behind the end of the response, or of another protocol, are not recorded.
+        if !exchange.is_over() {
+            exchange.see(tapped, lines);
         }
-        Received::End | Received::Reset => {
-            let is_reset = matches!(received, Received::Reset);
-            tap.close(at, is_reset, |tapped| exchange.see(tapped, lines));
-            exchange.end(at, if is_reset { How::Reset } else { How::Cut }, lines);
-            None
-        }
+    });
+    match taken {
+        _ if exchange.is_over() => (None, None),
+        _ if is_switched => (Some(How::Closed), None),
+        Ok(()) => (None, None),
+        Err(malformed) => (Some(How::Cut), Some(with_version(malformed, exchange, &bytes))),
     }
 }
 

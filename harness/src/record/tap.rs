@@ -13,6 +13,8 @@ pub(super) struct ResponseTap {
     responses: Responses,
     /// When the first byte of the next part came, if the part is incomplete.
     first: Option<Instant>,
+    /// When bytes came last.
+    last: Option<Instant>,
 }
 
 /// A part, the time of its first and of its last byte, and the framing of the body.
@@ -40,6 +42,7 @@ impl ResponseTap {
         mut see: impl FnMut(TappedPart),
     ) -> Result<(), Malformed> {
         self.responses.push(bytes);
+        self.last = Some(at);
         while let Some(part) = self.next_part()? {
             let first = self.first.take().unwrap_or(at);
             see(TappedPart { first, at, part, framing: self.responses.framing() });
@@ -66,11 +69,13 @@ impl ResponseTap {
     /// the connection. After a reset no body is complete.
     pub(super) fn close(&mut self, at: Instant, is_reset: bool, mut see: impl FnMut(TappedPart)) {
         let framing = self.responses.framing();
-        let rest = self.responses.take_held().map(Part::Data);
-        let end = if is_reset { None } else { self.responses.close() };
-        for part in rest.into_iter().chain(end) {
-            let first = self.first.take().unwrap_or(at);
-            see(TappedPart { first, at: first.max(at), part, framing });
+        if let Some(bytes) = self.responses.take_held() {
+            let last = self.last.unwrap_or(at);
+            let first = self.first.take().unwrap_or(last);
+            see(TappedPart { first, at: last, part: Part::Data(bytes), framing });
+        }
+        if let Some(end) = self.responses.close().filter(|_| !is_reset) {
+            see(TappedPart { first: at, at, part: end, framing });
         }
     }
 }
@@ -109,7 +114,7 @@ mod tests {
     #[test]
     fn a_chunk_has_the_times_of_its_first_and_its_last_byte() {
         let pieces = [HEAD, "5\r\n", "ab", "cd", "e", "\r\n1\r\nf\r\n", "2", "\r\ng"];
-        let expected = [(b"abcde".to_vec(), 2, 4), (b"f".to_vec(), 5, 5), (b"g".to_vec(), 7, 8)];
+        let expected = [(b"abcde".to_vec(), 2, 4), (b"f".to_vec(), 5, 5), (b"g".to_vec(), 7, 7)];
         assert_eq!(writes(pieces.map(str::as_bytes)), expected);
     }
 

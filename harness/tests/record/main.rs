@@ -4,6 +4,9 @@
 
 mod ends;
 mod once;
+mod proxied;
+mod proxy;
+mod proxy_ends;
 mod secrets;
 mod support;
 mod usage;

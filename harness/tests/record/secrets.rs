@@ -1,6 +1,9 @@
 //! Secrets: in headers, queries and bodies of both sides, none is written anywhere.
 
-use super::support::{answering, folder, onbeat};
+use std::io::Write;
+
+use super::proxied::Proxied;
+use super::support::{answering, folder, onbeat, read_to_end};
 
 #[test]
 fn no_secret_is_in_the_recording_or_on_a_screen() {
@@ -53,5 +56,25 @@ fn a_password_in_the_url_is_refused_without_being_shown() {
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.code(), Some(2));
         assert!(said.contains("expected a URL like http://localhost:8000/chat") && !said.contains("S3CR3T"), "{said}");
+    }
+}
+
+#[test]
+fn no_secret_is_in_the_folder_of_a_proxy() {
+    let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=S3CR3T\r\nConnection: close\r\n\r\nyou are S3CR3T-bearer\n";
+    let addr = answering(vec![answer.into()]);
+    let proxied = Proxied::with(&format!("http://{addr}"), &["--redact", "x-room"]);
+    let mut client = proxied.connect();
+    let request = "POST /login?api_key=S3CR3T-query HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer S3CR3T-bearer\r\n\
+                   Cookie: S3CR3T\r\nX-Room: S3CR3T\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                   Content-Length: 15\r\n\r\npassword=S3CR3T";
+    client.write_all(request.as_bytes()).expect("a reader");
+    assert_eq!(read_to_end(&mut client), Ok(answer.into()));
+    proxied.recording("0001-POST-login.jsonl: 200, ");
+    for entry in std::fs::read_dir(&proxied.folder).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        assert!(!text.contains("S3CR3T") && !path.to_string_lossy().contains("S3CR3T"), "{text}");
+        assert!(text.contains("password=xxxxxx"), "{text}");
     }
 }

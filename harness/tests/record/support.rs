@@ -64,6 +64,12 @@ pub(crate) fn read_exact(socket: &mut TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
+/// Reads until the connection ends; returns the bytes, or how the connection failed.
+pub(crate) fn read_to_end(socket: &mut TcpStream) -> Result<Vec<u8>, std::io::ErrorKind> {
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).map(|_| bytes).map_err(|error| error.kind())
+}
+
 /// Resets a connection, instead of closing.
 pub(crate) fn reset(socket: TcpStream) {
     SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a socket option");

@@ -14,26 +14,23 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 /// Returns a connector for HTTP/1.1, which trusts the roots in a PEM file, or without a file the roots of the system.
 pub(super) fn connector(roots: Option<&Path>) -> Result<TlsConnector, String> {
     let mut store = RootCertStore::empty();
-    match roots {
-        Some(path) => {
-            let failed = |why: String| format!("failed to read {}: {why}", path.display());
-            let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-            let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-            let roots = roots.map_err(|error| failed(format!("expected certificates in PEM: {error}")))?;
-            for root in roots {
-                store.add(root).map_err(|error| failed(format!("expected the certificates of roots: {error}")))?;
-            }
-            if store.is_empty() {
-                return Err(failed("expected certificates in PEM (-----BEGIN CERTIFICATE-----), got none".into()));
-            }
+    if let Some(path) = roots {
+        let failed = |why: String| format!("failed to read {}: {why}", path.display());
+        let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let roots = roots.map_err(|error| failed(format!("expected certificates in PEM: {error}")))?;
+        for root in roots {
+            store.add(root).map_err(|error| failed(format!("expected the certificates of roots: {error}")))?;
         }
-        None => {
-            store.add_parsable_certificates(load_native_certs().certs);
-            if store.is_empty() {
-                return Err("expected root certificates on this system, got none: install them (the package \
+        if store.is_empty() {
+            return Err(failed("expected certificates in PEM (-----BEGIN CERTIFICATE-----), got none".into()));
+        }
+    } else {
+        store.add_parsable_certificates(load_native_certs().certs);
+        if store.is_empty() {
+            return Err("expected root certificates on this system, got none: install them (the package \
                             ca-certificates), or give a file with --cacert"
-                    .into());
-            }
+                .into());
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

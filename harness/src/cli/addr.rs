@@ -1,4 +1,4 @@
-//! Where `onbeat serve` listens.
+//! Where a command listens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
