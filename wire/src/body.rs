@@ -80,6 +80,7 @@ impl BodyDecoder {
     pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<BodyPart>, Malformed> {
         loop {
             match *self {
+                // An empty body ends without further bytes, and so does a body whose bytes have been taken out.
                 Self::Length(0) => return Ok(Some(BodyPart::End)),
                 Self::Length(length) => {
                     let whole = buffer.len() >= length;
@@ -113,6 +114,7 @@ impl BodyDecoder {
                     Some(line) if line.is_empty() => return Ok(Some(BodyPart::End)),
                     Some(_trailer) => {}
                 },
+                // The end of the connection ends the body, and the decoder does not see it.
                 Self::UntilClose => {
                     let some = !buffer.is_empty();
                     return Ok(some.then(|| BodyPart::Data(buffer.split().freeze())));

@@ -1,5 +1,7 @@
 //! Two recordings of the same request, compared: the values that differ are proposed as values that may vary.
 
+use std::collections::BTreeSet;
+
 use onbeat_wire::Decoder;
 use onbeat_wire::recording::Fact;
 use serde::Serialize;
@@ -13,13 +15,13 @@ pub struct Proposal {
     /// The line of the first recording, from 1.
     line: usize,
     #[serde(flatten)]
-    difference: Difference,
+    difference: ProposedDifference,
 }
 
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Difference {
+enum ProposedDifference {
     /// Values in JSON differ.
     Vary(Vec<VaryingValue>),
     /// The values of a header differ.
@@ -50,56 +52,67 @@ struct ComparedText {
 /// Returns the differences between two recordings, in the order of the lines.
 #[must_use]
 pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
-    let mut proposals = Vec::new();
-    let mut propose = |line, difference| proposals.push(Proposal { line, difference });
-    let head = |lines: &[RecordedLine]| {
-        lines.iter().position(|line| matches!(&line.fact, Fact::Head(head) if head.status >= 200))
-    };
-    if let (Some(at), Some(other)) = (head(first), head(second))
-        && let (Fact::Head(head), Fact::Head(other)) = (&first[at].fact, &second[other].fact)
-    {
-        if head.status != other.status {
-            propose(at + 1, Difference::Status([head.status, other.status]));
-        }
-        let mut names: Vec<&String> = head.headers.iter().chain(&other.headers).map(|(name, _)| name).collect();
-        names.sort();
-        names.dedup();
-        for name in names {
-            let values = |headers: &[(String, String)]| -> Vec<String> {
-                headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
-            };
-            if values(&head.headers) != values(&other.headers) {
-                propose(at + 1, Difference::Header(name.clone()));
-            }
-        }
-    }
+    let mut proposals = head_proposals(first, second);
     let (texts, others) = (compared_texts(first), compared_texts(second));
-    for (text, other) in texts.iter().zip(&others).filter(|(text, other)| text.text != other.text) {
-        let values = [&text.text, &other.text].map(|text| serde_json::from_str::<Value>(text));
-        let difference = match values {
-            [Ok(value), Ok(other)] => {
-                let mut varying = Vec::new();
-                vary(&value, &other, "", &mut varying);
-                Difference::Vary(varying)
-            }
-            _ => Difference::Text([text.text.clone(), other.text.clone()]),
-        };
-        // The same JSON in another spelling has no value that varies.
-        if difference != Difference::Vary(Vec::new()) {
-            propose(text.line, difference);
-        }
+    for (text, other) in texts.iter().zip(&others) {
+        let difference = text_difference(&text.text, &other.text);
+        proposals.extend(difference.map(|difference| Proposal { line: text.line, difference }));
     }
+    // The last lines: what one of the two has more, and how each ended.
+    let mut propose = |difference| proposals.push(Proposal { line: first.len(), difference });
     if texts.len() != others.len() {
-        propose(first.len(), Difference::Count([texts.len(), others.len()]));
+        propose(ProposedDifference::Count([texts.len(), others.len()]));
     }
     let end = |lines: &[RecordedLine]| match lines.last().map(|line| &line.fact) {
         Some(Fact::End(end)) => end.how.to_string(),
         _ => "no end".to_owned(),
     };
     if end(first) != end(second) {
-        propose(first.len(), Difference::End([end(first), end(second)]));
+        propose(ProposedDifference::End([end(first), end(second)]));
     }
     proposals
+}
+
+/// Returns the differences between the heads of the responses: the status, and each header once, by name.
+fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
+    // Interim heads (1xx) come before the head of the response, and tell nothing about the response.
+    let head = |lines: &'_ [RecordedLine]| {
+        let mut heads = lines.iter().enumerate().filter_map(|(number, line)| match &line.fact {
+            Fact::Head(head) if head.status >= 200 => Some((number + 1, head.clone())),
+            _ => None,
+        });
+        heads.next()
+    };
+    let (Some((line, head)), Some((_, other))) = (head(first), head(second)) else { return Vec::new() };
+    let mut differences = Vec::new();
+    if head.status != other.status {
+        differences.push(ProposedDifference::Status([head.status, other.status]));
+    }
+    let names: BTreeSet<&String> = head.headers.iter().chain(&other.headers).map(|(name, _)| name).collect();
+    for name in names {
+        let values = |headers: &[(String, String)]| -> Vec<String> {
+            headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+        };
+        if values(&head.headers) != values(&other.headers) {
+            differences.push(ProposedDifference::Header(name.clone()));
+        }
+    }
+    differences.into_iter().map(|difference| Proposal { line, difference }).collect()
+}
+
+/// Returns the difference between two texts: by values, if both are JSON.
+fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
+    if text == other {
+        return None;
+    }
+    let values = [text, other].map(serde_json::from_str::<Value>);
+    if let [Ok(value), Ok(other)] = values {
+        let mut varying = Vec::new();
+        vary(&value, &other, "", &mut varying);
+        // The same JSON in another spelling has no value that varies.
+        return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
+    }
+    Some(ProposedDifference::Text([text.to_owned(), other.to_owned()]))
 }
 
 /// Returns the texts of a body: the events of an event stream, one JSON value, or else the lines.
@@ -124,6 +137,7 @@ fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
             );
             continue;
         }
+        // A line may begin in one write and end in another, and belongs to the write with its end.
         for piece in write.bytes.split_inclusive(|byte| *byte == b'\n') {
             rest.extend_from_slice(piece);
             if rest.ends_with(b"\n") {
@@ -138,6 +152,7 @@ fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
     if is_event_stream || texts.len() < 2 {
         return texts;
     }
+    // JSON that is printed over several lines is one value, and no line of it is.
     let whole: String = texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
     let is_one_value = serde_json::from_str::<Value>(&whole).is_ok();
     if is_one_value { vec![ComparedText { line: last, text: whole }] } else { texts }

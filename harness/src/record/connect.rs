@@ -21,9 +21,9 @@ use super::{READ_BYTES, Upstream};
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The reading side of a connection.
-pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+pub(super) type UpstreamReader = Box<dyn AsyncRead + Send + Unpin>;
 /// The writing side of a connection.
-pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+pub(super) type UpstreamWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Connects to a server.
 pub struct Connector {
@@ -78,7 +78,7 @@ impl Connector {
     }
 
     /// Connects to the first address of the server that answers.
-    pub(super) async fn connect(&self) -> Result<(Reader, Writer), ConnectError> {
+    pub(super) async fn connect(&self) -> Result<(UpstreamReader, UpstreamWriter), ConnectError> {
         let deadline = self.clock.sleep_until(self.clock.now() + CONNECT_TIME_MAX);
         tokio::select! {
             biased;
@@ -87,7 +87,7 @@ impl Connector {
         }
     }
 
-    async fn connect_in_time(&self) -> Result<(Reader, Writer), ConnectError> {
+    async fn connect_in_time(&self) -> Result<(UpstreamReader, UpstreamWriter), ConnectError> {
         let socket = self.tcp().await.map_err(|error| self.tcp_error(error.to_string()))?;
         let Some(tls) = &self.tls else {
             let (reader, writer) = socket.into_split();
@@ -103,6 +103,7 @@ impl Connector {
     async fn tcp(&self) -> io::Result<TcpStream> {
         let Upstream { host, port, .. } = &self.upstream;
         let addrs: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await?.collect();
+        // A name such as localhost has several addresses, and the server may listen on one of them.
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for addr in addrs {
             match TcpStream::connect(addr).await {

@@ -76,6 +76,7 @@ impl ExchangeLines {
 
     /// Takes in the next bytes of the request's body.
     pub(super) fn request_body(&mut self, data: &[u8]) {
+        // The line of the request is written with the head of the response. What comes later is no longer recorded.
         let room = BODY_BYTES_MAX - self.request.body.len();
         let kept = if self.has_begun { 0 } else { data.len().min(room) };
         self.request.body.extend_from_slice(&data[..kept]);
@@ -108,6 +109,7 @@ impl ExchangeLines {
         let (t_ms, first_ms) = (self.ms(at), self.ms(first));
         let fact: Fact = match part {
             Part::Head(head) => {
+                // No body follows an interim head (1xx). The head of another protocol (101) is the last.
                 let is_interim = framing.is_none();
                 if !is_interim || head.status == 101 {
                     self.summary.status = Some(head.status);
@@ -137,6 +139,7 @@ impl ExchangeLines {
         if self.is_over() {
             return;
         }
+        // Without a head nothing has been written yet.
         self.begin(None, lines);
         let t_ms = self.ms(at);
         self.summary.end = Some((how, t_ms));
@@ -153,6 +156,7 @@ impl ExchangeLines {
         lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing }));
         let RequestText { head, content_type, body, is_complete, is_cut } = &mut self.request;
         let mut request = line(0, 0, RawRequest { text: std::mem::take(head) });
+        // The secrets in a body are found now, since a key and its value may come in different pieces.
         let bytes: Bytes = self.secrets.body(content_type, std::mem::take(body).freeze());
         let is_cut = *is_cut || !*is_complete;
         request.notes.body = (!bytes.is_empty() || is_cut).then_some(Body { bytes, is_cut });

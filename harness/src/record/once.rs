@@ -75,6 +75,7 @@ pub async fn record_once(
     let mut tap = ResponseTap::default();
     tap.expect(&request.method);
 
+    // The time to record begins with the request, and not with the connection.
     let deadline = request.watched.map(|watched| clock.sleep_until(began + watched));
     let mut deadline = std::pin::pin!(async {
         match deadline {
@@ -108,6 +109,7 @@ pub async fn record_once(
                 continue;
             }
         };
+        // Without a head there is no response to record, only something else.
         if let Some(malformed) = malformed.as_ref().filter(|_| !exchange.has_head()) {
             return Err(RecordError::NoHttp { url: upstream.to_string(), why: malformed.to_string() });
         }
@@ -136,6 +138,7 @@ fn take_in(
     buffer: &mut BytesMut,
     lines: &mut Vec<RecordedLine>,
 ) -> (Option<How>, Option<Malformed>) {
+    // A body without a length is complete with the end of the connection; any other response is cut off by it.
     if let Received::End | Received::Reset = received {
         let is_reset = matches!(received, Received::Reset);
         tap.close(at, is_reset, |tapped| exchange.see(tapped, lines));

@@ -98,6 +98,7 @@ impl Proxy {
         let (stopping, stopped) = watch::channel(());
         let mut clients = JoinSet::new();
         loop {
+            // The order matters: nobody is accepted after the stop, and clients that have left make room for others.
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -116,6 +117,7 @@ impl Proxy {
                 },
             }
         }
+        // Each client's task sees that the channel is closed, and ends its recordings.
         drop(stopping);
         while clients.join_next().await.is_some() {}
     }
@@ -131,6 +133,7 @@ impl Proxy {
             () = stop => RelayEnd::Client,
             ended = self.pass_on(&mut reader, &mut writer, &exchanges) => ended,
         };
+        // Both directions have ended, and the connection to the server is closed. The client's side is left.
         let at = self.connector.clock().now();
         match ended {
             RelayEnd::Client => exchanges.lock().end(at, How::Closed),
@@ -170,6 +173,7 @@ impl Proxy {
             Ok(sides) => sides,
             Err(error) => return RelayEnd::Refused(Refusal::bad_gateway(&error)),
         };
+        // What comes from the server is passed on first: the end of a response may close the connection.
         let mut download = std::pin::pin!(download(from_server, writer, exchanges, &**self.connector.clock()));
         let uploaded = tokio::select! {
             biased;

@@ -81,8 +81,9 @@ impl KnownSecrets {
         let mut values = Vec::new();
         let (line, fields) = head.split_once('\n').unwrap_or((head, ""));
         let query = line.split_once('?').map_or("", |(_, query)| query.split([' ', '#']).next().unwrap_or_default());
+        // The redaction decides what is a secret: with a `-` before the value, a secret looks different there.
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            if secrets.url(&format!("?{name}=x{value}")) != format!("?{name}=x{value}") {
+            if secrets.url(&format!("?{name}=-{value}")) != format!("?{name}=-{value}") {
                 values.push(value);
             }
         }
@@ -96,6 +97,7 @@ impl KnownSecrets {
         }
         let mut values: Vec<Vec<u8>> = values.into_iter().map(|value| value.as_bytes().to_vec()).collect();
         values.retain(|value| value.len() >= KNOWN_BYTES_MIN);
+        // Longer values come first, since one may be a part of another.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
         Self(values)

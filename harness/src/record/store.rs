@@ -34,6 +34,7 @@ impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
         let failed = |error: io::Error| format!("failed to write to the folder {}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
+        // A name is the ordinal, a dash, and more. Other files do not count.
         let mut last = 0;
         for entry in fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();

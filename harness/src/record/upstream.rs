@@ -40,6 +40,7 @@ impl Upstream {
     ///
     /// If the text is no URL with `http` or `https`, or has a user name, a query or a fragment in it.
     pub fn read(text: &str) -> Result<Self, WrongUrl> {
+        // Each request has a query of its own, so that a query here could only be lost.
         let url = parse(text)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(WrongUrl("and nothing after the path; each request brings its own query".into()));

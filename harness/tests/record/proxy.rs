@@ -210,12 +210,16 @@ fn many_clients_are_served_at_the_same_time() {
 fn a_client_that_reads_slowly_slows_the_server_down_and_takes_no_memory() {
     const CHUNK: usize = 64 * 1024;
     const CHUNKS: usize = 640;
+    let stream = || {
+        let chunk = vec![b'a'; CHUNK];
+        chunked(std::iter::repeat_n(&chunk[..], CHUNKS))
+    };
     let (stuck, is_stuck) = mpsc::channel();
     let stuck = Mutex::new(stuck);
     let addr = server(move |mut socket| {
         read_head(&mut socket);
         socket.set_write_timeout(Some(std::time::Duration::from_millis(500))).expect("a socket option");
-        let bytes = chunked(std::iter::repeat_n(&[b'a'; CHUNK][..], CHUNKS));
+        let bytes = stream();
         let mut rest = &bytes[..];
         // The server goes on until nobody takes more for a while, and then waits as long as it takes.
         while let Ok(written) = socket.write(rest) {
@@ -235,7 +239,7 @@ fn a_client_that_reads_slowly_slows_the_server_down_and_takes_no_memory() {
     assert!(taken < CHUNK * CHUNKS / 2, "{taken} bytes were taken for a client that reads nothing");
     let mut got = 0;
     let mut buffer = vec![0; CHUNK];
-    let length = chunked(std::iter::repeat_n(&[b'a'; CHUNK][..], CHUNKS)).len();
+    let length = stream().len();
     while got < length {
         got += client.read(&mut buffer).expect("bytes");
     }

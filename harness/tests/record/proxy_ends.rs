@@ -64,9 +64,9 @@ fn a_client_that_leaves_closes_the_connection_to_the_server_at_once() {
         client.write_all(REQUEST).expect("a reader");
         assert_eq!(read_exact(&mut client, unfinished().len()), unfinished());
         if is_reset {
-            reset(client)
+            reset(client);
         } else {
-            drop(client)
+            drop(client);
         }
         has_left.recv().expect("the server notices");
         let recorded = proxied.recording("0001-GET-chat.jsonl: 200, 2 writes, closed by the client");

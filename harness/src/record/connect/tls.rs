@@ -1,4 +1,4 @@
-//! TLS: whom the recorder trusts, and what went wrong, in plain words.
+//! TLS: which roots the recorder trusts, and what went wrong, in plain words.
 
 use std::io;
 use std::path::Path;
@@ -33,6 +33,7 @@ pub(super) fn connector(roots: Option<&Path>) -> Result<TlsConnector, String> {
                 .into());
         }
     }
+    // Without a list of protocols some servers choose HTTP/2.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has the suites of both versions of TLS");

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::exchanges::Exchanges;
-use crate::record::connect::{Reader, Received, receive};
+use crate::record::connect::{Received, UpstreamReader, receive};
 
 /// How the responses of a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum DownloadEnd {
 /// Passes responses on until one side ends. The next bytes are read when the client has taken the last, so that a slow
 /// client slows the server down, and no more than one piece is in memory.
 pub(super) async fn download(
-    mut server: Reader,
+    mut server: UpstreamReader,
     client: &mut (impl AsyncWrite + Unpin),
     exchanges: &Mutex<Exchanges<'_>>,
     clock: &dyn Clock,

@@ -96,6 +96,7 @@ impl<'p> Exchanges<'p> {
         let Self { proxy, tap, open, is_switched, .. } = self;
         let taken = tap.take_in(at, bytes, |tapped| *is_switched |= see(proxy, open, tapped));
         self.answered.notify_one();
+        // Neither other protocols nor broken bytes have ends that the recorder could find.
         if self.is_switched {
             self.is_opaque = true;
             self.end(at, How::Complete);

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt};
 use super::exchanges::Exchanges;
 use super::rewrite::rewritten;
 use crate::record::Upstream;
-use crate::record::connect::{ConnectError, Received, Writer, receive};
+use crate::record::connect::{ConnectError, Received, UpstreamWriter, receive};
 
 /// The largest number of requests on a connection that wait for the end of their responses. Others are not read yet.
 const PIPELINED_MAX: usize = 32;
@@ -58,8 +58,13 @@ impl<'a, 'p> Upload<'a, 'p> {
     }
 
     /// Passes requests on until one side ends. The next bytes are read when the server has taken the last.
-    pub(super) async fn run(&mut self, client: &mut (impl AsyncRead + Unpin), server: &mut Writer) -> UploadEnd {
+    pub(super) async fn run(
+        &mut self,
+        client: &mut (impl AsyncRead + Unpin),
+        server: &mut UpstreamWriter,
+    ) -> UploadEnd {
         loop {
+            // Behind the head of another protocol (101) the bytes of the client are no requests.
             let bytes = self.buffer.split();
             let mut out = Vec::new();
             if self.exchanges.lock().is_switched() {
@@ -86,6 +91,7 @@ impl<'a, 'p> Upload<'a, 'p> {
             if let Some(ended) = ended(&received) {
                 return ended;
             }
+            // The next bytes begin a request, unless a request is under way.
             if self.requests.is_between() {
                 self.first = Some(at);
             }

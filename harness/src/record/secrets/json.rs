@@ -10,6 +10,7 @@ pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<Strin
     let mut secret: Option<usize> = None;
     while let Some((start, end)) = tokens.next_token() {
         match text.as_bytes()[start] {
+            // The value of a secret key ends with the next comma, or the next closing mark, at its own depth.
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
