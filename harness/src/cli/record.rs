@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::TokioClock;
+use onbeat_server::clock::{Clock, TokioClock};
 use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};
@@ -14,6 +14,9 @@ use super::{Exit, Output, files, parse_duration, tell, told_to_end};
 use crate::record::{
     Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, Upstream, proposals, record_once,
 };
+
+/// How long the printing may go on after the end of a proxy.
+const PRINTING_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -106,30 +109,33 @@ async fn serve(
     let sockets = Sockets::bind(&listen.sockets)?;
     out.line(format_args!("listening on {}", listen.url(&sockets.addrs()?)));
     out.flush()?;
-    let mut serving = std::pin::pin!(Arc::clone(proxy).serve(sockets, stop));
-    let mut is_serving = true;
-    loop {
-        let next = tokio::select! {
-            biased;
-            () = &mut serving, if is_serving => {
-                is_serving = false;
-                continue;
-            }
-            next = news.recv(), if is_serving => next,
-            // What has been recorded while the proxy ended is still told.
-            else => news.try_recv().ok(),
-        };
-        match next {
-            Some(News::Recorded(file, summary)) => {
+    // The clients are served by tasks of their own: a stdout that nobody reads holds up the printing, and nothing else.
+    let serving = tokio::spawn(Arc::clone(proxy).serve(sockets, stop));
+    let at_end = tokio::spawn(end_in_time(serving, Arc::clone(proxy)));
+    let mut printed = Ok(());
+    while let Some(news) = news.recv().await {
+        match news {
+            News::Recorded(file, summary) => {
                 out.line(format_args!("{file}: {}", described(&summary)));
-                // Where nobody reads, the proxy goes on: the results are the files.
-                out.flush()?;
+                // A full disk behind stdout is reported at the end: the files may be elsewhere.
+                printed = printed.and(out.flush());
             }
-            Some(News::Trouble(why)) => tell(why),
-            None => break,
+            News::Trouble(why) => tell(why),
+            News::Over => break,
         }
     }
+    at_end.abort();
+    printed?;
     Ok(if proxy.has_failed() { Exit::Failed } else { Exit::Holds })
+}
+
+/// Ends the process some time after the proxy has ended, if the printing is held up even then. All files are complete.
+async fn end_in_time(serving: tokio::task::JoinHandle<()>, proxy: Arc<Proxy>) {
+    // A bug in the proxy has been reported by the panic itself.
+    let _ = serving.await;
+    let clock = TokioClock::start();
+    clock.sleep_until(clock.now() + PRINTING_TIME_MAX).await;
+    std::process::exit(if proxy.has_failed() { Exit::Failed } else { Exit::Holds } as i32);
 }
 
 /// Records one exchange, or the same exchange twice.
@@ -191,7 +197,8 @@ fn propose(first: &[RecordedLine], second: &[RecordedLine], output: Option<&Path
 fn described(summary: &Summary) -> String {
     let status = summary.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let end = summary.end.map_or_else(|| "no end".to_owned(), |(how, ms)| format!("{how} after {ms} ms"));
-    format!("{status}, {} writes, {end}", summary.writes)
+    let writes = if summary.writes == 1 { "1 write".to_owned() } else { format!("{} writes", summary.writes) };
+    format!("{status}, {writes}, {end}")
 }
 
 /// Returns the bytes of a body: the text itself, or what is in the file behind an @.

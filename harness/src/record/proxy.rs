@@ -63,6 +63,8 @@ pub enum News {
     Recorded(String, Summary),
     /// Something went wrong, and the proxy goes on.
     Trouble(String),
+    /// The proxy has ended, and all files are complete.
+    Over,
 }
 
 impl Proxy {
@@ -120,6 +122,8 @@ impl Proxy {
         // Each client's task sees that the channel is closed, and ends its recordings.
         drop(stopping);
         while clients.join_next().await.is_some() {}
+        // Where the news are not read any more, nobody waits for the end either.
+        let _ = self.news.send(News::Over).await;
     }
 
     /// Serves one client until one of the two sides has ended the connection.

@@ -93,5 +93,5 @@ fn the_proxy_speaks_tls_to_the_server() {
     let mut client = proxied.connect();
     client.write_all(b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
     assert_eq!(read_to_end(&mut client), Ok(chunked([&b"data: 1\n\n"[..]])));
-    assert_eq!(writes(&proxied.recording("0001-GET-chat.jsonl: 200, 1 writes, complete")), [b"data: 1\n\n"]);
+    assert_eq!(writes(&proxied.recording("0001-GET-chat.jsonl: 200, 1 write, complete")), [b"data: 1\n\n"]);
 }

@@ -59,11 +59,23 @@ impl Proxied {
         lines(&std::fs::read_to_string(self.folder.join(name)).expect("a file"))
     }
 
+    /// Sends a signal, and reads nothing on stdout; returns the exit code.
+    #[cfg(unix)]
+    pub(crate) fn end_unread(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
+        self.process.wait().expect("it ends").code()
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let killed = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+
     /// Sends a signal; returns the exit code, and what is left on stdout.
     #[cfg(unix)]
     pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        let killed = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
-        assert!(killed.success());
+        self.signal(signal);
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut *self.stdout.lock().expect("no panic"), &mut rest).expect("UTF-8");
         (self.process.wait().expect("it ends").code(), rest)

@@ -71,7 +71,7 @@ fn a_connection_carries_one_exchange_after_another_each_in_a_file() {
     }
     assert_eq!(read_to_end(&mut client), Ok([chunked([&b"1"[..]]), chunked([&b"2"[..]])].concat()));
     for number in 0..3 {
-        let recorded = proxied.recording(&format!("000{}-GET-api-{number}.jsonl: 200, 1 writes, complete", number + 1));
+        let recorded = proxied.recording(&format!("000{}-GET-api-{number}.jsonl: 200, 1 write, complete", number + 1));
         assert_eq!(writes(&recorded), [number.to_string().as_bytes()]);
         let text = format!("GET /api/{number}?a=b HTTP/1.1\r\nHost: {addr}\r\n\r\n");
         assert_eq!(recorded[1].fact, Fact::RawRequest(RawRequest { text }));
@@ -109,7 +109,7 @@ fn responses_without_a_body_are_passed_on_and_recorded() {
     assert!(read_head(&mut client).starts_with("HTTP/1.1 503"));
     assert_eq!(end(&proxied.recording("0001-HEAD-a.jsonl: 200, 0 writes, complete")), How::Complete);
     assert_eq!(end(&proxied.recording("0002-DELETE-b.jsonl: 204, 0 writes, complete")), How::Complete);
-    let recorded = proxied.recording("0003-POST-c.jsonl: 503, 1 writes, complete");
+    let recorded = proxied.recording("0003-POST-c.jsonl: 503, 1 write, complete");
     assert_eq!(statuses(&recorded), [100, 503]);
     assert_eq!(recorded[1].notes.body.as_ref().expect("a body").bytes, &b"hi"[..]);
 }
@@ -144,7 +144,7 @@ fn bytes_that_are_no_http_are_passed_on_and_end_the_recording() {
     let mut client = proxied.connect();
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
     assert_eq!(read_to_end(&mut client), Ok(bytes.to_vec()));
-    let recorded = proxied.recording("0001-GET.jsonl: 200, 1 writes, cut off by the server");
+    let recorded = proxied.recording("0001-GET.jsonl: 200, 1 write, cut off by the server");
     assert_eq!(writes(&recorded), [b"a"]);
 }
 
@@ -201,7 +201,7 @@ fn many_clients_are_served_at_the_same_time() {
     drop(clients);
     let mut names: Vec<String> = (0..CLIENTS).map(|_| proxied.next_line()).collect();
     names.sort();
-    let recorded = |number: usize| format!("{:04}-POST.jsonl: 200, 1 writes, complete after", number + 1);
+    let recorded = |number: usize| format!("{:04}-POST.jsonl: 200, 1 write, complete after", number + 1);
     assert!(names.iter().enumerate().all(|(number, name)| name.starts_with(&recorded(number))), "{names:?}");
 }
 

@@ -104,7 +104,7 @@ fn a_request_that_is_followed_at_once_by_its_end_is_answered() {
     client.write_all(REQUEST).expect("a reader");
     client.shutdown(Shutdown::Write).expect("a connection");
     assert_eq!(read_to_end(&mut client), Ok(chunked([&b"data: 1\n\n"[..]])));
-    assert_eq!(end(&proxied.recording("0001-GET-chat.jsonl: 200, 1 writes, complete")), How::Complete);
+    assert_eq!(end(&proxied.recording("0001-GET-chat.jsonl: 200, 1 write, complete")), How::Complete);
 }
 
 #[test]
@@ -133,4 +133,24 @@ fn a_folder_that_takes_nothing_fails_the_recorder_and_not_the_exchange() {
     drop(client);
     has_left.recv().expect("the server notices");
     assert_eq!(proxied.end("-TERM"), (Some(2), String::new()));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_stdout_that_nobody_reads_holds_nothing_up() {
+    const EXCHANGES: usize = 800;
+    let proxied = Proxied::start(server(|mut socket| {
+        for _ in 0..EXCHANGES {
+            read_head(&mut socket);
+            socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
+        }
+    }));
+    let mut client = proxied.connect();
+    let request = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(200));
+    for _ in 0..EXCHANGES {
+        client.write_all(request.as_bytes()).expect("a reader");
+        assert!(read_head(&mut client).starts_with("HTTP/1.1 204"));
+    }
+    // The lines are longer than a pipe.
+    assert_eq!(proxied.end_unread("-INT"), Some(0));
 }
