@@ -1,58 +1,52 @@
 //! A Server-Sent Events server whose every byte is a function of seed, epoch, requests and time.
 //!
-//! Seven endpoints: five streams, and two that fan out to the clients of `/sse`. Data flows one way: script, faults,
-//! driver, HTTP. A module uses only those before it:
+//! The built-in endpoints are five streams, and two publishers for the clients of the first stream. Data flows one way:
+//! script, driver, HTTP. A module uses only earlier modules of this map:
 //!
 //! ```text
-//!  clock ── random                           what a script is made of, with the crate `onbeat-wire`
+//!  clock ── random                           time and random values
 //!                    │
 //!                 script                      what a response does, and when: head, writes, end; pure
 //!                    │
-//!    arrivals ── connection ── channel ── query   one client; what all clients of a stream hear; what a request asks
+//!    arrivals ── connection ── channel ── query   one client; broadcasts; query strings
 //!                    │
 //!                endpoints                    one file each
 //!                    │
-//!     faults ── log ── backstage              what goes wrong behind a world, and what has happened
+//!      world ──── driver                      plays a script, or a foreign body, through the hook
 //!                    │
-//!      world ──── driver                      plays a script, or another body, through the hook of its response
+//!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
-//!     context ── entrance                     counts every request; in a world with a backstage, adds the hook
+//!                entrance                     counts every request, and calls the interceptor
 //!                    │
-//!                 router ── cors ── guard     which request gets which endpoint
+//!                 router ── cors ── guard     the endpoint for a request
 //!                    │
-//!        service ── watched                   how far an answer has come, which client has left
+//!        service ── watched                   the progress of an answer, the end of a client
 //!                    │
-//!                  http                       one connection, over anything that reads and writes
+//!                  http                       one connection, over any reader and writer
 //!                    │
-//!                 accept                      many connections, from anywhere
+//!                 accept                      many connections, from any source
 //!                    │
-//!      ready ── socket ── listener            from TCP, and whether that can begin
-//!                    │
-//!         page ── control                     one world after another, driven over HTTP, and by hand
+//!      ready ── socket ── listener            connections from TCP, and the readiness probe
 //! ```
 //!
-//! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`
-//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same. With
-//! [`control::router`] a frontend's test drives the clock, brings faults about and resets the world.
+//! A test makes a [`world::World`] with a paused clock, and gives pipes to [`accept::accept`]; `onbeat serve` makes a
+//! world with a real clock, and gives a socket to [`listener::serve`]. The code in between is the same. The crate
+//! `onbeat-control` implements an [`interceptor::Interceptor`], which notes requests and applies faults.
 
 pub mod accept;
 pub mod arrivals;
-pub mod backstage;
 pub mod channel;
 pub mod clock;
 pub mod connection;
-mod context;
-pub mod control;
+pub mod context;
 mod cors;
 pub mod driver;
 pub mod endpoints;
 mod entrance;
-pub mod faults;
 mod guard;
 pub mod http;
+pub mod interceptor;
 pub mod listener;
-pub mod log;
-pub mod page;
 pub mod query;
 pub mod random;
 pub mod ready;

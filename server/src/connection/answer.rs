@@ -1,4 +1,4 @@
-//! How far the answer to the request of the moment has come: HTTP/1.1 answers one request of a connection at a time.
+//! The progress of the answer to the present request: HTTP/1.1 answers one request of a connection at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -89,7 +89,7 @@ impl AnswerState {
 }
 
 /// Keeps a connection open though its client sends no more (FIN), for an answer that waits but is sure to come soon.
-pub(crate) struct HeldOpen(Arc<Connection>);
+pub struct HeldOpen(Arc<Connection>);
 
 impl HeldOpen {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
