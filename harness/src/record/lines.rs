@@ -173,3 +173,82 @@ fn line(t_ms: u64, first_ms: u64, fact: impl Into<Fact>) -> RecordedLine {
     let notes = ArrivalNotes { body: None, first_ms: (first_ms < t_ms).then_some(first_ms) };
     Line { t_ms, exchange: Exchange::default(), fact: fact.into(), notes }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use onbeat_wire::Head;
+    use onbeat_wire::printable::to_json;
+
+    use super::*;
+
+    const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    fn exchange() -> ExchangeLines {
+        ExchangeLines::new(Arc::default(), Instant::EPOCH, "http://a/", HEAD)
+    }
+
+    fn part(ms: u64, part: Part, framing: Option<Framing>) -> TappedPart {
+        let at = Instant::EPOCH + Duration::from_millis(ms);
+        TappedPart { first: at, at, part, framing }
+    }
+
+    fn head(status: u16) -> Part {
+        Part::Head(Head { minor_version: 1, status, headers: Vec::new() })
+    }
+
+    fn kinds(lines: &[RecordedLine]) -> Vec<&str> {
+        lines.iter().map(|line| line.fact.kind()).collect()
+    }
+
+    #[test]
+    fn nothing_is_written_before_the_head_tells_the_framing() {
+        let (mut exchange, mut lines) = (exchange(), Vec::new());
+        exchange.request_end();
+        exchange.see(part(5, head(103), None), &mut lines);
+        assert_eq!(kinds(&lines), [""; 0]);
+        exchange.see(part(9, head(200), Some(Framing::Close)), &mut lines);
+        assert_eq!(kinds(&lines), ["recording", "request", "head", "head"]);
+        assert!(to_json(&lines[0]).ends_with(r#""from":"http://a/","framing":"close"}"#));
+        assert_eq!(lines.iter().map(|line| line.t_ms).collect::<Vec<_>>(), [0, 0, 5, 9]);
+    }
+
+    #[test]
+    fn interim_heads_without_end_do_not_wait() {
+        let (mut exchange, mut lines) = (exchange(), Vec::new());
+        for _ in 0..2 * INTERIM_HEADS_MAX {
+            exchange.see(part(1, head(100), None), &mut lines);
+        }
+        assert_eq!(lines.len(), 2 + 2 * INTERIM_HEADS_MAX);
+        assert!(!exchange.has_head());
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_or_comes_too_late_is_cut() {
+        for (length, is_complete, kept, is_cut) in [
+            (BODY_BYTES_MAX, true, BODY_BYTES_MAX, false),
+            (BODY_BYTES_MAX + 1, true, BODY_BYTES_MAX, true),
+            (3, false, 3, true),
+        ] {
+            let (mut exchange, mut lines) = (exchange(), Vec::new());
+            exchange.request_body(&vec![b'a'; length]);
+            if is_complete {
+                exchange.request_end();
+            }
+            exchange.see(part(1, head(200), Some(Framing::Length)), &mut lines);
+            exchange.request_body(b"too late");
+            let body = lines[1].notes.body.as_ref().expect("a body");
+            assert_eq!((body.bytes.len(), body.is_cut), (kept, is_cut));
+        }
+    }
+
+    #[test]
+    fn an_exchange_ends_once() {
+        let (mut exchange, mut lines) = (exchange(), Vec::new());
+        exchange.end(Instant::EPOCH, How::Cut, &mut lines);
+        exchange.end(Instant::EPOCH, How::Closed, &mut lines);
+        assert_eq!(kinds(&lines), ["recording", "request", "end"]);
+        assert_eq!(exchange.summary().end, Some((How::Cut, 0)));
+    }
+}

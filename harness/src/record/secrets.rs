@@ -3,7 +3,7 @@
 mod json;
 
 use bytes::Bytes;
-use onbeat_server::log::{Redaction, RedactionError};
+use onbeat_control::{Redaction, RedactionError};
 
 /// A shorter value is no secret of the kind that a server echoes; to replace every `x` or `1` would ruin a body.
 const KNOWN_BYTES_MIN: usize = 8;

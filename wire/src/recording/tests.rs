@@ -190,4 +190,25 @@ proptest! {
         let text = serde_json::to_string(&line).expect("plain data");
         prop_assert_eq!(Line::read(&text), Ok(line));
     }
+
+    #[test]
+    fn any_recorded_line_comes_back_to_the_byte(
+        request: String, body: Vec<u8>, is_cut: bool, bytes: Vec<u8>, t_ms: u64, first_ms: Option<u64>,
+        headers: Vec<(String, String)>,
+    ) {
+        let body = Some(Body { bytes: body.into(), is_cut });
+        let request = Fact::RawRequest(RawRequest { text: request });
+        let head = Fact::Head(ResponseHead { status: 200, headers });
+        for (fact, notes) in [
+            (request, ArrivalNotes { body, first_ms: None }),
+            (head, ArrivalNotes { body: None, first_ms }),
+            (Write { bytes: bytes.into() }.into(), ArrivalNotes { body: None, first_ms }),
+        ] {
+            let line = Line { t_ms, exchange: Exchange::default(), fact, notes };
+            let text = crate::printable::to_json(&line);
+            let read = Line::<ArrivalNotes>::read(&text);
+            prop_assert_eq!(read.as_ref(), Ok(&line));
+            prop_assert_eq!(crate::printable::to_json(&read.expect("read above")), text);
+        }
+    }
 }
