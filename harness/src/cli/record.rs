@@ -160,6 +160,9 @@ async fn record(arguments: &Arguments, secrets: &Arc<Secrets>, out: &mut Output)
         Ok(out.is_wanted())
     };
     let (summary, malformed) = record_once(&connector, &request, secrets, told_to_end()?, write).await?;
+    if summary.end.is_none() && out.is_wanted() {
+        return Err("nothing is recorded: the command was told to end before there was a connection".into());
+    }
     if let Some(malformed) = malformed {
         tell(format_args!("the response is cut off where the bytes are no HTTP any more: {malformed}"));
     }

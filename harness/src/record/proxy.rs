@@ -25,7 +25,7 @@ use onbeat_wire::How;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -165,7 +165,7 @@ impl Proxy {
     async fn pass_on(
         &self,
         reader: &mut OwnedReadHalf,
-        writer: &mut tokio::net::tcp::OwnedWriteHalf,
+        writer: &mut OwnedWriteHalf,
         exchanges: &Mutex<Exchanges<'_>>,
     ) -> RelayEnd {
         // The proxy connects when the client has something to ask: browsers open connections that they do not use.
@@ -208,12 +208,7 @@ impl Proxy {
 
     /// Sends what is left to send, and the end of the connection; then reads on for a while, since to close a socket with
     /// unread bytes would reset the connection, and destroy what the client has not read yet.
-    async fn linger(
-        &self,
-        mut reader: OwnedReadHalf,
-        mut writer: tokio::net::tcp::OwnedWriteHalf,
-        refusal: Option<Refusal>,
-    ) {
+    async fn linger(&self, mut reader: OwnedReadHalf, mut writer: OwnedWriteHalf, refusal: Option<Refusal>) {
         if let Some(refusal) = refusal {
             let _ = writer.write_all(&refusal.response()).await;
         }
