@@ -10,6 +10,7 @@ pub(crate) mod golden;
 mod manifest;
 mod requests;
 mod scenes;
+mod stream_cases;
 mod streams;
 
 use std::collections::BTreeMap;
