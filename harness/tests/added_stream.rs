@@ -77,7 +77,7 @@ impl Workspace {
         let path = "fixtures/cases.json";
         let cases = self.read(path);
         let start = |case: &str| cases.find(&format!("  {{\n    \"id\": \"dynamic-counter.{case}\"")).expect(case);
-        let shared = cases[start("status")..start("period")].replace("dynamic-counter.", "countdown.");
+        let shared = cases[start("status")..start("period")].replace("dynamic-counter.", "ticks.");
         let others = cases.strip_suffix("\n]\n").expect("a list");
         write(&self.folder.join(path), format!("{others},\n{shared}{own}]\n"));
     }
@@ -141,35 +141,35 @@ fn a_stream_that_is_added_by_contributing_alone_is_served_on_the_page_replayed_c
     let [("rust", script), ("diff", registry), ("json", cases), ("diff", golden)] = &blocks[..] else {
         panic!("expected the blocks of the five steps, got {blocks:?}")
     };
-    write(&workspace.folder.join("server/src/endpoints/countdown.rs"), script);
+    write(&workspace.folder.join("server/src/endpoints/ticks.rs"), script);
     workspace.apply(registry);
     workspace.add_cases(cases);
     workspace.apply(golden);
-    let fixture = "fixtures/streams/countdown.jsonl";
+    let fixture = "fixtures/streams/ticks.jsonl";
     write(&workspace.folder.join(fixture), "");
     workspace.build();
 
-    let replayed = workspace.printed(&["replay", "countdown"]);
-    for line in ["     1000 ms  write  data: 2⏎⏎", "     2000 ms  end    complete"] {
+    let replayed = workspace.printed(&["replay", "ticks"]);
+    for line in ["     2000 ms  write  data: 2⏎⏎", "     3000 ms  end    complete"] {
         assert!(replayed.contains(line), "{replayed}");
     }
     workspace.printed(&["fixtures", "write"]);
-    assert!(workspace.read(fixture).contains(r#""text":"data: 1\n\n","cases":["countdown.count","#));
+    assert!(workspace.read(fixture).contains(r#""text":"data: 1\n\n","cases":["ticks.count","#));
 
     workspace.build();
     workspace.printed(&["fixtures", "verify"]);
     let served = Served::spawn(workspace.program().args(["serve", "--addr", "127.0.0.1:0", "--control"]));
     let module = get(&served, "/__onbeat/page/endpoints.js");
-    assert!(module.contains(r#""/stream-json","/countdown"];"#), "{module}");
-    let check = |server: &Served| workspace.run(&["check", &server.addr.to_string(), "--only", "countdown.*"]);
+    assert!(module.contains(r#""/stream-json","/ticks"];"#), "{module}");
+    let check = |server: &Served| workspace.run(&["check", &server.addr.to_string(), "--only", "ticks.*"]);
     let checked = String::from_utf8(check(&served).stdout).expect("UTF-8");
     assert!(checked.contains("conforms: 13 required cases hold, 0 fail; 0 differ as they may; "), "{checked}");
     let other = check(&Served::start(&[]));
     assert_eq!(other.status.code(), Some(1), "a server without the stream does not conform");
-    assert!(String::from_utf8_lossy(&other.stdout).contains("countdown.status"));
+    assert!(String::from_utf8_lossy(&other.stdout).contains("ticks.status"));
 
     let simulated = String::from_utf8(workspace.run(&["simulate", "--seeds", "0..1000"]).stdout).expect("UTF-8");
     assert!(simulated.contains("1000 worlds, 0 failed;"), "{simulated}");
-    let worlds = simulated.lines().find_map(|line| line.strip_suffix(" worlds had /countdown"));
+    let worlds = simulated.lines().find_map(|line| line.strip_suffix(" worlds had /ticks"));
     assert!(worlds.is_some_and(|worlds| worlds.trim() != "0"), "{simulated}");
 }
