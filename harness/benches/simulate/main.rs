@@ -58,7 +58,7 @@ const COARSE_TICK: Duration = Duration::from_millis(10);
 /// What the servers write may differ by one byte in so many.
 const SAME_BYTES: u64 = 10;
 
-type Observations<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     match speed().and_then(|()| memory()).and_then(|()| beside_turmoil()) {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints how many worlds a core simulates, and how much faster than real time.
-fn speed() -> Observations<()> {
+fn speed() -> Outcome<()> {
     let simulator = Simulator::new(Application::embedded());
     let (mut took, mut virtual_ms) = ([0.0; ROUNDS], 0);
     for seconds in &mut took {
@@ -85,7 +85,7 @@ fn speed() -> Observations<()> {
 }
 
 /// Simulates these worlds; returns how long they lasted, in virtual milliseconds.
-fn worlds(simulator: &Simulator, mut seeds: impl Iterator<Item = u64>) -> Observations<u64> {
+fn worlds(simulator: &Simulator, mut seeds: impl Iterator<Item = u64>) -> Outcome<u64> {
     seeds.try_fold(0, |virtual_ms, seed| {
         let trace = simulator.world(seed).map_err(|failure| format!("seed {seed}: {}", failure.violation))?;
         Ok(virtual_ms + trace.virtual_ms)
@@ -93,7 +93,7 @@ fn worlds(simulator: &Simulator, mut seeds: impl Iterator<Item = u64>) -> Observ
 }
 
 /// Prints how much memory the process holds after each tenth of a long run.
-fn memory() -> Observations<()> {
+fn memory() -> Outcome<()> {
     let simulator = Simulator::new(Application::embedded());
     let count = match std::env::var("ONBEAT_BENCH_WORLDS") {
         Ok(count) => count.parse().map_err(|_| format!("ONBEAT_BENCH_WORLDS is no number of worlds: {count}"))?,
@@ -120,7 +120,7 @@ fn resident_kib() -> Option<u64> {
 }
 
 /// Prints how long the same worlds take over turmoil.
-fn beside_turmoil() -> Observations<()> {
+fn beside_turmoil() -> Outcome<()> {
     let sample: Vec<History> = (0..).map(History::new).filter(is_in_sample).take(SAMPLE).collect();
     println!("\nthe first {SAMPLE} worlds of at most {} min, beside turmoil", SAMPLE_MS_MAX / 60_000);
     compare(&over_onbeat(&sample)?, &over_turmoil(&sample, TICK)?)?;
@@ -150,7 +150,7 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn of(worlds: &[History]) -> Observations<Self> {
+    fn of(worlds: &[History]) -> Outcome<Self> {
         let mut rounds = Self::default();
         for round in 0..ROUNDS {
             let repeated = || (0..REPEATS).try_for_each(|_| over_onbeat(worlds).map(drop));
@@ -190,7 +190,7 @@ fn is_in_sample(history: &History) -> bool {
 }
 
 /// Fails unless the servers wrote the same, as nearly as it can be.
-fn compare(ours: &[Vec<u64>], theirs: &[Vec<u64>]) -> Observations<()> {
+fn compare(ours: &[Vec<u64>], theirs: &[Vec<u64>]) -> Outcome<()> {
     let total = |written: &[Vec<u64>]| written.iter().flatten().sum::<u64>();
     let pairs = ours.iter().flatten().count().max(theirs.iter().flatten().count());
     let same = ours.iter().zip(theirs).flat_map(|(ours, theirs)| ours.iter().zip(theirs));
@@ -202,10 +202,10 @@ fn compare(ours: &[Vec<u64>], theirs: &[Vec<u64>]) -> Observations<()> {
 }
 
 /// Runs it; returns how many seconds it took, and its outcome.
-fn timed<T>(run: impl FnOnce() -> Observations<T>) -> Observations<(f64, T)> {
+fn timed<T>(run: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, T)> {
     let start = std::time::Instant::now();
-    let observations = run()?;
-    Ok((start.elapsed().as_secs_f64(), observations))
+    let outcome = run()?;
+    Ok((start.elapsed().as_secs_f64(), outcome))
 }
 
 fn median(mut values: [f64; ROUNDS]) -> f64 {
@@ -264,7 +264,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Counted<I> {
 }
 
 /// Simulates these worlds as `onbeat simulate` does; returns what each connection of each was sent.
-fn over_onbeat(sample: &[History]) -> Observations<Vec<Vec<u64>>> {
+fn over_onbeat(sample: &[History]) -> Outcome<Vec<Vec<u64>>> {
     let tally = Tally::default();
     let counting = tally.clone();
     let mut application = Application::embedded();

@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::{Counted, Observations, Tally};
+use crate::{Counted, Outcome, Tally};
 
 /// The server's port.
 const PORT: u16 = 80;
@@ -31,12 +31,12 @@ const OVERTIME: Duration = Duration::from_secs(120);
 /// What may wait for a client over turmoil, in writes; of the usual length, those are the 64 KiB of a plain link.
 const WINDOW_WRITES: usize = 1024;
 /// Plays these worlds over turmoil; returns what each connection of each was sent.
-pub(crate) fn over_turmoil(sample: &[History], tick: Duration) -> Observations<Vec<Vec<u64>>> {
+pub(crate) fn over_turmoil(sample: &[History], tick: Duration) -> Outcome<Vec<Vec<u64>>> {
     sample.iter().map(|history| play(history, tick)).collect()
 }
 
 /// Plays a world over turmoil; returns what each connection was sent.
-fn play(history: &History, tick: Duration) -> Observations<Vec<u64>> {
+fn play(history: &History, tick: Duration) -> Outcome<Vec<u64>> {
     let mut setup = Setup::new(Seed(history.seed), "2025-12-01T00:00:00Z".parse()?);
     setup.limits.mailbox_events_max = history.mailbox_events_max;
     let mut sim = turmoil::Builder::new()
@@ -71,7 +71,7 @@ struct Server {
 }
 
 impl Server {
-    async fn serve(self) -> Observations<()> {
+    async fn serve(self) -> Outcome<()> {
         let Setup { seed, epoch, limits, .. } = self.setup;
         let clock = Arc::new(Ahead { clock: TokioClock::start(), lead: self.lead });
         let world = Arc::new(World::new(clock, seed, epoch, limits));
@@ -113,7 +113,7 @@ enum Act<'a> {
 }
 
 /// All clients, on one host.
-async fn act(history: History, tick: Duration, open: Open) -> Observations<()> {
+async fn act(history: History, tick: Duration, open: Open) -> Outcome<()> {
     let clock = TokioClock::start();
     let mut clients: Vec<Client> = history.clients.iter().map(|_| Client::default()).collect();
     for (at, act) in acts(&history, tick) {
@@ -165,7 +165,7 @@ struct Client {
 }
 
 impl Client {
-    async fn act(&mut self, kind: &OperationKind) -> Observations<()> {
+    async fn act(&mut self, kind: &OperationKind) -> Outcome<()> {
         if let Some(connecting) = self.connecting.take() {
             let (reader, sender) = connecting.await??.into_split();
             self.sender = Some(sender);
