@@ -19,7 +19,7 @@ use onbeat_server::world::World;
 use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, What};
 
-pub use self::difference::{Difference, Replayed};
+pub use self::difference::{ReplayDifference, Replayed};
 pub use self::log::RecordingError;
 use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
@@ -32,7 +32,7 @@ pub struct Recording {
     setup: Setup,
     /// Whether the times are exact, since the clock was manual.
     is_exact: bool,
-    actions: Vec<Numbered>,
+    actions: Vec<TimedAction>,
     answers: Answers,
     /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
@@ -41,21 +41,21 @@ pub struct Recording {
 }
 
 /// The time of an action, the number of the line, and the action.
-type Numbered = (Duration, usize, LoggedAction);
+type TimedAction = (Duration, usize, LoggedAction);
 
 /// The answers, by the ordinals of their connection and request.
-type Answers = BTreeMap<(u64, u32), Answer>;
+type Answers = BTreeMap<(u64, u32), LoggedAnswer>;
 
 /// A logged request, and the logged response.
 #[derive(Debug)]
-struct Answer {
+struct LoggedAnswer {
     asked: String,
     /// Whether chunks tell the writes apart.
     is_chunked: bool,
     entries: Vec<Entry>,
 }
 
-impl Answer {
+impl LoggedAnswer {
     /// Returns the entries that a client can have seen: none, if the client left before the head.
     fn seen(&self) -> Vec<Entry> {
         let has_begun = self.entries.iter().any(|entry| matches!(entry.what, What::Head(_)));

@@ -1,4 +1,4 @@
-//! The form of a log, as `GET /__onbeat/log` answers it, and what it says.
+//! Reads the log of a served world, as `GET /__onbeat/log` returns the log.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use onbeat_wire::recording::{
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
-use super::{Answer, Answers, LoggedAction, Recording};
+use super::{Answers, LoggedAction, LoggedAnswer, Recording};
 use crate::lab::{Overdue, Setup};
 use crate::player::Action;
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;
 
-/// A log may cost so much beyond twice its length when it is played again: a client that does not read gets more there.
+/// The greatest cost of a replay beyond twice the length of the log: in a replay a client that did not read gets more.
 const COST: u64 = 2 * 1024 * 1024;
 
 /// A log that can't be read, or not be played again.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// It is empty.
+    /// The text is empty.
     #[error("expected a log, as GET /__onbeat/log answers it; it is empty")]
     Empty,
-    /// It is something else.
+    /// The text is no log.
     #[error("expected a log, as GET /__onbeat/log answers it; {0}")]
     NoLog(WrongLine),
-    /// A line is not what it should be.
+    /// A line has a wrong form, or a wrong place.
     #[error(transparent)]
     Line(#[from] WrongLine),
     /// The log was full before its end.
@@ -58,7 +58,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If it is none, or not whole.
+    /// If the text is no log, or the log is incomplete.
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         let mut lines = jsonl::lines(text);
         let (number, first) = lines.next().ok_or(RecordingError::Empty)?;
@@ -155,7 +155,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Takes in a request, whose parts must be what a client can send and no more.
+    /// Adds a request. The parts must be parts of HTTP, so that the replay sends a single request.
     fn request(&mut self, exchange: Exchange, request: &Request) -> Result<LoggedAction, Problem> {
         let (connection, number) = ordinals(exchange)?;
         let Request { method, target, version, headers } = request;
@@ -178,7 +178,7 @@ impl Recording {
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
         let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
         let asked = format!("{method} {target}");
-        let answer = Answer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
+        let answer = LoggedAnswer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
         if self.answers.insert((connection, number), answer).is_some() {
             let expected = format_args!("no second request {number} on connection {connection}");
             return Err(Problem::field("request", expected));
@@ -187,7 +187,7 @@ impl Recording {
     }
 
     /// Returns the answer that a line belongs to.
-    fn answer(&mut self, exchange: Exchange) -> Result<&mut Answer, Problem> {
+    fn answer(&mut self, exchange: Exchange) -> Result<&mut LoggedAnswer, Problem> {
         let (connection, request) = ordinals(exchange)?;
         let answer = self.answers.get_mut(&(connection, request));
         answer.ok_or_else(|| Problem::line(format_args!("request {request} of connection {connection} before it")))
@@ -202,7 +202,7 @@ fn ordinals(exchange: Exchange) -> Result<(u64, u32), Problem> {
     Ok((connection(exchange)?, exchange.request.ok_or_else(|| Problem::missing("request"))?))
 }
 
-/// Returns a part of a request or a head, as long as it was before the log cut it.
+/// Returns a part of a request or a head in the full length, which the log may have cut.
 fn whole(text: &str) -> Result<String, Problem> {
     restore(text).map(Cow::into_owned).map_err(Problem::line)
 }
