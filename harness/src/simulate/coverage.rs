@@ -42,11 +42,11 @@ impl Coverage {
 type Occurrences = Vec<(&'static str, bool)>;
 
 fn publishes(kind: &OperationKind) -> bool {
-    matches!(kind, OperationKind::Request { resource, .. } if resource.publishes())
+    kind.request().is_some_and(|(resource, _)| resource.publishes())
 }
 
 fn requests_channel(kind: &OperationKind) -> bool {
-    matches!(kind, OperationKind::Request { resource, .. } if resource.hears_broadcasts())
+    kind.request().is_some_and(|(resource, _)| resource.hears_broadcasts())
 }
 
 /// Returns which endpoints were requested, and how connections were treated.
@@ -54,10 +54,9 @@ fn requests(history: &History, is_done: &dyn Fn(usize) -> bool) -> Occurrences {
     let operations = &history.operations;
     let done = || operations.iter().enumerate().filter(|(at, _)| is_done(*at)).map(|(_, operation)| operation);
     let did = |is: &dyn Fn(&OperationKind) -> bool| done().any(|operation| is(&operation.kind));
-    let requested = |is: &dyn Fn(Resource) -> bool| {
-        did(&|kind| matches!(kind, OperationKind::Request { resource, .. } if is(*resource)))
-    };
-    let made = |is: Manner| did(&|kind| matches!(kind, OperationKind::Request { manner, .. } if *manner == is));
+    let requested =
+        |is: &dyn Fn(Resource) -> bool| did(&|kind| kind.request().is_some_and(|(resource, _)| is(resource)));
+    let made = |is: Manner| did(&|kind| kind.request().is_some_and(|(_, manner)| manner == is));
     // Looks for an operation right behind another of the same client, at the same time or later.
     let behind = |first: &dyn Fn(&OperationKind) -> bool, then: &dyn Fn(&OperationKind) -> bool| {
         operations.iter().enumerate().any(|(at, operation)| {
@@ -66,7 +65,7 @@ fn requests(history: &History, is_done: &dyn Fn(usize) -> bool) -> Occurrences {
         })
     };
     let ends = |kind: &OperationKind| kind.joins_a_stream() && !requests_channel(kind);
-    let closes = |kind: &OperationKind| matches!(kind, OperationKind::Request { manner, .. } if manner.closes());
+    let closes = |kind: &OperationKind| kind.request().is_some_and(|(_, manner)| manner.closes());
     let pauses_for_ever = done().any(|pause| {
         let resumes = |other: &Operation| other.client == pause.client && other.kind == OperationKind::Resume;
         pause.kind == OperationKind::Pause && !operations.iter().any(resumes)

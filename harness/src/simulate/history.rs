@@ -188,6 +188,11 @@ impl Resource {
         Self::Stream(hears.expect("a stream hears broadcasts"))
     }
 
+    /// Returns whether the resource is a stream.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
     /// Returns whether clients of the resource are sent every broadcast.
     pub(super) fn hears_broadcasts(self) -> bool {
         matches!(self, Self::Stream(stream) if stream.hears_broadcasts())
@@ -235,6 +240,11 @@ impl Manner {
 }
 
 impl OperationKind {
+    /// Returns the resource and the manner of a request.
+    pub(super) fn request(&self) -> Option<(Resource, Manner)> {
+        if let Self::Request { resource, manner, .. } = self { Some((*resource, *manner)) } else { None }
+    }
+
     /// Returns whether a client leaves.
     pub(super) fn leaves(&self) -> bool {
         matches!(self, Self::Close | Self::HalfClose | Self::Reset)
@@ -247,7 +257,7 @@ impl OperationKind {
 
     /// Returns whether a client requests a stream with a body.
     pub(super) fn joins_a_stream(&self) -> bool {
-        matches!(self, Self::Request { resource: Resource::Stream(_), manner, .. } if *manner != Manner::Head)
+        self.request().is_some_and(|(resource, manner)| resource.is_stream() && manner != Manner::Head)
     }
 
     /// Returns whether a client that is not yet connected connects for the operation.

@@ -220,7 +220,7 @@ impl SentSoFar {
             OperationKind::Request { resource, manner, .. } => {
                 self.bytes += manner.request(&resource.target()).len();
                 self.first.get_or_insert(*resource);
-                if let Resource::Stream(_) = resource {
+                if resource.is_stream() {
                     self.before_stream.get_or_insert(self.bytes);
                 }
             }

@@ -29,7 +29,7 @@ impl World<'_> {
             if response.status() != right {
                 return violation(STATUS, Some(view), format!("{} to {request}", response.status()));
             }
-            if !matches!(request.resource, Resource::Stream(_)) || request.manner == Manner::Head {
+            if !request.resource.is_stream() || request.manner == Manner::Head {
                 self.answer(view, request, response)?;
             }
         }
