@@ -6,7 +6,6 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,10 +18,9 @@ use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::world::{Limits, World};
 use onbeat_wire::{Epoch, Instant};
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::idle::Idle;
 use crate::player::{Bounds, Client};
@@ -63,7 +61,8 @@ pub struct Lab {
     /// The clock for all parts but the server, of which the sleepers are counted.
     clock: Arc<dyn Clock>,
     sleepers: Sleepers,
-    served: Arc<Served>,
+    /// The sender of panics for new connections; none after the test.
+    held: Option<UnboundedSender<Panic>>,
     /// The way of new connections to the server; none when the server has been told to end.
     arrivals: Option<UnboundedSender<Accepted>>,
     /// Tells the server to end when dropped.
@@ -71,10 +70,13 @@ pub struct Lab {
     idle: Idle,
 }
 
-/// A connection that the server accepts.
+/// A panic of the server.
+type Panic = Box<dyn Any + Send>;
+
+/// A connection that the server accepts. The server holds the connection until the sender of panics is dropped.
 struct Accepted {
     end: ServerEnd,
-    guard: Guard,
+    held: UnboundedSender<Panic>,
 }
 
 /// A listener that accepts connections in memory from a channel.
@@ -88,50 +90,6 @@ impl Listener for Pipes {
             Some(accepted) => Ok(accepted),
             None => future::pending().await,
         }
-    }
-}
-
-/// The connections that the server still holds, and the panic of a connection.
-#[derive(Default)]
-struct Served {
-    held: AtomicUsize,
-    released: Notify,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
-}
-
-impl Served {
-    /// Waits until the server has released every connection.
-    async fn all(&self) {
-        loop {
-            let released = self.released.notified();
-            if self.held.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            released.await;
-        }
-    }
-}
-
-/// A connection that the server holds.
-struct Guard(Arc<Served>);
-
-impl Guard {
-    fn new(served: &Arc<Served>) -> Self {
-        served.held.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(served))
-    }
-
-    async fn hold(self, serving: impl Future<Output = ()>) {
-        if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
-            *self.0.panic.lock() = Some(panic);
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::AcqRel);
-        self.0.released.notify_waiters();
     }
 }
 
@@ -219,23 +177,30 @@ pub fn run_with<T>(
         let router = (application.router)(Arc::clone(&world));
         let (arrivals, listener) = mpsc::unbounded_channel();
         let (running, end) = oneshot::channel();
+        let (held, mut panics) = mpsc::unbounded_channel();
         let mut lab = Lab {
             world: Arc::clone(&world),
             clock,
             sleepers,
-            served: Arc::default(),
+            held: Some(held),
             arrivals: Some(arrivals),
             running: Some(running),
             idle,
         };
-        let serve = |Accepted { end, guard }: Accepted, connection| {
-            guard.hold((application.serve)(end, connection, router.clone(), setup.limits.head_time_max))
+        let serve = |Accepted { end, held }: Accepted, connection| {
+            let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
+            async move {
+                if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
+                    let _ = held.send(panic);
+                }
+            }
         };
         let accepting = accept(Pipes(listener), setup.limits.connections_max, None, serve, end.map(drop));
         let played = async {
             let outcome = test(&mut lab).await;
-            lab.served.all().await;
-            if let Some(panic) = lab.served.panic.lock().take() {
+            // The channel ends when the server has released the last connection.
+            drop(lab.held.take());
+            if let Some(panic) = panics.recv().await {
                 resume_unwind(panic);
             }
             outcome
@@ -283,8 +248,8 @@ impl Lab {
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
         let (end, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
-        if let Some(arrivals) = &self.arrivals {
-            let _ = arrivals.send(Accepted { end, guard: Guard::new(&self.served) });
+        if let Some((arrivals, held)) = self.arrivals.as_ref().zip(self.held.clone()) {
+            let _ = arrivals.send(Accepted { end, held });
         }
         ends
     }

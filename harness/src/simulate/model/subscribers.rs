@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use onbeat_wire::Instant;
 
 use super::times::{SentRequest, Times};
-use super::view::View;
+use super::view::{Intake, View};
 use crate::simulate::history::{History, Resource};
 
 /// How many bytes the server buffers for a stuck client beyond the window of the connection.
@@ -90,15 +90,6 @@ enum Certainty {
     Surely,
 }
 
-/// Which waiting events a client reads.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Intake {
-    All,
-    /// As many as the buffers hold.
-    Some,
-    Unknown,
-}
-
 impl Subscribers {
     pub(super) fn new(history: &History, times: &Times, views: &[View]) -> Self {
         let requests = || views.iter().flat_map(|view| view.requests.iter().map(move |request| (view, *request)));
@@ -152,7 +143,7 @@ impl Subscribers {
         for subscriber in &mut self.all {
             let view = &views[subscriber.client];
             let present = subscriber.is_present(view, batch, times);
-            let intake = Intake::of(view, batch);
+            let intake = view.intake_in(batch);
             let full = subscriber.backlog.is_full(intake, &now, history.mailbox_events_max);
             if present > Certainty::No {
                 let heartbeats = usize::try_from(times.end.as_millis() / 30_000).unwrap_or(usize::MAX);
@@ -211,16 +202,6 @@ impl Subscriber {
         let has_joined = self.request.batch < batch && view.is_executed(&self.request, times);
         let stays = view.stays_in(batch) && !times.may_be_ending(batch) && self.evicted.is_none();
         if has_joined && stays { Certainty::Surely } else { Certainty::Perhaps }
-    }
-}
-
-impl Intake {
-    fn of(view: &View, batch: usize) -> Self {
-        match () {
-            () if view.may_wait || view.may_turn_in(batch) => Self::Unknown,
-            () if view.may_pause_in(batch) => Self::Some,
-            () => Self::All,
-        }
     }
 }
 

@@ -48,6 +48,15 @@ pub(super) struct Departure {
     lingers: bool,
 }
 
+/// Which waiting events a client reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intake {
+    All,
+    /// As many as the buffers hold.
+    Some,
+    Unknown,
+}
+
 impl<'a> View<'a> {
     /// Returns the views of all clients.
     pub(super) fn all(history: &'a History, observations: &'a Observations, times: &Times) -> Vec<Self> {
@@ -145,14 +154,13 @@ impl<'a> View<'a> {
         !self.pauses.is_empty()
     }
 
-    /// Returns whether the client may not have read in the batch.
-    pub(super) fn may_pause_in(&self, batch: usize) -> bool {
-        self.pauses.iter().any(|(from, to)| (*from..=*to).contains(&batch))
-    }
-
-    /// Returns whether a pause began or ended in the batch.
-    pub(super) fn may_turn_in(&self, batch: usize) -> bool {
-        self.pauses.iter().any(|(from, to)| *from == batch || *to == batch)
+    /// Returns which waiting events the client reads in the batch.
+    pub(super) fn intake_in(&self, batch: usize) -> Intake {
+        if self.may_wait || self.pauses.iter().any(|(from, to)| *from == batch || *to == batch) {
+            return Intake::Unknown;
+        }
+        let may_pause = self.pauses.iter().any(|(from, to)| (*from..=*to).contains(&batch));
+        if may_pause { Intake::Some } else { Intake::All }
     }
 
     fn may_be_connected_in(&self, batch: usize) -> bool {
