@@ -79,6 +79,7 @@ pub fn main() -> Exit {
         // The usage is wrong, or the user asks for help.
         Err(message) => Ok(out.clap(&message)),
     };
+    // Results are printed before the failure is reported.
     let printed = out.finish();
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
@@ -106,6 +107,7 @@ fn log_to_stderr() {
     let targets = asked.as_ref().map(|targets| targets.parse::<Targets>());
     let default = Targets::new().with_default(LevelFilter::INFO);
     let wrong = matches!(targets, Some(Err(_)));
+    // A wrong RUST_LOG is reported by the log itself, and so after the log exists.
     let filter = targets.and_then(Result::ok).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(Stderr::is_terminal());
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();

@@ -169,11 +169,13 @@ pub fn run_with<T>(
         .build()
         .expect("a runtime without I/O asks nothing of the machine");
     runtime.block_on(async {
+        // The server waits on the counted clock, the test on the other.
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let sleepers = Sleepers::default();
         let counted = Arc::new(sleepers.count_on(Arc::clone(&clock)));
         let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
         let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
+        // Connections come from the lab. Dropping `running` tells the server to end.
         let router = (application.router)(Arc::clone(&world));
         let (arrivals, listener) = mpsc::unbounded_channel();
         let (running, end) = oneshot::channel();
@@ -205,6 +207,7 @@ pub fn run_with<T>(
             }
             outcome
         };
+        // A test that ends at the deadline is in time, so the deadline comes second.
         tokio::select! {
             biased;
             outcome = played => Ok(outcome),

@@ -148,6 +148,7 @@ impl LogScheduler<'_> {
     /// Does all actions of the log at their times; returns the log of each client.
     async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
         for (at, number, logged) in &recording.actions {
+            // The world settles after each action: logged actions of an instant have an order.
             line.set(*number);
             if lab.world().clock().now() < Instant::EPOCH + *at {
                 lab.until(*at).await;
@@ -155,6 +156,7 @@ impl LogScheduler<'_> {
             self.act(lab, logged).await;
             lab.settle().await;
         }
+        // The log may go on after the last action, until the latest time of a line.
         line.set(recording.end.1);
         lab.until(recording.end.0).await;
         let mut logs = BTreeMap::new();

@@ -104,6 +104,7 @@ impl Simulator {
             trace::check(history).is_ok() && self.play(history).is_err_and(is_same)
         };
         let history = shrink::shrink(history, shows);
+        // The shortest history may violate the invariant in another way.
         let (violation, observations) =
             self.play(&history).err().map_or((violation.clone(), None), |violated| *violated);
         let logs = observations.map(|observations| observations.logs).unwrap_or_default();

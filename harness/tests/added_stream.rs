@@ -4,6 +4,7 @@
 
 mod served;
 
+use std::env::consts::EXE_EXTENSION;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,7 +25,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a readable folder").map(|entry| entry.expect("an entry")) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if from.is_file() {
-            write(&to, &fs::read(&from).expect("a readable file"));
+            write(&to, fs::read(&from).expect("a readable file"));
         } else if !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
             copy(&from, &to);
         }
@@ -97,7 +98,7 @@ impl Workspace {
     }
 
     fn program(&self) -> Command {
-        let mut program = Command::new(self.folder.join("target/debug/onbeat"));
+        let mut program = Command::new(self.folder.join("target/debug/onbeat").with_extension(EXE_EXTENSION));
         program.current_dir(&self.folder);
         program
     }

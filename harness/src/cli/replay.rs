@@ -76,6 +76,7 @@ fn replay_streams(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit,
             let gap = if number == 0 { "" } else { "\n" };
             out.line(format_args!("{gap}GET {}, seed {seed}, epoch {epoch}", stream.path()));
         }
+        // A reader that has left ends the replay.
         replay_each(*stream, &setup, *watched, |entry| {
             match format {
                 Format::Text => out.line(entry),

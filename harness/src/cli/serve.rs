@@ -116,6 +116,7 @@ pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, 
             Some(access) => onbeat_control::router(settings, access),
             None => uncontrolled(settings),
         };
+        // Signals count from here on, and the URL is printed when the sockets listen.
         let (told, hurried) = told_to_end_and_to_hurry()?;
         let sockets = Sockets::bind(&arguments.addr.sockets)?;
         let addrs = sockets.addrs()?;

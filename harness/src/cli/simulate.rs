@@ -127,6 +127,7 @@ fn print(run: &Run, from: u64, out: &mut Output) -> Exit {
         let seed = failure.history.seed;
         out.line(format_args!("{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed.saturating_add(1)));
     }
+    // A run without an event of interest proves nothing about the event, and fails.
     let mut uncovered = Vec::new();
     if run.worlds >= WORLDS_FOR_COVERAGE {
         for (thing, worlds) in run.coverage.iter() {

@@ -252,6 +252,7 @@ impl Generator {
                 self.request(last, client, resource);
             }
         }
+        // A client that sees the whole of /sse-data comes back, as `retry` asks.
         let left = self.leave(client, last);
         let returns = joins + SSE_DATA_MS + RETRY_MS;
         if stream.name() == "sse-data" && left.is_none() && last == joins && returns < self.history.end_ms {

@@ -51,6 +51,7 @@ impl Network {
             bytes.truncate(length);
             let at = self.draw_arrival();
             self.in_flight.push_back((at, bytes));
+            // Without a delay only the pipe holds bytes in flight.
             if self.link.delay_ms_max() == 0 {
                 break;
             }
@@ -112,6 +113,7 @@ impl AsyncRead for Network {
         if network.in_flight.is_empty() || network.link.delay_ms_max() > 0 {
             network.take_in(cx)?;
         }
+        // The task wakes when the pipe has bytes, or here when the first bytes in flight arrive.
         let Some((at, _)) = network.in_flight.front() else { return Poll::Pending };
         if *at > network.clock.now() {
             let clock = Arc::clone(&network.clock);

@@ -137,6 +137,7 @@ impl<'a> HistoryScheduler<'a> {
             return false;
         }
         self.streams[*number] += usize::from(kind.joins_a_stream());
+        // The server sees the first part of a request alone.
         for (part, action) in actions(kind).into_iter().enumerate() {
             if part > 0 {
                 lab.settle().await;

@@ -85,6 +85,7 @@ impl World<'_> {
 
     /// Judges the number of clients that are answered at the same time.
     fn limit(&self) -> Judged {
+        // A slow client would show the times of the server too late.
         let prompt = self.views.iter().filter(|view| view.link.delay_ms_max() == 0 && !view.pauses());
         let served: Vec<(Instant, Instant)> = prompt
             .filter_map(|view| {

@@ -104,6 +104,7 @@ impl<'a> View<'a> {
             may_wait: false,
             log,
         };
+        // A client leaves once, and sends no request after that.
         for (number, operation) in history.operations.iter().enumerate() {
             let (batch, Some(at)) = (times.batch[number], observations.done[number]) else { continue };
             if operation.client != client {
