@@ -6,7 +6,7 @@ use std::time::Duration;
 use onbeat_control::{Fields, parse_fault, restore};
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
-use onbeat_wire::jsonl::{self, Problem, WrongLine};
+use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
@@ -80,15 +80,11 @@ impl Recording {
 
     fn begin(start: &LogStart) -> Result<Self, Problem> {
         let LogStart { version, seed, epoch, clock, mailbox, .. } = start;
-        if *version != VERSION {
-            let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
-            return Err(Problem::field("version", expected));
-        }
+        let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
+        ensure(*version == VERSION, "version", expected)?;
         let seed = seed.parse().map(Seed).map_err(|_| Problem::field("seed", "a whole number from 0 to 2^64 - 1"))?;
         let epoch: Epoch = epoch.parse().map_err(|_| Problem::field("epoch", "a time like 2025-12-01T00:00:00Z"))?;
-        if !["real", "scaled", "manual"].contains(&clock.as_str()) {
-            return Err(Problem::field("clock", "real, scaled or manual"));
-        }
+        ensure(["real", "scaled", "manual"].contains(&clock.as_str()), "clock", "real, scaled or manual")?;
         jsonl::within("mailbox", *mailbox, 1..=u64::MAX)?;
         let mut setup = Setup::new(seed, epoch);
         setup.limits = Limits { mailbox_events_max: *mailbox, ..setup.limits };
@@ -162,26 +158,20 @@ impl Recording {
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let is_value = |text: &str| !text.contains(['\r', '\n', '\0']);
-        if !is_token(&method) {
-            return Err(Problem::field("method", "a method of HTTP"));
-        }
-        if target.is_empty() || target.contains(|char: char| char.is_ascii_control() || char == ' ') {
-            return Err(Problem::field("target", "a request target without spaces and control characters"));
-        }
-        if !["HTTP/1.0", "HTTP/1.1"].contains(&version.as_str()) {
-            return Err(Problem::field("version", "HTTP/1.0 or HTTP/1.1"));
-        }
-        if let Some(wrong) = headers.iter().position(|(name, value)| !is_token(name) || !is_value(value)) {
-            return Err(Problem::field(format!("headers[{wrong}]"), "the name and the value of a header"));
+        let is_target = !target.is_empty() && !target.contains(|char: char| char.is_ascii_control() || char == ' ');
+        ensure(is_token(&method), "method", "a method of HTTP")?;
+        ensure(is_target, "target", "a request target without spaces and control characters")?;
+        ensure(["HTTP/1.0", "HTTP/1.1"].contains(&version.as_str()), "version", "HTTP/1.0 or HTTP/1.1")?;
+        for (number, (name, value)) in headers.iter().enumerate() {
+            let is_header = is_token(name) && is_value(value);
+            ensure(is_header, format!("headers[{number}]"), "the name and the value of a header")?;
         }
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
         let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
         let asked = format!("{method} {target}");
         let answer = LoggedAnswer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
-        if self.answers.insert((connection, number), answer).is_some() {
-            let expected = format_args!("no second request {number} on connection {connection}");
-            return Err(Problem::field("request", expected));
-        }
+        let is_first = self.answers.insert((connection, number), answer).is_none();
+        ensure(is_first, "request", format_args!("no second request {number} on connection {connection}"))?;
         Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 

@@ -56,6 +56,11 @@ fn violation<T>(invariant: &'static str, view: Option<&View>, detail: impl Into<
     Err(Violation { invariant, client: view.map(|view| view.client), detail: detail.into() })
 }
 
+/// Judges an invariant by a condition.
+fn holds(right: bool, invariant: &'static str, view: Option<&View>, detail: impl FnOnce() -> String) -> Judged {
+    if right { Ok(()) } else { violation(invariant, view, detail()) }
+}
+
 const NO_HTTP: &str = "what comes is HTTP/1.1";
 const NO_STRAY_TIMER: &str = "a stream has one timer, and nobody else has any";
 const FREED: &str = "the server holds nothing when all have left";

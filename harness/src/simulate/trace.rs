@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use onbeat_wire::jsonl::{self, Problem, WrongLine, within};
+use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure, within};
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Line, Notes};
 use serde::de::IgnoredAny;
@@ -96,9 +96,7 @@ pub(super) fn check(history: &History) -> Result<(), Problem> {
     within("history.connections_max", *connections_max as u64, 1..=CONNECTIONS_MAX)?;
     within("history.end_ms", *end_ms, 0..=END_MS_MAX)?;
     for (field, count, max) in [("clients", clients.len(), CLIENTS_MAX), ("deeds", operations.len(), OPERATIONS_MAX)] {
-        if count > max {
-            return Err(Problem::field(format!("history.{field}"), format_args!("at most {max} {field}, got {count}")));
-        }
+        ensure(count <= max, format!("history.{field}"), format_args!("at most {max} {field}, got {count}"))?;
     }
     for (number, link) in clients.iter().enumerate() {
         check_link(number, link)?;
@@ -116,12 +114,8 @@ fn check_link(number: usize, link: &Link) -> Result<(), Problem> {
     within(field("jitter_ms"), *jitter_ms, 0..=DELAY_MS_MAX)?;
     within(field("together_ms"), *together_ms, 1..=DELAY_MS_MAX)?;
     within(field("breaks_after"), breaks_after.unwrap_or_default() as u64, 0..=BREAKS_AFTER_MAX)?;
-    match again {
-        Some(again) if *again >= number => {
-            Err(Problem::field(field("again"), format_args!("a client before this one, got {again}")))
-        }
-        _ => Ok(()),
-    }
+    let again = again.filter(|again| *again >= number);
+    ensure(again.is_none(), field("again"), format_args!("a client before this one, got {}", again.unwrap_or_default()))
 }
 
 /// Checks each operation, and that operations are in the order of time: no client acts while time jumps.
@@ -133,33 +127,29 @@ fn check_operations(history: &History) -> Result<(), Problem> {
         let field = |name| format!("history.deeds[{number}].{name}");
         within(field("at_ms"), *at_ms, now..=history.end_ms.max(now))?;
         now = *at_ms;
-        if !kind.is_of_the_world() && *client >= history.clients.len() {
-            let expected = format_args!("the number of a client, below {}, got {client}", history.clients.len());
-            return Err(Problem::field(field("client"), expected));
-        }
+        let count = history.clients.len();
+        let expected = format_args!("the number of a client, below {count}, got {client}");
+        ensure(kind.is_of_the_world() || *client < count, field("client"), expected)?;
         match kind {
             OperationKind::Jump { ms } => {
                 within(field("what.Jump.ms"), *ms, 1..=history.end_ms.saturating_sub(now).max(1))?;
                 now += ms;
-                if *races {
-                    return Err(Problem::field(field("races"), "false, since time jumps when all is over"));
-                }
+                ensure(!races, field("races"), "false, since time jumps when all is over")?;
             }
-            OperationKind::ShutDown if std::mem::replace(&mut is_over, true) => {
-                return Err(Problem::field(field("what"), "no second shutdown"));
+            OperationKind::ShutDown => {
+                ensure(!std::mem::replace(&mut is_over, true), field("what"), "no second shutdown")?;
             }
-            OperationKind::Garbage(bytes) if !GARBAGE.contains(&bytes.as_str()) => {
-                return Err(Problem::field(field("what.Garbage"), format_args!("one of {GARBAGE:?}")));
+            OperationKind::Garbage(bytes) => {
+                let is_known = GARBAGE.contains(&bytes.as_str());
+                ensure(is_known, field("what.Garbage"), format_args!("one of {GARBAGE:?}"))?;
             }
             OperationKind::Request {
                 resource: Resource::Broadcast(message) | Resource::Heartbeat(message), ..
             } => {
                 within(field("what.Ask.asked.text"), message.text as u64, 0..=LONG as u64)?;
                 within(field("what.Ask.asked.number"), message.number as u64, 0..=NUMBER_MAX)?;
-                if !numbers.insert(message.number) {
-                    let expected = format_args!("a number that no other event has, got {}", message.number);
-                    return Err(Problem::field(field("what.Ask.asked.number"), expected));
-                }
+                let expected = format_args!("a number that no other event has, got {}", message.number);
+                ensure(numbers.insert(message.number), field("what.Ask.asked.number"), expected)?;
             }
             _ => {}
         }
@@ -178,13 +168,11 @@ fn check_client(history: &History, client: usize) -> Result<(), Problem> {
         }
         let wrong = |expected| Problem::field(format!("history.deeds[{number}].what"), expected);
         sent.add(&operation.kind).map_err(wrong)?;
-        if may_wait && sent.bytes > window {
-            let expected = format_args!(
-                "at least the {} bytes that the client sends, which may wait to be served, got {window}",
-                sent.bytes
-            );
-            return Err(Problem::field(format!("history.clients[{client}].window_bytes"), expected));
-        }
+        let bytes = sent.bytes;
+        let expected =
+            format_args!("at least the {bytes} bytes that the client sends, which may wait to be served, got {window}");
+        let has_room = !may_wait || bytes <= window;
+        ensure(has_room, format!("history.clients[{client}].window_bytes"), expected)?;
     }
     Ok(())
 }

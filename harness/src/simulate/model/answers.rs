@@ -7,7 +7,7 @@ use onbeat_wire::printable::visible;
 
 use super::times::SentRequest;
 use super::view::View;
-use super::{Judged, World, violation};
+use super::{Judged, World, holds};
 use crate::player::HttpExchange;
 use crate::simulate::history::{Manner, Resource};
 
@@ -20,38 +20,29 @@ const COUNTS: &str = "an answer counts the clients";
 impl World<'_> {
     pub(super) fn answers(&self, view: &View) -> Judged {
         let (answers, requests) = (view.responses.len(), view.requests.len());
-        if answers > requests {
-            let detail = format!("{answers} answers to {requests} requests whose turn comes");
-            return violation(NOTHING_AFTER, Some(view), detail);
-        }
+        holds(answers <= requests, NOTHING_AFTER, Some(view), || {
+            format!("{answers} answers to {requests} requests whose turn comes")
+        })?;
         for (request, response) in view.requests.iter().zip(&view.responses) {
-            let right = if request.resource == Resource::Nothing { 404 } else { 200 };
-            if response.status() != right {
-                return violation(STATUS, Some(view), format!("{} to {request}", response.status()));
-            }
+            let (status, right) = (response.status(), if request.resource == Resource::Nothing { 404 } else { 200 });
+            holds(status == right, STATUS, Some(view), || format!("{status} to {request}"))?;
             if !request.resource.is_stream() || request.manner == Manner::Head {
                 self.answer(view, request, response)?;
             }
         }
-        match view.requests.get(answers) {
-            Some(request)
-                if view.is_executed(request, self.times) && self.is_owed(view, request.at, Some(request.batch)) =>
-            {
-                violation(ANSWERED, Some(view), format!("{request} was not"))
-            }
-            _ => Ok(()),
-        }
+        let Some(request) = view.requests.get(answers) else { return Ok(()) };
+        let is_owed = view.is_executed(request, self.times) && self.is_owed(view, request.at, Some(request.batch));
+        holds(!is_owed, ANSWERED, Some(view), || format!("{request} was not"))
     }
 
     /// Judges a complete answer without a stream.
     fn answer(&self, view: &View, request: &SentRequest, response: &HttpExchange) -> Judged {
         let Some((at, How::Complete)) = response.end else { return Ok(()) };
-        if view.is_prompt() && at != request.at {
-            return violation(ANSWERED, Some(view), format!("{request} was at {} ms", at.as_millis()));
-        }
+        let is_in_time = !view.is_prompt() || at == request.at;
+        holds(is_in_time, ANSWERED, Some(view), || format!("{request} was at {} ms", at.as_millis()))?;
         let body = response.body();
         if request.manner == Manner::Head {
-            return if body.is_empty() { Ok(()) } else { violation(NO_BODY, Some(view), visible(&body)) };
+            return holds(body.is_empty(), NO_BODY, Some(view), || visible(&body));
         }
         let Some(counts) = self.subscribers.counts.get(&request.operation) else { return Ok(()) };
         let right = |clients, removed| match request.resource {
@@ -59,12 +50,12 @@ impl World<'_> {
             _ => format!("{{\"ok\":true,\"clients\":{clients},\"removed\":{removed}}}"),
         };
         let mut clients = counts.clients.clone();
-        if clients.any(|clients| counts.removed.clone().any(|removed| right(clients, removed).as_bytes() == body)) {
-            return Ok(());
-        }
-        let (clients, removed) = (shown(&counts.clients), shown(&counts.removed));
-        let detail = format!("{} when there were {clients}, and {removed} to be removed", visible(&body));
-        violation(COUNTS, Some(view), detail)
+        let is_right =
+            clients.any(|clients| counts.removed.clone().any(|removed| right(clients, removed).as_bytes() == body));
+        holds(is_right, COUNTS, Some(view), || {
+            let (clients, removed) = (shown(&counts.clients), shown(&counts.removed));
+            format!("{} when there were {clients}, and {removed} to be removed", visible(&body))
+        })
     }
 }
 

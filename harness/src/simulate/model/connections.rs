@@ -3,7 +3,7 @@
 use onbeat_wire::Instant;
 
 use super::view::View;
-use super::{Judged, World, violation};
+use super::{Judged, World, holds};
 
 const KEPT: &str = "nobody is cut off without a reason";
 const EVICTED: &str = "who does not read is cut off when its mailbox is full";
@@ -54,19 +54,18 @@ impl World<'_> {
             self.subscribers.evicted(view.client).map(|evicted| evicted.at),
             view.closing_request().and_then(|request| request.over),
         ];
-        if reasons.into_iter().flatten().all(|reason| closed < reason) {
-            return violation(KEPT, Some(view), format!("its connection was closed at {} ms", closed.as_millis()));
-        }
-        Ok(())
+        let has_reason = reasons.into_iter().flatten().any(|reason| reason <= closed);
+        holds(has_reason, KEPT, Some(view), || format!("its connection was closed at {} ms", closed.as_millis()))
     }
 
     /// Judges whether, and when, the server closed the connection. The first reason counts.
     fn closed(&self, view: &View) -> Judged {
         let must = |reason, at: Instant| {
             let right = view.closed.is_some_and(|closed| !view.is_prompt() || closed <= at);
-            let closed = view.closed.map_or("never".to_owned(), |closed| format!("at {} ms", closed.as_millis()));
-            let detail = format!("its connection was to be closed at {} ms and was so {closed}", at.as_millis());
-            if right { Ok(()) } else { violation(reason, Some(view), detail) }
+            holds(right, reason, Some(view), || {
+                let closed = view.closed.map_or("never".to_owned(), |closed| format!("at {} ms", closed.as_millis()));
+                format!("its connection was to be closed at {} ms and was so {closed}", at.as_millis())
+            })
         };
         if let Some(evicted) = self.subscribers.evicted(view.client) {
             let stays = view.left.is_none_or(|left| view.is_prompt() && evicted.at < left.at);
@@ -93,13 +92,11 @@ impl World<'_> {
                 Some((view.responses.first()?.head.as_ref()?.0, ends.into_iter().flatten().min()?))
             })
             .collect();
-        for (at, _) in &served {
-            let served = served.iter().filter(|(from, to)| from <= at && at < to).count();
-            if served > self.history.connections_max {
-                return violation(LIMIT, None, format!("{served} were at {} ms", at.as_millis()));
-            }
-        }
-        Ok(())
+        served.iter().try_for_each(|(at, _)| {
+            let count = served.iter().filter(|(from, to)| from <= at && at < to).count();
+            let is_within = count <= self.history.connections_max;
+            holds(is_within, LIMIT, None, || format!("{count} were at {} ms", at.as_millis()))
+        })
     }
 
     /// Judges whether a client waited to the end although there was room.
@@ -115,11 +112,9 @@ impl World<'_> {
         };
         let open = self.views.iter().filter(is_open).count();
         let waits = |view: &&View| view.left.is_none() && view.closed.is_none() && is_unanswered(view);
-        match self.views.iter().find(waits) {
-            Some(view) if open < self.history.connections_max => {
-                violation(TAKEN_ON, Some(view), format!("it waited to the end, with {open} connections open"))
-            }
-            _ => Ok(()),
-        }
+        let waiting = self.views.iter().find(waits);
+        holds(waiting.is_none() || open >= self.history.connections_max, TAKEN_ON, waiting, || {
+            format!("it waited to the end, with {open} connections open")
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sse::Heard;
-use super::{Judged, World, violation};
+use super::{Judged, World, holds};
 
 const ORDER: &str = "all clients hear the events in one order, and that in which they were sent";
 
@@ -22,16 +22,16 @@ impl World<'_> {
                     // The order of events with exact times, and of the events of a client, is certain.
                     let [first, then] = [&self.subscribers.numbered[&pair[0]], &self.subscribers.numbered[&pair[1]]];
                     let one_sender = first.client == then.client && then.operation < first.operation;
-                    if first.exact && then.exact && then.batch < first.batch || one_sender {
-                        let detail = format!("event {} came after {}, which was sent later", pair[1], pair[0]);
-                        return violation(ORDER, Some(view), detail);
-                    }
+                    let is_late = first.exact && then.exact && then.batch < first.batch || one_sender;
+                    holds(!is_late, ORDER, Some(view), || {
+                        format!("event {} came after {}, which was sent later", pair[1], pair[0])
+                    })?;
                     next.entry(pair[0]).or_default().insert(pair[1]);
                 }
             }
         }
         let circle = circle(next);
-        if circle.is_empty() { Ok(()) } else { violation(ORDER, None, format!("these did not: {circle:?}")) }
+        holds(circle.is_empty(), ORDER, None, || format!("these did not: {circle:?}"))
     }
 }
 

@@ -11,7 +11,7 @@ use super::streams::{on_time, parsed, stamp};
 use super::subscribers::Publication;
 use super::times::SentRequest;
 use super::view::View;
-use super::{Judged, Violation, World, violation};
+use super::{Judged, Violation, World, holds, violation};
 use crate::player::HttpExchange;
 use crate::simulate::history::Resource;
 
@@ -55,19 +55,15 @@ impl World<'_> {
                 Heard::Comment => comments += 1,
                 Heard::Event(number) => {
                     let event = &self.subscribers.numbered[number];
-                    if !seen.insert(event.operation) {
-                        return violation(ONCE, Some(view), format!("event {number} came twice"));
-                    }
-                    if !subscriber.may_get.contains(&event.operation) {
-                        return violation(ONCE, Some(view), format!("event {number} was not for it"));
-                    }
+                    holds(seen.insert(event.operation), ONCE, Some(view), || format!("event {number} came twice"))?;
+                    let may_get = subscriber.may_get.contains(&event.operation);
+                    holds(may_get, ONCE, Some(view), || format!("event {number} was not for it"))?;
                     if event.exact {
                         on_time(view, *at, comes(event.at), bytes)?;
                         let due = (event.at - request.at).as_millis() / PERIOD.as_millis();
-                        if heartbeats as u128 != due {
-                            let detail = format!("event {number} came after {heartbeats} heartbeats instead of {due}");
-                            return violation(HEARTBEAT_FIRST, Some(view), detail);
-                        }
+                        holds(heartbeats as u128 == due, HEARTBEAT_FIRST, Some(view), || {
+                            format!("event {number} came after {heartbeats} heartbeats instead of {due}")
+                        })?;
                     }
                 }
             }
@@ -78,9 +74,7 @@ impl World<'_> {
         }
         let is_owed = |number: &usize| self.is_owed(view, comes(heartbeat(*number)), None);
         let due = (0..usize::MAX).take_while(is_owed).count();
-        if heartbeats < due {
-            return violation(HEARTBEATS, Some(view), format!("{heartbeats} of {due} came"));
-        }
+        holds(heartbeats >= due, HEARTBEATS, Some(view), || format!("{heartbeats} of {due} came"))?;
         let is_owed = |event: &&Publication| {
             subscriber.gets.contains(&event.operation) && self.is_owed(view, comes(event.at), Some(event.batch))
         };
@@ -92,13 +86,12 @@ impl World<'_> {
         let is_possible =
             |event: &&Publication| event.resource == Resource::Comment && subscriber.may_get.contains(&event.operation);
         let possible = self.subscribers.events.iter().filter(is_possible).count();
-        if !(plain.len()..=possible).contains(&comments) {
-            let detail = format!("{comments} comments came of {} to {possible}", plain.len());
-            return violation(ONCE, Some(view), detail);
-        }
-        if matches!(response.end, Some((_, How::Complete))) && self.times.shut_down.is_none() && !response.is_raw() {
-            return violation(ENDS, Some(view), "it ended with its last chunk");
-        }
+        holds((plain.len()..=possible).contains(&comments), ONCE, Some(view), || {
+            format!("{comments} comments came of {} to {possible}", plain.len())
+        })?;
+        let is_ended = matches!(response.end, Some((_, How::Complete))) && !response.is_raw();
+        let may_end = self.times.shut_down.is_some();
+        holds(!is_ended || may_end, ENDS, Some(view), || "it ended with its last chunk".into())?;
         self.ended_in_order(view, request, response)?;
         let greeting = response.writes.first().map(|_| "message".to_owned());
         let names = heard
@@ -132,9 +125,8 @@ impl World<'_> {
                         let number = number(data).unwrap_or(usize::MAX);
                         let event = self.subscribers.numbered.get(&number);
                         let is_whole = event.is_some_and(|event| event.is_written(name, data));
-                        if !is_whole || at != then && view.is_prompt() {
-                            return violation(WHOLE_EVENTS, Some(view), visible(name) + &visible(data));
-                        }
+                        let is_together = at == then || !view.is_prompt();
+                        holds(is_whole && is_together, WHOLE_EVENTS, Some(view), || visible(name) + &visible(data))?;
                         Heard::Event(number)
                     }
                 },

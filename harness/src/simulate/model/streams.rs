@@ -9,7 +9,7 @@ use onbeat_wire::{Decoder, How, Instant};
 use super::times::SentRequest;
 use super::values::Values;
 use super::view::View;
-use super::{Judged, World, violation};
+use super::{Judged, World, holds, violation};
 use crate::fixtures::EPOCH;
 use crate::judge::compare::conforms_exactly;
 use crate::judge::scene::Line;
@@ -42,11 +42,11 @@ impl World<'_> {
             if line.written().contains("\"value\":") {
                 values.retain_mut(|values| visible(bytes).contains(&values.next()));
             }
-            if !conforms_exactly(line, bytes, stamp(due(line))) || values.is_empty() {
+            let is_right = conforms_exactly(line, bytes, stamp(due(line))) && !values.is_empty();
+            holds(is_right, PREFIX, Some(view), || {
                 let expected = visible(line.written().as_bytes());
-                let detail = format!("/{stream}: expected {expected} with the seed's value, got {}", visible(bytes));
-                return violation(PREFIX, Some(view), detail);
-            }
+                format!("/{stream}: expected {expected} with the seed's value, got {}", visible(bytes))
+            })?;
             on_time(view, *came, self.times.comes(due(line)), bytes)?;
         }
         // A client that stays gets all writes, and the end. Without chunks no end differs from a cut.
@@ -54,13 +54,12 @@ impl World<'_> {
         let must = if view.is_executed(request, self.times) { writes.iter().filter(owed).count() } else { 0 };
         let (came, all) = (response.writes.len(), writes.len());
         let is_ended = matches!(response.end, Some((_, How::Complete))) && (!response.is_raw() || came == all);
-        if came < must || must == all && !is_ended {
-            let detail = format!("/{stream}: {came} writes came, {must} were due; its end: {:?}", response.end);
-            return violation(WHOLE, Some(view), detail);
-        }
-        if is_ended && came < all && self.times.shut_down.is_none() {
-            return violation(WHOLE, Some(view), format!("/{stream} ended after {came} of {all} writes"));
-        }
+        holds(came >= must && (is_ended || must < all), WHOLE, Some(view), || {
+            format!("/{stream}: {came} writes came, {must} were due; its end: {:?}", response.end)
+        })?;
+        holds(!is_ended || came == all || self.times.shut_down.is_some(), WHOLE, Some(view), || {
+            format!("/{stream} ended after {came} of {all} writes")
+        })?;
         self.ended_in_order(view, request, response)?;
         // The events of the golden file follow their writes, up to the last write that came.
         let mut left = came;
@@ -84,20 +83,16 @@ impl World<'_> {
         let is_over = is_complete && (!view.is_prompt() || response.end.is_some_and(|(end, _)| end <= at));
         let stays = view.stays_in(ending) && self.subscribers.evicted(view.client).is_none() && !view.pauses();
         let owed = under_way && stays && view.left.is_none_or(|left| view.sees(at, self.times) < left.at);
-        if !owed || is_over {
-            return Ok(());
-        }
-        violation(IN_ORDER, Some(view), format!("{request} ended so: {:?}", response.end))
+        holds(!owed || is_over, IN_ORDER, Some(view), || format!("{request} ended so: {:?}", response.end))
     }
 }
 
 /// Judges the time of a write: a prompt client sees the write when it is due, and no client sees it before.
 pub(super) fn on_time(view: &View, came: Instant, due: Instant, bytes: &[u8]) -> Judged {
-    if came < due || view.is_prompt() && came != due {
+    holds(came == due || came > due && !view.is_prompt(), ON_TIME, Some(view), || {
         let (due, came) = (due.as_millis(), came.as_millis());
-        return violation(ON_TIME, Some(view), format!("{} was due at {due} ms and came at {came} ms", visible(bytes)));
-    }
-    Ok(())
+        format!("{} was due at {due} ms and came at {came} ms", visible(bytes))
+    })
 }
 
 /// Judges the types of the events that a conforming parser dispatches, given the pieces of the network.
@@ -106,10 +101,7 @@ pub(super) fn parsed(view: &View, response: &HttpExchange, expected: &[String]) 
     let body = response.body();
     let events = body.chunks(view.link.piece_bytes.max(1)).flat_map(|piece| decoder.push(piece));
     let came: Vec<String> = events.map(|event| event.event_type).collect();
-    if came == expected {
-        return Ok(());
-    }
-    violation(PARSED, Some(view), format!("expected {expected:?}, got {came:?}"))
+    holds(came == expected, PARSED, Some(view), || format!("expected {expected:?}, got {came:?}"))
 }
 
 /// Returns the wall-clock time of an instant.
