@@ -80,7 +80,7 @@ pub fn main() -> Exit {
         Err(message) => Ok(out.clap(&message)),
     };
     // Results are printed before the failure is reported.
-    let printed = out.finish();
+    let printed = out.flush();
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
         (outcome, printed) => {

@@ -101,15 +101,6 @@ impl Output {
         self.failure.take().map_or(Ok(()), |error| Err(OutputError(error)))
     }
 
-    /// Writes the rest of the output.
-    ///
-    /// # Errors
-    ///
-    /// If stdout did not take the output, although the reader has not left.
-    pub(super) fn finish(mut self) -> Result<(), OutputError> {
-        self.flush()
-    }
-
     fn write(&mut self, bytes: &[u8]) {
         if !self.is_closed {
             let written = self.stdout.write_all(bytes);

@@ -24,12 +24,14 @@ mod view;
 
 use std::fmt;
 
-use self::subscribers::Subscribers;
-use self::times::Times;
+use self::subscribers::{Publication, Subscribers};
+use self::times::{SentRequest, Times};
 use self::view::View;
-use super::history::{History, Manner, Resource};
 use super::play::Observations;
+use super::{History, Manner, Resource};
 use crate::fixtures::golden::Golden;
+use crate::player::HttpExchange;
+use crate::replay::Stream;
 
 /// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,7 @@ use std::ops::RangeInclusive;
 use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 
-use super::times::SentRequest;
-use super::view::View;
-use super::{Judged, World, holds};
-use crate::player::HttpExchange;
-use crate::simulate::history::{Manner, Resource};
+use super::{HttpExchange, Judged, Manner, Resource, SentRequest, View, World, holds};
 
 const ANSWERED: &str = "every request is answered, when its turn comes";
 const NOTHING_AFTER: &str = "nothing is answered that nobody asked for, or whose turn never comes";

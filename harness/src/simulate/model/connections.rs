@@ -2,8 +2,7 @@
 
 use onbeat_wire::Instant;
 
-use super::view::View;
-use super::{Judged, World, holds};
+use super::{Judged, View, World, holds};
 
 const KEPT: &str = "nobody is cut off without a reason";
 const EVICTED: &str = "who does not read is cut off when its mailbox is full";

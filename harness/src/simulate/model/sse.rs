@@ -8,12 +8,7 @@ use onbeat_wire::printable::visible;
 use onbeat_wire::{How, Instant};
 
 use super::streams::{on_time, parsed, stamp};
-use super::subscribers::Publication;
-use super::times::SentRequest;
-use super::view::View;
-use super::{Judged, Violation, World, holds, violation};
-use crate::player::HttpExchange;
-use crate::simulate::history::Resource;
+use super::{HttpExchange, Judged, Publication, Resource, SentRequest, View, Violation, World, holds, violation};
 
 const GREETING: &str = "data: {\"message\": \"连接成功\"}\n\n";
 const PERIOD: Duration = Duration::from_secs(30);

@@ -6,15 +6,11 @@ use onbeat_wire::printable::visible;
 use onbeat_wire::recording::{Dispatch, Fact};
 use onbeat_wire::{Decoder, How, Instant};
 
-use super::times::SentRequest;
 use super::values::Values;
-use super::view::View;
-use super::{Judged, World, holds, violation};
+use super::{HttpExchange, Judged, SentRequest, Stream, View, World, holds, violation};
 use crate::fixtures::EPOCH;
 use crate::judge::compare::conforms_exactly;
 use crate::judge::scene::Line;
-use crate::player::HttpExchange;
-use crate::replay::Stream;
 
 const PREFIX: &str = "a stream is a prefix of what the contract says";
 const ON_TIME: &str = "every write comes when it is due";

@@ -9,9 +9,8 @@ use std::ops::RangeInclusive;
 
 use onbeat_wire::Instant;
 
-use super::times::{SentRequest, Times};
-use super::view::{Intake, View};
-use crate::simulate::history::{History, Resource};
+use super::view::Intake;
+use super::{History, Resource, SentRequest, Times, View};
 
 /// How many bytes the server buffers for a stuck client beyond the window of the connection.
 const BUFFER_BYTES: usize = 24 * 1024;

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use onbeat_wire::Instant;
 
-use crate::fixtures::golden::Golden;
-use crate::replay::Stream;
-use crate::simulate::history::{History, Manner, Operation, OperationKind, Resource};
-use crate::simulate::play::Observations;
+use super::{Golden, History, Manner, Observations, Resource, Stream};
+use crate::simulate::{Operation, OperationKind};
 
 /// The times of a world.
 pub(super) struct Times {

@@ -6,10 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use onbeat_wire::Instant;
 
-use super::times::{SentRequest, Times};
-use crate::player::{ClientLog, HttpExchange};
-use crate::simulate::history::{History, Link, OperationKind};
-use crate::simulate::play::Observations;
+use super::{History, HttpExchange, Observations, SentRequest, Times};
+use crate::player::ClientLog;
+use crate::simulate::{Link, OperationKind};
 
 /// The view of a client.
 pub(super) struct View<'a> {
