@@ -19,7 +19,7 @@ use crate::record::{
 const PRINTING_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct RecordArguments {
     /// The URL to request, with http or https
     #[arg(required_unless_present = "listen")]
     url: Option<String>,
@@ -76,9 +76,9 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name, value.to_owned()))
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let secrets = Arc::new(Secrets::new(&arguments.redact).map_err(|error| format!("--redact: {error}"))?);
-    if let Arguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
+    if let RecordArguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
         let connector = connector(Upstream::read(to)?, arguments)?;
         // Each client takes three file descriptors; the soft limit is often just 1024.
         if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
     recorded
 }
 
-fn connector(upstream: Upstream, arguments: &Arguments) -> Result<Connector, Box<dyn Error>> {
+fn connector(upstream: Upstream, arguments: &RecordArguments) -> Result<Connector, Box<dyn Error>> {
     Ok(Connector::new(upstream, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?)
 }
 
@@ -139,7 +139,7 @@ async fn end_in_time(serving: tokio::task::JoinHandle<()>, proxy: Arc<Proxy>) {
 }
 
 /// Records one exchange, or the same exchange twice.
-async fn record(arguments: &Arguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let (upstream, target) = Upstream::read_with_target(arguments.url.as_deref().unwrap_or_default())?;
     let body = arguments.body.as_deref().map(body).transpose()?.unwrap_or_default();
     let default = if arguments.body.is_some() { "POST" } else { "GET" };
