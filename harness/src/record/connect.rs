@@ -12,13 +12,16 @@ use bytes::BytesMut;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::{READ_BYTES, Upstream};
 
 /// The time within which a connection has to be established.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The most that the kernel keeps of a response that a slow client does not take. Without a bound it would be megabytes.
+const RECEIVE_BUFFER_BYTES: u32 = 256 * 1024;
 
 /// The reading side of a connection.
 pub(super) type UpstreamReader = Box<dyn AsyncRead + Send + Unpin>;
@@ -106,11 +109,11 @@ impl Connector {
         // A name such as localhost has several addresses, and the server may listen on one of them.
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for addr in addrs {
-            match TcpStream::connect(addr).await {
-                Ok(socket) => {
-                    socket.set_nodelay(true)?;
-                    return Ok(socket);
-                }
+            let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+            socket.set_nodelay(true)?;
+            match socket.connect(addr).await {
+                Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,
             }
         }
