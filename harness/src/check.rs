@@ -1,19 +1,28 @@
 //! The check: any server, held against the golden fixtures.
 //!
 //! ```text
-//!   fixtures ──► play, exchange ──► client logs ──► seen ──► judge ──► verdicts ──► report
-//!                 on a target                  who else       knows no contract
-//!                                              was there
+//!   fixtures ── scope            the contract, and how much of the contract is judged
+//!        │
+//!   target                       the embedded server, or a server over TCP
+//!        │
+//!   play, requests               clients act as the fixtures say ──► client logs
+//!   application                  an application watches as well  ──► dispatched events
+//!        │
+//!   tag, noise ── seen           what was seen, and what other users of the server may have caused
+//!        │
+//!      judge                     knows neither the contract nor the check
+//!        │
+//!   hint                         the likeliest cause of many failures
+//!        │
+//!   embedded, live               a whole check in virtual time, and in real time
 //! ```
 //!
-//! The target is the embedded server in virtual time, where every time is exact, or a server over TCP, where a write is
-//! never early, late only beyond a tolerance, and a period is judged by its median. The judge knows no difference.
+//! On the embedded server every time is exact. On a server over TCP a write is never early, late only beyond a tolerance,
+//! and a period is judged by the median of the gaps. The judge knows no difference.
 
 mod application;
 mod embedded;
-mod exchange;
 mod headers;
-mod heartbeats;
 mod hint;
 #[cfg(test)]
 mod hostile;
@@ -23,17 +32,22 @@ mod live;
 mod made_up;
 mod noise;
 mod play;
-mod pulse;
+mod requests;
 mod scope;
 mod seen;
 mod tag;
 mod target;
 
-pub use embedded::check_embedded;
-pub use headers::{ExtraHeaders, WrongHeader};
-pub use live::{Progress, Remote, Unreachable, check_live};
-pub use scope::Scope;
+pub use self::embedded::check_embedded;
+pub use self::headers::{ExtraHeaders, WrongHeader};
+pub use self::live::{Progress, Remote, Unreachable, check_live};
+pub use self::scope::Scope;
 
+use self::lines_seen::LinesSeen;
+use self::noise::Noise;
+use self::seen::{HEARTBEAT, Seen};
+use self::tag::Tag;
+use self::target::{Embedded, Live, Target};
 use crate::fixtures::golden::Golden;
 
 /// Returns the ids of all cases, in their order.

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use self::library::{Library, Stopped, guarded};
 use self::reader::Reader;
-use crate::judge::observation::Dispatched;
+use crate::judge::Dispatched;
 use crate::player::Bounds;
 
 /// A stream being read by the client library.

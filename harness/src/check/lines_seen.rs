@@ -2,10 +2,8 @@
 
 use onbeat_wire::What;
 
-use super::heartbeats::HEARTBEAT;
-use super::noise::Noise;
-use super::tag::Tag;
-use crate::judge::responses::is_stream;
+use super::{HEARTBEAT, Noise, Tag};
+use crate::judge::is_stream;
 use crate::player::{ClientLog, LogEntry};
 
 /// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
@@ -61,7 +59,7 @@ impl LinesSeen {
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
-                if self.noise == Some(Noise::Anybody) && Noise::Anybody.has(&line, &self.tag) {
+                if self.noise == Some(Noise::AllUsers) && Noise::AllUsers.has(&line, &self.tag) {
                     continue;
                 }
                 if self.tag.is_foreign(&line) {
@@ -109,7 +107,7 @@ mod tests {
         let other = r#"data: {"msg":"onbeat-2-x"}"#;
         let own = r#"data: {"msg":"onbeat-1-x"}"#;
         let writes = ["event: broadcast\n", other, "\n\n", "event: broadcast\n", own, "\n\n"];
-        assert_eq!(LinesSeen::of(&tag, Noise::Strangers).count(&log(&writes)), 3);
+        assert_eq!(LinesSeen::of(&tag, Noise::OtherUsers).count(&log(&writes)), 3);
     }
 
     #[test]
@@ -117,6 +115,6 @@ mod tests {
         let event = ["event: broadcast\n", r#"data: {"msg":"x"}"#, "\n\n", ":\n\n"];
         let writes = [&["data: {\"message\": \"hi\"}\n\n"], &event[..], &["heartbeat:\n\n"]].concat();
         let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&log(&writes));
-        assert_eq!((counted(Noise::Anybody), counted(Noise::None)), (3, 6));
+        assert_eq!((counted(Noise::AllUsers), counted(Noise::None)), (3, 6));
     }
 }

@@ -6,19 +6,14 @@ use bytes::Bytes;
 use onbeat_wire::recording::{Dispatch, End, Fact, RawRequest, ResponseHead, Write};
 use onbeat_wire::{Event, Head, How, Instant, What};
 
-use super::noise::Noise;
-use super::seen::{Seen, judge};
-use super::tag::Tag;
+use super::Seen;
 use crate::fixtures::golden::Golden;
-use crate::judge::observation::Dispatched;
-use crate::judge::pace::Pace;
-use crate::judge::scene::{Line, Scene};
-use crate::judge::stalls::Stalls;
+use crate::judge::{Dispatched, Pace, Scenario, ScenarioLine, Stalls};
 use crate::player::{Action, ClientLog, LogEntry};
 
-/// What each client of a scene sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
-fn logs(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, ClientLog)> {
-    let entry = |line: &Line| match &line.fact {
+/// What each client of a scenario sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
+fn logs(scenario: &Scenario, when: impl Fn(&ScenarioLine) -> Instant) -> Vec<(String, ClientLog)> {
+    let entry = |line: &ScenarioLine| match &line.fact {
         Fact::RawRequest(RawRequest { text }) => Some(LogEntry::Did(Action::request(text.clone()))),
         Fact::Head(ResponseHead { status, headers }) => {
             let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -28,23 +23,19 @@ fn logs(scene: &Scene, when: impl Fn(&Line) -> Instant) -> Vec<(String, ClientLo
         Fact::End(End { how }) => Some(LogEntry::Saw(What::End(*how))),
         _ => None,
     };
-    let leaves = |line: &Line| matches!(line.fact, Fact::End(End { how: How::Closed }));
+    let leaves = |line: &ScenarioLine| matches!(line.fact, Fact::End(End { how: How::Closed }));
     let of_client = |name: &str| {
-        let mut lines: Vec<&Line> = scene.lines.iter().chain(&scene.rest).map(|(_, line)| line).collect();
+        let mut lines: Vec<&ScenarioLine> = scenario.lines.iter().chain(&scenario.rest).map(|(_, line)| line).collect();
         lines.retain(|line| line.notes.client == name);
         // Who leaves at the cut may have seen what came after it.
-        lines.sort_by_key(|line| (!scene.rest.is_empty() && leaves(line), line.t_ms));
+        lines.sort_by_key(|line| (!scenario.rest.is_empty() && leaves(line), line.t_ms));
         ClientLog { entries: lines.into_iter().filter_map(|line| Some((when(line), entry(line)?))).collect() }
     };
-    scene.clients().into_iter().map(|name| (name.to_owned(), of_client(name))).collect()
+    scenario.clients().into_iter().map(|name| (name.to_owned(), of_client(name))).collect()
 }
 
 fn write(text: &str) -> LogEntry {
     LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
-}
-
-fn seen(logs: Vec<(String, ClientLog)>) -> Seen {
-    Seen { logs, tag: Tag::default(), noise: Noise::None, others: Some(0), dispatched: None }
 }
 
 /// At 100 times the contract's speed, which leaves little time for anything.
@@ -52,16 +43,16 @@ fn pace() -> Pace {
     Pace::real(std::num::NonZeroU32::new(100).expect("not zero"), Duration::from_millis(250))
 }
 
-fn at(line: &Line) -> Instant {
+fn at(line: &ScenarioLine) -> Instant {
     Instant::EPOCH + pace().takes(line.t_ms)
 }
 
-fn failing(scene: &Scene, seen: &Seen, stalls: &Stalls) -> Vec<String> {
-    judge(&Golden::read().cases, scene, seen, &pace(), stalls).failing()
+fn failing(scenario: &Scenario, seen: &Seen, stalls: &Stalls) -> Vec<String> {
+    seen.judge(&Golden::read().cases, scenario, &pace(), stalls).failing()
 }
 
-fn stream(name: &str) -> Scene {
-    let wanted = |scene: &Scene| scene.path.ends_with(&format!("/{name}.jsonl"));
+fn stream(name: &str) -> Scenario {
+    let wanted = |scenario: &Scenario| scenario.path.ends_with(&format!("/{name}.jsonl"));
     let golden = Golden::read();
     golden.streams.into_iter().chain(golden.scenes).find(wanted).expect("a fixture")
 }
@@ -69,8 +60,8 @@ fn stream(name: &str) -> Scene {
 #[test]
 fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
     for name in ["sse", "sse-data", "dynamic-counter", "stream-json"] {
-        let scene = stream(name).until(9_500);
-        let events = scene.lines.iter().chain(&scene.rest).filter_map(|(_, line)| match &line.fact {
+        let scenario = stream(name).until(9_500);
+        let events = scenario.lines.iter().chain(&scenario.rest).filter_map(|(_, line)| match &line.fact {
             Fact::Event(Dispatch { r#type, data, last_event_id }) => {
                 let (event_type, data, last_event_id) = (r#type.clone(), data.clone(), last_event_id.clone());
                 Some(Event { event_type, data, last_event_id })
@@ -78,11 +69,11 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
             _ => None,
         });
         let events: Vec<Event> = events.collect();
-        let all = logs(&scene, at);
+        let all = logs(&scenario, at);
         let writes = |log: &ClientLog| {
             log.entries.iter().filter(|(_, entry)| matches!(entry, LogEntry::Saw(What::Write(_)))).count()
         };
-        let beyond = scene.rest.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count();
+        let beyond = scenario.rest.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count();
         for missing in 0..=beyond {
             let mut logs = all.clone();
             let last = writes(&logs[0].1) - missing;
@@ -91,73 +82,73 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
                 count += usize::from(matches!(entry, LogEntry::Saw(What::Write(_))));
                 !matches!(entry, LogEntry::Saw(What::Write(_))) || count <= last
             });
-            let mut seen = seen(logs);
+            let mut seen = Seen::alone(logs);
             seen.dispatched.insert(Dispatched::default()).events.clone_from(&events);
-            assert_eq!(failing(&scene, &seen, &Stalls::default()), [] as [&str; 0], "{name} without {missing}");
+            assert_eq!(failing(&scenario, &seen, &Stalls::default()), [] as [&str; 0], "{name} without {missing}");
         }
     }
 }
 
 #[test]
 fn what_comes_too_often_before_a_cut_is_one_too_many() {
-    let scene = stream("dynamic-counter").until(9_500);
-    let mut logs = logs(&scene, at);
+    let scenario = stream("dynamic-counter").until(9_500);
+    let mut logs = logs(&scenario, at);
     let again = logs[0].1.entries[3].clone();
     logs[0].1.entries.insert(4, again);
-    assert!(failing(&scene, &seen(logs), &Stalls::default()).contains(&"dynamic-counter.count".into()));
+    assert!(failing(&scenario, &Seen::alone(logs), &Stalls::default()).contains(&"dynamic-counter.count".into()));
 }
 
-/// A scene whose first client sees a heartbeat as its entry `number`, so long after its request.
-fn with_heartbeat(scene: &Scene, number: usize, after_ms: u64) -> Seen {
-    let mut logs = logs(scene, |line| at(line) + Duration::from_millis(400));
+/// A scenario whose first client sees a heartbeat as its entry `number`, so long after its request.
+fn with_heartbeat(scenario: &Scenario, number: usize, after_ms: u64) -> Seen {
+    let mut logs = logs(scenario, |line| at(line) + Duration::from_millis(400));
     let sent = logs[0].1.entries[0].0;
     let heartbeat = (sent + Duration::from_millis(after_ms), write("heartbeat:\n\n"));
     logs[0].1.entries.insert(number, heartbeat);
-    seen(logs)
+    Seen::alone(logs)
 }
 
 #[test]
-fn a_heartbeat_that_falls_due_in_a_scene_is_no_mistake_wherever_it_comes() {
-    let scene = stream("join-and-leave");
+fn a_heartbeat_that_falls_due_in_a_scenario_is_no_mistake_wherever_it_comes() {
+    let scenario = stream("join-and-leave");
     // At 100 times the speed one is due after 300 ms.
     for number in 3..15 {
         assert_eq!(
-            failing(&scene, &with_heartbeat(&scene, number, 310), &Stalls::default()),
+            failing(&scenario, &with_heartbeat(&scenario, number, 310), &Stalls::default()),
             [] as [&str; 0],
             "{number}"
         );
     }
-    assert!(!failing(&scene, &with_heartbeat(&scene, 5, 200), &Stalls::default()).is_empty());
+    assert!(!failing(&scenario, &with_heartbeat(&scenario, 5, 200), &Stalls::default()).is_empty());
 }
 
 #[test]
 fn a_heartbeat_may_come_on_the_other_side_of_an_event() {
-    let scene = stream("both-heartbeats");
-    let mut logs = logs(&scene, at);
+    let scenario = stream("both-heartbeats");
+    let mut logs = logs(&scenario, at);
     let entries = &mut logs[0].1.entries;
     let heartbeat = entries.iter().position(|(_, entry)| *entry == write("heartbeat:\n\n")).expect("one");
     let heartbeat = entries.remove(heartbeat);
     entries.insert(entries.len() - 1, heartbeat);
-    assert_eq!(failing(&scene, &seen(logs), &Stalls::default()), [] as [&str; 0]);
+    assert_eq!(failing(&scenario, &Seen::alone(logs), &Stalls::default()), [] as [&str; 0]);
 }
 
 /// A stream of which everything after the request comes together, so late.
-fn late(scene: &Scene, by: Duration) -> Seen {
-    let arrival = |line: &Line| match line.fact {
+fn late(scenario: &Scenario, by: Duration) -> Seen {
+    let arrival = |line: &ScenarioLine| match line.fact {
         Fact::RawRequest(_) => at(line),
         _ => at(line).max(Instant::EPOCH + by),
     };
-    seen(logs(scene, arrival))
+    Seen::alone(logs(scenario, arrival))
 }
 
 #[test]
 fn what_comes_late_was_in_time_if_the_machine_was_held_up() {
     let by = Duration::from_secs(1);
     for name in ["stream-text", "sse-data", "dynamic-counter", "stream-json"] {
-        let scene = stream(name);
+        let scenario = stream(name);
         let mut stalls = Stalls::default();
-        assert!(!failing(&scene, &late(&scene, by), &stalls).is_empty(), "{name}");
+        assert!(!failing(&scenario, &late(&scenario, by), &stalls).is_empty(), "{name}");
         stalls.stalled(Instant::EPOCH, Instant::EPOCH + by);
-        assert_eq!(failing(&scene, &late(&scene, by), &stalls), [] as [&str; 0], "{name}");
+        assert_eq!(failing(&scenario, &late(&scenario, by), &stalls), [] as [&str; 0], "{name}");
     }
 }

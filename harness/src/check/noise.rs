@@ -1,18 +1,18 @@
-//! The noise of other clients: events that a client of `/sse` may hear besides its own.
+//! The noise of other clients: events that a client of `/sse` may hear besides the expected events.
 
 use onbeat_wire::Event;
 
-use super::tag::Tag;
+use super::Tag;
 
-/// Whose events a client of `/sse` may hear besides those of its scene.
+/// The events that a client of `/sse` may hear besides the events of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noise {
-    /// Nobody's.
+    /// None.
     None,
-    /// Those of strangers, which do not bear this run's tag.
-    Strangers,
-    /// Anybody's.
-    Anybody,
+    /// The events of other users, which do not bear the tag of the check.
+    OtherUsers,
+    /// All events.
+    AllUsers,
 }
 
 impl Noise {
@@ -20,8 +20,8 @@ impl Noise {
     pub(super) fn has(self, piece: &[u8], tag: &Tag) -> bool {
         match self {
             Self::None => false,
-            Self::Strangers => is_event(piece) && !tag.is_in(piece),
-            Self::Anybody => is_event(piece),
+            Self::OtherUsers => is_event(piece) && !tag.is_in(piece),
+            Self::AllUsers => is_event(piece),
         }
     }
 
@@ -36,7 +36,7 @@ fn is_event(piece: &[u8]) -> bool {
     has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
 }
 
-/// Returns whether a piece is the data of such an event.
+/// Returns whether a piece is the data of an event for all clients of `/sse`.
 pub(super) fn has_message(piece: &[u8]) -> bool {
     let key = b"\"msg\":";
     piece.starts_with(b"data: {") && piece.windows(key.len()).any(|window| window == key)

@@ -1,35 +1,35 @@
-//! Plays a scene on a target: requests and leaves at their times, after all earlier lines have been seen.
+//! Plays a scenario on a target: requests and leaves at their times, after all earlier lines have been seen.
 
 use std::time::Duration;
 
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
-use onbeat_wire::recording::LeftHow;
-use onbeat_wire::recording::{Fact, Leave, RawRequest};
+use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 
-use super::heartbeats::HEARTBEAT;
-use super::lines_seen::LinesSeen;
-use super::noise::Noise;
-use super::tag::Tag;
-use super::target::Target;
-use crate::judge::pace::Periods;
-use crate::judge::scene::Scene;
+use super::{HEARTBEAT, LinesSeen, Noise, Tag, Target};
+use crate::judge::Scenario;
 use crate::player::{Action, Bounds, Client, ClientLog};
 
 /// However long the machine was held up, so much longer is waited at most.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
-/// The log of each client, in the order of their appearance, as far as the scene could be played.
+/// The log of each client, in the order of their appearance, as far as the scenario could be played.
 pub(super) type Logs = Vec<(String, ClientLog)>;
 
-/// Plays the scene, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
+/// Plays the scenario, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
 /// later lines.
-pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noise: Noise, bounds: Bounds) -> Logs {
+pub(super) async fn play(
+    target: &mut impl Target,
+    scenario: &Scenario,
+    tag: &Tag,
+    noise: Noise,
+    bounds: Bounds,
+) -> Logs {
     let start = target.clock().now();
-    let alone = scene.clients().len() == 1;
+    let alone = scenario.clients().len() == 1;
     let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
-    let mut scheduler = SceneScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
-    for (_, line) in &scene.lines {
+    let mut scheduler = ScenarioScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
+    for (_, line) in &scenario.lines {
         match &line.fact {
             Fact::RawRequest(_) | Fact::Leave(_) if scheduler.all_closed() => break,
             Fact::RawRequest(RawRequest { text }) => {
@@ -46,7 +46,7 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             Fact::Head(_) | Fact::End(_) => scheduler.expect_line(&line.notes.client, false),
             Fact::Write(_) => {
                 scheduler.expect_line(&line.notes.client, line.written() == HEARTBEAT.write);
-                // After a stream has stopped, the rest of the scene is not waited for.
+                // After a stream has stopped, the rest of the scenario is not waited for.
                 if alone {
                     scheduler.until(line.t_ms).await;
                     if scheduler.is_behind() {
@@ -57,9 +57,9 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             _ => {}
         }
     }
-    scheduler.until(scene.length_ms).await;
-    if scene.completes() {
-        let path = scene.lines.first().and_then(|(_, line)| match &line.fact {
+    scheduler.until(scenario.length_ms).await;
+    if scenario.completes() {
+        let path = scenario.lines.first().and_then(|(_, line)| match &line.fact {
             Fact::RawRequest(RawRequest { text }) => text.split(' ').nth(1),
             _ => None,
         });
@@ -70,8 +70,8 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
     scheduler.close().await
 }
 
-/// Decides which client of a scene acts when.
-struct SceneScheduler<'a, T> {
+/// Decides which client of a scenario acts when.
+struct ScenarioScheduler<'a, T> {
     target: &'a mut T,
     start: Instant,
     tag: &'a Tag,
@@ -96,7 +96,7 @@ struct ScheduledClient {
     behind: bool,
 }
 
-impl<T: Target> SceneScheduler<'_, T> {
+impl<T: Target> ScenarioScheduler<'_, T> {
     /// Waits until so many ms after the start, and until every client has seen all lines that are due by then.
     async fn until(&mut self, ms: u64) {
         let clock = self.target.clock();
@@ -107,10 +107,10 @@ impl<T: Target> SceneScheduler<'_, T> {
         let held_up = |from, to| self.target.held_up(from, to);
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
-            let has_seen = client.until(|log| match pace.periods {
-                Periods::Exact => seen.count(log) >= *expected,
-                // In real time heartbeats fall due while a scene waits for other lines.
-                Periods::Median => seen.has_apart(log, *expected, *heartbeats),
+            // In real time heartbeats fall due while a scenario waits for other lines.
+            let has_seen = client.until(|log| match pace.is_exact {
+                true => seen.count(log) >= *expected,
+                false => seen.has_apart(log, *expected, *heartbeats),
             });
             tokio::select! {
                 biased;

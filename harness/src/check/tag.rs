@@ -1,6 +1,6 @@
 //! A mark in every message of a run, so that its events are told from those of others on the same server.
 
-use crate::judge::vary::Vary;
+use crate::judge::Vary;
 
 /// How the tags of all runs begin.
 pub(super) const MARK: &str = "onbeat-";
@@ -73,7 +73,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::vary::Rule;
+    use crate::judge::Rule;
 
     #[test]
     fn a_request_is_tagged_where_its_message_will_show_it() {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 
-use crate::judge::pace::Pace;
-use crate::judge::stalls::SharedStalls;
+use crate::judge::{Pace, SharedStalls};
 use crate::lab::Lab;
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;

@@ -2,21 +2,21 @@
 
 /// One step of an alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// The write came as the piece, right or wrong.
     Came(usize, usize),
     /// The write is missing.
     Missing(usize),
-    /// The piece is one too many.
+    /// The piece is extra.
     Extra(usize),
 }
 
 /// The unit of costs.
-pub(crate) const UNIT: u32 = 100;
+pub(super) const UNIT: u32 = 100;
 
-/// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, nothing if the piece
-/// conforms. A piece left over costs `extra(g)`, and a missing write a [`UNIT`].
-pub(crate) fn align(
+/// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, which is 0 if the piece
+/// conforms. An extra piece costs `extra(g)`, and a missing write a [`UNIT`].
+pub(super) fn align(
     expected: usize,
     got: usize,
     cost: impl Fn(usize, usize) -> u32,

@@ -1,19 +1,35 @@
-//! Header fields, compared as their own rules say: what means the same is the same, however it is spelled.
+//! Header fields, compared by the rules of each field: two spellings with the same meaning are the same.
+
 use onbeat_wire::Head;
 
 /// The media type of an event stream.
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// Returns the value of a field, whose name is in lower case. Several lines of one name are one list (RFC 9110, 5.3).
-pub(crate) fn value(head: &Head, name: &str) -> Option<String> {
+fn value(head: &Head, name: &str) -> Option<String> {
     let lines: Vec<&str> =
         head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// Whether two values of a field mean the same.
-pub(crate) fn same(name: &str, expected: &str, came: &str) -> bool {
+/// Returns the expected and the actual field, if the field is missing or means anything else.
+pub(super) fn breach(head: &Head, name: &str, expected: &str) -> Option<(String, String)> {
+    let came = value(head, name);
+    if came.as_ref().is_some_and(|came| same(name, expected, came)) {
+        return None;
+    }
+    Some((format!("{name}: {expected}"), came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"))))
+}
+
+/// Returns the expected absence and the actual field, if the field is there.
+pub(super) fn presence(head: &Head, name: &str) -> Option<(String, String)> {
+    value(head, name).map(|came| (format!("no {name}"), format!("{name}: {came}")))
+}
+
+/// Returns whether two values of a field mean the same.
+fn same(name: &str, expected: &str, came: &str) -> bool {
     match name {
+        "content-length" => expected.parse::<u64>() == came.parse::<u64>(),
         "content-type" => MediaType::read(expected) == MediaType::read(came),
         // Tokens without regard to case: directives (RFC 9111, 5.2), options (RFC 9110, 7.6.1), names of fields.
         "cache-control" | "connection" | "access-control-allow-headers" => {
@@ -31,7 +47,7 @@ pub(crate) fn same(name: &str, expected: &str, came: &str) -> bool {
     }
 }
 
-/// Whether a response is an event stream, with whatever parameters.
+/// Returns whether a response is an event stream, with any parameters.
 pub(crate) fn is_event_stream(head: &Head) -> bool {
     value(head, "content-type").is_some_and(|value| MediaType::read(&value).essence == EVENT_STREAM)
 }

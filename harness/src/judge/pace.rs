@@ -12,8 +12,9 @@ pub(crate) struct Pace {
     pub(crate) early_max: Duration,
     /// How late a write may be.
     pub(crate) late_max: Duration,
-    /// How much a period may be off as a rule.
-    pub(crate) periods: Periods,
+    /// Whether periods and timestamps are kept to the nanosecond. In real time the median of a period counts, and timers
+    /// on a busy machine get some slack.
+    pub(crate) is_exact: bool,
     /// How long after its time a line is waited for before the rest is given up: what a timer brings, and what a request
     /// brings.
     pub(crate) patience: Duration,
@@ -22,15 +23,6 @@ pub(crate) struct Pace {
     pub(crate) settling: Duration,
     /// How long the server's answer to a half-close is waited for.
     pub(crate) patience_for_half_close: Duration,
-}
-
-/// How exactly a period is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Periods {
-    /// To the nanosecond.
-    Exact,
-    /// By the median, as well as timers on a busy machine can.
-    Median,
 }
 
 /// Of fewer gaps than this the median tells less.
@@ -43,7 +35,7 @@ impl Pace {
             speed: NonZeroU32::MIN,
             early_max: Duration::ZERO,
             late_max: Duration::ZERO,
-            periods: Periods::Exact,
+            is_exact: true,
             patience: Duration::from_secs(10),
             patience_for_effects: Duration::from_secs(2),
             settling: Duration::ZERO,
@@ -57,7 +49,7 @@ impl Pace {
             speed,
             early_max: Duration::from_millis(5),
             late_max,
-            periods: Periods::Median,
+            is_exact: false,
             patience: Duration::from_secs(10),
             patience_for_effects: Duration::from_secs(2) + late_max,
             settling: Duration::from_millis(250),
@@ -72,10 +64,7 @@ impl Pace {
 
     /// Returns how far a timestamp may be from the time that passed, in the target's time; nothing where time is exact.
     pub(crate) fn stamp_off_max(&self) -> Duration {
-        match self.periods {
-            Periods::Exact => Duration::ZERO,
-            Periods::Median => Duration::from_secs(1) + self.late_max * self.speed.get(),
-        }
+        if self.is_exact { Duration::ZERO } else { Duration::from_secs(1) + self.late_max * self.speed.get() }
     }
 
     /// Returns the median of `gaps`, if the median is too far from a period of so many ms. On a busy machine three quarters of
@@ -85,13 +74,8 @@ impl Pace {
         let last = gaps.len().checked_sub(1)?;
         let median = gaps[last / 2];
         let period = self.takes(period_ms);
-        let slack = match self.periods {
-            Periods::Exact => Duration::ZERO,
-            Periods::Median => {
-                let few = if gaps.len() < FEW { Duration::from_millis(20) } else { Duration::ZERO };
-                period * 4 / 100 + Duration::from_millis(6) + few
-            }
-        };
+        let slack = Duration::from_millis(if gaps.len() < FEW { 26 } else { 6 });
+        let slack = if self.is_exact { Duration::ZERO } else { period * 4 / 100 + slack };
         let nearest = if busy { period.clamp(gaps[last / 4], gaps[last - last / 4]) } else { median };
         (nearest.abs_diff(period) > slack).then_some(median)
     }

@@ -2,7 +2,7 @@
 
 use glob::Pattern;
 
-use super::case::Case;
+use super::Case;
 
 /// A choice of cases.
 #[derive(Clone, Debug, Default)]

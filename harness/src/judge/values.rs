@@ -5,31 +5,26 @@ use std::time::Duration;
 use jiff::Timestamp;
 use onbeat_wire::Instant;
 
-use super::case::Aspect;
-use super::compare;
-use super::pace::{Pace, Periods};
-use super::pieces::Piece;
-use super::scene::Numbered;
-use super::vary::Rule;
+use super::{Aspect, NumberedLine, Pace, Piece, Rule, compare};
 
-/// Values that are right one by one, but not together.
+/// Values that are right each, but not together.
 #[derive(Debug)]
-pub(crate) struct Oddity<'a> {
-    pub(crate) write: Numbered<'a>,
-    pub(crate) piece: &'a Piece,
-    pub(crate) aspect: Aspect,
-    pub(crate) expected: String,
-    pub(crate) actual: String,
+pub(super) struct Oddity<'a> {
+    pub(super) write: NumberedLine<'a>,
+    pub(super) piece: &'a Piece,
+    pub(super) aspect: Aspect,
+    pub(super) expected: String,
+    pub(super) actual: String,
     /// Whether the arrival of a write at another time would explain the oddity.
-    pub(crate) is_of_time: bool,
+    pub(super) is_of_time: bool,
 }
 
-/// The number of random values that are all in the lowest tenth of a range, or all the same, only once in 10¹⁰ times.
+/// So many random values are all in the lowest tenth of a range, or all the same, once in 10¹⁰ times.
 const MANY: usize = 10;
 
-/// Returns the oddities in the writes of one response; `held_up_until` tells for how long the machine was held up.
-pub(crate) fn oddities<'a>(
-    came: &[(Numbered<'a>, &'a Piece)],
+/// Returns the oddities in the writes of a response; `held_up_until` returns for how long the machine was held up.
+pub(super) fn oddities<'a>(
+    came: &[(NumberedLine<'a>, &'a Piece)],
     pace: &Pace,
     held_up_until: impl Fn(Instant) -> Duration,
 ) -> Vec<Oddity<'a>> {
@@ -38,7 +33,7 @@ pub(crate) fn oddities<'a>(
 
 /// Returns the timestamps that have not advanced as time did.
 fn stamps<'a>(
-    came: &[(Numbered<'a>, &'a Piece)],
+    came: &[(NumberedLine<'a>, &'a Piece)],
     pace: &Pace,
     held_up_until: impl Fn(Instant) -> Duration,
 ) -> Vec<Oddity<'a>> {
@@ -46,41 +41,39 @@ fn stamps<'a>(
     let mut first: Option<(Timestamp, Instant)> = None;
     for (write, piece) in came {
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
-        // In virtual time a stream begins at the epoch of the file.
-        if pace.periods == Periods::Exact
+        // In virtual time a stream begins at the epoch of the scenario, so that each timestamp is known.
+        if pace.is_exact
             && write.1.notes.client.is_empty()
             && let Some(fixture) = self::stamp(write, write.1.written().as_bytes())
             && fixture != stamp
         {
-            let (expected, actual) = (told(fixture), told(stamp));
-            let (aspect, is_of_time) = (Aspect::Timestamp, false);
-            return vec![Oddity { write: *write, piece, aspect, expected, actual, is_of_time }];
+            let (aspect, expected, actual) = (Aspect::Timestamp, printed(fixture), printed(stamp));
+            return vec![Oddity { write: *write, piece, aspect, expected, actual, is_of_time: false }];
         }
         let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
         let passed = (piece.at - first_at) * pace.speed.get();
         let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
         if passed.abs_diff(advanced) > pace.stamp_off_max() + held_up_until(piece.at) * pace.speed.get() {
             let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
-            let actual = format!("one {advanced:.1?} after it: {}", told(stamp));
-            let (aspect, is_of_time) = (Aspect::Timestamp, true);
-            odd.push(Oddity { write: *write, piece, aspect, expected, actual, is_of_time });
+            let actual = format!("one {advanced:.1?} after it: {}", printed(stamp));
+            odd.push(Oddity { write: *write, piece, aspect: Aspect::Timestamp, expected, actual, is_of_time: true });
         }
     }
     odd
 }
 
-fn stamp(write: &Numbered, bytes: &[u8]) -> Option<Timestamp> {
+fn stamp(write: &NumberedLine, bytes: &[u8]) -> Option<Timestamp> {
     let values = compare::varying(&write.1.notes.vary, bytes);
     let stamp = values.iter().find(|(rule, _)| **rule == Rule::Timestamp)?;
     stamp.1.as_str()?.parse().ok()
 }
 
-fn told(stamp: Timestamp) -> String {
+fn printed(stamp: Timestamp) -> String {
     format!("{stamp:.3}")
 }
 
 /// Returns numbers that can't be random over their range.
-fn numbers<'a>(came: &[(Numbered<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
+fn numbers<'a>(came: &[(NumberedLine<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
     let mut values = Vec::new();
     let (mut last, mut end) = (None, 0);
     for (write, piece) in came {

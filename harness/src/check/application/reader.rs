@@ -123,7 +123,7 @@ mod tests {
         (reader, reading)
     }
 
-    fn outcome(reading: &Mutex<Reading>) -> crate::judge::observation::Dispatched {
+    fn outcome(reading: &Mutex<Reading>) -> crate::judge::Dispatched {
         reading.lock().clone().outcome()
     }
 

@@ -13,7 +13,7 @@ use self::drawing::Drawing;
 use self::found::Found;
 use self::pairs::FAR_MS;
 use super::{STALE, printable_report};
-use crate::judge::{Jitter, Outcome, Report, Tier, Verdict};
+use crate::judge::{Jitter, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown at once; the others are a click away.
 const FINDINGS_SHOWN: usize = 3;
@@ -36,27 +36,26 @@ struct Page<'a> {
     headline_class: &'static str,
     /// How many required cases hold.
     held: usize,
-    failures: Vec<Case<'a>>,
+    failures: Vec<CaseRow<'a>>,
     drawings: Vec<Drawing<'a>>,
     parts: Vec<Part<'a>>,
 }
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
-        let held = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
         let headline_class = match report.conforms() {
             true if report.count(Outcome::KnownFailure) > 0 => "notable",
             true => "good",
-            false if report.trouble.is_none() && report.count(Outcome::Skipped) == report.verdicts.len() => "notable",
+            false if report.trouble.is_none() && report.is_empty() => "notable",
             false => "bad",
         };
         Self {
             report,
             headline: capitalized(&report.headline()),
             headline_class,
-            held: report.verdicts.iter().filter(held).count(),
-            failures: failed.map(Case::new).collect(),
+            held: report.held(),
+            failures: failed.map(CaseRow::new).collect(),
             drawings: report.timelines.iter().map(Drawing::new).collect(),
             parts: parts(&report.verdicts),
         }
@@ -78,7 +77,7 @@ struct Part<'a> {
     name: &'a str,
     /// Whether the part is hidden where only failures are shown.
     holds: bool,
-    cases: Vec<Case<'a>>,
+    cases: Vec<CaseRow<'a>>,
 }
 
 /// Returns the parts in the order of their first cases; the cases of a part may be apart in the contract.
@@ -91,12 +90,12 @@ fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
             parts.len() - 1
         });
         parts[at].holds &= matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped);
-        parts[at].cases.push(Case::new(verdict));
+        parts[at].cases.push(CaseRow::new(verdict));
     }
     parts
 }
 
-struct Case<'a> {
+struct CaseRow<'a> {
     id: &'a str,
     clause: &'a str,
     word: &'static str,
@@ -114,7 +113,7 @@ struct Case<'a> {
     untold: usize,
 }
 
-impl<'a> Case<'a> {
+impl<'a> CaseRow<'a> {
     fn new(verdict: &'a Verdict) -> Self {
         let (word, class, color) = match verdict.outcome {
             Outcome::Pass => ("holds", "pass", "good"),
@@ -149,8 +148,7 @@ impl<'a> Case<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::made_up::verdict;
-    use crate::judge::{Finding, Mark, Timeline};
+    use crate::judge::{Finding, Mark, Timeline, made_up::verdict};
 
     fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
         marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()

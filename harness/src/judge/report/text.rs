@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::cut::{Cut, same_chars};
 use super::{STALE, printable_report};
-use crate::judge::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+use crate::judge::{Finding, Jitter, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
@@ -26,7 +26,7 @@ pub fn render(report: &Report) -> String {
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
-        if report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Skipped) {
+        if report.is_empty() {
             return text;
         }
     }
@@ -133,8 +133,6 @@ fn unreached(report: &Report) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
-    let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
     let count = |outcome| report.count(outcome);
     let style = if report.conforms() { GOOD } else { BAD };
     let listed = match (count(Outcome::KnownFailure), count(Outcome::Stale)) {
@@ -142,8 +140,9 @@ fn summary(report: &Report) -> String {
         (known, stale) => format!(", {known} fail as listed, {stale} hold though listed"),
     };
     format!(
-        "{style}{}{style:#}: {held} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
+        "{style}{}{style:#}: {} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
         report.headline(),
+        report.held(),
         count(Outcome::Fail),
         count(Outcome::Observed),
         count(Outcome::Skipped)

@@ -1,17 +1,16 @@
 //! The head of a response: the status, each header by the rule of its RFC, and the time.
 
+use onbeat_wire::Head;
 use onbeat_wire::recording::{Fact, RawRequest, ResponseHead};
 
 use super::Trial;
-use crate::judge::case::Aspect;
-use crate::judge::fields;
-use crate::judge::responses::Expected;
-use crate::judge::scene::Numbered;
+use crate::judge::responses::ExpectedResponse;
+use crate::judge::{Aspect, NumberedLine, Skipped, fields};
 use crate::player::HttpExchange;
 
 impl Trial<'_, '_> {
-    /// Judges the head; returns whether the body is worth a look.
-    pub(super) fn head(&mut self, expected: &Expected, head: Numbered, got: &HttpExchange) -> bool {
+    /// Judges the head, and returns whether the body can be judged.
+    pub(super) fn head(&mut self, expected: &ExpectedResponse, head: NumberedLine, got: &HttpExchange) -> bool {
         let cases = &head.1.notes.cases;
         let Fact::Head(ResponseHead { status, headers }) = &head.1.fact else { return false };
         let asked = match &expected.request.1.fact {
@@ -24,25 +23,25 @@ impl Trial<'_, '_> {
             let why = got.broken.clone().unwrap_or_else(|| "no answer came".into());
             let finding = self.finding(head, format!("{asked} answered with {status}"), why.clone(), "no answer");
             self.evidence.found(cases, Aspect::Status, &finding);
-            self.unjudge(expected, &format!("{asked}: {why}"));
+            self.skip(expected, &Skipped::OtherAnswer(format!("{asked}: {why}")));
             return false;
         };
         self.evidence.judged(cases);
         if answer.status != *status {
-            let finding =
-                self.finding(head, status.to_string(), answer.status.to_string(), format!("status of {asked}"));
+            let (expected_status, actual) = (status.to_string(), answer.status.to_string());
+            let finding = self.finding(head, expected_status, actual, format!("status of {asked}"));
             self.evidence.found(cases, Aspect::Status, &finding);
-            self.unjudge(expected, &format!("{asked} was answered with {}", answer.status));
+            self.skip(expected, &Skipped::OtherAnswer(format!("{asked} was answered with {}", answer.status)));
             return false;
         }
         for (name, value) in headers {
-            self.header(head, got, name, value);
+            self.header(head, got, answer, (name, value));
         }
         if let Some(coding) = fields::coding(answer) {
             let actual = format!("content-encoding: {coding}");
             let finding = self.finding(head, "a body that is not encoded", actual, "nobody asked for it");
             self.evidence.found_in_header(cases, "content-type", &finding);
-            self.unjudge(expected, &format!("{asked}: the body is encoded as {coding}"));
+            self.skip(expected, &Skipped::OtherAnswer(format!("{asked}: the body is encoded as {coding}")));
             return false;
         }
         let late = *at - got.sent;
@@ -54,28 +53,18 @@ impl Trial<'_, '_> {
         true
     }
 
-    fn header(&mut self, head: Numbered, got: &HttpExchange, name: &str, value: &str) {
-        let came = got.head.as_ref().and_then(|(_, head)| fields::value(head, name));
-        let came = came.as_deref();
-        let mut wanted = value.to_owned();
-        let right = match name {
-            // The chunks themselves tell.
+    fn header(&mut self, head: NumberedLine, got: &HttpExchange, answer: &Head, (name, value): (&str, &str)) {
+        let length = got.body().len().to_string();
+        let wanted = match name {
+            // The chunks of the body are judged with the writes.
             "transfer-encoding" => return,
-            "content-length" => match came.and_then(|length| length.parse::<usize>().ok()) {
-                None => false,
-                // The answer to HEAD has a length without a body.
-                Some(length) => {
-                    // A body is longer than expected if a count has more digits.
-                    let body = got.body().len();
-                    wanted = if got.writes.is_empty() { wanted } else { body.to_string() };
-                    got.writes.is_empty() || length == body
-                }
-            },
-            _ => came.is_some_and(|came| fields::same(name, value, came)),
+            // A body is longer than in the scenario if a count has more digits. The answer to HEAD has no body to compare.
+            "content-length" if !got.writes.is_empty() => &length,
+            "content-length" if answer.header(name).is_some_and(|length| length.parse::<u64>().is_ok()) => return,
+            _ => value,
         };
-        if !right {
-            let actual = came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"));
-            let finding = self.finding(head, format!("{name}: {wanted}"), actual, "header");
+        if let Some((expected, actual)) = fields::breach(answer, name, wanted) {
+            let finding = self.finding(head, expected, actual, "header");
             self.evidence.found_in_header(&head.1.notes.cases, name, &finding);
         }
     }

@@ -11,8 +11,7 @@ use super::values::Values;
 use super::view::{Ask, View};
 use super::{Judged, World, violation};
 use crate::fixtures::EPOCH;
-use crate::judge::compare::conforms_exactly;
-use crate::judge::scene::Line;
+use crate::judge::{ScenarioLine, compare::conforms_exactly};
 use crate::player::HttpExchange;
 use crate::replay::Stream;
 use crate::simulate::history::{Asked, Manner};
@@ -48,12 +47,12 @@ impl World<'_> {
     ) -> Judged {
         let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
-        let writes: Vec<&Line> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
+        let writes: Vec<&ScenarioLine> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
         let ordinals = view.ordinals.clone();
         let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| vary.rule.is_rounded());
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, request);
         let mut values: Vec<Values> = ordinals.map(values).collect();
-        let due = |line: &Line| {
+        let due = |line: &ScenarioLine| {
             let due = ask.at + Duration::from_millis(line.t_ms);
             (due, self.times.comes(due))
         };
@@ -72,7 +71,7 @@ impl World<'_> {
             }
             on_time(view, *came, comes, bytes)?;
         }
-        let owed = |line: &&&Line| self.is_owed(view, members, due(line).1, None);
+        let owed = |line: &&&ScenarioLine| self.is_owed(view, members, due(line).1, None);
         let must = if view.is_executed(ask, self.times) { writes.iter().filter(owed).count() } else { 0 };
         // Without chunks nothing tells an end from a cut.
         let is_whole = !response.is_raw() || response.writes.len() == writes.len();

@@ -1,8 +1,10 @@
 //! A finding, cut to what can be read.
 
 use super::seconds;
-use crate::judge::Finding;
-use crate::judge::report::cut::{Cut, same_chars};
+use crate::judge::{
+    Finding,
+    report::cut::{Cut, same_chars},
+};
 
 /// How many characters before the first differing one are shown, and after it.
 const BEFORE_CHARS: usize = 120;

@@ -1,7 +1,9 @@
 //! Pairs of an expected write and the write that came.
 
-use crate::judge::Mark;
-use crate::judge::align::{Step, UNIT, align};
+use crate::judge::{
+    Mark,
+    align::{Step, UNIT, align},
+};
 
 /// A write further from its time is coloured.
 pub(super) const FAR_MS: f64 = 250.0;

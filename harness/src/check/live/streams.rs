@@ -1,0 +1,73 @@
+//! Watches streams twice at the same time: raw, and as an application does.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::{Either, select};
+use onbeat_wire::recording::Fact;
+use parking_lot::Mutex;
+
+use super::inspection::{Inspection, TICK};
+use crate::check::application::{self, Reading};
+use crate::check::hint::Pulse;
+use crate::check::{Noise, Seen, Tag, play};
+use crate::judge::{Scenario, Timeline};
+use crate::player::Bounds;
+
+/// The bounds of a client of `/sse`, where other users may say a lot.
+const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, entries_max: 1 << 15 };
+
+impl Inspection<'_> {
+    /// Judges a stream; again, where a busy machine may explain the evidence.
+    pub(super) async fn stream(&self, stream: &Scenario, noise: Noise) {
+        let seen = self.watch(stream, noise).await;
+        self.findings().pulses.push(Pulse::take(stream, &seen, &self.live.pace));
+        let timeline = Timeline::of(stream, &seen.observation(), &self.live.pace);
+        let watch = async || self.judge(stream, &self.watch(stream, noise).await);
+        let evidence = self.watch_again(stream, self.judge(stream, &seen), watch).await;
+        self.findings().timelines.push(timeline);
+        self.finished([evidence]);
+    }
+
+    async fn watch(&self, stream: &Scenario, noise: Noise) -> Seen {
+        let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
+        let bounds = match noise {
+            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
+            Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
+        };
+        let reading = Arc::new(Mutex::new(Reading::default()));
+        let url = format!("{}/{}", self.live.url, stream.name());
+        let is_over = AtomicBool::new(false);
+        let by_application = async {
+            application::watch(self.application.clone(), url, bounds, Arc::clone(&reading)).await;
+            is_over.store(true, Ordering::Relaxed);
+        };
+        let raw = async {
+            let logs = play::play(&mut self.live.clone(), stream, &Tag::default(), noise, bounds).await;
+            // The application's stream may have begun later, and gets as much time as the raw stream.
+            let events = stream.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Event(_))).count();
+            let given_up = self.live.clock.now() + self.live.pace.patience;
+            while self.live.clock.now() < given_up
+                && !is_over.load(Ordering::Relaxed)
+                && own_events(&reading, noise) < events
+            {
+                self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+            }
+            logs
+        };
+        // The raw client decides when the watch is over: an application would watch `/sse` for ever.
+        let logs = match select(pin!(raw), pin!(by_application)).await {
+            Either::Left((logs, _)) => logs,
+            Either::Right(((), raw)) => raw.await,
+        };
+        let dispatched = Some(reading.lock().clone().outcome());
+        Seen { noise, dispatched, ..Seen::alone(logs) }
+    }
+}
+
+/// Returns how many events of the stream itself an application has dispatched.
+fn own_events(reading: &Mutex<Reading>, noise: Noise) -> usize {
+    let reading = reading.lock();
+    reading.dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
+}
