@@ -23,7 +23,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     for stream in &golden.streams {
         let mut seen = see(application, stream, &setup);
         let response = seen.observation().first_response();
-        seen.dispatched = response.map(|(response, _)| application::dispatch(&response.writes));
+        seen.dispatched = response.map(|(got, _)| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
         timelines.push(Timeline::of(stream, &seen.observation(), &pace));
         evidence.add(seen.judge(&golden.cases, stream, &pace, &stalls));
     }

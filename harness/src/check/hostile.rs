@@ -184,7 +184,7 @@ impl HostileAnswer {
 /// Judges the logs, and prints the report in every form.
 fn report_on(golden: &Golden, scenario: &Scenario, logs: Vec<(String, ClientLog)>, noise: Noise, others: Option<u64>) {
     let response = logs.first().and_then(|(_, log)| log.first_exchange());
-    let dispatched = response.map(|response| application::dispatch(&response.writes));
+    let dispatched = response.map(|got| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
     let seen = Seen { noise, others, dispatched, ..Seen::alone(logs) };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {

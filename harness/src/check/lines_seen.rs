@@ -1,4 +1,4 @@
-//! Counts the lines of a fixture in a growing log.
+//! Counts the lines of a fixture in a growing log, or in a body.
 
 use onbeat_wire::What;
 
@@ -7,7 +7,7 @@ use crate::judge::is_stream;
 use crate::player::{ClientLog, LogEntry};
 
 /// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct LinesSeen {
     tag: Tag,
     noise: Option<Noise>,
@@ -27,7 +27,7 @@ impl LinesSeen {
         Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
     }
 
-    /// Returns the number of lines so far.
+    /// Counts the lines of a log, and returns the number of lines so far.
     pub(super) fn count(&mut self, log: &ClientLog) -> usize {
         for (_, entry) in &log.entries[self.entries..] {
             match entry {
@@ -51,8 +51,13 @@ impl LinesSeen {
         self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
     }
 
-    /// Counts lines; an empty line belongs to the line before.
-    fn read(&mut self, bytes: &[u8]) {
+    /// Returns the number of lines so far.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Counts the lines of a body; an empty line belongs to the line before.
+    pub(super) fn read(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if !matches!(byte, b'\r' | b'\n') {
                 self.line.push(*byte);

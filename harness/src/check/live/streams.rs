@@ -1,17 +1,14 @@
 //! Watches streams twice at the same time: raw, and as an application does.
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::{Either, select};
-use onbeat_wire::recording::Fact;
 use parking_lot::Mutex;
 
 use super::inspection::{Inspection, TICK};
-use crate::check::application::{self, Reading};
+use crate::check::application::{self, Download};
 use crate::check::hint::Pulse;
-use crate::check::{Noise, Seen, Tag, play};
+use crate::check::{LinesSeen, Noise, Seen, Tag, play};
 use crate::judge::{Scenario, Timeline};
 use crate::player::Bounds;
 
@@ -36,22 +33,14 @@ impl Inspection<'_> {
             Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
             Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
         };
-        let reading = Arc::new(Mutex::new(Reading::default()));
         let url = format!("{}/{}", self.live.url, stream.name());
-        let is_over = AtomicBool::new(false);
-        let by_application = async {
-            application::watch(self.application.clone(), url, bounds, Arc::clone(&reading)).await;
-            is_over.store(true, Ordering::Relaxed);
-        };
+        let download = Mutex::new(Download::counting(LinesSeen::of(&Tag::default(), noise)));
+        let by_application = application::download(self.application.clone(), url, bounds.bytes_max, &download);
         let raw = async {
             let logs = play::play(&mut self.live.clone(), stream, &Tag::default(), noise, bounds).await;
             // The application's stream may have begun later, and gets as much time as the raw stream.
-            let events = stream.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Event(_))).count();
             let given_up = self.live.clock.now() + self.live.pace.patience;
-            while self.live.clock.now() < given_up
-                && !is_over.load(Ordering::Relaxed)
-                && own_events(&reading, noise) < events
-            {
+            while self.live.clock.now() < given_up && !download.lock().has(stream.writes()) {
                 self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
             }
             logs
@@ -61,13 +50,7 @@ impl Inspection<'_> {
             Either::Left((logs, _)) => logs,
             Either::Right(((), raw)) => raw.await,
         };
-        let dispatched = Some(reading.lock().clone().outcome());
-        Seen { noise, dispatched, ..Seen::alone(logs) }
+        let dispatched = download.into_inner().dispatched(&*self.live.clock).await;
+        Seen { noise, dispatched: Some(dispatched), ..Seen::alone(logs) }
     }
-}
-
-/// Returns how many events of the stream itself an application has dispatched.
-fn own_events(reading: &Mutex<Reading>, noise: Noise) -> usize {
-    let reading = reading.lock();
-    reading.dispatched.events.iter().filter(|event| noise.may_be_own(event)).count()
 }

@@ -32,7 +32,8 @@ impl Trial<'_, '_> {
     ) -> Alignment<'e, 'p> {
         let cut = writes.len();
         writes.extend(&expected.beyond);
-        let fits = |write: &NumberedLine| pieces.iter().map(|piece| self.seen.conforms(write.1, &piece.bytes)).collect();
+        let fits =
+            |write: &NumberedLine| pieces.iter().map(|piece| self.seen.conforms(write.1, &piece.bytes)).collect();
         let fits: Vec<Vec<bool>> = writes.iter().map(fits).collect();
         let earliest: Vec<Instant> = writes.iter().map(|write| self.earliest(expected, *write, got)).collect();
         // A piece of the same field is a wrong write. A piece of another field costs more than a missing write and a piece

@@ -144,9 +144,7 @@ impl Trial<'_, '_> {
     fn extra(&mut self, near: NumberedLine, piece: &Piece, got: &HttpExchange) {
         // A write of a stream that comes too often breaks the cases of the write, and the period.
         let again = self.scenario.lines.iter().chain(&self.scenario.rest).find(|(_, line)| {
-            line.notes.client.is_empty()
-                && !line.written().is_empty()
-                && self.seen.conforms(line, &piece.bytes)
+            line.notes.client.is_empty() && !line.written().is_empty() && self.seen.conforms(line, &piece.bytes)
         });
         let near = again.map_or(near, |(number, line)| (*number, line));
         let finding = self.finding(near, "no further write here", visible(&piece.bytes), "one too many");
