@@ -28,8 +28,6 @@ mod hint;
 mod hostile;
 mod lines_seen;
 mod live;
-#[cfg(test)]
-mod made_up;
 mod noise;
 mod play;
 mod requests;
@@ -37,6 +35,8 @@ mod scope;
 mod seen;
 mod tag;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use self::embedded::check_embedded;
 pub use self::headers::{ExtraHeaders, WrongHeader};
@@ -54,34 +54,4 @@ use crate::fixtures::golden::Golden;
 #[must_use]
 pub fn case_ids() -> Vec<String> {
     Golden::read().cases.into_iter().map(|case| case.id).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
-    use crate::replay::Stream;
-
-    /// Returns all files below a folder.
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-    }
-
-    #[test]
-    fn the_judge_knows_neither_the_contract_nor_the_check() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let files: Vec<PathBuf> = files(&source.join("judge")).into_iter().chain([source.join("judge.rs")]).collect();
-        assert!(files.len() > 20, "{files:?}");
-        let streams = Stream::all().map(Stream::path);
-        let names = Stream::all().filter(|stream| stream.ends()).map(Stream::name);
-        let foreign = ["heartbeat", "broadcast", "crate::check", "golden"].into_iter().chain(streams).chain(names);
-        let foreign: Vec<&str> = foreign.collect();
-        for path in files {
-            let text = fs::read_to_string(&path).expect("a file").to_lowercase();
-            let said: Vec<&&str> = foreign.iter().filter(|word| text.contains(**word)).collect();
-            assert!(said.is_empty(), "{} says {said:?}", path.display());
-        }
-    }
 }

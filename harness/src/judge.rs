@@ -30,7 +30,7 @@ pub mod expectations;
 pub(crate) mod fields;
 mod finding;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod made_up;
 mod object;
 mod observation;
 mod pace;

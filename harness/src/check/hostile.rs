@@ -17,7 +17,7 @@ use crate::judge::{Pace, Report, Scenario, Stalls, Timeline};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::{self, WINDOW_BYTES};
 
-/// What servers send by mistake, or to break a client.
+/// Bytes that servers send by mistake, or to break a client.
 const ODD: [&[u8]; 34] = [
     b"",
     b"\xef\xbb\xbf",
@@ -55,41 +55,29 @@ const ODD: [&[u8]; 34] = [
     b"0\r\n\r\n",
 ];
 
-/// A change of what a server sends.
-#[derive(Clone, Debug)]
-enum Change {
-    Insert(Index, &'static [u8]),
-    Repeat(Index, usize),
-    Delete(Index, usize),
-    Flip(Index, u8),
-}
+/// A change of the bytes of a server: at a place, so many bytes are replaced by others, or repeated if there are no others.
+type Change = (Index, usize, Option<Vec<u8>>);
 
 fn change() -> impl Strategy<Value = Change> {
     let at = any::<Index>;
+    let insertion = prop::sample::select(&ODD[..]).prop_map(|odd| Some(odd.to_vec()));
     prop_oneof![
-        3 => (at(), prop::sample::select(&ODD[..])).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
-        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Delete(at, length)),
-        1 => (at(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
+        3 => (at(), Just(0), insertion),
+        1 => (at(), 1..200_usize, Just(None)),
+        1 => (at(), 1..200_usize, Just(Some(Vec::new()))),
+        1 => (at(), Just(1_usize), any::<u8>().prop_map(|byte| Some(vec![byte]))),
     ]
 }
 
 fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
-    for change in changes {
-        let all = bytes.len();
-        let range = |index: &Index, length: usize| {
-            let at = index.index(all + 1);
-            at..all.min(at + length)
+    for (at, length, others) in changes {
+        let at = at.index(bytes.len() + 1);
+        let range = at..bytes.len().min(at + length);
+        let (range, others) = match others {
+            Some(others) => (range, others.clone()),
+            None => (at..at, bytes[range].to_vec()),
         };
-        match change {
-            Change::Insert(at, odd) => drop(bytes.splice(range(at, 0), odd.iter().copied())),
-            Change::Repeat(at, length) => {
-                let again = bytes[range(at, *length)].to_vec();
-                bytes.splice(range(at, 0), again);
-            }
-            Change::Delete(at, length) => drop(bytes.drain(range(at, *length))),
-            Change::Flip(at, bits) => bytes[range(at, 1)].iter_mut().for_each(|byte| *byte ^= bits),
-        }
+        bytes.splice(range, others);
     }
     bytes
 }
@@ -117,7 +105,7 @@ fn answer() -> impl Strategy<Value = HostileAnswer> {
 }
 
 impl HostileAnswer {
-    /// Returns what a client of a scenario gets, piece by piece.
+    /// Returns the bytes for a client of a scenario, piece by piece.
     fn pieces(&self, scenario: &Scenario, client: &str) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
         let mut chunked = false;

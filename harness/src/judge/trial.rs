@@ -45,7 +45,7 @@ pub(crate) fn judge<'a>(
     for (expected, got) in &clients {
         for (at, expected) in expected.iter().enumerate() {
             match got.get(at) {
-                Some(response) => trial.response(expected, response),
+                Some(got) => trial.response(Comparison { expected, got }),
                 None if got.is_empty() => trial.never_connected(expected),
                 None => trial.skip(expected, &Skipped::BrokeOff(scenario.path.clone())),
             }
@@ -73,6 +73,20 @@ fn checks(cases: &[Case], line: &ScenarioLine, aspect: Aspect) -> bool {
 
 /// The most pieces of a response that are judged: more than any conforming response has, even among many other users.
 const PIECES_MAX: usize = 4096;
+
+/// A response that came, beside the expected response.
+#[derive(Clone, Copy)]
+struct Comparison<'r> {
+    expected: &'r ExpectedResponse<'r>,
+    got: &'r HttpExchange,
+}
+
+impl Comparison<'_> {
+    /// Returns when the request was to be sent, and when the request was sent.
+    fn request_time(self) -> (u64, Instant) {
+        (self.expected.request.1.t_ms, self.got.sent)
+    }
+}
 
 /// One scenario being judged.
 struct Trial<'a, 's> {
@@ -117,22 +131,21 @@ impl Trial<'_, '_> {
         }
     }
 
-    fn response(&mut self, expected: &ExpectedResponse, got: &HttpExchange) {
-        let Some(head) = expected.head else { return };
-        if self.head(expected, head, got) {
+    fn response(&mut self, response: Comparison) {
+        if self.head(response) {
             // Where the writes of all users are left out of the scenario, the same writes are left out of the pieces.
             let others = self.seen.others;
-            let mut pieces = got.pieces();
+            let mut pieces = response.got.pieces();
             pieces.retain(|piece| !others.are_left_out() || !others.may_have_caused(&piece.bytes));
-            let writes = self.apart_from_recurring(expected, got, &mut pieces);
+            let writes = self.apart_from_recurring(response, &mut pieces);
             pieces.truncate(PIECES_MAX);
-            let last = self.writes(expected, writes, got, &pieces);
-            self.end(expected, got, last);
+            let last = self.writes(response, writes, &pieces);
+            self.end(response, last);
         }
     }
 
     /// Judges how and when the response ended, after the last write: when the last write was to come, and when it came.
-    fn end(&mut self, expected: &ExpectedResponse, got: &HttpExchange, last: (u64, Instant)) {
+    fn end(&mut self, Comparison { expected, got }: Comparison, last: (u64, Instant)) {
         let Some(end) = expected.end else { return };
         let Fact::End(End { how }) = end.1.fact else { return };
         self.evidence.judged_for(&end.1.notes.cases, &[Aspect::End]);

@@ -13,7 +13,7 @@ use self::drawing::Drawing;
 use self::found::Found;
 use self::pairs::FAR_MS;
 use super::{STALE, printable_report};
-use crate::judge::{Jitter, Outcome, Report, Verdict};
+use crate::judge::{Outcome, Report, Verdict};
 
 /// How many findings of a case are shown at once; the others are a click away.
 const FINDINGS_SHOWN: usize = 3;
@@ -96,21 +96,14 @@ fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
 }
 
 struct CaseRow<'a> {
-    id: &'a str,
-    clause: &'a str,
+    verdict: &'a Verdict,
     word: &'static str,
     class: &'static str,
     color: &'static str,
-    fails: bool,
-    /// Whether the findings are in the row and not in front, since the case may differ, or is known to.
-    differs: bool,
     /// A remark below the clause.
     remark: Option<String>,
-    late: Option<Jitter>,
     shown: Vec<Found<'a>>,
     folded: Vec<Found<'a>>,
-    /// How many findings were only counted.
-    untold: usize,
 }
 
 impl<'a> CaseRow<'a> {
@@ -125,30 +118,29 @@ impl<'a> CaseRow<'a> {
         };
         let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
         let folded = shown.split_off(shown.len().min(FINDINGS_SHOWN));
-        Self {
-            id: &verdict.id,
-            clause: &verdict.clause,
-            word,
-            class,
-            color,
-            fails: verdict.outcome == Outcome::Fail,
-            differs: matches!(verdict.outcome, Outcome::Observed | Outcome::KnownFailure),
-            remark: match verdict.outcome {
-                Outcome::Stale => Some(capitalized(STALE)),
-                _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
-            },
-            late: verdict.late_ms,
-            shown,
-            folded,
-            untold: verdict.found.saturating_sub(verdict.findings.len()),
-        }
+        let remark = match verdict.outcome {
+            Outcome::Stale => Some(capitalized(STALE)),
+            _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
+        };
+        Self { verdict, word, class, color, remark, shown, folded }
+    }
+
+    /// Returns whether the findings are in the row: the case may differ, or is known to differ.
+    fn differs(&self) -> bool {
+        matches!(self.verdict.outcome, Outcome::Observed | Outcome::KnownFailure)
+    }
+
+    /// Returns how many findings were only counted.
+    fn untold(&self) -> usize {
+        self.verdict.found.saturating_sub(self.verdict.findings.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Finding, Mark, Timeline, made_up::verdict};
+    use crate::judge::made_up::verdict;
+    use crate::judge::{Finding, Jitter, Mark, Timeline};
 
     fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
         marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()

@@ -2,11 +2,9 @@
 
 use onbeat_wire::Instant;
 
-use super::Trial;
+use super::{Comparison, Trial};
 use crate::judge::align::{Step, UNIT, align};
-use crate::judge::responses::ExpectedResponse;
 use crate::judge::{NumberedLine, Piece};
-use crate::player::HttpExchange;
 
 /// The expected writes of a response, the pieces that came, and the steps that lead along both.
 pub(super) struct Alignment<'e, 'p> {
@@ -25,17 +23,16 @@ const EARLY_MS: u64 = 250;
 impl Trial<'_, '_> {
     pub(super) fn align<'e, 'p>(
         &self,
-        expected: &ExpectedResponse<'e>,
+        response: Comparison<'e>,
         mut writes: Vec<NumberedLine<'e>>,
-        got: &HttpExchange,
         pieces: &'p [Piece],
     ) -> Alignment<'e, 'p> {
         let cut = writes.len();
-        writes.extend(&expected.beyond);
+        writes.extend(&response.expected.beyond);
         let fits =
             |write: &NumberedLine| pieces.iter().map(|piece| self.seen.conforms(write.1, &piece.bytes)).collect();
         let fits: Vec<Vec<bool>> = writes.iter().map(fits).collect();
-        let earliest: Vec<Instant> = writes.iter().map(|write| self.earliest(expected, *write, got)).collect();
+        let earliest: Vec<Instant> = writes.iter().map(|write| self.earliest(response, *write)).collect();
         // A piece of the same field is a wrong write. A piece of another field costs more than a missing write and a piece
         // too many.
         let cost = |e: usize, g: usize| match fits[e][g] {

@@ -6,20 +6,18 @@
 use onbeat_wire::Instant;
 use onbeat_wire::recording::{Fact, RawRequest};
 
-use super::Trial;
-use crate::judge::responses::ExpectedResponse;
+use super::{Comparison, Trial};
 use crate::judge::{NumberedLine, Piece, Recurring};
-use crate::player::HttpExchange;
 
 impl Trial<'_, '_> {
     /// Judges the recurring writes, takes the recurring writes out of the pieces, and returns the other writes. Where time is
     /// exact, or fewer came than the scenario has, the pieces stay as before.
     pub(super) fn apart_from_recurring<'e>(
         &mut self,
-        expected: &ExpectedResponse<'e>,
-        got: &HttpExchange,
+        response: Comparison<'e>,
         pieces: &mut Vec<Piece>,
     ) -> Vec<NumberedLine<'e>> {
+        let expected = response.expected;
         let Fact::RawRequest(RawRequest { text }) = &expected.request.1.fact else { return expected.writes.clone() };
         let asks = |recurring: &Recurring| !self.pace.is_exact && text.starts_with(recurring.request);
         let Some(recurring) = self.seen.recurring.filter(asks) else { return expected.writes.clone() };
@@ -38,23 +36,23 @@ impl Trial<'_, '_> {
             match wanted.get(number - 1) {
                 Some(write) => judged.push((*write, piece.clone())),
                 // A write that is not due stays among the pieces, and is one too many there.
-                None => return !self.is_due(&recurring, number, piece.at, got),
+                None => return !self.is_due(&recurring, number, piece.at, response.got.sent),
             }
             false
         });
-        let mut last = (expected.request.1.t_ms, got.sent);
+        let mut last = response.request_time();
         for (write, piece) in judged {
             self.evidence.judged(&write.1.notes.cases);
-            self.framing(write, &piece, got);
-            self.time(expected, write, &piece, got, last);
+            self.framing(write, &piece, response.got);
+            self.time(response, write, &piece, last);
             last = (write.1.t_ms, piece.at);
         }
         others
     }
 
     /// Returns whether so many recurring writes were due by then.
-    fn is_due(&self, recurring: &Recurring, number: usize, at: Instant, got: &HttpExchange) -> bool {
+    fn is_due(&self, recurring: &Recurring, number: usize, at: Instant, sent: Instant) -> bool {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        at + self.pace.early_max >= got.sent + self.pace.takes(recurring.period_ms) * number
+        at + self.pace.early_max >= sent + self.pace.takes(recurring.period_ms) * number
     }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_wire::recording::{End, Exchange, Fact, RawRequest, ResponseHead, Write};
-use onbeat_wire::{Head, How, Instant, What};
+use onbeat_wire::{How, Instant, What};
 
 use super::judge;
-use crate::judge::made_up::case;
+use crate::judge::made_up::{case, logs, write};
 use crate::judge::{
     Annotations, Aspect, Case, Observation, Others, Outcome, Pace, Rule, Scenario, ScenarioLine, Stalls, Vary,
 };
-use crate::player::{Action, ClientLog, LogEntry};
+use crate::player::{ClientLog, LogEntry};
 
 fn cases() -> Vec<Case> {
     use Aspect::{Bytes, End, Framing, Header, Period, Presence, Status, Timestamp};
@@ -49,26 +49,9 @@ fn scenario() -> Scenario {
     Scenario::new("feed.jsonl", lines.into_iter().enumerate().map(line).collect())
 }
 
-/// Returns what a client sees that gets all lines at their time.
+/// Returns the log of a client that gets each line at the time of the line.
 fn log(scenario: &Scenario) -> ClientLog {
-    log_at(scenario, |line| Instant::EPOCH + Duration::from_millis(line.t_ms))
-}
-
-/// Returns what a client sees that gets each line at a time of its own.
-fn log_at(scenario: &Scenario, when: impl Fn(&ScenarioLine) -> Instant) -> ClientLog {
-    let entry = |(_, line): &(usize, ScenarioLine)| {
-        let entry = match line.fact.clone() {
-            Fact::RawRequest(RawRequest { text }) => LogEntry::Did(Action::request(text)),
-            Fact::Head(ResponseHead { status, headers }) => {
-                LogEntry::Saw(What::Head(Head { minor_version: 1, status, headers }))
-            }
-            Fact::Write(Write { bytes }) => LogEntry::Saw(What::Write(bytes)),
-            Fact::End(End { how }) => LogEntry::Saw(What::End(how)),
-            _ => return None,
-        };
-        Some((when(line), entry))
-    };
-    ClientLog { entries: scenario.lines.iter().filter_map(entry).collect() }
+    logs(scenario, |line| Instant::EPOCH + Duration::from_millis(line.t_ms)).remove(0).1
 }
 
 /// Returns the cases that fail where a client saw this, and others may have caused what they may have.
@@ -76,10 +59,6 @@ fn failing(log: ClientLog, others: &dyn Others) -> Vec<String> {
     let (cases, logs) = (cases(), [(String::new(), log)]);
     let seen = Observation { logs: &logs, dispatched: None, others, recurring: None };
     judge(&cases, &scenario(), &seen, &Pace::exact(), &Stalls::default()).failing()
-}
-
-fn write(text: &str) -> LogEntry {
-    LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
 }
 
 #[test]
@@ -91,7 +70,7 @@ fn what_comes_as_expected_fails_nothing() {
 /// gap the machine was held up for a while.
 fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
     let (cases, ms) = (cases(), Duration::from_millis);
-    let logs = [(String::new(), log_at(&scenario(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms)))];
+    let logs = logs(&scenario(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms));
     let mut stalls = Stalls::default();
     for start in (0..3).map(|gap| Instant::EPOCH + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
         stalls.stalled(start, start + ms(held_up_ms));

@@ -5,8 +5,7 @@ use std::time::Duration;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 
-use super::{Trial, ms};
-use crate::judge::responses::ExpectedResponse;
+use super::{Comparison, Trial, ms};
 use crate::judge::{Aspect, Finding, NumberedLine, Piece};
 use crate::player::HttpExchange;
 
@@ -35,15 +34,8 @@ impl Gap {
 
 impl Trial<'_, '_> {
     /// Judges the time of a write, counted from the write before and from the request that caused the write.
-    pub(super) fn time(
-        &mut self,
-        expected: &ExpectedResponse,
-        write: NumberedLine,
-        piece: &Piece,
-        got: &HttpExchange,
-        last: (u64, Instant),
-    ) {
-        let ((number, line), at) = (write, piece.at);
+    pub(super) fn time(&mut self, response: Comparison, write: NumberedLine, piece: &Piece, last: (u64, Instant)) {
+        let ((number, line), at, got) = (write, piece.at, response.got);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.t_ms.saturating_sub(then_ms));
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
@@ -53,7 +45,7 @@ impl Trial<'_, '_> {
         if self.seen.others.may_have_caused(line.written().as_bytes()) {
             return;
         }
-        let earliest = self.earliest(expected, write, got);
+        let earliest = self.earliest(response, write);
         if at + self.pace.early_max < earliest {
             self.untimely(write, piece, earliest, got, "early");
         }
@@ -61,18 +53,11 @@ impl Trial<'_, '_> {
         if at - due > self.pace.late_max + self.stalls.within(since, at) {
             self.untimely(write, piece, due, got, "late");
         }
-        self.gap(expected, write, at, got, last);
+        self.gap(response, write, at, last);
     }
 
     /// Keeps the gap between a write and the write before for the judgement of periods.
-    fn gap(
-        &mut self,
-        expected: &ExpectedResponse,
-        (_, line): NumberedLine,
-        at: Instant,
-        got: &HttpExchange,
-        last: (u64, Instant),
-    ) {
+    fn gap(&mut self, response: Comparison, (_, line): NumberedLine, at: Instant, last: (u64, Instant)) {
         let gap_ms = line.t_ms - last.0;
         if gap_ms == 0 {
             return;
@@ -80,11 +65,11 @@ impl Trial<'_, '_> {
         let period = self.pace.takes(gap_ms);
         let since = if at > last.1 + period {
             // A gap is long if the end was late; or if the request was read late, for a gap that begins with the request.
-            if last.1 == got.sent { last.1 } else { last.1 + period }
+            if last.1 == response.got.sent { last.1 } else { last.1 + period }
         } else {
             // A gap is short if the beginning was late.
-            let before = line.t_ms.saturating_sub(2 * gap_ms + expected.request.1.t_ms);
-            got.sent + self.pace.takes(before)
+            let (asked_ms, sent) = response.request_time();
+            sent + self.pace.takes(line.t_ms.saturating_sub(2 * gap_ms + asked_ms))
         };
         let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
         for case in &line.notes.cases {
@@ -93,16 +78,11 @@ impl Trial<'_, '_> {
     }
 
     /// Returns the earliest time at which a write can come.
-    pub(super) fn earliest(
-        &self,
-        expected: &ExpectedResponse,
-        (number, line): NumberedLine,
-        got: &HttpExchange,
-    ) -> Instant {
+    pub(super) fn earliest(&self, response: Comparison, (number, line): NumberedLine) -> Instant {
         // Any request of the same instant may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.t_ms);
-        let after_request = || got.sent + self.pace.takes(line.t_ms.saturating_sub(expected.request.1.t_ms));
-        caused.map_or_else(after_request, |(_, then)| then)
+        let (asked_ms, sent) = response.request_time();
+        caused.map_or_else(|| sent + self.pace.takes(line.t_ms.saturating_sub(asked_ms)), |(_, then)| then)
     }
 
     fn untimely(&mut self, write: NumberedLine, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {

@@ -4,10 +4,9 @@ use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 
 use super::alignment::Alignment;
-use super::{Trial, checks};
+use super::{Comparison, Trial, checks};
 use crate::judge::align::Step;
 use crate::judge::compare::{self, WriteDifference};
-use crate::judge::responses::ExpectedResponse;
 use crate::judge::values::{Oddity, oddities};
 use crate::judge::{Aspect, NumberedLine, Piece, ScenarioLine, Skipped};
 use crate::player::HttpExchange;
@@ -19,29 +18,28 @@ impl Trial<'_, '_> {
     /// Judges the writes; returns when the last was to come, and when the last came.
     pub(super) fn writes<'e>(
         &mut self,
-        expected: &ExpectedResponse<'e>,
+        response: Comparison<'e>,
         writes: Vec<NumberedLine<'e>>,
-        got: &HttpExchange,
         pieces: &[Piece],
     ) -> (u64, Instant) {
-        let alignment = &self.align(expected, writes, got, pieces);
+        let alignment = &self.align(response, writes, pieces);
         let (writes, cut, end) = (&alignment.writes, alignment.cut, alignment.end());
-        let mut last = (expected.request.1.t_ms, got.sent);
+        let (got, mut last) = (response.got, response.request_time());
         let mut came = Vec::new();
         for (at, step) in alignment.steps.iter().enumerate() {
             match *step {
                 // Beyond the cut a write may come or not, but not too early.
                 Step::Came(e, g) if e >= cut => {
-                    if pieces[g].at + self.pace.early_max < self.earliest(expected, writes[e], got) {
+                    if pieces[g].at + self.pace.early_max < self.earliest(response, writes[e]) {
                         self.extra(writes[e], &pieces[g], got);
                     }
                 }
                 Step::Missing(e) if e >= cut => {}
-                Step::Extra(g) if end < Some(at) && self.is_beyond(expected, &pieces[g], got) => {}
+                Step::Extra(g) if end < Some(at) && self.is_beyond(response, &pieces[g]) => {}
                 Step::Came(e, g) => {
                     let (write, piece) = (writes[e], &pieces[g]);
                     self.write(alignment, e, piece, got);
-                    self.time(expected, write, piece, got, last);
+                    self.time(response, write, piece, last);
                     last = (write.1.t_ms, piece.at);
                     came.push((write, piece));
                 }
@@ -101,9 +99,10 @@ impl Trial<'_, '_> {
     }
 
     /// Returns whether a piece came after the cut of a scenario.
-    fn is_beyond(&self, expected: &ExpectedResponse, piece: &Piece, got: &HttpExchange) -> bool {
-        let watched = self.pace.takes(self.scenario.length_ms.saturating_sub(expected.request.1.t_ms));
-        !self.scenario.rest.is_empty() && piece.at + self.pace.early_max >= got.sent + watched
+    fn is_beyond(&self, response: Comparison, piece: &Piece) -> bool {
+        let (asked_ms, sent) = response.request_time();
+        let watched = self.pace.takes(self.scenario.length_ms.saturating_sub(asked_ms));
+        !self.scenario.rest.is_empty() && piece.at + self.pace.early_max >= sent + watched
     }
 
     /// Judges a write that is not in its place: moved, replaced by another piece, or missing.

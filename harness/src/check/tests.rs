@@ -1,42 +1,18 @@
-//! The judge, and made-up logs of what an innocent server does on clocks and machines of every kind.
+//! The judge, and made-up logs of an innocent server on clocks and machines of every kind.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
-use onbeat_wire::recording::{Dispatch, End, Fact, RawRequest, ResponseHead, Write};
-use onbeat_wire::{Event, Head, How, Instant, What};
+use onbeat_wire::recording::{Dispatch, Fact};
+use onbeat_wire::{Event, Instant, What};
 
 use super::Seen;
 use crate::fixtures::golden::Golden;
+use crate::judge::made_up::{logs, write};
 use crate::judge::{Dispatched, Pace, Scenario, ScenarioLine, Stalls};
-use crate::player::{Action, ClientLog, LogEntry};
-
-/// What each client of a scenario sees of a conforming server, if all lines, also those beyond a cut, come at `when`.
-fn logs(scenario: &Scenario, when: impl Fn(&ScenarioLine) -> Instant) -> Vec<(String, ClientLog)> {
-    let entry = |line: &ScenarioLine| match &line.fact {
-        Fact::RawRequest(RawRequest { text }) => Some(LogEntry::Did(Action::request(text.clone()))),
-        Fact::Head(ResponseHead { status, headers }) => {
-            let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-            Some(LogEntry::Saw(What::Head(Head { minor_version: 1, status: *status, headers })))
-        }
-        Fact::Write(Write { bytes }) => Some(LogEntry::Saw(What::Write(bytes.clone()))),
-        Fact::End(End { how }) => Some(LogEntry::Saw(What::End(*how))),
-        _ => None,
-    };
-    let leaves = |line: &ScenarioLine| matches!(line.fact, Fact::End(End { how: How::Closed }));
-    let of_client = |name: &str| {
-        let mut lines: Vec<&ScenarioLine> = scenario.lines.iter().chain(&scenario.rest).map(|(_, line)| line).collect();
-        lines.retain(|line| line.notes.client == name);
-        // Who leaves at the cut may have seen what came after it.
-        lines.sort_by_key(|line| (!scenario.rest.is_empty() && leaves(line), line.t_ms));
-        ClientLog { entries: lines.into_iter().filter_map(|line| Some((when(line), entry(line)?))).collect() }
-    };
-    scenario.clients().into_iter().map(|name| (name.to_owned(), of_client(name))).collect()
-}
-
-fn write(text: &str) -> LogEntry {
-    LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
-}
+use crate::player::{ClientLog, LogEntry};
+use crate::replay::Stream;
 
 /// At 100 times the contract's speed, which leaves little time for anything.
 fn pace() -> Pace {
@@ -150,5 +126,27 @@ fn what_comes_late_was_in_time_if_the_machine_was_held_up() {
         assert!(!failing(&scenario, &late(&scenario, by), &stalls).is_empty(), "{name}");
         stalls.stalled(Instant::EPOCH, Instant::EPOCH + by);
         assert_eq!(failing(&scenario, &late(&scenario, by), &stalls), [] as [&str; 0], "{name}");
+    }
+}
+
+/// Returns all files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn the_judge_knows_neither_the_contract_nor_the_check() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: Vec<PathBuf> = files(&source.join("judge")).into_iter().chain([source.join("judge.rs")]).collect();
+    assert!(files.len() > 20, "{files:?}");
+    let streams = Stream::all().map(Stream::path);
+    let names = Stream::all().filter(|stream| stream.ends()).map(Stream::name);
+    let foreign = ["heartbeat", "broadcast", "crate::check", "golden"].into_iter().chain(streams).chain(names);
+    let foreign: Vec<&str> = foreign.collect();
+    for path in files {
+        let text = fs::read_to_string(&path).expect("a file").to_lowercase();
+        let said: Vec<&&str> = foreign.iter().filter(|word| text.contains(**word)).collect();
+        assert!(said.is_empty(), "{} says {said:?}", path.display());
     }
 }
