@@ -25,8 +25,8 @@
 //!  cli           the command line
 //! ```
 //!
-//! The server is the crate `onbeat-server`, which knows nothing of this one. What both speak of, such as times, event
-//! streams and transcripts, is in `onbeat-wire`.
+//! The server is the crate `onbeat-server`, watched and driven by `onbeat-control`. Neither depends on the harness. The
+//! data that all speak of, such as times, event streams and transcripts, are in `onbeat-wire`.
 //!
 //! # Examples
 //!

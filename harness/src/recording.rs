@@ -12,9 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use onbeat_server::backstage::Backstage;
-use onbeat_server::faults::Fault;
-use onbeat_server::router::router;
+use axum::Router;
+use onbeat_control::faults::Fault;
+use onbeat_control::{Monitor, Redaction};
+use onbeat_server::clock::Clock;
+use onbeat_server::interceptor::Interceptor;
+use onbeat_server::router::intercepted_router;
 use onbeat_server::world::World;
 use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, What};
@@ -93,19 +96,17 @@ impl Recording {
     pub fn replay(&self) -> Result<Replayed, RecordingError> {
         // The lab's own world stays empty: connections join the observed world with their first request.
         let setup = self.setup;
-        let observed: Arc<OnceLock<Arc<World>>> = Arc::default();
+        let observed: Arc<OnceLock<Observed>> = Arc::default();
         let slot = Arc::clone(&observed);
         let meter = Meter::new(self.cost_max);
         let metered = Arc::clone(&meter);
         let application = Application::with_router(move |world| {
-            let clock = Arc::new(MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) });
-            let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits).with_backstage());
-            router(Arc::clone(slot.get_or_init(|| world)))
+            let clock = MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) };
+            slot.get_or_init(|| Observed::new(Arc::new(clock), &setup)).router()
         });
         let (logs, time) = lab::run_with(&setup, &application, async |lab| {
-            let world = Arc::clone(observed.get().expect("the lab has made its router"));
-            let backstage = world.backstage().expect("it was made with one");
-            let mut scheduler = LogScheduler { backstage, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
+            let Observed { world, monitor } = observed.get().expect("the lab has made its router");
+            let mut scheduler = LogScheduler { monitor, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
             // The number of the line under way.
             let line = Cell::new(self.end.1);
             tokio::select! {
@@ -118,9 +119,26 @@ impl Recording {
     }
 }
 
+/// The world in which a log is replayed.
+struct Observed {
+    world: Arc<World>,
+    monitor: Arc<Monitor>,
+}
+
+impl Observed {
+    fn new(clock: Arc<dyn Clock>, setup: &Setup) -> Self {
+        let monitor = Arc::new(Monitor::new(Arc::clone(&clock), Redaction::default()));
+        Self { world: Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits)), monitor }
+    }
+
+    fn router(&self) -> Router {
+        intercepted_router(Arc::clone(&self.world), Arc::clone(&self.monitor) as Arc<dyn Interceptor>)
+    }
+}
+
 /// Decides which client of a log acts when.
 struct LogScheduler<'a> {
-    backstage: &'a Backstage,
+    monitor: &'a Monitor,
     /// By the ordinals of their connections.
     clients: BTreeMap<u64, Client>,
     meter: Arc<Meter>,
@@ -147,7 +165,6 @@ impl LogScheduler<'_> {
     }
 
     async fn act(&mut self, lab: &mut Lab, logged: &LoggedAction) {
-        let now = lab.world().clock().now();
         match logged {
             LoggedAction::Client { connection, action } => {
                 let client = self.clients.entry(*connection).or_insert_with(|| {
@@ -158,15 +175,15 @@ impl LogScheduler<'_> {
                 client.act(action.clone()).await;
             }
             LoggedAction::Close { connection, how } => {
-                self.backstage.close(now, *connection, *how);
+                self.monitor.close(*connection, *how);
             }
             LoggedAction::Fault(fault) => {
                 // The log has only faults for which there was room.
-                let _ = self.backstage.add_fault(now, fault.clone());
+                let _ = self.monitor.add_fault(fault.clone());
             }
             LoggedAction::DeleteFaults(ids) => {
                 for id in ids {
-                    self.backstage.delete_faults(now, Some(*id));
+                    self.monitor.delete_faults(Some(*id));
                 }
             }
         }

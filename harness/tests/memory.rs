@@ -7,11 +7,10 @@ use futures_util::FutureExt;
 use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Arrival, Sender, Tap};
+use onbeat_control::{Access, Monitor, Redaction, Settings};
 use onbeat_server::clock::Kind;
-use onbeat_server::control::{self, Access, Settings};
-use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
-use onbeat_server::router::router;
+use onbeat_server::router::intercepted_router;
 use onbeat_server::world::World;
 
 /// How much more may be held with ten times as many events.
@@ -57,8 +56,9 @@ fn held_by_logging(requests: usize, request: &str) -> u64 {
     let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     let noted = Application::with_router(move |world| {
         let clock = Arc::clone(world.clock());
-        let world = World::new(clock, setup.seed, setup.epoch, setup.limits).with_backstage();
-        router(Arc::new(world))
+        let monitor = Monitor::new(Arc::clone(&clock), Redaction::default());
+        let world = World::new(clock, setup.seed, setup.epoch, setup.limits);
+        intercepted_router(Arc::new(world), Arc::new(monitor))
     });
     let scene = async |lab: &mut Lab| {
         for _ in 0..requests {
@@ -96,7 +96,7 @@ fn held_behind_a_stream(target: &str) -> u64 {
         let (seed, epoch, limits) = (world.seed(), world.epoch(), world.limits());
         let settings = Settings { clock: Kind::Real, seed, epoch, limits, redaction: Redaction::default() };
         let access = Access::new(&[([127, 0, 0, 1], 80).into()], "127.0.0.1", None, &[]).expect("a local address");
-        control::router(settings, access)
+        onbeat_control::router(settings, access)
     });
     let scene = async |lab: &mut Lab| {
         let (mut sender, mut tap) = ask(lab, "/sse").await;

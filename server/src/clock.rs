@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use onbeat_wire::{Epoch, Instant};
 
-pub(crate) use self::manual::Rest;
 pub use self::manual::{
-    Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, SLOW_TIME_MAX, Timer,
+    Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, Rest, SLOW_TIME_MAX, Timer,
 };
 pub use self::turn::{Party, Turn, Who};
 
@@ -112,7 +111,7 @@ pub fn epoch_today() -> Epoch {
 }
 
 /// A wait in the machine's time, whatever the time in the world.
-pub(crate) async fn machine_pause(duration: Duration) {
+pub async fn machine_pause(duration: Duration) {
     let clock = TokioClock::start();
     clock.sleep_until(clock.now() + duration).await;
 }

@@ -17,9 +17,10 @@ mod turns;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use self::answer::AnswerState;
-pub(crate) use self::answer::HeldOpen;
+pub use self::answer::HeldOpen;
 use self::ending::EndingState;
 pub(crate) use self::ending::end_of_dropped_response;
 pub use self::ending::{BrokenOff, Ending};
@@ -92,6 +93,30 @@ impl Connection {
         self.ending.get()
     }
 
+    /// Has `waker` woken from now on, when the connection is to end or [`Connection::wake`] is called.
+    pub fn register(&self, waker: &Waker) {
+        self.task.register(waker);
+    }
+
+    /// Wakes the response under way, whose hook may have another action.
+    pub fn wake(&self) {
+        self.task.wake();
+    }
+
+    /// Returns whether the client does not take what has been written.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.party.is_blocked()
+    }
+
+    /// Waits until the server has taken in all that has arrived, and has begun to answer the requests among it; returns at
+    /// once under a server that does not count arrivals.
+    pub async fn settle_last(&self) {
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.settle_last().await;
+        }
+    }
+
     /// Returns whether the server has closed one side, and waits for the client to close the other.
     #[must_use]
     pub fn is_half_closed(&self) -> bool {
@@ -99,7 +124,7 @@ impl Connection {
     }
 
     /// Notes that the server closes one side now.
-    pub(crate) fn note_half_closed(&self) {
+    pub fn note_half_closed(&self) {
         self.ending.note_half_closed();
     }
 
@@ -126,7 +151,8 @@ impl Connection {
     }
 
     /// Keeps the connection open until the guard is dropped, though the client may send no more.
-    pub(crate) fn hold_open(self: &Arc<Self>) -> HeldOpen {
+    #[must_use]
+    pub fn hold_open(self: &Arc<Self>) -> HeldOpen {
         HeldOpen::new(Arc::clone(self))
     }
 

@@ -1,4 +1,4 @@
-//! The context of a request: the one extension by which the layers of the server hand values on.
+//! The context of a request: the only extension by which the layers of the server hand values on.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,35 +6,41 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use onbeat_wire::Instant;
+use onbeat_wire::printable::start;
 
 use crate::clock::Who;
 use crate::connection::Connection;
 use crate::driver::HookSlot;
 use crate::world::World;
 
-/// Where a request comes from, and the hook of the response.
+/// The most bytes kept of a text that a client chose, such as a path: connections are many.
+const KEPT_BYTES_MAX: usize = 1024;
+
+/// The origin of a request, and the hook of the response.
 #[derive(Clone)]
-pub(crate) struct RequestContext {
+pub struct RequestContext {
     /// The connection that carries the request.
-    pub(crate) connection: Arc<Connection>,
+    pub connection: Arc<Connection>,
     /// The ordinal of the connection in the world, from 0.
-    pub(crate) ordinal: u64,
+    pub ordinal: u64,
     /// The ordinal of the request on the connection, from 0.
-    pub(crate) request: u32,
+    pub request: u32,
     /// When the request was received.
-    pub(crate) at: Instant,
+    pub at: Instant,
     /// The hook of the response, until a driver takes the hook.
     pub(crate) hook: HookSlot,
 }
 
 impl RequestContext {
     /// Returns the context of a request that has not entered a world.
-    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+    #[must_use]
+    pub fn new(connection: Arc<Connection>) -> Self {
         Self { connection, ordinal: 0, request: 0, at: Instant::EPOCH, hook: HookSlot::default() }
     }
 
     /// Returns the connection that carries a request; `None` under a server other than [`crate::http::serve`].
-    pub(crate) fn connection_of(request: &Request) -> Option<Arc<Connection>> {
+    #[must_use]
+    pub fn connection_of(request: &Request) -> Option<Arc<Connection>> {
         request.extensions().get::<Self>().map(|context| Arc::clone(&context.connection))
     }
 
@@ -53,7 +59,14 @@ impl FromRequestParts<Arc<World>> for RequestContext {
     }
 }
 
-/// Returns a path as paths are compared: case-insensitive, and with or without one slash at the end.
-pub(crate) fn plain(path: &str) -> String {
+/// Returns the form in which paths are compared: in lower case, and without a slash at the end.
+#[must_use]
+pub fn plain_path(path: &str) -> String {
     path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase()
+}
+
+/// Returns at most 1024 bytes of a text that a client chose, with an ellipsis for the rest.
+#[must_use]
+pub fn clipped(text: String) -> String {
+    if text.len() <= KEPT_BYTES_MAX { text } else { start(&text, KEPT_BYTES_MAX).to_owned() + "…" }
 }

@@ -1,7 +1,7 @@
 //! A Server-Sent Events server whose every byte is a function of seed, epoch, requests and time.
 //!
-//! Seven endpoints: five streams, and two that fan out to the clients of `/sse`. Data flows one way: script, faults,
-//! driver, HTTP. A module uses only those before it:
+//! Seven endpoints: five streams, and two publishers that every client of the first stream hears. Data flows one way:
+//! script, driver, HTTP. A module uses only those before it:
 //!
 //! ```text
 //!  clock ── random                           what a script is made of, with the crate `onbeat-wire`
@@ -12,11 +12,11 @@
 //!                    │
 //!                endpoints                    one file each
 //!                    │
-//!     faults ── log ── backstage              what goes wrong behind a world, and what has happened
-//!                    │
 //!      world ──── driver                      plays a script, or another body, through the hook of its response
 //!                    │
-//!     context ── entrance                     counts every request; in a world with a backstage, adds the hook
+//!     context ── interceptor                  the seam for those who watch or change exchanges
+//!                    │
+//!                entrance                     counts every request, and calls the interceptor
 //!                    │
 //!                 router ── cors ── guard     which request gets which endpoint
 //!                    │
@@ -27,32 +27,26 @@
 //!                 accept                      many connections, from anywhere
 //!                    │
 //!      ready ── socket ── listener            from TCP, and whether that can begin
-//!                    │
-//!         page ── control                     one world after another, driven over HTTP, and by hand
 //! ```
 //!
 //! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`
-//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same. With
-//! [`control::router`] a frontend's test drives the clock, brings faults about and resets the world.
+//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same. The crate
+//! `onbeat-control` is an [`interceptor::Interceptor`], by which a frontend's test brings faults about.
 
 pub mod accept;
 pub mod arrivals;
-pub mod backstage;
 pub mod channel;
 pub mod clock;
 pub mod connection;
-mod context;
-pub mod control;
+pub mod context;
 mod cors;
 pub mod driver;
 pub mod endpoints;
 mod entrance;
-pub mod faults;
 mod guard;
 pub mod http;
+pub mod interceptor;
 pub mod listener;
-pub mod log;
-pub mod page;
 pub mod query;
 pub mod random;
 pub mod ready;

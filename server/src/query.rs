@@ -32,7 +32,8 @@ impl Message {
 
 /// Undoes percent-encoding: `+` is a space, a `%` without two hex digits stays as it is, and bytes that are not UTF-8
 /// become U+FFFD, one for each maximal subpart (Unicode, 3.9).
-pub(crate) fn decode(text: &str) -> String {
+#[must_use]
+pub fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

@@ -12,39 +12,51 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
-use crate::context::{RequestContext, plain};
-use crate::driver::{Driver, HeadChange, ScriptSource};
+use crate::context::{RequestContext, plain_path};
+use crate::driver::{Driver, HeadChange, HookSlot, ScriptSource};
 use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
+use crate::entrance::{Entrance, enter, has_no_body};
+use crate::interceptor::Interceptor;
 use crate::query::Message;
 use crate::script::{Script, Start, event_stream};
 use crate::world::World;
-use crate::{cors, entrance, guard};
+use crate::{cors, guard};
 
-/// The whole application, in `world`.
+/// Returns the whole application, in `world`.
 ///
-/// Served by [`crate::http::serve`], a client that leaves is noticed at once, and one that is evicted is cut off at
-/// once; another server may notice the one at the next write, and do the other when the client reads again.
+/// Served by [`crate::http::serve`], a client that leaves is noticed at once, and a client that is evicted is cut off at
+/// once. Another server may notice the first at the next write, and do the second when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
+    with_entrance(Entrance { world, interceptor: None })
+}
+
+/// Returns the same application, in which `interceptor` sees every exchange.
+pub fn intercepted_router(world: Arc<World>, interceptor: Arc<dyn Interceptor>) -> Router {
+    with_entrance(Entrance { world, interceptor: Some(interceptor) })
+}
+
+fn with_entrance(entrance: Entrance) -> Router {
+    let world = Arc::clone(&entrance.world);
     let streams = STREAMS.iter().map(|endpoint| (endpoint.path, stream(endpoint)));
     let publishers = PUBLISHERS.iter().map(|endpoint| (endpoint.path, publisher(endpoint)));
     let routes = streams.chain(publishers);
     let endpoints = routes.fold(Router::new(), |router, (path, endpoint)| router.route(path, endpoint));
     let endpoints = endpoints.fallback(not_found).with_state(Arc::clone(&world));
-    // What rewrites a request goes around a router of its own, so that it comes before the routing.
+    // A layer that rewrites a request goes around a router of its own, before the routing.
     Router::new()
         .fallback_service(endpoints)
-        .layer(middleware::from_fn(meet_hook))
+        .layer(middleware::from_fn(change_head))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .layer(middleware::from_fn(guard::refuse_malformed))
-        .layer(middleware::from_fn_with_state(Arc::clone(&world), entrance::enter))
+        .layer(middleware::from_fn_with_state(entrance, enter))
         .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
 
 /// Returns whether a path is that of a stream.
 fn is_stream(path: &str) -> bool {
-    let path = plain(path);
+    let path = plain_path(path);
     STREAMS.iter().any(|stream| stream.path == path)
 }
 
@@ -64,7 +76,7 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
     response
 }
 
-/// A stream: its head at once, and for `GET` its writes as they fall due.
+/// Answers with a stream: its head at once, and for `GET` its writes as they fall due.
 fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
@@ -73,30 +85,31 @@ fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
         let joins = endpoint.hears_broadcasts && is_played;
         let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
         let (clock, script) = (Arc::clone(world.clock()), event_stream((endpoint.script)(start)));
-        let mut driver = Driver::new(clock, &start, script, subscription, request.connection).at_path(endpoint.path);
-        if is_played && let Some(hook) = request.hook.take() {
-            driver = driver.with_hook(hook);
-        }
-        respond(driver).await
+        let driver = Driver::new(clock, &start, script, subscription, request.connection).at_path(endpoint.path);
+        respond(driver, request.hook, is_played).await
     })
 }
 
-/// Answers with the head of a script, once that is due, and plays the rest as the body.
-async fn respond<S: Script>(mut driver: Driver<ScriptSource<S>>) -> Response {
-    let head = driver.head().await;
-    let mut response = Response::new(Body::new(driver));
-    if let Some(head) = head {
+/// Answers with the head of a script, once the head is due, and plays the rest as the body, through the hook in the slot.
+async fn respond<S: Script>(mut driver: Driver<ScriptSource<S>>, hook: HookSlot, is_played: bool) -> Response {
+    let mut response = Response::default();
+    if let Some(head) = driver.head().await {
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
     }
-    response
+    if is_played
+        && !has_no_body(response.status())
+        && let Some(hook) = hook.take()
+    {
+        driver = driver.with_hook(hook);
+    }
+    response.map(|_: Body| Body::new(driver))
 }
 
-/// Has the hook of a request, whose path is plain already, meet it before an endpoint does.
-async fn meet_hook(request: Request, next: Next) -> Response {
-    let has_no_body = request.method() == Method::HEAD;
+/// Lets the hook of a request change the head, before an endpoint answers.
+async fn change_head(request: Request, next: Next) -> Response {
     let context = request.extensions().get::<RequestContext>();
-    match context.map_or(HeadChange::None, |context| context.hook.meet(request.uri().path(), has_no_body)) {
+    match context.map_or(HeadChange::None, |context| context.hook.change_head()) {
         HeadChange::None => next.run(request).await,
         HeadChange::Answer(response) => *response,
         HeadChange::Field(name, value) => {
@@ -135,7 +148,7 @@ async fn not_found() -> Response {
 async fn normalise_path(mut request: Request, next: Next) -> Response {
     let uri = request.uri();
     let path = uri.path();
-    let plain = plain(path);
+    let plain = plain_path(path);
     if plain != path {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let mut parts = uri.clone().into_parts();
@@ -153,6 +166,7 @@ mod tests {
 
     use super::*;
     use crate::clock::TokioClock;
+    use crate::endpoints::broadcast_text;
     use crate::random::Seed;
     use crate::world::Limits;
 
@@ -170,25 +184,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_who_gets_the_stream_is_a_member_and_no_longer_than_the_answer_is_kept() {
+    async fn only_a_client_that_gets_broadcasts_subscribes_and_no_longer_than_the_response_is_kept() {
         let (world, mut router) = application();
-        for (method, target, members) in [
-            ("GET", "/sse", 1),
-            ("GET", "/SSE/", 1),
-            ("HEAD", "/sse", 0),
-            ("OPTIONS", "/sse", 0),
-            ("POST", "/sse", 0),
-            ("GET", "/stream-text", 0),
-            ("GET", "/sse-data", 0),
-            ("GET", "/dynamic-counter", 0),
-            ("GET", "/stream-json", 0),
-            ("GET", "/send-heartbeat", 0),
-        ] {
+        let hears = STREAMS.iter().find(|stream| stream.hears_broadcasts).expect("a stream hears broadcasts").path;
+        let others = STREAMS.iter().filter(|stream| !stream.hears_broadcasts).map(|stream| stream.path);
+        let others =
+            others.chain(PUBLISHERS.iter().map(|publisher| publisher.path)).map(|path| ("GET", path.into(), 0));
+        let asks = [
+            ("GET", hears.to_owned(), 1),
+            ("GET", hears.to_uppercase() + "/", 1),
+            ("HEAD", hears.into(), 0),
+            ("OPTIONS", hears.into(), 0),
+            ("POST", hears.into(), 0),
+        ];
+        for (method, target, subscribers) in asks.into_iter().chain(others) {
             let before = world.broadcasts().subscribed();
-            let response = asked(&mut router, method, target).await;
-            assert_eq!(world.broadcasts().subscribers(), members, "{method} {target}");
+            let response = asked(&mut router, method, &target).await;
+            assert_eq!(world.broadcasts().subscribers(), subscribers, "{method} {target}");
             // Not even for an instant, in which others could count it.
-            assert_eq!(world.broadcasts().subscribed() - before, members as u64, "{method} {target}");
+            assert_eq!(world.broadcasts().subscribed() - before, subscribers as u64, "{method} {target}");
             drop(response);
             assert_eq!(world.broadcasts().subscribers(), 0, "{method} {target}");
         }
@@ -198,7 +212,8 @@ mod tests {
     async fn a_path_is_made_plain_and_its_query_stays_as_it_is() {
         let (world, mut router) = application();
         let mut subscription = world.broadcasts().subscribe(Arc::new(world.next_connection()));
-        asked(&mut router, "GET", "/BROADCAST-text/?msg=ABC%2F/&X=Y").await;
+        let path = broadcast_text::PUBLISHER.path.replace("broadcast", "BROADCAST");
+        asked(&mut router, "GET", &format!("{path}/?msg=ABC%2F/&X=Y")).await;
         subscription.take();
         let writes: Vec<_> = std::iter::from_fn(|| subscription.go_on()).collect();
         assert_eq!(writes[1], "data: {\"msg\":\"ABC//\",\"ts\":\"2025-12-01T00:00:00.000Z\"}\n\n");

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use onbeat_wire::{Epoch, Instant, Timestamp};
 
-use crate::backstage::Backstage;
 use crate::channel::{Channel, Delivery, Event};
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::log::Redaction;
 use crate::random::Seed;
 use crate::script::Start;
 
 /// How much a server takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Events that a client of `/sse` may be behind before it is evicted.
+    /// How many events a subscriber may be behind before the connection is evicted.
     pub mailbox_events_max: u64,
     /// Connections served at a time; more wait to be accepted.
     pub connections_max: usize,
@@ -41,7 +39,6 @@ pub struct World {
     broadcasts: Arc<Channel>,
     /// How many connections there have been.
     connections: Arc<AtomicU64>,
-    backstage: Option<Backstage>,
 }
 
 impl World {
@@ -49,26 +46,7 @@ impl World {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: Seed, epoch: Epoch, limits: Limits) -> Self {
         let broadcasts = Arc::new(Channel::new(limits.mailbox_events_max));
-        Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default(), backstage: None }
-    }
-
-    /// The same world, seen from behind: it notes what happens in it, and lets faults be brought about. Without faults
-    /// this changes no byte.
-    #[must_use]
-    pub fn with_backstage(self) -> Self {
-        self.with_redacted_backstage(Redaction::default())
-    }
-
-    /// The same, with a log that leaves out what `redaction` says.
-    #[must_use]
-    pub fn with_redacted_backstage(self, redaction: Redaction) -> Self {
-        Self { backstage: Some(Backstage::new(redaction)), ..self }
-    }
-
-    /// Who is connected, what goes wrong, and what has happened; if anybody wanted to know.
-    #[must_use]
-    pub fn backstage(&self) -> Option<&Backstage> {
-        self.backstage.as_ref()
+        Self { clock, seed, epoch, limits, broadcasts, connections: Arc::default() }
     }
 
     /// Its only source of time.
@@ -89,14 +67,15 @@ impl World {
         self.epoch
     }
 
-    /// Returns the channel that the clients of `/sse` hear.
+    /// Returns the channel of the broadcasts.
     #[must_use]
     pub fn broadcasts(&self) -> &Arc<Channel> {
         &self.broadcasts
     }
 
-    /// Sends an event that happened `at` this time to every client of `/sse`. A manual clock waits until all clients have got
-    /// the event.
+    /// Sends an event that happened `at` this time to every subscriber of the broadcasts. A manual clock waits until all
+    /// clients have got the event.
+    #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {
             if let Some(turn) = self.clock.turn(connection.party()) {

@@ -55,6 +55,13 @@ pub fn printable_lines(text: &str) -> String {
     lines
 }
 
+/// Returns the start of a text: at most `bytes_max` bytes, in whole characters.
+#[must_use]
+pub fn start(text: &str, bytes_max: usize) -> &str {
+    let length = (0..=bytes_max.min(text.len())).rev().find(|length| text.is_char_boundary(*length));
+    &text[..length.unwrap_or_default()]
+}
+
 /// Returns a text of at most `chars_max` characters: `text` itself, or else the beginning and the number of further
 /// characters.
 #[must_use]

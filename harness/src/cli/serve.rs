@@ -7,11 +7,10 @@ use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
+use onbeat_control::{Access, Redaction, Settings};
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
-use onbeat_server::control::{self, Access, Settings};
 use onbeat_server::listener::{self, Sockets};
-use onbeat_server::log::Redaction;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::world::{Limits, World};
@@ -114,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
     let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
     arguments.runtime()?.block_on(async {
         let router = match access {
-            Some(access) => control::router(settings, access),
+            Some(access) => onbeat_control::router(settings, access),
             None => uncontrolled(settings),
         };
         let (told, hurried) = told_to_end_and_to_hurry()?;

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use onbeat_server::control::{Fields, parse_fault};
-use onbeat_server::log::restore;
+use onbeat_control::{Fields, parse_fault, restore};
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
 use onbeat_wire::jsonl::{self, Problem, WrongLine};

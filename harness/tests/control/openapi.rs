@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
-use onbeat_server::control::{OPENAPI, PREFIX, ROUTES};
+use onbeat_control::{OPENAPI, PREFIX, ROUTES};
 use onbeat_server::ready::PATH as READY;
 use serde_json::{Value, json};
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onbeat_server::control::OPENAPI;
-use onbeat_server::page::FILES;
+use onbeat_control::{FILES, OPENAPI};
 use onbeat_wire::Head;
 use serde_json::Value;
 

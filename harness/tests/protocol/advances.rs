@@ -4,12 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_control::faults::{Break, Fault, From, Kind, Rewrite, Strikes};
+use onbeat_control::{Monitor, Redaction};
 use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_server::connection::Connection;
-use onbeat_server::faults::{Break, Fault, From, Kind, Rewrite, Strikes};
 use onbeat_server::http;
-use onbeat_server::router::router;
+use onbeat_server::interceptor::Interceptor;
+use onbeat_server::router::{intercepted_router, router};
 use onbeat_server::world::World;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -24,6 +26,7 @@ const ASKED_MS: u64 = 700;
 struct Scene {
     clock: Arc<ManualClock>,
     world: Arc<World>,
+    monitor: Arc<Monitor>,
     served: Spawn<Pin<Box<dyn Future<Output = ()> + Send>>>,
     is_over: bool,
     client: DuplexStream,
@@ -36,16 +39,19 @@ impl Scene {
     fn new(window_bytes: usize, faults: &[Fault]) -> Self {
         let (setup, clock) = (setup(), Arc::new(ManualClock::start()));
         let world = World::new(Arc::clone(&clock) as Arc<dyn Clock>, setup.seed, setup.epoch, setup.limits);
-        let world = Arc::new(if faults.is_empty() { world } else { world.with_backstage() });
+        let world = Arc::new(world);
+        let monitor = Arc::new(Monitor::new(Arc::clone(&clock) as Arc<dyn Clock>, Redaction::default()));
         for fault in faults {
-            let backstage = world.backstage().expect("it was made with one");
-            backstage.add_fault(clock.now(), fault.clone()).expect("there is room");
+            monitor.add_fault(fault.clone()).expect("there is room");
         }
+        let router = match faults {
+            [] => router(Arc::clone(&world)),
+            _ => intercepted_router(Arc::clone(&world), Arc::clone(&monitor) as Arc<dyn Interceptor>),
+        };
         let (server, client) = tokio::io::duplex(window_bytes);
         let connection = Arc::new(Connection::unnumbered());
-        let served: Pin<Box<dyn Future<Output = ()> + Send>> =
-            Box::pin(http::serve(server, connection, router(Arc::clone(&world)), None));
-        Self { clock, world, served: task::spawn(served), is_over: false, client, raw: Vec::new() }
+        let served: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(http::serve(server, connection, router, None));
+        Self { clock, world, monitor, served: task::spawn(served), is_over: false, client, raw: Vec::new() }
     }
 
     /// Lets the server go on until it waits.
@@ -177,8 +183,7 @@ fn a_fault_that_comes_late_may_begin_before_those_that_were_there() {
         let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
         scene.get("/sse");
         let end = Fault { strikes: Strikes::Connection(0), ..fault("", From::Ms(10_000), Kind::Break(Break::End)) };
-        let backstage = scene.world.backstage().expect("it has one");
-        backstage.add_fault(scene.clock.now(), end).expect("there is room");
+        scene.monitor.add_fault(end).expect("there is room");
         scene.serve();
         scene.advance(9999, 4096);
         assert!(!scene.raw.ends_with(b"0\r\n\r\n"));
@@ -197,8 +202,7 @@ fn a_fault_for_a_connection_strikes_it_once_and_no_other() {
         scene.get("/send-heartbeat");
         scene.get("/sse");
         scene.advance(30_000, 4096);
-        let backstage = scene.world.backstage().expect("it has one");
-        backstage.add_fault(scene.clock.now(), strikes(0, Kind::Rewrite(Rewrite::Duplicate))).expect("there is room");
+        scene.monitor.add_fault(strikes(0, Kind::Rewrite(Rewrite::Duplicate))).expect("there is room");
         scene.serve();
         for beats in [1 + 2, 4, 5] {
             scene.advance(30_000, 4096);
@@ -214,7 +218,7 @@ fn nobody_sleeps_for_a_fault_that_has_been_deleted() {
         let mut scene = Scene::new(4096, &[fault("/sse", From::Ms(20_000), Kind::Break(Break::Cut))]);
         scene.get("/sse");
         assert_eq!(scene.clock.timers().0, 2);
-        scene.world.backstage().expect("it has one").delete_faults(scene.clock.now(), None);
+        scene.monitor.delete_faults(None);
         scene.serve();
         assert_eq!(scene.clock.timers().0, 1);
         assert_eq!(scene.advance(20_000, 4096).due_count, 0);
@@ -356,7 +360,7 @@ fn a_fault_for_a_late_reader_begins_where_its_stream_has_come_to_and_not_at_the_
         assert_eq!(advanced.held_up, 1);
         let late = fault("", From::Ms(70_000), Kind::Break(Break::Cut));
         let late = Fault { strikes: Strikes::Connection(0), ..late };
-        scene.world.backstage().expect("it has one").add_fault(scene.clock.now(), late).expect("there is room");
+        scene.monitor.add_fault(late).expect("there is room");
         let mut raw = Vec::new();
         scene.client.read_to_end(&mut raw).await.expect("the connection ends");
         String::from_utf8_lossy(&raw).into_owned()

@@ -41,8 +41,8 @@ pub struct ManualClock {
     advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// As long as this is kept, no time passes.
-pub(crate) struct Rest(#[expect(dead_code, reason = "it is kept, and dropped")] tokio::sync::OwnedMutexGuard<()>);
+/// A guard: no time passes until the guard is dropped.
+pub struct Rest(#[expect(dead_code, reason = "it is kept, and dropped")] tokio::sync::OwnedMutexGuard<()>);
 
 impl ManualClock {
     /// A clock that stands at its epoch.
@@ -75,7 +75,7 @@ impl ManualClock {
     }
 
     /// Waits until no time passes, in the order in which this and advances were asked for.
-    pub(crate) async fn rest(&self) -> Rest {
+    pub async fn rest(&self) -> Rest {
         Rest(Arc::clone(&self.advancing).lock_owned().await)
     }
 

@@ -89,7 +89,7 @@ impl AnswerState {
 }
 
 /// Keeps a connection open though its client sends no more (FIN), for an answer that waits but is sure to come soon.
-pub(crate) struct HeldOpen(Arc<Connection>);
+pub struct HeldOpen(Arc<Connection>);
 
 impl HeldOpen {
     pub(super) fn new(connection: Arc<Connection>) -> Self {

@@ -1,7 +1,7 @@
-//! The hook of a response: a transformation between source and driver, such as the faults and the log of a world.
+//! The hook of a response: a transformation between source and driver, such as fault injection and a log.
 //!
-//! A hook knows neither tasks nor a clock: actions go in, each with the time at which the action was due, and actions come
-//! out.
+//! A hook has neither tasks nor a clock. Actions go in, each with the time at which the action was due, and actions come
+//! out. [`crate::interceptor`] has the order of all calls.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::script::Action;
 
 /// Alters the actions of one response, and notes the result.
 pub trait ResponseHook: Send {
-    /// Meets the request, whose path is plain by now, before an endpoint does.
-    fn meet(&mut self, path: &str, has_no_body: bool) -> HeadChange;
+    /// Decides on the head, before an endpoint answers.
+    fn change_head(&mut self) -> HeadChange;
 
     /// Returns whether an action may come out as another, or at another time.
     fn alters(&self) -> bool;
@@ -36,36 +36,49 @@ pub trait ResponseHook: Send {
     /// Notes a write that is handed over.
     fn wrote(&mut self, bytes: &Bytes);
 
-    /// Notes the end of the response. Only the first end counts.
+    /// Notes the end of the response: the last call.
     fn ended(&mut self, how: How);
 }
 
-/// How a hook changes the head of a response.
+/// A change of the head of a response.
 pub enum HeadChange {
-    /// Nothing.
+    /// Leaves the head to the endpoint.
     None,
-    /// Another answer, in place of the endpoint.
+    /// Sends this response in place of the endpoint's.
     Answer(Box<Response>),
-    /// A field of the endpoint's answer gets another value.
+    /// Sets a field in the endpoint's response.
     Field(HeaderName, HeaderValue),
 }
 
 /// The place of a hook in the context of a request. The hook moves on from there to the driver of the response.
 #[derive(Clone, Default)]
-pub(crate) struct HookSlot(Arc<Mutex<Option<Box<dyn ResponseHook>>>>);
+pub(crate) struct HookSlot(Arc<Mutex<UnclaimedHook>>);
+
+/// A hook that no driver has.
+#[derive(Default)]
+struct UnclaimedHook(Option<Box<dyn ResponseHook>>);
 
 impl HookSlot {
     pub(crate) fn new(hook: Box<dyn ResponseHook>) -> Self {
-        Self(Arc::new(Mutex::new(Some(hook))))
+        Self(Arc::new(Mutex::new(UnclaimedHook(Some(hook)))))
     }
 
-    /// Takes the hook, if there is one that no driver has.
+    /// Takes the hook, if no driver has the hook yet.
     pub(crate) fn take(&self) -> Option<Box<dyn ResponseHook>> {
-        self.0.lock().take()
+        self.0.lock().0.take()
     }
 
-    /// Has the hook meet the request.
-    pub(crate) fn meet(&self, path: &str, has_no_body: bool) -> HeadChange {
-        self.0.lock().as_mut().map_or(HeadChange::None, |hook| hook.meet(path, has_no_body))
+    /// Asks the hook for a change of the head.
+    pub(crate) fn change_head(&self) -> HeadChange {
+        self.0.lock().0.as_mut().map_or(HeadChange::None, |hook| hook.change_head())
+    }
+}
+
+impl Drop for UnclaimedHook {
+    /// Ends the hook of a request whose handler was cancelled: the client has left before the head.
+    fn drop(&mut self) {
+        if let Some(hook) = &mut self.0 {
+            hook.ended(How::Closed);
+        }
     }
 }

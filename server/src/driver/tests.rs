@@ -191,7 +191,7 @@ impl NotingHook {
 }
 
 impl ResponseHook for NotingHook {
-    fn meet(&mut self, _: &str, _: bool) -> HeadChange {
+    fn change_head(&mut self) -> HeadChange {
         HeadChange::None
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::clock::TokioClock;
+use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
 
 /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
@@ -100,11 +101,11 @@ async fn no_more_are_served_at_a_time_than_the_limit_says() {
     served(limits, |addr| {
         let request = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\n\r\n").into_bytes();
         let (mut listens, mut asks, mut waits) = (connect(addr), connect(addr), connect(addr));
-        listens.write_all(&request("/sse")).expect("a reader");
+        listens.write_all(&request(sse::STREAM.path)).expect("a reader");
         listens.read_exact(&mut [0; 12]).expect("a head");
-        waits.write_all(&request("/sse")).expect("a reader");
+        waits.write_all(&request(sse::STREAM.path)).expect("a reader");
         for _ in 0..100 {
-            asks.write_all(&request("/send-heartbeat")).expect("a reader");
+            asks.write_all(&request(send_heartbeat::PUBLISHER.path)).expect("a reader");
             let mut answer = Vec::new();
             while !answer.ends_with(b"}") {
                 let mut bytes = [0; 1024];

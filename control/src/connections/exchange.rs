@@ -1,0 +1,107 @@
+//! A request and the progress of the response.
+
+use axum::http::Method;
+use onbeat_server::context::{RequestContext, clipped};
+use onbeat_wire::Instant;
+use onbeat_wire::recording::Exchange;
+use parking_lot::Mutex;
+
+use crate::faults::{FAULTS_MAX, Struck, Tally, TooMany};
+
+/// An exchange as the connection table shows the exchange.
+#[derive(Debug)]
+pub(crate) struct LiveExchange {
+    /// The ordinal of the connection.
+    pub(crate) connection: u64,
+    /// The ordinal of the request on the connection.
+    pub(crate) request: u32,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    /// When the request was received.
+    pub(crate) since: Instant,
+    pub(crate) last_event_id: Option<String>,
+    progress: Mutex<Progress>,
+    late_faults: Mutex<LateFaults>,
+}
+
+/// The faults that came when the response was under way already.
+#[derive(Debug, Default)]
+struct LateFaults {
+    /// How many have come.
+    count: usize,
+    /// The faults that the response has not met yet.
+    waiting: Vec<Struck>,
+}
+
+/// The progress of a response.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) written: Tally,
+    pub(crate) is_stalled: bool,
+    pub(crate) is_over: bool,
+}
+
+impl LiveExchange {
+    /// Returns the exchange of a request that has just been received.
+    pub(crate) fn new(context: &RequestContext, method: Method, path: String, last_event_id: Option<String>) -> Self {
+        Self {
+            connection: context.ordinal,
+            request: context.request,
+            method,
+            path: clipped(path),
+            since: context.at,
+            last_event_id: last_event_id.map(clipped),
+            progress: Mutex::default(),
+            late_faults: Mutex::default(),
+        }
+    }
+
+    /// Returns the ordinals, as the lines of a recording have them.
+    pub(crate) fn ordinals(&self) -> Exchange {
+        Exchange { connection: Some(self.connection), request: Some(self.request) }
+    }
+
+    /// Returns the progress of the response.
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.lock()
+    }
+
+    /// Notes the progress of the response.
+    pub(crate) fn update(&self, update: impl FnOnce(&mut Progress)) {
+        update(&mut self.progress.lock());
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.progress().is_over
+    }
+
+    /// Adds a fault to the response under way, until the response ends.
+    pub(crate) fn strike(&self, struck: Struck) -> Result<(), TooMany> {
+        let mut late_faults = self.late_faults.lock();
+        if late_faults.count >= FAULTS_MAX {
+            return Err(TooMany);
+        }
+        late_faults.count += 1;
+        late_faults.waiting.push(struck);
+        Ok(())
+    }
+
+    /// Returns the faults that have come since the last call.
+    pub(crate) fn take_late_faults(&self) -> Vec<Struck> {
+        std::mem::take(&mut self.late_faults.lock().waiting)
+    }
+}
+
+#[cfg(test)]
+impl LiveExchange {
+    /// Returns the exchange of a `GET` request with this ordinal.
+    pub(crate) fn of_test(
+        connection: &std::sync::Arc<onbeat_server::connection::Connection>,
+        request: u32,
+    ) -> std::sync::Arc<Self> {
+        let mut context = RequestContext::new(std::sync::Arc::clone(connection));
+        context.ordinal = connection.ordinal().expect("the connection is numbered");
+        context.request = request;
+        std::sync::Arc::new(Self::new(&context, Method::GET, "/events".into(), None))
+    }
+}

@@ -1,0 +1,95 @@
+//! The body of a request for control: JSON, bounded in size and time.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+
+use super::budget::{Budget, Share};
+use super::fields::{Fields, shown};
+use super::refusal::Refusal;
+use onbeat_server::clock;
+
+/// How long a body may be.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long all bodies together may be that are read at a time.
+pub(super) const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long a body may take, in the machine's time.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The body of a request.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    /// What it takes of the memory for all bodies.
+    _share: Share,
+}
+
+impl Body {
+    /// Returns its fields.
+    pub(super) fn parse(self) -> Result<Fields, Refusal> {
+        Fields::from_json(&self.bytes)
+    }
+}
+
+/// Reads the body of a request, if there is one; without it the request needs no type.
+pub(super) async fn read(request: Request, budget: &Budget) -> Result<Option<Body>, Refusal> {
+    if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
+        return Ok(None);
+    }
+    check(request.headers())?;
+    tokio::select! {
+        biased;
+        body = collect(request, budget) => body.map(Some),
+        () = clock::machine_pause(BODY_TIME_MAX) => {
+            let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
+        }
+    }
+}
+
+/// Whether there is a body.
+fn is_announced(headers: &HeaderMap) -> bool {
+    let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
+    headers.contains_key(TRANSFER_ENCODING) || !headers.get(CONTENT_LENGTH).is_none_or(is_empty)
+}
+
+/// Refuses what is not JSON, or too long, before it is read.
+fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));
+    let content_type = header(CONTENT_TYPE).unwrap_or("none");
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {
+        return refuse("content-type", format!("expected application/json, once, got {}", shown(content_type)));
+    }
+    if let Some(coding) = header(CONTENT_ENCODING) {
+        return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
+    }
+    let declared = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
+}
+
+async fn collect(request: Request, budget: &Budget) -> Result<Body, Refusal> {
+    let mut body = request.into_body();
+    let (mut bytes, mut share) = (Vec::new(), budget.share(0).expect("nothing is always left"));
+    while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|error| Refusal::field("body", format!("failed to be read: {error}")))?;
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            return Err(too_long());
+        }
+        if !share.grow(data.len()) {
+            let reason = format!("expected at most {ALL_BYTES_MAX} bytes of bodies under way at a time: try again");
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "body", reason));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Body { bytes, _share: share })
+}
+
+fn too_long() -> Refusal {
+    let reason = format!("expected at most {BODY_BYTES_MAX} bytes");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", reason)
+}

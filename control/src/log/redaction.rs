@@ -1,0 +1,163 @@
+//! What nobody should find in a log: the values of headers and query parameters that are secrets.
+//!
+//! In place of a value the log has as many `x`, since the length of a request counts: one that was too long is too long in a
+//! replay as well.
+
+use std::borrow::Cow;
+
+use onbeat_server::query;
+
+/// Names of secrets. Case, hyphens, underscores and dots do not count: `X-Api-Key` is `xapikey`.
+const NAMES: [&str; 13] =
+    ["auth", "bearer", "code", "jwt", "key", "otp", "pass", "passwd", "pwd", "session", "sid", "sig", "ticket"];
+/// Ends of names of secrets, such as `access_token`.
+const ENDS: [&str; 12] = [
+    "accesskey",
+    "apikey",
+    "authorization",
+    "cookie",
+    "credential",
+    "credentials",
+    "jwt",
+    "password",
+    "secret",
+    "sessionid",
+    "signature",
+    "token",
+];
+/// Names whose values decide what is answered, so that a log without them could not be replayed.
+const NEEDED: [&str; 3] = ["accesscontrolrequestheaders", "connection", "msg"];
+
+/// Which headers and query parameters are secrets.
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    /// Further names, in their plain form.
+    names: Vec<String>,
+}
+
+/// A name that can't be redacted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedactionError {
+    /// No header or query parameter has such a name.
+    #[error("expected the name of a header or of a query parameter, like X-My-Key, got {0:?}")]
+    NoName(String),
+    /// The log would be of no use.
+    #[error("the answers depend on {0}, so a log without it could not be replayed")]
+    Needed(String),
+}
+
+impl Redaction {
+    /// Redacts these names as well as the usual ones.
+    ///
+    /// # Errors
+    ///
+    /// If a name is none, or what it names decides what is answered.
+    pub fn with(names: &[String]) -> Result<Self, RedactionError> {
+        let checked = names.iter().map(|name| {
+            let simple = plain(name);
+            let is_name = !simple.is_empty() && !name.contains(['=', '&', '?', '#', ':', ',', '*']);
+            match is_name && !name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                true if NEEDED.contains(&&*simple) => Err(RedactionError::Needed(name.clone())),
+                true => Ok(simple),
+                false => Err(RedactionError::NoName(name.clone())),
+            }
+        });
+        Ok(Self { names: checked.collect::<Result<_, _>>()? })
+    }
+
+    /// Returns the value of a header as the log shows it.
+    pub(super) fn header<'a>(&self, name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
+        if self.covers(name) { Cow::Owned("x".repeat(value.len())) } else { self.url(value) }
+    }
+
+    /// Returns a target, or another text with a query in it, such as a `Referer`, as the log shows it.
+    pub(super) fn url<'a>(&self, url: Cow<'a, str>) -> Cow<'a, str> {
+        let Some((before, after)) = url.split_once('?') else { return url };
+        let (query, fragment) = after.split_at(after.find('#').unwrap_or(after.len()));
+        if !query.split('&').any(|pair| self.is_secret(pair)) {
+            return url;
+        }
+        let pairs: Vec<Cow<'_, str>> = query.split('&').map(|pair| self.pair(pair)).collect();
+        Cow::Owned(format!("{before}?{}{fragment}", pairs.join("&")))
+    }
+
+    fn pair<'a>(&self, pair: &'a str) -> Cow<'a, str> {
+        match pair.split_once('=').filter(|_| self.is_secret(pair)) {
+            Some((name, value)) => Cow::Owned(format!("{name}={}", "x".repeat(value.len()))),
+            None => Cow::Borrowed(pair),
+        }
+    }
+
+    /// Whether this pair of a query has a value, and it is a secret.
+    fn is_secret(&self, pair: &str) -> bool {
+        pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && self.covers(&query::decode(name)))
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        let covers_part = |part: &str| {
+            let part = plain(part);
+            NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end)) || self.names.contains(&part)
+        };
+        // Frameworks write what is within something else as user[token], and a list as token[].
+        covers_part(name) || name.split(['[', ']']).any(covers_part)
+    }
+}
+
+/// A name as names are compared.
+fn plain(name: &str) -> String {
+    name.trim().chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_become_as_many_x() {
+        let redaction = Redaction::with(&["X-Room".to_owned()]).expect("names");
+        for (target, logged) in [
+            ("/feed", "/feed"),
+            ("/feed?", "/feed?"),
+            ("/feed?msg=token&token", "/feed?msg=token&token"),
+            ("/feed?token=", "/feed?token="),
+            ("/feed?token=abc", "/feed?token=xxx"),
+            ("/feed?user[token]=abc&password%5B%5D=d&token%20=e", "/feed?user[token]=xxx&password%5B%5D=x&token%20=x"),
+            ("/feed?a=1&ACCESS_TOKEN=a=b%20c&msg=hi", "/feed?a=1&ACCESS_TOKEN=xxxxxxx&msg=hi"),
+            ("/feed?%74oken=abc&t+oken=abc", "/feed?%74oken=xxx&t+oken=abc"),
+            (
+                "/feed?api-key=k&apiKey=kk&sig=s&x_room=7&code=1&jwt=e.y.J",
+                "/feed?api-key=x&apiKey=xx&sig=x&x_room=x&code=x&jwt=xxxxx",
+            ),
+            ("/feed?max_tokens=5&monkey=1&postcode=9&author=me", "/feed?max_tokens=5&monkey=1&postcode=9&author=me"),
+            ("http://a/b?session=1#token=2", "http://a/b?session=x#token=2"),
+        ] {
+            assert_eq!(redaction.url(target.into()), logged);
+        }
+        for (name, value, logged) in [
+            ("authorization", "Bearer abc", "xxxxxxxxxx"),
+            ("proxy-authorization", "a", "x"),
+            ("cookie", "a=b", "xxx"),
+            ("set-cookie", "a=b", "xxx"),
+            ("x-api-key", "k", "x"),
+            ("x-csrf-token", "t", "x"),
+            ("x-room", "7", "x"),
+            ("referer", "http://localhost:5173/?token=abc&x=1", "http://localhost:5173/?token=xxx&x=1"),
+            ("accept", "text/event-stream", "text/event-stream"),
+            ("last-event-id", "7", "7"),
+        ] {
+            assert_eq!(redaction.header(name, value.into()), logged, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_decides_the_answers_is_not_redacted() {
+        for name in ["", "-", "a b", "a=b", "*"] {
+            let error = Redaction::with(&[name.to_owned()]).expect_err(name);
+            assert_eq!(error, RedactionError::NoName(name.to_owned()));
+        }
+        for name in ["msg", "MSG", "Connection"] {
+            let error = Redaction::with(&[name.to_owned()]).expect_err(name);
+            assert_eq!(error, RedactionError::Needed(name.to_owned()));
+        }
+    }
+}
