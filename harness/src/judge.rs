@@ -13,7 +13,7 @@
 //!        │
 //!   trial                        one scenario being judged: head, writes, times, events, end
 //!        │
-//!   evidence ── doubt ── skipped findings, what to watch again, and why a case is not judged
+//!   evidence ── doubt ── skipped  findings, what to watch again, and why a case is not judged
 //!        │
 //!   verdict ── report            the outcome of each case, in the forms in which people and programs read
 //! ```
@@ -57,7 +57,7 @@ pub(crate) use self::case::Case;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, ExpectedAnswer, SingleRequest};
 pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
-pub(crate) use self::pace::Pace;
+pub(crate) use self::pace::{PATIENCE, Pace};
 pub(crate) use self::pieces::Piece;
 pub(crate) use self::responses::is_stream;
 pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLine};

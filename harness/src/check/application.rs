@@ -70,6 +70,7 @@ pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: us
         }
         Ok(())
     };
+    // The chunks before an error count all the same.
     let outcome: Result<(), String> = outcome.await;
     let mut download = download.lock();
     (download.failed, download.is_over) = (outcome.err(), true);
@@ -78,12 +79,14 @@ pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: us
 /// Returns the events of a stream that came in these chunks.
 pub(super) fn dispatch<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Dispatched {
     let (mut library, mut dispatched) = (Library::default(), Dispatched::default());
+    // The last piece is the end of the stream.
     let pieces = chunks.into_iter().map(Some).chain([None]);
     for piece in pieces {
         let (events, outcome) = guarded(|events| match piece {
             Some(bytes) => library.push(bytes, events),
             None => library.end(events),
         });
+        // Events before a failure count all the same.
         dispatched.events.extend(events);
         match outcome {
             Ok(()) => continue,

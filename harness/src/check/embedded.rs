@@ -19,6 +19,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     let golden = scope.contract()?;
     let (mut evidence, mut timelines) = (Evidence::new(&golden.cases), Vec::new());
     scope.explain(&mut evidence);
+    // Virtual time knows no stall, and no noise: each scenario has a world of its own.
     let (setup, pace, stalls) = (fixtures::setup(), Pace::exact(), Stalls::default());
     for stream in &golden.streams {
         let mut seen = see(application, stream, &setup);

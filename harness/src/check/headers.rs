@@ -83,6 +83,7 @@ impl ExtraHeaders {
     /// secrets come first.
     fn secrets(&self) -> Vec<String> {
         let secret = self.fields.iter().filter(|(_, value)| value.is_sensitive());
+        // A server may repeat a part of a value, such as the token without the scheme.
         let mut secrets: Vec<String> = secret
             .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .flat_map(|value| {
@@ -94,6 +95,7 @@ impl ExtraHeaders {
             })
             .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && secret != "Bearer" && secret != "Digest")
             .collect();
+        // Else a part would be hidden within a longer secret, and the rest would show.
         secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         secrets
@@ -102,6 +104,7 @@ impl ExtraHeaders {
 
 fn field(text: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
+    // Before the first colon there may be a text of any length.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
     if RESERVED.split(' ').any(|reserved| name == reserved) {

@@ -44,8 +44,8 @@ impl LinesSeen {
         self.lines
     }
 
-    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines; more heartbeats
-    /// do not count.
+    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines. Further
+    /// heartbeats do not count.
     pub(super) fn has_apart(&mut self, log: &ClientLog, lines: usize, heartbeats: usize) -> bool {
         let seen = self.count(log);
         self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
@@ -64,6 +64,7 @@ impl LinesSeen {
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
+                // Where all users may be heard, events say nothing about the stream. Else only events of other checks do not count.
                 if self.noise == Some(Noise::AllUsers) && Noise::AllUsers.has(&line, &self.tag) {
                     continue;
                 }

@@ -90,10 +90,12 @@ pub async fn check_live(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Unreachable> {
     let golden = scope.contract()?;
+    // The mistakes of the user come before the first connection.
     if remote.scale.get() > SCALE_MAX {
         return Err(Unreachable::TooFast(remote.scale));
     }
     let live = reach(remote).await?;
+    // As a branch of the select below, the look-out would run after all work of the inspection, and take work for a stall.
     let mut watch = JoinSet::new();
     watch.spawn(look_for_stalls(live.clock.clone(), live.stalls.clone()));
     let inspection = Inspection::new(remote, scope.behind_proxy, &live, &golden.cases);
@@ -113,10 +115,12 @@ pub async fn check_live(
     };
     let Findings { mut evidence, mut timelines, pulses, .. } = inspection.into_findings();
     scope.explain(&mut evidence);
+    // Streams were done in any order.
     timelines.sort_by_key(|timeline| order_of_stream(&timeline.name));
     let verdicts = evidence.verdicts(|id| scope.cases.has(id), trouble.as_deref());
     let hint = hint(remote, scope, &golden.cases, &verdicts, &pulses);
     let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint };
+    // A server may repeat a secret header in any text.
     report.texts_mut().for_each(|text| remote.headers.hide(text));
     Ok(report)
 }

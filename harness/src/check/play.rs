@@ -1,4 +1,4 @@
-//! Plays a scenario on a target: requests and leaves at their times, after all earlier lines have been seen.
+//! Plays a scenario on a target: each request and each leave in time, after all earlier lines have been seen.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use onbeat_wire::Instant;
 use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 
 use super::{HEARTBEAT, LinesSeen, Noise, Tag, Target};
-use crate::judge::Scenario;
+use crate::judge::{PATIENCE, Scenario};
 use crate::player::{Action, Bounds, Client, ClientLog};
 
-/// However long the machine was held up, so much longer is waited at most.
+/// A wait lasts longer by as much as the machine was held up, but by no more than this.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
-/// The log of each client, in the order of their appearance, as far as the scenario could be played.
+/// The log of each client, in the order of appearance, as far as the scenario could be played.
 pub(super) type Logs = Vec<(String, ClientLog)>;
 
 /// Plays the scenario, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
@@ -27,7 +27,7 @@ pub(super) async fn play(
 ) -> Logs {
     let start = target.clock().now();
     let alone = scenario.clients().len() == 1;
-    let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
+    let patience = if alone { PATIENCE } else { target.pace().patience_for_effects() };
     let mut scheduler = ScenarioScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
     for (_, line) in &scenario.lines {
         match &line.fact {
@@ -46,7 +46,7 @@ pub(super) async fn play(
             Fact::Head(_) | Fact::End(_) => scheduler.expect_line(&line.notes.client, false),
             Fact::Write(_) => {
                 scheduler.expect_line(&line.notes.client, line.written() == HEARTBEAT.write);
-                // After a stream has stopped, the rest of the scenario is not waited for.
+                // A stream with a single client is given up as soon as a line is missing.
                 if alone {
                     scheduler.until(line.t_ms).await;
                     if scheduler.is_behind() {
@@ -57,6 +57,7 @@ pub(super) async fn play(
             _ => {}
         }
     }
+    // The lines of the last instant have no later line that waits.
     scheduler.until(scenario.length_ms).await;
     if scenario.completes() {
         let path = scenario.lines.first().and_then(|(_, line)| match &line.fact {
@@ -79,7 +80,7 @@ struct ScenarioScheduler<'a, T> {
     bounds: Bounds,
     /// How long lines are waited for.
     patience: Duration,
-    /// In the order of their appearance.
+    /// The clients in the order of appearance.
     clients: Vec<ScheduledClient>,
 }
 
@@ -92,7 +93,7 @@ struct ScheduledClient {
     expected: usize,
     /// How many of the expected lines are heartbeats.
     heartbeats: usize,
-    /// Whether a wait for the client was in vain.
+    /// Whether a line of the client was given up.
     behind: bool,
 }
 
@@ -107,7 +108,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         let held_up = |from, to| self.target.held_up(from, to);
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
-            // In real time heartbeats fall due while a scenario waits for other lines.
+            // A client that is behind once is not waited for again. In real time heartbeats fall due while a scenario waits for other lines.
             let has_seen = client.until(|log| match pace.is_exact {
                 true => seen.count(log) >= *expected,
                 false => seen.has_apart(log, *expected, *heartbeats),
@@ -118,12 +119,13 @@ impl<T: Target> ScenarioScheduler<'_, T> {
                 () = wait_until(&*clock, patience, held_up) => *behind = true,
             }
         }
+        // Where all connections are closed, there is no event to wait for.
         if !self.all_closed() {
             clock.sleep_until(due).await;
         }
     }
 
-    /// Returns whether a wait for a client was in vain.
+    /// Returns whether a line of a client was given up.
     fn is_behind(&self) -> bool {
         self.clients.iter().any(|known| known.behind)
     }
@@ -159,6 +161,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
     }
 
     async fn leave(&mut self, name: &str, how: LeftHow) {
+        // Else bytes under way would be lost with the connection.
         self.target.catch_up().await;
         let Some(known) = self.clients.iter_mut().find(|known| known.name == name) else { return };
         if !known.client.is_connected() {
@@ -167,28 +170,27 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         known.client.act(Action::Leave(how)).await;
         if how == LeftHow::HalfClosed {
             let clock = self.target.clock();
-            let noticed = clock.now() + self.target.pace().patience_for_half_close;
+            let noticed = clock.now() + self.target.pace().patience_for_half_close();
             tokio::select! {
                 biased;
                 () = known.client.until(|_| false) => {}
                 () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
             }
-            // After leaving, a client is no longer waited for.
+            // The server may leave the connection half open. The client then leaves whole, and is not waited for any more.
             known.client.act(Action::Leave(LeftHow::Closed)).await;
         }
         self.target.settle().await;
     }
 
-    /// Sends another request on the first client's connection, if the response is complete.
+    /// Sends another request on the connection of the first client, if the response is complete.
     async fn ask_again(&mut self, path: &str) {
         let request = self.target.address(&format!("OPTIONS {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n"));
-        let patience = self.target.pace().patience;
         let Some(ScheduledClient { client, seen, expected, .. }) = self.clients.first_mut() else { return };
         if !client.is_connected() || seen.count(&client.log()) < *expected {
             return;
         }
         client.act(Action::request(request)).await;
-        client.until_within(patience, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
+        client.until_within(PATIENCE, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
     }
 
     /// Closes all open connections in turn.
@@ -201,7 +203,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
     }
 }
 
-/// Waits until then, and for as long again as the machine was held up meanwhile.
+/// Waits until a time, and for as long again as the machine was held up meanwhile.
 async fn wait_until(clock: &dyn Clock, due: Instant, held_up: impl Fn(Instant, Instant) -> Duration) {
     let start = clock.now();
     let mut until = due;

@@ -19,6 +19,7 @@ pub(super) async fn perform(target: &mut impl Target, wanted: &SingleRequest, ca
     let SingleRequest { request, response, then, .. } = wanted;
     client.act(Action::request(target.address(request))).await;
     let observes = cases.iter().any(|case| wanted.cases.contains(&case.id) && case.tier == Tier::Observe);
+    // A request that servers may answer differently is not worth a long wait.
     let streams = response.body.as_ref().is_some_and(|body| body.len() > SHORT_BODY_BYTES_MAX);
     let patience = match (streams, observes) {
         (true, _) => PATIENCE_FOR_A_STREAM,

@@ -24,6 +24,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     if expected.as_bytes() == got {
         return Vec::new();
     }
+    // The most telling difference comes first: bytes that are no text, line ends, a field for ids.
     let Ok(text) = std::str::from_utf8(got) else { return one(Aspect::Bytes, "not UTF-8") };
     if text.contains('\r') && text.replace("\r\n", "\n").replace('\r', "\n") == expected {
         return one(Aspect::LineEnd, "CR in the line ends");
@@ -34,6 +35,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     let (Some(before), Some(after)) = (Object::within(expected), Object::within(text)) else {
         return one(Aspect::Bytes, "");
     };
+    // JSON is compared value by value, each by the rule of the value.
     let differences = before.differences(&after, vary, others);
     let wanted = before.with_values_of(&after, vary, others);
     if !differences.is_empty() {
@@ -43,6 +45,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     if wanted == text {
         return Vec::new();
     }
+    // All values are right, so that the spelling is wrong.
     let aspect = match () {
         () if text.contains('\r') && text.replace("\r\n", "\n") == wanted => Aspect::LineEnd,
         () if (before.head, before.tail) == (after.head, after.tail) => Aspect::Spelling,

@@ -35,9 +35,9 @@ fn same(name: &str, expected: &str, came: &str) -> bool {
         "cache-control" | "connection" | "access-control-allow-headers" => {
             members(&expected.to_ascii_lowercase()) == members(&came.to_ascii_lowercase())
         }
-        // Methods are told apart by case (RFC 9110, 9.1).
+        // The names of methods are case-sensitive (RFC 9110, 9.1).
         "access-control-allow-methods" => members(expected) == members(came),
-        // A response may vary by more besides, such as by what a compressing proxy looks at (RFC 9110, 12.5.5).
+        // A response may vary by further fields, such as the fields that a compressing proxy looks at (RFC 9110, 12.5.5).
         "vary" => {
             let came = came.to_ascii_lowercase();
             let came = members(&came);
@@ -82,7 +82,7 @@ impl MediaType {
         let parameter = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (name, value) = (name.to_ascii_lowercase(), unquoted(value));
-            // A charset is told without regard to case (RFC 9110, 8.3.2).
+            // The name of a charset is case-insensitive (RFC 9110, 8.3.2).
             let value = if name == "charset" { value.to_ascii_lowercase() } else { value };
             (name, value)
         };
@@ -92,7 +92,7 @@ impl MediaType {
     }
 }
 
-/// Splits a value at its semicolons, but for those within a quoted string.
+/// Splits a value at each semicolon outside of quoted strings.
 fn split_outside_quotes(value: &str) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     value
@@ -105,7 +105,7 @@ fn split_outside_quotes(value: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Returns what a quoted string says (RFC 9110, 5.6.4), or the token itself.
+/// Returns the text of a quoted string (RFC 9110, 5.6.4), or the token itself.
 fn unquoted(value: &str) -> String {
     let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return value.into() };
     let mut characters = inner.chars();

@@ -39,10 +39,12 @@ impl Scenario {
                 Fact::Head(_) => response.head = Some(numbered),
                 Fact::Write(_) => response.writes.push(numbered),
                 Fact::End(_) => response.end = Some(numbered),
+                // An event stands behind the write that dispatches the event.
                 Fact::Event(_) => response.events.extend(response.writes.last().map(|write| (numbered, *write))),
                 _ => {}
             }
         }
+        // Only the last response can go on beyond a cut.
         if let Some(response) = responses.last_mut() {
             let is_write =
                 |line: &super::ScenarioLine| matches!(line.fact, Fact::Write(_)) && line.notes.client == client;

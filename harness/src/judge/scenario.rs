@@ -64,6 +64,7 @@ impl Scenario {
         self.length_ms = ms;
         self.rest = self.lines.iter().filter(|(_, line)| line.t_ms > ms).cloned().collect();
         let leaves = |line: &ScenarioLine| matches!(line.fact, Fact::Leave(_) | Fact::End(End { how: How::Closed }));
+        // A client that would leave later leaves at the cut.
         self.lines.retain_mut(|(_, line)| {
             let stays = line.t_ms <= ms || leaves(line);
             line.t_ms = line.t_ms.min(ms);

@@ -1,4 +1,4 @@
-//! Timelines: the writes of a stream as expected and as they came, for a drawing.
+//! Timelines: the expected writes of a stream and the writes that came, for a drawing.
 
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;

@@ -50,6 +50,7 @@ pub(crate) fn judge<'a>(
                 None => trial.skip(expected, &Skipped::BrokeOff(scenario.path.clone())),
             }
         }
+        // A request after the end of the last response shows whether the connection can be used again.
         if let (Some(expected), [_, .., after]) = (expected.last(), &got[..])
             && let Some(end) = expected.end.filter(|(_, end)| checks(cases, end, Aspect::Reuse))
         {
@@ -150,6 +151,7 @@ impl Trial<'_, '_> {
         let Fact::End(End { how }) = end.1.fact else { return };
         self.evidence.judged_for(&end.1.notes.cases, &[Aspect::End]);
         let came = got.end.map(|(_, how)| how);
+        // A client can't tell a close from a reset where the client leaves, nor a reset from a cut.
         let is_right = match how {
             How::Closed | How::Reset => matches!(came, Some(How::Closed | How::Reset)),
             How::Cut => matches!(came, Some(How::Cut | How::Reset)),
@@ -164,6 +166,7 @@ impl Trial<'_, '_> {
             self.evidence.found(&end.1.notes.cases, Aspect::End, &finding);
         }
         if let (How::Complete, Some((at, How::Complete))) = (how, got.end) {
+            // Only a complete response has a time to end: other ends follow from the scenario.
             let due = last.1 + self.pace.takes(end.1.t_ms.saturating_sub(last.0));
             if at - due > self.pace.late_max + self.stalls.within(last.1, at) {
                 let actual = format!("the end {:.1} ms after it", ms(at - due));

@@ -38,6 +38,7 @@ fn stamps<'a>(
     held_up_until: impl Fn(Instant) -> Duration,
 ) -> Vec<Oddity<'a>> {
     let mut odd = Vec::new();
+    // Only the first timestamp is free: a server may have any epoch.
     let mut first: Option<(Timestamp, Instant)> = None;
     for (write, piece) in came {
         let Some(stamp) = stamp(write, &piece.bytes) else { continue };
@@ -51,6 +52,7 @@ fn stamps<'a>(
             return vec![Oddity { write: *write, piece, aspect, expected, actual, is_of_time: false }];
         }
         let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
+        // A stamp is taken before the write comes, and the machine may hold up either.
         let passed = (piece.at - first_at) * pace.speed.get();
         let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
         if passed.abs_diff(advanced) > pace.stamp_off_max() + held_up_until(piece.at) * pace.speed.get() {
@@ -85,7 +87,9 @@ fn numbers<'a>(came: &[(NumberedLine<'a>, &'a Piece)]) -> Option<Oddity<'a>> {
             }
         }
     }
+    // A finding needs a line: the last write with a number.
     let (write, piece) = last?;
+    // A typical mistake is a number from 0 to 1, or a constant.
     let low = values.iter().all(|value| *value < f64::from(end) / 10.0);
     let same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
     let odd = values.len() >= MANY && (low || same);

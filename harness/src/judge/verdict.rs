@@ -1,4 +1,4 @@
-//! The verdicts: the meaning of the evidence for each case, and for the whole.
+//! The verdicts: the outcome of each case, and of the whole, by the evidence.
 
 use std::time::Duration;
 
@@ -101,10 +101,11 @@ impl Report {
         self.trouble.is_none() && self.count(Outcome::Fail) == 0 && self.count(Outcome::Stale) == 0 && !self.is_empty()
     }
 
-    /// Returns the result in a few words, which begin with "conforms" if and only if the report does.
+    /// Returns the result in a few words, which begin with "conforms" if and only if the server conforms.
     #[must_use]
     pub fn headline(&self) -> String {
         let known = self.count(Outcome::KnownFailure);
+        // The worst comes first.
         match () {
             () if self.trouble.is_some() => "could not be judged".into(),
             () if self.is_empty() => "nothing was judged".into(),
@@ -143,7 +144,7 @@ impl Report {
 }
 
 impl Verdict {
-    /// Returns the part of the contract to which the case belongs: the id up to its dot.
+    /// Returns the part of the contract to which the case belongs: the id up to the dot.
     pub(crate) fn part(&self) -> &str {
         self.id.split('.').next().unwrap_or_default()
     }
@@ -165,6 +166,7 @@ impl Evidence<'_> {
             (0, 1.., _) => Outcome::Pass,
             (0, 0, _) => Outcome::Skipped,
         };
+        // A selection comes before any other reason. A case without a reason was never due.
         let skipped = match (is_selected, skipped) {
             (false, _) => Skipped::LeftOut,
             (true, Some(why)) => why,
@@ -180,6 +182,7 @@ impl Evidence<'_> {
 fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
     late.sort_unstable();
     let rank = |percent: usize| {
+        // The nearest rank: so many percent of all times are no later.
         let at = (late.len() * percent).div_ceil(100).max(1) - 1;
         late.get(at).map(|late| (late.as_secs_f64() * 100_000.0).round() / 100.0)
     };

@@ -35,6 +35,7 @@ pub(super) fn factor(pulses: &[&Pulse]) -> Option<f64> {
     // The longer the gaps, the less the lateness of timers counts.
     speeds.sort_by_key(|speed| Reverse(speed.gap));
     let [best, second, ..] = &speeds[..] else { return None };
+    // All streams have to be off to the same side: a single wrong period is no other clock.
     let aside = |speed: &Speed| {
         if best.factor > 1.0 { speed.factor >= FACTOR_MIN } else { speed.factor <= 1.0 / FACTOR_MIN }
     };
@@ -49,6 +50,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
     if count < WRITES_MIN {
         return None;
     }
+    // Writes that are due together have no gap to compare.
     let gaps = |times: &[Duration]| -> Vec<f64> {
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64()).collect()
     };
@@ -70,6 +72,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
 pub(super) fn scale_of(speed: f64) -> Option<NonZeroU32> {
     let decade = 10_f64.powf(speed.log10().floor());
     let round = [1.0, 2.0, 5.0, 10.0].map(|of| of * decade);
+    // A person starts a server with a round scale.
     let near = round.into_iter().find(|round| (speed / round - 1.0).abs() <= 0.1).unwrap_or(speed);
     let whole = near.round();
     let fits = (whole - near).abs() <= 0.1 * near && (1.0..=1e6).contains(&whole);

@@ -1,7 +1,7 @@
 //! Watches again where a busy machine may explain late writes: lateness counts only if found each time.
 
 use super::inspection::Inspection;
-use crate::judge::{Evidence, Scenario};
+use crate::judge::{Evidence, PATIENCE, Scenario};
 
 /// A scenario is watched again so often at most.
 const REPEATS_MAX: usize = 2;
@@ -19,7 +19,7 @@ impl<'a> Inspection<'a> {
                 break;
             }
             // The time is allowed for before the repeat: else the check would be overdue in the middle of a long scenario.
-            self.allow(self.live.pace.takes(scenario.length_ms) * 5 / 4 + self.live.pace.patience);
+            self.allow(self.live.pace.takes(scenario.length_ms) * 5 / 4 + PATIENCE);
             evidence.settle_doubts(watch().await);
         }
         evidence

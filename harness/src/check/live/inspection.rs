@@ -40,6 +40,7 @@ pub(super) struct Findings<'a> {
 impl<'a> Inspection<'a> {
     pub(super) fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
         let application = reqwest::Client::builder()
+            // Neither a redirect nor a proxy of the environment may lead to another server.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
@@ -83,6 +84,7 @@ impl<'a> Inspection<'a> {
         let start = self.live.clock.now();
         // A server whose timers drift takes a quarter more at most.
         let due = start + length * 5 / 4 + OVERTIME_MAX;
+        // While waiting, parts may be repeated, and the machine may be held up.
         let mut until = due;
         while self.live.clock.now() < until {
             self.live.clock.sleep_until(until).await;

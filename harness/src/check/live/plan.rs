@@ -40,6 +40,7 @@ impl<'a> Plan<'a> {
         let longest = |scenarios: &[&Scenario]| {
             pace.takes(scenarios.iter().map(|scenario| scenario.length_ms).max().unwrap_or_default())
         };
+        // Clients that leave make pauses, in which the server settles.
         let short_length: Duration =
             short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * pace.settling).sum();
         let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + pace.settling;
@@ -64,6 +65,7 @@ impl Inspection<'_> {
     /// Performs all parts.
     pub(super) async fn perform(&self, plan: &Plan<'_>) {
         let streams = plan.streams.iter().map(|stream| self.stream(stream, Noise::None).boxed_local());
+        // The streams that end and the requests apart disturb no other part.
         let mut lanes: Vec<LocalBoxFuture<()>> = streams.collect();
         lanes.push(self.requests(&plan.apart).boxed_local());
         lanes.push(self.noticed(plan).boxed_local());
@@ -76,6 +78,7 @@ impl Inspection<'_> {
             self.requests(&plan.noticed).await;
             self.live.settle().await;
         }
+        // The counts of a scenario are right only while no other part has clients of `/sse`.
         for scenario in &plan.short {
             self.scenario(scenario).await;
         }

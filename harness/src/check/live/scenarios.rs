@@ -7,7 +7,7 @@
 
 use super::inspection::{Inspection, TICK};
 use crate::check::{Live, Noise, Seen, Target, play};
-use crate::judge::{Evidence, Scenario};
+use crate::judge::{Evidence, PATIENCE, Scenario};
 use crate::player::{Action, Bounds, ClientLog};
 
 /// The bounds of a client of a scenario.
@@ -49,12 +49,14 @@ impl<'a> Inspection<'a> {
             if number > 0 {
                 self.allow(self.live.clock.now() - start);
             }
+            // A failure that other clients do not explain is the server's, unless the attempt was disturbed.
             let again = !attempt.strict.is_clean() && (attempt.tolerant.is_clean() || attempt.disturbed);
             attempts.push(attempt);
             if !again {
                 break;
             }
         }
+        // One attempt needs no explanation. The looks at other clients take time as well.
         let start = self.live.clock.now();
         let others = attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.others_come().await);
         self.allow(self.live.clock.now() - start);
@@ -70,8 +72,10 @@ impl<'a> Inspection<'a> {
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
+        // Without a number of other clients, and with events of other users: the tolerant judgement.
         let tolerant = self.judge(scenario, &seen);
         let heard = seen.hears_others(scenario);
+        // With the number of other clients at the beginning: the strict judgement.
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
         seen.noise = if company { Noise::OtherUsers } else { Noise::None };
         seen.others = Some(others);
@@ -108,6 +112,7 @@ impl<'a> Inspection<'a> {
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.
     async fn clients(&self) -> Option<u64> {
+        // A proxy keeps connections of clients that have left.
         if self.behind_proxy {
             for _ in 0..LOOKS_UNTIL_NOTICED {
                 self.look().await?;
@@ -123,7 +128,7 @@ impl<'a> Inspection<'a> {
         let look = self.tag.request("GET /send-heartbeat?msg=look HTTP/1.1\r\nHost: onbeat\r\n\r\n");
         client.act(Action::request(live.address(&look))).await;
         let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.end.is_some());
-        client.until_within(live.pace.patience, is_answered).await;
+        client.until_within(PATIENCE, is_answered).await;
         clients_in(&client.close().await.first_exchange()?.body())
     }
 }
@@ -135,6 +140,7 @@ fn clients_in(answer: &[u8]) -> Option<u64> {
 
 /// Returns the evidence after all attempts; `others` tells whether other clients are known to come and go.
 fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
+    // A single attempt without unexplained findings clears the server, if other clients are known to come and go.
     let explained = attempts.iter().position(|attempt| attempt.tolerant.is_clean());
     let last = attempts.last()?;
     match explained {

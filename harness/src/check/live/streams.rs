@@ -9,7 +9,7 @@ use super::inspection::{Inspection, TICK};
 use crate::check::application::{self, Download};
 use crate::check::hint::Pulse;
 use crate::check::{LinesSeen, Noise, Seen, Tag, play};
-use crate::judge::{Scenario, Timeline};
+use crate::judge::{PATIENCE, Scenario, Timeline};
 use crate::player::Bounds;
 
 /// The bounds of a client of `/sse`, where other users may say a lot.
@@ -29,6 +29,7 @@ impl Inspection<'_> {
 
     async fn watch(&self, stream: &Scenario, noise: Noise) -> Seen {
         let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
+        // A conforming stream stays far below the bounds; a hostile stream must not fill the memory.
         let bounds = match noise {
             Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
             Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
@@ -39,7 +40,7 @@ impl Inspection<'_> {
         let raw = async {
             let logs = play::play(&mut self.live.clone(), stream, &Tag::default(), noise, bounds).await;
             // The application's stream may have begun later, and gets as much time as the raw stream.
-            let given_up = self.live.clock.now() + self.live.pace.patience;
+            let given_up = self.live.clock.now() + PATIENCE;
             while self.live.clock.now() < given_up && !download.lock().has(stream.writes()) {
                 self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
             }

@@ -1,7 +1,7 @@
-//! In a browser: one page that needs nothing else, with a drawing of every stream.
+//! The report for a browser: a page without further files, with a drawing of every stream.
 //!
-//! Plain structs decide here what the page says; `templates/report.html` decides how the page looks. Without a script the
-//! page can be opened from anywhere, mailed, and printed.
+//! Plain structs have the text of the page; `templates/report.html` has the looks. The page has no script, and can be opened
+//! from anywhere, mailed, and printed.
 
 mod drawing;
 mod found;
@@ -15,10 +15,10 @@ use self::pairs::FAR_MS;
 use super::{STALE, printable_report};
 use crate::judge::{Outcome, Report, Verdict};
 
-/// How many findings of a case are shown at once; the others are a click away.
+/// How many findings of a case are shown at once; further findings are a click away.
 const FINDINGS_SHOWN: usize = 3;
 
-/// The page.
+/// Returns the page.
 ///
 /// # Panics
 ///
@@ -44,6 +44,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+        // A server that conforms with exceptions is no reason to celebrate.
         let headline_class = match report.conforms() {
             true if report.count(Outcome::KnownFailure) > 0 => "notable",
             true => "good",
@@ -116,6 +117,7 @@ impl<'a> CaseRow<'a> {
             Outcome::Observed => ("differs", "observed", "notable"),
             Outcome::Skipped => ("skipped", "skipped", "quiet"),
         };
+        // The first findings tell most; the rest is a click away.
         let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
         let folded = shown.split_off(shown.len().min(FINDINGS_SHOWN));
         let remark = match verdict.outcome {

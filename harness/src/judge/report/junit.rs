@@ -1,4 +1,4 @@
-//! For CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
+//! The report for CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString
 use super::{STALE, printable_report};
 use crate::judge::{Outcome, Report, Verdict};
 
-/// When a check was made.
+/// The time of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
-    /// When it began.
+    /// When the check began.
     pub began: Epoch,
-    /// How long it took, in real time.
+    /// How long the check took, in real time.
     pub took: Duration,
 }
 
-/// Returns the report as a JUnit file. A case takes as long as the clients that saw it were connected; since clients are
-/// connected side by side, a suite takes as long as the longest of its cases.
+/// Returns the report as a JUnit file. A case takes as long as the clients of the case were connected; since clients are
+/// connected side by side, a suite takes as long as the longest case.
 ///
 /// # Errors
 ///
@@ -38,6 +38,7 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
             last.add_test_case(test_case(suite, name, verdict));
         }
     }
+    // A server that could not be judged is an error of the test run, not a failure of a case: the error comes first.
     if let Some(trouble) = &report.trouble {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(trouble.as_str());
@@ -67,8 +68,10 @@ fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
         }
     };
     let mut case = TestCase::new(name, status);
+    // Some viewers show the class name and hide the suite.
     case.set_classname(XmlString::new(suite));
     case.time = verdict.took;
+    // A success has no description: the output is the only place for findings.
     if verdict.outcome == Outcome::Observed {
         case.set_system_out(findings(verdict));
     }

@@ -1,4 +1,4 @@
-//! For people at a terminal: a table, with the findings below each case.
+//! The report for people at a terminal: a table, with the findings below each case.
 
 use anstyle::{AnsiColor, Style};
 
@@ -8,10 +8,10 @@ use crate::judge::{Finding, Jitter, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
-/// How many characters are shown before and after the first that differs.
+/// How many characters are shown before the first character that differs, and after.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 79;
-/// How long a line of a hint is.
+/// The length of a line of a hint.
 const WIDTH_MAX: usize = 98;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -30,16 +30,18 @@ pub fn render(report: &Report) -> String {
             return text;
         }
     }
-    // What is known to fail needs no hint.
+    // Known failures need no hint.
     let hint = report.hint.as_ref().filter(|_| report.count(Outcome::Fail) > 0);
     if let Some(hint) = hint {
         text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.text));
     }
+    // Where a hint explains all failures, the findings would only bury the hint.
     let follows = hint.filter(|hint| hint.explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
     let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
     let mut part = "";
     for verdict in judged {
+        // A blank line parts the parts of the contract.
         if verdict.part() != std::mem::replace(&mut part, verdict.part()) {
             text += "\n";
         }
@@ -116,6 +118,7 @@ fn finding_lines(finding: &Finding) -> String {
 
 /// Returns the cases that could not be judged, with the reasons.
 fn unreached(report: &Report) -> String {
+    // Reasons stay in the order of the first case of each: the order of the contract.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for verdict in &report.verdicts {
         let Some(reason) = verdict.reason.as_deref() else { continue };

@@ -22,6 +22,7 @@ impl Trial<'_, '_> {
             Some(why) => self.evidence.skipped(&first.notes.cases, &Skipped::ParserGaveUp(why.clone())),
             None => self.evidence.judged(&first.notes.cases),
         }
+        // The first wrong event ends the judgement: after a missing event, every later event would be wrong.
         let came: Vec<&Event> =
             dispatched.events.iter().filter(|event| !self.seen.others.may_have_caused_event(event)).collect();
         for (at, (event, write)) in expected.iter().enumerate() {

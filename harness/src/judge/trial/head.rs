@@ -17,6 +17,7 @@ impl Trial<'_, '_> {
             }
             _ => "",
         };
+        // Each failure explains all later lines of the response, which are skipped: no head, another status, an encoded body.
         let Some((at, answer)) = &got.head else {
             let why = got.broken.clone().unwrap_or_else(|| "no answer came".into());
             let finding = self.finding(head, format!("{asked} answered with {status}"), why.clone(), "no answer");
@@ -54,6 +55,7 @@ impl Trial<'_, '_> {
             self.skip(expected, &Skipped::OtherAnswer(format!("{asked}: the body is encoded as {coding}")));
             return false;
         }
+        // A late head says nothing about the body, which has times of lines.
         let late = *at - got.sent;
         if late > self.pace.late_max + self.stalls.within(got.sent, *at) {
             let actual = format!("the head after {} ms", late.as_millis());

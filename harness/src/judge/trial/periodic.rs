@@ -23,6 +23,7 @@ impl Trial<'_, '_> {
         let Some(recurring) = self.seen.recurring.filter(asks) else { return expected.writes.clone() };
         let (wanted, others): (Vec<NumberedLine>, Vec<NumberedLine>) =
             expected.writes.iter().partition(|write| write.1.written() == recurring.write);
+        // Only the alignment with all writes can say which recurring write is missing.
         if pieces.iter().filter(|piece| piece.bytes == recurring.write).count() < wanted.len() {
             return expected.writes.clone();
         }
@@ -40,6 +41,7 @@ impl Trial<'_, '_> {
             }
             false
         });
+        // Recurring writes are timed among themselves: the clock of the server does not start anew at other writes.
         let mut last = response.request_time();
         for (write, piece) in judged {
             self.evidence.judged(&write.1.notes.cases);

@@ -38,6 +38,7 @@ impl Trial<'_, '_> {
         let ((number, line), at, got) = (write, piece.at, response.got);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.t_ms.saturating_sub(then_ms));
+        // A write is due a gap after the write before, and not earlier than the request allows.
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
         // Stalls count from the request if the server's timer started with the request: the request may have been read late.
         let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
@@ -88,9 +89,11 @@ impl Trial<'_, '_> {
     fn untimely(&mut self, write: NumberedLine, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
         let when =
             |text: &[u8], at: Instant| format!("{} {:.1} ms after the request", visible(text), ms(at - got.sent));
+        // One of both differences is zero: instants have no negative difference.
         let by = ms(piece.at - due).max(ms(due - piece.at));
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
+        // A machine can make a write late, but never early.
         if piece.at > due {
             self.evidence.found_late(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
         } else {
@@ -103,6 +106,7 @@ impl Trial<'_, '_> {
     pub(super) fn periods(&mut self) {
         for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
+            // The stalls of the machine count for as long as the gaps lasted.
             let busy = !self.stalls.jitter(first.from, last.to).is_zero();
             let period = self.pace.takes(period_ms);
             let median_off = |gap: fn(&Gap, Duration) -> Duration| {

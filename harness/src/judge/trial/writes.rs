@@ -64,6 +64,7 @@ impl Trial<'_, '_> {
     fn write(&mut self, alignment: &Alignment, e: usize, piece: &Piece, got: &HttpExchange) {
         let write = alignment.writes[e];
         self.judged(write.1);
+        // Two writes that changed places are in the wrong order, and each has the bytes of the other.
         let differences = self.seen.differences(write.1, &piece.bytes);
         if !differences.is_empty() && alignment.is_swapped(e) {
             self.out_of_order(write, &[], got);
@@ -115,6 +116,7 @@ impl Trial<'_, '_> {
         let (cases, wanted) = (&write.1.notes.cases, self.seen.wanted(write.1));
         let expected = visible(wanted.as_bytes());
         self.evidence.judged_for(cases, &[Aspect::Bytes, Aspect::Presence]);
+        // A piece in the same place is most likely the write with other bytes. Without a piece the write is missing.
         let instead = alignment.in_place_of(at).filter(|piece| !self.seen.others.may_have_caused(&piece.bytes));
         if let Some(piece) = instead {
             let finding = self.finding(write, expected, visible(&piece.bytes), "something else came");
@@ -129,6 +131,7 @@ impl Trial<'_, '_> {
     fn out_of_order(&mut self, write: NumberedLine, crossed: &[NumberedLine], got: &HttpExchange) {
         let expected = visible(self.seen.wanted(write.1).as_bytes());
         let mut finding = self.finding(write, expected, "it came in another place", "out of order");
+        // A move has no single time: the end of the response stands for all.
         if let Some((at, _)) = got.writes.last() {
             finding = finding.after(*at - got.sent);
         }
@@ -162,6 +165,7 @@ impl Trial<'_, '_> {
         }
         let has_piece = |bytes: &&bytes::Bytes| memchr::memmem::find(bytes, &piece.bytes).is_some();
         let with_piece = got.writes.iter().map(|(_, bytes)| bytes).find(has_piece);
+        // A chunk of the same length is another write with the same bytes.
         let joined = with_piece.filter(|bytes| bytes.len() > piece.bytes.len());
         let (expected, actual) = match joined {
             _ if !chunked => ("transfer-encoding: chunked".into(), "a body without chunks".into()),
