@@ -8,7 +8,7 @@
 //!   play, requests               clients act as the fixtures say ──► client logs
 //!   application                  an application watches as well  ──► dispatched events
 //!        │
-//!   tag, noise ── seen           what was seen, and what other users of the server may have caused
+//!   tag, other_clients           what other clients of the server may have caused
 //!        │
 //!      judge                     knows neither the contract nor the check
 //!        │
@@ -28,11 +28,10 @@ mod hint;
 mod hostile;
 mod lines_seen;
 mod live;
-mod noise;
+mod other_clients;
 mod play;
 mod requests;
 mod scope;
-mod seen;
 mod tag;
 mod target;
 #[cfg(test)]
@@ -44,8 +43,7 @@ pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
 
 use self::lines_seen::LinesSeen;
-use self::noise::Noise;
-use self::seen::{HEARTBEAT, Seen};
+use self::other_clients::{HEARTBEAT, Noise, OtherClients};
 use self::tag::Tag;
 use self::target::{Embedded, Live, Target};
 use crate::fixtures::golden::Golden;

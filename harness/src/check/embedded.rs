@@ -1,8 +1,8 @@
 //! The check of the embedded server, in virtual time.
 
-use super::{Embedded, Noise, Scope, Seen, Tag, application, play, requests};
+use super::{Embedded, OtherClients, Scope, application, play, requests};
 use crate::fixtures;
-use crate::judge::{Evidence, NoSuchCase, Pace, Report, Scenario, Stalls, Timeline};
+use crate::judge::{Evidence, NoSuchCase, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::lab::{self, Application, Overdue, Setup};
 use crate::player::Bounds;
 
@@ -23,13 +23,14 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     let (setup, pace, stalls) = (fixtures::setup(), Pace::exact(), Stalls::default());
     for stream in &golden.streams {
         let mut seen = see(application, stream, &setup);
-        let response = seen.observation().first_response();
+        let response = seen.first_response();
         seen.dispatched = response.map(|(got, _)| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
-        timelines.push(Timeline::of(stream, &seen.observation(), &pace));
-        evidence.add(seen.judge(&golden.cases, stream, &pace, &stalls));
+        timelines.push(Timeline::of(stream, &seen, &pace));
+        evidence.add(judge(&golden.cases, stream, &seen, &pace, &stalls));
     }
     for scenario in &golden.scenes {
-        evidence.add(see(application, scenario, &setup).judge(&golden.cases, scenario, &pace, &stalls));
+        let seen = see(application, scenario, &setup);
+        evidence.add(judge(&golden.cases, scenario, &seen, &pace, &stalls));
     }
     for request in &golden.requests {
         let log = lab::run_with(&setup, application, async |lab| {
@@ -41,13 +42,13 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
 }
 
-fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Seen {
-    let logs = lab::run_with(setup, application, async |lab| {
+fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Observation {
+    let seen = lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
         let bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 };
-        play::play(&mut target, scenario, &Tag::default(), Noise::None, bounds).await
+        play::play(&mut target, scenario, &OtherClients::default(), bounds).await
     });
-    Seen::alone(settled(logs))
+    settled(seen)
 }
 
 fn settled<T>(outcome: Result<T, Overdue>) -> T {

@@ -5,7 +5,6 @@
 mod pulse;
 mod speed;
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -80,46 +79,43 @@ fn stand_still(pulses: &[&Pulse]) -> bool {
 
 impl From<Cause> for Hint {
     fn from(cause: Cause) -> Self {
-        Self { text: cause.to_string(), explains_all: cause != Cause::OnlyConnections }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HeldBack => f.write_str(
+        let text = match cause {
+            Cause::HeldBack => {
                 "The streams are held back: nothing arrives for long, and then many writes at once. Most likely a proxy \
                  between the check and the server buffers them. Have it pass on each write at once (nginx: \
                  `proxy_buffering off`, or `X-Accel-Buffering: no` in the response), or check the server itself. If there \
-                 is no proxy, the server does not flush its writes, as with a middleware that compresses.",
-            ),
-            Self::ClockStandsStill => f.write_str(
+                 is no proxy, the server does not flush its writes, as with a middleware that compresses."
+                    .into()
+            }
+            Cause::ClockStandsStill => {
                 "The server's clock stands still: what is due at once arrives, and then nothing. Most likely the server \
                  runs with a manual clock, or with the fake timers of a test. Start it with a clock that runs (onbeat \
-                 serve: without `--clock manual`), and check again.",
-            ),
-            Self::OtherSpeed { factor, scale } => {
-                let times = if *factor >= 1.0 {
-                    format!("{} times as fast", rounded(*factor))
-                } else {
-                    format!("{} times as slow", rounded(1.0 / factor))
-                };
-                write!(f, "The server's clock runs at another speed: all streams are about {times} as expected. ")?;
-                match scale {
-                    Some(scale) if scale.get() == 1 => f.write_str("Most likely it runs in real time: check without `--scale`."),
-                    Some(scale) => {
-                        write!(f, "Most likely it is scaled: check with `--scale {scale}`, or what it was started with.")
-                    }
-                    None => f.write_str("Have it run in real time, or a whole number of times as fast, and say so with `--scale`."),
-                }
+                 serve: without `--clock manual`), and check again."
+                    .into()
             }
-            Self::OnlyConnections => f.write_str(
+            Cause::OtherSpeed { factor, scale } => other_speed(factor, scale),
+            Cause::OnlyConnections => {
                 "All that fails is about single connections: how bytes are put into chunks, how a connection ends, or which \
                  requests are taken on. A proxy changes such things: if there is one between the check and the server, \
-                 check with `--behind-proxy`.",
-            ),
-        }
+                 check with `--behind-proxy`."
+                    .into()
+            }
+        };
+        Self { text, explains_all: cause != Cause::OnlyConnections }
     }
+}
+
+fn other_speed(factor: f64, scale: Option<NonZeroU32>) -> String {
+    let (times, way) = if factor >= 1.0 { (factor, "fast") } else { (1.0 / factor, "slow") };
+    let times = rounded(times);
+    let next = match scale {
+        Some(NonZeroU32::MIN) => "Most likely it runs in real time: check without `--scale`.".to_owned(),
+        Some(scale) => format!("Most likely it is scaled: check with `--scale {scale}`, or what it was started with."),
+        None => "Have it run in real time, or a whole number of times as fast, and say so with `--scale`.".to_owned(),
+    };
+    format!(
+        "The server's clock runs at another speed: all streams are about {times} times as {way} as expected. {next}"
+    )
 }
 
 /// Returns a factor with two digits, which are enough for a person.
@@ -262,7 +258,7 @@ mod tests {
         let half = hint(&streams(|due| due * 2), 1);
         let Some(Cause::OtherSpeed { factor, scale: None }) = half else { panic!("{half:?}") };
         assert!((factor - 0.5).abs() < 0.01, "{factor}");
-        assert!(half.expect("a hint").to_string().contains("about 2.0 times as slow as expected"));
+        assert!(Hint::from(half.expect("a hint")).text.contains("about 2.0 times as slow as expected"));
         let half_more = hint(&streams(|due| due * 2 / 3), 1);
         assert!(matches!(half_more, Some(Cause::OtherSpeed { scale: None, .. })), "{half_more:?}");
     }

@@ -10,10 +10,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
-use super::{Noise, Seen, application};
+use super::{Noise, OtherClients, application};
 use crate::fixtures::golden::Golden;
 use crate::judge::report::{html, jsonl, junit, text};
-use crate::judge::{Pace, Report, Scenario, Stalls, Timeline};
+use crate::judge::{Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::{self, WINDOW_BYTES};
 
@@ -170,14 +170,16 @@ impl HostileAnswer {
 }
 
 /// Judges the logs, and prints the report in every form.
-fn report_on(golden: &Golden, scenario: &Scenario, logs: Vec<(String, ClientLog)>, noise: Noise, others: Option<u64>) {
+fn report_on(golden: &Golden, scenario: &Scenario, logs: Vec<(String, ClientLog)>, noise: Noise, count: Option<u64>) {
     let response = logs.first().and_then(|(_, log)| log.first_exchange());
     let dispatched = response.map(|got| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
-    let seen = Seen { noise, others, dispatched, ..Seen::alone(logs) };
+    let others = OtherClients { noise, count, ..OtherClients::default() };
+    let seen = Observation { dispatched, ..others.observation(logs) };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
-        let timelines = vec![Timeline::of(scenario, &seen.observation(), &pace)];
-        let verdicts = seen.judge(&golden.cases, scenario, &pace, &Stalls::default()).verdicts(|_| true, None);
+        let timelines = vec![Timeline::of(scenario, &seen, &pace)];
+        let evidence = judge(&golden.cases, scenario, &seen, &pace, &Stalls::default());
+        let verdicts = evidence.verdicts(|_| true, None);
         let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };
         let made = junit::Made { began: "2025-12-01T00:00:00Z".parse().expect("a time"), took: Duration::ZERO };
         junit::render(&report, made).expect("JUnit");

@@ -2,15 +2,14 @@
 
 use onbeat_wire::What;
 
-use super::{HEARTBEAT, Noise, Tag};
-use crate::judge::is_stream;
+use super::{HEARTBEAT, OtherClients};
+use crate::judge::{Others, is_stream};
 use crate::player::{ClientLog, LogEntry};
 
 /// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LinesSeen {
-    tag: Tag,
-    noise: Option<Noise>,
+    others: OtherClients,
     /// How many entries of the log are counted.
     entries: usize,
     lines: usize,
@@ -22,9 +21,9 @@ pub(super) struct LinesSeen {
 }
 
 impl LinesSeen {
-    /// Counts no events that bear the tag of another run; where anybody may be heard, no events that are sent to all.
-    pub(super) fn of(tag: &Tag, noise: Noise) -> Self {
-        Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
+    /// Counts no events that bear the tag of another check; where all users may be heard, no events that are sent to all.
+    pub(super) fn beside(others: &OtherClients) -> Self {
+        Self { others: others.clone(), ..Self::default() }
     }
 
     /// Counts the lines of a log, and returns the number of lines so far.
@@ -65,10 +64,10 @@ impl LinesSeen {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
                 // Where all users may be heard, events say nothing about the stream. Else only events of other checks do not count.
-                if self.noise == Some(Noise::AllUsers) && Noise::AllUsers.has(&line, &self.tag) {
+                if self.others.are_left_out() && self.others.may_have_caused(&line) {
                     continue;
                 }
-                if self.tag.is_foreign(&line) {
+                if self.others.tag.is_foreign(&line) {
                     // The line before named the type of the event.
                     self.lines = self.lines.saturating_sub(1);
                 } else {
@@ -85,6 +84,7 @@ mod tests {
     use onbeat_wire::{Head, Instant};
 
     use super::*;
+    use crate::check::{Noise, Tag};
 
     /// Returns the log of a client of `/sse` that got these writes.
     fn log(writes: &[&str]) -> ClientLog {
@@ -109,18 +109,19 @@ mod tests {
 
     #[test]
     fn events_of_another_run_do_not_count() {
-        let tag = Tag::new("onbeat-1-".into());
+        let others = OtherClients { tag: Tag::new("onbeat-1-".into()), ..OtherClients::default() };
         let other = r#"data: {"msg":"onbeat-2-x"}"#;
         let own = r#"data: {"msg":"onbeat-1-x"}"#;
         let writes = ["event: broadcast\n", other, "\n\n", "event: broadcast\n", own, "\n\n"];
-        assert_eq!(LinesSeen::of(&tag, Noise::OtherUsers).count(&log(&writes)), 3);
+        assert_eq!(LinesSeen::beside(&others).count(&log(&writes)), 3);
     }
 
     #[test]
     fn where_anybody_may_be_heard_only_lines_of_the_stream_itself_count() {
         let event = ["event: broadcast\n", r#"data: {"msg":"x"}"#, "\n\n", ":\n\n"];
         let writes = [&["data: {\"message\": \"hi\"}\n\n"], &event[..], &["heartbeat:\n\n"]].concat();
-        let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&log(&writes));
+        let others = |noise| OtherClients { noise, ..OtherClients::default() };
+        let counted = |noise| LinesSeen::beside(&others(noise)).count(&log(&writes));
         assert_eq!((counted(Noise::AllUsers), counted(Noise::None)), (3, 6));
     }
 }

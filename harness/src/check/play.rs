@@ -6,35 +6,31 @@ use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 
-use super::{HEARTBEAT, LinesSeen, Noise, Tag, Target};
-use crate::judge::{PATIENCE, Scenario};
-use crate::player::{Action, Bounds, Client, ClientLog};
+use super::{HEARTBEAT, LinesSeen, OtherClients, Target};
+use crate::judge::{Observation, PATIENCE, Scenario};
+use crate::player::{Action, Bounds, Client};
 
 /// A wait lasts longer by as much as the machine was held up, but by no more than this.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
-/// The log of each client, in the order of appearance, as far as the scenario could be played.
-pub(super) type Logs = Vec<(String, ClientLog)>;
-
-/// Plays the scenario, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
-/// later lines.
+/// Plays the scenario beside other clients, with the tag of the check in the messages. A client that can't connect is
+/// missing in the observation, and so are all later lines.
 pub(super) async fn play(
     target: &mut impl Target,
     scenario: &Scenario,
-    tag: &Tag,
-    noise: Noise,
+    others: &OtherClients,
     bounds: Bounds,
-) -> Logs {
+) -> Observation {
     let start = target.clock().now();
     let alone = scenario.clients().len() == 1;
     let patience = if alone { PATIENCE } else { target.pace().patience_for_effects() };
-    let mut scheduler = ScenarioScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
+    let mut scheduler = ScenarioScheduler { target, start, others, bounds, patience, clients: Vec::new() };
     for (_, line) in &scenario.lines {
         match &line.fact {
             Fact::RawRequest(_) | Fact::Leave(_) if scheduler.all_closed() => break,
             Fact::RawRequest(RawRequest { text }) => {
                 scheduler.until(line.t_ms).await;
-                let request = scheduler.target.address(&tag.request(text));
+                let request = scheduler.target.address(&others.tag.request(text));
                 if !scheduler.request(&line.notes.client, request).await {
                     break;
                 }
@@ -75,8 +71,7 @@ pub(super) async fn play(
 struct ScenarioScheduler<'a, T> {
     target: &'a mut T,
     start: Instant,
-    tag: &'a Tag,
-    noise: Noise,
+    others: &'a OtherClients,
     bounds: Bounds,
     /// How long lines are waited for.
     patience: Duration,
@@ -151,7 +146,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
     async fn request(&mut self, name: &str, request: String) -> bool {
         if self.known(name).is_none() {
             let Ok(client) = self.target.connect(self.bounds).await else { return false };
-            let seen = LinesSeen::of(self.tag, self.noise);
+            let seen = LinesSeen::beside(self.others);
             let name = name.to_owned();
             self.clients.push(ScheduledClient { name, client, seen, expected: 0, heartbeats: 0, behind: false });
         }
@@ -193,13 +188,13 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         client.until_within(PATIENCE, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
     }
 
-    /// Closes all open connections in turn.
-    async fn close(self) -> Logs {
+    /// Closes all open connections in turn, and returns the logs.
+    async fn close(self) -> Observation {
         let mut logs = Vec::new();
         for ScheduledClient { name, client, .. } in self.clients {
             logs.push((name, client.close().await));
         }
-        logs
+        self.others.clone().observation(logs)
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use onbeat_wire::recording::{Dispatch, Fact};
 use onbeat_wire::{Event, Instant, What};
 
-use super::Seen;
+use super::OtherClients;
 use crate::fixtures::golden::Golden;
 use crate::judge::made_up::{logs, write};
-use crate::judge::{Dispatched, Pace, Scenario, ScenarioLine, Stalls};
+use crate::judge::{Dispatched, Observation, Pace, Scenario, ScenarioLine, Stalls, judge};
 use crate::player::{ClientLog, LogEntry};
 use crate::replay::Stream;
 
@@ -23,8 +23,8 @@ fn at(line: &ScenarioLine) -> Instant {
     Instant::EPOCH + pace().takes(line.t_ms)
 }
 
-fn failing(scenario: &Scenario, seen: &Seen, stalls: &Stalls) -> Vec<String> {
-    seen.judge(&Golden::read().cases, scenario, &pace(), stalls).failing()
+fn failing(scenario: &Scenario, seen: &Observation, stalls: &Stalls) -> Vec<String> {
+    judge(&Golden::read().cases, scenario, seen, &pace(), stalls).failing()
 }
 
 fn stream(name: &str) -> Scenario {
@@ -58,7 +58,7 @@ fn what_comes_after_a_cut_is_neither_missing_nor_one_too_many() {
                 count += usize::from(matches!(entry, LogEntry::Saw(What::Write(_))));
                 !matches!(entry, LogEntry::Saw(What::Write(_))) || count <= last
             });
-            let mut seen = Seen::alone(logs);
+            let mut seen = OtherClients::default().observation(logs);
             seen.dispatched.insert(Dispatched::default()).events.clone_from(&events);
             assert_eq!(failing(&scenario, &seen, &Stalls::default()), [] as [&str; 0], "{name} without {missing}");
         }
@@ -71,16 +71,19 @@ fn what_comes_too_often_before_a_cut_is_one_too_many() {
     let mut logs = logs(&scenario, at);
     let again = logs[0].1.entries[3].clone();
     logs[0].1.entries.insert(4, again);
-    assert!(failing(&scenario, &Seen::alone(logs), &Stalls::default()).contains(&"dynamic-counter.count".into()));
+    assert!(
+        failing(&scenario, &OtherClients::default().observation(logs), &Stalls::default())
+            .contains(&"dynamic-counter.count".into())
+    );
 }
 
 /// A scenario whose first client sees a heartbeat as its entry `number`, so long after its request.
-fn with_heartbeat(scenario: &Scenario, number: usize, after_ms: u64) -> Seen {
+fn with_heartbeat(scenario: &Scenario, number: usize, after_ms: u64) -> Observation {
     let mut logs = logs(scenario, |line| at(line) + Duration::from_millis(400));
     let sent = logs[0].1.entries[0].0;
     let heartbeat = (sent + Duration::from_millis(after_ms), write("heartbeat:\n\n"));
     logs[0].1.entries.insert(number, heartbeat);
-    Seen::alone(logs)
+    OtherClients::default().observation(logs)
 }
 
 #[test]
@@ -105,16 +108,16 @@ fn a_heartbeat_may_come_on_the_other_side_of_an_event() {
     let heartbeat = entries.iter().position(|(_, entry)| *entry == write("heartbeat:\n\n")).expect("one");
     let heartbeat = entries.remove(heartbeat);
     entries.insert(entries.len() - 1, heartbeat);
-    assert_eq!(failing(&scenario, &Seen::alone(logs), &Stalls::default()), [] as [&str; 0]);
+    assert_eq!(failing(&scenario, &OtherClients::default().observation(logs), &Stalls::default()), [] as [&str; 0]);
 }
 
 /// A stream of which everything after the request comes together, so late.
-fn late(scenario: &Scenario, by: Duration) -> Seen {
+fn late(scenario: &Scenario, by: Duration) -> Observation {
     let arrival = |line: &ScenarioLine| match line.fact {
         Fact::RawRequest(_) => at(line),
         _ => at(line).max(Instant::EPOCH + by),
     };
-    Seen::alone(logs(scenario, arrival))
+    OtherClients::default().observation(logs(scenario, arrival))
 }
 
 #[test]

@@ -7,13 +7,12 @@ use super::{Piece, ScenarioLine, Vary};
 use crate::player::{ClientLog, HttpExchange};
 
 /// All that clients saw of a scenario.
-#[derive(Clone, Copy)]
-pub(crate) struct Observation<'s> {
+pub(crate) struct Observation {
     /// The log of each client, in the order of appearance.
-    pub(crate) logs: &'s [(String, ClientLog)],
+    pub(crate) logs: Vec<(String, ClientLog)>,
     /// The events that an application dispatched, if there was an application.
-    pub(crate) dispatched: Option<&'s Dispatched>,
-    pub(crate) others: &'s dyn Others,
+    pub(crate) dispatched: Option<Dispatched>,
+    pub(crate) others: Box<dyn Others>,
     /// A write that the server repeats by a clock of its own.
     pub(crate) recurring: Option<Recurring>,
 }
@@ -69,16 +68,16 @@ pub(crate) struct Recurring {
     pub(crate) period_ms: u64,
 }
 
-impl Observation<'_> {
+impl Observation {
     /// Returns a write of a scenario as expected here: marked, and with the clients of other users counted.
     pub(super) fn wanted(&self, line: &ScenarioLine) -> String {
-        let (vary, others) = (&line.notes.vary, self.others);
+        let (vary, others) = (&line.notes.vary, &self.others);
         compare::corrected(&others.marked(line.written(), vary), vary, others.clients())
     }
 
     /// Returns the differences between a write of a scenario and a piece.
     pub(super) fn differences(&self, line: &ScenarioLine, got: &[u8]) -> Vec<WriteDifference> {
-        let (vary, others) = (&line.notes.vary, self.others);
+        let (vary, others) = (&line.notes.vary, &self.others);
         compare::compare(&others.marked(line.written(), vary), vary, got, others.clients())
     }
 

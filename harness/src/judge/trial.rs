@@ -57,7 +57,7 @@ pub(crate) fn judge<'a>(
             trial.reuse(end, after);
         }
     }
-    if let Some(dispatched) = seen.dispatched {
+    if let Some(dispatched) = &seen.dispatched {
         let events = clients.iter().flat_map(|(expected, _)| expected).flat_map(|expected| &expected.events);
         trial.events(&events.copied().collect::<Vec<_>>(), dispatched);
     }
@@ -93,7 +93,7 @@ impl Comparison<'_> {
 struct Trial<'a, 's> {
     evidence: Evidence<'a>,
     scenario: &'s Scenario,
-    seen: &'s Observation<'s>,
+    seen: &'s Observation,
     pace: &'s Pace,
     stalls: &'s Stalls,
     /// By the line of a request, the time at which the request was to be sent, and the time at which the request was sent.
@@ -135,7 +135,7 @@ impl Trial<'_, '_> {
     fn response(&mut self, response: Comparison) {
         if self.head(response) {
             // Where the writes of all users are left out of the scenario, the same writes are left out of the pieces.
-            let others = self.seen.others;
+            let others = &self.seen.others;
             let mut pieces = response.got.pieces();
             pieces.retain(|piece| !others.are_left_out() || !others.may_have_caused(&piece.bytes));
             let writes = self.apart_from_recurring(response, &mut pieces);

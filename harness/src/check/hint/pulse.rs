@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use onbeat_wire::How;
 
-use crate::check::Seen;
-use crate::judge::{Pace, Scenario};
+use crate::judge::{Observation, Pace, Scenario};
 
 /// Pieces that come within this time of each other came at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -25,9 +24,9 @@ pub(in crate::check) struct Pulse {
 
 impl Pulse {
     /// Takes the pulse of the first client of a scenario.
-    pub(in crate::check) fn take(scenario: &Scenario, seen: &Seen, pace: &Pace) -> Self {
+    pub(in crate::check) fn take(scenario: &Scenario, seen: &Observation, pace: &Pace) -> Self {
         let due = scenario.first_writes().iter().map(|(_, line)| pace.takes(line.t_ms)).collect();
-        let first = seen.logs.first().zip(seen.observation().first_response());
+        let first = seen.logs.first().zip(seen.first_response());
         let Some(((_, log), (response, pieces))) = first else { return Self { due, ..Self::default() } };
         let came = pieces.iter().map(|piece| piece.at - response.sent).collect();
         let left = log.left_at().map_or(Duration::ZERO, |left| left - response.sent);

@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{Progress, Remote};
 use crate::check::hint::Pulse;
 use crate::check::tag::MARK;
-use crate::check::{Live, Seen, Tag, Target};
-use crate::judge::{Case, Evidence, Scenario, Timeline};
+use crate::check::{Live, Tag, Target};
+use crate::judge::{Case, Evidence, Observation, Scenario, Timeline, judge};
 
 /// A check that takes so much longer than planned is broken off.
 pub(super) const OVERTIME_MAX: Duration = Duration::from_secs(20);
@@ -63,8 +63,8 @@ impl<'a> Inspection<'a> {
         self.findings.into_inner()
     }
 
-    pub(super) fn judge(&self, scenario: &Scenario, seen: &Seen) -> Evidence<'a> {
-        seen.judge(self.cases, scenario, &self.live.pace, &self.live.stalls.lock())
+    pub(super) fn judge(&self, scenario: &Scenario, seen: &Observation) -> Evidence<'a> {
+        judge(self.cases, scenario, seen, &self.live.pace, &self.live.stalls.lock())
     }
 
     /// Adds the evidence of a part that is done.

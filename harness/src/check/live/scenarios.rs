@@ -6,8 +6,8 @@
 //! clients are an explanation only when known to be there: a message was heard, or clients come while the check has none.
 
 use super::inspection::{Inspection, TICK};
-use crate::check::{Live, Noise, Seen, Target, play};
-use crate::judge::{Evidence, PATIENCE, Scenario};
+use crate::check::{Live, Noise, OtherClients, Target, play};
+use crate::judge::{Evidence, Observation, PATIENCE, Scenario};
 use crate::player::{Action, Bounds, ClientLog};
 
 /// The bounds of a client of a scenario.
@@ -74,11 +74,11 @@ impl<'a> Inspection<'a> {
         let others = before.unwrap_or_default();
         // Without a number of other clients, and with events of other users: the tolerant judgement.
         let tolerant = self.judge(scenario, &seen);
-        let heard = seen.hears_others(scenario);
+        let heard = self.others().are_heard(&seen, scenario);
         // With the number of other clients at the beginning: the strict judgement.
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
-        seen.noise = if company { Noise::OtherUsers } else { Noise::None };
-        seen.others = Some(others);
+        let noise = if company { Noise::OtherUsers } else { Noise::None };
+        seen.others = Box::new(OtherClients { noise, count: Some(others), ..self.others() });
         let strict = self.judge(scenario, &seen);
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
@@ -104,10 +104,13 @@ impl<'a> Inspection<'a> {
         self.finished([self.watch_again(scenario, evidence, play).await]);
     }
 
-    async fn play(&self, scenario: &Scenario) -> Seen {
-        let (tag, noise) = (self.tag.clone(), Noise::OtherUsers);
-        let logs = play::play(&mut self.live.clone(), scenario, &tag, noise, SCENARIO_BOUNDS).await;
-        Seen { tag, noise, others: None, ..Seen::alone(logs) }
+    /// Returns the other clients, before the number of the clients is known.
+    fn others(&self) -> OtherClients {
+        OtherClients { tag: self.tag.clone(), noise: Noise::OtherUsers, count: None }
+    }
+
+    async fn play(&self, scenario: &Scenario) -> Observation {
+        play::play(&mut self.live.clone(), scenario, &self.others(), SCENARIO_BOUNDS).await
     }
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use super::inspection::{Inspection, TICK};
 use crate::check::application::{self, Download};
 use crate::check::hint::Pulse;
-use crate::check::{LinesSeen, Noise, Seen, Tag, play};
-use crate::judge::{PATIENCE, Scenario, Timeline};
+use crate::check::{LinesSeen, Noise, OtherClients, play};
+use crate::judge::{Observation, PATIENCE, Scenario, Timeline};
 use crate::player::Bounds;
 
 /// The bounds of a client of `/sse`, where other users may say a lot.
@@ -20,14 +20,14 @@ impl Inspection<'_> {
     pub(super) async fn stream(&self, stream: &Scenario, noise: Noise) {
         let seen = self.watch(stream, noise).await;
         self.findings().pulses.push(Pulse::take(stream, &seen, &self.live.pace));
-        let timeline = Timeline::of(stream, &seen.observation(), &self.live.pace);
+        let timeline = Timeline::of(stream, &seen, &self.live.pace);
         let watch = async || self.judge(stream, &self.watch(stream, noise).await);
         let evidence = self.watch_again(stream, self.judge(stream, &seen), watch).await;
         self.findings().timelines.push(timeline);
         self.finished([evidence]);
     }
 
-    async fn watch(&self, stream: &Scenario, noise: Noise) -> Seen {
+    async fn watch(&self, stream: &Scenario, noise: Noise) -> Observation {
         let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
         // A conforming stream stays far below the bounds; a hostile stream must not fill the memory.
         let bounds = match noise {
@@ -35,23 +35,24 @@ impl Inspection<'_> {
             Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
         };
         let url = format!("{}/{}", self.live.url, stream.name());
-        let download = Mutex::new(Download::counting(LinesSeen::of(&Tag::default(), noise)));
+        let others = OtherClients { noise, ..OtherClients::default() };
+        let download = Mutex::new(Download::counting(LinesSeen::beside(&others)));
         let by_application = application::download(self.application.clone(), url, bounds.bytes_max, &download);
         let raw = async {
-            let logs = play::play(&mut self.live.clone(), stream, &Tag::default(), noise, bounds).await;
+            let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
             // The application's stream may have begun later, and gets as much time as the raw stream.
             let given_up = self.live.clock.now() + PATIENCE;
             while self.live.clock.now() < given_up && !download.lock().has(stream.writes()) {
                 self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
             }
-            logs
+            seen
         };
         // The raw client decides when the watch is over: an application would watch `/sse` for ever.
-        let logs = match select(pin!(raw), pin!(by_application)).await {
-            Either::Left((logs, _)) => logs,
+        let seen = match select(pin!(raw), pin!(by_application)).await {
+            Either::Left((seen, _)) => seen,
             Either::Right(((), raw)) => raw.await,
         };
         let dispatched = download.into_inner().dispatched(&*self.live.clock).await;
-        Seen { noise, dispatched: Some(dispatched), ..Seen::alone(logs) }
+        Observation { dispatched: Some(dispatched), ..seen }
     }
 }

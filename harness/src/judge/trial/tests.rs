@@ -55,15 +55,15 @@ fn log(scenario: &Scenario) -> ClientLog {
 }
 
 /// Returns the cases that fail where a client saw this, and others may have caused what they may have.
-fn failing(log: ClientLog, others: &dyn Others) -> Vec<String> {
-    let (cases, logs) = (cases(), [(String::new(), log)]);
-    let seen = Observation { logs: &logs, dispatched: None, others, recurring: None };
+fn failing(log: ClientLog, others: impl Others + 'static) -> Vec<String> {
+    let (cases, logs) = (cases(), vec![(String::new(), log)]);
+    let seen = Observation { logs, dispatched: None, others: Box::new(others), recurring: None };
     judge(&cases, &scenario(), &seen, &Pace::exact(), &Stalls::default()).failing()
 }
 
 #[test]
 fn what_comes_as_expected_fails_nothing() {
-    assert_eq!(failing(log(&scenario()), &()), [""; 0]);
+    assert_eq!(failing(log(&scenario()), ()), [""; 0]);
 }
 
 /// Returns the outcome of the period, and the reason if there is one, of a server whose gaps of 100 ms last so long. In each
@@ -75,7 +75,7 @@ fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
     for start in (0..3).map(|gap| Instant::EPOCH + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
         stalls.stalled(start, start + ms(held_up_ms));
     }
-    let seen = Observation { logs: &logs, dispatched: None, others: &(), recurring: None };
+    let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
     let evidence = judge(&cases, &scenario(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
     let verdict = evidence.verdicts(|id| id == "pause", None).remove(2);
     (verdict.outcome, verdict.reason)
@@ -113,7 +113,7 @@ fn each_bug_fails_the_case_that_looks_at_it() {
     for (case, bug) in bugs {
         let mut log = log(&scenario());
         bug(&mut log);
-        assert_eq!(failing(log, &()), [case]);
+        assert_eq!(failing(log, ()), [case]);
     }
 }
 
@@ -127,6 +127,6 @@ fn what_others_may_have_caused_stands_against_nobody() {
     }
     let mut log = log(&scenario());
     log.entries.insert(3, (log.entries[2].0, write(": hello\n\n")));
-    assert_eq!(failing(log.clone(), &Chatter), [""; 0]);
-    assert_eq!(failing(log, &()), ["words"]);
+    assert_eq!(failing(log.clone(), Chatter), [""; 0]);
+    assert_eq!(failing(log, ()), ["words"]);
 }

@@ -1,57 +1,51 @@
-//! What clients saw of a scenario, on a server with other users at the same time.
+//! Other clients of the server during a check: how many there are, and which events of other clients may be heard.
 
 use onbeat_wire::Event;
 
-use super::noise::has_message;
-use super::{Noise, Tag};
-use crate::judge::{self, Case, Dispatched, Evidence, Observation, Others, Pace, Recurring, Scenario, Stalls, Vary};
+use super::Tag;
+use crate::judge::{Observation, Others, Recurring, Scenario, Vary};
 use crate::player::ClientLog;
 
 /// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.
 pub(super) const HEARTBEAT: Recurring = Recurring { request: "GET /sse ", write: "heartbeat:\n\n", period_ms: 30_000 };
 
-/// What clients saw of a scenario.
-#[derive(Debug)]
-pub(super) struct Seen {
-    /// The log of each client, in the order of their appearance.
-    pub(super) logs: Vec<(String, ClientLog)>,
-    /// The tag that the check put into the messages of the scenario.
-    pub(super) tag: Tag,
-    /// The events of other users that a client of `/sse` may have heard besides.
-    pub(super) noise: Noise,
-    /// How many clients of `/sse` there were besides; none if the number is unknown.
-    pub(super) others: Option<u64>,
-    /// What an application dispatched, if an application watched.
-    pub(super) dispatched: Option<Dispatched>,
+/// The events that a client of `/sse` may hear besides the events of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noise {
+    /// None.
+    None,
+    /// The events of other users, which do not bear the tag of the check.
+    OtherUsers,
+    /// All events.
+    AllUsers,
 }
 
-impl Seen {
-    /// Returns what clients saw on a server without other users.
-    pub(super) fn alone(logs: Vec<(String, ClientLog)>) -> Self {
-        Self { logs, tag: Tag::default(), noise: Noise::None, others: Some(0), dispatched: None }
-    }
+/// The other clients of a server, beside the clients of a scenario.
+#[derive(Clone, Debug)]
+pub(super) struct OtherClients {
+    /// The tag in the messages of the check.
+    pub(super) tag: Tag,
+    pub(super) noise: Noise,
+    /// The number of other clients of `/sse`; none if the number is unknown.
+    pub(super) count: Option<u64>,
+}
 
-    /// Holds what clients saw against the scenario.
-    pub(super) fn judge<'a>(
-        &self,
-        cases: &'a [Case],
-        scenario: &Scenario,
-        pace: &Pace,
-        stalls: &Stalls,
-    ) -> Evidence<'a> {
-        judge::judge(cases, scenario, &self.observation(), pace, stalls)
+/// No other clients.
+impl Default for OtherClients {
+    fn default() -> Self {
+        Self { tag: Tag::default(), noise: Noise::None, count: Some(0) }
     }
+}
 
-    /// Returns the input of the judge.
-    pub(super) fn observation(&self) -> Observation<'_> {
-        let Self { logs, dispatched, .. } = self;
-        Observation { logs, dispatched: dispatched.as_ref(), others: self, recurring: Some(HEARTBEAT) }
+impl OtherClients {
+    /// Returns the logs of a scenario for the judge.
+    pub(super) fn observation(self, logs: Vec<(String, ClientLog)>) -> Observation {
+        Observation { logs, dispatched: None, others: Box::new(self), recurring: Some(HEARTBEAT) }
     }
 
     /// Returns whether a client of `/sse` heard a message that no client of the scenario had sent.
-    pub(super) fn hears_others(&self, scenario: &Scenario) -> bool {
-        let seen = self.observation();
-        let pieces = self.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
+    pub(super) fn are_heard(&self, seen: &Observation, scenario: &Scenario) -> bool {
+        let pieces = seen.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
         let is_known = |piece: &[u8]| scenario.lines.iter().any(|(_, line)| seen.conforms(line, piece));
         // A message with the tag of the check comes from the scenario itself, right or wrong.
         let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
@@ -59,9 +53,9 @@ impl Seen {
     }
 }
 
-impl Others for Seen {
+impl Others for OtherClients {
     fn clients(&self) -> Option<u64> {
-        self.others
+        self.count
     }
 
     fn marked(&self, write: &str, vary: &[Vary]) -> String {
@@ -69,16 +63,31 @@ impl Others for Seen {
     }
 
     fn may_have_caused(&self, piece: &[u8]) -> bool {
-        self.noise.has(piece, &self.tag)
+        match self.noise {
+            Noise::None => false,
+            Noise::OtherUsers => is_event(piece) && !self.tag.is_in(piece),
+            Noise::AllUsers => is_event(piece),
+        }
     }
 
     fn may_have_caused_event(&self, event: &Event) -> bool {
-        !self.noise.may_be_own(event)
+        self.noise != Noise::None && ["broadcast", "heartbeat"].contains(&event.event_type.as_str())
     }
 
     fn are_left_out(&self) -> bool {
         self.noise == Noise::AllUsers
     }
+}
+
+/// Returns whether a piece is a part of an event for all clients of `/sse`.
+fn is_event(piece: &[u8]) -> bool {
+    has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
+}
+
+/// Returns whether a piece is the data of an event for all clients of `/sse`.
+fn has_message(piece: &[u8]) -> bool {
+    let key = b"\"msg\":";
+    piece.starts_with(b"data: {") && piece.windows(key.len()).any(|window| window == key)
 }
 
 #[cfg(test)]
@@ -87,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures::golden::Golden;
+    use crate::judge::{Pace, Stalls, judge};
 
     #[test]
     fn the_heartbeat_is_that_of_the_fixture() {
@@ -105,8 +115,8 @@ mod tests {
     fn a_server_that_takes_no_connection_does_not_pass() {
         let golden = Golden::read();
         for scenario in golden.streams.iter().chain(&golden.scenes) {
-            let seen = Seen::alone(Vec::new());
-            let evidence = seen.judge(&golden.cases, scenario, &Pace::exact(), &Stalls::default());
+            let seen = OtherClients::default().observation(Vec::new());
+            let evidence = judge(&golden.cases, scenario, &seen, &Pace::exact(), &Stalls::default());
             assert!(!evidence.is_clean(), "{}", scenario.path);
         }
         for request in &golden.requests {
