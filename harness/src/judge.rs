@@ -9,9 +9,9 @@
 //!   responses, pieces            requests, heads, writes and ends, in pairs of expected and got
 //!        │
 //!   compare, fields, align       JSON values, header fields and writes, each compared by rules
-//!   pace, stalls, values         times, on clocks and machines of every kind
+//!   pace, stalls                 times, on clocks and machines of every kind
 //!        │
-//!   trial                        one scenario being judged: head, writes, times, events, end
+//!   trial                        one scenario being judged: head, writes, times, values, events, end
 //!        │
 //!   evidence ── doubt ── skipped  findings, what to watch again, and why a case is not judged
 //!        │
@@ -43,7 +43,6 @@ mod skipped;
 mod stalls;
 mod timeline;
 mod trial;
-mod values;
 mod vary;
 mod verdict;
 

@@ -7,6 +7,7 @@ mod periodic;
 #[cfg(test)]
 mod tests;
 mod times;
+mod values;
 mod writes;
 
 use std::collections::BTreeMap;

@@ -125,6 +125,19 @@ impl Report {
         found.chain(drawn).chain(&mut self.trouble)
     }
 
+    /// Returns the verdicts on each part of the contract. Parts come in the order of the first cases.
+    pub(super) fn parts(&self) -> Vec<(&str, Vec<&Verdict>)> {
+        let mut parts: Vec<(&str, Vec<&Verdict>)> = Vec::new();
+        for verdict in &self.verdicts {
+            let (name, _) = verdict.part_and_name();
+            match parts.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, verdicts)) => verdicts.push(verdict),
+                None => parts.push((name, vec![verdict])),
+            }
+        }
+        parts
+    }
+
     /// Returns how many required cases hold.
     pub(super) fn held(&self) -> usize {
         let holds = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
@@ -144,9 +157,9 @@ impl Report {
 }
 
 impl Verdict {
-    /// Returns the part of the contract to which the case belongs: the id up to the dot.
-    pub(crate) fn part(&self) -> &str {
-        self.id.split('.').next().unwrap_or_default()
+    /// Returns the part of the contract to which the case belongs, and the name of the case in the part.
+    pub(super) fn part_and_name(&self) -> (&str, &str) {
+        self.id.split_once('.').unwrap_or((&self.id, ""))
     }
 }
 
@@ -214,6 +227,13 @@ mod tests {
         }
         let trouble = Report { trouble: Some("no answer".into()), ..report(&[Pass]) };
         assert_eq!((trouble.conforms(), &trouble.headline()[..]), (false, "could not be judged"));
+    }
+
+    #[test]
+    fn a_part_is_told_once() {
+        let report = made_up::report(&["ticks.a", "json.b", "ticks.c"].map(|id| (id, Outcome::Pass)));
+        let told: Vec<_> = report.parts().iter().map(|(name, verdicts)| (*name, verdicts.len())).collect();
+        assert_eq!(told, [("ticks", 2), ("json", 1)]);
     }
 
     #[test]

@@ -28,16 +28,12 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
     let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
     junit.timestamp = made.began.to_string().parse().ok();
     junit.set_time(made.took);
-    let mut suites: Vec<TestSuite> = Vec::new();
-    for verdict in &report.verdicts {
-        let (suite, name) = verdict.id.split_once('.').unwrap_or((&verdict.id, ""));
-        if suites.last().is_none_or(|last| last.name.as_str() != suite) {
-            suites.push(TestSuite::new(suite));
-        }
-        if let Some(last) = suites.last_mut() {
-            last.add_test_case(test_case(suite, name, verdict));
-        }
-    }
+    let suite = |(name, verdicts): (&str, Vec<&Verdict>)| {
+        let mut suite = TestSuite::new(name);
+        suite.add_test_cases(verdicts.into_iter().map(test_case));
+        suite
+    };
+    let mut suites: Vec<TestSuite> = report.parts().into_iter().map(suite).collect();
     // A server that could not be judged is an error of the test run, not a failure of a case: the error comes first.
     if let Some(trouble) = &report.trouble {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -54,7 +50,8 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
     junit.to_string()
 }
 
-fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
+fn test_case(verdict: &Verdict) -> TestCase {
+    let (suite, name) = verdict.part_and_name();
     let status = match verdict.outcome {
         Outcome::Pass | Outcome::Observed => TestCaseStatus::success(),
         Outcome::Fail => failure(&verdict.clause, "conformance").set_description(findings(verdict)).clone(),

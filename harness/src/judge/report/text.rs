@@ -38,14 +38,12 @@ pub fn render(report: &Report) -> String {
     // Where a hint explains all failures, the findings would only bury the hint.
     let follows = hint.filter(|hint| hint.explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
-    let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
-    let mut part = "";
-    for verdict in judged {
+    let width = judged.map(|verdict| verdict.id.len()).max().unwrap_or_default();
+    for (_, verdicts) in report.parts() {
+        let rows = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
+        let rows: String = rows.map(|verdict| row(verdict, width, follows.is_none())).collect();
         // A blank line parts the parts of the contract.
-        if verdict.part() != std::mem::replace(&mut part, verdict.part()) {
-            text += "\n";
-        }
-        text += &row(verdict, width, follows.is_none());
+        text.extend(["\n", &rows].into_iter().filter(|_| !rows.is_empty()));
     }
     if follows.is_some() {
         text += "\nWhat stands against each case is left out here, since it may follow from the above: \

@@ -7,7 +7,6 @@ use super::alignment::Alignment;
 use super::{Comparison, Trial, checks};
 use crate::judge::align::Step;
 use crate::judge::compare::{self, WriteDifference};
-use crate::judge::values::{Oddity, oddities};
 use crate::judge::{Aspect, NumberedLine, Piece, ScenarioLine, Skipped};
 use crate::player::HttpExchange;
 
@@ -56,7 +55,8 @@ impl Trial<'_, '_> {
                 }
             }
         }
-        self.values(&came, got);
+        self.stamps(&came, got);
+        self.random_numbers(&came, got);
         last
     }
 
@@ -83,19 +83,6 @@ impl Trial<'_, '_> {
             self.evidence.judged_but_for(&line.notes.cases, Aspect::Count, &Skipped::OthersCameAndWent);
         } else {
             self.evidence.judged(&line.notes.cases);
-        }
-    }
-
-    /// Judges varying values together: timestamps advance with time, and random numbers differ.
-    fn values(&mut self, came: &[(NumberedLine, &Piece)], got: &HttpExchange) {
-        let held_up = |until| self.stalls.within(got.sent, until);
-        for Oddity { write, piece, aspect, expected, actual, is_of_time } in oddities(came, self.pace, held_up) {
-            let finding = self.finding(write, expected, actual, visible(&piece.bytes)).after(piece.at - got.sent);
-            if is_of_time {
-                self.evidence.found_late(&write.1.notes.cases, &[aspect], &finding);
-            } else {
-                self.evidence.found(&write.1.notes.cases, aspect, &finding);
-            }
         }
     }
 
