@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use self::served::Served;
 
 /// How the documentation calls the program.
-const PROGRAM: &str = "cargo run --release -- ";
+const PROGRAM: &str = "cargo run -- ";
 /// How the documentation calls a server.
 const SERVER: &str = "serve --addr 127.0.0.1:3000";
 
@@ -88,8 +88,19 @@ fn every_option_that_the_documentation_names_exists() {
     let help = |command| String::from_utf8(onbeat(&[command, "--help"]).stdout).expect("UTF-8");
     let help = ["serve", "replay", "check", "simulate", "fixtures"].map(help).concat();
     // Options of cargo, and of the tools that contributors use.
-    let others =
-        ["--all", "--bench", "--check", "--open", "--package", "--partition", "--release", "--test", "--workspace"];
+    let others = [
+        "--all",
+        "--bench",
+        "--check",
+        "--locked",
+        "--open",
+        "--package",
+        "--partition",
+        "--path",
+        "--release",
+        "--test",
+        "--workspace",
+    ];
     for page in pages() {
         let words = page.text.split(|c: char| c.is_whitespace() || "`(),;:/".contains(c));
         for option in words.filter(|word| word.starts_with("--") && word.len() > 2 && !others.contains(word)) {

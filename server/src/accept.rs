@@ -1,4 +1,4 @@
-//! Many connections: the accept loop, over anything that connections come from.
+//! The accept loop: many connections, from any source.
 
 #[cfg(test)]
 mod tests;
@@ -14,27 +14,27 @@ use crate::arrivals::Arrivals;
 use crate::clock::machine_pause;
 use crate::connection::{Connection, Ending};
 
-/// How long accepting rests when the machine is short of something, such as file descriptors.
+/// How long the loop pauses when the machine lacks a resource, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients may take to receive the end of their streams.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Where connections come from.
+/// A source of connections.
 pub trait Listener: Send {
-    /// The server's end of one.
+    /// The server's end of a connection.
     type Io: Send;
 
-    /// Waits for the next connection. Whoever is dropped while it waits loses none.
+    /// Waits for the next connection. A future that is dropped loses no connection.
     ///
     /// # Errors
     ///
-    /// If a connection is lost before it was accepted, or none can be accepted for the moment.
+    /// If a connection is lost before the accept, or no connection can be accepted for the moment.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
 }
 
-/// Accepts connections, so many at a time, and has each served by `serve` until `shutdown` is ready; then ends all streams
-/// in good order and returns. A connection gets its ordinal in a world with its first request there. With `arrivals`, what
-/// has arrived is taken in before anything is answered.
+/// Accepts connections, at most `connections_max` at a time, and has each served by `serve` until `shutdown` is ready; then
+/// ends all streams in good order and returns. A connection gets an ordinal in a world with the first request there. With
+/// `arrivals`, all earlier arrivals are taken in before a request is answered.
 pub async fn accept<L, S>(
     mut listener: L,
     connections_max: usize,
@@ -55,6 +55,7 @@ pub async fn accept<L, S>(
         open: BTreeMap::new(),
     };
     loop {
+        // Shutdown comes first, then ended connections, which make room for new ones.
         tokio::select! {
             biased;
             () = &mut shutdown => break,
@@ -64,6 +65,7 @@ pub async fn accept<L, S>(
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection lost before it was accepted"),
                 Err(error) => {
                     tracing::warn!(%error, open = connections.tasks.len(), "can't accept connections for the moment");
+                    // Another try at once would only burn the processor.
                     machine_pause(SHORTAGE_PAUSE).await;
                 }
             },
@@ -78,15 +80,15 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// The connections that are open, each served by a task of its own.
+/// The open connections, each served by one task.
 struct Connections<F> {
-    /// So many at a time.
+    /// How many connections may be open at a time.
     most: usize,
     arrivals: Option<Arc<Arrivals>>,
     serve: F,
     tasks: JoinSet<()>,
     accepted: u64,
-    /// By their tasks, in the order in which they were accepted.
+    /// The ordinals of acceptance and the connections, by their tasks.
     open: BTreeMap<Id, (u64, Arc<Connection>)>,
 }
 
@@ -112,7 +114,7 @@ impl<F> Connections<F> {
         }
     }
 
-    /// Waits until a connection has ended, for ever if there is none.
+    /// Waits until a connection has ended; for ever if no connection is open.
     async fn one_ended(&mut self) {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, ())| *task);
@@ -128,6 +130,7 @@ impl<F> Connections<F> {
         for (_, connection) in self.open.values() {
             connection.end(Ending::InGoodOrder);
         }
+        // The streams write their last chunks meanwhile.
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {
             biased;

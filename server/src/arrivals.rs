@@ -1,9 +1,10 @@
-//! What has reached the server, and whether all of it has been taken in.
+//! Counts what arrives at the server, so that a request waits until all earlier arrivals have been taken in.
 //!
-//! One thread looks at one socket after the other, and hears whoever asks on an open connection before whoever has just
-//! come, or left, on another. What is answered at once, such as a broadcast, is therefore held back until everything has
-//! been taken in that had arrived by then: who has joined hears it, and who has left is not counted. What drives the world
-//! comes after all that was asked of it. With several threads nobody can say what came first, and nothing is held back.
+//! One thread reads one socket after the other, and can read a request on an open connection before an earlier arrival on
+//! another socket, such as a new connection or the end of one. A request that is answered at once, such as a broadcast,
+//! is therefore held back until all earlier arrivals have been taken in: a client that has joined gets the broadcast, and
+//! a client that has left is not counted. A control request is held back until all requests to the world that arrived
+//! earlier go on. With several threads the order of arrivals is unknown, and no request is held back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,53 +12,54 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
-/// How often the sockets are looked at, while always something new comes, until what was held back goes on.
+/// How often the sockets are looked at, while new bytes always arrive, before a request that is held back goes on.
 const LOOKS_MAX: usize = 1000;
 
-/// What has reached a server.
+/// The arrivals at a server.
 #[derive(Debug, Default)]
 pub struct Arrivals {
     seen: AtomicU64,
-    /// How many requests to the world are held back.
+    /// The number of requests to the world that are held back.
     held: AtomicU64,
-    /// Those who are held back go on in the order in which they came.
+    /// Held by the first request to the world that is held back; the others follow in order.
     asking: Mutex<()>,
+    /// The same for control requests.
     driving: Mutex<()>,
 }
 
 impl Arrivals {
-    /// Something has been taken in: a connection, bytes, or the end of them.
+    /// Counts an arrival that was taken in: a connection, bytes, or the end of a connection.
     pub(crate) fn note(&self) {
         self.seen.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns how much has been taken in.
+    /// Returns the number of arrivals.
     #[cfg(test)]
     pub(crate) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// Holds a request to the world back until all has been taken in that has arrived.
+    /// Holds a request to the world back until all earlier arrivals have been taken in.
     pub(crate) async fn settle(self: &Arc<Self>) {
-        let _held = Held::new(&self.held);
+        let _held = HeldBack::new(&self.held);
         let _alone = self.asking.lock().await;
         self.look(|_| true).await;
     }
 
-    /// Holds a request that drives the world back, until also those to the world go on that have arrived.
+    /// Holds a control request back until all earlier requests to the world go on.
     pub(crate) async fn settle_last(self: &Arc<Self>) {
         let _alone = self.driving.lock().await;
         self.look(|arrivals| arrivals.held.load(Ordering::Relaxed) == 0).await;
     }
 
-    /// Looks at all sockets until that brings nothing new, and `enough` has been done.
+    /// Lets the runtime look at all sockets until no look brings an arrival, and `enough` holds.
     async fn look(self: &Arc<Self>, enough: impl Fn(&Self) -> bool + Send + 'static) {
         let arrivals = Arc::clone(self);
-        // In a task of its own, since hyper may poll a request again before anybody else goes on.
+        // A task of its own: hyper may poll the request again before any other task runs.
         let looked = tokio::spawn(async move {
             for _ in 0..LOOKS_MAX {
                 let seen = arrivals.seen.load(Ordering::Relaxed);
-                // Everybody else goes on, then the sockets are looked at.
+                // First all other tasks run, then the runtime looks at the sockets.
                 yield_now().await;
                 if arrivals.seen.load(Ordering::Relaxed) == seen && enough(&arrivals) {
                     return;
@@ -68,17 +70,17 @@ impl Arrivals {
     }
 }
 
-/// Counts one that is held back, as long as it is.
-struct Held<'a>(&'a AtomicU64);
+/// Counts a request as held back until dropped.
+struct HeldBack<'a>(&'a AtomicU64);
 
-impl<'a> Held<'a> {
+impl<'a> HeldBack<'a> {
     fn new(count: &'a AtomicU64) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldBack<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -90,10 +92,10 @@ mod tests {
 
     use super::*;
 
-    /// The looks that it takes when nothing new comes, and a few more.
+    /// A few more looks than are necessary without arrivals.
     const FEW: usize = 10;
 
-    /// Holds a request to the world back, or one that drives the world.
+    /// Holds a request to the world back, or a control request.
     async fn settle(arrivals: &Arc<Arrivals>, drives: bool) {
         if drives {
             arrivals.settle_last().await;
@@ -102,7 +104,7 @@ mod tests {
         }
     }
 
-    /// Waits for `settled`, and returns how often everybody else had gone on by then.
+    /// Waits for `settled`, and returns how often all other tasks had run by then.
     async fn rounds(settled: impl Future<Output = ()>, rounds_max: usize) -> usize {
         let mut rounds = 0;
         let counted = async {

@@ -23,10 +23,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::connection::{BrokenOff, Connection, Ending};
 
-/// The part of a mailbox that may be full before the mailbox counts as filling: one in so many.
+/// A mailbox counts as filling when more than one part in this many is full.
 const FILLING: u64 = 8;
 
-/// One or more writes that belong together.
+/// The writes of one event, one or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     writes: Box<[Bytes]>,
@@ -38,7 +38,7 @@ impl<const N: usize> From<[Bytes; N]> for Event {
     }
 }
 
-/// What became of an event.
+/// The delivery of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// How many mailboxes got the event.
@@ -47,7 +47,7 @@ pub struct Delivery {
     pub removed: usize,
     /// How many subscribers there are after the removals.
     pub clients: usize,
-    /// A mailbox is filling: the publisher does well to let its client read.
+    /// Whether a mailbox is filling: the publisher should let the subscribers read first.
     pub filling: bool,
 }
 
@@ -90,6 +90,7 @@ impl Channel {
         subscribers.subscribed += 1;
         let subscriber = Arc::new(Subscriber { connection, taken: AtomicU64::new(place.number) });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
+        // The events before the subscription count as written.
         let written = place.event.writes.len();
         Subscription { channel: Arc::clone(self), order, subscriber, place, written }
     }
@@ -101,6 +102,7 @@ impl Channel {
         let before = subscribers.by_order.len();
         let (last, mut filling) = (subscribers.last.number, false);
         subscribers.by_order.retain(|_, subscriber| {
+            // A subscriber that took all events is 0 events behind.
             let behind = last - subscriber.taken.load(Ordering::Acquire);
             let full = behind >= self.mailbox_events_max;
             filling |= behind >= self.mailbox_events_max / FILLING;
@@ -109,6 +111,7 @@ impl Channel {
             }
             !full
         });
+        // The event stands in the log before the first subscriber wakes, so that each finds the event there.
         subscribers.append(at, event);
         for subscriber in subscribers.by_order.values() {
             before_waking(&subscriber.connection);
@@ -142,6 +145,7 @@ impl Channel {
 impl Subscribers {
     fn append(&mut self, at: Instant, event: Event) {
         let entry = Arc::new(Entry::new(self.last.number + 1, at, event));
+        // From here on every subscriber can read the event; no reader needs the lock.
         self.last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
         self.last = entry;
     }
@@ -180,25 +184,25 @@ pub struct Subscription {
     subscriber: Arc<Subscriber>,
     /// The newest entry taken.
     place: Arc<Entry>,
-    /// How many writes of this entry have been handed on.
+    /// How many writes of this entry were returned by [`Subscription::go_on`].
     written: usize,
 }
 
 impl Subscription {
-    /// Returns the next write of an event that has been begun.
+    /// Returns the next write of the event that was taken last; `None` after the last write.
     pub fn go_on(&mut self) -> Option<Bytes> {
         let write = self.place.event.writes.get(self.written)?;
         self.written += 1;
         Some(write.clone())
     }
 
-    /// Returns when the event that was taken last happened.
+    /// Returns the time of the event that was taken last.
     #[must_use]
     pub fn at(&self) -> Instant {
         self.place.at
     }
 
-    /// Returns when the oldest event that was not taken happened.
+    /// Returns the time of the oldest event that was not taken.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
         self.place.next.get().map(|entry| entry.at)
@@ -209,6 +213,7 @@ impl Subscription {
         if let Some(next) = self.place.next.get() {
             self.place = Arc::clone(next);
             self.written = 0;
+            // Tells the publisher that the mailbox has room again.
             self.subscriber.taken.store(self.place.number, Ordering::Release);
         }
     }

@@ -1,8 +1,8 @@
 //! The only source of time in the workspace.
 //!
-//! A [`Clock`] tells what time it is and when to wake. Everything that waits or stamps asks one, so that a test can
-//! decide how time passes: as on the wall (*real*), N times as fast (*scaled*), not at all until everybody sleeps
-//! (*paused*, tokio's test time), or only when told (*manual*).
+//! A [`Clock`] tells the time, and when to wake. All code that waits, and all code that writes a time, asks a clock, so
+//! that a test decides how time passes: as on the wall (*real*), N times as fast (*scaled*), only while all tasks sleep
+//! (*paused*, tokio's test time), or only by an advance (*manual*).
 
 mod manual;
 mod turn;
@@ -19,24 +19,24 @@ use onbeat_wire::{Epoch, Instant};
 pub use self::manual::{
     Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, Rest, SLOW_TIME_MAX, Timer,
 };
-pub use self::turn::{Party, Turn, Who};
+pub use self::turn::{SocketState, Turn, Waiter};
 
-/// A wait: ready once its deadline has come, never before.
+/// A wait: ready once the deadline has come, never before.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A wait that ends with a turn: the clock may wait until it is given back.
+/// A wait that ends with a [`Turn`]: a manual clock waits until the turn is dropped.
 pub type TurnSleep = Pin<Box<dyn Future<Output = Turn> + Send>>;
 
-/// What time it is, and when to wake.
+/// Tells the time, and when to wake.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time now. It never runs backwards.
+    /// Returns the time now, which never runs backwards.
     fn now(&self) -> Instant;
 
     /// Waits until `deadline`. Sleepers wake in the order of their deadlines.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 
-    /// Waits until `deadline`, as somebody whom the clock may wait for in return.
-    fn turn_at(&self, deadline: Instant, _who: &Who) -> TurnSleep {
+    /// Waits until `deadline`, on behalf of a response that the clock waits for in return.
+    fn turn_at(&self, deadline: Instant, _who: &Waiter) -> TurnSleep {
         let sleep = self.sleep_until(deadline);
         Box::pin(async {
             sleep.await;
@@ -44,8 +44,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
         })
     }
 
-    /// A turn at once, for one that has something to write before time may pass; nothing if the clock waits for nobody.
-    fn turn(&self, _party: &Arc<Party>) -> Option<Turn> {
+    /// Returns a turn at once, for a connection that has bytes to write before time may pass; `None` if the clock does not
+    /// wait for the connection.
+    fn turn(&self, _party: &Arc<SocketState>) -> Option<Turn> {
         None
     }
 }
@@ -55,9 +56,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub enum Kind {
     /// As on the wall.
     Real,
-    /// So many times as fast.
+    /// This many times as fast as on the wall.
     Scaled(NonZeroU32),
-    /// Only when told.
+    /// Only by an advance.
     Manual,
 }
 
@@ -76,7 +77,7 @@ impl FromStr for Kind {
 }
 
 impl Kind {
-    /// Its name, without the speed.
+    /// Returns the name of the kind, without the speed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -110,7 +111,7 @@ pub fn epoch_today() -> Epoch {
     std::time::SystemTime::now().into()
 }
 
-/// A wait in the machine's time, whatever the time in the world.
+/// Waits in the machine's time, whatever the time in the world.
 pub async fn machine_pause(duration: Duration) {
     let clock = TokioClock::start();
     clock.sleep_until(clock.now() + duration).await;
@@ -119,8 +120,8 @@ pub async fn machine_pause(duration: Duration) {
 /// tokio's clock: *real* on an ordinary runtime, *paused* on one started with `start_paused(true)`, and *scaled* with a
 /// `speed` above one.
 ///
-/// tokio wakes on whole milliseconds of its own time, never early. A paused run stays on the millisecond grid, and so
-/// is exact, as long as every deadline in it is a whole number of milliseconds after the start.
+/// tokio wakes on whole milliseconds of tokio's own time, never early. A paused run stays on the millisecond grid, and
+/// therefore is exact, as long as each deadline is a whole number of milliseconds after the start.
 #[derive(Debug)]
 pub struct TokioClock {
     start: tokio::time::Instant,
@@ -128,13 +129,13 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// A clock whose epoch is now and which runs as tokio's time does.
+    /// Starts a clock at zero that runs as fast as tokio's time.
     #[must_use]
     pub fn start() -> Self {
         Self::scaled(NonZeroU32::MIN)
     }
 
-    /// A clock whose epoch is now and which runs `speed` times as fast as tokio's time.
+    /// Starts a clock at zero that runs `speed` times as fast as tokio's time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the clock is the one place that asks for the time")]
     pub fn scaled(speed: NonZeroU32) -> Self {

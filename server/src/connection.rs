@@ -28,7 +28,7 @@ use self::place::Place;
 use self::task::Task;
 use self::turns::HeldTurns;
 use crate::arrivals::Arrivals;
-use crate::clock::Party;
+use crate::clock::SocketState;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,7 @@ pub struct Connection {
     place: Place,
     task: Task,
     answer: AnswerState,
-    party: Arc<Party>,
+    socket: Arc<SocketState>,
     turns: HeldTurns,
     ending: EndingState,
     /// Counts arrivals, if the server takes in all that has arrived before an answer.
@@ -106,7 +106,7 @@ impl Connection {
     /// Returns whether the client does not take what has been written.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.party.is_blocked()
+        self.socket.is_blocked()
     }
 
     /// Waits until the server has taken in all that has arrived, and has begun to answer the requests among it; returns at
@@ -157,8 +157,8 @@ impl Connection {
     }
 
     /// Returns the connection as a clock sees it.
-    pub(crate) fn party(&self) -> &Arc<Party> {
-        &self.party
+    pub(crate) fn socket_state(&self) -> &Arc<SocketState> {
+        &self.socket
     }
 
     /// Returns the turns that a clock waits for.

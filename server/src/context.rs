@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::start;
 
-use crate::clock::Who;
+use crate::clock::Waiter;
 use crate::connection::Connection;
 use crate::driver::HookSlot;
 use crate::world::World;
@@ -45,9 +45,9 @@ impl RequestContext {
     }
 
     /// Returns the response as a clock sees it.
-    pub(crate) fn who(&self, path: String) -> Who {
-        let party = Arc::clone(self.connection.party());
-        Who { connection: self.ordinal, request: self.request, path: path.into(), party }
+    pub(crate) fn waiter(&self, path: String) -> Waiter {
+        let socket = Arc::clone(self.connection.socket_state());
+        Waiter { connection: self.ordinal, request: self.request, path: path.into(), socket }
     }
 }
 

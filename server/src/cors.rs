@@ -1,4 +1,4 @@
-//! Cross-origin access, as the reference's `cors()` grants it: to everybody, for everything.
+//! Cross-origin access, as the middleware `cors()` of the reference grants access: to every origin, for every request.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -27,6 +27,7 @@ fn preflight(request: &HeaderMap) -> Response {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    // The answer depends on the headers that the preflight asks for.
     headers.insert(VARY, VARIES);
     if let Some(requested) = requested_headers(request) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested);
@@ -34,7 +35,7 @@ fn preflight(request: &HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// The headers that the client asks for; several lines count as one list (RFC 9110, 5.3).
+/// Returns the headers that a preflight asks for; several lines count as one list (RFC 9110, 5.3).
 fn requested_headers(request: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<&[u8]> = request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().map(HeaderValue::as_bytes).collect();
     let list = lines.join(&b", "[..]);

@@ -31,7 +31,7 @@ pub use self::hook::{HeadChange, ResponseHook};
 use self::hooked::Hooked;
 pub use self::source::{BodySource, DueAction, ScriptSource, Source};
 use crate::channel::Subscription;
-use crate::clock::{Clock, Who};
+use crate::clock::{Clock, Waiter};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
 use crate::script::{Action, ResponseHead, Script, Start};
 
@@ -60,9 +60,9 @@ impl<S: Script> Driver<ScriptSource<S>> {
         subscription: Option<Subscription>,
         connection: Arc<Connection>,
     ) -> Self {
-        let party = Arc::clone(connection.party());
-        let who = Who { connection: start.connection, request: start.request, path: "".into(), party };
-        let alarm = Alarm::new(clock, who, Arc::clone(&connection));
+        let socket = Arc::clone(connection.socket_state());
+        let waiter = Waiter { connection: start.connection, request: start.request, path: "".into(), socket };
+        let alarm = Alarm::new(clock, waiter, Arc::clone(&connection));
         Self::of(ScriptSource::new(start.at, script, subscription, alarm), connection)
     }
 
@@ -70,7 +70,7 @@ impl<S: Script> Driver<ScriptSource<S>> {
     #[must_use]
     pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         if let Some(source) = &mut self.source {
-            source.alarm().who.path = path.into();
+            source.alarm().waiter.path = path.into();
         }
         self
     }
@@ -98,11 +98,11 @@ impl Driver<BodySource> {
         body: Body,
         hook: Box<dyn ResponseHook>,
         clock: &Arc<dyn Clock>,
-        who: Who,
+        waiter: Waiter,
         connection: Arc<Connection>,
         started: Instant,
     ) -> Self {
-        let alarm = Alarm::new(Arc::clone(clock), who, Arc::clone(&connection));
+        let alarm = Alarm::new(Arc::clone(clock), waiter, Arc::clone(&connection));
         let mut driver = Self::of(BodySource { body, clock: Arc::clone(clock) }, connection);
         driver.hooked = Some(Box::new(Hooked::new(hook, alarm, started)));
         driver

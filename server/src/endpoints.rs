@@ -1,7 +1,8 @@
 //! The endpoints: one file each, siblings in shape, and the registry that lists them.
 //!
-//! A [`Stream`] is told by its [`Writes`]; a [`Publisher`] sends an [`Event`] to every stream that hears broadcasts, and answers
-//! what became of it. Router, page, replay, fixtures, check and simulation know the endpoints from the registry alone.
+//! A [`Stream`] has a script of [`Writes`]. A [`Publisher`] sends an [`Event`] to every stream that hears broadcasts, and
+//! answers how many clients got the event. Router, page, replay, fixtures, check and simulation know the endpoints only by
+//! the registry.
 
 pub mod broadcast_text;
 pub mod dynamic_counter;
@@ -27,26 +28,26 @@ pub static PUBLISHERS: [Publisher; 2] = [broadcast_text::PUBLISHER, send_heartbe
 /// A stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
-    /// The path of its route, in lower case.
+    /// The path, in lower case.
     pub path: &'static str,
-    /// What a client is sent.
+    /// Returns the writes for one client.
     pub script: fn(Start) -> Box<dyn Writes>,
-    /// Whether a client is sent every broadcast, too.
+    /// Whether a client also gets every broadcast.
     pub hears_broadcasts: bool,
-    /// Whether the stream ends by itself.
+    /// Whether the stream ends without the client.
     pub ends: bool,
 }
 
 /// An endpoint that sends an event to every client that hears broadcasts.
 #[derive(Clone, Copy, Debug)]
 pub struct Publisher {
-    /// The path of its route, in lower case.
+    /// The path, in lower case.
     pub path: &'static str,
-    /// What people call the event.
+    /// The name of the event on the page.
     pub label: &'static str,
-    /// Makes the event that is sent at a time, with the message that was asked for.
+    /// Returns the event for a time, with the message of the request.
     pub event: fn(Timestamp, Option<Message>) -> Event,
-    /// Makes the answer, as JSON.
+    /// Returns the answer to the request, as JSON.
     pub answer: fn(Delivery) -> String,
 }
 

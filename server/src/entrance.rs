@@ -37,7 +37,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request
 
     let (head, body) = request.into_parts();
     context.hook = HookSlot::new(Arc::clone(&interceptor).request(&context, &head));
-    let who = context.who(clipped(plain_path(head.uri.path())));
+    let waiter = context.waiter(clipped(plain_path(head.uri.path())));
     let is_head_request = head.method == Method::HEAD;
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(context.clone());
@@ -56,7 +56,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request
             hook.ended(How::Complete);
             body
         }
-        Some(hook) => Body::new(Driver::of_body(body, hook, world.clock(), who, context.connection, at)),
+        Some(hook) => Body::new(Driver::of_body(body, hook, world.clock(), waiter, context.connection, at)),
         None => body,
     };
     Response::from_parts(head, body)

@@ -1,4 +1,4 @@
-//! What the contract refuses and hyper lets through.
+//! Refuses the malformed requests that hyper accepts and the contract refuses.
 
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HOST};
@@ -6,10 +6,10 @@ use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Node's `--max-http-header-size`: the target, and the names and values of all headers, stay below this.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Node's `--max-http-header-size`: the target, and the names and values of all headers, have fewer bytes in all.
+const TARGET_AND_HEADERS_BYTES_MAX: usize = 16 * 1024;
 
-/// Answers a malformed request with a 4xx and closes the connection; passes any other on.
+/// Answers a malformed request with a 4xx and closes the connection; passes other requests on.
 pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
     let Some((status, why)) = malformed(&request) else { return next.run(request).await };
     tracing::debug!(%status, why, "request refused");
@@ -18,7 +18,7 @@ pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
 }
 
 fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
-    if head_bytes(request) >= HEAD_BYTES_MAX {
+    if head_bytes(request) >= TARGET_AND_HEADERS_BYTES_MAX {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some((status, "the target and the headers are 16 KiB or more"));
     }
@@ -26,6 +26,7 @@ fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
     if !target.is_ascii() {
         return Some((StatusCode::BAD_REQUEST, "the target is not ASCII: percent-encode it"));
     }
+    // HTTP/1.0 knows no Host.
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         return Some((StatusCode::BAD_REQUEST, "HTTP/1.1 asks for a Host header (RFC 9112, 3.2)"));
     }

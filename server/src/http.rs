@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1, by hyper, over anything that reads and writes.
+//! Serves one connection: HTTP/1.1, by hyper, over any reader and writer.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,22 +18,22 @@ use crate::connection::{Connection, Ending};
 use crate::service::answer;
 use crate::watched::{Left, Watched, Written};
 
-/// How long a head may be for hyper. The bound of the guard is lower, but leaves out the separators.
-const HEAD_BYTES_MAX: usize = 24 * 1024;
+/// How many bytes hyper buffers of a head. The bound of the guard is lower, but leaves out the separators.
+const HYPER_BUFFER_BYTES_MAX: usize = 24 * 1024;
 /// How many fields a head may have. The reference bounds only their size.
 const HEADERS_MAX: usize = 1024;
-/// How long a client may go on sending after the last answer, and how long it may pause meanwhile, in the machine's time.
+/// How long a client may go on sending after the last answer, and pause meanwhile, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(30);
 const LINGER_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How much a client may send after the last answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Serves `connection` over `io` until it is closed, on either side. Requests are executed in turn (RFC 9112, 9.3.2).
+/// Serves `connection` over `io` until either side closes the connection. Requests are executed in turn (RFC 9112, 9.3.2).
 ///
-/// A client that leaves is noticed at once, and its connection is dropped with the handler and the body under way: after
-/// RST always; after FIN, which may be a half-close, if the body is a stream or the handler waits. An answer that is there
-/// at once is still sent. `head_time_max` bounds the wait for a request's head, in the machine's time; without it there is
-/// no bound.
+/// A client that leaves is noticed at once, and the connection is dropped with the handler and the body under way: after
+/// RST always; after FIN, which may be a half-close, if the body is a stream or the handler waits. An answer that is
+/// complete at once is still sent. `head_time_max` bounds the wait for the head of a request, in the machine's time; `None`
+/// is no bound.
 pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_time_max: Option<Duration>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -42,14 +42,18 @@ where
     let answering = Arc::clone(&connection);
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answering), request));
     let mut http = http1::Builder::new();
-    // With half-closes allowed hyper answers a request that is followed at once by FIN, and `socket` notices the FIN. Without,
-    // hyper could drop such a request, and would not notice a client that leaves with another request behind its stream.
-    http.auto_date_header(false).half_close(true).writev(false).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    // With half-closes allowed hyper answers a request that is followed at once by FIN, and `socket` notices the FIN. Otherwise
+    // hyper could drop such a request, and would not notice a client that leaves with another request behind a stream.
+    http.auto_date_header(false)
+        .half_close(true)
+        .writev(false)
+        .max_buf_size(HYPER_BUFFER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
     if let Some(time) = head_time_max {
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
     connection.begin_serving();
-    let _left = Leaves(&connection);
+    let _stop = StopServing(&connection);
     let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
     let mut told_to_end = false;
     let ended = poll_fn(|cx| {
@@ -61,11 +65,12 @@ where
         }
         socket.begin_poll();
         let mut polled = served.poll_unpin(cx);
+        // A stream that pauses goes on in the same poll, once the writes before the pause have been sent.
         while polled.is_pending() && connection.task().take_pause() {
             polled = served.poll_unpin(cx);
         }
         let written = if polled.is_pending() { socket.written() } else { Written::All };
-        connection.party().set_blocked(written == Written::Blocked);
+        connection.socket_state().set_blocked(written == Written::Blocked);
         if written == Written::All {
             connection.turns().give_back();
         }
@@ -75,7 +80,7 @@ where
             }
             return Poll::Ready(None);
         }
-        // After hyper, since a fault may have ended the connection meanwhile. A cut waits for the writes before it.
+        // After hyper, since a fault may have ended the connection meanwhile. A cut waits for all writes before the cut.
         match connection.ending() {
             Some(ending @ Ending::BreakOff(why)) => {
                 tracing::info!(connection = connection.ordinal(), %why, "connection broken off");
@@ -87,7 +92,7 @@ where
             }
             Some(Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
         }
-        // Last, since hyper has now sent all answers that are there at once.
+        // Last, since hyper has now sent all answers that were complete at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
             Left::Reset => Poll::Ready(None),
             Left::Fin if connection.answer().is_streamed() => Poll::Ready(None),
@@ -102,7 +107,7 @@ where
         }
     })
     .await;
-    // Drops the handler and the body under way before anything else is waited for.
+    // Drops the handler and the body under way before any wait.
     let unparsed = served.into_parts().read_buf;
     connection.turns().give_back();
     match ended {
@@ -114,8 +119,8 @@ where
     }
 }
 
-/// Sends the FIN, and for a while reads and discards what the client still sends: were the socket closed at once, a reset
-/// would destroy the answer (RFC 9112, 9.6).
+/// Sends the FIN, then reads and discards for a while what the client still sends: a socket that is closed at once would
+/// reset the connection and destroy the answer (RFC 9112, 9.6).
 async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>, connection: &Connection) {
     if poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await.is_err() {
         return;
@@ -135,7 +140,7 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
     };
     tokio::select! {
         biased;
-        // First, since a client that sends without end would leave the timer no share of the task's time.
+        // First, since a client that sends without end would leave no share of the task's time to the timer.
         () = machine_pause(LINGER_TIME_MAX) => {}
         () = heard_out => {}
     }
@@ -150,7 +155,7 @@ async fn half_close<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watche
     while discard(&socket, connection).await > 0 {}
 }
 
-/// Discards the next bytes of the client. Returns how many came: 0 if the client has left, or the connection is to end.
+/// Discards the next bytes of the client. Returns the number of bytes: 0 if the client has left, or the connection is to end.
 async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, connection: &Connection) -> usize {
     poll_fn(|cx| {
         connection.task().register(cx.waker());
@@ -160,10 +165,10 @@ async fn discard<I: AsyncRead + AsyncWrite + Send + Unpin>(socket: &Watched<I>, 
     .await
 }
 
-/// Stops to serve when it is dropped, however serving ends.
-struct Leaves<'a>(&'a Connection);
+/// Notes the end of serving when dropped, however serving ends.
+struct StopServing<'a>(&'a Connection);
 
-impl Drop for Leaves<'_> {
+impl Drop for StopServing<'_> {
     fn drop(&mut self) {
         self.0.stop_serving();
     }

@@ -1,37 +1,37 @@
 //! A Server-Sent Events server whose every byte is a function of seed, epoch, requests and time.
 //!
-//! Seven endpoints: five streams, and two publishers that every client of the first stream hears. Data flows one way:
-//! script, driver, HTTP. A module uses only those before it:
+//! The built-in endpoints are five streams, and two publishers for the clients of the first stream. Data flows one way:
+//! script, driver, HTTP. A module uses only earlier modules of this map:
 //!
 //! ```text
-//!  clock ── random                           what a script is made of, with the crate `onbeat-wire`
+//!  clock ── random                           time and random values
 //!                    │
 //!                 script                      what a response does, and when: head, writes, end; pure
 //!                    │
-//!    arrivals ── connection ── channel ── query   one client; what all clients of a stream hear; what a request asks
+//!    arrivals ── connection ── channel ── query   one client; broadcasts; query strings
 //!                    │
 //!                endpoints                    one file each
 //!                    │
-//!      world ──── driver                      plays a script, or another body, through the hook of its response
+//!      world ──── driver                      plays a script, or a foreign body, through the hook
 //!                    │
-//!     context ── interceptor                  the seam for those who watch or change exchanges
+//!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
 //!                entrance                     counts every request, and calls the interceptor
 //!                    │
-//!                 router ── cors ── guard     which request gets which endpoint
+//!                 router ── cors ── guard     the endpoint for a request
 //!                    │
-//!        service ── watched                   how far an answer has come, which client has left
+//!        service ── watched                   the progress of an answer, the end of a client
 //!                    │
-//!                  http                       one connection, over anything that reads and writes
+//!                  http                       one connection, over any reader and writer
 //!                    │
-//!                 accept                      many connections, from anywhere
+//!                 accept                      many connections, from any source
 //!                    │
-//!      ready ── socket ── listener            from TCP, and whether that can begin
+//!      ready ── socket ── listener            connections from TCP, and the readiness probe
 //! ```
 //!
-//! A test makes a [`world::World`] with a paused clock and hands [`accept::accept`] its ends of pipes; `onbeat serve`
-//! makes one with a real clock and hands [`listener::serve`] a socket. The code in between is the same. The crate
-//! `onbeat-control` is an [`interceptor::Interceptor`], by which a frontend's test brings faults about.
+//! A test makes a [`world::World`] with a paused clock, and gives pipes to [`accept::accept`]; `onbeat serve` makes a
+//! world with a real clock, and gives a socket to [`listener::serve`]. The code in between is the same. The crate
+//! `onbeat-control` implements an [`interceptor::Interceptor`], which notes requests and applies faults.
 
 pub mod accept;
 pub mod arrivals;

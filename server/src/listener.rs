@@ -21,9 +21,9 @@ use crate::world::{Limits, World};
 #[cfg(test)]
 mod over_tcp;
 
-/// How many connections the kernel keeps until they are accepted.
+/// How many connections the kernel keeps before the server accepts them.
 const BACKLOG: u32 = 4096;
-/// What the kernel keeps for a client that does not read; beyond it the client's mailbox fills.
+/// How many bytes the kernel keeps for a client that does not read; further events fill the mailbox of the client.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// An address that can't be listened on.
@@ -34,14 +34,15 @@ pub struct BindError {
     source: io::Error,
 }
 
-/// A socket that listens on `addr`; port 0 lets the machine choose one.
+/// Listens on `addr`; port 0 lets the machine choose a port.
 ///
 /// # Errors
 ///
-/// If the port is taken, or the address is not this machine's.
+/// If the port is taken, or the machine does not have the address.
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     let listen = || {
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // On Unix a restart can take the port over at once; on Windows the option would let two servers share a port.
         socket.set_reuseaddr(cfg!(unix))?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         socket.bind(addr)?;
@@ -54,19 +55,19 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<TcpListener>,
-    /// Which is asked first for the next connection, so that none keeps the others waiting.
+    /// The place of the socket that is asked first for the next connection, so that no busy socket keeps the others waiting.
     first: usize,
 }
 
-/// How many ports are tried, where the machine chooses one that another of the addresses does not have free.
+/// How many ports are tried, where the port that the machine chooses is taken on another address.
 const PORTS_MAX: usize = 16;
 
 impl Sockets {
-    /// Listens on all of these addresses that this machine has, on one port; port 0 lets the machine choose it.
+    /// Listens on one port of all these addresses that the machine has; port 0 lets the machine choose the port.
     ///
     /// # Errors
     ///
-    /// If the port is taken on one of them, or the machine has none of them.
+    /// If the port is taken on one address, or the machine has none of the addresses.
     ///
     /// # Panics
     ///
@@ -87,6 +88,7 @@ impl Sockets {
         let (mut sockets, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
         for addr in addrs {
             let mut addr = *addr;
+            // All addresses share the port of the first one.
             if let Some(chosen) = sockets.first().and_then(|first| first.local_addr().ok()) {
                 addr.set_port(chosen.port());
             }
@@ -96,6 +98,7 @@ impl Sockets {
                 Err(error) => return Err(error),
             }
         }
+        // A name may have addresses that the machine lacks, such as ::1 without IPv6: one address is enough.
         match missing {
             Some(error) if sockets.is_empty() => Err(error),
             _ => Ok(Self { sockets, first: 0 }),
@@ -106,7 +109,7 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// If the machine can't tell.
+    /// If the operating system can't tell an address.
     pub fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.sockets.iter().map(TcpListener::local_addr).collect()
     }
@@ -117,7 +120,7 @@ impl BindError {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
 
-    /// Whether the machine does not have the address, rather than somebody else its port.
+    /// Returns whether the machine lacks the address, and not merely the free port.
     fn is_of_another_machine(&self) -> bool {
         !self.is_taken() && self.source.kind() != io::ErrorKind::PermissionDenied
     }
@@ -129,8 +132,8 @@ pub async fn serve(listener: TcpListener, world: Arc<World>, shutdown: impl Futu
     serve_router(listener, router(world), limits, None, shutdown).await;
 }
 
-/// Serves `router` until `shutdown` is ready; then ends all streams in good order and returns. With `arrivals`, which want
-/// a runtime of one thread, what has arrived is taken in before anything is answered. Whether it is ready can be asked at
+/// Serves `router` until `shutdown` is ready; then ends all streams in good order and returns. With `arrivals`, which need
+/// a runtime of one thread, all earlier arrivals are taken in before a request is answered. The readiness probe is at
 /// [`crate::ready::PATH`].
 pub async fn serve_router(
     listener: impl Listener<Io = TcpStream>,
@@ -162,6 +165,7 @@ impl Listener for Sockets {
     async fn accept(&mut self) -> io::Result<TcpStream> {
         let count = self.sockets.len();
         let stream = poll_fn(|cx| {
+            // The socket after the one that had the last connection comes first.
             for number in (0..count).map(|number| (self.first + number) % count) {
                 if let Poll::Ready(accepted) = self.sockets[number].poll_accept(cx) {
                     self.first = number + 1;
@@ -174,10 +178,9 @@ impl Listener for Sockets {
     }
 }
 
-/// Sets what every connection needs.
+/// Sets the options of the socket of a connection.
 fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
-    // Events are small and wait for nothing: Nagle's algorithm would hold them back. It can fail only where the client has
-    // left already.
+    // Without Nagle's algorithm, which would hold back small events. The call fails only if the client has left already.
     stream.set_nodelay(true).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
     Ok(stream)
 }

@@ -1,8 +1,8 @@
-//! The query string, read as Node's `querystring.parse` reads it, which is what Express 5 uses.
+//! Reads a query string as Node's `querystring.parse` does, the parser of Express 5.
 
 use serde::Serialize;
 
-/// At most this many pairs are looked at, empty ones included.
+/// How many pairs are read, empty ones included.
 const PAIRS_MAX: usize = 1000;
 
 /// A message to fan out: the values of `msg`.
@@ -11,17 +11,18 @@ const PAIRS_MAX: usize = 1000;
 pub enum Message {
     /// `msg=a`: a string in the JSON; never empty.
     One(String),
-    /// `msg=a&msg=b`: an array in the JSON, even if all its strings are empty.
+    /// `msg=a&msg=b`: an array in the JSON, even if all strings are empty.
     Many(Vec<String>),
 }
 
 impl Message {
-    /// The message in a query string; nothing if `msg` is missing or empty.
+    /// Returns the message in a query string; `None` if `msg` is missing or empty.
     #[must_use]
     pub fn from_query(query: &str) -> Option<Self> {
         let pairs = query.split('&').take(PAIRS_MAX).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let mut values: Vec<String> =
             pairs.filter(|(key, _)| decode(key) == "msg").map(|(_, value)| decode(value)).collect();
+        // One empty value counts as no message, and several values as a list, even of empty ones.
         match values.len() {
             0 => None,
             1 => values.pop().filter(|value| !value.is_empty()).map(Self::One),
@@ -30,13 +31,14 @@ impl Message {
     }
 }
 
-/// Undoes percent-encoding: `+` is a space, a `%` without two hex digits stays as it is, and bytes that are not UTF-8
+/// Undoes percent-encoding: `+` is a space, a `%` without two hex digits stays unchanged, and bytes that are not UTF-8
 /// become U+FFFD, one for each maximal subpart (Unicode, 3.9).
 #[must_use]
 pub fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
+        // A percent sign escapes a byte only if two hex digits follow.
         let escaped = match (byte, tail) {
             (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
             _ => None,

@@ -1,13 +1,13 @@
-//! The only source of randomness in the workspace: a seed, and the values that follow from it.
+//! The only source of randomness in the workspace: the seed.
 //!
-//! Every stream draws from a `ChaCha8` keystream of its own, found by a rule that any language can follow:
+//! Every stream draws from one `ChaCha8` keystream, by a rule that any language can follow:
 //!
 //! - the **key** is the seed as eight little-endian bytes, then 24 zero bytes;
 //! - the **stream number** (nonce) is the ordinal of the connection, counted from 0 in the order of their first requests;
-//! - the **block counter** starts at 2³² × the ordinal of the request on that connection, counted from 0;
+//! - the **block counter** starts at 2³² × the ordinal of the request on the connection, counted from 0;
 //! - the keystream is read as little-endian `u64`s, and a value in [0, 1) is `(x >> 11) × 2⁻⁵³`.
 //!
-//! So nothing that another client does changes the values that a client sees.
+//! No client can change the values that another client gets.
 
 use std::fmt;
 
@@ -32,31 +32,32 @@ const WORDS_PER_REQUEST: u128 = 16 << 32;
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// The values for the given request of the given connection, both counted from 0.
+    /// Returns the values for a request of a connection, both counted from 0.
     #[must_use]
     pub fn new(seed: Seed, connection: u64, request: u32) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.0.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
+        // The connection chooses the stream, and the request the part of the stream.
         rng.set_stream(connection);
         rng.set_word_pos(u128::from(request) * WORDS_PER_REQUEST);
         Self(rng)
     }
 
-    /// A number below `end`, for a test that makes its choices by a seed; 0 if `end` is.
+    /// Returns a number below `end`, for tests that choose by a seed; 0 if `end` is 0.
     pub fn next_below(&mut self, end: u64) -> u64 {
-        // The upper half of the product with 2⁶⁴ is as even as it needs to be here.
+        // The upper half of the product is even enough for a test.
         let product = u128::from(self.0.next_u64()) * u128::from(end);
         u64::try_from(product >> 64).unwrap_or_default()
     }
 
-    /// The next value, at least 0 and less than 1, as `Math.random` gives it.
+    /// Returns the next value, at least 0 and less than 1, as `Math.random` does.
     pub fn next_unit(&mut self) -> f64 {
         unit(self.0.next_u64())
     }
 }
 
-/// The upper 53 bits of `x`, as a fraction.
+/// Returns the upper 53 bits of `x`, as a fraction.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are just what an f64 holds")]
 fn unit(x: u64) -> f64 {
     const TWO_POW_MINUS_53: f64 = f64::EPSILON / 2.0;

@@ -1,7 +1,7 @@
-//! The readiness probe: whether the server listens, for test runners that wait for it.
+//! The readiness probe, for test runners that wait until the server listens.
 //!
-//! It is there with and without the control interface, and anybody may ask for it, by any `Host` and from any `Origin`: it
-//! tells nothing but that it answers. It is no part of the world. A probe takes no ordinal, is in no log, and changes no byte.
+//! The probe is served with and without the control interface, for any `Host` and any `Origin`, since the answer tells only
+//! that the server is ready. The probe is no part of the world: a request takes no ordinal, is in no log, and changes no byte.
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,13 +10,13 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
-/// Where it is.
+/// The path of the probe.
 pub const PATH: &str = "/__onbeat/ready";
 
-/// Its methods.
+/// The methods of the probe.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// The same router, which also answers whether the server is ready.
+/// Adds the readiness probe to a router.
 pub fn with_readiness(router: Router) -> Router {
     router.layer(middleware::from_fn(answer))
 }
@@ -26,7 +26,7 @@ async fn answer(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let mut response = match *request.method() {
-        // An answer to `HEAD` loses its body on the way out.
+        // hyper leaves the body out of an answer to `HEAD`.
         Method::GET | Method::HEAD => {
             let json = HeaderValue::from_static("application/json");
             ([(CONTENT_TYPE, json)], r#"{"ready":true}"#).into_response()

@@ -67,7 +67,7 @@ async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next:
     let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
     let Some(connection) = connection else { return next.run(request).await };
     let _open = connection.hold_open();
-    let turn = world.clock().turn(connection.party());
+    let turn = world.clock().turn(connection.socket_state());
     if let Some(arrivals) = connection.arrivals() {
         arrivals.settle().await;
     }

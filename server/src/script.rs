@@ -13,16 +13,16 @@ use onbeat_wire::{Epoch, How, Instant, Timestamp};
 
 use crate::random::{Random, Seed};
 
-/// One chunk of a stream. Its boundaries are part of the contract.
+/// One chunk of a stream. The boundaries are part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
     /// When the write is due, counted from the start of the stream. Never less than that of the write before.
     pub at: Duration,
-    /// The bytes; never none.
+    /// The bytes, at least one.
     pub bytes: Bytes,
 }
 
-/// The writes of one stream, in order. The stream ends with its last write.
+/// The writes of one stream, in order. The stream ends with the last write.
 pub trait Writes: Iterator<Item = Write> + Send + Unpin + 'static {}
 
 impl<I: Iterator<Item = Write> + Send + Unpin + 'static> Writes for I {}
@@ -41,7 +41,7 @@ pub struct Cue {
     pub action: Action,
 }
 
-/// What a response can do.
+/// An action of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Sends the head: the first action, if the head is not left to the endpoint.
@@ -50,7 +50,7 @@ pub enum Action {
     Write(Bytes),
     /// Waits until all writes before have been sent.
     Flush,
-    /// Ends: [`How::Closed`] leaves that to the client.
+    /// Ends the response; [`How::Closed`] leaves the end to the client.
     End(How),
 }
 
@@ -63,17 +63,18 @@ pub struct ResponseHead {
     pub headers: HeaderMap,
 }
 
-/// Returns the script of an event stream: its head at once, these writes, and a complete end with the last of them.
+/// Returns the script of an event stream: the head at once, these writes, and a complete end with the last write.
 pub fn event_stream(writes: impl Writes) -> impl Script {
     let fields = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (CONNECTION, "keep-alive")];
     let headers = fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     let mut head = Some(Box::new(ResponseHead { status: StatusCode::OK, headers }));
     let (mut writes, mut at) = (Some(writes), Duration::ZERO);
-    // A state of its own takes less room in each stream than a chain of iterators.
+    // A small state takes less room in each stream than a chain of iterators.
     std::iter::from_fn(move || {
         if let Some(head) = head.take() {
             return Some(Cue { at, action: Action::Head(head) });
         }
+        // After the end there are no writes, and the script is over.
         let action = if let Some(write) = writes.as_mut()?.next() {
             at = write.at;
             Action::Write(write.bytes)
@@ -85,18 +86,18 @@ pub fn event_stream(writes: impl Writes) -> impl Script {
     })
 }
 
-/// What a script is a function of: when its stream starts, and its randomness.
+/// The input of a script: the start of the stream, and the source of random values.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// The wall-clock time of the world's epoch.
+    /// The wall-clock time at which the clock stands at zero.
     pub epoch: Epoch,
     /// When the request was received.
     pub at: Instant,
-    /// The world's seed.
+    /// The seed of the world.
     pub seed: Seed,
-    /// The ordinal of the connection in its world, from 0.
+    /// The ordinal of the connection in the world, from 0.
     pub connection: u64,
-    /// The ordinal of the request on its connection, from 0.
+    /// The ordinal of the request on the connection, from 0.
     pub request: u32,
 }
 
@@ -107,7 +108,7 @@ impl Start {
         self.epoch.at(self.at + after)
     }
 
-    /// Returns the stream's own random values.
+    /// Returns the random values of the stream.
     #[must_use]
     pub fn random(&self) -> Random {
         Random::new(self.seed, self.connection, self.request)

@@ -19,7 +19,7 @@ use tower_service::Service;
 use crate::connection::Connection;
 use crate::context::RequestContext;
 
-/// Answers a request. Its handler finds the connection in the [`RequestContext`], the one extension of the request.
+/// Answers a request. The handler finds the connection in the [`RequestContext`], the one extension of the request.
 pub(crate) fn answer(
     mut router: Router,
     connection: Arc<Connection>,
@@ -32,17 +32,17 @@ pub(crate) fn answer(
     let answer = router.call(request).map_ok(move |mut response| {
         connection.answer().note_head();
         if closes || version < Version::HTTP_11 {
-            // No connection of HTTP/1.0 is kept, even for a client that asks for `keep-alive`.
+            // A connection of HTTP/1.0 is never kept, even for a client that asks for `keep-alive`.
             *response.version_mut() = version;
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.map(|body| AnswerBody { body, connection })
     });
-    // On the heap, since a connection keeps the room of its handler, and is mostly busy with a body.
+    // On the heap: a connection would keep room for the handler as long as a body is under way.
     answer.boxed()
 }
 
-/// Whether `close` is among the connection options (RFC 9112, 9.6).
+/// Returns whether `close` is among the connection options (RFC 9112, 9.6).
 fn asks_to_close(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))

@@ -1,4 +1,4 @@
-//! A TCP socket that is reset, instead of closed, if its connection was told so.
+//! A TCP socket that is reset, instead of closed, if the connection is to be reset.
 
 use std::io;
 use std::pin::Pin;

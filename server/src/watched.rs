@@ -1,6 +1,6 @@
-//! A socket that is read ahead while HTTP does not read, so that a client that leaves is noticed at once.
+//! A socket that is read ahead while hyper does not read, so that a client that leaves is noticed at once.
 //!
-//! While hyper is busy with an answer it does not read, and would notice nothing until its next write.
+//! hyper does not read while an answer is under way, and would notice the end of the connection only by the next write.
 
 use std::io;
 use std::pin::Pin;
@@ -16,34 +16,34 @@ use crate::connection::Connection;
 #[cfg(test)]
 mod tests;
 
-/// How many bytes are kept of those that a client sends while hyper is busy with an answer.
+/// How many bytes are kept that a client sends while hyper is busy with an answer.
 ///
-/// Bytes beyond are thrown away, and the connection ends after the bytes kept: a client can't cost more memory, and its
-/// leaving is noticed however much it sends. The body of a request is not thrown away while its handler still reads: the
-/// client has to wait until the handler reads on, and its leaving is noticed then.
+/// Further bytes are discarded, and the connection ends after the bytes kept: a client can't cost more memory, and the end
+/// of a connection is noticed however much the client sends. The body of a request is not discarded while a handler reads
+/// the body: the client waits until the handler reads on, and the end of the connection is noticed then.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// How much is thrown away at a time.
+/// How many bytes are discarded at a time.
 const DISCARDED_BYTES_MAX: usize = 16 * 1024;
 
 /// The socket of one connection, shared by hyper and the task that polls hyper.
 pub(crate) struct Watched<I>(Arc<Mutex<Socket<I>>>);
 
-/// What became of what was last written.
+/// Whether the socket has taken the last write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// The socket has taken all of it.
+    /// The socket has taken all bytes.
     All,
-    /// The task has used up its share of time, and goes on when it is its turn again.
+    /// The task has used up the share of time that tokio allows, and writes on when polled again.
     NotYet,
-    /// The client does not read, and the socket takes no more.
+    /// The client does not read, and the socket takes no more bytes.
     Blocked,
 }
 
 /// How a client has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// It sends no more (FIN), and may still read.
+    /// The client sends no more (FIN), and may still read.
     Fin,
     /// The connection is broken (RST).
     Reset,
@@ -52,14 +52,14 @@ pub(crate) enum Left {
 struct Socket<I> {
     io: I,
     connection: Arc<Connection>,
-    /// Read, but not yet by hyper.
+    /// Bytes that hyper has not read yet.
     ahead: BytesMut,
     /// The client has sent more than is kept. For hyper the connection ends after the bytes kept.
     overrun: bool,
     left: Option<Left>,
-    /// hyper waits for bytes.
+    /// Whether hyper waits for bytes.
     hyper_reads: bool,
-    /// What became of what was last written.
+    /// Whether the socket has taken the last write.
     written: Written,
 }
 
@@ -83,23 +83,23 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         })))
     }
 
-    /// What became of what was last written.
+    /// Returns whether the socket has taken the last write.
     pub(crate) fn written(&self) -> Written {
         self.socket().written
     }
 
-    /// Notes that hyper is about to be polled, and has not asked for bytes yet.
+    /// Notes that a poll of hyper begins, in which hyper has not asked for bytes yet.
     pub(crate) fn begin_poll(&self) {
         self.socket().hyper_reads = false;
     }
 
-    /// Reads ahead, unless hyper itself waits for bytes. Ready when the client has left.
+    /// Reads ahead, unless hyper waits for bytes. Ready when the client has left.
     pub(crate) fn poll_left_behind_hyper(&self, cx: &mut Context<'_>) -> Poll<Left> {
         let mut socket = self.socket();
         if socket.hyper_reads { Poll::Pending } else { socket.poll_left(cx) }
     }
 
-    /// Reads some of what the client sends, and throws it away. Returns how many bytes came: none if the client has left.
+    /// Reads and discards bytes of the client. Returns the number of bytes: 0 if the client has left.
     pub(crate) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<usize> {
         let mut socket = self.socket();
         if socket.left.is_some() {
@@ -107,18 +107,18 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         }
         let mut room = [0; DISCARDED_BYTES_MAX];
         let mut buf = ReadBuf::new(&mut room);
-        // A failure is kept, and told with the next look.
+        // `left` keeps a failure for the next call.
         let _ = ready!(socket.poll_read(cx, &mut buf));
         Poll::Ready(buf.filled().len())
     }
 
-    /// Whether hyper has read all bytes that were read ahead, or the client has left.
+    /// Returns whether hyper has read all bytes that were read ahead, or the client has left.
     pub(crate) fn is_read_out(&self) -> bool {
         let socket = self.socket();
         socket.left.is_some() || (socket.ahead.is_empty() && !socket.overrun)
     }
 
-    /// Both owners are polled by the same task, so nobody ever waits for this lock.
+    /// Locks the socket. Both owners are polled by the same task, so that the lock is always free.
     fn socket(&self) -> MutexGuard<'_, Socket<I>> {
         self.0.lock()
     }
@@ -130,13 +130,14 @@ impl<I: AsyncRead + Unpin> Socket<I> {
             if let Some(left) = self.left {
                 return Poll::Ready(left);
             }
+            // A body that a handler reads is kept whole: the client waits while the room is full.
             let keeps_all = self.connection.answer().reads_body();
             if keeps_all && self.ahead.len() >= AHEAD_BYTES_MAX {
                 return Poll::Pending;
             }
             let mut room = [0; 512];
             let mut buf = ReadBuf::new(&mut room);
-            // A failure is kept in `left`.
+            // `left` keeps a failure.
             let _ = ready!(self.poll_read(cx, &mut buf));
             let bytes = buf.filled();
             self.overrun |= !keeps_all && self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
@@ -146,7 +147,7 @@ impl<I: AsyncRead + Unpin> Socket<I> {
         }
     }
 
-    /// Reads from the socket itself.
+    /// Reads from the socket, and notes the end of the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
@@ -163,12 +164,13 @@ impl<I: AsyncRead + Unpin> Socket<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut socket = self.socket();
+        // First the bytes that were read ahead, then the end of the connection, then the socket.
         if !socket.ahead.is_empty() {
             let taken = socket.ahead.len().min(buf.remaining());
             buf.put_slice(&socket.ahead[..taken]);
             socket.ahead.advance(taken);
             if socket.ahead.is_empty() {
-                // Gives the memory back.
+                // Frees the memory.
                 socket.ahead = BytesMut::new();
             }
             return Poll::Ready(Ok(()));
@@ -191,7 +193,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         let mut socket = self.socket();
         let written = Pin::new(&mut socket.io).poll_write(cx, bytes);
         if let Poll::Ready(Ok(1..)) = written {
-            socket.connection.party().note_taken();
+            socket.connection.socket_state().note_taken();
         }
         socket.written = match written {
             Poll::Ready(_) => Written::All,

@@ -78,7 +78,7 @@ impl World {
     #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.broadcasts.publish(at, event, |connection| {
-            if let Some(turn) = self.clock.turn(connection.party()) {
+            if let Some(turn) = self.clock.turn(connection.socket_state()) {
                 connection.turns().expect(turn);
             }
         })

@@ -37,6 +37,7 @@ impl Decoder {
         for &byte in bytes {
             let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
             match byte {
+                // CR LF is one line end, also where a piece ends between CR and LF.
                 b'\n' if after_cr => {}
                 b'\r' | b'\n' => {
                     let line = std::mem::take(&mut self.line);
@@ -55,11 +56,14 @@ impl Decoder {
     }
 
     fn line(&mut self, line: &[u8]) -> Option<Event> {
+        // Only the first line of a stream can begin with a BOM.
         let first = !std::mem::replace(&mut self.begun, true);
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
             return self.dispatch();
         }
+        // A line without a colon is a field with an empty value; a line that begins with a colon has an empty name, and is
+        // a comment.
         let text = String::from_utf8_lossy(line);
         let (name, value) = text.split_once(':').unwrap_or((&text, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -69,6 +73,7 @@ impl Decoder {
                 self.data.push_str(value);
                 self.data.push('\n');
             }
+            // An ID with a NUL is ignored, as is a reconnection time with anything but ASCII digits.
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.reconnection_time_ms = value.parse().ok();
@@ -79,9 +84,11 @@ impl Decoder {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
+        // The ID counts from here on, also without data; the type counts for one event only.
         self.last_event_id.clone_from(&self.id);
         let event_type = std::mem::take(&mut self.event_type);
         let mut data = std::mem::take(&mut self.data);
+        // Each line of data ends with LF, the last LF is not part of the data, and no data dispatches nothing.
         data.pop()?;
         let event_type = if event_type.is_empty() { "message".to_owned() } else { event_type };
         Some(Event { event_type, data, last_event_id: self.last_event_id.clone() })

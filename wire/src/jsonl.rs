@@ -84,6 +84,7 @@ pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     }
     let mut json = serde_json::Deserializer::from_str(line);
     let value = deserialize(&mut json)?;
+    // Only white space may follow the object.
     json.end().map_err(|error| Problem { field: String::new(), why: why(&error) })?;
     Ok(value)
 }
@@ -103,6 +104,7 @@ fn deserialize<'de, T: DeserializeOwned>(
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let field = match error.inner().classify() {
+            // The path of the whole line.
             _ if path == "." => "",
             Category::Data => &path,
             // Where the JSON itself is wrong, the column says more than a path, which may be very deep.
@@ -114,11 +116,13 @@ fn deserialize<'de, T: DeserializeOwned>(
 
 /// Returns the message of serde in the words of this crate, without the line number of serde.
 fn why(error: &serde_json::Error) -> String {
+    // Each line is read on its own, so that serde's line number is always 1.
     let text = error.to_string();
     let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
     if error.classify() != Category::Data {
         return format!("expected JSON: {text}, at column {}", error.column());
     }
+    // From "invalid type: string "x", expected u64" to "expected a whole number, got string "x"".
     let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
         Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),

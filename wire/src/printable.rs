@@ -70,6 +70,7 @@ pub fn clipped(mut text: String, chars_max: usize) -> String {
     if count <= chars_max {
         return text;
     }
+    // The mark at the end counts, too.
     let kept = chars_max.saturating_sub(MARK_CHARS_MAX);
     if let Some((end, _)) = text.char_indices().nth(kept) {
         text.truncate(end);
@@ -96,6 +97,7 @@ struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Printable ASCII, by far the most frequent text, needs no look at each character.
         if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return writer.write_all(fragment.as_bytes());
         }
@@ -103,6 +105,7 @@ impl Formatter for Printable {
             if is_printable {
                 write!(writer, "{char}")?;
             } else {
+                // JSON escapes a character beyond U+FFFF as two UTF-16 units.
                 char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))?;
             }
         }
@@ -143,7 +146,9 @@ fn shows_itself(char: char) -> bool {
 fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
     let is_emoji = |char| matches!(char, '\u{203c}'..='\u{2bff}' | '\u{3030}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}');
     match char {
+        // The joiner stands between two emoji, or behind a variation selector.
         '\u{200d}' => (is_emoji(before) || before == '\u{fe0f}') && after.is_some_and(is_emoji),
+        // The selector asks for the coloured form of the character before.
         '\u{fe0f}' => {
             is_emoji(before) && shows_itself(before)
                 || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}')

@@ -20,6 +20,7 @@ impl Epoch {
     /// Returns the wall-clock time at `instant`. The last time of a world is in the year 9999 or before.
     #[must_use]
     pub fn at(self, instant: Instant) -> Timestamp {
+        // Saturates: no sum of an epoch and a time of a world is out of range, but a caller may add any time.
         let after = SignedDuration::try_from(instant.since_epoch()).unwrap_or(SignedDuration::MAX);
         Timestamp(self.0.saturating_add(after).unwrap_or(jiff::Timestamp::MAX))
     }
@@ -68,6 +69,7 @@ impl EpochProblem {
     /// Returns the problem of a text that is no timestamp.
     fn of(text: &str) -> Self {
         let has_time = |text: &str| text.contains(['T', 't', ' ']);
+        // The offset is the last part: Z, or a sign and a time.
         let offset = text.len().checked_sub("+08:00".len()).and_then(|at| text.split_at_checked(at));
         let (local, has_offset) = match (text.strip_suffix(['Z', 'z']), offset) {
             (Some(local), _) => (local, true),
@@ -76,6 +78,7 @@ impl EpochProblem {
         };
         // RFC 3339 has years of four digits; only longer ones have a sign.
         let has_sign = local.starts_with(['+', '-']);
+        // What reads as a local time is a time, so that only the offset or the range can be wrong.
         match local.parse::<jiff::civil::DateTime>() {
             Ok(_) if !has_time(local) => Self::NoTime,
             Ok(_) if !has_offset => Self::NoOffset,
@@ -99,6 +102,7 @@ impl FromStr for Epoch {
     /// Reads an RFC 3339 time; fractions below a millisecond are cut off.
     fn from_str(text: &str) -> Result<Self, EpochError> {
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(EpochProblem::of(text)))?;
+        // The bounds hold for the rounded time, the epoch itself.
         let [first, last] = [FIRST, LAST].map(|end| end.parse::<jiff::Timestamp>().expect("a timestamp"));
         let epoch = Self::rounded(timestamp);
         if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(EpochProblem::Range)) }

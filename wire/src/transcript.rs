@@ -76,6 +76,7 @@ impl fmt::Display for Entry {
         match &self.what {
             What::Head(head) => {
                 write!(f, "head   {}", head.status)?;
+                // Each field stands on a line below the status.
                 head.headers.iter().try_for_each(|(name, value)| {
                     write!(f, "\n{:21}{}", "", printable(&format!("{name}: {value}"), LINE_CHARS_MAX))
                 })

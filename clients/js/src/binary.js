@@ -13,7 +13,7 @@ export function findBinary(binary, env = process.env) {
     if (runs(resolve(given))) return resolve(given);
     throw new Error(
       `expected ${whence} to name the program onbeat, got ${given}, where there is none that may be run. ` +
-        'Build it with `cargo build --release`; it is then target/release/onbeat.',
+        'Build it with `cargo build --release` in the folder of Onbeat; it is then target/release/onbeat.',
     );
   }
   const names = process.platform === 'win32' ? ['onbeat.exe'] : ['onbeat'];

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{Control, Instance};
-use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Who};
+use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Waiter};
 
 /// How far time may pass at once: a week. It bounds what one request can ask for.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;
@@ -66,8 +66,8 @@ struct DueAnswer {
     held_up: bool,
 }
 
-impl From<Who> for WhoAnswer {
-    fn from(Who { connection, request, path, .. }: Who) -> Self {
+impl From<Waiter> for WhoAnswer {
+    fn from(Waiter { connection, request, path, .. }: Waiter) -> Self {
         Self { connection, request, path: path.into_owned() }
     }
 }
@@ -92,7 +92,8 @@ pub(super) fn get(kind: Kind, instance: &Instance) -> ClockAnswer {
 fn timers(clock: &ManualClock) -> Timers {
     let (count, timers) = clock.timers();
     let next_ms = timers.first().map(|timer| timer.at.as_millis());
-    let pending = timers.into_iter().map(|timer| TimerAnswer { who: timer.who.into(), due_ms: timer.at.as_millis() });
+    let pending =
+        timers.into_iter().map(|timer| TimerAnswer { who: timer.waiter.into(), due_ms: timer.at.as_millis() });
     Timers { count, next_ms, pending: pending.collect() }
 }
 
@@ -116,7 +117,7 @@ pub(super) async fn advance(control: &Control, mut fields: Fields) -> Result<Adv
         Refusal::field("ms", format!("{error}; it is {} ms: reset the server", clock_now(&instance)))
     })?;
     let due = due.into_iter().map(|due| DueAnswer {
-        who: due.who.into(),
+        who: due.waiter.into(),
         due_ms: due.at.as_millis(),
         writes: due.writes,
         held_up: due.held_up,

@@ -12,18 +12,18 @@ use tokio_test::task::{self, Spawn};
 use super::*;
 use crate::clock::{Clock, TokioClock};
 
-/// What a listener comes by.
+/// The result of one accept.
 enum Comes {
     Connection,
     Error(io::ErrorKind),
-    /// As where the machine has no file descriptors left.
+    /// The error of a machine without free file descriptors.
     Shortage,
 }
 
-/// Connections that come when they are told to; it notes when it is asked, and when it is closed.
+/// A listener whose connections come when a test says so, and that notes each accept and the close.
 struct Scripted {
     comes: mpsc::UnboundedReceiver<Comes>,
-    /// A shortage that does not end by itself.
+    /// A shortage that does not end by time.
     is_short: bool,
     noted: Arc<Noted>,
 }
@@ -63,15 +63,15 @@ impl Drop for Scripted {
 /// How one connection is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Serves {
-    /// Until it is told to end.
+    /// Until the connection is to end.
     UntilTold,
-    /// For ever, as where the client does not read.
+    /// For ever, as for a client that does not read.
     ForEver,
     /// Not at all.
     Panics,
 }
 
-/// A server whose connections are served as they are told to be, one after the other.
+/// A server whose connections are served as the test says.
 struct Stage {
     arrive: mpsc::UnboundedSender<Comes>,
     shut_down: Option<oneshot::Sender<()>>,
@@ -84,7 +84,7 @@ struct Stage {
 #[derive(Default)]
 struct Served {
     next: VecDeque<Serves>,
-    /// All who have been accepted, in order.
+    /// All connections that were accepted, in order.
     connections: Vec<Weak<Connection>>,
 }
 
@@ -114,7 +114,7 @@ impl Stage {
         Self { arrive, shut_down: Some(shut_down), noted, served, server: task::spawn(server), clock }
     }
 
-    /// Has these come, and everything happen that takes no time.
+    /// Lets these connections come, and waits until nothing more happens without time.
     async fn comes(&mut self, all: impl IntoIterator<Item = Comes>) {
         all.into_iter().for_each(|comes| drop(self.arrive.send(comes)));
         self.settle().await;
@@ -143,7 +143,7 @@ impl Stage {
         self.noted.is_closed.load(Ordering::Relaxed) == 0
     }
 
-    /// The connection that was accepted as this one, if it is open.
+    /// Returns the connection with this ordinal of acceptance, if open.
     fn connection(&self, number: usize) -> Option<Arc<Connection>> {
         self.served().connections[number].upgrade()
     }

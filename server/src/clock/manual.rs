@@ -1,21 +1,22 @@
-//! The manual clock: time stands still until it is told to pass.
+//! The manual clock: time passes only by an advance.
 //!
 //! ```text
-//!  advance ──► wake the first sleeper ──► its turn: it writes, the socket takes it ──► wake the next … ──► answer
+//!  advance ──► wake the first sleeper ──► the sleeper writes, the socket takes the bytes ──► wake the next … ──► answer
 //! ```
 //!
-//! Sleepers are woken one at a time, in order of deadline and then of registration. Each holds a [`Turn`] until its
-//! writes have been handed over, so that an advance answers when all that was due has been. A reader that does not read
-//! can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first that takes nothing, and for none
-//! after it; for readers that are merely slow it waits [`SLOW_TIME_MAX`] in all.
+//! Sleepers wake one at a time, in the order of deadline and then of registration. Each sleeper holds a [`Turn`] until
+//! the writes that were due have reached the socket, so that an advance answers when all that was due is on the sockets.
+//! A client that does not read can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first client
+//! that takes nothing, and not at all for the next ones; an advance waits [`SLOW_TIME_MAX`] in all for clients that read
+//! slowly.
 //!
-//! `turns` decides all that without a task or a socket; what is here gives it to those who wait.
+//! The module `turns` decides, without a task or a socket; this module wakes and waits.
 
 mod advance;
-mod patience;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod wait_limits;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -27,46 +28,47 @@ use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::advance::{Advance, Advanced, Due, EndOfTime, LISTED_MAX};
-use self::patience::LOOK_PERIOD;
-pub use self::patience::{BLOCKED_TIME_MAX, SLOW_TIME_MAX};
 pub use self::turns::Timer;
 use self::turns::{Key, Turns};
-use super::turn::Referee;
-use super::{Clock, Party, Sleep, Turn, TurnSleep, Who};
+use self::wait_limits::LOOK_PERIOD;
+pub use self::wait_limits::{BLOCKED_TIME_MAX, SLOW_TIME_MAX};
+use super::turn::TurnListener;
+use super::{Clock, Sleep, SocketState, Turn, TurnSleep, Waiter};
 
-/// A clock that moves only when told.
+/// A clock that moves only by an advance.
 pub struct ManualClock {
     turns: Arc<Shared>,
-    /// Advances are made one after the other, in the order in which they were asked for.
+    /// Held by the advance under way; the others wait, in the order of the calls.
     advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A guard: no time passes until the guard is dropped.
-pub struct Rest(#[expect(dead_code, reason = "it is kept, and dropped")] tokio::sync::OwnedMutexGuard<()>);
+/// Keeps time from passing until dropped.
+pub struct Rest(#[expect(dead_code, reason = "the guard is held until dropped")] tokio::sync::OwnedMutexGuard<()>);
 
 impl ManualClock {
-    /// A clock that stands at its epoch.
+    /// Starts a clock at zero.
     #[must_use]
     pub fn start() -> Self {
         Self { turns: Arc::default(), advancing: Arc::default() }
     }
 
-    /// Lets time pass, and wakes everybody whose deadline comes, also those who go to sleep on the way. Returns when
-    /// all turns have ended. If the caller does not wait for the answer, time stops where it is.
+    /// Lets time pass, and wakes each sleeper whose deadline comes, also the sleepers that begin to sleep on the way.
+    /// Returns when all turns have ended. If the caller drops the future, time stops at once.
     ///
     /// # Errors
     ///
-    /// If time would pass [`TIME_MAX`](onbeat_wire::TIME_MAX); it then stays where it is.
+    /// If time would pass [`TIME_MAX`](onbeat_wire::TIME_MAX). The time is then unchanged.
     pub async fn advance(&self, advance: Advance) -> Result<Advanced, EndOfTime> {
+        // One advance at a time; no waker is called under the lock of the turns.
         let _alone = self.advancing.lock().await;
         let woken = self.turns.lock().begin(advance)?;
         wake(woken);
-        let _stops = Stops(&self.turns);
+        let _stop = StopOnDrop(&self.turns);
         loop {
             tokio::select! {
                 biased;
                 advanced = poll_fn(|cx| self.turns.lock().poll_end(cx)) => return Ok(advanced),
-                () = a_while() => {
+                () = look_period() => {
                     let woken = self.turns.lock().look();
                     wake(woken);
                 }
@@ -74,12 +76,12 @@ impl ManualClock {
         }
     }
 
-    /// Waits until no time passes, in the order in which this and advances were asked for.
+    /// Waits until no time passes, in the order of the calls of `rest` and `advance`.
     pub async fn rest(&self) -> Rest {
         Rest(Arc::clone(&self.advancing).lock_owned().await)
     }
 
-    /// How many sleepers there are, and the first [`LISTED_MAX`] of them, in the order of waking.
+    /// Returns the number of sleepers, and the first [`LISTED_MAX`] sleepers, in the order of waking.
     #[must_use]
     pub fn timers(&self) -> (usize, Vec<Timer>) {
         self.turns.lock().timers()
@@ -93,14 +95,14 @@ impl ManualClock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock is the one place that waits")]
-async fn a_while() {
+async fn look_period() {
     tokio::time::sleep(LOOK_PERIOD).await;
 }
 
-/// Stops an advance that nobody waits for any more.
-struct Stops<'a>(&'a Shared);
+/// Stops an advance whose caller has gone.
+struct StopOnDrop<'a>(&'a Shared);
 
-impl Drop for Stops<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.lock().stop();
     }
@@ -112,19 +114,19 @@ impl Clock for ManualClock {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        let who = Who { connection: 0, request: 0, path: "".into(), party: Arc::default() };
-        let turn = self.turn_at(deadline, &who);
+        let waiter = Waiter { connection: 0, request: 0, path: "".into(), socket: Arc::default() };
+        let turn = self.turn_at(deadline, &waiter);
         Box::pin(async { drop(turn.await) })
     }
 
-    fn turn_at(&self, deadline: Instant, who: &Who) -> TurnSleep {
-        let (key, over) = self.turns.lock().sleep(deadline, who);
+    fn turn_at(&self, deadline: Instant, waiter: &Waiter) -> TurnSleep {
+        let (key, over) = self.turns.lock().sleep(deadline, waiter);
         Box::pin(ManualSleep { turns: Arc::clone(&self.turns), key, over })
     }
 
-    fn turn(&self, party: &Arc<Party>) -> Option<Turn> {
-        let number = self.turns.lock().take(party);
-        number.map(|number| Turn::new(Arc::clone(&self.turns) as Arc<dyn Referee>, number))
+    fn turn(&self, socket: &Arc<SocketState>) -> Option<Turn> {
+        let number = self.turns.lock().take(socket);
+        number.map(|number| Turn::new(Arc::clone(&self.turns) as Arc<dyn TurnListener>, number))
     }
 }
 
@@ -134,7 +136,7 @@ impl fmt::Debug for ManualClock {
     }
 }
 
-/// The turns, as the clock and its sleepers share them.
+/// The turns, shared by the clock and the sleepers.
 #[derive(Default)]
 struct Shared(Mutex<Turns>);
 
@@ -144,23 +146,23 @@ impl Shared {
     }
 }
 
-impl Referee for Shared {
-    fn given_back(&self, number: u64, writes: u32) {
-        let woken = self.lock().give_back(number, writes);
+impl TurnListener for Shared {
+    fn turn_ended(&self, number: u64, writes: u32) {
+        let woken = self.lock().end_turn(number, writes);
         wake(woken);
     }
 }
 
-/// Nobody is woken under the lock.
+/// Wakes tasks, always after the lock is released.
 fn wake(woken: Vec<Waker>) {
     woken.into_iter().for_each(Waker::wake);
 }
 
-/// Ready, with its turn, when the clock has woken it.
+/// Ready, with a turn, when the clock has woken the sleeper.
 struct ManualSleep {
     turns: Arc<Shared>,
     key: Key,
-    /// The turn has been taken, or there is none.
+    /// The turn was handed out, or the deadline had come already.
     over: bool,
 }
 
@@ -171,16 +173,17 @@ impl Future for ManualSleep {
         if self.over {
             return Poll::Ready(Turn::unawaited());
         }
+        // The clock removes a sleeper to wake the sleeper: a key that is gone means that the turn has begun.
         if !self.turns.lock().is_woken(self.key, cx.waker()) {
             return Poll::Pending;
         }
         self.over = true;
-        Poll::Ready(Turn::new(Arc::clone(&self.turns) as Arc<dyn Referee>, self.key.1))
+        Poll::Ready(Turn::new(Arc::clone(&self.turns) as Arc<dyn TurnListener>, self.key.1))
     }
 }
 
 impl Drop for ManualSleep {
-    /// Gives the turn back that it had or would have had.
+    /// Ends the turn that the sleeper has, or would have had.
     fn drop(&mut self) {
         if !self.over {
             let woken = self.turns.lock().forget(self.key);

@@ -1,36 +1,39 @@
-//! Turns: how a clock that waits for its sleepers knows when they are done.
+//! Turns: how a manual clock knows that a response has written all that was due.
 //!
-//! Whoever a [`ManualClock`](super::ManualClock) wakes holds a [`Turn`] until its writes have been handed over, and the
-//! clock wakes nobody else until then. The other clocks wait for nobody, and their turns mean nothing.
+//! A response that a [`ManualClock`](super::ManualClock) wakes holds a [`Turn`] until the writes that were due have reached
+//! the socket; the clock wakes no other response until then. The other clocks do not wait, and need no turns.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Who waits for a turn: one stream.
+/// A response that waits for a turn.
 #[derive(Clone, Debug)]
-pub struct Who {
-    /// The ordinal of its connection.
+pub struct Waiter {
+    /// The ordinal of the connection.
     pub connection: u64,
-    /// The ordinal of its request on that connection.
+    /// The ordinal of the request on the connection.
     pub request: u32,
-    /// The path that was asked for.
+    /// The path of the request.
     pub path: Cow<'static, str>,
-    /// Its connection, as the clock sees it.
-    pub party: Arc<Party>,
+    /// The socket of the connection.
+    pub socket: Arc<SocketState>,
 }
 
-/// One that takes turns, such as a connection: whether it can go on.
+/// The state of a connection's socket, as a clock sees the socket: whether the client takes what is written.
 #[derive(Debug, Default)]
-pub struct Party {
+pub struct SocketState {
+    /// Bytes are left to be written that the client does not take.
     blocked: AtomicBool,
+    /// The clock does not wait for the socket any more.
     held_up: AtomicBool,
+    /// How often the client, or the machine on behalf of the client, has taken bytes.
     taken: AtomicU64,
 }
 
-impl Party {
-    /// Tells whether something is left to be written that its reader does not take.
+impl SocketState {
+    /// Notes whether bytes are left to be written that the client does not take.
     pub fn set_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Release);
         if !blocked {
@@ -38,64 +41,65 @@ impl Party {
         }
     }
 
-    /// Whether its reader does not take what is written.
+    /// Returns whether bytes are left to be written that the client does not take.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Acquire)
     }
 
-    /// Counts something that its reader, or the machine for it, has taken.
+    /// Notes that the client, or the machine on behalf of the client, has taken bytes.
     pub fn note_taken(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often something of it was taken.
+    /// Returns how often the client has taken bytes.
     pub(super) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Nobody waits for it until it is no longer blocked.
+    /// Notes that the clock does not wait for the socket until the socket is no longer blocked.
     pub(super) fn hold_up(&self) {
         self.held_up.store(true, Ordering::Release);
     }
 
+    /// Returns whether the clock has given up waiting for the socket.
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up.load(Ordering::Acquire)
     }
 }
 
-/// The right to be waited for. It ends when this is dropped.
+/// Makes a manual clock wait until the turn is dropped.
 #[derive(Default)]
-pub struct Turn(Option<Taken>);
+pub struct Turn(Option<AwaitedTurn>);
 
-/// Told of the end of a turn.
-pub(super) trait Referee: Send + Sync {
-    fn given_back(&self, number: u64, writes: u32);
+/// Is told when a turn has ended.
+pub(super) trait TurnListener: Send + Sync {
+    fn turn_ended(&self, number: u64, writes: u32);
 }
 
-struct Taken {
-    referee: Arc<dyn Referee>,
+struct AwaitedTurn {
+    listener: Arc<dyn TurnListener>,
     number: u64,
     writes: u32,
 }
 
 impl Turn {
-    /// One that nobody waits for.
+    /// Returns a turn that no clock waits for.
     #[must_use]
     pub const fn unawaited() -> Self {
         Self(None)
     }
 
-    pub(super) fn new(referee: Arc<dyn Referee>, number: u64) -> Self {
-        Self(Some(Taken { referee, number, writes: 0 }))
+    pub(super) fn new(listener: Arc<dyn TurnListener>, number: u64) -> Self {
+        Self(Some(AwaitedTurn { listener, number, writes: 0 }))
     }
 
-    /// Whether a clock waits for it.
+    /// Returns whether a clock waits for the end of the turn.
     pub(crate) fn is_awaited(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Counts a write that was due.
+    /// Counts a write that was due in the turn.
     pub fn count_write(&mut self) {
         if let Some(taken) = &mut self.0 {
             taken.writes += 1;
@@ -105,8 +109,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(Taken { referee, number, writes }) = self.0.take() {
-            referee.given_back(number, writes);
+        if let Some(AwaitedTurn { listener, number, writes }) = self.0.take() {
+            listener.turn_ended(number, writes);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How far the answer to the request of the moment has come: HTTP/1.1 answers one request of a connection at a time.
+//! The progress of the answer to the present request: HTTP/1.1 answers one request of a connection at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! How the server ends a connection, and which way wins where several were asked for.
+//! How the server ends a connection, and which ending wins if the server asks for several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,21 +8,21 @@ use parking_lot::Mutex;
 
 /// How the server ends a connection, from the mildest way to the most severe.
 ///
-/// The order is that of precedence: a more severe way replaces a milder one, and a milder one changes nothing. There are
-/// two exceptions. Of a cut and a half-close the first wins. A half-close that is followed by an end in good order becomes
-/// a cut: the server no longer waits for the client.
+/// The order is the order of precedence: a more severe ending replaces a milder one, and a milder ending changes nothing.
+/// There are two exceptions. Of a cut and a half-close the first wins. A half-close that is followed by an end in good
+/// order becomes a cut: the server no longer waits for the client.
 ///
-/// An ending concerns the response under way only until that response is over. A response that was played to its end is
-/// complete, and a response whose client has left is closed, whatever the server is asked for afterwards.
+/// An ending concerns only a response under way. A response that was played to the end stays complete, and a response
+/// whose client has left stays closed, whatever ending follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {
-    /// Streams end with their last chunk, after all that is due; then the connection is closed.
+    /// Streams write all that is due and the last chunk; then the connection is closed.
     InGoodOrder,
     /// The server closes its side (FIN) without the last chunk when all writes have been sent, and waits for the client.
     HalfClose,
     /// The connection is closed (FIN) without the last chunk when all writes have been sent.
     Cut,
-    /// The connection is closed at once, whatever has not been sent yet.
+    /// The connection is closed at once, before the remaining bytes are sent.
     BreakOff(BrokenOff),
     /// The connection is reset (RST) at once.
     Reset,
@@ -31,7 +31,7 @@ pub enum Ending {
 /// Why a connection was broken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum BrokenOff {
-    /// The events in a mailbox are as many as it holds, and another one came.
+    /// An event came while the mailbox was full.
     #[error("the client was evicted: its mailbox is full")]
     Evicted,
     /// The streams of a world were ended, and one client did not take the end.
@@ -43,8 +43,9 @@ pub enum BrokenOff {
 }
 
 impl Ending {
-    /// Returns the ending of a connection that was to end like this, and is asked to end like `asked`.
+    /// Returns the ending after the server has asked for this ending, and then for `asked`.
     fn followed_by(self, asked: Self) -> Self {
+        // Here stand the exceptions; everything else follows the order of the variants.
         match (self, asked) {
             (Self::HalfClose, Self::InGoodOrder) => Self::Cut,
             (Self::HalfClose, Self::Cut) => Self::HalfClose,
@@ -63,7 +64,7 @@ impl From<ClosedHow> for Ending {
     }
 }
 
-/// Returns how a response ends that is dropped before its end, on a connection with this ending.
+/// Returns how a response ends that is dropped early, on a connection with this ending.
 pub(crate) fn end_of_dropped_response(ending: Option<Ending>) -> How {
     match ending {
         Some(Ending::Reset) => How::Reset,

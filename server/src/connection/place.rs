@@ -1,4 +1,4 @@
-//! Where a connection stands in a world: the ordinal, and how many requests the connection has carried there.
+//! The place of a connection in a world: the ordinal, and the number of requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +44,7 @@ impl Place {
     fn with_ordinals<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Ordinals) -> T) -> T {
         let mut known = self.0.lock();
         if !known.as_ref().is_some_and(|ordinals| Arc::ptr_eq(&ordinals.counter, counter)) {
+            // The first request in this world: after a reset a connection gets a new ordinal.
             let ordinal = counter.fetch_add(1, Ordering::Relaxed);
             *known = Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 });
         }

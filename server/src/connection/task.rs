@@ -1,4 +1,4 @@
-//! The task that serves a connection: how to wake the task, and how a stream lets it send before the stream goes on.
+//! The task that serves a connection: how to wake the task, and how a stream lets the task send first.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
@@ -24,7 +24,7 @@ impl Task {
         self.waker.register(waker);
     }
 
-    /// Tells whether the server resumes a stream that pauses.
+    /// Notes whether the server resumes a stream that pauses.
     pub(super) fn set_served(&self, is_served: bool) {
         self.is_served.store(is_served, Ordering::Relaxed);
     }

@@ -4,10 +4,10 @@ use std::task::Wake;
 use super::*;
 use crate::clock::{Clock, ManualClock};
 
-/// Looks at a connection, as another thread may, at the very moment at which its task is woken.
+/// Reads the state of a connection, as another thread may, at the very moment at which the task is woken.
 struct Looks {
     connection: Arc<Connection>,
-    /// Counts wake-ups at which the connection was to end like this.
+    /// Counts the wake-ups at which the connection had this ending.
     ending: Option<Ending>,
     seen: AtomicUsize,
 }
@@ -66,7 +66,7 @@ fn a_pause_is_told_once_where_somebody_serves_the_connection_and_else_wakes_the_
 #[test]
 fn no_clock_waits_for_a_connection_that_nobody_serves() {
     let (clock, connection) = (ManualClock::start(), Connection::new(0));
-    let turn = || clock.turn(connection.party()).expect("it is held up by nobody");
+    let turn = || clock.turn(connection.socket_state()).expect("it is held up by nobody");
     for _ in 0..2 {
         connection.begin_serving();
         connection.turns().hold(turn());

@@ -1,4 +1,4 @@
-//! The turns of a connection's streams, each waited for by a clock until what it writes has been sent.
+//! The turns of a connection: a manual clock waits for each turn until the writes have been sent.
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -6,15 +6,15 @@ use crate::clock::Turn;
 
 /// The turns of one connection.
 #[derive(Default)]
-pub(crate) struct HeldTurns(Mutex<Held>);
+pub(crate) struct HeldTurns(Mutex<TurnLists>);
 
 #[derive(Default)]
-struct Held {
-    /// The connection is served, so that turns are given back.
+struct TurnLists {
+    /// Whether the connection is served: only then do turns end.
     is_open: bool,
-    /// Given before the task was last polled.
+    /// The turns from before the last poll of the task.
     taken_up: Vec<Turn>,
-    /// Given since.
+    /// The turns since the last poll.
     arriving: Vec<Turn>,
 }
 
@@ -24,14 +24,14 @@ impl HeldTurns {
         self.lock().is_open = true;
     }
 
-    /// Keeps no turns any more.
+    /// Ends all turns, and keeps no turns any more.
     pub(super) fn close(&self) {
         let given_back = std::mem::take(&mut *self.lock());
-        // Dropped without the lock: the end of a turn wakes tasks that may come back here.
+        // Dropped without the lock: the end of a turn wakes tasks that may lock again.
         drop(given_back);
     }
 
-    /// Keeps a turn whose writes have been handed over, until these have been sent.
+    /// Keeps a turn whose writes hyper has, until the writes have been sent.
     pub(crate) fn hold(&self, turn: Turn) {
         let mut held = self.lock();
         if held.is_open && turn.is_awaited() {
@@ -39,7 +39,7 @@ impl HeldTurns {
         }
     }
 
-    /// Keeps a turn whose reason the task has yet to see, until the task was woken and has sent what it then writes.
+    /// Keeps a turn whose cause the task has not seen, until the task has run and has sent the writes that follow.
     pub(crate) fn expect(&self, turn: Turn) {
         let mut held = self.lock();
         if held.is_open {
@@ -47,19 +47,19 @@ impl HeldTurns {
         }
     }
 
-    /// Notes that the task is polled, and sees the reasons of all turns.
+    /// Notes that the task is polled, and sees the causes of all turns.
     pub(crate) fn take_up(&self) {
-        let Held { taken_up, arriving, .. } = &mut *self.lock();
+        let TurnLists { taken_up, arriving, .. } = &mut *self.lock();
         taken_up.append(arriving);
     }
 
-    /// Gives the turns back whose reasons the task has seen: all has been sent.
+    /// Ends the turns whose causes the task has seen, since all writes have been sent.
     pub(crate) fn give_back(&self) {
         let given_back = std::mem::take(&mut self.lock().taken_up);
         drop(given_back);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, TurnLists> {
         self.0.lock()
     }
 }
@@ -69,22 +69,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock, Party};
+    use crate::clock::{Clock, ManualClock, SocketState};
 
     /// A clock, the turns of one connection, and how many of those the clock still waits for.
     struct Scene {
         clock: ManualClock,
-        party: Arc<Party>,
+        socket: Arc<SocketState>,
         turns: HeldTurns,
     }
 
     impl Scene {
         fn new() -> Self {
-            Self { clock: ManualClock::start(), party: Arc::default(), turns: HeldTurns::default() }
+            Self { clock: ManualClock::start(), socket: Arc::default(), turns: HeldTurns::default() }
         }
 
         fn turn(&self) -> Turn {
-            self.clock.turn(&self.party).expect("its party is held up by nobody")
+            self.clock.turn(&self.socket).expect("the clock waits for the socket")
         }
 
         fn awaited(&self) -> usize {

@@ -5,26 +5,26 @@ use std::task::{Context, Poll, ready};
 
 use onbeat_wire::Instant;
 
-use crate::clock::{Clock, Turn, TurnSleep, Who};
+use crate::clock::{Clock, Turn, TurnSleep, Waiter};
 use crate::connection::Connection;
 
 /// The waits of one stream.
 pub(super) struct Alarm {
     clock: Arc<dyn Clock>,
-    pub(super) who: Who,
+    pub(super) waiter: Waiter,
     connection: Arc<Connection>,
     sleep: Option<TurnSleep>,
     turn: Turn,
 }
 
 impl Alarm {
-    pub(super) fn new(clock: Arc<dyn Clock>, who: Who, connection: Arc<Connection>) -> Self {
-        Self { clock, who, connection, sleep: None, turn: Turn::unawaited() }
+    pub(super) fn new(clock: Arc<dyn Clock>, waiter: Waiter, connection: Arc<Connection>) -> Self {
+        Self { clock, waiter, connection, sleep: None, turn: Turn::unawaited() }
     }
 
     /// Returns an alarm of the same response, for other waits.
     pub(super) fn another(&self) -> Self {
-        Self::new(Arc::clone(&self.clock), self.who.clone(), Arc::clone(&self.connection))
+        Self::new(Arc::clone(&self.clock), self.waiter.clone(), Arc::clone(&self.connection))
     }
 
     /// Returns the time now.
@@ -34,7 +34,7 @@ impl Alarm {
 
     /// Waits until `deadline`, and takes the turn that begins then. A wait for another time is to be cancelled before.
     pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.get_or_insert_with(|| self.clock.turn_at(deadline, &self.who));
+        self.sleep.get_or_insert_with(|| self.clock.turn_at(deadline, &self.waiter));
         self.poll_turn(cx)
     }
 

@@ -19,15 +19,15 @@ struct Broadcast {
     ts: Timestamp,
 }
 
-/// What the requester is told.
+/// The answer to the request.
 #[derive(Debug, Serialize)]
-pub struct Answer {
+pub struct BroadcastAnswer {
     ok: bool,
     sent: usize,
     clients: usize,
 }
 
-/// A `broadcast` event with the message, or without one a text that tells the time.
+/// Returns a `broadcast` event with the message, or with a text that tells the time.
 #[must_use]
 pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     let msg = msg.unwrap_or_else(|| Message::One(format!("广播消息 {now}")));
@@ -35,8 +35,8 @@ pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     Event::from([Lines::new().event(BROADCAST).to_be_continued(), Lines::new().data(&data).dispatch()])
 }
 
-/// What became of it. Clients are counted after the removals.
+/// Returns the answer. Clients are counted after the removals.
 #[must_use]
-pub fn answer(delivery: Delivery) -> Answer {
-    Answer { ok: true, sent: delivery.sent, clients: delivery.clients }
+pub fn answer(delivery: Delivery) -> BroadcastAnswer {
+    BroadcastAnswer { ok: true, sent: delivery.sent, clients: delivery.clients }
 }

@@ -22,7 +22,7 @@ struct Count {
     ts: Timestamp,
 }
 
-/// The counts, and `done` together with the last.
+/// Returns the counts, and `done` together with the last count.
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let counts = (0..=LAST).map(move |counter| {

@@ -19,15 +19,15 @@ struct Heartbeat {
     msg: Message,
 }
 
-/// What the requester is told.
+/// The answer to the request.
 #[derive(Debug, Serialize)]
-pub struct Answer {
+pub struct HeartbeatAnswer {
     ok: bool,
     clients: usize,
     removed: usize,
 }
 
-/// A `heartbeat` event with the message, or without one a comment, which dispatches nothing.
+/// Returns a `heartbeat` event with the message, or an empty comment, which dispatches no event.
 #[must_use]
 pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     let Some(msg) = msg else {
@@ -37,8 +37,8 @@ pub fn event(now: Timestamp, msg: Option<Message>) -> Event {
     Event::from([Lines::new().event(HEARTBEAT).to_be_continued(), Lines::new().data(&data).dispatch()])
 }
 
-/// What became of it. Clients are counted after the removals.
+/// Returns the answer. Clients are counted after the removals.
 #[must_use]
-pub fn answer(delivery: Delivery) -> Answer {
-    Answer { ok: true, clients: delivery.clients, removed: delivery.removed }
+pub fn answer(delivery: Delivery) -> HeartbeatAnswer {
+    HeartbeatAnswer { ok: true, clients: delivery.clients, removed: delivery.removed }
 }

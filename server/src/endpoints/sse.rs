@@ -1,4 +1,4 @@
-//! `GET /sse`: a greeting, a heartbeat every 30 s, and every broadcast; it never ends.
+//! `GET /sse`: a greeting, a heartbeat every 30 s, and every broadcast, without end.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ pub const STREAM: Stream =
 
 const GREETING: &str = r#"{"message": "连接成功"}"#;
 const PERIOD: Duration = Duration::from_secs(30);
-/// A field of this name, which parsers ignore, and not a comment.
+/// The name of a field that parsers ignore; a comment would begin with a colon.
 const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 
-/// The writes of this client alone; broadcasts come from the channel.
+/// Returns the writes of one client; broadcasts come from the channel.
 #[must_use]
 pub fn script(_start: Start) -> impl Writes {
     let beat = Lines::new().other(HEARTBEAT, FieldText::literal("")).dispatch();
-    // Clients are many, so that no stream keeps room for the greeting.
+    // No stream keeps room for the greeting, since there may be many clients.
     (0..).map(move |n| {
         let bytes = if n == 0 { Lines::new().data(GREETING).dispatch() } else { beat.clone() };
         Write { at: PERIOD * n, bytes }

@@ -33,12 +33,13 @@ enum Detail {
     Value(f64),
 }
 
-/// `retry`, the updates, and `done` together with the last.
+/// Returns `retry`, the updates, and `done` together with the last update.
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     let retry = Write { at: Duration::ZERO, bytes: Lines::new().retry(RECONNECTION_TIME).dispatch() };
     let updates = (1..=UPDATES).flat_map(move |id| {
+        // Only updates with a value draw a random number.
         let detail = match id {
             1 => Detail::Status("connected"),
             _ if id % 3 == 0 => Detail::Status("pause"),
@@ -50,9 +51,10 @@ pub fn script(start: Start) -> impl Writes {
     std::iter::once(retry).chain(updates)
 }
 
-/// The one or two writes of an update.
+/// Returns the writes of an update: one, or two with a `status` event.
 fn update(start: &Start, id: u32, detail: Detail) -> impl Iterator<Item = Write> + use<> {
     let at = PERIOD * id;
+    // The event type is a write of its own, at the same time.
     let event = matches!(detail, Detail::Status(_)).then(|| Lines::new().event(STATUS).to_be_continued());
     let update = Update { id, timestamp: start.timestamp(at), r#type: "update", detail };
     let data = Lines::new().data(&stringify(&update)).dispatch();

@@ -24,12 +24,13 @@ struct Measurement {
     ts: Timestamp,
 }
 
-/// The measurements; the stream ends with the last, without a word.
+/// Returns the measurements; the stream ends with the last one, without a `done`.
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     (0..MEASUREMENTS).flat_map(move |id| {
         let at = PERIOD * (id + 1);
+        // Every seventh measurement, counted from 1.
         let alert = (id + 1) % 7 == 0;
         // One decimal, rounded as `Math.round` does: half up.
         let value = (random.next_unit() * 1000.0 + 0.5).floor() / 10.0;

@@ -13,7 +13,7 @@ use crate::script::{Start, Write, Writes};
 pub const STREAM: Stream =
     Stream { path: "/stream-text", script: |start| Box::new(script(start)), hears_broadcasts: false, ends: true };
 
-/// Each character is one UTF-16 code unit, which is what the contract counts and writes.
+/// Each character is one UTF-16 code unit, the unit of the contract.
 const MESSAGES: [&str; 5] = [
     "欢迎学习SSE技术！",
     "这是一种服务器向客户端推送数据的技术。",
@@ -36,11 +36,12 @@ struct Character {
     done: bool,
 }
 
-/// All characters, each message followed by a newline, and at last `done`.
+/// Returns the writes: all characters, a newline after each message, and at last `done`.
 #[must_use]
 pub fn script(_start: Start) -> impl Writes {
     let done = (Lines::new().data(DONE).dispatch(), Duration::ZERO);
     let paced = MESSAGES.iter().enumerate().flat_map(message).chain([done]);
+    // Each write is due after the pauses of all writes before.
     paced.scan(Duration::ZERO, |clock, (bytes, pause)| {
         let at = *clock;
         *clock += pause;
@@ -48,7 +49,7 @@ pub fn script(_start: Start) -> impl Writes {
     })
 }
 
-/// The writes of one message, each with the pause that follows it.
+/// Returns the writes of one message, each with the pause after the write.
 fn message((message_index, text): (usize, &&'static str)) -> impl Iterator<Item = (Bytes, Duration)> {
     let characters = text.chars().enumerate().map(move |(char_index, char)| {
         let character = Character { char, message_index, char_index, done: false };

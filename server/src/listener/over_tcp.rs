@@ -1,4 +1,4 @@
-//! What a client sees of a server that listens, over real sockets.
+//! Tests of the listener over real sockets, from a client's side.
 
 use std::io::{Read, Write};
 use std::net;
@@ -12,8 +12,8 @@ use crate::clock::TokioClock;
 use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
 
-/// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits at most, so that a bug fails instead of hanging.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn listen() -> (TcpListener, SocketAddr) {
     let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
@@ -22,8 +22,8 @@ fn listen() -> (TcpListener, SocketAddr) {
 }
 
 fn connect(addr: SocketAddr) -> net::TcpStream {
-    let client = net::TcpStream::connect_timeout(&addr, PATIENCE).expect("somebody listens");
-    client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    let client = net::TcpStream::connect_timeout(&addr, WAIT_MAX).expect("somebody listens");
+    client.set_read_timeout(Some(WAIT_MAX)).expect("a socket option");
     client
 }
 
@@ -33,7 +33,7 @@ async fn events_are_sent_at_once_and_the_kernel_keeps_little_for_who_does_not_re
     let _client = connect(addr);
     let socket = Listener::accept(&mut listener).await.expect("a connection");
     assert!(socket.nodelay().expect("a socket option"));
-    // Linux keeps twice of what was asked for, for what it notes beside the bytes.
+    // Linux doubles the size, to have room for bookkeeping beside the bytes.
     let kept = SockRef::from(&socket).send_buffer_size().expect("a socket option");
     assert!(kept <= 2 * SEND_BUFFER_BYTES as usize, "{kept} bytes");
 }
@@ -43,7 +43,7 @@ async fn a_port_can_be_listened_on_again_at_once() {
     let (mut listener, addr) = listen();
     let mut client = connect(addr);
     let socket = Listener::accept(&mut listener).await.expect("a connection");
-    // The side that closes first waits for what may still be on its way (RFC 9293, 3.6.1).
+    // The side that closes first waits for segments still on the way (RFC 9293, 3.6.1).
     drop(socket);
     assert_eq!(client.read(&mut [0]).expect("the end"), 0);
     drop(client);
@@ -71,7 +71,7 @@ async fn an_address_of_either_kind_is_listened_on_and_one_that_is_taken_is_told(
     }
 }
 
-/// Serves a world with these limits, for a client that blocks.
+/// Serves a world with these limits, and runs a blocking client.
 async fn served<T: Send + 'static>(limits: Limits, client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T {
     let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
     let world = Arc::new(World::new(Arc::new(TokioClock::start()), Seed(42), epoch, limits));

@@ -1,25 +1,25 @@
-//! What hyper gets of what was read ahead, and what becomes of the connection, step by step.
+//! Tests what hyper gets of the bytes read ahead, and how the connection goes on, step by step.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::*;
 
-/// A socket that gives these bytes, one piece a read, and takes as many bytes as there is room for.
+/// A socket that returns these bytes, one piece for each read, and takes bytes until the room is used up.
 #[derive(Default)]
-struct Scripted {
+struct ScriptedSocket {
     reads: VecDeque<io::Result<Vec<u8>>>,
     room: Arc<Mutex<usize>>,
 }
 
-impl AsyncRead for Scripted {
+impl AsyncRead for ScriptedSocket {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(read) = self.reads.pop_front() else { return Poll::Pending };
         Poll::Ready(read.map(|bytes| buf.put_slice(&bytes)))
     }
 }
 
-impl AsyncWrite for Scripted {
+impl AsyncWrite for ScriptedSocket {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut room = self.room.lock();
         let taken = bytes.len().min(*room);
@@ -40,13 +40,13 @@ fn cx() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-fn watched(reads: impl IntoIterator<Item = io::Result<Vec<u8>>>) -> Watched<Scripted> {
-    let io = Scripted { reads: reads.into_iter().collect(), ..Scripted::default() };
+fn watched(reads: impl IntoIterator<Item = io::Result<Vec<u8>>>) -> Watched<ScriptedSocket> {
+    let io = ScriptedSocket { reads: reads.into_iter().collect(), ..ScriptedSocket::default() };
     Watched::new(io, Arc::new(Connection::new(0)))
 }
 
 /// Reads as hyper does, up to `room` bytes.
-fn read(socket: &mut Watched<Scripted>, room: usize) -> Poll<Result<Vec<u8>, io::ErrorKind>> {
+fn read(socket: &mut Watched<ScriptedSocket>, room: usize) -> Poll<Result<Vec<u8>, io::ErrorKind>> {
     let mut bytes = vec![0; room];
     let mut buf = ReadBuf::new(&mut bytes);
     let read = Pin::new(socket).poll_read(&mut cx(), &mut buf);

@@ -15,6 +15,7 @@ impl<N: Notes> Line<N> {
     ///
     /// If the text is no JSON object, or the keys do not fit the kind of the line. The error names the key.
     pub fn read(text: &str) -> Result<Self, Problem> {
+        // Takes the common keys out first; the keys that remain must be the keys of the kind.
         let mut keys: Map<String, Value> = jsonl::read(text)?;
         let t_ms = take(&mut keys, "t_ms")?;
         let kind: String = take(&mut keys, "kind")?;
@@ -26,6 +27,7 @@ impl<N: Notes> Line<N> {
 
 /// Returns the fact of a line with this kind and these keys.
 fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
+    // A request is given by its bytes or by its parts.
     let is_text = keys.contains_key("text");
     let keys = Value::Object(keys);
     Ok(match kind {

@@ -1,4 +1,4 @@
-//! An advance: what was asked for, what it has done so far, and what it then answers.
+//! An advance: the request, the progress, and the answer.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -6,52 +6,52 @@ use std::time::Duration;
 
 use onbeat_wire::{Instant, TIME_MAX};
 
-use super::patience::Patience;
-use crate::clock::Who;
+use super::wait_limits::WaitLimits;
+use crate::clock::Waiter;
 
-/// How much of what fell due an advance tells one by one, and how many of the pending timers are listed.
+/// The greatest number of sleepers that an answer lists one by one, due or pending.
 pub const LISTED_MAX: usize = 1000;
 
 /// How far to advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// By this much.
+    /// By this duration.
     By(Duration),
-    /// To the next deadline; not at all if there is none.
+    /// To the next deadline; not at all if nothing sleeps.
     ToNext,
 }
 
-/// What an advance did.
+/// The answer of an advance.
 #[derive(Clone, Debug, Default)]
 pub struct Advanced {
-    /// When it started.
+    /// The time at the start.
     pub from: Instant,
-    /// When it ended.
+    /// The time at the end.
     pub to: Instant,
-    /// The first [`LISTED_MAX`] of what fell due, in the order of waking.
+    /// The first [`LISTED_MAX`] sleepers that fell due, in the order of waking.
     pub due: Vec<Due>,
     /// How many sleepers fell due in all.
     pub due_count: u64,
-    /// How many writes that were.
+    /// How many writes were due.
     pub writes: u64,
-    /// How many connections were not waited for to the end, since their clients do not read.
+    /// How many connections the advance gave up waiting for, since the clients do not read.
     pub held_up: usize,
 }
 
 /// A sleeper that fell due.
 #[derive(Clone, Debug)]
 pub struct Due {
-    /// Who slept.
-    pub who: Who,
-    /// Until when.
+    /// The response that slept.
+    pub waiter: Waiter,
+    /// The deadline.
     pub at: Instant,
     /// How many writes were due.
     pub writes: u32,
-    /// Whether it was not waited for to the end.
+    /// Whether the advance gave up waiting for the connection.
     pub held_up: bool,
 }
 
-/// Time would end.
+/// An advance past the end of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("time would pass {} ms, where it ends", TIME_MAX.as_millis())]
 pub struct EndOfTime;
@@ -59,31 +59,31 @@ pub struct EndOfTime;
 /// An advance under way.
 pub(super) struct UnderWay {
     pub(super) target: Instant,
-    pub(super) patience: Patience,
+    pub(super) limits: WaitLimits,
     pub(super) over: bool,
     pub(super) caller: Option<Waker>,
     advanced: Advanced,
-    /// The places in the list of what fell due of those whose turns have not ended, by the numbers of the turns.
+    /// The turns that have not ended: their numbers, and their places in the list of due sleepers.
     open: BTreeMap<u64, usize>,
 }
 
 impl UnderWay {
     pub(super) fn new(from: Instant, target: Instant) -> Self {
         let advanced = Advanced { from, to: target, ..Advanced::default() };
-        let patience = Patience::default();
-        Self { target, patience, over: false, caller: None, advanced, open: BTreeMap::new() }
+        let limits = WaitLimits::default();
+        Self { target, limits, over: false, caller: None, advanced, open: BTreeMap::new() }
     }
 
-    /// A sleeper is woken, and has turn `number`.
-    pub(super) fn note_due(&mut self, number: u64, who: &Who, at: Instant) {
+    /// Notes that a sleeper wakes, and gets turn `number`.
+    pub(super) fn note_due(&mut self, number: u64, waiter: &Waiter, at: Instant) {
         self.open.insert(number, self.advanced.due.len());
         self.advanced.due_count += 1;
         if self.advanced.due.len() < LISTED_MAX {
-            self.advanced.due.push(Due { who: who.clone(), at, writes: 0, held_up: false });
+            self.advanced.due.push(Due { waiter: waiter.clone(), at, writes: 0, held_up: false });
         }
     }
 
-    /// Turn `number` goes on without being waited for.
+    /// Notes that the advance does not wait for turn `number` any more.
     pub(super) fn note_held_up(&mut self, number: u64) {
         let due = self.open.get(&number).and_then(|&place| self.advanced.due.get_mut(place));
         if let Some(due) = due {
@@ -91,9 +91,10 @@ impl UnderWay {
         }
     }
 
-    /// Turn `number` has ended.
-    pub(super) fn note_given_back(&mut self, number: u64, writes: u32) {
-        self.patience.see_progress();
+    /// Notes that turn `number` has ended.
+    pub(super) fn note_ended(&mut self, number: u64, writes: u32) {
+        self.limits.note_progress();
+        // Turns that began without a deadline, such as those of broadcasts, are not among the due ones.
         let Some(place) = self.open.remove(&number) else { return };
         self.advanced.writes += u64::from(writes);
         if let Some(due) = self.advanced.due.get_mut(place) {
@@ -101,7 +102,7 @@ impl UnderWay {
         }
     }
 
-    /// What it has done, once it is over; `held_up` connections were not waited for.
+    /// Returns the answer of an advance that is over and gave up waiting for `held_up` connections.
     pub(super) fn into_answer(self, held_up: usize) -> Advanced {
         Advanced { held_up, ..self.advanced }
     }

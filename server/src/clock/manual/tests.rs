@@ -14,12 +14,12 @@ fn at(after: u64) -> Instant {
     Instant::EPOCH + ms(after)
 }
 
-fn who(connection: u64) -> Who {
-    Who { connection, request: 0, path: "/".into(), party: Arc::default() }
+fn waiter(connection: u64) -> Waiter {
+    Waiter { connection, request: 0, path: "/".into(), socket: Arc::default() }
 }
 
-fn sleeper(clock: &ManualClock, until: u64, who: &Who) -> Spawn<TurnSleep> {
-    let mut sleeper = task::spawn(clock.turn_at(at(until), who));
+fn sleeper(clock: &ManualClock, until: u64, waiter: &Waiter) -> Spawn<TurnSleep> {
+    let mut sleeper = task::spawn(clock.turn_at(at(until), waiter));
     assert!(sleeper.poll().is_pending() || at(until) <= clock.now());
     sleeper
 }
@@ -31,7 +31,7 @@ fn advance(clock: &ManualClock, by: u64) -> Spawn<impl Future<Output = Result<Ad
 #[tokio::test(start_paused = true)]
 async fn sleepers_are_woken_one_at_a_time_by_deadline_and_then_by_registration() {
     let clock = ManualClock::start();
-    let mut sleepers = [(20, 0), (10, 1), (20, 2), (10, 3)].map(|(until, id)| sleeper(&clock, until, &who(id)));
+    let mut sleepers = [(20, 0), (10, 1), (20, 2), (10, 3)].map(|(until, id)| sleeper(&clock, until, &waiter(id)));
     let mut advance = advance(&clock, 20);
     for (next, now) in [(1, 10), (3, 10), (0, 20), (2, 20)] {
         assert_pending!(advance.poll());
@@ -40,26 +40,26 @@ async fn sleepers_are_woken_one_at_a_time_by_deadline_and_then_by_registration()
         assert!(woken[next]);
         assert_eq!(clock.now(), at(now));
         let mut turn = assert_ready!(sleepers[next].poll());
-        // A sleeper without a future is woken no more.
+        // A sleeper without a future wakes no more.
         sleepers[next] = task::spawn(Box::pin(std::future::pending()));
         turn.count_write();
     }
     let advanced = assert_ready!(advance.poll()).expect("time goes on");
     assert_eq!((advanced.to, advanced.due_count, advanced.writes, advanced.held_up), (at(20), 4, 4, 0));
-    let due: Vec<_> = advanced.due.iter().map(|due| (due.who.connection, due.at, due.writes)).collect();
+    let due: Vec<_> = advanced.due.iter().map(|due| (due.waiter.connection, due.at, due.writes)).collect();
     assert_eq!(due, [(1, at(10), 1), (3, at(10), 1), (0, at(20), 1), (2, at(20), 1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_goes_to_sleep_on_the_way_is_woken_too() {
     let clock = ManualClock::start();
-    let mut beat = sleeper(&clock, 30, &who(0));
+    let mut beat = sleeper(&clock, 30, &waiter(0));
     let mut advance = advance(&clock, 100);
     for n in 1..=3 {
         assert_pending!(advance.poll());
         assert_eq!(clock.now(), at(30 * n));
         let turn = assert_ready!(beat.poll());
-        beat = sleeper(&clock, 30 * (n + 1), &who(0));
+        beat = sleeper(&clock, 30 * (n + 1), &waiter(0));
         drop(turn);
     }
     assert_eq!(assert_ready!(advance.poll()).expect("time goes on").due_count, 3);
@@ -70,8 +70,8 @@ async fn who_goes_to_sleep_on_the_way_is_woken_too() {
 #[tokio::test(start_paused = true)]
 async fn a_sleeper_that_is_dropped_gives_its_turn_back() {
     let clock = ManualClock::start();
-    let sleepers = [10, 20].map(|until| sleeper(&clock, until, &who(0)));
-    drop(sleeper(&clock, 15, &who(1)));
+    let sleepers = [10, 20].map(|until| sleeper(&clock, until, &waiter(0)));
+    drop(sleeper(&clock, 15, &waiter(1)));
     let mut advance = advance(&clock, 30);
     for dropped in sleepers {
         assert_pending!(advance.poll());
@@ -84,8 +84,8 @@ async fn a_sleeper_that_is_dropped_gives_its_turn_back() {
 #[tokio::test(start_paused = true)]
 async fn an_advance_waits_for_turns_that_were_taken_at_once() {
     let clock = ManualClock::start();
-    let party = Arc::default();
-    let turn = clock.turn(&party);
+    let socket = Arc::default();
+    let turn = clock.turn(&socket);
     let mut advance = advance(&clock, 0);
     assert_pending!(advance.poll());
     drop(turn);
@@ -95,8 +95,8 @@ async fn an_advance_waits_for_turns_that_were_taken_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_blocked_reader_is_waited_for_once() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let (stuck, fine) = (who(0), who(1));
-    stuck.party.set_blocked(true);
+    let (stuck, fine) = (waiter(0), waiter(1));
+    stuck.socket.set_blocked(true);
     let sleepers = [sleeper(&clock, 10, &stuck), sleeper(&clock, 20, &stuck)];
     let mut reader = sleeper(&clock, 30, &fine);
     let advanced = tokio::join!(clock.advance(Advance::By(ms(40))), async {
@@ -106,14 +106,14 @@ async fn a_blocked_reader_is_waited_for_once() {
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
     assert_eq!((advanced.due_count, advanced.held_up), (3, 1));
     assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, true, false]);
-    // Until it reads again it costs no more time; then it is waited for as everybody is.
+    // A client that does not read costs no more time; a client that reads again is waited for again.
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
     drop(sleepers);
-    stuck.party.set_blocked(false);
+    stuck.socket.set_blocked(false);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 0);
     let _unread = sleeper(&clock, 50, &stuck);
-    stuck.party.set_blocked(true);
+    stuck.socket.set_blocked(true);
     assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 2);
 }
@@ -121,10 +121,10 @@ async fn a_blocked_reader_is_waited_for_once() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_blocked_readers_cost_no_more_than_one() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let all: Vec<Who> = (0..1000).map(who).collect();
-    let _sleepers: Vec<_> = all.iter().map(|who| sleeper(&clock, 10, who)).collect();
-    for who in &all {
-        who.party.set_blocked(true);
+    let all: Vec<Waiter> = (0..1000).map(waiter).collect();
+    let _sleepers: Vec<_> = all.iter().map(|waiter| sleeper(&clock, 10, waiter)).collect();
+    for waiter in &all {
+        waiter.socket.set_blocked(true);
     }
     assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1000);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
@@ -133,8 +133,8 @@ async fn a_thousand_blocked_readers_cost_no_more_than_one() {
 #[tokio::test(start_paused = true)]
 async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let slow = who(0);
-    slow.party.set_blocked(true);
+    let slow = waiter(0);
+    slow.socket.set_blocked(true);
     let mut sleeping = sleeper(&clock, 10, &slow);
     let read_slowly = async {
         for n in 2.. {
@@ -157,7 +157,7 @@ async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn advances_are_made_in_the_order_in_which_they_were_asked_for() {
     let clock = ManualClock::start();
-    let first_sleeper = sleeper(&clock, 1, &who(0));
+    let first_sleeper = sleeper(&clock, 1, &waiter(0));
     let mut first = advance(&clock, 10);
     assert_pending!(first.poll());
     let (mut second, mut third) = (advance(&clock, 10), advance(&clock, 10));
@@ -179,7 +179,7 @@ async fn time_ends_after_a_century() {
     assert_eq!(clock.advance(Advance::By(Duration::MAX)).await.expect_err("too far"), EndOfTime);
     assert_eq!(clock.now(), Instant::EPOCH);
     assert_eq!(clock.advance(Advance::By(end)).await.expect("just").to, TIME_MAX);
-    let _sleeper = sleeper(&clock, TIME_MAX.as_millis() + 1, &who(0));
+    let _sleeper = sleeper(&clock, TIME_MAX.as_millis() + 1, &waiter(0));
     assert_eq!(clock.advance(Advance::ToNext).await.expect_err("too far"), EndOfTime);
 }
 
@@ -199,10 +199,10 @@ async fn a_deadline_that_has_passed_is_ready_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_advance_takes_no_time_of_the_machine_where_nobody_is_waited_for() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let mut sleeper = sleeper(&clock, 10, &who(0));
+    let mut sleeper = sleeper(&clock, 10, &waiter(0));
     let broadcast = clock.turn(&Arc::default());
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(20))), async {
-        // Both go on at once, and wake whoever has asked for the advance.
+        // Both go on at once, and wake the caller of the advance.
         drop(broadcast);
         drop((&mut sleeper).await);
     });
@@ -213,7 +213,7 @@ async fn an_advance_takes_no_time_of_the_machine_where_nobody_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_sleeper_that_moves_to_another_task_is_woken_there() {
     let clock = ManualClock::start();
-    let mut sleep = clock.turn_at(at(10), &who(0));
+    let mut sleep = clock.turn_at(at(10), &waiter(0));
     let (mut before, mut after) = (task::spawn(()), task::spawn(()));
     for task in [&mut before, &mut after] {
         task.enter(|cx, _| assert_pending!(sleep.as_mut().poll(cx)));
@@ -226,7 +226,7 @@ async fn a_sleeper_that_moves_to_another_task_is_woken_there() {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_to_a_reader_that_is_held_up_is_waited_for_no_more() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let stuck: Arc<Party> = Arc::default();
+    let stuck: Arc<SocketState> = Arc::default();
     stuck.set_blocked(true);
     let turn = clock.turn(&stuck);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
@@ -242,9 +242,9 @@ async fn what_is_sent_to_a_reader_that_is_held_up_is_waited_for_no_more() {
 #[tokio::test(start_paused = true)]
 async fn who_is_blocked_does_not_have_others_given_up() {
     let clock = ManualClock::start();
-    let (stuck, fine) = (who(0), who(1));
-    stuck.party.set_blocked(true);
-    let (stuck_turn, fine_turn) = (clock.turn(&stuck.party), clock.turn(&fine.party));
+    let (stuck, fine) = (waiter(0), waiter(1));
+    stuck.socket.set_blocked(true);
+    let (stuck_turn, fine_turn) = (clock.turn(&stuck.socket), clock.turn(&fine.socket));
     let machine = crate::clock::TokioClock::start();
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(1))), async {
         machine.sleep_until(Instant::EPOCH + BLOCKED_TIME_MAX * 2).await;
@@ -252,14 +252,14 @@ async fn who_is_blocked_does_not_have_others_given_up() {
     });
     assert_eq!(advanced.expect("time goes on").held_up, 1);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 3);
-    assert!(!fine.party.is_held_up() && stuck.party.is_held_up());
+    assert!(!fine.socket.is_held_up() && stuck.socket.is_held_up());
     drop(stuck_turn);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_falls_due_is_counted_beyond_what_is_listed() {
     let clock = ManualClock::start();
-    let sleepers: Vec<_> = (0..LISTED_MAX as u64 + 5).map(|id| sleeper(&clock, 10, &who(id))).collect();
+    let sleepers: Vec<_> = (0..LISTED_MAX as u64 + 5).map(|id| sleeper(&clock, 10, &waiter(id))).collect();
     assert_eq!((clock.timers().0, clock.timers().1.len()), (LISTED_MAX + 5, LISTED_MAX));
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(10))), async {
         for sleeper in sleepers {
@@ -277,8 +277,8 @@ async fn what_falls_due_is_counted_beyond_what_is_listed() {
 #[tokio::test(start_paused = true)]
 async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let (stuck, fine) = (who(0), who(1));
-    stuck.party.set_blocked(true);
+    let (stuck, fine) = (waiter(0), waiter(1));
+    stuck.socket.set_blocked(true);
     let _stuck = sleeper(&clock, 10, &stuck);
     let working = sleeper(&clock, 20, &fine);
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(40))), async {
@@ -294,7 +294,7 @@ async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow
 #[tokio::test(start_paused = true)]
 async fn to_next_is_to_the_first_deadline_and_wakes_all_of_that_instant() {
     let clock = ManualClock::start();
-    let all = [20, 10, 30, 10].map(|until| clock.turn_at(at(until), &who(until)));
+    let all = [20, 10, 30, 10].map(|until| clock.turn_at(at(until), &waiter(until)));
     let awake: Vec<_> = all.into_iter().map(|sleep| tokio::spawn(async { drop(sleep.await) })).collect();
     for (now, due_count) in [(10, 2), (20, 1), (30, 1), (30, 0)] {
         let advanced = clock.advance(Advance::ToNext).await.expect("time goes on");
@@ -308,14 +308,14 @@ async fn to_next_is_to_the_first_deadline_and_wakes_all_of_that_instant() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_little_by_little_is_waited_for_longer_too() {
     let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
-    let slow = who(0);
-    slow.party.set_blocked(true);
+    let slow = waiter(0);
+    slow.socket.set_blocked(true);
     let sleeping = sleeper(&clock, 10, &slow);
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(10))), async {
         let turn = sleeping.await;
         for _ in 0..5 {
             machine.sleep_until(machine.now() + ms(700)).await;
-            slow.party.note_taken();
+            slow.socket.note_taken();
         }
         drop(turn);
     });

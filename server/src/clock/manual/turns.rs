@@ -1,6 +1,6 @@
-//! Who sleeps, and whose turn it is: the manual clock without its tasks.
+//! The sleepers and the turns of a manual clock, without tasks.
 //!
-//! Whoever changes the state is told whom to wake; nothing here waits, or wakes anybody itself.
+//! A method that changes the state returns the wakers to call; no method here waits or wakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use std::task::{Context, Poll, Waker};
 use onbeat_wire::{Instant, TIME_MAX};
 
 use super::advance::{Advance, Advanced, EndOfTime, LISTED_MAX, UnderWay};
-use crate::clock::{Party, Who};
+use crate::clock::{SocketState, Waiter};
 
-/// A deadline, and the number of whoever waits for it, which is also that of its turn.
+/// A deadline and the number of the sleeper, which is also the number of the turn.
 pub(super) type Key = (Instant, u64);
 
-/// A sleeper that waits.
+/// A pending sleeper.
 #[derive(Clone, Debug)]
 pub struct Timer {
-    /// Who sleeps.
-    pub who: Who,
-    /// Until when.
+    /// The response that sleeps.
+    pub waiter: Waiter,
+    /// The deadline.
     pub at: Instant,
 }
 
-/// Who sleeps, and whose turn it is.
+/// The sleepers and the turns.
 #[derive(Default)]
 pub(super) struct Turns {
     now: Instant,
     numbers: u64,
     /// By deadline, and then by registration.
     sleepers: BTreeMap<Key, Sleeper>,
-    /// The turns that are waited for.
-    awaited: BTreeMap<u64, Arc<Party>>,
-    /// Those that are waited for no longer, and have not ended.
-    given_up: BTreeMap<u64, Arc<Party>>,
+    /// The turns that the clock waits for.
+    awaited: BTreeMap<u64, Arc<SocketState>>,
+    /// The turns that the clock waits for no longer, and that have not ended.
+    given_up: BTreeMap<u64, Arc<SocketState>>,
     under_way: Option<UnderWay>,
 }
 
 struct Sleeper {
-    who: Who,
+    waiter: Waiter,
     waker: Option<Waker>,
 }
 
@@ -47,24 +47,24 @@ impl Turns {
         self.now
     }
 
-    /// How many sleepers there are, and the first [`LISTED_MAX`] of them, in the order of waking.
+    /// Returns the number of sleepers, and the first [`LISTED_MAX`] sleepers, in the order of waking.
     pub(super) fn timers(&self) -> (usize, Vec<Timer>) {
         let timers = self.sleepers.iter().take(LISTED_MAX);
-        let timers = timers.map(|((at, _), sleeper)| Timer { who: sleeper.who.clone(), at: *at });
+        let timers = timers.map(|((at, _), sleeper)| Timer { waiter: sleeper.waiter.clone(), at: *at });
         (self.sleepers.len(), timers.collect())
     }
 
-    /// Begins to sleep, unless the deadline has come already, which is told, too.
-    pub(super) fn sleep(&mut self, deadline: Instant, who: &Who) -> (Key, bool) {
+    /// Adds a sleeper, unless the deadline has come already. Returns the key, and whether the deadline has come.
+    pub(super) fn sleep(&mut self, deadline: Instant, waiter: &Waiter) -> (Key, bool) {
         let key = (deadline, self.next_number());
         let has_come = deadline <= self.now;
         if !has_come {
-            self.sleepers.insert(key, Sleeper { who: who.clone(), waker: None });
+            self.sleepers.insert(key, Sleeper { waiter: waiter.clone(), waker: None });
         }
         (key, has_come)
     }
 
-    /// Whether a sleeper has been woken; if not, `waker` is woken when it is.
+    /// Returns whether a sleeper was woken; if not, keeps `waker` to wake the sleeper later.
     pub(super) fn is_woken(&mut self, key: Key, waker: &Waker) -> bool {
         match self.sleepers.get_mut(&key) {
             Some(sleeper) => {
@@ -75,31 +75,31 @@ impl Turns {
         }
     }
 
-    /// A sleeper has gone. If it had been woken, its turn ends.
+    /// Removes a sleeper. If the sleeper was woken before, ends the turn.
     pub(super) fn forget(&mut self, key: Key) -> Vec<Waker> {
-        if self.sleepers.remove(&key).is_some() { Vec::new() } else { self.give_back(key.1, 0) }
+        if self.sleepers.remove(&key).is_some() { Vec::new() } else { self.end_turn(key.1, 0) }
     }
 
-    /// The number of a turn at once, if the party is one that is waited for.
-    pub(super) fn take(&mut self, party: &Arc<Party>) -> Option<u64> {
+    /// Begins a turn at once, unless the clock has given up waiting for the socket. Returns the number of the turn.
+    pub(super) fn take(&mut self, socket: &Arc<SocketState>) -> Option<u64> {
         let number = self.next_number();
-        (!party.is_held_up()).then(|| {
-            self.awaited.insert(number, Arc::clone(party));
+        (!socket.is_held_up()).then(|| {
+            self.awaited.insert(number, Arc::clone(socket));
             number
         })
     }
 
-    /// A turn has ended. Returns whom to wake.
-    pub(super) fn give_back(&mut self, number: u64, writes: u32) -> Vec<Waker> {
+    /// Ends a turn. Returns the wakers to call.
+    pub(super) fn end_turn(&mut self, number: u64, writes: u32) -> Vec<Waker> {
         self.awaited.remove(&number);
         self.given_up.remove(&number);
         if let Some(under_way) = &mut self.under_way {
-            under_way.note_given_back(number, writes);
+            under_way.note_ended(number, writes);
         }
         self.go_on()
     }
 
-    /// Begins an advance. Returns whom to wake.
+    /// Begins an advance. Returns the wakers to call.
     pub(super) fn begin(&mut self, advance: Advance) -> Result<Vec<Waker>, EndOfTime> {
         let target = match advance {
             Advance::By(duration) => self.now + duration,
@@ -112,9 +112,10 @@ impl Turns {
         Ok(self.go_on())
     }
 
-    /// What the advance has done, when it is over.
+    /// Returns the answer of the advance, once the advance is over.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Advanced> {
         if let Some(over) = self.under_way.take_if(|under_way| under_way.over) {
+            // Several turns of one connection count once.
             let held_up: BTreeSet<_> = self.given_up.values().map(Arc::as_ptr).collect();
             return Poll::Ready(over.into_answer(held_up.len()));
         }
@@ -124,54 +125,59 @@ impl Turns {
         Poll::Pending
     }
 
-    /// Ends the advance where it is.
+    /// Stops the advance at the present time.
     pub(super) fn stop(&mut self) {
         self.under_way = None;
     }
 
-    /// Counts the time that was spent in vain, and goes on without those who have used it up. Returns whom to wake.
+    /// Counts a period of waiting, and gives up the turns whose limit is over. Returns the wakers to call.
     pub(super) fn look(&mut self) -> Vec<Waker> {
         let Some(under_way) = &mut self.under_way else { return Vec::new() };
-        let all_blocked = self.awaited.values().all(|party| party.is_blocked());
-        under_way.patience.wait(all_blocked, self.awaited.values().map(|party| party.taken()).sum());
-        let (all_go, blocked_go) = (under_way.patience.is_out_with_all(), under_way.patience.is_out_with_blocked());
-        self.awaited.retain(|number, party| {
-            let goes = all_go || (blocked_go && party.is_blocked());
+        // Slow clients and silent responses have limits of their own.
+        let all_blocked = self.awaited.values().all(|socket| socket.is_blocked());
+        under_way.limits.note_period(all_blocked, self.awaited.values().map(|socket| socket.taken()).sum());
+        let (all_go, blocked_go) = (under_way.limits.is_over_for_all(), under_way.limits.is_over_for_blocked());
+        self.awaited.retain(|number, socket| {
+            let goes = all_go || (blocked_go && socket.is_blocked());
             if goes {
-                party.hold_up();
+                socket.hold_up();
                 under_way.note_held_up(*number);
-                self.given_up.insert(*number, Arc::clone(party));
+                self.given_up.insert(*number, Arc::clone(socket));
             }
             !goes
         });
         if all_go {
             tracing::error!("a stream that was woken did nothing for a long time: this is a bug in onbeat");
-            under_way.patience.see_progress();
+            under_way.limits.note_progress();
         }
         self.go_on()
     }
 
-    /// Wakes sleepers until one has a turn that is waited for, or the advance is over. Returns whom to wake.
+    /// Wakes sleepers until the clock waits for a turn, or the advance is over. Returns the wakers to call.
     fn go_on(&mut self) -> Vec<Waker> {
         let mut woken = Vec::new();
         let Some(under_way) = &mut self.under_way else { return woken };
         while self.awaited.is_empty() && !under_way.over {
+            // The deadline decides, then the order of registration: a key is both.
             let first = self.sleepers.first_entry().filter(|first| first.key().0 <= under_way.target);
             let Some(first) = first else {
+                // Nothing more is due: time moves to the target, and the caller gets the answer.
                 self.now = under_way.target;
                 under_way.over = true;
                 woken.extend(under_way.caller.take());
                 break;
             };
-            let ((at, number), Sleeper { who, waker }) = first.remove_entry();
+            let ((at, number), Sleeper { waiter, waker }) = first.remove_entry();
+            // Time moves before the sleeper wakes, so that the sleeper reads the deadline from the clock.
             self.now = at;
-            under_way.note_due(number, &who, at);
-            let is_given_up = who.party.is_blocked() && under_way.patience.is_out_with_blocked();
-            if is_given_up || who.party.is_held_up() {
+            under_way.note_due(number, &waiter, at);
+            // A client beyond the limit no longer holds up time; the writes stay due.
+            let is_given_up = waiter.socket.is_blocked() && under_way.limits.is_over_for_blocked();
+            if is_given_up || waiter.socket.is_held_up() {
                 under_way.note_held_up(number);
-                self.given_up.insert(number, who.party);
+                self.given_up.insert(number, waiter.socket);
             } else {
-                self.awaited.insert(number, who.party);
+                self.awaited.insert(number, waiter.socket);
             }
             woken.extend(waker);
         }
