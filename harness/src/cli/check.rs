@@ -13,12 +13,10 @@ use onbeat_wire::Instant;
 
 use super::{Exit, Output, files, input, parse_count, parse_duration, tell, told_to_end};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
-use crate::judge::{
-    Outcome, Report, Selection, Verdict,
-    expectations::Expectations,
-    report::junit::Made,
-    report::{html, jsonl, junit, text},
-};
+use crate::judge::expectations::Expectations;
+use crate::judge::report::junit::Made;
+use crate::judge::report::{html, jsonl, junit, text};
+use crate::judge::{Outcome, Report, Selection, Verdict};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
