@@ -104,9 +104,8 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
             // A client that is behind once is not waited for again. In real time heartbeats fall due while a scenario waits for other lines.
-            let has_seen = client.until(|log| match pace.is_exact {
-                true => seen.count(log) >= *expected,
-                false => seen.has_apart(log, *expected, *heartbeats),
+            let has_seen = client.until(|log| {
+                if pace.is_exact { seen.count(log) >= *expected } else { seen.has_apart(log, *expected, *heartbeats) }
             });
             tokio::select! {
                 biased;
