@@ -54,7 +54,7 @@ pub use self::verdict::{Hint, Jitter, Outcome, Report, Verdict};
 
 pub(crate) use self::case::Case;
 pub(crate) use self::evidence::Evidence;
-pub(crate) use self::exchange::{AfterAnswer, ExpectedAnswer, SingleRequest};
+pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
 pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
 pub(crate) use self::pace::{PATIENCE, Pace};
 pub(crate) use self::pieces::Piece;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Target;
-use crate::judge::{AfterAnswer, Case, SingleRequest, Tier};
+use crate::judge::{AfterAnswer, Case, ExpectedExchange, Tier};
 use crate::player::{Action, Bounds, ClientLog};
 
 /// The times after which an answer is given up: in general, where servers may differ anyway, and where the body is long.
@@ -14,9 +14,9 @@ const PATIENCE_FOR_A_STREAM: Duration = Duration::from_secs(15);
 const SHORT_BODY_BYTES_MAX: usize = 1000;
 
 /// Sends the request, and waits for the expected answer; returns no log if the target can't be reached.
-pub(super) async fn perform(target: &mut impl Target, wanted: &SingleRequest, cases: &[Case]) -> Option<ClientLog> {
+pub(super) async fn perform(target: &mut impl Target, wanted: &ExpectedExchange, cases: &[Case]) -> Option<ClientLog> {
     let mut client = target.connect(Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 }).await.ok()?;
-    let SingleRequest { request, response, then, .. } = wanted;
+    let ExpectedExchange { request, response, then, .. } = wanted;
     client.act(Action::request(target.address(request))).await;
     let observes = cases.iter().any(|case| wanted.cases.contains(&case.id) && case.tier == Tier::Observe);
     // A request that servers may answer differently is not worth a long wait.

@@ -9,18 +9,18 @@ use crate::player::{ClientLog, HttpExchange};
 
 /// A request, and what must be true of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SingleRequest {
+pub(crate) struct ExpectedExchange {
     pub(crate) id: String,
     pub(crate) cases: Vec<String>,
     /// The raw bytes of the request.
     pub(crate) request: String,
-    pub(crate) response: ExpectedAnswer,
+    pub(crate) response: AnswerRules,
     pub(crate) then: AfterAnswer,
 }
 
 /// What must be true of an answer. A server is free to add other headers, and to choose a body where none is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ExpectedAnswer {
+pub(crate) struct AnswerRules {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub(crate) enum AfterAnswer {
     Either,
 }
 
-impl ExpectedAnswer {
+impl AnswerRules {
     /// Returns whether a status is as expected.
     pub(crate) fn has_status(&self, status: u16) -> bool {
         let class = self.status_class.as_deref();
@@ -66,7 +66,7 @@ impl ExpectedAnswer {
     }
 }
 
-impl SingleRequest {
+impl ExpectedExchange {
     /// Holds the log of a client against the request; no log if the server was not reached.
     pub(crate) fn judge<'a>(&self, cases: &'a [Case], log: Option<&ClientLog>) -> Evidence<'a> {
         let mut trial = AnswerTrial { evidence: Evidence::new(cases), expected: self };
@@ -83,7 +83,7 @@ impl SingleRequest {
 /// The answer to one request being judged.
 struct AnswerTrial<'a, 's> {
     evidence: Evidence<'a>,
-    expected: &'s SingleRequest,
+    expected: &'s ExpectedExchange,
 }
 
 impl AnswerTrial<'_, '_> {

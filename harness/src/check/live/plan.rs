@@ -8,7 +8,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use super::inspection::Inspection;
 use crate::check::{Noise, Target};
 use crate::fixtures::golden::Golden;
-use crate::judge::{Pace, Scenario, SingleRequest};
+use crate::judge::{ExpectedExchange, Pace, Scenario};
 
 /// The parts of a check.
 pub(super) struct Plan<'a> {
@@ -21,9 +21,9 @@ pub(super) struct Plan<'a> {
     /// Long scenarios, played beside `/sse`.
     long: Vec<&'a Scenario>,
     /// Requests that the clients of `/sse` do not notice.
-    apart: Vec<&'a SingleRequest>,
+    apart: Vec<&'a ExpectedExchange>,
     /// Requests that join the clients of `/sse`, or send events to the clients.
-    noticed: Vec<&'a SingleRequest>,
+    noticed: Vec<&'a ExpectedExchange>,
     pub(super) length: Duration,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Plan<'a> {
 
 /// Returns whether a request looks like a request that joins the clients of `/sse` or sends an event to the clients, even
 /// where the server must not do so.
-fn is_noticed(request: &SingleRequest) -> bool {
+fn is_noticed(request: &ExpectedExchange) -> bool {
     let target = request.request.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
     target.replace("sse-data", "").contains("sse")
         || ["broadcast", "heartbeat"].iter().any(|word| target.contains(word))

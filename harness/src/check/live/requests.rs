@@ -7,7 +7,7 @@ use onbeat_wire::How;
 
 use super::inspection::Inspection;
 use crate::check::requests::perform;
-use crate::judge::{Evidence, SingleRequest};
+use crate::judge::{Evidence, ExpectedExchange};
 
 /// A request that failed is sent again so often, if the answer came soon: a reset may have overtaken the answer.
 const ATTEMPTS: usize = 3;
@@ -17,7 +17,7 @@ const SIDE_BY_SIDE: usize = 16;
 
 impl<'a> Inspection<'a> {
     /// Performs requests side by side.
-    pub(super) async fn requests(&self, requests: &[&SingleRequest]) {
+    pub(super) async fn requests(&self, requests: &[&ExpectedExchange]) {
         if requests.is_empty() {
             return;
         }
@@ -26,7 +26,7 @@ impl<'a> Inspection<'a> {
     }
 
     /// Performs a request; again, if the answer failed at once, or did not come in time.
-    async fn request(&self, request: &SingleRequest) -> Evidence<'a> {
+    async fn request(&self, request: &ExpectedExchange) -> Evidence<'a> {
         let mut attempts = 0;
         loop {
             attempts += 1;
