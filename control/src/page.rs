@@ -60,8 +60,8 @@ pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
 
 /// Returns the module that tells the page what the registry lists.
 fn endpoints() -> String {
-    let streams = STREAMS.each_ref().map(|stream| stream.path);
-    let publishers = PUBLISHERS.each_ref().map(|publisher| (publisher.path, publisher.label));
+    let streams: Vec<_> = STREAMS.iter().map(|stream| stream.path).collect();
+    let publishers: Vec<_> = PUBLISHERS.iter().map(|publisher| (publisher.path, publisher.label)).collect();
     format!(
         "// The paths of the streams, and the paths and labels of the publishers.\n\n\
          export const streams = {};\nexport const publishers = {};\n",

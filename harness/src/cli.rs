@@ -1,4 +1,4 @@
-//! The command line: plain arguments, and what each command makes of them.
+//! The command line: arguments, and the work of each command.
 //!
 //! Results go to stdout, everything else to stderr.
 
@@ -16,7 +16,7 @@ use std::io;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use onbeat_server::random::Seed;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
@@ -24,12 +24,12 @@ use tracing_subscriber::prelude::*;
 use self::duration::parse_duration;
 use self::output::{Output, Stderr, tell};
 
-/// How a command ends.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All holds.
     Holds = 0,
-    /// Something does not conform.
+    /// A server, or a file, does not conform.
     Differs = 1,
     /// Wrong usage, or the harness itself failed.
     Failed = 2,
@@ -54,20 +54,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the seven endpoints over TCP, until SIGINT or SIGTERM
-    Serve(serve::Arguments),
+    Serve(serve::ServeArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
-    Replay(replay::Arguments),
+    Replay(replay::ReplayArguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
-    Check(check::Arguments),
+    Check(check::CheckArguments),
     /// Simulate random worlds under faults; a failing seed is shown with its shortest history
-    Simulate(simulate::Arguments),
+    Simulate(simulate::SimulateArguments),
     /// Write the golden wire-format fixtures, or verify that they have not drifted
-    Fixtures(fixtures::Arguments),
+    Fixtures(fixtures::FixturesArguments),
 }
 
 /// Runs the program with the process's arguments.
 ///
-/// A reader that leaves early, as `head` does, changes no exit code. A result that can't be printed is a failure.
+/// A reader that leaves early, such as `head`, changes no exit code. A result that can't be printed is a failure.
 #[must_use]
 pub fn main() -> Exit {
     let mut out = Output::new();
@@ -76,10 +76,11 @@ pub fn main() -> Exit {
             log_to_stderr();
             run(&arguments.command, &mut out)
         }
-        // Wrong usage, or a call for help.
-        Err(told) => Ok(out.clap(&told)),
+        // The usage is wrong, or the user asks for help.
+        Err(message) => Ok(out.clap(&message)),
     };
-    let printed = out.finish();
+    // Results are printed before the failure is reported.
+    let printed = out.flush();
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
         (outcome, printed) => {
@@ -100,12 +101,13 @@ fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::
     }
 }
 
-/// Logs at `info`, or as `RUST_LOG` says (`debug`, or `onbeat_server=debug,hyper=info`).
+/// Logs to stderr at `info`, or as `RUST_LOG` says (`debug`, or `onbeat_server=debug,hyper=info`).
 fn log_to_stderr() {
     let asked = std::env::var("RUST_LOG").ok();
     let targets = asked.as_ref().map(|targets| targets.parse::<Targets>());
     let default = Targets::new().with_default(LevelFilter::INFO);
     let wrong = matches!(targets, Some(Err(_)));
+    // A wrong RUST_LOG is reported by the log itself, and so after the log exists.
     let filter = targets.and_then(Result::ok).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(Stderr::is_terminal());
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
@@ -114,45 +116,45 @@ fn log_to_stderr() {
     }
 }
 
+/// How to print results.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Aligned columns, for people
+    Text,
+    /// One object a line, for programs
+    Jsonl,
+}
+
 /// Reads a number that can't be zero.
 fn parse_count<T: FromStr>(text: &str) -> Result<T, String> {
     let max = if size_of::<T>() == 4 { "2^32 - 1" } else { "2^64 - 1" };
     text.parse().map_err(|_| format!("expected a whole number from 1 to {max}"))
 }
 
+/// Reads a seed.
 fn parse_seed(text: &str) -> Result<Seed, String> {
     text.parse().map(Seed).map_err(|_| "expected a whole number from 0 to 2^64 - 1".into())
 }
 
-/// Ready at the first SIGINT, SIGTERM or SIGHUP from now on; `nohup` keeps SIGHUP away.
+/// Waits for the first SIGINT, SIGTERM or SIGHUP from now on; under `nohup` SIGHUP does not count.
 ///
 /// # Panics
 ///
 /// Outside a runtime.
 #[cfg(unix)]
 fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    use futures_util::future::select_all;
     use tokio::signal::unix::{SignalKind, signal};
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
-    let hung_up = async move {
-        match &mut hangup {
-            Some(hangup) => hangup.recv().await,
-            None => std::future::pending().await,
-        }
-    };
+    let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+    let mut signals = kinds.map(signal).collect::<io::Result<Vec<_>>>()?;
     Ok(async move {
-        tokio::select! {
-            biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hung_up => {}
-        }
+        select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
     })
 }
 
-/// Whether SIGHUP is ignored since the process began, as `nohup` has it. Only Linux tells without unsafe code.
+/// Returns whether SIGHUP is ignored from the start of the process, as under `nohup`. Only Linux tells without unsafe code.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -161,11 +163,11 @@ fn ignores_hangup() -> bool {
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Ready at the first Ctrl-C.
+/// Waits for the first Ctrl-C.
 #[cfg(not(unix))]
 fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler the machine ends the process itself.
+        // Without a handler the operating system ends the process.
         let _ = tokio::signal::ctrl_c().await;
     })
 }

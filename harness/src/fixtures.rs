@@ -1,15 +1,16 @@
 //! The golden fixtures: the contract as data, for readers in any language.
 //!
-//! Everything that is generated comes from the embedded server in paused time, so that it can be written again, byte for
-//! byte: [`corpus`] is the whole of it in memory, and [`write()`] and [`verify`] hold it against a folder.
+//! The embedded server in paused time generates the corpus, each time the same to the byte: [`corpus`] returns all files,
+//! [`write()`] writes the files to a folder, and [`verify`] compares a folder with them.
 
 mod annotator;
 mod end_to_end;
+mod fan_out;
 pub(crate) mod format;
 pub(crate) mod golden;
 mod manifest;
 mod requests;
-mod scenes;
+mod stream_cases;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -22,11 +23,10 @@ use crate::lab::{Overdue, Setup};
 
 /// The seed of the corpus.
 const SEED: u64 = 42;
-/// The wall-clock time at which each of its worlds begins.
+/// The wall-clock time at the beginning of each world.
 pub(crate) const EPOCH: &str = "2025-12-01T00:00:00Z";
 
-/// The schemas are written by hand, as the cases are. Both are part of the corpus, so that a change of either is one of the
-/// corpus.
+/// The schemas. Schemas and cases are written by hand, and are part of the corpus.
 const SCHEMAS: [(&str, &str); 5] = [
     ("schema/cases.schema.json", include_str!("../../fixtures/schema/cases.schema.json")),
     ("schema/manifest.schema.json", include_str!("../../fixtures/schema/manifest.schema.json")),
@@ -35,23 +35,23 @@ const SCHEMAS: [(&str, &str); 5] = [
     ("schema/stream.schema.json", include_str!("../../fixtures/schema/stream.schema.json")),
 ];
 
-/// The files of the corpus by their path within `fixtures/`, parts joined by `/`.
+/// The files of the corpus, by the path within `fixtures/` with `/` as the separator.
 pub type Corpus = BTreeMap<String, Vec<u8>>;
 
-/// The whole corpus, but for its `README.md` and its licence.
+/// Returns the whole corpus, but for `README.md` and the licence.
 ///
 /// # Errors
 ///
-/// If a stream or a scene does not end in time.
+/// If a stream, or a scenario of several clients, does not end in time.
 ///
 /// # Panics
 ///
-/// If the embedded server breaks the form of its own contract.
+/// If the embedded server breaks the form of the contract.
 pub fn corpus() -> Result<Corpus, Overdue> {
     let setup = setup();
     let mut corpus = Corpus::new();
     corpus.extend(streams::files(&setup)?);
-    corpus.extend(scenes::files(&setup)?);
+    corpus.extend(fan_out::files(&setup)?);
     corpus.extend(requests::files(&setup)?);
     corpus.insert("cases.json".into(), golden::CASES.into());
     corpus.extend(SCHEMAS.map(|(path, schema)| (path.to_owned(), schema.as_bytes().to_vec())));
@@ -63,35 +63,35 @@ pub(crate) fn setup() -> Setup {
     Setup::new(Seed(SEED), EPOCH.parse().expect("a valid epoch"))
 }
 
-/// Why a folder of fixtures is not the corpus.
+/// A difference between a folder and the corpus.
 #[derive(Debug, thiserror::Error)]
 pub enum Drift {
     /// A file can't be read.
     #[error("failed to read {}: {source}", path.display())]
     Unreadable {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A file has other bytes.
     #[error("{} differs from byte {at} on (line {line}): expected {expected:?}, got {got:?}", path.display())]
     Different {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
         /// The first differing byte, from 0.
         at: usize,
-        /// Its line, from 1.
+        /// The line of that byte, from 1.
         line: usize,
-        /// What the embedded server gives, from there on.
+        /// The expected text from that byte on.
         expected: String,
-        /// What the file has, from there on.
+        /// The text of the file from that byte on.
         got: String,
     },
-    /// A file belongs to nothing.
+    /// A file is not part of the corpus.
     #[error("{} is not part of the corpus: delete it, or write it anew", path.display())]
     Unknown {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
     },
 }
@@ -111,7 +111,7 @@ pub fn write(corpus: &Corpus, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Every way in which `folder` has drifted from the corpus; none if it has not.
+/// Returns all differences between `folder` and the corpus.
 #[must_use]
 pub fn verify(corpus: &Corpus, folder: &Path) -> Vec<Drift> {
     let kept = corpus.iter().filter_map(|(name, expected)| {
@@ -134,10 +134,10 @@ fn difference(path: PathBuf, expected: &[u8], got: &[u8]) -> Option<Drift> {
     Some(Drift::Different { path, at: same, line, expected: from(expected), got: from(got) })
 }
 
-/// What lies beside the corpus, written by hand.
+/// The names of further files in the folder, written by hand.
 const BESIDE: [&str; 2] = ["README.md", "LICENSE"];
 
-/// Files in the folder that the corpus does not have.
+/// Returns the files in the folder that are not part of the corpus.
 fn unknown(corpus: &Corpus, folder: &Path) -> Vec<Drift> {
     let mut unknown = Vec::new();
     let mut folders = vec![(String::new(), folder.to_owned())];

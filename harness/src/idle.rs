@@ -1,8 +1,8 @@
-//! Knowing when everything that can happen at an instant has happened.
+//! Tells when everything has happened that can happen at an instant.
 //!
-//! A paused runtime parks just when no task can run, and only then lets time pass. A [`Idle`] is told so first, and can
-//! have one more task run at the same instant: a test that settles sees every consequence of what it did, exactly,
-//! without guessing how often to yield.
+//! A paused runtime parks just when no task can run, and only then lets time pass. The runtime signals an [`Idle`] before
+//! parking, and the waiting task runs at the same instant. A test that settles therefore sees all consequences, without a
+//! guess how often to yield.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use futures_util::task::AtomicWaker;
 
 /// The idleness of one runtime.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Idle(Arc<State>);
+pub(crate) struct Idle(Arc<IdleState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct IdleState {
     waiting: AtomicWaker,
-    seen: AtomicBool,
+    is_signalled: AtomicBool,
 }
 
 impl Idle {
-    /// To be called whenever the runtime is about to park.
+    /// Wakes the waiting task; the runtime calls the function before parking.
     pub(crate) fn signal(&self) {
-        self.0.seen.store(true, Ordering::Release);
+        self.0.is_signalled.store(true, Ordering::Release);
         self.0.waiting.wake();
     }
 
-    /// Tells a test whether it is freed.
+    /// Returns a function that tells a test whether the state is freed.
     #[cfg(test)]
     pub(crate) fn watch(&self) -> impl Fn() -> bool + use<> {
         let state = Arc::downgrade(&self.0);
@@ -37,13 +37,13 @@ impl Idle {
 
     /// Waits until no other task can run at this instant.
     pub(crate) async fn wait(&self) {
-        self.0.seen.store(false, Ordering::Release);
+        self.0.is_signalled.store(false, Ordering::Release);
         poll_fn(|cx| {
             self.0.waiting.register(cx.waker());
-            if self.0.seen.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+            if self.0.is_signalled.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        // The runtime holds the signal, and the waker the runtime: together they would never be freed.
+        // The runtime holds the state, and the waker the runtime: this circle would never be freed.
         drop(self.0.waiting.take());
     }
 }

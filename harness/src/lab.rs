@@ -1,4 +1,4 @@
-//! The lab: one world in paused time, with the real server in it, and clients over in-memory HTTP/1.1.
+//! The lab: a world in paused time with the real server, and clients over HTTP/1.1 in memory.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -6,7 +6,6 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,32 +18,31 @@ use onbeat_server::random::Seed;
 use onbeat_server::router::router;
 use onbeat_server::world::{Limits, World};
 use onbeat_wire::{Epoch, Instant};
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::idle::Idle;
 use crate::player::{Bounds, Client};
-use crate::sleepers::{Counted, Sleepers};
+use crate::sleepers::Sleepers;
 use crate::transport::{self, Breaker, Sender, ServerEnd, Tap, WINDOW_BYTES};
 
-/// What a lab's world is made of.
+/// The dependencies of the world in a lab.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// The world's seed.
+    /// The seed of the world.
     pub seed: Seed,
-    /// The wall-clock time of the world's epoch.
+    /// The wall-clock time of the epoch.
     pub epoch: Epoch,
-    /// What the server takes on.
+    /// The limits of the server.
     pub limits: Limits,
-    /// The virtual time by which the scene must have ended.
+    /// The virtual time by which the test must have ended.
     pub deadline: Duration,
 }
 
 impl Setup {
-    /// Seed and epoch, with an hour of virtual time, and the usual limits but one: no timer bounds the wait for a
-    /// request, since a stray timer would hide that nothing is left to happen.
+    /// Returns a setup with an hour of virtual time and the default limits, but without a limit of the wait for a request:
+    /// the timer would hide a world in which nothing is left to happen.
     #[must_use]
     pub fn new(seed: Seed, epoch: Epoch) -> Self {
         let limits = Limits { head_time_max: None, ..Limits::default() };
@@ -52,31 +50,36 @@ impl Setup {
     }
 }
 
-/// A scene that went on past its deadline.
+/// A test that went on past the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the scene did not end within {0:?} of virtual time: something is waited for that never comes")]
 pub struct Overdue(pub Duration);
 
-/// One world in paused time.
+/// A world in paused time.
 pub struct Lab {
     world: Arc<World>,
-    /// Tells the time to everybody but the server, whose sleepers alone are counted.
+    /// The clock for all parts but the server, of which the sleepers are counted.
     clock: Arc<dyn Clock>,
     sleepers: Sleepers,
-    served: Arc<Served>,
-    /// New connections, and whether the server runs: both until it is told to end.
+    /// The sender of panics for new connections; none after the test.
+    held: Option<UnboundedSender<Panic>>,
+    /// The way of new connections to the server; none when the server has been told to end.
     arrivals: Option<UnboundedSender<Accepted>>,
+    /// Tells the server to end when dropped.
     running: Option<oneshot::Sender<Infallible>>,
     idle: Idle,
 }
 
-/// A connection that the server accepts.
+/// A panic of the server.
+type Panic = Box<dyn Any + Send>;
+
+/// A connection that the server accepts. The server holds the connection until the sender of panics is dropped.
 struct Accepted {
     end: ServerEnd,
-    guard: Guard,
+    held: UnboundedSender<Panic>,
 }
 
-/// In memory, connections come from a channel.
+/// A listener that accepts connections in memory from a channel.
 struct Pipes(UnboundedReceiver<Accepted>);
 
 impl Listener for Pipes {
@@ -90,56 +93,8 @@ impl Listener for Pipes {
     }
 }
 
-/// The connections that the server still holds, and whether one of them panicked.
-#[derive(Default)]
-struct Served {
-    held: AtomicUsize,
-    released: Notify,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
-}
-
-impl Served {
-    /// Waits until the server has let go of every connection.
-    async fn all(&self) {
-        loop {
-            let released = self.released.notified();
-            if self.held.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            released.await;
-        }
-    }
-
-    fn panic(&self) -> Option<Box<dyn Any + Send>> {
-        self.panic.lock().take()
-    }
-}
-
-/// One connection that the server holds.
-struct Guard(Arc<Served>);
-
-impl Guard {
-    fn new(served: &Arc<Served>) -> Self {
-        served.held.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(served))
-    }
-
-    async fn hold(self, serving: impl Future<Output = ()>) {
-        if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
-            *self.0.panic.lock() = Some(panic);
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::AcqRel);
-        self.0.released.notify_waiters();
-    }
-}
-
-/// Plays `scene` in a world of its own, on a runtime of its own, and waits until the server has let go of every
-/// connection that the scene has dropped.
+/// Plays `test` in a new world on a new runtime, and waits until the server has released every connection that the test
+/// has dropped.
 ///
 /// # Errors
 ///
@@ -147,31 +102,31 @@ impl Drop for Guard {
 ///
 /// # Panics
 ///
-/// If the scene panics, or the server does.
-pub fn run<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T, Overdue> {
-    run_with(setup, &Application::embedded(), scene)
+/// If the test panics, or the server does.
+pub fn run<T>(setup: &Setup, test: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T, Overdue> {
+    run_with(setup, &Application::embedded(), test)
 }
 
-/// What serves in a lab: the embedded server, or another in its place.
+/// The application in a lab: the embedded server, or another server.
 pub struct Application {
-    /// Which request gets which answer, in a world.
+    /// Returns the router of a world.
     pub router: Box<dyn Fn(Arc<World>) -> Router + Send + Sync>,
-    /// Serves a connection until it is closed.
+    /// Serves a connection until the connection is closed.
     pub serve: Serve,
 }
 
-/// Serves one connection; the last argument bounds the wait for a request's head.
+/// Serves a connection; the last argument limits the wait for the head of a request.
 pub type Serve =
     Arc<dyn Fn(ServerEnd, Arc<Connection>, Router, Option<Duration>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Application {
-    /// The embedded server.
+    /// Returns the embedded server.
     #[must_use]
     pub fn embedded() -> Self {
         Self::with_router(router)
     }
 
-    /// Another application, served as the embedded one is.
+    /// Returns another application, served as the embedded server is.
     pub fn with_router(router: impl Fn(Arc<World>) -> Router + Send + Sync + 'static) -> Self {
         let serve = |io, connection, router, head_time_max| http::serve(io, connection, router, head_time_max).boxed();
         Self { router: Box::new(router), serve: Arc::new(serve) }
@@ -190,7 +145,7 @@ impl fmt::Debug for Application {
     }
 }
 
-/// Plays `scene` as [`run`] does, with another application in place of the embedded server.
+/// Plays `test` as [`run`] does, with another application.
 ///
 /// # Errors
 ///
@@ -198,15 +153,15 @@ impl fmt::Debug for Application {
 ///
 /// # Panics
 ///
-/// If the scene panics, or the server does.
+/// If the test panics, or the server does.
 pub fn run_with<T>(
     setup: &Setup,
     application: &Application,
-    scene: impl AsyncFnOnce(&mut Lab) -> T,
+    test: impl AsyncFnOnce(&mut Lab) -> T,
 ) -> Result<T, Overdue> {
     let idle = Idle::default();
     let signal = idle.clone();
-    // No I/O driver: a stray socket panics instead of disturbing the time.
+    // Without an I/O driver a stray socket panics instead of disturbing the time.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -214,36 +169,45 @@ pub fn run_with<T>(
         .build()
         .expect("a runtime without I/O asks nothing of the machine");
     runtime.block_on(async {
+        // The server waits on the counted clock, the test on the other.
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let sleepers = Sleepers::default();
-        let counted = Arc::new(Counted::new(Arc::clone(&clock), sleepers.clone()));
+        let counted = Arc::new(sleepers.count_on(Arc::clone(&clock)));
         let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
         let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
+        // Connections come from the lab. Dropping `running` tells the server to end.
         let router = (application.router)(Arc::clone(&world));
         let (arrivals, listener) = mpsc::unbounded_channel();
         let (running, end) = oneshot::channel();
+        let (held, mut panics) = mpsc::unbounded_channel();
         let mut lab = Lab {
             world: Arc::clone(&world),
             clock,
             sleepers,
-            served: Arc::default(),
+            held: Some(held),
             arrivals: Some(arrivals),
             running: Some(running),
             idle,
         };
-        let serve = |Accepted { end, guard }: Accepted, connection| {
+        let serve = |Accepted { end, held }: Accepted, connection| {
             let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
-            guard.hold(serving)
+            async move {
+                if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
+                    let _ = held.send(panic);
+                }
+            }
         };
         let accepting = accept(Pipes(listener), setup.limits.connections_max, None, serve, end.map(drop));
         let played = async {
-            let outcome = scene(&mut lab).await;
-            lab.served.all().await;
-            if let Some(panic) = lab.served.panic() {
+            let outcome = test(&mut lab).await;
+            // The channel ends when the server has released the last connection.
+            drop(lab.held.take());
+            if let Some(panic) = panics.recv().await {
                 resume_unwind(panic);
             }
             outcome
         };
+        // A test that ends at the deadline is in time, so the deadline comes second.
         tokio::select! {
             biased;
             outcome = played => Ok(outcome),
@@ -254,29 +218,30 @@ pub fn run_with<T>(
 }
 
 impl Lab {
-    /// The world under test.
+    /// Returns the world under test.
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// The world's time, for who is no part of the world.
+    /// Returns the clock of the world, for parts other than the server.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// A new client, connected.
+    /// Returns a new client, connected.
     pub fn connect(&mut self) -> Client {
         Client::new(Arc::clone(&self.clock), self.pipe(), Bounds::NONE)
     }
 
-    /// The bare ends of a new connection, for a client that reads when it likes, or never.
+    /// Returns the bare ends of a new connection, for a client that reads at any time, or never.
     pub fn pipe(&mut self) -> (Sender, Tap) {
         self.pipe_through(WINDOW_BYTES, |pipe, _| pipe)
     }
 
-    /// The bare ends of a new connection over a network of one's own; see [`transport::connect_through`].
+    /// Returns the bare ends of a new connection over a network; see [`transport::connect_through`]. A server that has been
+    /// told to end closes the connection.
     pub fn pipe_through<P>(
         &mut self,
         window_bytes: usize,
@@ -285,51 +250,46 @@ impl Lab {
     where
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (server, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
-        self.arrive(server);
+        let (end, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
+        if let Some((arrivals, held)) = self.arrivals.as_ref().zip(self.held.clone()) {
+            let _ = arrivals.send(Accepted { end, held });
+        }
         ends
     }
 
-    /// A server that has been told to end takes nobody in: its end is dropped, and so the connection closed.
-    fn arrive(&mut self, end: ServerEnd) {
-        if let Some(arrivals) = &self.arrivals {
-            let _ = arrivals.send(Accepted { end, guard: Guard::new(&self.served) });
-        }
-    }
-
-    /// Tells the server to end: to take in nobody more, to end all streams, and to close all connections.
+    /// Tells the server to end: to accept no connection, to end all streams, and to close all connections.
     pub fn shut_down(&mut self) {
         drop(self.arrivals.take());
         drop(self.running.take());
     }
 
-    /// Lets time jump, as a machine's does that was suspended: all that fell due meanwhile is due at once.
-    #[expect(clippy::disallowed_methods, reason = "the lab's clock is tokio's, and this is how it jumps")]
+    /// Lets time jump, as on a suspended machine: everything within the jump is due at the end.
+    #[expect(clippy::disallowed_methods, reason = "the clock of the lab is tokio's")]
     pub async fn jump(&self, by: Duration) {
         self.settle().await;
         tokio::time::advance(by).await;
         self.settle().await;
     }
 
-    /// How many tasks there are: one for each connection that the server still holds, and one for each client.
+    /// Returns the number of tasks: one for each connection that the server holds, and one for each client.
     #[must_use]
     pub fn tasks(&self) -> usize {
         tokio::runtime::Handle::current().metrics().num_alive_tasks()
     }
 
-    /// How many timers of the server are running.
+    /// Returns the number of running timers of the server.
     #[must_use]
     pub fn timers(&self) -> usize {
         self.sleepers.count()
     }
 
-    /// Lets time pass until `time` after the epoch, and everything happen that is due by then.
+    /// Lets time pass until `time` after the epoch, and waits until everything due has happened.
     pub async fn until(&self, time: Duration) {
         self.clock.sleep_until(Instant::EPOCH + time).await;
         self.settle().await;
     }
 
-    /// Lets everything happen that happens without time passing.
+    /// Waits until everything has happened that happens at this instant.
     pub async fn settle(&self) {
         self.idle.wait().await;
     }

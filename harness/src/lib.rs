@@ -1,14 +1,14 @@
 //! A deterministic simulation and conformance test harness for Server-Sent Events.
 //!
-//! It replays an event stream server in virtual time, over real HTTP/1.1, and holds it to the byte and the millisecond.
+//! Onbeat replays a server of event streams in virtual time, over real HTTP/1.1, and checks each byte and millisecond.
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
-//!  transport     a connection in memory, and the tap that stamps what comes out of it
+//!  transport     connections in memory and over TCP, and the tap, which stamps arriving bytes
 //!      │
-//!  player        clients that act on a connection, and a log of what each did and saw
+//!  player        clients that act on a connection, and the log of each
 //!      │
-//!  lab           one world in paused time, with the server in it ── idle: when all has happened
+//!  lab           a world in paused time, with the server ── idle, sleepers
 //!      │
 //!  replay        one endpoint from head to end
 //!      │
@@ -20,7 +20,7 @@
 //!      │
 //!  check         any server, judged by the fixtures
 //!      │
-//!  simulate      random worlds under faults, judged by what must be true of all
+//!  simulate      random worlds under faults, judged by invariants
 //!      │
 //!  cli           the command line
 //! ```
@@ -46,7 +46,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A scene of two clients, at whose end nobody is subscribed to the broadcasts:
+//! Two clients of a world. In the end the channel has no subscriber:
 //!
 //! ```
 //! use std::time::Duration;

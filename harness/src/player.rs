@@ -6,8 +6,7 @@
 //!              reads        with times
 //! ```
 //!
-//! Four schedulers decide which client acts when: the scenes of the fixtures, the check, the simulation, and the replay
-//! of a log.
+//! Four schedulers decide which client acts when: in the fixtures, the check, the simulation, and the replay of a log.
 
 mod action;
 mod client;

@@ -22,7 +22,7 @@ use onbeat_server::world::World;
 use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, What};
 
-pub use self::difference::{Difference, Replayed};
+pub use self::difference::{ReplayDifference, Replayed};
 pub use self::log::RecordingError;
 use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
@@ -35,7 +35,7 @@ pub struct Recording {
     setup: Setup,
     /// Whether the times are exact, since the clock was manual.
     is_exact: bool,
-    actions: Vec<Numbered>,
+    actions: Vec<TimedAction>,
     answers: Answers,
     /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
@@ -44,21 +44,21 @@ pub struct Recording {
 }
 
 /// The time of an action, the number of the line, and the action.
-type Numbered = (Duration, usize, LoggedAction);
+type TimedAction = (Duration, usize, LoggedAction);
 
 /// The answers, by the ordinals of their connection and request.
-type Answers = BTreeMap<(u64, u32), Answer>;
+type Answers = BTreeMap<(u64, u32), LoggedAnswer>;
 
 /// A logged request, and the logged response.
 #[derive(Debug)]
-struct Answer {
+struct LoggedAnswer {
     asked: String,
     /// Whether chunks tell the writes apart.
     is_chunked: bool,
     entries: Vec<Entry>,
 }
 
-impl Answer {
+impl LoggedAnswer {
     /// Returns the entries that a client can have seen: none, if the client left before the head.
     fn seen(&self) -> Vec<Entry> {
         let has_begun = self.entries.iter().any(|entry| matches!(entry.what, What::Head(_)));
@@ -148,6 +148,7 @@ impl LogScheduler<'_> {
     /// Does all actions of the log at their times; returns the log of each client.
     async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
         for (at, number, logged) in &recording.actions {
+            // The world settles after each action: logged actions of an instant have an order.
             line.set(*number);
             if lab.world().clock().now() < Instant::EPOCH + *at {
                 lab.until(*at).await;
@@ -155,6 +156,7 @@ impl LogScheduler<'_> {
             self.act(lab, logged).await;
             lab.settle().await;
         }
+        // The log may go on after the last action, until the latest time of a line.
         line.set(recording.end.1);
         lab.until(recording.end.0).await;
         let mut logs = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Replays: an endpoint from its head to its end, in virtual time, in a fresh world.
+//! Replays: a stream from head to end, in virtual time, in a fresh world.
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,11 +88,11 @@ impl<'de> Deserialize<'de> for Stream {
     }
 }
 
-/// How much virtual time of a stream without end is held in memory.
+/// How much virtual time of a stream without end stays in memory.
 const STEP: Duration = Duration::from_secs(3600);
 
-/// Plays `stream` in a world of its own. A stream that ends is played to its end; one that doesn't is left by the client
-/// after `watched`, together with what is due at that very instant.
+/// Plays `stream` in a new world, to the end of the stream. The client leaves a stream without end after `watched`, and
+/// sees all writes of that instant.
 ///
 /// # Errors
 ///
@@ -106,8 +106,8 @@ pub fn replay(stream: Stream, setup: &Setup, watched: Duration) -> Result<Transc
     Ok(transcript)
 }
 
-/// Plays `stream` as [`replay`] does, and passes on each entry while the stream plays, as long as `goes_on` says so. Memory
-/// holds an hour of virtual time at most.
+/// Plays `stream` as [`replay`] does, and passes each entry to `goes_on`, as long as the function returns true. At most an
+/// hour of virtual time stays in memory.
 ///
 /// # Errors
 ///

@@ -1,62 +1,43 @@
-//! The clock of a lab: tokio's, and a count of who waits for it. A timer that outlives its stream is a leak.
+//! The clock of a lab: tokio's clock, with a count of the waits. A timer that outlives the stream is a leak.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
 use onbeat_server::clock::{Clock, Sleep};
 use onbeat_wire::Instant;
 
 /// A clock that counts its sleepers.
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub(crate) struct CountedClock {
     clock: Arc<dyn Clock>,
     sleepers: Sleepers,
 }
 
-/// How many wait for a clock.
+/// The number of waits for a clock. Each wait holds a clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sleepers(Arc<AtomicUsize>);
+pub(crate) struct Sleepers(Arc<()>);
 
 impl Sleepers {
+    /// Returns a clock with these sleepers.
+    pub(crate) fn count_on(&self, clock: Arc<dyn Clock>) -> CountedClock {
+        CountedClock { clock, sleepers: self.clone() }
+    }
+
+    /// Returns how many wait, without the clock and the caller.
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        Arc::strong_count(&self.0) - 2
     }
 }
 
-impl Counted {
-    pub(crate) fn new(clock: Arc<dyn Clock>, sleepers: Sleepers) -> Self {
-        Self { clock, sleepers }
-    }
-}
-
-impl Clock for Counted {
+impl Clock for CountedClock {
     fn now(&self) -> Instant {
         self.clock.now()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        self.sleepers.0.fetch_add(1, Ordering::Relaxed);
-        Box::pin(Sleeper { sleep: self.clock.sleep_until(deadline), sleepers: self.sleepers.clone() })
-    }
-}
-
-struct Sleeper {
-    sleep: Sleep,
-    sleepers: Sleepers,
-}
-
-impl Future for Sleeper {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_mut().sleep.as_mut().poll(cx)
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        self.sleepers.0.fetch_sub(1, Ordering::Relaxed);
+        let (sleep, sleeper) = (self.clock.sleep_until(deadline), self.sleepers.clone());
+        Box::pin(async move {
+            sleep.await;
+            drop(sleeper);
+        })
     }
 }

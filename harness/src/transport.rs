@@ -15,13 +15,13 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
-/// How much may be in flight in each direction, as in the buffers of a socket.
+/// How many bytes may be in flight in each direction, as in the buffers of a socket.
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
-/// How much a client takes out at a time.
+/// How many bytes a client reads at a time.
 const READ_BYTES: usize = 4096;
 
-/// Returns the server's end and the client's ends of a connection in memory, with so much room in each direction, and a
-/// network at the client's end.
+/// Returns the ends of a connection in memory, with `window_bytes` of room in each direction: the end of the server, and
+/// the ends of the client behind a network.
 #[must_use]
 pub fn connect_through<P>(
     clock: Arc<dyn Clock>,
@@ -33,7 +33,7 @@ where
 {
     let (server, client) = tokio::io::duplex(window_bytes);
     let breaker = Breaker::default();
-    let server = ServerEnd { pipe: server, breaker: breaker.clone(), told: false };
+    let server = ServerEnd { pipe: server, breaker: breaker.clone(), is_reported: false };
     let network = network(client, breaker.clone());
     (server, ends(network, Box::new(move || breaker.reset()), clock))
 }
@@ -49,7 +49,7 @@ impl Breaker {
     }
 }
 
-/// A connection to `addr` over TCP, with `TCP_NODELAY`.
+/// Returns the ends of a connection to `addr` over TCP, with `TCP_NODELAY`.
 ///
 /// # Errors
 ///
@@ -78,15 +78,15 @@ where
 pub struct ServerEnd {
     pipe: DuplexStream,
     breaker: Breaker,
-    told: bool,
+    is_reported: bool,
 }
 
 impl ServerEnd {
-    /// The failure to report, if the connection was reset.
+    /// Returns the failure to report, if the connection was reset.
     fn failure(&mut self, later: Result<usize, io::ErrorKind>) -> Option<io::Result<usize>> {
         let reset = self.breaker.0.load(Ordering::Acquire);
-        let told = std::mem::replace(&mut self.told, reset);
-        reset.then(|| if told { later } else { Err(io::ErrorKind::ConnectionReset) }.map_err(io::Error::from))
+        let is_reported = std::mem::replace(&mut self.is_reported, reset);
+        reset.then(|| if is_reported { later } else { Err(io::ErrorKind::ConnectionReset) }.map_err(io::Error::from))
     }
 }
 
@@ -147,7 +147,7 @@ impl Sender {
     }
 }
 
-/// Something out of a connection.
+/// Bytes out of a connection, or the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// Bytes.

@@ -19,11 +19,11 @@ use crate::query::Message;
 use crate::script::{Start, Writes};
 
 /// The streams, in the order of the contract.
-pub static STREAMS: [Stream; 5] =
-    [sse::STREAM, stream_text::STREAM, sse_data::STREAM, dynamic_counter::STREAM, stream_json::STREAM];
+pub static STREAMS: &[Stream] =
+    &[sse::STREAM, stream_text::STREAM, sse_data::STREAM, dynamic_counter::STREAM, stream_json::STREAM];
 
 /// The publishers, in the order in which the page shows them.
-pub static PUBLISHERS: [Publisher; 2] = [broadcast_text::PUBLISHER, send_heartbeat::PUBLISHER];
+pub static PUBLISHERS: &[Publisher] = &[broadcast_text::PUBLISHER, send_heartbeat::PUBLISHER];
 
 /// A stream.
 #[derive(Clone, Copy, Debug)]

@@ -137,8 +137,15 @@ fn why(error: &serde_json::Error) -> String {
 ///
 /// If the number is out of bounds. The error names the field and the bounds.
 pub fn within(field: impl Into<String>, number: u64, bounds: RangeInclusive<u64>) -> Result<(), Problem> {
-    if bounds.contains(&number) {
-        return Ok(());
-    }
-    Err(Problem::field(field, format_args!("a whole number from {} to {}, got {number}", bounds.start(), bounds.end())))
+    let expected = format_args!("a whole number from {} to {}, got {number}", bounds.start(), bounds.end());
+    ensure(bounds.contains(&number), field, expected)
+}
+
+/// Checks a condition of a field.
+///
+/// # Errors
+///
+/// If the condition does not hold. The error names the field and the expectation.
+pub fn ensure(condition: bool, field: impl Into<String>, expected: impl fmt::Display) -> Result<(), Problem> {
+    if condition { Ok(()) } else { Err(Problem::field(field, expected)) }
 }

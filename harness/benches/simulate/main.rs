@@ -183,7 +183,10 @@ impl fmt::Display for Rounds {
 fn is_in_sample(history: &History) -> bool {
     let breaks = history.clients.iter().any(|link| link.breaks_after.is_some());
     let waits = history.connections_max < history.clients.len();
-    history.end_ms <= SAMPLE_MS_MAX && !breaks && !waits && history.deeds.iter().all(|deed| is_known(&deed.what))
+    history.end_ms <= SAMPLE_MS_MAX
+        && !breaks
+        && !waits
+        && history.operations.iter().all(|operation| is_known(&operation.kind))
 }
 
 /// Fails unless the servers wrote the same, as nearly as it can be.

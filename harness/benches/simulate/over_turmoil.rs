@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 use onbeat::lab::Setup;
-use onbeat::simulate::{Deed, History, What};
+use onbeat::simulate::{History, Operation, OperationKind};
 use onbeat_server::clock::{Clock, Sleep, TokioClock};
 use onbeat_server::connection::{Connection, Ending};
 use onbeat_server::http;
@@ -109,7 +109,7 @@ enum Act<'a> {
     /// One connects, which takes a tick.
     Connect(usize),
     /// It is done to one, or by it.
-    Do(&'a Deed),
+    Do(&'a Operation),
 }
 
 /// All clients, on one host.
@@ -122,10 +122,10 @@ async fn act(history: History, tick: Duration, open: Open) -> Outcome<()> {
             Act::Connect(client) => {
                 clients[client].connecting = Some(tokio::task::spawn_local(TcpStream::connect(("server", PORT))));
             }
-            Act::Do(Deed { what: What::ShutDown, .. }) => {
+            Act::Do(Operation { kind: OperationKind::ShutDown, .. }) => {
                 open.lock().iter().filter_map(Weak::upgrade).for_each(|connection| connection.end(Ending::InGoodOrder));
             }
-            Act::Do(deed) => clients[deed.client].act(&deed.what).await?,
+            Act::Do(operation) => clients[operation.client].act(&operation.kind).await?,
         }
     }
     // A tick later, what the server wrote at the end has arrived.
@@ -143,12 +143,12 @@ async fn act(history: History, tick: Duration, open: Open) -> Outcome<()> {
 fn acts(history: &History, tick: Duration) -> Vec<(Duration, Act<'_>)> {
     let mut connected = BTreeSet::new();
     let mut acts = Vec::new();
-    for deed in &history.deeds {
-        let at = Duration::from_millis(deed.at_ms);
-        if deed.what != What::ShutDown && connected.insert(deed.client) {
-            acts.push((at + tick, Act::Connect(deed.client)));
+    for operation in &history.operations {
+        let at = Duration::from_millis(operation.at_ms);
+        if operation.kind != OperationKind::ShutDown && connected.insert(operation.client) {
+            acts.push((at + tick, Act::Connect(operation.client)));
         }
-        acts.push((at + 2 * tick, Act::Do(deed)));
+        acts.push((at + 2 * tick, Act::Do(operation)));
     }
     acts.sort_by_key(|(at, _)| *at);
     acts
@@ -165,7 +165,7 @@ struct Client {
 }
 
 impl Client {
-    async fn act(&mut self, what: &What) -> Outcome<()> {
+    async fn act(&mut self, kind: &OperationKind) -> Outcome<()> {
         if let Some(connecting) = self.connecting.take() {
             let (reader, sender) = connecting.await??.into_split();
             self.sender = Some(sender);
@@ -173,18 +173,18 @@ impl Client {
         }
         let Some(sender) = &mut self.sender else { return Ok(()) };
         // Nothing can be done with a connection that the server has closed: it is no error.
-        match what {
-            What::Garbage(bytes) => drop(sender.write_all(bytes.as_bytes()).await),
-            What::Ask { asked, manner, cut } => {
-                let request = manner.request(&asked.target());
+        match kind {
+            OperationKind::Garbage(bytes) => drop(sender.write_all(bytes.as_bytes()).await),
+            OperationKind::Request { resource, manner, cut } => {
+                let request = manner.request(&resource.target());
                 let (start, rest) = request.as_bytes().split_at(cut.unwrap_or_default().min(request.len()));
                 drop(sender.write_all(start).await);
                 drop(sender.write_all(rest).await);
             }
-            What::Pause => drop(self.paused.send_replace(true)),
-            What::Resume => drop(self.paused.send_replace(false)),
-            What::HalfClose => drop(sender.shutdown().await),
-            What::Close | What::Reset => self.leave().await,
+            OperationKind::Pause => drop(self.paused.send_replace(true)),
+            OperationKind::Resume => drop(self.paused.send_replace(false)),
+            OperationKind::HalfClose => drop(sender.shutdown().await),
+            OperationKind::Close | OperationKind::Reset => self.leave().await,
             _ => {}
         }
         Ok(())
@@ -208,7 +208,7 @@ async fn read(mut reader: OwnedReadHalf, mut paused: watch::Receiver<bool>) {
 }
 
 /// Whether it is something that can be done over turmoil, too.
-pub(crate) fn is_known(what: &What) -> bool {
-    use What::{Ask, Close, Garbage, HalfClose, Pause, Reset, Resume, ShutDown};
-    matches!(what, Ask { .. } | Garbage(_) | Pause | Resume | Close | HalfClose | Reset | ShutDown)
+pub(crate) fn is_known(kind: &OperationKind) -> bool {
+    use OperationKind::{Close, Garbage, HalfClose, Pause, Request, Reset, Resume, ShutDown};
+    matches!(kind, Request { .. } | Garbage(_) | Pause | Resume | Close | HalfClose | Reset | ShutDown)
 }

@@ -5,13 +5,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_server::clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::Instant;
 
-use super::{Exit, Output, files, input, parse_count, parse_duration, tell, told_to_end};
+use super::{Exit, Format, Output, files, input, parse_count, parse_duration, tell, told_to_end};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
 use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
@@ -20,7 +19,7 @@ use crate::judge::{Outcome, Report, Selection, Verdict};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     /// The server's URL; the embedded server without it
     url: Option<String>,
     /// Judge these cases alone, by id or glob (stream-text.*)
@@ -61,19 +60,11 @@ pub(super) struct Arguments {
     write_expect_failures: Option<PathBuf>,
 }
 
-impl Arguments {
+impl CheckArguments {
     /// Returns the paths of the files that are written at the end.
     fn files(&self) -> impl Iterator<Item = &Path> {
         [&self.junit, &self.html, &self.write_expect_failures].into_iter().flatten().map(PathBuf::as_path)
     }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// A table, for people
-    Text,
-    /// One object a line, for programs
-    Jsonl,
 }
 
 fn parse_tolerance(text: &str) -> Result<Duration, String> {
@@ -81,8 +72,8 @@ fn parse_tolerance(text: &str) -> Result<Duration, String> {
     bounded.ok_or_else(|| "expected a time like 250ms, up to a minute".into())
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // A check takes a minute or more, so what can be wrong on this side is found out first.
+pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // A check takes a minute or more, so wrong arguments and paths are found out first.
     let known = arguments.expect_failures.as_deref().map(known_failures).transpose()?;
     files::check_writable(arguments.files())?;
     if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
@@ -92,12 +83,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
     let mut report = report(arguments)?;
     let made = Made { began, took: clock.now() - Instant::EPOCH };
     let known = match (known, &arguments.write_expect_failures) {
-        // What is listed now is known from now on.
+        // The listed failures are known from now on.
         (None, Some(_)) if report.trouble.is_none() => Expectations::of(&report),
         (known, _) => known.unwrap_or_default(),
     };
     known.apply(&mut report);
-    // The files come last: the results are not lost where one can't be written.
+    // The files come last: a file that can't be written loses no results.
     match arguments.format {
         Format::Text => out.styled(&text::render(&report)),
         Format::Jsonl => out.styled(&jsonl::render(&report)),
@@ -114,8 +105,8 @@ fn known_failures(path: &Path) -> Result<Expectations, String> {
     Expectations::read(&text, &case_ids()).map_err(|error| format!("failed to read {}: {error}", input::name(path)))
 }
 
-/// Tells on stderr why the check fails, beside what the report says.
-fn explain(arguments: &Arguments, report: &Report) {
+/// Tells on stderr why the check fails, besides the report.
+fn explain(arguments: &CheckArguments, report: &Report) {
     if let (Format::Jsonl, Some(hint)) = (arguments.format, &report.hint) {
         tell(&hint.text);
     }
@@ -136,9 +127,9 @@ fn explain(arguments: &Arguments, report: &Report) {
     }
 }
 
-/// Writes every file that was asked for, even if another can't be written.
-fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, made: Made) -> Result<(), String> {
-    let Arguments { junit, html, write_expect_failures, .. } = arguments;
+/// Writes all requested files, also when some can't be written.
+fn write_files(arguments: &CheckArguments, report: &Report, known: &Expectations, made: Made) -> Result<(), String> {
+    let CheckArguments { junit, html, write_expect_failures, .. } = arguments;
     let mut written = Vec::new();
     if let Some(path) = junit {
         let text = junit::render(report, made).map_err(|error| format!("failed to write {}: {error}", path.display()));
@@ -147,7 +138,7 @@ fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, mad
     if let Some(path) = html {
         written.push(files::write(path, &html::render(report)));
     }
-    // Where the server could not be judged, nothing is known of its cases.
+    // Without a verdict on the server the list would be wrong.
     if let (Some(path), None) = (write_expect_failures, &report.trouble) {
         let count = report.count(Outcome::KnownFailure);
         written.push(files::write(path, &known.to_text(report)).inspect(|()| {
@@ -158,8 +149,8 @@ fn write_files(arguments: &Arguments, report: &Report, known: &Expectations, mad
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
-fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
-    let Arguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
+fn report(arguments: &CheckArguments) -> Result<Report, Box<dyn Error>> {
+    let CheckArguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
     let scope = Scope { cases: Selection { only, skip }, quick, behind_proxy };
     let Some(url) = &arguments.url else {
         return Ok(check_embedded(&Application::embedded(), &scope)?);
@@ -167,20 +158,20 @@ fn report(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let headers = ExtraHeaders::read(&arguments.headers)?;
     let remote = Remote { url: url.clone(), headers, tolerance, scale };
     let bar = Bar::new();
-    // On one thread, so that what holds up a client of the check holds up the one that looks for stalls as well.
+    // On a single thread the watch for stalls is held up together with the clients.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        // A check that is told to end reports what is known by then.
+        // A check that is told to end reports the verdicts so far.
         let stop = told_to_end().map_err(Box::<dyn Error>::from)?;
         check_live(&remote, &scope, &bar, stop).await.map_err(Box::<dyn Error>::from)
     });
     bar.0.finish_and_clear();
-    // Nothing that is left to do is worth waiting for, such as a name that is still being looked up.
+    // The rest is not worth a wait, such as the lookup of a name.
     runtime.shutdown_background();
     report
 }
 
-/// A progress bar on stderr, if that is a terminal.
+/// A progress bar on stderr, if stderr is a terminal.
 struct Bar(ProgressBar);
 
 impl Bar {

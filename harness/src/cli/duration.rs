@@ -1,4 +1,4 @@
-//! How long something takes, as the command line has it.
+//! Durations in the arguments of the command line.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 /// Virtual time ends here: a century.
 const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
-/// What is expected; a day has 24 hours here, and a week seven days.
+/// The expected form; a day has 24 hours, and a week seven days.
 const EXPECTED: &str = "expected a time like 250ms, 95s, 10m, 1h 30m or 7d";
 
 /// Reads a time in whole milliseconds, from 0 to a century.

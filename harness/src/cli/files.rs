@@ -1,12 +1,12 @@
-//! Files that a command writes when all its work is done.
+//! Files that a command writes at the end.
 //!
-//! Whether they can be written is found out before the work begins. Until then, an older file stays as it is.
+//! A command checks the paths before the work begins. An older file stays until the end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Checks that files can be written to these paths at the end, each to its own. Changes nothing.
+/// Checks that a file can be written to each of these different paths. Changes no file.
 ///
 /// # Errors
 ///
@@ -28,23 +28,23 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> R
 ///
 /// # Errors
 ///
-/// If it can't be written.
+/// If the file can't be written.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
-/// Returns where a path leads, by whichever way: the file itself if there is one, or a name in its folder.
+/// Returns where a path leads: to an existing file, or to a name in a folder.
 fn place(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = || folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()));
     path.canonicalize().or_else(|_| new()).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Opens the file for writing, and leaves it as it was.
+/// Opens the file for writing, and leaves the content as before.
 fn open(path: &Path) -> io::Result<()> {
     match File::create_new(path) {
         Ok(_) => fs::remove_file(path),
-        // To open a pipe would wait for its reader.
+        // Opening a pipe would wait for a reader.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_special(path) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             OpenOptions::new().append(true).open(path).map(drop)
@@ -53,7 +53,7 @@ fn open(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether something is there that is neither a file nor a folder, such as a pipe or a device.
+/// Returns whether the path leads to neither a file nor a folder, such as a pipe or a device.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }

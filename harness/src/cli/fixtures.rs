@@ -7,7 +7,7 @@ use super::{Exit, Output};
 use crate::fixtures;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct FixturesArguments {
     #[command(subcommand)]
     action: CorpusAction,
     /// The folder of the corpus
@@ -23,7 +23,7 @@ enum CorpusAction {
     Verify,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &FixturesArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     if let CorpusAction::Write = arguments.action {
         let folder = &arguments.folder;
         std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;

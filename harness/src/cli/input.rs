@@ -1,24 +1,24 @@
-//! What the command line reads: text in UTF-8, from a file or from stdin.
+//! The input of the command line: text in UTF-8, from a file or from stdin.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// No log, trace or list is longer.
+/// The greatest length of a log, a trace or a list.
 const BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// Reads the text in a file, or on stdin for `-`. A byte order mark at its beginning is left out.
+/// Reads the text in a file, or on stdin for `-`, without a byte order mark.
 ///
 /// # Errors
 ///
-/// If it can't be read, or is no text in UTF-8; the error names the file.
+/// If the file can't be read, or is no text in UTF-8. The error names the file.
 pub(super) fn read(path: &Path) -> Result<String, String> {
     let bytes = if path == Path::new("-") { bytes(io::stdin().lock()) } else { File::open(path).and_then(bytes) };
     let text = bytes.map_err(|error| error.to_string()).and_then(text);
     text.map_err(|why| format!("failed to read {}: {why}", name(path)))
 }
 
-/// What a file is called in an error.
+/// Returns the name of a file in an error.
 pub(super) fn name(path: &Path) -> String {
     if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
 }
@@ -51,7 +51,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
     Ok(text)
 }
 
-/// Whether it is UTF-16, by its byte order mark, or by a NUL beside its first character, which is ASCII.
+/// Returns whether the bytes are UTF-16: by the byte order mark, or by a NUL beside a first character in ASCII.
 fn is_utf_16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] | [1..=0x7f, 0, ..])
 }

@@ -1,11 +1,11 @@
-//! What the command line prints: results on stdout, everything else on stderr. Nothing else in the crate writes to either.
+//! The output of the command line: results on stdout, everything else on stderr. No other module of the crate writes there.
 //!
-//! All that is printed is [`printable`](onbeat_wire::printable::printable): foreign text steers no terminal. Printing never fails
-//! on the spot, so that a command does all its work. What became of it is known at the end:
+//! All output is [`printable`](onbeat_wire::printable::printable): foreign text steers no terminal. A failure to print does not
+//! stop a command, but shows at the end:
 //!
-//! - a reader that has left, as in `onbeat replay | head`, wants no more, and that is no failure;
-//! - a stdout that takes nothing, as a full disk, is a failure of the program;
-//! - a stderr that takes nothing is passed over, since nobody is left to be told.
+//! - a reader that has left, as in `onbeat replay | head`, is no failure;
+//! - a stdout that takes no bytes, such as a full disk, is a failure of the program;
+//! - a stderr that takes no bytes is ignored, since no reader is left for a message.
 
 use std::env;
 use std::fmt::Display;
@@ -22,11 +22,11 @@ use super::Exit;
 #[error("failed to write to stdout: {0}")]
 pub(super) struct OutputError(io::Error);
 
-/// The results of a command, on their way to stdout.
+/// The results of a command, written to stdout through a buffer.
 #[derive(Debug)]
 pub(super) struct Output {
     stdout: BufWriter<io::Stdout>,
-    /// Nothing more is written: the reader has left, or writing has failed.
+    /// Whether writing has ended: the reader has left, or a write has failed.
     is_closed: bool,
     failure: Option<io::Error>,
 }
@@ -61,19 +61,19 @@ impl Output {
         self.write((printable::to_json(value) + "\n").as_bytes());
     }
 
-    /// Prints text that is printable already, but for the styles that it has; they are left out if stdout is no terminal.
+    /// Prints text that is printable except for styles, which are left out if stdout is no terminal.
     pub(super) fn styled(&mut self, text: &str) {
         self.write(&with_styles(text, AutoStream::choice(&stdout())));
     }
 
-    /// Prints what clap has to say: help on stdout, and what is wrong with the arguments on stderr.
-    pub(super) fn clap(&mut self, told: &clap::Error) -> Exit {
-        let text = told.render();
-        if !told.use_stderr() {
+    /// Prints a message of clap: help on stdout, or an error in the arguments on stderr.
+    pub(super) fn clap(&mut self, message: &clap::Error) -> Exit {
+        let text = message.render();
+        if !message.use_stderr() {
             self.styled(&text.ansi().to_string());
             return Exit::Holds;
         }
-        // What is wrong is quoted as it was given.
+        // The message quotes the arguments, which may steer a terminal.
         let is_printable = |argument: &str| printable::printable(argument, TEXT_CHARS_MAX) == argument;
         if env::args_os().skip(1).all(|argument| argument.to_str().is_some_and(is_printable)) {
             let _ = stderr().write_all(&with_styles(&text.ansi().to_string(), AutoStream::choice(&stderr())));
@@ -83,31 +83,22 @@ impl Output {
         Exit::Failed
     }
 
-    /// Whether anybody reads on: if not, there is no need to go on printing.
+    /// Returns whether the reader may still read: otherwise printing can stop.
     pub(super) fn is_wanted(&self) -> bool {
         !self.is_closed
     }
 
-    /// Hands over what has been printed so far.
+    /// Writes the buffered output to stdout.
     ///
     /// # Errors
     ///
-    /// If stdout does not take it, though somebody reads.
+    /// If stdout does not take the output, although the reader has not left.
     pub(super) fn flush(&mut self) -> Result<(), OutputError> {
         if !self.is_closed {
             let flushed = self.stdout.flush();
             self.note(flushed);
         }
         self.failure.take().map_or(Ok(()), |error| Err(OutputError(error)))
-    }
-
-    /// Hands over all, at the end.
-    ///
-    /// # Errors
-    ///
-    /// If stdout did not take it, though somebody reads.
-    pub(super) fn finish(mut self) -> Result<(), OutputError> {
-        self.flush()
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -125,14 +116,14 @@ impl Output {
     }
 }
 
-/// The text with its styles, or without them.
+/// Returns the text with styles or without, as the choice says.
 fn with_styles(text: &str, choice: ColorChoice) -> Vec<u8> {
     let mut stream = AutoStream::new(Vec::new(), choice);
     stream.write_all(text.as_bytes()).expect("memory takes a text");
     stream.into_inner()
 }
 
-/// Prints on stderr what the program has to say beside its results.
+/// Prints a message of the program on stderr.
 pub(super) fn tell(text: impl Display) {
     say(format_args!("onbeat: {text}\n"));
 }
@@ -143,7 +134,7 @@ fn say(text: impl Display) {
     let _ = stderr().write_all((clipped(printable_lines(text), TEXT_CHARS_MAX) + end).as_bytes());
 }
 
-/// Stderr for the log: it takes everything, and what it can't print it drops.
+/// Stderr for the log. A line that can't be printed is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stderr;
 

@@ -4,18 +4,17 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use onbeat_server::random::Seed;
 use onbeat_wire::Epoch;
 
-use super::{Exit, Output, input, parse_duration, parse_seed};
+use super::{Exit, Format, Output, input, parse_duration, parse_seed};
 use crate::lab::Setup;
 use crate::recording::{Recording, Replayed};
 use crate::replay::{Stream, replay_each};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ReplayArguments {
     /// The streams to play; all of them without a name
     #[arg(value_name = "ENDPOINT", value_parser = streams())]
     streams: Vec<Stream>,
@@ -36,20 +35,12 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// Aligned columns, for people
-    Text,
-    /// One object a line, for programs
-    Jsonl,
-}
-
 /// Reads the name of a stream.
 fn streams() -> impl TypedValueParser<Value = Stream> {
     PossibleValuesParser::new(Stream::all().map(Stream::name)).try_map(|name| name.parse::<Stream>())
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     match &arguments.log {
         Some(log) => replay_log(log, out),
         None => replay_streams(arguments, out),
@@ -75,8 +66,8 @@ fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     }
 }
 
-fn replay_streams(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    let Arguments { seed, epoch, watched, format, .. } = arguments;
+fn replay_streams(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let ReplayArguments { seed, epoch, watched, format, .. } = arguments;
     let all: Vec<Stream> = Stream::all().collect();
     let streams = if arguments.streams.is_empty() { &all } else { &arguments.streams };
     let setup = Setup::new(*seed, *epoch);
@@ -85,6 +76,7 @@ fn replay_streams(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
             let gap = if number == 0 { "" } else { "\n" };
             out.line(format_args!("{gap}GET {}, seed {seed}, epoch {epoch}", stream.path()));
         }
+        // A reader that has left ends the replay.
         replay_each(*stream, &setup, *watched, |entry| {
             match format {
                 Format::Text => out.line(entry),

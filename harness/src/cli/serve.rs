@@ -22,7 +22,7 @@ use self::addr::Addr;
 use super::{Exit, Output, parse_count, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ServeArguments {
     /// Where to listen: on all addresses of a name, such as localhost; port 0 takes any free one
     #[arg(long, default_value = "127.0.0.1:3000", value_parser = addr::parse, value_name = "HOST:PORT")]
     addr: Addr,
@@ -62,7 +62,7 @@ fn parse_limit(text: &str) -> Result<u64, String> {
     parse_count(text).map(NonZeroU64::get)
 }
 
-impl Arguments {
+impl ServeArguments {
     fn settings(&self) -> Result<Settings, Box<dyn Error>> {
         let limits = Limits {
             mailbox_events_max: self.mailbox,
@@ -74,7 +74,7 @@ impl Arguments {
         Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
     }
 
-    /// Who may drive the server, if anybody may.
+    /// Returns which clients may drive the server; none without a control interface.
     fn access(&self) -> Result<Option<Access>, Box<dyn Error>> {
         if self.control || self.clock == Kind::Manual {
             let Addr { host, sockets, .. } = &self.addr;
@@ -93,7 +93,7 @@ impl Arguments {
         }
     }
 
-    /// With a manual clock one thread serves all, so that what arrives first happens first.
+    /// Returns a runtime. With a manual clock a single thread serves all connections, in the order of arrival.
     fn runtime(&self) -> io::Result<Runtime> {
         match self.clock {
             Kind::Manual => tokio::runtime::Builder::new_current_thread().enable_all().build(),
@@ -102,20 +102,21 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // Each client is a file descriptor; the soft limit is often just 1024.
+pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // Each client takes a file descriptor; the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
     let (settings, access) = (arguments.settings()?, arguments.access()?);
     let limits = settings.limits;
-    // With a manual clock one thread serves all, and can tell what has arrived.
+    // With a manual clock the single thread can tell which bytes have arrived.
     let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
     arguments.runtime()?.block_on(async {
         let router = match access {
             Some(access) => onbeat_control::router(settings, access),
             None => uncontrolled(settings),
         };
+        // Signals count from here on, and the URL is printed when the sockets listen.
         let (told, hurried) = told_to_end_and_to_hurry()?;
         let sockets = Sockets::bind(&arguments.addr.sockets)?;
         let addrs = sockets.addrs()?;
@@ -131,13 +132,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
     })
 }
 
-/// Returns what is ready at the first SIGINT or SIGTERM, and what is ready at the second.
+/// Returns a wait for the first SIGINT or SIGTERM, and a wait for the second.
 fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let first = told_to_end()?;
     let (tell, told) = oneshot::channel();
     let told_to_end = async move {
         first.await;
-        // Nobody hears it only where the server is gone.
+        // The receiver is gone only if the server is.
         let _ = tell.send(super::told_to_end());
     };
     let told_to_hurry = async move {
@@ -149,7 +150,7 @@ fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Futu
     Ok((told_to_end, told_to_hurry))
 }
 
-/// A world that nobody drives.
+/// Returns the router of a world without a control interface.
 fn uncontrolled(Settings { clock, seed, epoch, limits, .. }: Settings) -> axum::Router {
     let speed = match clock {
         Kind::Scaled(speed) => speed,
@@ -158,7 +159,7 @@ fn uncontrolled(Settings { clock, seed, epoch, limits, .. }: Settings) -> axum::
     router(Arc::new(World::new(Arc::new(TokioClock::scaled(speed)), seed, epoch, limits)))
 }
 
-/// The first line on stdout tells where the server is, for scripts that let it choose the port.
+/// Prints the URL of the server as the first line on stdout, for scripts that let the server choose the port.
 fn announce(url: &str, out: &mut Output) -> Result<(), Box<dyn Error>> {
     out.line(format_args!("listening on {url}"));
     Ok(out.flush()?)

@@ -18,7 +18,7 @@ use crate::lab::Application;
 use crate::simulate::{Failure, Run, Simulator, histories};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct SimulateArguments {
     /// The seeds of the worlds: from A on, up to but without B, or without an end [default: 0..1000; 0.. with --for]
     #[arg(long, value_parser = parse_seeds, value_name = "A..B", allow_hyphen_values = true)]
     seeds: Option<Range<u64>>,
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     again: Option<PathBuf>,
 }
 
-/// In fewer worlds something of interest may well never occur.
+/// In fewer worlds an event of interest may well never occur.
 const WORLDS_FOR_COVERAGE: u64 = 1000;
 
 fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
@@ -54,8 +54,8 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // Worlds can be simulated for hours, so whether their traces can be written is found out first.
+pub(super) fn run(arguments: &SimulateArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // A simulation may take hours, so a path that can't be written is found out first.
     files::check_writable(arguments.trace.as_deref())?;
     let simulator = Simulator::new(Application::embedded());
     if let Some(path) = &arguments.again {
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Exit, Box<d
         !stop.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
-    // The file comes last: the results are not lost where the file can't be written.
+    // The file comes last: a file that can't be written loses no results.
     let verdict = print(&run, seeds.start, out);
     let printed = out.flush();
     if let Some(path) = &arguments.trace {
@@ -91,7 +91,7 @@ fn bar(seeds: &Range<u64>) -> Result<ProgressBar, Box<dyn Error>> {
     Ok(bar.with_style(ProgressStyle::with_template(template)?))
 }
 
-/// Set when the time is over, or when the process is told to end, as by Ctrl-C: what was simulated by then is told all the same.
+/// Returns a flag that is set when the time is over, or the process is told to end. The worlds so far are reported then.
 fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -101,7 +101,7 @@ fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
         told_to_end()?
     };
     tracing::debug!("simulating; Ctrl-C ends it");
-    // It waits beside the worlds, and ends with the process.
+    // The thread ends with the process.
     thread::spawn(move || {
         runtime.block_on(async {
             let clock = TokioClock::start();
@@ -127,6 +127,7 @@ fn print(run: &Run, from: u64, out: &mut Output) -> Exit {
         let seed = failure.history.seed;
         out.line(format_args!("{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed.saturating_add(1)));
     }
+    // A run without an event of interest proves nothing about the event, and fails.
     let mut uncovered = Vec::new();
     if run.worlds >= WORLDS_FOR_COVERAGE {
         for (thing, worlds) in run.coverage.iter() {

@@ -59,6 +59,7 @@ impl Client {
     /// Does an action, and logs the action. After closing or resetting the connection, a client does no more.
     pub async fn act(&mut self, action: Action) {
         let Some(sender) = &mut self.sender else { return };
+        // The log has a request before the request is sent: an answer at once comes after the request.
         let now = self.clock.now();
         match &action {
             Action::Pause => self.shared.state.lock().is_paused = true,
@@ -199,6 +200,7 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
             })
             .await
         };
+        // Waiting owners wake when the lock is free again.
         let is_over = {
             let mut state = shared.state.lock();
             state.take_in(at, arrival, &mut bounds);
@@ -261,6 +263,7 @@ impl ClientState {
                 self.read_on(at, bounds);
             }
             Arrival::End | Arrival::Reset => {
+                // The end of the connection completes a body without a length, and cuts any other response.
                 if let Some(part) = self.responses.close() {
                     self.see(at, part);
                 } else if !self.responses.is_between() {
@@ -277,6 +280,7 @@ impl ClientState {
         let why = loop {
             match self.responses.next_part() {
                 Ok(Some(part)) => self.see(at, part),
+                // The parts that came are read before the bounds end the reading.
                 Ok(None) if bounds.bytes_max == 0 => break "more bytes came than were ever expected".to_owned(),
                 Ok(None) => return,
                 Err(malformed) => break malformed.to_string(),

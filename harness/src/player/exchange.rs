@@ -31,12 +31,14 @@ impl ClientLog {
         let (mut current, mut is_closed) = (0, false);
         for (at, entry) in &self.entries {
             match entry {
+                // Each request opens an exchange, which waits for a response.
                 LogEntry::Did(Action::Request { .. }) => {
                     let broken = is_closed.then(|| "the server had closed the connection".to_owned());
                     exchanges.push(HttpExchange { broken, ..HttpExchange::new(*at, true) });
                 }
                 // A client logs a second end of a response when the server has cut the response and the client leaves later.
                 LogEntry::Saw(what) if !is_closed => {
+                    // A part belongs to the first exchange without an end.
                     while exchanges.get(current).is_some_and(|exchange| exchange.end.is_some()) {
                         current += 1;
                     }
@@ -47,6 +49,7 @@ impl ClientLog {
                         exchange.see(*at, what);
                     }
                 }
+                // After a failure, or the end of the connection, waiting exchanges get no response.
                 LogEntry::Unreadable(why) => {
                     if let Some(exchange) = exchanges.iter_mut().find(|exchange| exchange.end.is_none()) {
                         exchange.broken = Some(why.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
 use onbeat_wire::{Entry, How, What};
 
-use super::{Answer, Recording};
+use super::{LoggedAnswer, Recording};
 use crate::player::{ClientLog, HttpExchange};
 
 /// Fields that frame a message, or end a connection: HTTP adds these to the logged fields.
@@ -25,12 +25,12 @@ pub struct Replayed {
     /// How much time passed.
     pub time: Duration,
     /// The first difference from the log.
-    pub difference: Option<Difference>,
+    pub difference: Option<ReplayDifference>,
 }
 
 /// Where a replay differs from the log.
 #[derive(Debug)]
-pub struct Difference {
+pub struct ReplayDifference {
     connection: u64,
     request: u32,
     asked: String,
@@ -39,7 +39,7 @@ pub struct Difference {
     replayed: Option<Entry>,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for ReplayDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, request, asked, place, logged, replayed } = self;
         let asked = printable(asked, LINE_CHARS_MAX);
@@ -67,7 +67,8 @@ impl Recording {
             replayed.writes += logged.iter().filter(|entry| matches!(entry.what, What::Write(_))).count();
             if let Some((place, logged, came)) = self.first_difference(answer, logged, came) {
                 let (connection, request, asked) = (*connection, *request, answer.asked.clone());
-                replayed.difference = Some(Difference { connection, request, asked, place, logged, replayed: came });
+                replayed.difference =
+                    Some(ReplayDifference { connection, request, asked, place, logged, replayed: came });
                 return replayed;
             }
         }
@@ -77,7 +78,7 @@ impl Recording {
     /// Returns the first place where an answer differs, and the two entries there.
     fn first_difference(
         &self,
-        answer: &Answer,
+        answer: &LoggedAnswer,
         mut logged: Vec<Entry>,
         mut came: Vec<Entry>,
     ) -> Option<(usize, Option<Entry>, Option<Entry>)> {

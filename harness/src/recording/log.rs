@@ -1,4 +1,4 @@
-//! The form of a log, as `GET /__onbeat/log` answers it, and what it says.
+//! Reads the log of a served world, as `GET /__onbeat/log` returns the log.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use onbeat_control::{Fields, parse_fault, restore};
 use onbeat_server::random::Seed;
 use onbeat_server::world::Limits;
-use onbeat_wire::jsonl::{self, Problem, WrongLine};
+use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
-use super::{Answer, Answers, LoggedAction, Recording};
+use super::{Answers, LoggedAction, LoggedAnswer, Recording};
 use crate::lab::{Overdue, Setup};
 use crate::player::Action;
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;
 
-/// A log may cost so much beyond twice its length when it is played again: a client that does not read gets more there.
+/// The greatest cost of a replay beyond twice the length of the log: in a replay a client that did not read gets more.
 const COST: u64 = 2 * 1024 * 1024;
 
 /// A log that can't be read, or not be played again.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// It is empty.
+    /// The text is empty.
     #[error("expected a log, as GET /__onbeat/log answers it; it is empty")]
     Empty,
-    /// It is something else.
+    /// The text is no log.
     #[error("expected a log, as GET /__onbeat/log answers it; {0}")]
     NoLog(WrongLine),
-    /// A line is not what it should be.
+    /// A line has a wrong form, or a wrong place.
     #[error(transparent)]
     Line(#[from] WrongLine),
     /// The log was full before its end.
@@ -57,7 +57,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If it is none, or not whole.
+    /// If the text is no log, or the log is incomplete.
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         let mut lines = jsonl::lines(text);
         let (number, first) = lines.next().ok_or(RecordingError::Empty)?;
@@ -80,15 +80,11 @@ impl Recording {
 
     fn begin(start: &LogStart) -> Result<Self, Problem> {
         let LogStart { version, seed, epoch, clock, mailbox, .. } = start;
-        if *version != VERSION {
-            let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
-            return Err(Problem::field("version", expected));
-        }
+        let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
+        ensure(*version == VERSION, "version", expected)?;
         let seed = seed.parse().map(Seed).map_err(|_| Problem::field("seed", "a whole number from 0 to 2^64 - 1"))?;
         let epoch: Epoch = epoch.parse().map_err(|_| Problem::field("epoch", "a time like 2025-12-01T00:00:00Z"))?;
-        if !["real", "scaled", "manual"].contains(&clock.as_str()) {
-            return Err(Problem::field("clock", "real, scaled or manual"));
-        }
+        ensure(["real", "scaled", "manual"].contains(&clock.as_str()), "clock", "real, scaled or manual")?;
         jsonl::within("mailbox", *mailbox, 1..=u64::MAX)?;
         let mut setup = Setup::new(seed, epoch);
         setup.limits = Limits { mailbox_events_max: *mailbox, ..setup.limits };
@@ -154,7 +150,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Takes in a request, whose parts must be what a client can send and no more.
+    /// Adds a request. The parts must be parts of HTTP, so that the replay sends a single request.
     fn request(&mut self, exchange: Exchange, request: &Request) -> Result<LoggedAction, Problem> {
         let (connection, number) = ordinals(exchange)?;
         let Request { method, target, version, headers } = request;
@@ -162,31 +158,25 @@ impl Recording {
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let is_value = |text: &str| !text.contains(['\r', '\n', '\0']);
-        if !is_token(&method) {
-            return Err(Problem::field("method", "a method of HTTP"));
-        }
-        if target.is_empty() || target.contains(|char: char| char.is_ascii_control() || char == ' ') {
-            return Err(Problem::field("target", "a request target without spaces and control characters"));
-        }
-        if !["HTTP/1.0", "HTTP/1.1"].contains(&version.as_str()) {
-            return Err(Problem::field("version", "HTTP/1.0 or HTTP/1.1"));
-        }
-        if let Some(wrong) = headers.iter().position(|(name, value)| !is_token(name) || !is_value(value)) {
-            return Err(Problem::field(format!("headers[{wrong}]"), "the name and the value of a header"));
+        let is_target = !target.is_empty() && !target.contains(|char: char| char.is_ascii_control() || char == ' ');
+        ensure(is_token(&method), "method", "a method of HTTP")?;
+        ensure(is_target, "target", "a request target without spaces and control characters")?;
+        ensure(["HTTP/1.0", "HTTP/1.1"].contains(&version.as_str()), "version", "HTTP/1.0 or HTTP/1.1")?;
+        for (number, (name, value)) in headers.iter().enumerate() {
+            let is_header = is_token(name) && is_value(value);
+            ensure(is_header, format!("headers[{number}]"), "the name and the value of a header")?;
         }
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
         let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
         let asked = format!("{method} {target}");
-        let answer = Answer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
-        if self.answers.insert((connection, number), answer).is_some() {
-            let expected = format_args!("no second request {number} on connection {connection}");
-            return Err(Problem::field("request", expected));
-        }
+        let answer = LoggedAnswer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
+        let is_first = self.answers.insert((connection, number), answer).is_none();
+        ensure(is_first, "request", format_args!("no second request {number} on connection {connection}"))?;
         Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 
     /// Returns the answer that a line belongs to.
-    fn answer(&mut self, exchange: Exchange) -> Result<&mut Answer, Problem> {
+    fn answer(&mut self, exchange: Exchange) -> Result<&mut LoggedAnswer, Problem> {
         let (connection, request) = ordinals(exchange)?;
         let answer = self.answers.get_mut(&(connection, request));
         answer.ok_or_else(|| Problem::line(format_args!("request {request} of connection {connection} before it")))
@@ -201,7 +191,7 @@ fn ordinals(exchange: Exchange) -> Result<(u64, u32), Problem> {
     Ok((connection(exchange)?, exchange.request.ok_or_else(|| Problem::missing("request"))?))
 }
 
-/// Returns a part of a request or a head, as long as it was before the log cut it.
+/// Returns a part of a request or a head in the full length, which the log may have cut.
 fn whole(text: &str) -> Result<String, Problem> {
     restore(text).map(Cow::into_owned).map_err(Problem::line)
 }

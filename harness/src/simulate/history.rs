@@ -1,4 +1,4 @@
-//! A history: what the clients of one world do, and when.
+//! A history: the operations of the clients of a world, with times.
 
 use std::fmt;
 
@@ -8,21 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::replay::Stream;
 
-/// What happens in one world.
+/// The history of a world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
-    /// The world's seed.
+    /// The seed of the world.
     pub seed: u64,
-    /// Events that a client may be behind.
+    /// How many events a client may be behind.
     pub mailbox_events_max: u64,
-    /// Connections that the server serves at a time.
+    /// How many connections the server serves at a time.
     pub connections_max: usize,
-    /// Each client is on a connection of its own, over a network of its own.
+    /// The networks of the clients. Each client has a single connection.
     pub clients: Vec<Link>,
-    /// In the order of time.
-    pub deeds: Vec<Deed>,
-    /// When all faults stop, in milliseconds after the epoch. Those who are still there read on for a while, and close.
+    /// The operations in the order of time.
+    #[serde(rename = "deeds")]
+    pub operations: Vec<Operation>,
+    /// When all faults stop, in milliseconds after the epoch. The remaining clients read on for a while, and close.
     pub end_ms: u64,
 }
 
@@ -30,54 +31,57 @@ pub struct History {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// How many bytes may be on their way in each direction.
+    /// How many bytes may be in flight in each direction.
     pub window_bytes: usize,
-    /// How many bytes go at a time, at most.
+    /// How many bytes travel at a time, at most.
     pub piece_bytes: usize,
-    /// How long bytes are on their way to the client, in milliseconds.
+    /// How long bytes travel to the client, in milliseconds.
     pub latency_ms: u64,
-    /// How much longer they may be.
+    /// How much longer bytes may travel, in milliseconds.
     pub jitter_ms: u64,
-    /// Bytes are held back and arrive together, at multiples of so many milliseconds; 1 holds nothing back.
+    /// Bytes arrive together at multiples of so many milliseconds; 1 delays no bytes.
     pub together_ms: u64,
-    /// The connection is reset after so many bytes have arrived at the client.
+    /// How many bytes arrive at the client before a reset of the connection.
     pub breaks_after: Option<usize>,
-    /// The client is this one, come back.
+    /// The client of which this client is the return.
     pub again: Option<usize>,
 }
 
-/// Something that a client does, or has done to it.
+/// An operation of a client, or on the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Deed {
-    /// When, in milliseconds after the epoch.
+pub struct Operation {
+    /// When the operation begins, in milliseconds after the epoch.
     pub at_ms: u64,
-    /// Who; for a deed of the world it says nothing.
+    /// The number of the client; without a meaning for an operation on the world.
     pub client: usize,
-    /// What.
-    pub what: What,
-    /// The next deed waits for all consequences of this one.
+    /// The kind of the operation.
+    #[serde(rename = "what")]
+    pub kind: OperationKind,
+    /// Whether the next operation waits for all consequences of this operation.
     pub settles: bool,
-    /// It does not wait for what else is due at its instant.
+    /// Whether the operation begins before everything else that is due at the same instant.
     pub races: bool,
 }
 
-/// What can happen.
+/// A kind of operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
-    /// A client sends a request; in two parts, if it is cut after so many bytes.
-    Ask {
-        /// What it asks for.
-        asked: Asked,
-        /// How it is asked for.
+pub enum OperationKind {
+    /// A client sends a request.
+    #[serde(rename = "Ask")]
+    Request {
+        /// The requested resource.
+        #[serde(rename = "asked")]
+        resource: Resource,
+        /// How the request is made.
         #[serde(default)]
         manner: Manner,
-        /// Where it is cut.
+        /// After how many bytes the request is cut in two parts.
         cut: Option<usize>,
     },
-    /// A client sends what is no HTTP.
+    /// A client sends bytes that are no HTTP.
     Garbage(String),
-    /// A client reads no more for a while.
+    /// A client stops reading for a while.
     Pause,
     /// A client reads on.
     Resume,
@@ -87,9 +91,9 @@ pub enum What {
     HalfClose,
     /// A client resets the connection (RST).
     Reset,
-    /// The world's time jumps, as a machine's does that was suspended.
+    /// The time of the world jumps, as for a suspended machine.
     Jump {
-        /// By so much.
+        /// The length of the jump in milliseconds.
         ms: u64,
     },
     /// The server is told to end.
@@ -110,31 +114,31 @@ pub enum Manner {
     Old,
 }
 
-/// What a request asks for.
+/// A requested resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Asked {
+pub enum Resource {
     /// A stream.
     Stream(Stream),
-    /// A `broadcast` event.
+    /// The publisher of `broadcast` events.
     Broadcast(Message),
-    /// A `heartbeat` event.
+    /// The publisher of `heartbeat` events.
     Heartbeat(Message),
-    /// A heartbeat without a message: a comment.
+    /// The publisher of heartbeats, asked without a message: the heartbeat is a comment.
     Comment,
-    /// A path that is not there.
+    /// An unknown path.
     Nothing,
 }
 
-/// A message that bears the number of its event, and a text.
+/// A message with the number of the event, and a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Its number: no other event of the world has it.
+    /// The number, unique in the world.
     pub number: usize,
-    /// Which of a few texts: good ones, hostile ones, and with the greatest number one of up to 10 000 bytes.
+    /// The number of the text: good, hostile, or, for the greatest number, up to 10 000 bytes long.
     pub text: usize,
 }
 
-/// What follows the number in a message, good and hostile: in the query, and in the JSON that comes of it.
+/// The texts behind the number in a message, good and hostile: in the query, and in the resulting JSON.
 pub(super) const TEXTS: [(&str, &str); 9] = [
     ("", r#".""#),
     ("hello", r#".hello""#),
@@ -146,9 +150,9 @@ pub(super) const TEXTS: [(&str, &str); 9] = [
     ("+%2B", r#". +""#),
     ("a&x=y&msg=b&MSG=c", r#".a","b""#),
 ];
-/// What is no HTTP, and is sent all the same.
+/// Bytes that are no HTTP.
 pub(super) const GARBAGE: [&str; 4] = ["\r\n\r\nhello\r\n\r\n", "GET /sse", "GET /sse HTTP/1.1\r\n\r\n", "\0\u{1}\n\n"];
-/// The text with this number is long; how long depends on the message's number, so that buffers are full at any place.
+/// The number of the long text. The length depends on the number of the message, so that buffers are full at any place.
 pub(super) const LONG: usize = TEXTS.len();
 
 impl Message {
@@ -157,24 +161,20 @@ impl Message {
     }
 
     fn query(self) -> String {
-        let Self { number, text } = self;
-        let text = TEXTS.get(text).map_or_else(|| self.long(), |(query, _)| (*query).to_owned());
-        format!("?msg=n{number}.{text}")
+        let text = TEXTS.get(self.text).map_or_else(|| self.long(), |(query, _)| (*query).to_owned());
+        format!("?msg=n{}.{text}", self.number)
     }
 
-    /// As it is to be found in an event's data: a string, or an array of strings where there are several.
+    /// Returns the message in the data of the event: a string, or an array of several strings.
     pub(super) fn json(self) -> String {
-        let Self { number, text } = self;
-        let json = match TEXTS.get(text) {
-            Some((_, json)) => format!("\"n{number}{json}"),
-            None => format!("\"n{number}.{}\"", self.long()),
-        };
+        let text = TEXTS.get(self.text).map_or_else(|| format!(".{}\"", self.long()), |(_, json)| (*json).to_owned());
+        let json = format!("\"n{}{text}", self.number);
         if json.contains("\",\"") { format!("[{json}]") } else { json }
     }
 }
 
-impl Asked {
-    /// The message that it causes to be sent.
+impl Resource {
+    /// Returns the message of the published event.
     pub(super) fn message(self) -> Option<Message> {
         match self {
             Self::Broadcast(message) | Self::Heartbeat(message) => Some(message),
@@ -182,23 +182,28 @@ impl Asked {
         }
     }
 
-    /// Returns a request for the stream that hears broadcasts.
-    pub(super) fn listening() -> Self {
+    /// Returns the stream that hears broadcasts.
+    pub(super) fn channel() -> Self {
         let hears = Stream::all().find(|stream| stream.hears_broadcasts());
         Self::Stream(hears.expect("a stream hears broadcasts"))
     }
 
-    /// Returns whether the client is to be sent every broadcast.
+    /// Returns whether the resource is a stream.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Returns whether clients of the resource are sent every broadcast.
     pub(super) fn hears_broadcasts(self) -> bool {
         matches!(self, Self::Stream(stream) if stream.hears_broadcasts())
     }
 
-    /// Whether it sends something to the clients of `/sse`.
-    pub(super) fn is_sent(self) -> bool {
+    /// Returns whether a request for the resource publishes an event.
+    pub(super) fn publishes(self) -> bool {
         matches!(self, Self::Broadcast(_) | Self::Heartbeat(_) | Self::Comment)
     }
 
-    /// The request's target.
+    /// Returns the request target.
     #[must_use]
     pub fn target(self) -> String {
         match self {
@@ -217,7 +222,7 @@ impl Manner {
         if self == Self::Head { "HEAD" } else { "GET" }
     }
 
-    /// Whether the connection is closed after the answer.
+    /// Returns whether the server closes the connection after the answer.
     pub(super) fn closes(self) -> bool {
         matches!(self, Self::Close | Self::Old)
     }
@@ -225,40 +230,44 @@ impl Manner {
     /// Returns the head of the request for `target`.
     #[must_use]
     pub fn request(self, target: &str) -> String {
-        let version = if self == Self::Old { "1.0" } else { "1.1" };
-        let option = match self {
-            Self::Get | Self::Head => "",
-            Self::Close => "Connection: close\r\n",
-            Self::Old => "Connection: keep-alive\r\n",
+        let (version, option) = match self {
+            Self::Get | Self::Head => ("1.1", ""),
+            Self::Close => ("1.1", "Connection: close\r\n"),
+            Self::Old => ("1.0", "Connection: keep-alive\r\n"),
         };
         format!("{} {target} HTTP/{version}\r\nHost: onbeat\r\n{option}\r\n", self.method())
     }
 }
 
-impl What {
-    /// Whether a client leaves by it.
+impl OperationKind {
+    /// Returns the resource and the manner of a request.
+    pub(super) fn request(&self) -> Option<(Resource, Manner)> {
+        if let Self::Request { resource, manner, .. } = self { Some((*resource, *manner)) } else { None }
+    }
+
+    /// Returns whether a client leaves.
     pub(super) fn leaves(&self) -> bool {
         matches!(self, Self::Close | Self::HalfClose | Self::Reset)
     }
 
-    /// Whether it is done to the world, and not by a client.
+    /// Returns whether the operation is done to the world, and not by a client.
     pub(super) fn is_of_the_world(&self) -> bool {
         matches!(self, Self::Jump { .. } | Self::ShutDown)
     }
 
-    /// Returns whether a client asks for a stream, and gets its body.
+    /// Returns whether a client requests a stream with a body.
     pub(super) fn joins_a_stream(&self) -> bool {
-        matches!(self, Self::Ask { asked: Asked::Stream(_), manner, .. } if *manner != Manner::Head)
+        self.request().is_some_and(|(resource, manner)| resource.is_stream() && manner != Manner::Head)
     }
 
-    /// Whether a client connects for it, if it has not yet.
+    /// Returns whether a client that is not yet connected connects for the operation.
     pub(super) fn connects(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Garbage(_) | Self::HalfClose)
+        matches!(self, Self::Request { .. } | Self::Garbage(_) | Self::HalfClose)
     }
 }
 
 impl Link {
-    /// A network that does nothing.
+    /// A network without faults.
     pub(super) const PLAIN: Self = Self {
         window_bytes: 64 * 1024,
         piece_bytes: 4096,
@@ -269,23 +278,9 @@ impl Link {
         again: None,
     };
 
-    /// How long bytes are on their way at most.
+    /// Returns how long bytes travel at most, in milliseconds.
     pub(super) fn delay_ms_max(&self) -> u64 {
         self.latency_ms + self.jitter_ms + self.together_ms - 1
-    }
-}
-
-impl History {
-    /// The batch of each deed. All consequences of one batch are over when the next begins; within a batch deeds race.
-    pub(super) fn batches(&self) -> Vec<usize> {
-        let mut batch = 0;
-        let of = |at: usize| {
-            if at > 0 && (self.deeds[at - 1].at_ms != self.deeds[at].at_ms || self.deeds[at - 1].settles) {
-                batch += 1;
-            }
-            batch
-        };
-        (0..self.deeds.len()).map(of).collect()
     }
 }
 
@@ -303,7 +298,7 @@ impl fmt::Display for History {
                 writeln!(f, "client {client}{traits}")?;
             }
         }
-        self.deeds.iter().try_for_each(|deed| writeln!(f, "{deed}"))?;
+        self.operations.iter().try_for_each(|operation| writeln!(f, "{operation}"))?;
         writeln!(f, "{:>9} ms  all that are still there read on, and close", self.end_ms)
     }
 }
@@ -324,21 +319,21 @@ impl fmt::Display for Link {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at_ms, client, what, settles, races } = self;
-        let who = if what.is_of_the_world() { "the server".into() } else { format!("client {client}") };
+        let Self { at_ms, client, kind, settles, races } = self;
+        let subject = if kind.is_of_the_world() { "the server".into() } else { format!("client {client}") };
         let first = if *races { ", before what is due then" } else { "" };
         let then = if *settles { "" } else { ", and at once:" };
-        write!(f, "{at_ms:>9} ms  {who} {what}{first}{then}")
+        write!(f, "{at_ms:>9} ms  {subject} {kind}{first}{then}")
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for OperationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ask { asked, manner, cut } => {
-                let target = asked.target();
+            Self::Request { resource, manner, cut } => {
+                let target = resource.target();
                 let shown: String = target.chars().take(60).collect();
                 let more = if shown == target { "" } else { "…" };
                 let how = match manner {

@@ -1,106 +1,118 @@
-//! The model: what must be true of every world, whatever happens in it.
+//! The model: the invariants of every world.
 //!
-//! It knows the history and what the clients saw, and nothing of the server. What the streams say it has from the golden
-//! fixtures, their values from the documented rule. Where deeds race, either outcome is right; what is certain it
-//! demands.
+//! The model knows the history and the observations of the clients, and nothing of the server. The writes of streams come
+//! from the golden fixtures, their values from the documented rule. Where operations race, either order is right; the
+//! model demands only what is certain.
 //!
 //! ```text
-//!   history, logs ─────► times ──► views ──► members ──► sse, streams, answers, connections, order
-//!                         whose turn   what each   who was in    what each of them must have seen
-//!                         comes when   client did  the channel when
+//!   history, ──► times ──► views ──► subscribers ──► connections, answers, streams, sse, order
+//!   observations when      what each  of the channel   the invariants
+//!                requests  client did in each batch
+//!                are
+//!                executed
 //! ```
 
 mod answers;
 mod connections;
-mod members;
 mod order;
 mod sse;
 mod streams;
+mod subscribers;
 mod times;
 mod values;
 mod view;
 
 use std::fmt;
 
-use self::members::Members;
-use self::times::Times;
+use self::subscribers::{Publication, Subscribers};
+use self::times::{SentRequest, Times};
 use self::view::View;
-use super::history::History;
-use super::play::{LeftBehind, Outcome};
+use super::play::Observations;
+use super::{History, Manner, Resource};
 use crate::fixtures::golden::Golden;
+use crate::player::HttpExchange;
+use crate::replay::Stream;
 
-/// Something that must be true, and is not.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Violation {
-    /// What must be true.
+    /// The invariant.
     pub(super) invariant: &'static str,
-    /// The client that saw it.
+    /// The client that saw the violation.
     pub(super) client: Option<usize>,
-    /// What it saw, and should have seen.
+    /// What the client saw, and should have seen.
     pub(super) detail: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = self.client.map(|client| format!("client {client}: ")).unwrap_or_default();
-        write!(f, "{}\n  {who}{}", self.invariant, self.detail)
+        let client = self.client.map(|client| format!("client {client}: ")).unwrap_or_default();
+        write!(f, "{}\n  {client}{}", self.invariant, self.detail)
     }
 }
 
+/// Whether an invariant holds.
 type Judged = Result<(), Violation>;
 
 fn violation<T>(invariant: &'static str, view: Option<&View>, detail: impl Into<String>) -> Result<T, Violation> {
     Err(Violation { invariant, client: view.map(|view| view.client), detail: detail.into() })
 }
 
+/// Judges an invariant by a condition.
+fn holds(right: bool, invariant: &'static str, view: Option<&View>, detail: impl FnOnce() -> String) -> Judged {
+    if right { Ok(()) } else { violation(invariant, view, detail()) }
+}
+
 const NO_HTTP: &str = "what comes is HTTP/1.1";
 const NO_STRAY_TIMER: &str = "a stream has one timer, and nobody else has any";
 const FREED: &str = "the server holds nothing when all have left";
 
-/// What is wrong in a world, if anything is.
-pub(super) fn judge(golden: &Golden, history: &History, outcome: &Outcome) -> Option<Violation> {
-    let times = Times::new(golden, history, outcome);
-    let views = View::all(history, outcome, &times);
-    World { golden, history, outcome, times: &times, views: &views }.violation().err()
+/// Holds a world against the invariants.
+pub(super) fn judge(golden: &Golden, history: &History, observations: &Observations) -> Judged {
+    let times = &Times::new(golden, history, observations);
+    let views = &View::all(history, observations, times);
+    freed(observations, views)?;
+    let subscribers = &Subscribers::new(history, times, views);
+    let world = World { golden, history, times, views, subscribers };
+    world.connections()?;
+    for view in views.iter().filter(|view| view.is_plain()) {
+        world.answers(view)?;
+        for (number, (request, response)) in view.requests.iter().zip(&view.responses).enumerate() {
+            match request.resource {
+                Resource::Stream(stream) if stream.hears_broadcasts() => world.sse(view, request, response)?,
+                Resource::Stream(stream) if request.manner != Manner::Head => {
+                    world.stream(view, number, stream, response)?;
+                }
+                _ => {}
+            }
+        }
+    }
+    world.order()
 }
 
-/// A world, when it is over.
+/// A world after the end.
 struct World<'a> {
     golden: &'a Golden,
     history: &'a History,
-    outcome: &'a Outcome,
     times: &'a Times,
     views: &'a [View<'a>],
+    subscribers: &'a Subscribers,
 }
 
-impl World<'_> {
-    fn violation(&self) -> Judged {
-        self.wreckage()?;
-        let members = Members::new(self);
-        self.connections(&members)?;
-        for view in self.views.iter().filter(|view| view.is_plain()) {
-            self.answers(view, &members)?;
-            self.streams(view, &members)?;
-            self.sse(view, &members)?;
+/// Judges the bytes on the wire, and the holdings of the server.
+fn freed(observations: &Observations, views: &[View]) -> Judged {
+    for view in views {
+        if let Some(why) = view.log.unreadable() {
+            return violation(NO_HTTP, Some(view), why);
         }
-        self.order(&members)
     }
-
-    /// What no world leaves behind.
-    fn wreckage(&self) -> Judged {
-        for view in self.views {
-            if let Some(why) = view.log.unreadable() {
-                return violation(NO_HTTP, Some(view), why);
-            }
+    if let Some((at, timers, streams)) = observations.stray_timers {
+        return violation(NO_STRAY_TIMER, None, format!("at {} ms {timers} for {streams}", at.as_millis()));
+    }
+    match observations.left_behind {
+        [0, 0, 0] => Ok(()),
+        [clients, timers, tasks] => {
+            violation(FREED, None, format!("clients in the hub: {clients}, timers: {timers}, tasks: {tasks}"))
         }
-        if let Some((at, timers, streams)) = self.outcome.stray_timers {
-            return violation(NO_STRAY_TIMER, None, format!("at {} ms {timers} for {streams}", at.as_millis()));
-        }
-        let LeftBehind { clients, timers, tasks } = self.outcome.left_behind;
-        if clients + timers + tasks > 0 {
-            let detail = format!("clients in the hub: {clients}, timers: {timers}, tasks: {tasks}");
-            return violation(FREED, None, detail);
-        }
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The network between a client and the server: bytes that come late, in pieces, together, not for a while, or no more.
+//! The network between a client and the server: delays bytes, cuts bytes into pieces, and resets the connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,40 +15,43 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use super::history::Link;
 use crate::transport::Breaker;
 
-/// The client's end of a pipe, behind a network.
+/// The end of a client, behind a network.
 pub(super) struct Network {
-    /// Gone once the network has broken off.
+    /// The pipe to the server; none after the network has reset the connection.
     pipe: Option<DuplexStream>,
     breaker: Breaker,
     link: Link,
     clock: Arc<dyn Clock>,
     random: Random,
-    /// On their way, and when they arrive.
-    on_their_way: VecDeque<(Instant, Vec<u8>)>,
-    /// The pipe has ended; what is on its way still arrives.
-    ended: bool,
+    /// The bytes in flight, with the times of their arrival.
+    in_flight: VecDeque<(Instant, Vec<u8>)>,
+    /// Whether the pipe has ended. Bytes in flight still arrive.
+    is_ended: bool,
+    /// The wait for the next arrival.
     arrival: Option<Sleep>,
+    /// How many bytes have arrived.
     arrived: usize,
 }
 
 impl Network {
     pub(super) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
-        let (on_their_way, pipe) = (VecDeque::new(), Some(pipe));
-        Self { pipe, breaker, link, clock, random, on_their_way, ended: false, arrival: None, arrived: 0 }
+        let (in_flight, pipe) = (VecDeque::new(), Some(pipe));
+        Self { pipe, breaker, link, clock, random, in_flight, is_ended: false, arrival: None, arrived: 0 }
     }
 
-    /// Takes in what the server has sent, with the time of its arrival.
+    /// Reads the bytes that the server has sent, and decides when each piece arrives.
     fn take_in(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while let (Some(pipe), false) = (&mut self.pipe, self.ended) {
+        while let (Some(pipe), false) = (&mut self.pipe, self.is_ended) {
             let mut bytes = vec![0; self.link.piece_bytes];
             let mut buffer = ReadBuf::new(&mut bytes);
             let Poll::Ready(read) = Pin::new(pipe).poll_read(cx, &mut buffer) else { break };
             read?;
             let length = buffer.filled().len();
-            self.ended = length == 0;
+            self.is_ended = length == 0;
             bytes.truncate(length);
-            let at = self.arrives();
-            self.on_their_way.push_back((at, bytes));
+            let at = self.draw_arrival();
+            self.in_flight.push_back((at, bytes));
+            // Without a delay only the pipe holds bytes in flight.
             if self.link.delay_ms_max() == 0 {
                 break;
             }
@@ -56,21 +59,21 @@ impl Network {
         Ok(())
     }
 
-    /// When what is sent now arrives: never before what was sent before.
-    fn arrives(&mut self) -> Instant {
+    /// Draws when bytes that are sent now arrive: never before bytes that were sent earlier.
+    fn draw_arrival(&mut self) -> Instant {
         let Link { latency_ms, jitter_ms, together_ms, .. } = self.link;
         let late = latency_ms + self.random.next_below(jitter_ms + 1);
         let at = (self.clock.now().as_millis() + late).next_multiple_of(together_ms);
         let at = Instant::EPOCH + Duration::from_millis(at);
-        self.on_their_way.back().map_or(at, |(before, _)| at.max(*before))
+        self.in_flight.back().map_or(at, |(before, _)| at.max(*before))
     }
 
-    /// Hands over what has arrived: a piece, or all that arrives together.
+    /// Hands over the bytes that have arrived: a piece, or all pieces that arrive together.
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
         let now = self.clock.now();
-        while let Some((at, bytes)) = self.on_their_way.front_mut() {
+        while let Some((at, bytes)) = self.in_flight.front_mut() {
             let begun = !buf.filled().is_empty();
-            // The end comes alone: whoever reads nothing takes it for the end.
+            // A read of no bytes is the end, so the end is handed over alone.
             if *at > now || begun && (bytes.is_empty() || bytes.len() > buf.remaining()) {
                 return;
             }
@@ -79,7 +82,7 @@ impl Network {
             self.arrived += bytes.len();
             buf.put_slice(bytes);
             if rest.is_empty() {
-                self.on_their_way.pop_front();
+                self.in_flight.pop_front();
             } else {
                 *bytes = rest;
                 return;
@@ -90,6 +93,7 @@ impl Network {
         }
     }
 
+    /// Resets the connection if enough bytes have arrived; returns whether the connection is reset.
     fn breaks_off(&mut self) -> bool {
         let breaks = self.link.breaks_after.is_some_and(|after| self.arrived >= after);
         if breaks {
@@ -106,10 +110,11 @@ impl AsyncRead for Network {
         if network.breaks_off() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        if network.on_their_way.is_empty() || network.link.delay_ms_max() > 0 {
+        if network.in_flight.is_empty() || network.link.delay_ms_max() > 0 {
             network.take_in(cx)?;
         }
-        let Some((at, _)) = network.on_their_way.front() else { return Poll::Pending };
+        // The task wakes when the pipe has bytes, or here when the first bytes in flight arrive.
+        let Some((at, _)) = network.in_flight.front() else { return Poll::Pending };
         if *at > network.clock.now() {
             let clock = Arc::clone(&network.clock);
             let sleep = network.arrival.get_or_insert_with(|| clock.sleep_until(*at));

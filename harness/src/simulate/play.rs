@@ -1,4 +1,4 @@
-//! Plays a history in a lab, and returns the log of every client.
+//! Plays a history in a lab, and returns the observations of all clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,33 +8,25 @@ use onbeat_server::world::Limits;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::LeftHow;
 
-use super::history::{Deed, History, What};
+use super::history::{History, Operation, OperationKind};
 use super::network::Network;
 use crate::fixtures;
 use crate::lab::{self, Application, Lab, Overdue, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog};
 
-/// The outcome of a history.
+/// The observations in a world.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct Observations {
     /// The log of each client.
     pub(super) logs: Vec<ClientLog>,
-    /// When each deed was done; `None` if the client had left before.
+    /// When each operation was done; none if the operation was impossible.
     pub(super) done: Vec<Option<Instant>>,
-    /// When all had been read, and the remaining clients closed.
+    /// When the remaining clients had read everything, and closed.
     pub(super) end: Instant,
     /// The first moment with more timers than streams, and the two numbers.
     pub(super) stray_timers: Option<(Instant, usize, usize)>,
-    /// The server's holdings after all clients had left.
-    pub(super) left_behind: LeftBehind,
-}
-
-/// The holdings of a server, which must be empty when all clients have left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LeftBehind {
-    pub(super) clients: usize,
-    pub(super) timers: usize,
-    pub(super) tasks: usize,
+    /// The holdings of the server after all clients had left: subscribers of the channel, timers, and tasks.
+    pub(super) left_behind: [usize; 3],
 }
 
 /// The most that a client takes in: more than the writes of any world.
@@ -45,51 +37,53 @@ const RECOVERY: Duration = Duration::from_secs(6);
 const OVERTIME: Duration = Duration::from_secs(120);
 
 /// Plays `history` on `application`.
-pub(super) fn play(application: &Application, history: &History) -> Result<Outcome, Overdue> {
+pub(super) fn play(application: &Application, history: &History) -> Result<Observations, Overdue> {
     let mut setup = Setup { seed: Seed(history.seed), ..fixtures::setup() };
     let History { mailbox_events_max, connections_max, .. } = *history;
     setup.limits = Limits { mailbox_events_max, connections_max, ..setup.limits };
-    setup.deadline = Duration::from_millis(history.end_ms) + RECOVERY + OVERTIME;
+    let recovery = Duration::from_millis(history.end_ms);
+    setup.deadline = recovery + RECOVERY + OVERTIME;
     lab::run_with(&setup, application, async |lab| {
         let mut scheduler = HistoryScheduler::new(history);
-        let mut done = Vec::with_capacity(history.deeds.len());
+        let mut done = Vec::with_capacity(history.operations.len());
         let mut stray_timers = None;
-        for deed in &history.deeds {
-            let at = Instant::EPOCH + Duration::from_millis(deed.at_ms);
+        for operation in &history.operations {
+            let at = Instant::EPOCH + Duration::from_millis(operation.at_ms);
             if lab.clock().now() < at {
                 lab.clock().sleep_until(at).await;
-                if !deed.races {
+                if !operation.races {
                     lab.settle().await;
                 }
             }
             let now = lab.clock().now();
-            done.push(scheduler.act(lab, deed).await.then_some(now));
-            if deed.settles {
+            done.push(scheduler.act(lab, operation).await.then_some(now));
+            if operation.settles {
                 lab.settle().await;
                 let (timers, streams) = (lab.timers(), scheduler.streams());
                 stray_timers = stray_timers.or((timers > streams).then_some((now, timers, streams)));
             }
         }
-        lab.until(Duration::from_millis(history.end_ms)).await;
+        // All faults stop: paused clients read on.
+        lab.until(recovery).await;
         for client in scheduler.clients.iter_mut().flatten() {
             client.act(Action::Resume).await;
         }
-        lab.until(Duration::from_millis(history.end_ms) + RECOVERY).await;
+        lab.until(recovery + RECOVERY).await;
         let end = lab.clock().now();
+        // The server must hold nothing for clients that have left.
         let logs = scheduler.close().await;
         lab.settle().await;
-        let left_behind =
-            LeftBehind { clients: lab.world().broadcasts().subscribers(), timers: lab.timers(), tasks: lab.tasks() };
-        Outcome { logs, done, end, stray_timers, left_behind }
+        let left_behind = [lab.world().broadcasts().subscribers(), lab.timers(), lab.tasks()];
+        Observations { logs, done, end, stray_timers, left_behind }
     })
 }
 
 /// Decides which client of a history acts when.
 struct HistoryScheduler<'a> {
     history: &'a History,
-    /// By number; a client connects with the first action.
+    /// The clients, each connected at the first action.
     clients: Vec<Option<Client>>,
-    /// How many streams each has asked for.
+    /// How many streams each client has requested.
     streams: Vec<usize>,
     is_shut_down: bool,
 }
@@ -109,7 +103,7 @@ impl<'a> HistoryScheduler<'a> {
 
     fn client(&mut self, lab: &mut Lab, number: usize) -> &mut Client {
         self.clients[number].get_or_insert_with(|| {
-            // Neither a connection of the world nor an author has the same ordinal.
+            // Neither a connection of the world nor the generator has the same ordinal.
             let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
             let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
@@ -119,31 +113,32 @@ impl<'a> HistoryScheduler<'a> {
         })
     }
 
-    /// Does a deed, and returns whether the deed was possible: the client is still connected, or can connect since the
-    /// server has not been told to end.
-    async fn act(&mut self, lab: &mut Lab, deed: &Deed) -> bool {
-        let Deed { client: number, what, .. } = deed;
-        match what {
-            What::ShutDown => {
+    /// Does an operation; returns whether the operation was possible: the client is still connected, or can connect, as
+    /// the server has not been told to end.
+    async fn act(&mut self, lab: &mut Lab, operation: &Operation) -> bool {
+        let Operation { client: number, kind, .. } = operation;
+        match kind {
+            OperationKind::ShutDown => {
                 self.is_shut_down = true;
                 lab.shut_down();
                 return true;
             }
-            What::Jump { ms } => {
+            OperationKind::Jump { ms } => {
                 lab.jump(Duration::from_millis(*ms)).await;
                 return true;
             }
             _ => {}
         }
-        let is_there = match &self.clients[*number] {
+        let is_possible = match &self.clients[*number] {
             Some(client) => client.is_connected(),
-            None => what.connects() && !self.is_shut_down,
+            None => kind.connects() && !self.is_shut_down,
         };
-        if !is_there {
+        if !is_possible {
             return false;
         }
-        self.streams[*number] += usize::from(what.joins_a_stream());
-        for (part, action) in actions(what).into_iter().enumerate() {
+        self.streams[*number] += usize::from(kind.joins_a_stream());
+        // The server sees the first part of a request alone.
+        for (part, action) in actions(kind).into_iter().enumerate() {
             if part > 0 {
                 lab.settle().await;
             }
@@ -165,11 +160,11 @@ impl<'a> HistoryScheduler<'a> {
     }
 }
 
-/// Returns the actions for a deed of a client; the server notices each action before the next.
-fn actions(what: &What) -> Vec<Action> {
-    match what {
-        What::Ask { asked, manner, cut } => {
-            let request = manner.request(&asked.target());
+/// Returns the actions for an operation of a client. The server notices each action before the next.
+fn actions(kind: &OperationKind) -> Vec<Action> {
+    match kind {
+        OperationKind::Request { resource, manner, cut } => {
+            let request = manner.request(&resource.target());
             let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
             let request =
                 |bytes: &str| Action::Request { method: manner.method().into(), bytes: bytes.to_owned().into() };
@@ -178,12 +173,12 @@ fn actions(what: &What) -> Vec<Action> {
                 start => vec![request(start), Action::Send(rest.to_owned().into())],
             }
         }
-        What::Garbage(bytes) => vec![Action::Send(bytes.clone().into())],
-        What::Pause => vec![Action::Pause],
-        What::Resume => vec![Action::Resume],
-        What::Close => vec![Action::Leave(LeftHow::Closed)],
-        What::HalfClose => vec![Action::Leave(LeftHow::HalfClosed)],
-        What::Reset => vec![Action::Leave(LeftHow::Reset)],
-        What::Jump { .. } | What::ShutDown => Vec::new(),
+        OperationKind::Garbage(bytes) => vec![Action::Send(bytes.clone().into())],
+        OperationKind::Pause => vec![Action::Pause],
+        OperationKind::Resume => vec![Action::Resume],
+        OperationKind::Close => vec![Action::Leave(LeftHow::Closed)],
+        OperationKind::HalfClose => vec![Action::Leave(LeftHow::HalfClosed)],
+        OperationKind::Reset => vec![Action::Leave(LeftHow::Reset)],
+        OperationKind::Jump { .. } | OperationKind::ShutDown => Vec::new(),
     }
 }

@@ -1,18 +1,18 @@
-//! Where `onbeat serve` listens.
+//! The addresses of `onbeat serve`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-/// Where to listen, and how that was said.
+/// The addresses of a server, and the name that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Addr {
     /// The name or the address that was given.
     pub(super) host: String,
-    /// All addresses that it stands for, each once.
+    /// All addresses of the host, each once.
     pub(super) sockets: Vec<SocketAddr>,
     is_name: bool,
 }
 
-/// Reads `HOST:PORT`, and looks the name up if the host is one.
+/// Reads `HOST:PORT`, and looks up a host that is a name.
 pub(super) fn parse(text: &str) -> Result<Addr, String> {
     let wrong = || format!("expected HOST:PORT, like 127.0.0.1:3000 or localhost:3000, got {text:?}");
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
@@ -27,8 +27,8 @@ pub(super) fn parse(text: &str) -> Result<Addr, String> {
     Ok(Addr { host: host.to_owned(), sockets, is_name })
 }
 
-/// Returns the addresses of a name. `localhost` is both loopback addresses (RFC 6761, 6.3), whatever a hosts file says of
-/// it; the machine may lack one.
+/// Returns the addresses of a name. `localhost` is both loopback addresses (RFC 6761, 6.3), whatever a hosts file says; the
+/// machine may lack one of the two.
 fn look_up(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     if name.eq_ignore_ascii_case("localhost") {
         let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -46,7 +46,7 @@ fn look_up(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 }
 
 impl Addr {
-    /// Returns the URL of a server that listens on these addresses: by the name, if one was given.
+    /// Returns the URL of a server that listens on these addresses: by the name, if a name was given.
     pub(super) fn url(&self, addrs: &[SocketAddr]) -> String {
         match addrs.first() {
             Some(first) if self.is_name => format!("http://{}:{}", self.host, first.port()),

@@ -1,13 +1,11 @@
-//! Whether requests are answered, and what the answers of the two fan-out endpoints say.
+//! The answers: whether requests are answered, and the answers of the two publishers.
+
+use std::ops::RangeInclusive;
 
 use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 
-use super::members::Members;
-use super::view::{Ask, View};
-use super::{Judged, World, violation};
-use crate::player::HttpExchange;
-use crate::simulate::history::{Asked, Manner};
+use super::{HttpExchange, Judged, Manner, Resource, SentRequest, View, World, holds};
 
 const ANSWERED: &str = "every request is answered, when its turn comes";
 const NOTHING_AFTER: &str = "nothing is answered that nobody asked for, or whose turn never comes";
@@ -16,61 +14,48 @@ const STATUS: &str = "an answer has the right status";
 const COUNTS: &str = "an answer counts the clients";
 
 impl World<'_> {
-    pub(super) fn answers(&self, view: &View, members: &Members) -> Judged {
-        if view.responses.len() > view.asks.len() {
-            let detail = format!("{} answers to {} requests whose turn comes", view.responses.len(), view.asks.len());
-            return violation(NOTHING_AFTER, Some(view), detail);
-        }
-        for (ask, response) in view.asks.iter().zip(&view.responses) {
-            let right = if ask.asked == Asked::Nothing { 404 } else { 200 };
-            if response.status() != right {
-                let detail = format!("{} to {ask}", response.status());
-                return violation(STATUS, Some(view), detail);
-            }
-            if !matches!(ask.asked, Asked::Stream(_)) || ask.manner == Manner::Head {
-                answer(view, ask, response, members)?;
+    pub(super) fn answers(&self, view: &View) -> Judged {
+        let (answers, requests) = (view.responses.len(), view.requests.len());
+        holds(answers <= requests, NOTHING_AFTER, Some(view), || {
+            format!("{answers} answers to {requests} requests whose turn comes")
+        })?;
+        for (request, response) in view.requests.iter().zip(&view.responses) {
+            let (status, right) = (response.status(), if request.resource == Resource::Nothing { 404 } else { 200 });
+            holds(status == right, STATUS, Some(view), || format!("{status} to {request}"))?;
+            if !request.resource.is_stream() || request.manner == Manner::Head {
+                self.answer(view, request, response)?;
             }
         }
-        match view.asks.get(view.responses.len()) {
-            Some(ask) if view.is_executed(ask, self.times) => {
-                if self.is_owed(view, members, ask.at, Some(ask.batch)) {
-                    violation(ANSWERED, Some(view), format!("{ask} was not"))
-                } else {
-                    Ok(())
-                }
-            }
-            _ => Ok(()),
+        let Some(request) = view.requests.get(answers) else { return Ok(()) };
+        let is_owed = view.is_executed(request, self.times) && self.is_owed(view, request.at, Some(request.batch));
+        holds(!is_owed, ANSWERED, Some(view), || format!("{request} was not"))
+    }
+
+    /// Judges a complete answer without a stream.
+    fn answer(&self, view: &View, request: &SentRequest, response: &HttpExchange) -> Judged {
+        let Some((at, How::Complete)) = response.end else { return Ok(()) };
+        let is_in_time = !view.is_prompt() || at == request.at;
+        holds(is_in_time, ANSWERED, Some(view), || format!("{request} was at {} ms", at.as_millis()))?;
+        let body = response.body();
+        if request.manner == Manner::Head {
+            return holds(body.is_empty(), NO_BODY, Some(view), || visible(&body));
         }
+        let Some(counts) = self.subscribers.counts.get(&request.operation) else { return Ok(()) };
+        let right = |clients, removed| match request.resource {
+            Resource::Broadcast(_) => format!("{{\"ok\":true,\"sent\":{clients},\"clients\":{clients}}}"),
+            _ => format!("{{\"ok\":true,\"clients\":{clients},\"removed\":{removed}}}"),
+        };
+        let mut clients = counts.clients.clone();
+        let is_right =
+            clients.any(|clients| counts.removed.clone().any(|removed| right(clients, removed).as_bytes() == body));
+        holds(is_right, COUNTS, Some(view), || {
+            let (clients, removed) = (shown(&counts.clients), shown(&counts.removed));
+            format!("{} when there were {clients}, and {removed} to be removed", visible(&body))
+        })
     }
 }
 
-fn answer(view: &View, ask: &Ask, response: &HttpExchange, members: &Members) -> Judged {
-    let Some((at, How::Complete)) = response.end else { return Ok(()) };
-    if view.is_prompt() && at != ask.at {
-        return violation(ANSWERED, Some(view), format!("{ask} was at {} ms", at.as_millis()));
-    }
-    let body: Vec<u8> = response.writes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    if ask.manner == Manner::Head {
-        return if body.is_empty() { Ok(()) } else { violation(NO_BODY, Some(view), visible(&body)) };
-    }
-    let Some(counts) = members.counts.get(&ask.deed) else { return Ok(()) };
-    let says = |clients, other| match ask.asked {
-        Asked::Broadcast(_) => format!("{{\"ok\":true,\"sent\":{clients},\"clients\":{clients}}}"),
-        _ => format!("{{\"ok\":true,\"clients\":{clients},\"removed\":{other}}}"),
-    };
-    let mut right =
-        counts.clients.clone().flat_map(|clients| counts.removed.clone().map(move |removed| (clients, removed)));
-    if right.any(|(clients, removed)| says(clients, removed).as_bytes() == body) {
-        return Ok(());
-    }
-    let or_more = |range: &std::ops::RangeInclusive<u64>| {
-        if range.start() == range.end() {
-            range.start().to_string()
-        } else {
-            format!("{} to {}", range.start(), range.end())
-        }
-    };
-    let (clients, removed) = (or_more(&counts.clients), or_more(&counts.removed));
-    let detail = format!("{} when there were {clients}, and {removed} to be removed", visible(&body));
-    violation(COUNTS, Some(view), detail)
+fn shown(range: &RangeInclusive<u64>) -> String {
+    let (start, end) = (range.start(), range.end());
+    if start == end { start.to_string() } else { format!("{start} to {end}") }
 }

@@ -1,41 +1,41 @@
-//! The one order in which all clients hear the events.
+//! The order of the events: the same for all clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::members::Members;
-use super::sse::{Heard, hear};
-use super::{Judged, World, violation};
+use super::sse::Heard;
+use super::{Judged, World, holds};
 
 const ORDER: &str = "all clients hear the events in one order, and that in which they were sent";
 
 impl World<'_> {
-    pub(super) fn order(&self, members: &Members) -> Judged {
-        // For each event, those that somebody heard directly after it. In one order there is no way back.
+    pub(super) fn order(&self) -> Judged {
+        // The events that some client heard directly after each event. In a single order no way leads back.
         let mut next: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for view in self.views.iter().filter(|view| view.is_plain()) {
-            for (ask, response) in view.asks.iter().zip(&view.responses) {
-                if !ask.asked.hears_broadcasts() {
+            for (request, response) in view.requests.iter().zip(&view.responses) {
+                if !request.resource.hears_broadcasts() {
                     continue;
                 }
-                let heard = hear(view, response, members)?.into_iter();
-                let events: Vec<usize> = heard.filter_map(|(_, what, _)| what.number()).collect();
+                let heard = self.hear(view, response)?.into_iter();
+                let events: Vec<usize> = heard.filter_map(|(_, heard, _)| heard.number()).collect();
                 for pair in events.windows(2) {
-                    let [first, then] = [&members.numbered[&pair[0]], &members.numbered[&pair[1]]];
-                    let one_sender = first.client == then.client && then.deed < first.deed;
-                    if first.exact && then.exact && then.batch < first.batch || one_sender {
-                        let detail = format!("event {} came after {}, which was sent later", pair[1], pair[0]);
-                        return violation(ORDER, Some(view), detail);
-                    }
+                    // The order of events with exact times, and of the events of a client, is certain.
+                    let [first, then] = [&self.subscribers.numbered[&pair[0]], &self.subscribers.numbered[&pair[1]]];
+                    let one_sender = first.client == then.client && then.operation < first.operation;
+                    let is_late = first.exact && then.exact && then.batch < first.batch || one_sender;
+                    holds(!is_late, ORDER, Some(view), || {
+                        format!("event {} came after {}, which was sent later", pair[1], pair[0])
+                    })?;
                     next.entry(pair[0]).or_default().insert(pair[1]);
                 }
             }
         }
         let circle = circle(next);
-        if circle.is_empty() { Ok(()) } else { violation(ORDER, None, format!("these did not: {circle:?}")) }
+        holds(circle.is_empty(), ORDER, None, || format!("these did not: {circle:?}"))
     }
 }
 
-/// The events that have no place in one order.
+/// Returns the events that have no place in a single order, by taking out, again and again, an event with none before.
 fn circle(mut next: BTreeMap<usize, BTreeSet<usize>>) -> Vec<usize> {
     let mut before: BTreeMap<usize, usize> = BTreeMap::new();
     for after in next.values().flatten() {

@@ -1,42 +1,47 @@
-//! When things happen in a world: its batches, and when the turn of each request comes.
+//! The times of a world: its batches, and when each request is executed.
+//!
+//! All consequences of a batch are over before the next batch begins; within a batch operations race.
 
-use std::iter::Peekable;
+use std::fmt;
 use std::time::Duration;
 
 use onbeat_wire::Instant;
 
-use crate::fixtures::golden::Golden;
-use crate::replay::Stream;
-use crate::simulate::history::{Asked, History, Manner, What};
-use crate::simulate::play::Outcome;
+use super::{Golden, History, Manner, Observations, Resource, Stream};
+use crate::simulate::{Operation, OperationKind};
 
-/// When things happen in a world.
+/// The times of a world.
 pub(super) struct Times {
-    /// The batch of each deed.
+    /// The batch of each operation.
     pub(super) batch: Vec<usize>,
-    /// The time of each batch, where something was done in it.
+    /// The time of each batch; none for a batch without an operation that was possible.
     pub(super) of_batch: Vec<Option<Instant>>,
-    /// The turn of each deed that is a request, if its turn comes.
-    pub(super) turns: Vec<Option<RequestTurn>>,
-    /// From when to when time jumped.
+    /// The requests, by the number of the operation. A request that is never executed is left out.
+    pub(super) requests: Vec<Option<SentRequest>>,
+    /// The jumps of time, from and to.
     jumps: Vec<(Instant, Instant)>,
-    /// The batch in which the server was told to end, and when.
+    /// The batch and the time of the shutdown.
     pub(super) shut_down: Option<(usize, Instant)>,
     /// When all faults stopped.
     pub(super) recovery: Instant,
     pub(super) end: Instant,
 }
 
-/// When a request is executed, unless something ends its connection before: when the answers to those before it are over.
+/// A request that is executed, unless the connection ends before.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestTurn {
+pub(super) struct SentRequest {
+    /// The number of the operation.
+    pub(super) operation: usize,
+    pub(super) resource: Resource,
+    pub(super) manner: Manner,
+    /// When the request is executed: after the answers to all earlier requests.
     pub(super) at: Instant,
-    /// The batch in which that happens. One that has waited behind a stream has a batch of its own, between those of deeds,
-    /// or races with the deeds of its instant.
+    /// The batch of the execution. A request that has waited has a batch between those of operations, or races with the
+    /// operations of the same instant.
     pub(super) batch: usize,
-    /// It has waited behind a stream.
+    /// Whether the request has waited behind a stream.
     pub(super) waited: bool,
-    /// When the answer is over, if it ever is.
+    /// When the answer is over, if ever.
     pub(super) over: Option<Instant>,
 }
 
@@ -47,121 +52,118 @@ fn length(golden: &Golden, stream: Stream) -> Option<Duration> {
 }
 
 impl Times {
-    pub(super) fn new(golden: &Golden, history: &History, outcome: &Outcome) -> Self {
-        let jump = |(deed, done): (&_, &Option<Instant>)| match (deed, done) {
-            (What::Jump { ms }, Some(at)) => Some((*at, *at + Duration::from_millis(*ms))),
+    pub(super) fn new(golden: &Golden, history: &History, observations: &Observations) -> Self {
+        let jump = |(operation, done): (&Operation, &Option<Instant>)| match (&operation.kind, done) {
+            (OperationKind::Jump { ms }, Some(at)) => Some((*at, *at + Duration::from_millis(*ms))),
             _ => None,
         };
-        let jumps = history.deeds.iter().map(|deed| &deed.what).zip(&outcome.done).filter_map(jump).collect();
         let mut times = Self {
             batch: Vec::new(),
             of_batch: Vec::new(),
-            turns: Vec::new(),
-            jumps,
+            requests: Vec::new(),
+            jumps: history.operations.iter().zip(&observations.done).filter_map(jump).collect(),
             shut_down: None,
             recovery: Instant::EPOCH + Duration::from_millis(history.end_ms),
-            end: outcome.end,
+            end: observations.end,
         };
-        times.turns = times.turns(golden, history, outcome);
-        times.number(history, outcome);
-        let shut_down = history.deeds.iter().position(|deed| deed.what == What::ShutDown);
-        times.shut_down = shut_down.and_then(|deed| Some((times.batch[deed], outcome.done[deed]?)));
+        times.requests = times.requests(golden, history, observations);
+        times.number(history, observations);
+        let shut_down = history.operations.iter().position(|operation| operation.kind == OperationKind::ShutDown);
+        times.shut_down = shut_down.and_then(|at| Some((times.batch[at], observations.done[at]?)));
         times
     }
 
-    /// When something happens that is due then: time may jump over it.
+    /// Returns when a due write comes: time may jump over the instant.
     pub(super) fn comes(&self, due: Instant) -> Instant {
         let jumped = self.jumps.iter().find(|(from, to)| *from < due && due < *to);
         jumped.map_or(due, |(_, to)| *to)
     }
 
-    /// Whether the server may have been told to end when this batch was under way.
+    /// Returns whether the server may have been told to end in this batch or before.
     pub(super) fn may_be_ending(&self, batch: usize) -> bool {
         self.shut_down.is_some_and(|(ending, _)| ending <= batch)
     }
 
-    /// The first batch at that time or later.
+    /// Returns the first batch not before `at`.
     pub(super) fn batch_from(&self, at: Instant) -> usize {
         let later = |time: &Option<Instant>| time.is_some_and(|time| time >= at);
         self.of_batch.iter().position(later).unwrap_or(self.of_batch.len())
     }
 
-    /// How much happens in a batch.
+    /// Returns the number of operations and of delayed requests in a batch.
     pub(super) fn count_in(&self, batch: usize) -> usize {
-        let waited = self.turns.iter().flatten().filter(|turn| turn.waited && turn.batch == batch);
+        let waited = self.requests.iter().flatten().filter(|request| request.waited && request.batch == batch);
         self.batch.iter().filter(|other| **other == batch).count() + waited.count()
     }
 
-    /// The turns of all requests, without their batches.
-    fn turns(&self, golden: &Golden, history: &History, outcome: &Outcome) -> Vec<Option<RequestTurn>> {
-        // When each connection is free for its next request, if it ever is.
+    /// Returns the requests, without their batches.
+    fn requests(&self, golden: &Golden, history: &History, observations: &Observations) -> Vec<Option<SentRequest>> {
+        // When each connection is free for the next request, if ever.
         let mut free = vec![Some(Instant::EPOCH); history.clients.len()];
-        let turn = |(deed, done): (&crate::simulate::history::Deed, &Option<Instant>)| {
-            let (What::Ask { asked, manner, .. }, Some(sent)) = (&deed.what, *done) else { return None };
-            let at = free[deed.client]?.max(sent);
-            let over = match asked {
-                Asked::Stream(stream) if *manner != Manner::Head => {
-                    length(golden, *stream).map(|length| self.comes(at + length))
+        let request = |(number, operation): (usize, &Operation)| {
+            let OperationKind::Request { resource, manner, .. } = operation.kind else { return None };
+            let sent = observations.done[number]?;
+            let at = free[operation.client]?.max(sent);
+            let over = match resource {
+                Resource::Stream(stream) if manner != Manner::Head => {
+                    length(golden, stream).map(|length| self.comes(at + length))
                 }
                 _ => Some(at),
             };
-            free[deed.client] = over.filter(|_| !manner.closes());
-            Some(RequestTurn { at, batch: 0, waited: at > sent, over })
+            free[operation.client] = over.filter(|_| !manner.closes());
+            Some(SentRequest { operation: number, resource, manner, at, batch: 0, waited: at > sent, over })
         };
-        history.deeds.iter().zip(&outcome.done).map(turn).collect()
+        history.operations.iter().enumerate().map(request).collect()
     }
 
-    /// Numbers the batches: those of the deeds, and between them those of requests that have waited.
-    fn number(&mut self, history: &History, outcome: &Outcome) {
-        let batches = history.batches();
-        let mut waited: Vec<usize> =
-            (0..batches.len()).filter(|deed| self.turns[*deed].is_some_and(|turn| turn.waited)).collect();
-        waited.sort_by_key(|deed| self.turns[*deed].map(|turn| turn.at));
-        let mut waited = waited.into_iter().peekable();
-        for (at, deed) in history.deeds.iter().enumerate() {
-            let time = Instant::EPOCH + Duration::from_millis(deed.at_ms);
-            if at == 0 || batches[at] != batches[at - 1] {
-                // A deed that does not race waits until all has happened that is due at its instant.
-                while self.next_waited(&mut waited, |turn| turn < time || turn == time && !deed.races).is_some() {}
-                self.of_batch.push(None);
-                let batch = self.of_batch.len() - 1;
-                while let Some(deed) = waited.next_if(|deed| self.turns[*deed].is_some_and(|turn| turn.at == time)) {
-                    self.set_batch(deed, batch);
-                    self.of_batch[batch] = Some(time);
-                }
+    /// Numbers the batches: those of operations, and between them those of requests that have waited.
+    fn number(&mut self, history: &History, observations: &Observations) {
+        let operations = &history.operations;
+        let time = |operation: usize| Instant::EPOCH + Duration::from_millis(operations[operation].at_ms);
+        let begins = |at: &usize| {
+            let before = at.checked_sub(1).map(|before| &operations[before]);
+            before.is_none_or(|before| before.at_ms != operations[*at].at_ms || before.settles)
+        };
+        let first: Vec<usize> = (0..operations.len()).filter(begins).collect();
+        // Places are odd for batches of operations, and even between them, where the time tells batches apart.
+        let of_operation = |at: usize| (2 * first.partition_point(|first| *first <= at) - 1, Instant::EPOCH);
+        let of_waited = |at: Instant| {
+            let next = first.partition_point(|first| time(*first) < at);
+            // An operation that does not race waits for everything else that is due at the same instant.
+            let races = |first: &usize| time(*first) == at && operations[*first].races;
+            if first.get(next).is_some_and(races) { (2 * next + 1, Instant::EPOCH) } else { (2 * next, at) }
+        };
+        let place = |request: &SentRequest| {
+            if request.waited { of_waited(request.at) } else { of_operation(request.operation) }
+        };
+        let mut places: Vec<_> =
+            (0..operations.len()).map(of_operation).chain(self.requests.iter().flatten().map(place)).collect();
+        places.sort_unstable();
+        places.dedup();
+        let batch = |place| places.partition_point(|other| *other < place);
+        self.batch = (0..operations.len()).map(|at| batch(of_operation(at))).collect();
+        self.of_batch = vec![None; places.len()];
+        for request in self.requests.iter_mut().flatten() {
+            request.batch = batch(place(request));
+            if request.waited {
+                self.of_batch[request.batch] = Some(request.at);
             }
-            let batch = self.of_batch.len() - 1;
-            self.batch.push(batch);
-            self.of_batch[batch] = outcome.done[at].or(self.of_batch[batch]);
-            if let Some(turn) = self.turns[at].as_mut().filter(|turn| !turn.waited) {
-                turn.batch = batch;
-            }
         }
-        while self.next_waited(&mut waited, |_| true).is_some() {}
+        for (batch, done) in self.batch.iter().zip(&observations.done) {
+            self.of_batch[*batch] = done.or(self.of_batch[*batch]);
+        }
     }
+}
 
-    /// Makes a batch of the next requests that have waited until one instant, if they are due.
-    fn next_waited(
-        &mut self,
-        waited: &mut Peekable<impl Iterator<Item = usize>>,
-        is_due: impl Fn(Instant) -> bool,
-    ) -> Option<usize> {
-        let first = *waited.peek()?;
-        let at = self.turns[first]?.at;
-        if !is_due(at) {
-            return None;
-        }
-        self.of_batch.push(Some(at));
-        let batch = self.of_batch.len() - 1;
-        while let Some(deed) = waited.next_if(|deed| self.turns[*deed].is_some_and(|turn| turn.at == at)) {
-            self.set_batch(deed, batch);
-        }
-        Some(batch)
+impl SentRequest {
+    /// Returns whether the request makes the client a subscriber of the channel.
+    pub(super) fn subscribes(&self) -> bool {
+        self.resource.hears_broadcasts() && self.manner != Manner::Head
     }
+}
 
-    fn set_batch(&mut self, deed: usize, batch: usize) {
-        if let Some(turn) = &mut self.turns[deed] {
-            turn.batch = batch;
-        }
+impl fmt::Display for SentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.manner.method(), self.resource.target())
     }
 }

@@ -1,9 +1,9 @@
-//! The random values of a stream, by the documented rule and not by the server's code.
+//! The random values of a stream, by the documented rule and not by the code of the server.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The values that a stream prints, in order.
+/// The values of a stream, in order.
 pub(super) struct Values {
     /// Whether a value is rounded to one decimal.
     is_rounded: bool,
@@ -12,17 +12,18 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(is_rounded: bool, seed: u64, connection: u64, request: usize) -> Self {
-        let key: Vec<u8> = seed.to_le_bytes().into_iter().chain([0; 24]).collect();
-        let mut random = ChaCha8Rng::from_seed(key.try_into().unwrap_or_default());
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut random = ChaCha8Rng::from_seed(key);
         random.set_stream(connection);
-        // 2³² blocks of 16 words for each request.
+        // Each request has 2³² blocks of 16 words.
         random.set_word_pos((request as u128) << 36);
         Self { is_rounded, random }
     }
 
-    /// The next value, as it is printed, with its key.
+    /// Returns the next value as the stream prints the value, with the key.
     pub(super) fn next(&mut self) -> String {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits are just what an f64 holds")]
+        #[expect(clippy::cast_precision_loss, reason = "an f64 holds just 53 bits")]
         let unit = (self.random.next_u64() >> 11) as f64 / 2_f64.powi(53);
         let value = if self.is_rounded { (unit * 1000.0 + 0.5).floor() / 10.0 } else { unit * 100.0 };
         format!("\"value\":{}", ryu_js::Buffer::new().format(value))
