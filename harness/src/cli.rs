@@ -2,12 +2,14 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod addr;
 mod check;
 mod duration;
 mod files;
 mod fixtures;
 mod input;
 mod output;
+mod record;
 mod replay;
 mod serve;
 mod simulate;
@@ -57,6 +59,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::ReplayArguments),
+    /// Record what a server answers, chunk by chunk with times: one exchange, or as a proxy all that pass
+    Record(record::RecordArguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
     Check(check::CheckArguments),
     /// Simulate random worlds under faults; a failing seed is shown with its shortest history
@@ -95,6 +99,7 @@ fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
         Command::Replay(arguments) => replay::run(arguments, out),
+        Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Simulate(arguments) => simulate::run(arguments, out),
         Command::Fixtures(arguments) => fixtures::run(arguments, out),

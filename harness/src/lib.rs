@@ -14,6 +14,8 @@
 //!      │
 //!  recording     the log of a served world, played again
 //!      │
+//!  record        any server's responses, recorded over real sockets
+//!      │
 //!  judge         what was seen, held against what should have been, whatever the contract
 //!      │
 //!  fixtures      the contract as data
@@ -78,6 +80,7 @@ mod idle;
 pub mod judge;
 pub mod lab;
 pub mod player;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod simulate;

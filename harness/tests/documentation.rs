@@ -86,7 +86,7 @@ fn a_command_prints_what_the_documentation_shows() {
 #[test]
 fn every_option_that_the_documentation_names_exists() {
     let help = |command| String::from_utf8(onbeat(&[command, "--help"]).stdout).expect("UTF-8");
-    let help = ["serve", "replay", "check", "simulate", "fixtures"].map(help).concat();
+    let help = ["serve", "record", "replay", "check", "simulate", "fixtures"].map(help).concat();
     // Options of cargo, and of the tools that contributors use.
     let others = [
         "--all",

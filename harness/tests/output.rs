@@ -41,6 +41,7 @@ fn answering(answer: Vec<u8>) -> String {
 /// Commands that print results, and their exit codes.
 fn commands() -> Vec<(String, i32)> {
     let broken = answering(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let stream = answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n".to_vec());
     vec![
         ("$ONBEAT --help".into(), 0),
         ("$ONBEAT --version".into(), 0),
@@ -50,6 +51,7 @@ fn commands() -> Vec<(String, i32)> {
         ("$ONBEAT check --only sse.greeting".into(), 0),
         ("$ONBEAT check --only sse.greeting --format jsonl".into(), 0),
         (format!("$ONBEAT check {broken}"), 1),
+        (format!("$ONBEAT record {stream}"), 0),
         ("$ONBEAT fixtures verify --folder /nowhere".into(), 1),
         ("$ONBEAT simulate --seeds 0..2".into(), 0),
         (format!("$ONBEAT simulate --again {}/tests/failed-histories.jsonl", env!("CARGO_MANIFEST_DIR")), 0),

@@ -9,15 +9,18 @@
 //!      │
 //!  encode     decode        event streams: written, and read; the two share no code
 //!      │
-//!  response                 HTTP/1.1: heads, chunks and ends out of raw bytes
-//!      │
 //!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
 //!      │
 //!  recording                exchanges as lines of JSON: written, and read
 //!      │
+//!  body                     HTTP/1.1: the bodies of messages out of raw bytes
+//!      │
+//!  request    response      HTTP/1.1: heads, bodies and ends out of raw bytes
+//!      │
 //!  transcript               the parts of responses that a client saw, with times
 //! ```
 
+mod body;
 mod decode;
 mod encode;
 mod instant;
@@ -25,15 +28,18 @@ mod json;
 pub mod jsonl;
 pub mod printable;
 pub mod recording;
+mod request;
 mod response;
 mod timestamp;
 mod transcript;
 
+pub use self::body::Malformed;
 pub use self::decode::{Decoder, Event};
 pub use self::encode::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX};
 pub use self::json::stringify;
 pub use self::recording::How;
-pub use self::response::{Head, Malformed, Part, Responses};
+pub use self::request::{RequestHead, RequestPart, Requests};
+pub use self::response::{Head, Part, Responses};
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
 pub use self::transcript::{Entry, Transcript, What};

@@ -11,6 +11,7 @@
 //! In a recording of several exchanges the keys `connection` and `request` follow the kind. Notes of users, such as the cases
 //! that a line checks, stand at the end.
 
+mod arrival;
 mod fact;
 mod read;
 mod write;
@@ -18,10 +19,15 @@ mod write;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::arrival::{ArrivalNotes, Body};
 pub use self::fact::{
-    Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, How, Leave, LeftHow, LogStart, NoKeys,
-    RawRequest, Request, ResponseHead, Write,
+    Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Framing, How, Leave, LeftHow, LogStart, NoKeys,
+    RawRequest, RecordingStart, Request, ResponseHead, Write,
 };
+use crate::jsonl::Problem;
+
+/// The version of the form of a recording.
+pub const FORMAT: u32 = 1;
 
 /// A line: a fact, and its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +82,15 @@ pub struct Exchange {
 pub trait Notes: Serialize + DeserializeOwned {
     /// The names of the keys.
     const KEYS: &'static [&'static str];
+
+    /// Checks whether the notes may stand on a line with this fact.
+    ///
+    /// # Errors
+    ///
+    /// If a note is misplaced. The error names the key.
+    fn check(&self, _fact: &Fact) -> Result<(), Problem> {
+        Ok(())
+    }
 }
 
 /// No notes.

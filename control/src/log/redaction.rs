@@ -53,25 +53,37 @@ impl Redaction {
     ///
     /// If a name is none, or what it names decides what is answered.
     pub fn with(names: &[String]) -> Result<Self, RedactionError> {
+        let redaction = Self::of(names)?;
+        match redaction.names.iter().position(|name| NEEDED.contains(&&**name)) {
+            Some(needed) => Err(RedactionError::Needed(names[needed].clone())),
+            None => Ok(redaction),
+        }
+    }
+
+    /// Redacts these names as well as the usual ones, even names whose values decide the answers.
+    ///
+    /// # Errors
+    ///
+    /// If no header or query parameter has such a name.
+    pub fn of(names: &[String]) -> Result<Self, RedactionError> {
         let checked = names.iter().map(|name| {
             let simple = plain(name);
             let is_name = !simple.is_empty() && !name.contains(['=', '&', '?', '#', ':', ',', '*']);
-            match is_name && !name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                true if NEEDED.contains(&&*simple) => Err(RedactionError::Needed(name.clone())),
-                true => Ok(simple),
-                false => Err(RedactionError::NoName(name.clone())),
-            }
+            let is_name = is_name && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+            if is_name { Ok(simple) } else { Err(RedactionError::NoName(name.clone())) }
         });
         Ok(Self { names: checked.collect::<Result<_, _>>()? })
     }
 
     /// Returns the value of a header as the log shows it.
-    pub(super) fn header<'a>(&self, name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
+    #[must_use]
+    pub fn header<'a>(&self, name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
         if self.covers(name) { Cow::Owned("x".repeat(value.len())) } else { self.url(value) }
     }
 
     /// Returns a target, or another text with a query in it, such as a `Referer`, as the log shows it.
-    pub(super) fn url<'a>(&self, url: Cow<'a, str>) -> Cow<'a, str> {
+    #[must_use]
+    pub fn url<'a>(&self, url: Cow<'a, str>) -> Cow<'a, str> {
         let Some((before, after)) = url.split_once('?') else { return url };
         let (query, fragment) = after.split_at(after.find('#').unwrap_or(after.len()));
         if !query.split('&').any(|pair| self.is_secret(pair)) {
@@ -93,7 +105,9 @@ impl Redaction {
         pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && self.covers(&query::decode(name)))
     }
 
-    fn covers(&self, name: &str) -> bool {
+    /// Returns whether the values of a header or a query parameter with this name are secrets.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
         let covers_part = |part: &str| {
             let part = plain(part);
             NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end)) || self.names.contains(&part)

@@ -1,7 +1,5 @@
 //! `onbeat serve`.
 
-mod addr;
-
 use std::error::Error;
 use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -18,7 +16,7 @@ use onbeat_wire::Epoch;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use self::addr::Addr;
+use super::addr::{self, Addr};
 use super::{Exit, Output, parse_count, parse_seed, told_to_end};
 
 #[derive(Debug, clap::Args)]

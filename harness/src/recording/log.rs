@@ -138,7 +138,7 @@ impl Recording {
                 Some(LoggedAction::Fault(fault))
             }
             Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(LoggedAction::DeleteFaults(ids)),
-            Fact::RawRequest(_) | Fact::Event(_) | Fact::Leave(_) | Fact::Dropped(_) => {
+            Fact::Recording(_) | Fact::RawRequest(_) | Fact::Event(_) | Fact::Leave(_) | Fact::Dropped(_) => {
                 let kind = fact.kind();
                 return Err(Problem::field("kind", format_args!("the kind of a line of a log, got {kind:?}")));
             }

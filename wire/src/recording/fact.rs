@@ -9,6 +9,8 @@ use serde_json::Value;
 /// A fact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
+    /// `recording`: a recording begins. The line has no time.
+    Recording(RecordingStart),
     /// `log`: the log of a served world begins.
     Log(LogStart),
     /// `request`: a client sent a request, given by its parts.
@@ -39,6 +41,33 @@ pub enum Fact {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoKeys {}
+
+/// The first line of a recording: where the recording is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingStart {
+    /// The version of the form of the recording.
+    pub format: u32,
+    /// The version of Onbeat that recorded.
+    pub onbeat: String,
+    /// The URL, without secrets.
+    pub from: String,
+    /// The framing of the body; nothing if no head came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framing: Option<Framing>,
+}
+
+/// The framing of a body (RFC 9112, 6): what the boundaries of the writes are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Framing {
+    /// Chunks: a write is a chunk, as the server made it.
+    Chunked,
+    /// A length, or no body: a write is a piece as it came, which the network may have split or joined.
+    Length,
+    /// Neither: the body ends with the connection. A write is a piece as it came.
+    Close,
+}
 
 /// The first line of a log: the dependencies of its world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +236,7 @@ impl Fact {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Recording(_) => "recording",
             Self::Log(_) => "log",
             Self::Request(_) | Self::RawRequest(_) => "request",
             Self::Head(_) => "head",
@@ -234,6 +264,6 @@ macro_rules! from {
 }
 
 from! {
-    LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
+    RecordingStart => Recording, LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
     Dispatch => Event, End => End, Leave => Leave, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
 }

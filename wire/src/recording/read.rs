@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::{Fact, Line, Notes, Write};
+use super::{Body, Fact, Line, Notes, Write};
 use crate::jsonl::{self, Problem};
 
 impl<N: Notes> Line<N> {
@@ -17,11 +17,14 @@ impl<N: Notes> Line<N> {
     pub fn read(text: &str) -> Result<Self, Problem> {
         // Takes the common keys out first; the keys that remain must be the keys of the kind.
         let mut keys: Map<String, Value> = jsonl::read(text)?;
-        let t_ms = take(&mut keys, "t_ms")?;
+        let is_start = keys.get("kind").is_some_and(|kind| kind == "recording");
+        let t_ms = if is_start { 0 } else { take(&mut keys, "t_ms")? };
         let kind: String = take(&mut keys, "kind")?;
         let exchange = jsonl::from_value(some(&mut keys, &["connection", "request"]))?;
-        let notes = jsonl::from_value(some(&mut keys, N::KEYS))?;
-        Ok(Self { t_ms, exchange, fact: fact(&kind, keys)?, notes })
+        let notes: N = jsonl::from_value(some(&mut keys, N::KEYS))?;
+        let fact = fact(&kind, keys)?;
+        notes.check(&fact)?;
+        Ok(Self { t_ms, exchange, fact, notes })
     }
 }
 
@@ -31,6 +34,7 @@ fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
     let is_text = keys.contains_key("text");
     let keys = Value::Object(keys);
     Ok(match kind {
+        "recording" => Fact::Recording(jsonl::from_value(keys)?),
         "log" => Fact::Log(jsonl::from_value(keys)?),
         "request" if is_text => Fact::RawRequest(jsonl::from_value(keys)?),
         "request" => Fact::Request(jsonl::from_value(keys)?),
@@ -75,13 +79,35 @@ pub(super) struct Payload {
 impl TryFrom<Payload> for Write {
     type Error = &'static str;
 
-    fn try_from(payload: Payload) -> Result<Self, Self::Error> {
-        let bytes = match (payload.text, payload.base64) {
-            (Some(text), None) => text.into(),
-            (None, Some(bytes)) => bytes,
-            _ => return Err("expected either text or base64"),
-        };
-        Ok(Self { bytes })
+    fn try_from(Payload { text, base64 }: Payload) -> Result<Self, Self::Error> {
+        Ok(Self { bytes: bytes(text, base64)? })
+    }
+}
+
+/// The keys of a body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BodyPayload {
+    text: Option<String>,
+    #[serde(default, deserialize_with = "base64")]
+    base64: Option<Bytes>,
+    #[serde(default)]
+    cut: bool,
+}
+
+impl TryFrom<BodyPayload> for Body {
+    type Error = &'static str;
+
+    fn try_from(BodyPayload { text, base64, cut }: BodyPayload) -> Result<Self, Self::Error> {
+        Ok(Self { bytes: bytes(text, base64)?, is_cut: cut })
+    }
+}
+
+fn bytes(text: Option<String>, base64: Option<Bytes>) -> Result<Bytes, &'static str> {
+    match (text, base64) {
+        (Some(text), None) => Ok(text.into()),
+        (None, Some(bytes)) => Ok(bytes),
+        _ => Err("expected either text or base64"),
     }
 }
 

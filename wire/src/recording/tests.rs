@@ -70,6 +70,61 @@ fn a_line_of_each_kind_has_its_keys_in_order_and_is_read_again() {
     }
 }
 
+#[test]
+fn a_recording_has_its_keys_in_order_and_is_read_again() {
+    let notes = |body, first_ms| ArrivalNotes { body, first_ms };
+    let body = |bytes, is_cut| Some(Body { bytes: Bytes::from_static(bytes), is_cut });
+    let start = RecordingStart {
+        format: FORMAT,
+        onbeat: "0.1.0".into(),
+        from: "http://127.0.0.1:8000/chat".into(),
+        framing: Some(Framing::Chunked),
+    };
+    let request = || Fact::RawRequest(RawRequest { text: "POST /chat HTTP/1.1\r\n\r\n".into() });
+    let line = |t_ms, fact, notes| Line { t_ms, exchange: Exchange::default(), fact, notes };
+    for (line, text) in [
+        (
+            line(0, start.clone().into(), ArrivalNotes::default()),
+            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}"#,
+        ),
+        (
+            line(0, RecordingStart { framing: None, ..start }.into(), ArrivalNotes::default()),
+            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat"}"#,
+        ),
+        (
+            line(0, request(), notes(body(b"{}", false), None)),
+            r#"{"t_ms":0,"kind":"request","text":"POST /chat HTTP/1.1\r\n\r\n","body":{"text":"{}"}}"#,
+        ),
+        (
+            line(0, request(), notes(body(b"\xff", true), None)),
+            r#"{"t_ms":0,"kind":"request","text":"POST /chat HTTP/1.1\r\n\r\n","body":{"base64":"/w==","cut":true}}"#,
+        ),
+        (line(9, write(b"hi").into(), notes(None, Some(7))), r#"{"t_ms":9,"kind":"write","text":"hi","first_ms":7}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&line).expect("plain data"), text);
+        assert_eq!(Line::<ArrivalNotes>::read(text), Ok(line));
+    }
+}
+
+#[test]
+fn a_key_that_does_not_belong_in_a_recording_is_told() {
+    for (text, told) in [
+        (r#"{"t_ms":0,"kind":"recording","format":1,"onbeat":"","from":""}"#, "unknown field `t_ms`"),
+        (r#"{"kind":"recording","format":1,"onbeat":""}"#, "missing field `from`"),
+        (
+            r#"{"kind":"recording","format":1,"onbeat":"","from":"","framing":"no"}"#,
+            "field \"framing\": unknown variant",
+        ),
+        (r#"{"t_ms":0,"kind":"end","how":"cut","body":{"text":""}}"#, "field \"body\": expected no such key"),
+        (r#"{"t_ms":0,"kind":"end","how":"cut","first_ms":1}"#, "field \"first_ms\": expected no such key"),
+        (r#"{"t_ms":0,"kind":"request","text":"","body":{"txt":""}}"#, "unknown field `txt`"),
+        (r#"{"t_ms":0,"kind":"request","text":"","body":{}}"#, "expected either text or base64"),
+    ] {
+        let error = Line::<ArrivalNotes>::read(text).expect_err(text).at(1).to_string();
+        assert!(error.contains(told), "{text}: {error}");
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cases {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -134,5 +189,26 @@ proptest! {
         let line = Line::new(t_ms, Write { bytes: bytes.into() });
         let text = serde_json::to_string(&line).expect("plain data");
         prop_assert_eq!(Line::read(&text), Ok(line));
+    }
+
+    #[test]
+    fn any_recorded_line_comes_back_to_the_byte(
+        request: String, body: Vec<u8>, is_cut: bool, bytes: Vec<u8>, t_ms: u64, first_ms: Option<u64>,
+        headers: Vec<(String, String)>,
+    ) {
+        let body = Some(Body { bytes: body.into(), is_cut });
+        let request = Fact::RawRequest(RawRequest { text: request });
+        let head = Fact::Head(ResponseHead { status: 200, headers });
+        for (fact, notes) in [
+            (request, ArrivalNotes { body, first_ms: None }),
+            (head, ArrivalNotes { body: None, first_ms }),
+            (Write { bytes: bytes.into() }.into(), ArrivalNotes { body: None, first_ms }),
+        ] {
+            let line = Line { t_ms, exchange: Exchange::default(), fact, notes };
+            let text = crate::printable::to_json(&line);
+            let read = Line::<ArrivalNotes>::read(&text);
+            prop_assert_eq!(read.as_ref(), Ok(&line));
+            prop_assert_eq!(crate::printable::to_json(&read.expect("read above")), text);
+        }
     }
 }

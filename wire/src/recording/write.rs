@@ -4,12 +4,13 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{Exchange, Fact, Line, Notes, Write};
+use super::{Body, Exchange, Fact, Line, Notes, Write};
 
 /// The keys of a line, in order.
 #[derive(Serialize)]
 struct Keys<'a, C, N> {
-    t_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    t_ms: Option<u64>,
     kind: &'static str,
     #[serde(flatten)]
     exchange: Exchange,
@@ -22,6 +23,7 @@ struct Keys<'a, C, N> {
 impl<N: Notes> Serialize for Line<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.fact {
+            Fact::Recording(content) => self.with(content, serializer),
             Fact::Log(content) => self.with(content, serializer),
             Fact::Request(content) => self.with(content, serializer),
             Fact::RawRequest(content) => self.with(content, serializer),
@@ -41,17 +43,34 @@ impl<N: Notes> Serialize for Line<N> {
 impl<N: Notes> Line<N> {
     fn with<S: Serializer>(&self, content: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { t_ms, exchange, fact, notes } = self;
-        Keys { t_ms: *t_ms, kind: fact.kind(), exchange: *exchange, content, notes }.serialize(serializer)
+        let t_ms = (!matches!(fact, Fact::Recording(_))).then_some(*t_ms);
+        Keys { t_ms, kind: fact.kind(), exchange: *exchange, content, notes }.serialize(serializer)
     }
 }
 
 impl Serialize for Write {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut keys = serializer.serialize_struct("Write", 1)?;
-        match std::str::from_utf8(&self.bytes) {
-            Ok(text) => keys.serialize_field("text", text)?,
-            Err(_) => keys.serialize_field("base64", &BASE64_STANDARD.encode(&self.bytes))?,
+        put_bytes::<S>(&mut keys, &self.bytes)?;
+        keys.end()
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut keys = serializer.serialize_struct("Body", 1 + usize::from(self.is_cut))?;
+        put_bytes::<S>(&mut keys, &self.bytes)?;
+        if self.is_cut {
+            keys.serialize_field("cut", &true)?;
         }
         keys.end()
+    }
+}
+
+/// Writes bytes as `text` where the bytes are UTF-8, else as `base64`.
+fn put_bytes<S: Serializer>(keys: &mut S::SerializeStruct, bytes: &[u8]) -> Result<(), S::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => keys.serialize_field("text", text),
+        Err(_) => keys.serialize_field("base64", &BASE64_STANDARD.encode(bytes)),
     }
 }

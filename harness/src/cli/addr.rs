@@ -1,4 +1,4 @@
-//! The addresses of `onbeat serve`.
+//! The addresses on which a command listens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 

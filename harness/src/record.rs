@@ -1,0 +1,39 @@
+//! The recorder: exchanges with any server, kept as recordings, chunk by chunk with times.
+//!
+//! The recorder reads the bytes of connections itself, since HTTP libraries do not keep the boundaries of chunks:
+//!
+//! ```text
+//!  upstream ── connect      where the server is, and the connection, with TLS where the URL says so
+//!      │
+//!  secrets                  values that never reach the disk
+//!      │
+//!  tap ── lines             parts out of raw bytes, and the lines that they make
+//!      │
+//!  store                    files, written line by line
+//!      │
+//!  once      proxy          one exchange, and all that pass between clients and the server
+//!      │
+//!  compare                  what differs between two recordings of the same request
+//! ```
+
+mod compare;
+mod connect;
+mod lines;
+mod once;
+mod proxy;
+mod secrets;
+mod store;
+mod tap;
+mod upstream;
+
+pub use self::compare::proposals;
+pub use self::connect::{ConnectError, Connector};
+pub use self::lines::{RecordedLine, Summary};
+pub use self::once::{OneRequest, RecordError, record_once};
+pub use self::proxy::{News, Proxy};
+pub use self::secrets::Secrets;
+pub use self::store::RecordingFile;
+pub use self::upstream::{Upstream, WrongUrl};
+
+/// The largest number of bytes that are read from a socket at a time.
+const READ_BYTES: usize = 64 * 1024;

@@ -1,0 +1,272 @@
+//! Two recordings of the same request, compared: the values that differ are proposed as values that may vary.
+
+use std::collections::BTreeSet;
+
+use onbeat_wire::Decoder;
+use onbeat_wire::recording::Fact;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::RecordedLine;
+
+/// A difference between two recordings, at a line of the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// The line of the first recording, from 1.
+    line: usize,
+    #[serde(flatten)]
+    difference: ProposedDifference,
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ProposedDifference {
+    /// Values in JSON differ.
+    Vary(Vec<VaryingValue>),
+    /// The values of a header differ.
+    Header(String),
+    /// Texts differ, of which at least one is no JSON.
+    Text([String; 2]),
+    /// The statuses differ.
+    Status([u16; 2]),
+    /// The numbers of events, or of lines, differ.
+    Count([usize; 2]),
+    /// The ends differ.
+    End([String; 2]),
+}
+
+/// A value that differs, by JSON pointer (RFC 6901), and the rule that both values keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct VaryingValue {
+    pointer: String,
+    r#as: &'static str,
+}
+
+/// A text of a recording that is compared as a whole, and the line with its last byte.
+struct ComparedText {
+    line: usize,
+    text: String,
+}
+
+/// Returns the differences between two recordings, in the order of the lines.
+#[must_use]
+pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
+    let mut proposals = head_proposals(first, second);
+    let (texts, others) = (compared_texts(first), compared_texts(second));
+    for (text, other) in texts.iter().zip(&others) {
+        let difference = text_difference(&text.text, &other.text);
+        proposals.extend(difference.map(|difference| Proposal { line: text.line, difference }));
+    }
+    // The last lines: what one of the two has more, and how each ended.
+    let mut propose = |difference| proposals.push(Proposal { line: first.len(), difference });
+    if texts.len() != others.len() {
+        propose(ProposedDifference::Count([texts.len(), others.len()]));
+    }
+    let end = |lines: &[RecordedLine]| match lines.last().map(|line| &line.fact) {
+        Some(Fact::End(end)) => end.how.to_string(),
+        _ => "no end".to_owned(),
+    };
+    if end(first) != end(second) {
+        propose(ProposedDifference::End([end(first), end(second)]));
+    }
+    proposals
+}
+
+/// Returns the differences between the heads of the responses: the status, and each header once, by name.
+fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
+    // Interim heads (1xx) come before the head of the response, and tell nothing about the response.
+    let head = |lines: &'_ [RecordedLine]| {
+        let mut heads = lines.iter().enumerate().filter_map(|(number, line)| match &line.fact {
+            Fact::Head(head) if head.status >= 200 => Some((number + 1, head.clone())),
+            _ => None,
+        });
+        heads.next()
+    };
+    let (Some((line, head)), Some((_, other))) = (head(first), head(second)) else { return Vec::new() };
+    let mut differences = Vec::new();
+    if head.status != other.status {
+        differences.push(ProposedDifference::Status([head.status, other.status]));
+    }
+    let names: BTreeSet<&String> = head.headers.iter().chain(&other.headers).map(|(name, _)| name).collect();
+    for name in names {
+        let values = |headers: &[(String, String)]| -> Vec<String> {
+            headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+        };
+        if values(&head.headers) != values(&other.headers) {
+            differences.push(ProposedDifference::Header(name.clone()));
+        }
+    }
+    differences.into_iter().map(|difference| Proposal { line, difference }).collect()
+}
+
+/// Returns the difference between two texts: by values, if both are JSON.
+fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
+    if text == other {
+        return None;
+    }
+    let values = [text, other].map(serde_json::from_str::<Value>);
+    if let [Ok(value), Ok(other)] = values {
+        let mut varying = Vec::new();
+        vary(&value, &other, "", &mut varying);
+        // The same JSON in another spelling has no value that varies.
+        return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
+    }
+    Some(ProposedDifference::Text([text.to_owned(), other.to_owned()]))
+}
+
+/// Returns the texts of a body: the events of an event stream, one JSON value, or else the lines.
+fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
+    let is_event_stream = lines.iter().any(|line| match &line.fact {
+        Fact::Head(head) => head
+            .headers
+            .iter()
+            .any(|(name, value)| name == "content-type" && value.to_ascii_lowercase().starts_with("text/event-stream")),
+        _ => false,
+    });
+    let mut texts = Vec::new();
+    let mut events = Decoder::default();
+    let mut rest = Vec::new();
+    let mut last = 0;
+    for (number, line) in lines.iter().enumerate() {
+        let Fact::Write(write) = &line.fact else { continue };
+        last = number + 1;
+        if is_event_stream {
+            texts.extend(
+                events.push(&write.bytes).into_iter().map(|event| ComparedText { line: last, text: event.data }),
+            );
+            continue;
+        }
+        // A line may begin in one write and end in another, and belongs to the write with its end.
+        for piece in write.bytes.split_inclusive(|byte| *byte == b'\n') {
+            rest.extend_from_slice(piece);
+            if rest.ends_with(b"\n") {
+                texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).trim_end().to_owned() });
+                rest.clear();
+            }
+        }
+    }
+    if !rest.is_empty() {
+        texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).into_owned() });
+    }
+    if is_event_stream || texts.len() < 2 {
+        return texts;
+    }
+    // JSON that is printed over several lines is one value, and no line of it is.
+    let whole: String = texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
+    let is_one_value = serde_json::from_str::<Value>(&whole).is_ok();
+    if is_one_value { vec![ComparedText { line: last, text: whole }] } else { texts }
+}
+
+/// Adds the values that differ, with the rule that both keep.
+fn vary(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<VaryingValue>) {
+    match (first, second) {
+        (Value::Object(fields), Value::Object(others)) => {
+            let more = others.keys().filter(|key| !fields.contains_key(*key));
+            for key in fields.keys().chain(more) {
+                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+                match (fields.get(key), others.get(key)) {
+                    (Some(value), Some(other)) => vary(value, other, &pointer, varying),
+                    _ => varying.push(VaryingValue { pointer, r#as: "any" }),
+                }
+            }
+        }
+        (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
+            for (index, (value, other)) in values.iter().zip(others).enumerate() {
+                vary(value, other, &format!("{pointer}/{index}"), varying);
+            }
+        }
+        _ if first == second => {}
+        _ => varying.push(VaryingValue { pointer: pointer.to_owned(), r#as: rule(first, second) }),
+    }
+}
+
+/// Returns the narrowest rule that both values keep.
+fn rule(first: &Value, second: &Value) -> &'static str {
+    match (first, second) {
+        (Value::Number(_), Value::Number(_)) => "number",
+        (Value::String(first), Value::String(second)) => {
+            let both = |is_one: fn(&str) -> bool| is_one(first) && is_one(second);
+            if both(|text| text.parse::<jiff::Timestamp>().is_ok()) {
+                "timestamp"
+            } else if both(is_uuid) {
+                "uuid"
+            } else {
+                "string"
+            }
+        }
+        _ => "any",
+    }
+}
+
+/// Returns whether a text is a UUID (RFC 9562, 4).
+fn is_uuid(text: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == lengths.len()
+        && parts
+            .iter()
+            .zip(lengths)
+            .all(|(part, length)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use onbeat_wire::How;
+    use onbeat_wire::recording::{ArrivalNotes, End, Exchange, Line, ResponseHead, Write};
+
+    use super::*;
+
+    fn recording(content_type: &str, id: &str, writes: &[&str]) -> Vec<RecordedLine> {
+        let headers = [("content-type", content_type), ("x-request-id", id)];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let head: Fact = ResponseHead { status: 200, headers }.into();
+        let writes = writes.iter().map(|text| Fact::from(Write { bytes: text.as_bytes().to_vec().into() }));
+        let facts = [head].into_iter().chain(writes).chain([End { how: How::Complete }.into()]);
+        let line = |fact| Line { t_ms: 0, exchange: Exchange::default(), fact, notes: ArrivalNotes::default() };
+        facts.map(line).collect()
+    }
+
+    #[track_caller]
+    fn assert_proposed(first: &[RecordedLine], second: &[RecordedLine], expected: &[&str]) {
+        let lines: Vec<String> = proposals(first, second)
+            .iter()
+            .map(|proposal| serde_json::to_string(proposal).expect("plain data"))
+            .collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn the_values_of_events_that_differ_are_proposed_with_a_rule() {
+        let stream = |id: &str, first: &str, second: &str| {
+            recording("text/event-stream", id, &[&format!("data: {first}\n"), &format!("\n: hi\n\ndata: {second}\n\n")])
+        };
+        let uuids = ["0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f", "ffffffff-3d21-4a3c-9a53-1a1b2c3d4e5f"];
+        let event = |uuid: &str, at: &str, n: u8| {
+            format!(r#"{{"id":"{uuid}","at":"{at}","n":[1,{n}],"a/b":{{"c~d":"{n}x"}}}}"#)
+        };
+        let first = stream("1", &event(uuids[0], "2025-12-01T00:00:00Z", 2), "[DONE]");
+        let second = stream("2", &event(uuids[1], "2025-12-01T00:00:01.5Z", 3), "[DONE]");
+        let vary = concat!(
+            r#"{"line":3,"vary":[{"pointer":"/a~1b/c~0d","as":"string"},{"pointer":"/at","as":"timestamp"},"#,
+            r#"{"pointer":"/id","as":"uuid"},{"pointer":"/n/1","as":"number"}]}"#
+        );
+        assert_proposed(&first, &second, &[r#"{"line":1,"header":"x-request-id"}"#, vary]);
+        assert_proposed(&first, &first, &[]);
+        let third = stream("1", r#"{"id":null}"#, "[END]");
+        let any = r#"{"line":3,"vary":[{"pointer":"/a~1b","as":"any"},{"pointer":"/at","as":"any"},{"pointer":"/id","as":"any"},{"pointer":"/n","as":"any"}]}"#;
+        assert_proposed(&first, &third, &[any, r#"{"line":3,"text":["[DONE]","[END]"]}"#]);
+    }
+
+    #[test]
+    fn lines_and_single_values_are_compared_as_well() {
+        let lines = |texts: &[&str]| recording("application/x-ndjson", "1", texts);
+        assert_proposed(
+            &lines(&["{\"a\":1}\n{\"a\"", ":2}\n"]),
+            &lines(&["{\"a\":1}\n{\"a\":3}\n", "{}\n"]),
+            &[r#"{"line":3,"vary":[{"pointer":"/a","as":"number"}]}"#, r#"{"line":4,"count":[2,3]}"#],
+        );
+        let pretty = |value: &str| recording("application/json", "1", &["{\n \"a\":", value, "\n}\n"]);
+        assert_proposed(&pretty("1"), &pretty("2"), &[r#"{"line":4,"vary":[{"pointer":"/a","as":"number"}]}"#]);
+    }
+}

@@ -1,0 +1,200 @@
+//! One exchange, recorded from the request to the end of the response.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use onbeat_wire::{How, Instant, Malformed, Part};
+use tokio::io::AsyncWriteExt;
+
+use super::connect::{ConnectError, Connector, Received, receive};
+use super::lines::{ExchangeLines, RecordedLine, Summary};
+use super::secrets::Secrets;
+use super::tap::ResponseTap;
+
+/// One request to record.
+#[derive(Clone, Debug)]
+pub struct OneRequest {
+    /// The method.
+    pub method: String,
+    /// The request target.
+    pub target: String,
+    /// The fields that the user adds, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long to record.
+    pub watched: Option<Duration>,
+}
+
+/// An exchange that can't be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The answer is no HTTP/1.
+    #[error("failed to record {url}: {why}")]
+    NoHttp {
+        /// The URL of the server.
+        url: String,
+        /// What came instead.
+        why: String,
+    },
+    /// The lines can't be written.
+    #[error("{0}")]
+    Write(String),
+}
+
+/// Records one exchange; returns a summary, and why the bytes could not be read to the end, if so. `write` takes each line
+/// at once, and returns whether more lines are wanted. The exchange ends at `stop`.
+///
+/// # Errors
+///
+/// If there is no connection, the answer is no HTTP/1, or a line can't be written.
+pub async fn record_once(
+    connector: &Connector,
+    request: &OneRequest,
+    secrets: &Arc<Secrets>,
+    stop: impl Future<Output = ()>,
+    mut write: impl FnMut(&RecordedLine) -> Result<bool, String>,
+) -> Result<(Summary, Option<Malformed>), RecordError> {
+    let mut stop = std::pin::pin!(stop);
+    let (mut reader, mut writer) = tokio::select! {
+        biased;
+        () = &mut stop => return Ok((Summary::default(), None)),
+        connected = connector.connect() => connected?,
+    };
+    let clock = connector.clock();
+    let upstream = connector.upstream();
+    let began = clock.now();
+    let head = request.head(&upstream.authority);
+    let mut exchange = ExchangeLines::new(Arc::clone(secrets), began, &upstream.url_of(&request.target), &head);
+    exchange.request_body(&request.body);
+    exchange.request_end();
+    let mut tap = ResponseTap::default();
+    tap.expect(&request.method);
+
+    // The time to record begins with the request, and not with the connection.
+    let deadline = request.watched.map(|watched| clock.sleep_until(began + watched));
+    let mut deadline = std::pin::pin!(async {
+        match deadline {
+            Some(deadline) => deadline.await,
+            None => std::future::pending().await,
+        }
+    });
+    // A server may answer before it has read the whole body, so that both directions go on at the same time.
+    let sent = [head.as_bytes(), &request.body].concat();
+    let mut send = std::pin::pin!(async {
+        let sent = writer.write_all(&sent).await;
+        match sent {
+            Ok(()) => writer.flush().await,
+            Err(error) => Err(error),
+        }
+    });
+    let (mut is_sending, mut buffer) = (true, BytesMut::new());
+    loop {
+        let mut lines = Vec::new();
+        let (at, end, malformed) = tokio::select! {
+            biased;
+            () = &mut stop => (clock.now(), Some(How::Closed), None),
+            () = &mut deadline => (clock.now(), Some(How::Closed), None),
+            (at, received) = receive(&mut reader, &mut buffer, &**clock) => {
+                let (end, malformed) = take_in(&mut exchange, &mut tap, at, &received, &mut buffer, &mut lines);
+                (at, end, malformed)
+            }
+            // A failure to send is followed by the end of the connection, perhaps with an answer before.
+            _ = &mut send, if is_sending => {
+                is_sending = false;
+                continue;
+            }
+        };
+        // Without a head there is no response to record, only something else.
+        if let Some(malformed) = malformed.as_ref().filter(|_| !exchange.has_head()) {
+            return Err(RecordError::NoHttp { url: upstream.to_string(), why: malformed.to_string() });
+        }
+        if let Some(how) = end {
+            // The bytes of a chunk that never became whole are kept.
+            tap.close(at, true, |tapped| exchange.see(tapped, &mut lines));
+            exchange.end(at, how, &mut lines);
+        }
+        for line in &lines {
+            if !write(line).map_err(RecordError::Write)? {
+                return Ok((exchange.summary().clone(), None));
+            }
+        }
+        if exchange.is_over() {
+            return Ok((exchange.summary().clone(), malformed));
+        }
+    }
+}
+
+/// Takes in what came; returns how the exchange ends, if the exchange does, and why the bytes can't be read, if so.
+fn take_in(
+    exchange: &mut ExchangeLines,
+    tap: &mut ResponseTap,
+    at: Instant,
+    received: &Received,
+    buffer: &mut BytesMut,
+    lines: &mut Vec<RecordedLine>,
+) -> (Option<How>, Option<Malformed>) {
+    // A body without a length is complete with the end of the connection; any other response is cut off by it.
+    if let Received::End | Received::Reset = received {
+        let is_reset = matches!(received, Received::Reset);
+        tap.close(at, is_reset, |tapped| exchange.see(tapped, lines));
+        return (Some(if is_reset { How::Reset } else { How::Cut }), None);
+    }
+    let bytes = buffer.split().freeze();
+    let mut is_switched = false;
+    let taken = tap.take_in(at, &bytes, |tapped| {
+        is_switched |= matches!(&tapped.part, Part::Head(head) if head.status == 101);
+        // Bytes behind the end of the response, or of another protocol, are not recorded.
+        if !exchange.is_over() {
+            exchange.see(tapped, lines);
+        }
+    });
+    match taken {
+        _ if exchange.is_over() => (None, None),
+        _ if is_switched => (Some(How::Closed), None),
+        Ok(()) => (None, None),
+        Err(malformed) => (Some(How::Cut), Some(with_version(malformed, exchange, &bytes))),
+    }
+}
+
+/// Returns the error for a server that answers with frames of HTTP/2, or else the error itself.
+fn with_version(malformed: Malformed, exchange: &ExchangeLines, bytes: &[u8]) -> Malformed {
+    // A server of HTTP/2 begins with settings: a short frame of type 4 on stream 0 (RFC 9113, 3.4 and 4.1).
+    let is_http2 = matches!(bytes, [0, _, _, 4, 0 | 1, 0, 0, 0, 0, ..]);
+    if is_http2 && !exchange.has_head() {
+        return Malformed::Head(
+            "HTTP/2: the server speaks only HTTP/2 here; record through a proxy such as nginx, or let the server speak \
+             HTTP/1.1 as well"
+                .into(),
+        );
+    }
+    malformed
+}
+
+impl OneRequest {
+    /// Returns the head as sent: the fields of the user, and those that a request needs, unless the user gives them.
+    fn head(&self, authority: &str) -> String {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let is_given = |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let agent = concat!("onbeat/", env!("CARGO_PKG_VERSION"));
+        let looks_like_json = matches!(self.body.trim_ascii_start(), [b'{' | b'[', ..]);
+        let kind = if looks_like_json { "application/json" } else { "application/x-www-form-urlencoded" };
+        let length = self.body.len().to_string();
+        let (needed, of_body) = (
+            [("Host", authority), ("User-Agent", agent), ("Accept", "*/*")],
+            [("Content-Type", kind), ("Content-Length", &length)],
+        );
+        let of_body = of_body.iter().filter(|_| !self.body.is_empty());
+        for (name, value) in needed.iter().chain(of_body).filter(|(name, _)| !is_given(name)) {
+            head += &format!("{name}: {value}\r\n");
+        }
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head + "\r\n"
+    }
+}

@@ -1,0 +1,164 @@
+//! The bodies of HTTP/1.1 messages out of raw bytes (RFC 9112, 6 and 7), in pieces of any size.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::recording::Framing;
+
+/// The largest length of a head, and of a chunk-size line.
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes that are no HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The head can't be read.
+    #[error("expected a response head, got {0}")]
+    Head(String),
+    /// The head of a request can't be read.
+    #[error("expected the head of an HTTP/1.1 request, got {0}")]
+    RequestHead(String),
+    /// The length of a request's body can't be told.
+    #[error("expected a request with one plain Content-Length or Transfer-Encoding: chunked, got {0}")]
+    RequestLength(String),
+    /// A chunk's size line can't be read.
+    #[error("expected a chunk size in hexadecimal and CR LF, got {0:?}")]
+    ChunkSize(String),
+    /// A chunk is not followed by CR LF.
+    #[error("expected CR LF after a chunk, got {0:?}")]
+    ChunkEnd(String),
+    /// More bytes came than were asked for.
+    #[error("expected nothing more, got {0:?}")]
+    Unexpected(String),
+}
+
+/// The next bytes of a body, by the framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyDecoder {
+    Length(usize),
+    ChunkSize,
+    Chunk(usize),
+    Trailers,
+    UntilClose,
+}
+
+/// A piece of a body.
+pub(crate) enum BodyPart {
+    Data(Bytes),
+    End,
+}
+
+impl BodyDecoder {
+    /// Returns the framing.
+    pub(crate) fn framing(self) -> Framing {
+        match self {
+            Self::Length(_) => Framing::Length,
+            Self::ChunkSize | Self::Chunk(_) | Self::Trailers => Framing::Chunked,
+            Self::UntilClose => Framing::Close,
+        }
+    }
+
+    /// Returns how many bytes of an incomplete chunk, or of an incomplete body with a length, are in the buffer.
+    pub(crate) fn held(self, buffer: &BytesMut) -> usize {
+        match self {
+            Self::Length(size) | Self::Chunk(size) => buffer.len().min(size),
+            Self::ChunkSize | Self::Trailers | Self::UntilClose => 0,
+        }
+    }
+
+    /// Takes these bytes out of the buffer. The rest of the chunk or body is the next part.
+    pub(crate) fn take_held(&mut self, buffer: &mut BytesMut) -> Option<Bytes> {
+        let held = self.held(buffer);
+        match self {
+            Self::Length(size) | Self::Chunk(size) if held > 0 => {
+                *size -= held;
+                Some(buffer.split_to(held).freeze())
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes the next part out of the buffer, once all bytes of the part have come.
+    pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<BodyPart>, Malformed> {
+        loop {
+            match *self {
+                // An empty body ends without further bytes, and so does a body whose bytes have been taken out.
+                Self::Length(0) => return Ok(Some(BodyPart::End)),
+                Self::Length(length) => {
+                    let whole = buffer.len() >= length;
+                    return Ok(whole.then(|| {
+                        *self = Self::Length(0);
+                        BodyPart::Data(buffer.split_to(length).freeze())
+                    }));
+                }
+                Self::ChunkSize => match line(buffer)? {
+                    None => return Ok(None),
+                    Some(line) => {
+                        let size = chunk_size(&line).ok_or_else(|| Malformed::ChunkSize(lossy(&line)))?;
+                        *self = if size == 0 { Self::Trailers } else { Self::Chunk(size) };
+                    }
+                },
+                Self::Chunk(size) => {
+                    let Some(end) = buffer.get(size..size + 2) else { return Ok(None) };
+                    if end != b"\r\n" {
+                        return Err(Malformed::ChunkEnd(lossy(end)));
+                    }
+                    let chunk = buffer.split_to(size).freeze();
+                    buffer.advance(2);
+                    *self = Self::ChunkSize;
+                    // The chunk is empty if all bytes have been taken out before.
+                    if !chunk.is_empty() {
+                        return Ok(Some(BodyPart::Data(chunk)));
+                    }
+                }
+                Self::Trailers => match line(buffer)? {
+                    None => return Ok(None),
+                    Some(line) if line.is_empty() => return Ok(Some(BodyPart::End)),
+                    Some(_trailer) => {}
+                },
+                // The end of the connection ends the body, and the decoder does not see it.
+                Self::UntilClose => {
+                    let some = !buffer.is_empty();
+                    return Ok(some.then(|| BodyPart::Data(buffer.split().freeze())));
+                }
+            }
+        }
+    }
+}
+
+/// Takes the next line out of the buffer, without CR LF.
+fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
+    match buffer.windows(2).take(LINE_BYTES_MAX).position(|pair| pair == b"\r\n") {
+        Some(end) => {
+            let line = buffer.split_to(end).freeze();
+            buffer.advance(2);
+            Ok(Some(line))
+        }
+        None if buffer.len() > LINE_BYTES_MAX => Err(Malformed::ChunkSize("an endless line".into())),
+        None => Ok(None),
+    }
+}
+
+fn chunk_size(line: &[u8]) -> Option<usize> {
+    let digits = line.split(|&byte| byte == b';').next()?.trim_ascii_end();
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    let digits = plain.then_some(digits).and_then(|digits| std::str::from_utf8(digits).ok())?;
+    usize::from_str_radix(digits, 16).ok().filter(|size| *size <= usize::MAX / 2)
+}
+
+/// Returns the length in a `Content-Length`, which a proxy may have joined out of several equal fields.
+pub(crate) fn content_length(value: &str) -> Option<usize> {
+    let mut lengths = value.split(',').map(str::trim);
+    let first = lengths.next()?;
+    let is_plain = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain && lengths.all(|length| length == first) { first.parse().ok() } else { None }
+}
+
+/// Returns the last coding in the fields `Transfer-Encoding`, in lower case.
+pub(crate) fn last_coding(headers: &[(String, String)]) -> Option<String> {
+    let field = headers.iter().rfind(|(name, _)| name == "transfer-encoding");
+    field.and_then(|(_, codings)| codings.rsplit(',').next()).map(|coding| coding.trim().to_ascii_lowercase())
+}
+
+/// Returns the bytes as text, with U+FFFD where they are not UTF-8.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
