@@ -1,73 +1,55 @@
 //! The check: any server, held against the golden fixtures.
 //!
 //! ```text
-//!   fixtures ──► play, exchange ──► client logs ──► seen ──► judge ──► verdicts ──► report
-//!                 on a target                  who else       knows no contract
-//!                                              was there
+//!   fixtures ── scope            the contract, and how much of the contract is judged
+//!        │
+//!   target                       the embedded server, or a server over TCP
+//!        │
+//!   play, requests               clients act as the fixtures say ──► client logs
+//!   application                  an application watches as well  ──► dispatched events
+//!        │
+//!   tag, other_clients           what other clients of the server may have caused
+//!        │
+//!      judge                     knows neither the contract nor the check
+//!        │
+//!   hint                         the likeliest cause of many failures
+//!        │
+//!   embedded, live               a whole check in virtual time, and in real time
 //! ```
 //!
-//! The target is the embedded server in virtual time, where every time is exact, or a server over TCP, where a write is
-//! never early, late only beyond a tolerance, and a period is judged by its median. The judge knows no difference.
+//! On the embedded server every time is exact. On a server over TCP a write is never early, late only beyond a tolerance,
+//! and a period is judged by the median of the gaps. The judge knows no difference.
 
 mod application;
 mod embedded;
-mod exchange;
 mod headers;
-mod heartbeats;
 mod hint;
 #[cfg(test)]
 mod hostile;
 mod lines_seen;
 mod live;
-#[cfg(test)]
-mod made_up;
-mod noise;
+mod other_clients;
 mod play;
-mod pulse;
+mod requests;
 mod scope;
-mod seen;
 mod tag;
 mod target;
+#[cfg(test)]
+mod tests;
 
-pub use embedded::check_embedded;
-pub use headers::{ExtraHeaders, WrongHeader};
-pub use live::{Progress, Remote, Unreachable, check_live};
-pub use scope::Scope;
+pub use self::embedded::check_embedded;
+pub use self::headers::{ExtraHeaders, WrongHeader};
+pub use self::live::{Progress, Remote, Unreachable, check_live};
+pub use self::scope::Scope;
 
+use self::lines_seen::LinesSeen;
+use self::other_clients::{HEARTBEAT, Noise, OtherClients};
+use self::tag::Tag;
+use self::target::{Embedded, Live, Target};
 use crate::fixtures::golden::Golden;
 
 /// Returns the ids of all cases, in their order.
 #[must_use]
 pub fn case_ids() -> Vec<String> {
     Golden::read().cases.into_iter().map(|case| case.id).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
-    use crate::replay::Stream;
-
-    /// Returns all files below a folder.
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-    }
-
-    #[test]
-    fn the_judge_knows_neither_the_contract_nor_the_check() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let files: Vec<PathBuf> = files(&source.join("judge")).into_iter().chain([source.join("judge.rs")]).collect();
-        assert!(files.len() > 20, "{files:?}");
-        let streams = Stream::all().map(Stream::path);
-        let names = Stream::all().filter(|stream| stream.ends()).map(Stream::name);
-        let foreign = ["heartbeat", "broadcast", "crate::check", "golden"].into_iter().chain(streams).chain(names);
-        let foreign: Vec<&str> = foreign.collect();
-        for path in files {
-            let text = fs::read_to_string(&path).expect("a file").to_lowercase();
-            let said: Vec<&&str> = foreign.iter().filter(|word| text.contains(**word)).collect();
-            assert!(said.is_empty(), "{} says {said:?}", path.display());
-        }
-    }
 }

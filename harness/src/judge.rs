@@ -1,46 +1,66 @@
-//! The judge: what clients saw, held against what they should have seen, case by case.
+//! The judge: holds what clients saw against what clients should have seen, case by case.
 //!
 //! ```text
-//!   case, vary, scene        what is expected: lines, each with the cases that the line checks
-//!   observation, others      what was seen, and what others may have caused
+//!   case, vary                   the clauses, and the values that may differ
 //!        │
-//!   responses, pieces        requests, heads, writes and ends, in pairs of expected and got
+//!   scenario, exchange           what is expected: lines of a recording, or a single request
+//!   observation                  what was seen, and what other users may have caused
 //!        │
-//!   compare, fields, align   JSON values, header fields and writes, each compared by rules
-//!   pace, stalls, values     times, on clocks and machines of every kind
+//!   responses, pieces            requests, heads, writes and ends, in pairs of expected and got
 //!        │
-//!   trial ──► evidence ──► verdict ──► report
+//!   compare, fields, align       JSON values, header fields and writes, each compared by rules
+//!   pace, stalls                 times, on clocks and machines of every kind
+//!        │
+//!   trial                        one scenario being judged: head, writes, times, values, events, end
+//!        │
+//!   evidence ── doubt ── skipped  findings, what to watch again, and why a case is not judged
+//!        │
+//!   verdict ── report            the outcome of each case, in the forms in which people and programs read
 //! ```
 //!
 //! The judge knows no server, no stream and no socket. Logs of clients go in, evidence comes out.
 
-pub(crate) mod align;
-pub(crate) mod case;
+mod align;
+mod case;
 pub(crate) mod compare;
-pub(crate) mod evidence;
+mod doubt;
+mod evidence;
+mod exchange;
 pub mod expectations;
 pub(crate) mod fields;
+mod finding;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod made_up;
 mod object;
-pub(crate) mod observation;
-pub(crate) mod others;
-pub(crate) mod pace;
-pub(crate) mod pieces;
-pub(crate) mod recurring;
+mod observation;
+mod pace;
+mod pieces;
 pub mod report;
-pub(crate) mod responses;
-pub(crate) mod scene;
-pub(crate) mod selection;
-pub(crate) mod stalls;
-pub(crate) mod timeline;
-pub(crate) mod trial;
-mod values;
-pub(crate) mod vary;
-pub(crate) mod verdict;
+mod responses;
+mod scenario;
+mod selection;
+mod skipped;
+mod stalls;
+mod timeline;
+mod trial;
+mod vary;
+mod verdict;
 
 pub use self::case::{Aspect, Tier};
-pub use self::evidence::Finding;
+pub use self::finding::Finding;
 pub use self::selection::{NoSuchCase, Selection};
 pub use self::timeline::{Mark, Timeline};
 pub use self::verdict::{Hint, Jitter, Outcome, Report, Verdict};
+
+pub(crate) use self::case::Case;
+pub(crate) use self::evidence::Evidence;
+pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
+pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
+pub(crate) use self::pace::{PATIENCE, Pace};
+pub(crate) use self::pieces::Piece;
+pub(crate) use self::responses::is_stream;
+pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLine};
+pub(crate) use self::skipped::Skipped;
+pub(crate) use self::stalls::{SharedStalls, Stalls};
+pub(crate) use self::trial::judge;
+pub(crate) use self::vary::{Rule, Vary};

@@ -1,118 +1,130 @@
-//! What an application sees: the events that `eventsource-stream` dispatches, from bytes in memory or through reqwest.
+//! The view of an application: the events that `eventsource-stream` dispatches, from bytes in memory or through reqwest.
 
 mod library;
 mod lines;
-mod reader;
 
-use std::fmt::Display;
-use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use onbeat_wire::{Event, Instant};
+use futures_util::StreamExt;
+use onbeat_server::clock::Clock;
 use parking_lot::Mutex;
+use reqwest::StatusCode;
+use tokio::sync::oneshot;
 
 use self::library::{Library, Stopped, guarded};
-use self::reader::Reader;
-use crate::judge::observation::Dispatched;
-use crate::player::Bounds;
+use super::LinesSeen;
+use crate::judge::Dispatched;
 
-/// A stream being read by the client library.
+/// A client library that takes longer never comes back.
+const LIBRARY_MAX: Duration = Duration::from_secs(10);
+
+/// A stream as an application receives the stream.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reading {
-    pub(super) dispatched: Dispatched,
-    /// Bytes that came and that the client library has not read yet.
-    unread_bytes: usize,
-    /// Whether the client library reads no more.
-    over: bool,
+pub(super) struct Download {
+    chunks: Vec<Bytes>,
+    lines: LinesSeen,
+    /// Why the stream can't be read any further.
+    failed: Option<String>,
+    is_over: bool,
 }
 
-impl Reading {
-    /// Returns what is known by now: a client library that is still busy has not told everything.
-    pub(super) fn outcome(mut self) -> Dispatched {
-        let unread = self.unread_bytes;
-        if !self.over && unread > 0 {
-            let busy = || format!("the client library eventsource-stream is still busy, with {unread} bytes to go");
-            self.dispatched.gave_up.get_or_insert_with(busy);
-        }
-        self.dispatched
+impl Download {
+    /// Returns a download that counts lines in the same way.
+    pub(super) fn counting(lines: LinesSeen) -> Self {
+        Self { lines, ..Self::default() }
     }
 
-    /// Notes what the client library made of a piece of the stream. Returns whether it can read on.
-    fn note(&mut self, (events, outcome): (Vec<Event>, Result<(), Stopped>)) -> bool {
-        self.dispatched.events.extend(events);
-        match outcome {
-            Ok(()) => return true,
-            Err(Stopped::ByStream(why)) => self.dispatched.failed = Some(why),
-            Err(Stopped::ByLibrary(why)) => self.dispatched.gave_up = Some(why),
-        }
-        false
+    /// Returns whether no more comes, or so many lines have come.
+    pub(super) fn has(&self, lines: usize) -> bool {
+        self.is_over || self.lines.lines() >= lines
     }
+
+    /// Returns the events that the client library dispatches. The library reads on a thread, which is left behind if the
+    /// library never comes back.
+    pub(super) async fn dispatched(self, clock: &dyn Clock) -> Dispatched {
+        let mut dispatched = apart(clock, move || dispatch(&self.chunks)).await;
+        dispatched.failed = dispatched.failed.or(self.failed);
+        dispatched
+    }
+}
+
+/// Asks for `url` as an application does, and reads the stream up to so many bytes.
+pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: usize, download: &Mutex<Download>) {
+    let outcome = async {
+        let response = client.get(url).send().await.map_err(|error| error.to_string())?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("the status is {}", response.status()));
+        }
+        let (mut chunks, mut left) = (response.bytes_stream(), bytes_max);
+        while let Some(chunk) = chunks.next().await {
+            let bytes = chunk.map_err(|error| error.to_string())?;
+            left = left.saturating_sub(bytes.len());
+            if left == 0 {
+                break;
+            }
+            let mut download = download.lock();
+            download.lines.read(&bytes);
+            download.chunks.push(bytes);
+        }
+        Ok(())
+    };
+    // The chunks before an error count all the same.
+    let outcome: Result<(), String> = outcome.await;
+    let mut download = download.lock();
+    (download.failed, download.is_over) = (outcome.err(), true);
 }
 
 /// Returns the events of a stream that came in these chunks.
-pub(super) fn dispatch(chunks: &[(Instant, Bytes)]) -> Dispatched {
-    let mut reading = Reading::default();
-    let mut library = Library::default();
-    if chunks.iter().all(|(_, bytes)| reading.note(guarded(|events| library.push(bytes, events)))) {
-        reading.note(guarded(|events| library.end(events)));
-    }
-    reading.dispatched
-}
-
-/// Asks for `url` as an application does, and notes what is dispatched until the stream ends.
-pub(super) async fn watch(client: reqwest::Client, url: String, bounds: Bounds, reading: Arc<Mutex<Reading>>) {
-    match client.get(url).send().await {
-        Ok(response) if response.status() == reqwest::StatusCode::OK => {
-            let reader = Reader::start(Library::default(), &reading, bounds.entries_max);
-            read(response.bytes_stream(), bounds, reader, &reading).await;
+pub(super) fn dispatch<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Dispatched {
+    let (mut library, mut dispatched) = (Library::default(), Dispatched::default());
+    // The last piece is the end of the stream.
+    let pieces = chunks.into_iter().map(Some).chain([None]);
+    for piece in pieces {
+        let (events, outcome) = guarded(|events| match piece {
+            Some(bytes) => library.push(bytes, events),
+            None => library.end(events),
+        });
+        // Events before a failure count all the same.
+        dispatched.events.extend(events);
+        match outcome {
+            Ok(()) => continue,
+            Err(Stopped::ByStream(why)) => dispatched.failed = Some(why),
+            Err(Stopped::ByLibrary(why)) => dispatched.gave_up = Some(why),
         }
-        Ok(response) => fail(&reading, &format!("the status is {}", response.status())),
-        Err(error) => fail(&reading, &error),
+        break;
     }
+    dispatched
 }
 
-async fn read<E: Display>(
-    chunks: impl Stream<Item = Result<Bytes, E>>,
-    bounds: Bounds,
-    reader: Reader,
-    reading: &Mutex<Reading>,
-) {
-    let mut chunks = std::pin::pin!(chunks);
-    let mut left = bounds.bytes_max;
-    while let Some(chunk) = chunks.next().await {
-        match chunk {
-            Ok(bytes) => {
-                left = left.saturating_sub(bytes.len());
-                if left == 0 {
-                    break;
-                }
-                reader.hand_over(bytes, reading);
-            }
-            Err(error) => {
-                reader.finished().await;
-                fail(reading, &error);
-                return;
-            }
+/// Has a client library work on a thread, and waits for as long as a library may take.
+async fn apart(clock: &dyn Clock, work: impl FnOnce() -> Dispatched + Send + 'static) -> Dispatched {
+    let gave_up = |why: String| Dispatched { gave_up: Some(why), ..Dispatched::default() };
+    let (tell, told) = oneshot::channel();
+    let work = || drop(tell.send(work()));
+    if let Err(error) = thread::Builder::new().name("eventsource-stream".into()).spawn(work) {
+        return gave_up(format!("no thread for the client library: {error}"));
+    }
+    tokio::select! {
+        biased;
+        dispatched = told => dispatched.unwrap_or_else(|_| gave_up("the client library eventsource-stream gave up".into())),
+        () = clock.sleep_until(clock.now() + LIBRARY_MAX) => {
+            gave_up(format!("the client library eventsource-stream is still busy after {LIBRARY_MAX:?}"))
         }
     }
-    reader.finished().await;
-}
-
-fn fail(reading: &Mutex<Reading>, why: &impl Display) {
-    reading.lock().dispatched.failed.get_or_insert(why.to_string());
 }
 
 #[cfg(test)]
 mod tests {
-    use onbeat_wire::Decoder;
+    use onbeat_server::clock::TokioClock;
+    use onbeat_wire::{Decoder, Event};
     use proptest::prelude::*;
 
     use super::*;
 
     fn dispatched(chunks: &[&[u8]]) -> Dispatched {
-        let chunks: Vec<_> = chunks.iter().map(|bytes| (Instant::EPOCH, Bytes::copy_from_slice(bytes))).collect();
-        dispatch(&chunks)
+        dispatch(&chunks.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect::<Vec<_>>())
     }
 
     /// The data of the events of a stream that comes in these chunks.
@@ -156,7 +168,34 @@ mod tests {
         assert!((1..100).contains(&dispatched.events.len()), "{}", dispatched.events.len());
     }
 
-    /// What a stream is made of, and what breaks parsers.
+    #[test]
+    fn a_library_that_panics_is_told_of_and_what_it_dispatched_before_is_kept() {
+        let (events, outcome) = guarded(|events| {
+            events.push(Event::default());
+            panic!("end byte index 1 is not a char boundary");
+        });
+        assert_eq!(events, [Event::default()]);
+        let Err(Stopped::ByLibrary(why)) = outcome else { panic!("{outcome:?}") };
+        assert!(why.contains("eventsource-stream gave up: it panicked: end byte index 1"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_library_that_never_comes_back_is_left_behind() {
+        let forever = || loop {
+            thread::park();
+        };
+        let dispatched = apart(&TokioClock::start(), forever).await;
+        assert!(dispatched.gave_up.expect("no end").contains("still busy after 10s"));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_broke_off_has_its_events_and_the_reason() {
+        let (chunks, failed) = (vec![Bytes::from_static(b"data: a\n\ndata: b\n")], Some("reset".into()));
+        let dispatched = Download { chunks, failed, ..Download::default() }.dispatched(&TokioClock::start()).await;
+        assert_eq!((dispatched.events.len(), dispatched.failed.as_deref()), (1, Some("reset")));
+    }
+
+    /// Returns parts of streams, and bytes that break parsers.
     fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let known = ["data: ", "data", "event: ", "id: ", "retry: 1", ":", " ", "\u{feff}", "\r", "\n", "\r\n", "\n\n"];
         let odd = ["\0", "\u{2028}", "\u{85}", "你", "x", "\u{10ffff}"];

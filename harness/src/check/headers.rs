@@ -2,20 +2,20 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// Fields that a check sets itself, or leaves out on purpose: those of one connection, those that frame a request, and
-/// those that ask for another answer than the contract has.
+/// Fields that the check sets or leaves out on purpose: fields of a single connection, fields that frame a request, and
+/// fields that ask for another answer than the answer of the contract.
 const RESERVED: &str = "accept-encoding access-control-request-headers connection content-length content-type expect \
      if-modified-since if-none-match keep-alive last-event-id proxy-connection range te trailer \
      transfer-encoding upgrade";
 
-/// A field whose name has one of these in it is a secret.
+/// A field is a secret if the name contains a secret word.
 const SECRET_WORDS: [&str; 12] =
     ["auth", "cookie", "cred", "csrf", "jwt", "key", "pass", "secret", "session", "sid", "signature", "token"];
 
-/// What is shorter than this is nobody's secret, and is left in a report as it is.
+/// A shorter value is not hidden: a report would lose words that are not secret.
 const SECRET_CHARS_MIN: usize = 6;
 
-/// What a report has in place of a secret.
+/// The text in place of a secret.
 const HIDDEN: &str = "[hidden]";
 
 /// Headers for every request of a check.
@@ -24,19 +24,19 @@ pub struct ExtraHeaders {
     fields: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// A text that is no header to be sent. It does not show the value, which may be a secret.
+/// A header that can't be sent. The message does not show the value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongHeader {
-    /// There is no colon in it.
+    /// There is no colon.
     #[error("failed to read a header: expected 'Name: value', as in 'Authorization: Bearer TOKEN', got no colon")]
     NoColon,
-    /// The name is none.
+    /// The name is not a field name.
     #[error("failed to read the header {0:?}: expected a name of letters, digits and dashes before the colon")]
     Name(String),
     /// The value can't be sent.
     #[error("failed to read the header {0}: expected a value on one line, without control characters")]
     Value(String),
-    /// The check needs the field for itself.
+    /// The check decides about the field.
     #[error("failed to take the header {0}: expected another one, since a check decides about this one itself")]
     Reserved(String),
 }
@@ -46,18 +46,18 @@ impl ExtraHeaders {
     ///
     /// # Errors
     ///
-    /// If one is no header, or must not be set.
+    /// If a text is not a header, or the header must not be set.
     pub fn read(texts: &[String]) -> Result<Self, WrongHeader> {
         let fields: Result<Vec<_>, WrongHeader> = texts.iter().map(|text| field(text)).collect();
         Ok(Self { fields: fields? })
     }
 
-    /// Returns what `Host` is to say, if it is among them.
+    /// Returns the value of `Host`, if given.
     pub(super) fn host(&self) -> Option<&str> {
         self.fields.iter().rfind(|(name, _)| name == "host").and_then(|(_, value)| value.to_str().ok())
     }
 
-    /// Returns all but `Host` as lines of a request's head.
+    /// Returns all headers but `Host`, as lines of a request's head.
     pub(super) fn lines(&self) -> String {
         let line = |(name, value): &(HeaderName, HeaderValue)| {
             format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
@@ -65,13 +65,9 @@ impl ExtraHeaders {
         self.fields.iter().filter(|(name, _)| name != "host").map(line).collect()
     }
 
-    /// Returns them for an application's client.
+    /// Returns all headers for the client of an application.
     pub(super) fn map(&self) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in &self.fields {
-            map.append(name, value.clone());
-        }
-        map
+        self.fields.iter().cloned().collect()
     }
 
     /// Replaces every secret in a text.
@@ -83,10 +79,11 @@ impl ExtraHeaders {
         }
     }
 
-    /// Returns the values of secret fields, and their parts: of `Bearer abc` also `abc`, of `a=b; c=d` also `b`. Longer ones
-    /// come first.
+    /// Returns the values of secret fields, and the parts of each: of `Bearer abc` also `abc`, of `a=b; c=d` also `b`. Longer
+    /// secrets come first.
     fn secrets(&self) -> Vec<String> {
         let secret = self.fields.iter().filter(|(_, value)| value.is_sensitive());
+        // A server may repeat a part of a value, such as the token without the scheme.
         let mut secrets: Vec<String> = secret
             .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .flat_map(|value| {
@@ -98,6 +95,7 @@ impl ExtraHeaders {
             })
             .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && secret != "Bearer" && secret != "Digest")
             .collect();
+        // Else a part would be hidden within a longer secret, and the rest would show.
         secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         secrets
@@ -106,6 +104,7 @@ impl ExtraHeaders {
 
 fn field(text: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
+    // Before the first colon there may be a text of any length.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
     if RESERVED.split(' ').any(|reserved| name == reserved) {

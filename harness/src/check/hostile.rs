@@ -10,21 +10,14 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
-use super::noise::Noise;
-use super::seen::{Seen, judge};
-use super::tag::Tag;
-use super::{application, exchange};
+use super::{Noise, OtherClients, application};
 use crate::fixtures::golden::Golden;
-use crate::judge::pace::Pace;
 use crate::judge::report::{html, jsonl, junit, text};
-use crate::judge::scene::Scene;
-use crate::judge::stalls::Stalls;
-use crate::judge::timeline::timeline;
-use crate::judge::verdict::{Report, verdicts};
+use crate::judge::{Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::{self, WINDOW_BYTES};
 
-/// What servers send by mistake, or to break a client.
+/// Bytes that servers send by mistake, or to break a client.
 const ODD: [&[u8]; 34] = [
     b"",
     b"\xef\xbb\xbf",
@@ -62,48 +55,36 @@ const ODD: [&[u8]; 34] = [
     b"0\r\n\r\n",
 ];
 
-/// A change of what a server sends.
-#[derive(Clone, Debug)]
-enum Change {
-    Insert(Index, &'static [u8]),
-    Repeat(Index, usize),
-    Delete(Index, usize),
-    Flip(Index, u8),
-}
+/// A change of the bytes of a server: at a place, so many bytes are replaced by others, or repeated if there are no others.
+type Change = (Index, usize, Option<Vec<u8>>);
 
 fn change() -> impl Strategy<Value = Change> {
     let at = any::<Index>;
+    let insertion = prop::sample::select(&ODD[..]).prop_map(|odd| Some(odd.to_vec()));
     prop_oneof![
-        3 => (at(), prop::sample::select(&ODD[..])).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
-        1 => (at(), 1..200_usize).prop_map(|(at, length)| Change::Delete(at, length)),
-        1 => (at(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
+        3 => (at(), Just(0), insertion),
+        1 => (at(), 1..200_usize, Just(None)),
+        1 => (at(), 1..200_usize, Just(Some(Vec::new()))),
+        1 => (at(), Just(1_usize), any::<u8>().prop_map(|byte| Some(vec![byte]))),
     ]
 }
 
 fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
-    for change in changes {
-        let all = bytes.len();
-        let range = |index: &Index, length: usize| {
-            let at = index.index(all + 1);
-            at..all.min(at + length)
+    for (at, length, others) in changes {
+        let at = at.index(bytes.len() + 1);
+        let range = at..bytes.len().min(at + length);
+        let (range, others) = match others {
+            Some(others) => (range, others.clone()),
+            None => (at..at, bytes[range].to_vec()),
         };
-        match change {
-            Change::Insert(at, odd) => drop(bytes.splice(range(at, 0), odd.iter().copied())),
-            Change::Repeat(at, length) => {
-                let again = bytes[range(at, *length)].to_vec();
-                bytes.splice(range(at, 0), again);
-            }
-            Change::Delete(at, length) => drop(bytes.drain(range(at, *length))),
-            Change::Flip(at, bits) => bytes[range(at, 1)].iter_mut().for_each(|byte| *byte ^= bits),
-        }
+        bytes.splice(range, others);
     }
     bytes
 }
 
-/// How a server answers: with other bytes than it should, and in other pieces.
+/// An answer with other bytes than expected, in other pieces.
 #[derive(Clone, Debug)]
-struct Answer {
+struct HostileAnswer {
     changes: Vec<Change>,
     /// Whether the changes are in bodies alone, so that HTTP goes on as it should.
     in_bodies: bool,
@@ -112,10 +93,10 @@ struct Answer {
     closes: bool,
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer() -> impl Strategy<Value = HostileAnswer> {
     let changes = prop::collection::vec(change(), 0..8);
     let cuts = prop::collection::vec(any::<Index>(), 0..12);
-    (changes, any::<bool>(), cuts, any::<bool>()).prop_map(|(changes, in_bodies, cuts, closes)| Answer {
+    (changes, any::<bool>(), cuts, any::<bool>()).prop_map(|(changes, in_bodies, cuts, closes)| HostileAnswer {
         changes,
         in_bodies,
         cuts,
@@ -123,12 +104,12 @@ fn answer() -> impl Strategy<Value = Answer> {
     })
 }
 
-impl Answer {
-    /// Returns what a client of a scene gets, piece by piece.
-    fn pieces(&self, scene: &Scene, client: &str) -> Vec<Vec<u8>> {
+impl HostileAnswer {
+    /// Returns the bytes for a client of a scenario, piece by piece.
+    fn pieces(&self, scenario: &Scenario, client: &str) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
         let mut chunked = false;
-        for (_, line) in scene.lines.iter().filter(|(_, line)| line.notes.client == client) {
+        for (_, line) in scenario.lines.iter().filter(|(_, line)| line.notes.client == client) {
             match &line.fact {
                 Fact::Head(ResponseHead { status, headers }) => {
                     chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
@@ -189,15 +170,16 @@ impl Answer {
 }
 
 /// Judges the logs, and prints the report in every form.
-fn report_on(golden: &Golden, scene: &Scene, logs: Vec<(String, ClientLog)>, noise: Noise, others: Option<u64>) {
+fn report_on(golden: &Golden, scenario: &Scenario, logs: Vec<(String, ClientLog)>, noise: Noise, count: Option<u64>) {
     let response = logs.first().and_then(|(_, log)| log.first_exchange());
-    let dispatched = response.map(|response| application::dispatch(&response.writes));
+    let dispatched = response.map(|got| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
     assert!(dispatched.as_ref().is_none_or(|dispatched| dispatched.gave_up.is_none()), "{dispatched:?}");
-    let seen = Seen { logs, tag: Tag::default(), noise, others, dispatched };
+    let others = OtherClients { noise, count, ..OtherClients::default() };
+    let seen = Observation { dispatched, ..others.observation(logs) };
     for pace in [Pace::exact(), Pace::real(NonZeroU32::MAX, Duration::from_millis(250))] {
-        let timelines = vec![timeline(scene, &seen.observation(), &pace)];
-        let evidence = judge(&golden.cases, scene, &seen, &pace, &Stalls::default());
-        let verdicts = verdicts(&evidence, |_| true, None);
+        let timelines = vec![Timeline::of(scenario, &seen, &pace)];
+        let evidence = judge(&golden.cases, scenario, &seen, &pace, &Stalls::default());
+        let verdicts = evidence.verdicts(|_| true, None);
         let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };
         let made = junit::Made { began: "2025-12-01T00:00:00Z".parse().expect("a time"), took: Duration::ZERO };
         junit::render(&report, made).expect("JUnit");
@@ -205,9 +187,9 @@ fn report_on(golden: &Golden, scene: &Scene, logs: Vec<(String, ClientLog)>, noi
     }
 }
 
-fn requests<'a>(scene: &'a Scene, client: &str) -> Vec<&'a str> {
+fn requests<'a>(scenario: &'a Scenario, client: &str) -> Vec<&'a str> {
     let requests =
-        scene.lines.iter().filter(|(_, line)| line.notes.client == client).map(|(_, line)| match &line.fact {
+        scenario.lines.iter().filter(|(_, line)| line.notes.client == client).map(|(_, line)| match &line.fact {
             Fact::RawRequest(RawRequest { text }) => Some(&text[..]),
             _ => None,
         });
@@ -218,25 +200,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_the_clients_of_a_scene_see_is_judged(
-        scene in any::<Index>(),
+    fn whatever_the_clients_of_a_scenario_see_is_judged(
+        scenario in any::<Index>(),
         answer in answer(),
-        noise in prop::sample::select(&[Noise::None, Noise::Strangers, Noise::Anybody][..]),
+        noise in prop::sample::select(&[Noise::None, Noise::OtherUsers, Noise::AllUsers][..]),
         others in prop::sample::select(&[None, Some(0), Some(u64::MAX)][..]),
     ) {
         let golden = Golden::read();
-        let scenes: Vec<&Scene> = golden.streams.iter().chain(&golden.scenes).collect();
-        let scene = scene.get(&scenes);
-        let client = |name: &str| (name.to_owned(), answer.log(&requests(scene, name), answer.pieces(scene, name)));
-        report_on(&golden, scene, scene.clients().into_iter().map(client).collect(), noise, others);
+        let scenarios: Vec<&Scenario> = golden.streams.iter().chain(&golden.scenes).collect();
+        let scenario = scenario.get(&scenarios);
+        let client = |name: &str| (name.to_owned(), answer.log(&requests(scenario, name), answer.pieces(scenario, name)));
+        report_on(&golden, scenario, scenario.clients().into_iter().map(client).collect(), noise, others);
     }
 
     #[test]
-    fn whatever_answers_a_request_is_judged(request in any::<Index>(), scene in any::<Index>(), answer in answer()) {
+    fn whatever_answers_a_request_is_judged(request in any::<Index>(), scenario in any::<Index>(), answer in answer()) {
         let golden = Golden::read();
-        let exchange = request.get(&golden.requests);
-        let pieces = answer.pieces(scene.get(&golden.streams), "");
-        let log = answer.log(&[&exchange.request], pieces);
-        exchange::judge(&golden.cases, exchange, Some(&log));
+        let request = request.get(&golden.requests);
+        let pieces = answer.pieces(scenario.get(&golden.streams), "");
+        let log = answer.log(&[&request.request], pieces);
+        request.judge(&golden.cases, Some(&log));
     }
 }

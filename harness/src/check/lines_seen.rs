@@ -1,18 +1,15 @@
-//! Counts the lines of a fixture in a growing log.
+//! Counts the lines of a fixture in a growing log, or in a body.
 
 use onbeat_wire::What;
 
-use super::heartbeats::HEARTBEAT;
-use super::noise::Noise;
-use super::tag::Tag;
-use crate::judge::responses::is_stream;
+use super::{HEARTBEAT, OtherClients};
+use crate::judge::{Others, is_stream};
 use crate::player::{ClientLog, LogEntry};
 
 /// Counts the lines of a fixture that a client has seen: heads, writes and ends. Each entry of a growing log is read once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct LinesSeen {
-    tag: Tag,
-    noise: Option<Noise>,
+    others: OtherClients,
     /// How many entries of the log are counted.
     entries: usize,
     lines: usize,
@@ -24,12 +21,12 @@ pub(super) struct LinesSeen {
 }
 
 impl LinesSeen {
-    /// Counts no events that bear the tag of another run; where anybody may be heard, no events that are sent to all.
-    pub(super) fn of(tag: &Tag, noise: Noise) -> Self {
-        Self { tag: tag.clone(), noise: Some(noise), ..Self::default() }
+    /// Counts no events that bear the tag of another check; where all users may be heard, no events that are sent to all.
+    pub(super) fn beside(others: &OtherClients) -> Self {
+        Self { others: others.clone(), ..Self::default() }
     }
 
-    /// Returns the number of lines so far.
+    /// Counts the lines of a log, and returns the number of lines so far.
     pub(super) fn count(&mut self, log: &ClientLog) -> usize {
         for (_, entry) in &log.entries[self.entries..] {
             match entry {
@@ -46,25 +43,31 @@ impl LinesSeen {
         self.lines
     }
 
-    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines; more heartbeats
-    /// do not count.
+    /// Returns whether the client has seen so many lines, with so many heartbeats of `/sse` among the lines. Further
+    /// heartbeats do not count.
     pub(super) fn has_apart(&mut self, log: &ClientLog, lines: usize, heartbeats: usize) -> bool {
         let seen = self.count(log);
         self.heartbeats >= heartbeats && seen.saturating_sub(self.heartbeats) >= lines.saturating_sub(heartbeats)
     }
 
-    /// Counts lines; an empty line belongs to the line before.
-    fn read(&mut self, bytes: &[u8]) {
+    /// Returns the number of lines so far.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Counts the lines of a body; an empty line belongs to the line before.
+    pub(super) fn read(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if !matches!(byte, b'\r' | b'\n') {
                 self.line.push(*byte);
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
-                if self.noise == Some(Noise::Anybody) && Noise::Anybody.has(&line, &self.tag) {
+                // Where all users may be heard, events say nothing about the stream. Else only events of other checks do not count.
+                if self.others.are_left_out() && self.others.may_have_caused(&line) {
                     continue;
                 }
-                if self.tag.is_foreign(&line) {
+                if self.others.tag.is_foreign(&line) {
                     // The line before named the type of the event.
                     self.lines = self.lines.saturating_sub(1);
                 } else {
@@ -81,6 +84,7 @@ mod tests {
     use onbeat_wire::{Head, Instant};
 
     use super::*;
+    use crate::check::{Noise, Tag};
 
     /// Returns the log of a client of `/sse` that got these writes.
     fn log(writes: &[&str]) -> ClientLog {
@@ -105,18 +109,19 @@ mod tests {
 
     #[test]
     fn events_of_another_run_do_not_count() {
-        let tag = Tag::new("onbeat-1-".into());
+        let others = OtherClients { tag: Tag::new("onbeat-1-".into()), ..OtherClients::default() };
         let other = r#"data: {"msg":"onbeat-2-x"}"#;
         let own = r#"data: {"msg":"onbeat-1-x"}"#;
         let writes = ["event: broadcast\n", other, "\n\n", "event: broadcast\n", own, "\n\n"];
-        assert_eq!(LinesSeen::of(&tag, Noise::Strangers).count(&log(&writes)), 3);
+        assert_eq!(LinesSeen::beside(&others).count(&log(&writes)), 3);
     }
 
     #[test]
     fn where_anybody_may_be_heard_only_lines_of_the_stream_itself_count() {
         let event = ["event: broadcast\n", r#"data: {"msg":"x"}"#, "\n\n", ":\n\n"];
         let writes = [&["data: {\"message\": \"hi\"}\n\n"], &event[..], &["heartbeat:\n\n"]].concat();
-        let counted = |noise| LinesSeen::of(&Tag::default(), noise).count(&log(&writes));
-        assert_eq!((counted(Noise::Anybody), counted(Noise::None)), (3, 6));
+        let others = |noise| OtherClients { noise, ..OtherClients::default() };
+        let counted = |noise| LinesSeen::beside(&others(noise)).count(&log(&writes));
+        assert_eq!((counted(Noise::AllUsers), counted(Noise::None)), (3, 6));
     }
 }

@@ -1,40 +1,36 @@
-//! Plays a scene on a target: requests and leaves at their times, after all earlier lines have been seen.
+//! Plays a scenario on a target: each request and each leave in time, after all earlier lines have been seen.
 
 use std::time::Duration;
 
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
-use onbeat_wire::recording::LeftHow;
-use onbeat_wire::recording::{Fact, Leave, RawRequest};
+use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 
-use super::heartbeats::HEARTBEAT;
-use super::lines_seen::LinesSeen;
-use super::noise::Noise;
-use super::tag::Tag;
-use super::target::Target;
-use crate::judge::pace::Periods;
-use crate::judge::scene::Scene;
-use crate::player::{Action, Bounds, Client, ClientLog};
+use super::{HEARTBEAT, LinesSeen, OtherClients, Target};
+use crate::judge::{Observation, PATIENCE, Scenario};
+use crate::player::{Action, Bounds, Client};
 
-/// However long the machine was held up, so much longer is waited at most.
+/// A wait lasts longer by as much as the machine was held up, but by no more than this.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
-/// The log of each client, in the order of their appearance, as far as the scene could be played.
-pub(super) type Logs = Vec<(String, ClientLog)>;
-
-/// Plays the scene, with the tag in the messages. A client that can't connect is missing in the logs, and so are all
-/// later lines.
-pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noise: Noise, bounds: Bounds) -> Logs {
+/// Plays the scenario beside other clients, with the tag of the check in the messages. A client that can't connect is
+/// missing in the observation, and so are all later lines.
+pub(super) async fn play(
+    target: &mut impl Target,
+    scenario: &Scenario,
+    others: &OtherClients,
+    bounds: Bounds,
+) -> Observation {
     let start = target.clock().now();
-    let alone = scene.clients().len() == 1;
-    let patience = if alone { target.pace().patience } else { target.pace().patience_for_effects };
-    let mut scheduler = SceneScheduler { target, start, tag, noise, bounds, patience, clients: Vec::new() };
-    for (_, line) in &scene.lines {
+    let alone = scenario.clients().len() == 1;
+    let patience = if alone { PATIENCE } else { target.pace().patience_for_effects() };
+    let mut scheduler = ScenarioScheduler { target, start, others, bounds, patience, clients: Vec::new() };
+    for (_, line) in &scenario.lines {
         match &line.fact {
             Fact::RawRequest(_) | Fact::Leave(_) if scheduler.all_closed() => break,
             Fact::RawRequest(RawRequest { text }) => {
                 scheduler.until(line.t_ms).await;
-                let request = scheduler.target.address(&tag.request(text));
+                let request = scheduler.target.address(&others.tag.request(text));
                 if !scheduler.request(&line.notes.client, request).await {
                     break;
                 }
@@ -46,7 +42,7 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             Fact::Head(_) | Fact::End(_) => scheduler.expect_line(&line.notes.client, false),
             Fact::Write(_) => {
                 scheduler.expect_line(&line.notes.client, line.written() == HEARTBEAT.write);
-                // After a stream has stopped, the rest of the scene is not waited for.
+                // A stream with a single client is given up as soon as a line is missing.
                 if alone {
                     scheduler.until(line.t_ms).await;
                     if scheduler.is_behind() {
@@ -57,9 +53,10 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
             _ => {}
         }
     }
-    scheduler.until(scene.length_ms).await;
-    if scene.completes() {
-        let path = scene.lines.first().and_then(|(_, line)| match &line.fact {
+    // The lines of the last instant have no later line that waits.
+    scheduler.until(scenario.length_ms).await;
+    if scenario.completes() {
+        let path = scenario.lines.first().and_then(|(_, line)| match &line.fact {
             Fact::RawRequest(RawRequest { text }) => text.split(' ').nth(1),
             _ => None,
         });
@@ -70,16 +67,15 @@ pub(super) async fn play(target: &mut impl Target, scene: &Scene, tag: &Tag, noi
     scheduler.close().await
 }
 
-/// Decides which client of a scene acts when.
-struct SceneScheduler<'a, T> {
+/// Decides which client of a scenario acts when.
+struct ScenarioScheduler<'a, T> {
     target: &'a mut T,
     start: Instant,
-    tag: &'a Tag,
-    noise: Noise,
+    others: &'a OtherClients,
     bounds: Bounds,
     /// How long lines are waited for.
     patience: Duration,
-    /// In the order of their appearance.
+    /// The clients in the order of appearance.
     clients: Vec<ScheduledClient>,
 }
 
@@ -92,11 +88,11 @@ struct ScheduledClient {
     expected: usize,
     /// How many of the expected lines are heartbeats.
     heartbeats: usize,
-    /// Whether a wait for the client was in vain.
+    /// Whether a line of the client was given up.
     behind: bool,
 }
 
-impl<T: Target> SceneScheduler<'_, T> {
+impl<T: Target> ScenarioScheduler<'_, T> {
     /// Waits until so many ms after the start, and until every client has seen all lines that are due by then.
     async fn until(&mut self, ms: u64) {
         let clock = self.target.clock();
@@ -107,10 +103,9 @@ impl<T: Target> SceneScheduler<'_, T> {
         let held_up = |from, to| self.target.held_up(from, to);
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
-            let has_seen = client.until(|log| match pace.periods {
-                Periods::Exact => seen.count(log) >= *expected,
-                // In real time heartbeats fall due while a scene waits for other lines.
-                Periods::Median => seen.has_apart(log, *expected, *heartbeats),
+            // A client that is behind once is not waited for again. In real time heartbeats fall due while a scenario waits for other lines.
+            let has_seen = client.until(|log| {
+                if pace.is_exact { seen.count(log) >= *expected } else { seen.has_apart(log, *expected, *heartbeats) }
             });
             tokio::select! {
                 biased;
@@ -118,12 +113,13 @@ impl<T: Target> SceneScheduler<'_, T> {
                 () = wait_until(&*clock, patience, held_up) => *behind = true,
             }
         }
+        // Where all connections are closed, there is no event to wait for.
         if !self.all_closed() {
             clock.sleep_until(due).await;
         }
     }
 
-    /// Returns whether a wait for a client was in vain.
+    /// Returns whether a line of a client was given up.
     fn is_behind(&self) -> bool {
         self.clients.iter().any(|known| known.behind)
     }
@@ -149,7 +145,7 @@ impl<T: Target> SceneScheduler<'_, T> {
     async fn request(&mut self, name: &str, request: String) -> bool {
         if self.known(name).is_none() {
             let Ok(client) = self.target.connect(self.bounds).await else { return false };
-            let seen = LinesSeen::of(self.tag, self.noise);
+            let seen = LinesSeen::beside(self.others);
             let name = name.to_owned();
             self.clients.push(ScheduledClient { name, client, seen, expected: 0, heartbeats: 0, behind: false });
         }
@@ -159,6 +155,7 @@ impl<T: Target> SceneScheduler<'_, T> {
     }
 
     async fn leave(&mut self, name: &str, how: LeftHow) {
+        // Else bytes under way would be lost with the connection.
         self.target.catch_up().await;
         let Some(known) = self.clients.iter_mut().find(|known| known.name == name) else { return };
         if !known.client.is_connected() {
@@ -167,41 +164,40 @@ impl<T: Target> SceneScheduler<'_, T> {
         known.client.act(Action::Leave(how)).await;
         if how == LeftHow::HalfClosed {
             let clock = self.target.clock();
-            let noticed = clock.now() + self.target.pace().patience_for_half_close;
+            let noticed = clock.now() + self.target.pace().patience_for_half_close();
             tokio::select! {
                 biased;
                 () = known.client.until(|_| false) => {}
                 () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
             }
-            // After leaving, a client is no longer waited for.
+            // The server may leave the connection half open. The client then leaves whole, and is not waited for any more.
             known.client.act(Action::Leave(LeftHow::Closed)).await;
         }
         self.target.settle().await;
     }
 
-    /// Sends another request on the first client's connection, if the response is complete.
+    /// Sends another request on the connection of the first client, if the response is complete.
     async fn ask_again(&mut self, path: &str) {
         let request = self.target.address(&format!("OPTIONS {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n"));
-        let patience = self.target.pace().patience;
         let Some(ScheduledClient { client, seen, expected, .. }) = self.clients.first_mut() else { return };
         if !client.is_connected() || seen.count(&client.log()) < *expected {
             return;
         }
         client.act(Action::request(request)).await;
-        client.until_within(patience, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
+        client.until_within(PATIENCE, |log| log.exchanges().iter().all(|exchange| exchange.end.is_some())).await;
     }
 
-    /// Closes all open connections in turn.
-    async fn close(self) -> Logs {
+    /// Closes all open connections in turn, and returns the logs.
+    async fn close(self) -> Observation {
         let mut logs = Vec::new();
         for ScheduledClient { name, client, .. } in self.clients {
             logs.push((name, client.close().await));
         }
-        logs
+        self.others.clone().observation(logs)
     }
 }
 
-/// Waits until then, and for as long again as the machine was held up meanwhile.
+/// Waits until a time, and for as long again as the machine was held up meanwhile.
 async fn wait_until(clock: &dyn Clock, due: Instant, held_up: impl Fn(Instant, Instant) -> Duration) {
     let start = clock.now();
     let mut until = due;

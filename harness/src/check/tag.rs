@@ -1,24 +1,25 @@
-//! A mark in every message of a run, so that its events are told from those of others on the same server.
+//! A mark in every message of a check: events of the check differ from events of other users of the server.
 
-use crate::judge::vary::Vary;
+use crate::judge::Vary;
 
-/// How the tags of all runs begin.
+/// The beginning of the tags of all checks.
 pub(super) const MARK: &str = "onbeat-";
 
-/// What a run puts before the text of each message; nothing where nobody else can be.
+/// The text that a check puts before each message; empty where there are no other users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tag(String);
 
 impl Tag {
-    /// A tag of letters, digits and dashes.
+    /// Returns a tag of letters, digits and dashes.
     pub(super) fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The request, with the tag in its first message, if that has any text.
+    /// Returns the request with the tag in the first message, if the message has any text.
     pub(super) fn request(&self, request: &str) -> String {
         let (line, rest) = request.split_once(" HTTP/").unwrap_or((request, ""));
         let Some((path, query)) = line.split_once('?') else { return request.into() };
+        // Of several messages the first becomes the first of an array.
         let mut tagged = false;
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
             Some((key @ ("msg" | "%6Dsg"), value)) if !value.is_empty() && !tagged => {
@@ -31,11 +32,12 @@ impl Tag {
         format!("{path}?{} HTTP/{rest}", query.join("&"))
     }
 
-    /// What is expected of the tagged message.
+    /// Returns the expected write of a tagged message.
     pub(super) fn expected(&self, write: &str, vary: &[Vary]) -> String {
         if self.0.is_empty() || vary.iter().any(|vary| vary.pointer == "/msg") {
             return write.into();
         }
+        // A message is a text, or an array of texts. An empty message has no tag.
         for start in [r#""msg":""#, r#""msg":[""#] {
             if let Some((before, after)) = write.split_once(start)
                 && !after.starts_with('"')
@@ -46,20 +48,20 @@ impl Tag {
         write.into()
     }
 
-    /// Whether the bytes bear the tag of another run.
+    /// Returns whether the bytes bear the tag of another check.
     pub(super) fn is_foreign(&self, bytes: &[u8]) -> bool {
         !self.0.is_empty() && contains(bytes, format!("\"{MARK}").as_bytes()) && !self.is_in(bytes)
     }
 
-    /// Returns a number below `end` that differs from run to run, and from one `turn` of a run to the next.
-    pub(super) fn number(&self, turn: u64, end: u64) -> u64 {
+    /// Returns a number below `end` that differs from check to check, and from one attempt of a check to the next.
+    pub(super) fn number(&self, attempt: u64, end: u64) -> u64 {
         // FNV-1a, which spreads even texts that differ in one digit.
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = self.0.as_bytes().iter().chain(&turn.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, step);
+        let hash = self.0.as_bytes().iter().chain(&attempt.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, step);
         (hash >> 16) % end.max(1)
     }
 
-    /// Whether the bytes bear it.
+    /// Returns whether the bytes bear the tag.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
         !self.0.is_empty() && contains(bytes, self.0.as_bytes())
     }
@@ -73,7 +75,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::vary::Rule;
+    use crate::judge::Rule;
 
     #[test]
     fn a_request_is_tagged_where_its_message_will_show_it() {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use onbeat_server::clock::Clock;
 use onbeat_wire::Instant;
 
-use crate::judge::pace::Pace;
-use crate::judge::stalls::SharedStalls;
+use crate::judge::{Pace, SharedStalls};
 use crate::lab::Lab;
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;
@@ -31,7 +30,7 @@ pub(super) trait Target {
     /// Waits until all bytes that the server has sent by now have arrived.
     async fn catch_up(&self) {}
 
-    /// Returns how long the machine held up the checker, or the server, in between.
+    /// Returns how long the machine held up the checker or the server in between.
     fn held_up(&self, _from: Instant, _to: Instant) -> Duration {
         Duration::ZERO
     }
@@ -86,7 +85,7 @@ pub(super) struct Live {
 
 /// A request that any server answers at once.
 const PROBE: &str = "OPTIONS /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n";
-/// A probe is given up after so long.
+/// A probe without an answer is given up then.
 const PROBE_MAX: Duration = Duration::from_secs(10);
 /// The answer to the second of two probes comes after all that the server had to do before the second.
 const PROBES: usize = 2;
@@ -106,6 +105,7 @@ impl Live {
     /// the same length.
     fn with_headers(&self, request: &str) -> String {
         let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
+        // Additional headers must not push a request over a limit that the request tests: the filler gets shorter.
         let line = if line.len() > LONG_LINE_MIN {
             line.replacen(&FILLER.repeat(self.headers.len()), "", 1)
         } else {

@@ -2,21 +2,21 @@
 
 /// One step of an alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// The write came as the piece, right or wrong.
     Came(usize, usize),
     /// The write is missing.
     Missing(usize),
-    /// The piece is one too many.
+    /// The piece is extra.
     Extra(usize),
 }
 
 /// The unit of costs.
-pub(crate) const UNIT: u32 = 100;
+pub(super) const UNIT: u32 = 100;
 
-/// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, nothing if the piece
-/// conforms. A piece left over costs `extra(g)`, and a missing write a [`UNIT`].
-pub(crate) fn align(
+/// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, which is 0 if the piece
+/// conforms. An extra piece costs `extra(g)`, and a missing write a [`UNIT`].
+pub(super) fn align(
     expected: usize,
     got: usize,
     cost: impl Fn(usize, usize) -> u32,
@@ -27,9 +27,11 @@ pub(crate) fn align(
     let mut steps = vec![vec![None; got + 1]; expected + 1];
     for e in (0..=expected).rev() {
         for g in (0..=got).rev() {
+            // Each step is worth the cost of the step and the least cost of the rest.
             let came = (e < expected && g < got).then(|| (cost(e, g) + costs[e + 1][g + 1], Step::Came(e, g)));
             let left = (g < got).then(|| (extra(g) + costs[e][g + 1], Step::Extra(g)));
             let missing = (e < expected).then(|| (UNIT + costs[e + 1][g], Step::Missing(e)));
+            // Of equal costs the first wins: a wrong piece is rather a wrong write than a missing write and an extra piece.
             let best = [came, missing, left].into_iter().flatten().min_by_key(|(cost, _)| *cost);
             if let Some((least, step)) = best {
                 costs[e][g] = least;
@@ -37,6 +39,7 @@ pub(crate) fn align(
             }
         }
     }
+    // From the beginning, the steps of least cost lead to the end.
     let (mut e, mut g, mut path) = (0, 0, Vec::new());
     while let Some(step) = steps[e][g] {
         path.push(step);

@@ -1,27 +1,34 @@
-//! The cases: what can be held against a server, one by one.
+//! The cases: the clauses of a contract that a server can break, one by one.
 
 use serde::{Deserialize, Serialize};
 
-/// What a case holds against a server.
+/// A clause of a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Case {
-    /// Stable: a consumer may name it in a list of expected failures.
+    /// Stays the same in all versions: a list of expected failures names cases by id.
     pub(crate) id: String,
     pub(crate) tier: Tier,
     /// The aspects of a line that the case looks at.
     pub(crate) checks: Vec<Aspect>,
-    /// The name of the header, if the case looks at one alone.
+    /// The name of the header, if the case looks at a single header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<String>,
-    /// Whether the case looks at one connection alone, which a proxy in between may manage as it likes: how bytes are put into
-    /// chunks, when and how the connection ends, and which requests, limits and versions of HTTP are taken on.
+    /// Whether the case looks at a single connection, which a proxy in between may manage differently: how bytes are put
+    /// into chunks, when and how the connection ends, and which requests, limits and versions of HTTP are accepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hop_by_hop: bool,
     /// The clause of the contract.
     pub(crate) clause: String,
 }
 
-/// What a failure means.
+impl Case {
+    /// Returns whether the case looks at one of the aspects.
+    pub(crate) fn looks_at(&self, aspects: &[Aspect]) -> bool {
+        self.checks.iter().any(|aspect| aspects.contains(aspect))
+    }
+}
+
+/// The meaning of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -31,7 +38,7 @@ pub enum Tier {
     Observe,
 }
 
-/// Something about a line that can be wrong by itself.
+/// A property of a line that can be wrong by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
@@ -39,13 +46,13 @@ pub enum Aspect {
     Status,
     /// A header.
     Header,
-    /// The head comes at once.
+    /// When the head comes: at once.
     HeadTime,
     /// The bytes of a write.
     Bytes,
-    /// The write is there, and no other.
+    /// The write comes, and no further write.
     Presence,
-    /// It comes in its place.
+    /// The write comes in its place.
     Order,
     /// The lines end in LF.
     LineEnd,
@@ -59,9 +66,9 @@ pub enum Aspect {
     Spelling,
     /// A number of clients.
     Count,
-    /// When it comes.
+    /// When the write comes.
     Time,
-    /// How long after the one before it comes, as a rule.
+    /// The usual time since the write before.
     Period,
     /// The write is one chunk.
     Framing,
@@ -69,6 +76,6 @@ pub enum Aspect {
     End,
     /// The connection can be used again.
     Reuse,
-    /// What an application's parser dispatches.
+    /// The events that an application's parser dispatches.
     Events,
 }

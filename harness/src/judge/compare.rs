@@ -2,30 +2,29 @@
 
 use serde_json::Value;
 
-use super::case::Aspect;
 use super::object::Object;
-use super::scene::Line;
-use super::vary::{Rule, Vary};
+use super::{Aspect, Rule, ScenarioLine, Vary};
 
-/// A difference between a write and what was expected.
+/// A difference between a write and the expected write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub(crate) aspect: Aspect,
-    /// The wrong value and the reason, if one value alone is wrong.
-    pub(crate) what: String,
+pub(super) struct WriteDifference {
+    pub(super) aspect: Aspect,
+    /// The wrong value and the reason, if a single value is wrong.
+    pub(super) what: String,
     /// The expected write, with the values that came where values may vary.
-    pub(crate) expected: String,
+    pub(super) expected: String,
 }
 
-/// Returns the differences between a write and what was expected; none if the write conforms.
+/// Returns the differences between a write and the expected write; none if the write conforms.
 ///
-/// Clients that do not belong to the scene count as `others`; if nobody knows how many there are, a count may be larger.
-pub(crate) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<u64>) -> Vec<Difference> {
+/// Clients that do not belong to the scenario count as `others`; if the number of others is unknown, a count may be larger.
+pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<u64>) -> Vec<WriteDifference> {
     let expected = &corrected(expected, vary, others)[..];
-    let one = |aspect, what: &str| vec![Difference { aspect, what: what.into(), expected: expected.into() }];
+    let one = |aspect, what: &str| vec![WriteDifference { aspect, what: what.into(), expected: expected.into() }];
     if expected.as_bytes() == got {
         return Vec::new();
     }
+    // The most telling difference comes first: bytes that are no text, line ends, a field for ids.
     let Ok(text) = std::str::from_utf8(got) else { return one(Aspect::Bytes, "not UTF-8") };
     if text.contains('\r') && text.replace("\r\n", "\n").replace('\r', "\n") == expected {
         return one(Aspect::LineEnd, "CR in the line ends");
@@ -36,38 +35,39 @@ pub(crate) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     let (Some(before), Some(after)) = (Object::within(expected), Object::within(text)) else {
         return one(Aspect::Bytes, "");
     };
+    // JSON is compared value by value, each by the rule of the value.
     let differences = before.differences(&after, vary, others);
     let wanted = before.with_values_of(&after, vary, others);
     if !differences.is_empty() {
-        let told = |(aspect, what)| Difference { aspect, what, expected: wanted.clone() };
-        return differences.into_iter().map(told).collect();
+        let difference = |(aspect, what)| WriteDifference { aspect, what, expected: wanted.clone() };
+        return differences.into_iter().map(difference).collect();
     }
     if wanted == text {
         return Vec::new();
     }
+    // All values are right, so that the spelling is wrong.
     let aspect = match () {
         () if text.contains('\r') && text.replace("\r\n", "\n") == wanted => Aspect::LineEnd,
         () if (before.head, before.tail) == (after.head, after.tail) => Aspect::Spelling,
         () => Aspect::Bytes,
     };
-    vec![Difference { aspect, what: String::new(), expected: wanted }]
+    vec![WriteDifference { aspect, what: String::new(), expected: wanted }]
 }
 
-/// Returns what is expected where so many other clients are connected: a scene's counts leave them out.
-pub(crate) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> String {
-    match (others, Object::within(expected)) {
-        (Some(others @ 1..), Some(object)) => object.with_more_clients(others, vary),
-        _ => expected.into(),
-    }
+/// Returns the expected write where so many other clients are connected: the counts of a scenario leave others out.
+pub(super) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> String {
+    // Most checks have no other clients, and JSON takes long to read.
+    let Some(others @ 1..) = others else { return expected.into() };
+    Object::within(expected).map_or_else(|| expected.into(), |object| object.with_more_clients(others, vary))
 }
 
 /// Returns whether a number of clients is among the values that may vary.
-pub(crate) fn counts(vary: &[Vary]) -> bool {
+pub(super) fn counts(vary: &[Vary]) -> bool {
     vary.iter().any(|vary| vary.rule == Rule::Count)
 }
 
-/// Returns whether a write conforms to its line, with this very timestamp in each place of one.
-pub(crate) fn conforms_exactly(line: &Line, got: &[u8], stamp: jiff::Timestamp) -> bool {
+/// Returns whether a write conforms to the line, and has the given timestamp in each place of a timestamp.
+pub(crate) fn conforms_exactly(line: &ScenarioLine, got: &[u8], stamp: jiff::Timestamp) -> bool {
     let stamp = format!("{stamp:.3}");
     let right = |(rule, value): &(&Rule, Value)| **rule != Rule::Timestamp || value.as_str() == Some(&stamp);
     compare(line.written(), &line.notes.vary, got, Some(0)).is_empty()
@@ -75,7 +75,7 @@ pub(crate) fn conforms_exactly(line: &Line, got: &[u8], stamp: jiff::Timestamp) 
 }
 
 /// Returns the varying values of a write as they came, with their rules.
-pub(crate) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)> {
+pub(super) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)> {
     let Some(object) = std::str::from_utf8(got).ok().and_then(Object::within) else { return Vec::new() };
     let value = |vary: &'v Vary| {
         let key = vary.pointer.strip_prefix('/')?;
@@ -85,7 +85,7 @@ pub(crate) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)
 }
 
 /// Returns the first byte in which two texts differ; nothing if they are the same.
-pub(crate) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
+pub(super) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
     let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
     (expected != got).then_some(same)
 }

@@ -1,6 +1,6 @@
-//! Expected failures: the ids of cases that are known to fail, one a line, so that a server can be held to the rest.
+//! Expected failures: a list of the cases that are known to fail, so that a server can be held to the other cases.
 //!
-//! Blank lines, and what follows a `#`, are for people.
+//! Each line has an id. Blank lines and comments after a `#` are for people.
 
 use std::collections::BTreeSet;
 
@@ -26,9 +26,10 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// If a line names none of these cases.
+    /// If a line names an unknown case.
     pub fn read(text: &str, cases: &[String]) -> Result<Self, UnknownCase> {
         let mut ids = BTreeSet::new();
+        // An editor may have put a byte order mark before the first line.
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let id = line.split('#').next().unwrap_or_default().trim();
             if id.is_empty() {
@@ -44,14 +45,14 @@ impl Expectations {
         Ok(Self { ids })
     }
 
-    /// Returns the list of what fails in a report.
+    /// Returns the list of the cases that fail in a report.
     #[must_use]
     pub fn of(report: &Report) -> Self {
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
         Self { ids: failed.map(|verdict| verdict.id.clone()).collect() }
     }
 
-    /// Returns the text of the list, with the clauses of the cases as the report has them.
+    /// Returns the text of the list, with the clauses of the report.
     #[must_use]
     pub fn to_text(&self, report: &Report) -> String {
         let head = "# Cases that are known to fail, one a line. `onbeat check --expect-failures` holds a server to the rest.\n";
@@ -60,7 +61,7 @@ impl Expectations {
         head.to_owned() + &lines.collect::<String>()
     }
 
-    /// Marks in the report what fails as listed, and what is listed and holds. A case that was skipped does neither.
+    /// Marks the cases of the report that fail as listed, and the listed cases that hold. A skipped case does neither.
     pub fn apply(&self, report: &mut Report) {
         for verdict in report.verdicts.iter_mut().filter(|verdict| self.ids.contains(&verdict.id)) {
             verdict.outcome = match verdict.outcome {

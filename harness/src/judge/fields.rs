@@ -1,27 +1,43 @@
-//! Header fields, compared as their own rules say: what means the same is the same, however it is spelled.
+//! Header fields, compared by the rules of each field: two spellings with the same meaning are the same.
+
 use onbeat_wire::Head;
 
 /// The media type of an event stream.
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// Returns the value of a field, whose name is in lower case. Several lines of one name are one list (RFC 9110, 5.3).
-pub(crate) fn value(head: &Head, name: &str) -> Option<String> {
+fn value(head: &Head, name: &str) -> Option<String> {
     let lines: Vec<&str> =
         head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// Whether two values of a field mean the same.
-pub(crate) fn same(name: &str, expected: &str, came: &str) -> bool {
+/// Returns the expected and the actual field, if the field is missing or means anything else.
+pub(super) fn breach(head: &Head, name: &str, expected: &str) -> Option<(String, String)> {
+    let came = value(head, name);
+    if came.as_ref().is_some_and(|came| same(name, expected, came)) {
+        return None;
+    }
+    Some((format!("{name}: {expected}"), came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"))))
+}
+
+/// Returns the expected absence and the actual field, if the field is there.
+pub(super) fn presence(head: &Head, name: &str) -> Option<(String, String)> {
+    value(head, name).map(|came| (format!("no {name}"), format!("{name}: {came}")))
+}
+
+/// Returns whether two values of a field mean the same.
+fn same(name: &str, expected: &str, came: &str) -> bool {
     match name {
+        "content-length" => expected.parse::<u64>() == came.parse::<u64>(),
         "content-type" => MediaType::read(expected) == MediaType::read(came),
         // Tokens without regard to case: directives (RFC 9111, 5.2), options (RFC 9110, 7.6.1), names of fields.
         "cache-control" | "connection" | "access-control-allow-headers" => {
             members(&expected.to_ascii_lowercase()) == members(&came.to_ascii_lowercase())
         }
-        // Methods are told apart by case (RFC 9110, 9.1).
+        // The names of methods are case-sensitive (RFC 9110, 9.1).
         "access-control-allow-methods" => members(expected) == members(came),
-        // A response may vary by more besides, such as by what a compressing proxy looks at (RFC 9110, 12.5.5).
+        // A response may vary by further fields, such as the fields that a compressing proxy looks at (RFC 9110, 12.5.5).
         "vary" => {
             let came = came.to_ascii_lowercase();
             let came = members(&came);
@@ -31,7 +47,7 @@ pub(crate) fn same(name: &str, expected: &str, came: &str) -> bool {
     }
 }
 
-/// Whether a response is an event stream, with whatever parameters.
+/// Returns whether a response is an event stream, with any parameters.
 pub(crate) fn is_event_stream(head: &Head) -> bool {
     value(head, "content-type").is_some_and(|value| MediaType::read(&value).essence == EVENT_STREAM)
 }
@@ -66,7 +82,7 @@ impl MediaType {
         let parameter = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (name, value) = (name.to_ascii_lowercase(), unquoted(value));
-            // A charset is told without regard to case (RFC 9110, 8.3.2).
+            // The name of a charset is case-insensitive (RFC 9110, 8.3.2).
             let value = if name == "charset" { value.to_ascii_lowercase() } else { value };
             (name, value)
         };
@@ -76,7 +92,7 @@ impl MediaType {
     }
 }
 
-/// Splits a value at its semicolons, but for those within a quoted string.
+/// Splits a value at each semicolon outside of quoted strings.
 fn split_outside_quotes(value: &str) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     value
@@ -89,7 +105,7 @@ fn split_outside_quotes(value: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Returns what a quoted string says (RFC 9110, 5.6.4), or the token itself.
+/// Returns the text of a quoted string (RFC 9110, 5.6.4), or the token itself.
 fn unquoted(value: &str) -> String {
     let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return value.into() };
     let mut characters = inner.chars();

@@ -1,4 +1,4 @@
-//! A JSON object within a text, with its values as they are spelled.
+//! A JSON object within a text, with the spelling of each value.
 
 use std::fmt;
 
@@ -6,23 +6,23 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::case::Aspect;
-use super::vary::{Rule, Vary, number, rule_of};
+use super::vary::{number, rule_of};
+use super::{Aspect, Rule, Vary};
 
 /// A JSON object in a text.
-pub(crate) struct Object<'a> {
+pub(super) struct Object<'a> {
     /// The text before the object.
-    pub(crate) head: &'a str,
-    pub(crate) entries: Vec<(String, &'a RawValue)>,
+    pub(super) head: &'a str,
+    pub(super) entries: Vec<(String, &'a RawValue)>,
     /// The text of the object as a whole.
     text: &'a str,
     /// The text after the object.
-    pub(crate) tail: &'a str,
+    pub(super) tail: &'a str,
 }
 
 impl<'a> Object<'a> {
     /// Finds the object that begins with the first brace of a text and ends with the last.
-    pub(crate) fn within(text: &'a str) -> Option<Self> {
+    pub(super) fn within(text: &'a str) -> Option<Self> {
         let (start, end) = (text.find('{')?, text.rfind('}')? + 1);
         let inner = text.get(start..end)?;
         let Entries(entries) = serde_json::from_str(inner).ok()?;
@@ -30,13 +30,14 @@ impl<'a> Object<'a> {
     }
 
     /// Returns the value of a key as the text spells the value.
-    pub(crate) fn get(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
         self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.get())
     }
 
     /// Returns the aspects in which the values of `got` are wrong, and how.
-    pub(crate) fn differences(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> Vec<(Aspect, String)> {
+    pub(super) fn differences(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> Vec<(Aspect, String)> {
         let mut differences = Vec::new();
+        // Keys in another order are a matter of spelling, and no difference here.
         for (key, value) in &self.entries {
             let Some(came) = got.get(key) else {
                 differences.push((Aspect::Bytes, format!("{key} is missing")));
@@ -56,43 +57,42 @@ impl<'a> Object<'a> {
         differences
     }
 
-    /// Returns the whole text with the values of `got` where values may vary and keep their rules.
-    pub(crate) fn with_values_of(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> String {
-        let mut text = format!("{}{}{}", self.head, self.text, self.tail);
-        for (key, value) in &self.entries {
-            if let (Some(rule), Some(came)) = (rule_of(vary, key), got.get(key))
-                && rule.breach(value.get(), came, others).is_none()
-            {
-                replace_value(&mut text, key, value.get(), came);
-            }
-        }
-        text
+    /// Returns the whole text with the values of `got` where values may vary and keep the rule.
+    pub(super) fn with_values_of(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> String {
+        self.with_values(vary, |rule, key, value| {
+            got.get(key).filter(|came| rule.breach(value, came, others).is_none()).map(str::to_owned)
+        })
     }
 
     /// Returns the whole text with so many clients more in each count.
-    pub(crate) fn with_more_clients(&self, others: u64, vary: &[Vary]) -> String {
+    pub(super) fn with_more_clients(&self, others: u64, vary: &[Vary]) -> String {
+        self.with_values(vary, |rule, _, value| {
+            let count: u64 = value.parse().ok().filter(|_| *rule == Rule::Count)?;
+            Some(count.saturating_add(others).to_string())
+        })
+    }
+
+    /// Returns the whole text with new values for keys that may vary; `new` gets the rule, the key and the old value.
+    fn with_values(&self, vary: &[Vary], new: impl Fn(&Rule, &str, &str) -> Option<String>) -> String {
         let mut text = format!("{}{}{}", self.head, self.text, self.tail);
         for (key, value) in &self.entries {
-            if let (Some(Rule::Count), Ok(count)) = (rule_of(vary, key), value.get().parse::<u64>()) {
-                replace_value(&mut text, key, value.get(), &count.saturating_add(others).to_string());
+            if let Some(new) = rule_of(vary, key).and_then(|rule| new(rule, key, value.get())) {
+                let key = Value::from(key.as_str());
+                text = text.replacen(&format!("{key}:{value}"), &format!("{key}:{new}"), 1);
             }
         }
         text
     }
 }
 
-fn replace_value(text: &mut String, key: &str, old: &str, new: &str) {
-    let key = Value::from(key);
-    *text = text.replacen(&format!("{key}:{old}"), &format!("{key}:{new}"), 1);
-}
-
-/// Returns how a value is not the one expected; nothing if both are spelled alike.
+/// Returns how a value differs from the expected value; none if both are spelled alike.
 fn inequality(expected: &str, got: &str) -> Option<(Aspect, String)> {
     if expected == got {
         return None;
     }
     let (before, after): (Option<Value>, Option<Value>) =
         (serde_json::from_str(expected).ok(), serde_json::from_str(got).ok());
+    // Equal numbers in two spellings, such as 50 and 50.0, differ for readers of other languages.
     let aspect = match (before, after) {
         _ if number(expected).is_some_and(|before| Some(before) == number(got)) => Aspect::Number,
         (Some(before), Some(after)) if before == after => Aspect::Spelling,
@@ -101,7 +101,7 @@ fn inequality(expected: &str, got: &str) -> Option<(Aspect, String)> {
     Some((aspect, format!("expected {expected}, got {got}")))
 }
 
-/// The entries of an object in their order, which a map of `serde_json` would lose.
+/// The entries of an object in the order of the text, which a map of `serde_json` would lose.
 struct Entries<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {

@@ -1,24 +1,18 @@
-//! Observations: the input of the judge.
+//! Observations: what clients saw of a scenario, and what other users of the server may have caused.
 
 use onbeat_wire::Event;
 
-use super::compare::{self, Difference};
-use super::others::Others;
-use super::pieces::Piece;
-use super::recurring::Recurring;
-use super::responses::got;
-use super::scene::Line;
-use crate::player::ClientLog;
-use crate::player::HttpExchange;
+use super::compare::{self, WriteDifference};
+use super::{Piece, ScenarioLine, Vary};
+use crate::player::{ClientLog, HttpExchange};
 
-/// All that clients saw of a scene.
-#[derive(Clone, Copy)]
-pub(crate) struct Observation<'s> {
-    /// The log of each client, in the order of their appearance.
-    pub(crate) logs: &'s [(String, ClientLog)],
+/// All that clients saw of a scenario.
+pub(crate) struct Observation {
+    /// The log of each client, in the order of appearance.
+    pub(crate) logs: Vec<(String, ClientLog)>,
     /// The events that an application dispatched, if there was an application.
-    pub(crate) dispatched: Option<&'s Dispatched>,
-    pub(crate) others: &'s dyn Others,
+    pub(crate) dispatched: Option<Dispatched>,
+    pub(crate) others: Box<dyn Others>,
     /// A write that the server repeats by a clock of its own.
     pub(crate) recurring: Option<Recurring>,
 }
@@ -33,29 +27,68 @@ pub(crate) struct Dispatched {
     pub(crate) gave_up: Option<String>,
 }
 
-impl Observation<'_> {
-    /// Returns a write of a scene as expected here: marked, and with the clients of others counted.
-    pub(crate) fn wanted(&self, line: &Line) -> String {
-        compare::corrected(
-            &self.others.marked(line.written(), &line.notes.vary),
-            &line.notes.vary,
-            self.others.clients(),
-        )
+/// Other users of the server during a check. By default there are none.
+pub(crate) trait Others {
+    /// Returns the number of clients of other users; none if the number is unknown.
+    fn clients(&self) -> Option<u64> {
+        Some(0)
     }
 
-    /// Returns the differences between a write of a scene and a piece.
-    pub(crate) fn differences(&self, line: &Line, got: &[u8]) -> Vec<Difference> {
-        compare::compare(
-            &self.others.marked(line.written(), &line.notes.vary),
-            &line.notes.vary,
-            got,
-            self.others.clients(),
-        )
+    /// Returns a write with the mark that a check puts into the messages of the check.
+    fn marked(&self, write: &str, _vary: &[Vary]) -> String {
+        write.to_owned()
     }
 
-    /// Returns the first response of the first client, and the pieces of the response, without those of others.
+    /// Returns whether other users may have caused a piece of a response.
+    fn may_have_caused(&self, _piece: &[u8]) -> bool {
+        false
+    }
+
+    /// Returns whether other users may have caused an event that an application dispatched.
+    fn may_have_caused_event(&self, _event: &Event) -> bool {
+        false
+    }
+
+    /// Returns whether the scenario has none of the pieces that other users may have caused.
+    fn are_left_out(&self) -> bool {
+        false
+    }
+}
+
+/// No other user.
+impl Others for () {}
+
+/// A write that a stream repeats by a clock of its own, wherever the clock puts the write among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recurring {
+    /// The beginning of a request for the stream.
+    pub(crate) request: &'static str,
+    pub(crate) write: &'static str,
+    /// The time from the request to the first write, and from each write to the next.
+    pub(crate) period_ms: u64,
+}
+
+impl Observation {
+    /// Returns a write of a scenario as expected here: marked, and with the clients of other users counted.
+    pub(super) fn wanted(&self, line: &ScenarioLine) -> String {
+        let (vary, others) = (&line.notes.vary, &self.others);
+        compare::corrected(&others.marked(line.written(), vary), vary, others.clients())
+    }
+
+    /// Returns the differences between a write of a scenario and a piece.
+    pub(super) fn differences(&self, line: &ScenarioLine, got: &[u8]) -> Vec<WriteDifference> {
+        let (vary, others) = (&line.notes.vary, &self.others);
+        compare::compare(&others.marked(line.written(), vary), vary, got, others.clients())
+    }
+
+    /// Returns whether a piece conforms to a write of a scenario.
+    pub(crate) fn conforms(&self, line: &ScenarioLine, got: &[u8]) -> bool {
+        self.differences(line, got).is_empty()
+    }
+
+    /// Returns the first response of the first client, and the pieces of the response, without those of other users.
     pub(crate) fn first_response(&self) -> Option<(HttpExchange, Vec<Piece>)> {
-        let response = got(&self.logs.first()?.1).into_iter().next()?;
+        let response = self.logs.first()?.1.answers().into_iter().next()?;
         let mut pieces = response.pieces();
         pieces.retain(|piece| !self.others.may_have_caused(&piece.bytes));
         Some((response, pieces))

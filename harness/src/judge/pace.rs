@@ -1,4 +1,4 @@
-//! The pace: which times count as on time, on clocks of every kind.
+//! The pace: which times are in time, on clocks of every kind.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,63 +6,45 @@ use std::time::Duration;
 /// How times are judged, and how long a check waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
-    /// How many times as fast as the contract's time the target's runs.
+    /// How many times as fast as the contract's time the target's time runs.
     pub(crate) speed: NonZeroU32,
     /// How much too early a write may seem, by the grain of clocks.
     pub(crate) early_max: Duration,
     /// How late a write may be.
     pub(crate) late_max: Duration,
-    /// How much a period may be off as a rule.
-    pub(crate) periods: Periods,
-    /// How long after its time a line is waited for before the rest is given up: what a timer brings, and what a request
-    /// brings.
-    pub(crate) patience: Duration,
-    pub(crate) patience_for_effects: Duration,
-    /// How long a server may take to notice what nobody tells it.
+    /// Whether periods and timestamps are kept to the nanosecond. In real time the median of a period counts, and timers
+    /// on a busy machine get some slack.
+    pub(crate) is_exact: bool,
+    /// How long a server may take to notice silent events, such as the leaving of a client.
     pub(crate) settling: Duration,
-    /// How long the server's answer to a half-close is waited for.
-    pub(crate) patience_for_half_close: Duration,
 }
 
-/// How exactly a period is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Periods {
-    /// To the nanosecond.
-    Exact,
-    /// By the median, as well as timers on a busy machine can.
-    Median,
-}
-
-/// Of fewer gaps than this the median tells less.
+/// A line that a timer brings is given up so long after the line was due.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The median of fewer gaps is less exact.
 const FEW: usize = 10;
 
 impl Pace {
     /// Returns the pace of virtual time: everything is exact.
     pub(crate) fn exact() -> Self {
-        Self {
-            speed: NonZeroU32::MIN,
-            early_max: Duration::ZERO,
-            late_max: Duration::ZERO,
-            periods: Periods::Exact,
-            patience: Duration::from_secs(10),
-            patience_for_effects: Duration::from_secs(2),
-            settling: Duration::ZERO,
-            patience_for_half_close: Duration::from_millis(1),
-        }
+        let (early_max, late_max, settling) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        Self { speed: NonZeroU32::MIN, early_max, late_max, is_exact: true, settling }
     }
 
     /// Returns the pace of real time, for a server on the same machine or near.
     pub(crate) fn real(speed: NonZeroU32, late_max: Duration) -> Self {
-        Self {
-            speed,
-            early_max: Duration::from_millis(5),
-            late_max,
-            periods: Periods::Median,
-            patience: Duration::from_secs(10),
-            patience_for_effects: Duration::from_secs(2) + late_max,
-            settling: Duration::from_millis(250),
-            patience_for_half_close: Duration::from_secs(2) + late_max,
-        }
+        let (early_max, settling) = (Duration::from_millis(5), Duration::from_millis(250));
+        Self { speed, early_max, late_max, is_exact: false, settling }
+    }
+
+    /// Returns how long after the request a line that a request brings is given up.
+    pub(crate) fn patience_for_effects(&self) -> Duration {
+        Duration::from_secs(2) + self.late_max
+    }
+
+    /// Returns how long the server's answer to a half-close is waited for.
+    pub(crate) fn patience_for_half_close(&self) -> Duration {
+        if self.is_exact { Duration::from_millis(1) } else { self.patience_for_effects() }
     }
 
     /// Returns how long so much of the contract's time takes the target.
@@ -70,12 +52,9 @@ impl Pace {
         Duration::from_millis(ms) / self.speed.get()
     }
 
-    /// Returns how far a timestamp may be from the time that passed, in the target's time; nothing where time is exact.
+    /// Returns how far a timestamp may be from the time that passed, in the target's time.
     pub(crate) fn stamp_off_max(&self) -> Duration {
-        match self.periods {
-            Periods::Exact => Duration::ZERO,
-            Periods::Median => Duration::from_secs(1) + self.late_max * self.speed.get(),
-        }
+        if self.is_exact { Duration::ZERO } else { Duration::from_secs(1) + self.late_max * self.speed.get() }
     }
 
     /// Returns the median of `gaps`, if the median is too far from a period of so many ms. On a busy machine three quarters of
@@ -85,13 +64,10 @@ impl Pace {
         let last = gaps.len().checked_sub(1)?;
         let median = gaps[last / 2];
         let period = self.takes(period_ms);
-        let slack = match self.periods {
-            Periods::Exact => Duration::ZERO,
-            Periods::Median => {
-                let few = if gaps.len() < FEW { Duration::from_millis(20) } else { Duration::ZERO };
-                period * 4 / 100 + Duration::from_millis(6) + few
-            }
-        };
+        // Timers drift by a part of the period, and fire some milliseconds late.
+        let slack = Duration::from_millis(if gaps.len() < FEW { 26 } else { 6 });
+        let slack = if self.is_exact { Duration::ZERO } else { period * 4 / 100 + slack };
+        // On a busy machine the time between the quartiles that is nearest to the period decides.
         let nearest = if busy { period.clamp(gaps[last / 4], gaps[last - last / 4]) } else { median };
         (nearest.abs_diff(period) > slack).then_some(median)
     }

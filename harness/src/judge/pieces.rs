@@ -1,7 +1,7 @@
-//! A body, cut into pieces to be held against writes one by one, however the body was framed.
+//! Pieces of a body, to be held against writes one by one, with any framing.
 //!
 //! A piece is a line with the empty lines after the line: `event: status⏎`, `data: …⏎⏎`. Expected writes are cut at the same
-//! places. Therefore joined or split writes are told apart from wrong ones.
+//! places. Therefore joined or split writes differ from wrong writes.
 
 use bytes::Bytes;
 use onbeat_wire::Instant;
@@ -12,34 +12,30 @@ pub(crate) struct Piece {
     pub(crate) bytes: Bytes,
     /// When the last byte came.
     pub(crate) at: Instant,
-    /// Whether the piece is one chunk, no more and no less.
+    /// Whether the piece is exactly one chunk.
     pub(crate) is_chunk: bool,
 }
 
 /// Returns the pieces of an event stream. The last piece may lack a line end.
 pub(crate) fn of_stream(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
-    let body: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    let mut ends = Vec::new();
-    let mut line_start = 0;
-    for end in line_ends(&body) {
-        let blank = body[line_start..end].iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-        if blank {
-            ends.pop();
+    cut(chunks, |body| {
+        let (mut ends, mut line_start) = (Vec::new(), 0);
+        for end in line_ends(body) {
+            // An empty line belongs to the piece before.
+            if body[line_start..end].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+                ends.pop();
+            }
+            ends.push(end);
+            line_start = end;
         }
-        ends.push(end);
-        line_start = end;
-    }
-    if line_start < body.len() {
-        ends.push(body.len());
-    }
-    cut(&Bytes::from(body), &ends, chunks)
+        ends.extend((line_start < body.len()).then_some(body.len()));
+        ends
+    })
 }
 
-/// Returns a body that is no event stream as one piece; no piece if the body is empty.
+/// Returns a body that is not an event stream as one piece; no piece if the body is empty.
 pub(crate) fn whole(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
-    let body: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    let ends = if body.is_empty() { vec![] } else { vec![body.len()] };
-    cut(&Bytes::from(body), &ends, chunks)
+    cut(chunks, |body| if body.is_empty() { vec![] } else { vec![body.len()] })
 }
 
 /// Returns the places after each CR LF, LF, or CR.
@@ -48,15 +44,18 @@ fn line_ends(body: &[u8]) -> impl Iterator<Item = usize> {
     (0..body.len()).filter(move |at| ends(*at)).map(|at| at + 1)
 }
 
-fn cut(body: &Bytes, ends: &[usize], chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
-    let mut boundary = 0;
+/// Cuts a body at the ends of pieces, and finds the chunks that the pieces came in.
+fn cut(chunks: &[(Instant, Bytes)], ends: impl FnOnce(&[u8]) -> Vec<usize>) -> Vec<Piece> {
+    let mut body = Vec::new();
     let mut boundaries = vec![(0, Instant::EPOCH)];
     for (at, bytes) in chunks {
-        boundary += bytes.len();
-        boundaries.push((boundary, *at));
+        body.extend_from_slice(bytes);
+        boundaries.push((body.len(), *at));
     }
+    let (ends, body) = (ends(&body), Bytes::from(body));
     let mut start = 0;
-    let pieces = ends.iter().map(|&end| {
+    let pieces = ends.into_iter().map(|end| {
+        // The chunk with the last byte of the piece says when the piece came.
         let last = boundaries.partition_point(|(boundary, _)| *boundary < end);
         let (boundary, at) = boundaries[last];
         let is_chunk = boundary == end && boundaries[last - 1].0 == start;

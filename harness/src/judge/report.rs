@@ -1,4 +1,4 @@
-//! The report, in the forms in which it is read: by people, by programs, by CI, and in a browser.
+//! The report in each form: for people, for programs, for CI, and for a browser.
 
 mod cut;
 pub mod html;
@@ -10,10 +10,10 @@ use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, printable};
 
 use super::Report;
 
-/// What is said of a case that the list of known failures names in vain.
+/// The remark on a case that holds although the list of known failures names the case.
 const STALE: &str = "it is listed as a known failure, but holds: delete it from the list";
 
-/// Returns the report with all that the server had a say in made printable, so that every form can be read safely.
+/// Returns the report with all text of the server made printable, so that every form can be read safely.
 fn printable_report(report: &Report) -> Report {
     let mut report = report.clone();
     let line = |text: &mut String| *text = printable(text, LINE_CHARS_MAX);
@@ -30,6 +30,7 @@ fn printable_report(report: &Report) -> Report {
             }
         }
     }
+    // The drawings repeat the writes of the server.
     let marks =
         report.timelines.iter_mut().flat_map(|timeline| timeline.expected.iter_mut().chain(&mut timeline.actual));
     marks.for_each(|mark| line(&mut mark.text));

@@ -1,59 +1,70 @@
-//! The exchanges of a client: as the fixture has each, and as each came.
+//! Responses: each as expected by a scenario, and each as seen by a client.
 
 use onbeat_wire::recording::Fact;
 use onbeat_wire::{Head, How};
 
-use super::fields;
-use super::pieces::{self, Piece};
-use super::scene::{Numbered, Scene};
+use super::{NumberedLine, Piece, Scenario, fields, pieces};
 use crate::player::{ClientLog, HttpExchange};
 
-/// A response as in the scene.
+/// A response as expected by a scenario.
 #[derive(Debug)]
-pub(crate) struct Expected<'a> {
-    pub(crate) request: Numbered<'a>,
-    pub(crate) head: Option<Numbered<'a>>,
-    pub(crate) writes: Vec<Numbered<'a>>,
-    /// The writes beyond the end of a scene that was cut short: each may come, but need not.
-    pub(crate) beyond: Vec<Numbered<'a>>,
+pub(super) struct ExpectedResponse<'a> {
+    pub(super) request: NumberedLine<'a>,
+    pub(super) head: Option<NumberedLine<'a>>,
+    pub(super) writes: Vec<NumberedLine<'a>>,
+    /// The writes beyond the end of a scenario that was cut short: each may come, but need not.
+    pub(super) beyond: Vec<NumberedLine<'a>>,
     /// The events, each with the dispatching write.
-    pub(crate) events: Vec<(Numbered<'a>, Numbered<'a>)>,
-    pub(crate) end: Option<Numbered<'a>>,
+    pub(super) events: Vec<(NumberedLine<'a>, NumberedLine<'a>)>,
+    pub(super) end: Option<NumberedLine<'a>>,
 }
 
-/// Returns the expected responses of a client of a scene, in order.
-pub(crate) fn expected<'a>(scene: &'a Scene, client: &str) -> Vec<Expected<'a>> {
-    let mut responses: Vec<Expected> = Vec::new();
-    let mut at = 0;
-    for (number, line) in scene.lines.iter().filter(|(_, line)| line.notes.client == client) {
-        let numbered = (*number, line);
-        if let Fact::RawRequest(_) = line.fact {
-            let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
-            responses.push(Expected { request: numbered, head, writes, beyond, events, end });
-        }
-        // The answers to requests in a burst come in turn.
-        while responses.get(at).is_some_and(|response| response.end.is_some()) {
-            at += 1;
-        }
-        let Some(response) = responses.get_mut(at) else { continue };
-        match &line.fact {
-            Fact::Head(_) => response.head = Some(numbered),
-            Fact::Write(_) => response.writes.push(numbered),
-            Fact::End(_) => response.end = Some(numbered),
-            Fact::Event(_) => {
-                if let Some(write) = response.writes.last() {
-                    response.events.push((numbered, *write));
-                }
+impl Scenario {
+    /// Returns the expected responses of a client, in order.
+    pub(super) fn responses_of(&self, client: &str) -> Vec<ExpectedResponse<'_>> {
+        let mut responses: Vec<ExpectedResponse> = Vec::new();
+        let mut at = 0;
+        for (number, line) in self.lines.iter().filter(|(_, line)| line.notes.client == client) {
+            let numbered = (*number, line);
+            if let Fact::RawRequest(_) = line.fact {
+                let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
+                responses.push(ExpectedResponse { request: numbered, head, writes, beyond, events, end });
             }
-            _ => {}
+            // The answers to requests in a burst come in the order of the requests.
+            while responses.get(at).is_some_and(|response| response.end.is_some()) {
+                at += 1;
+            }
+            let Some(response) = responses.get_mut(at) else { continue };
+            match &line.fact {
+                Fact::Head(_) => response.head = Some(numbered),
+                Fact::Write(_) => response.writes.push(numbered),
+                Fact::End(_) => response.end = Some(numbered),
+                // An event stands behind the write that dispatches the event.
+                Fact::Event(_) => response.events.extend(response.writes.last().map(|write| (numbered, *write))),
+                _ => {}
+            }
         }
+        // Only the last response can go on beyond a cut.
+        if let Some(response) = responses.last_mut() {
+            let is_write =
+                |line: &super::ScenarioLine| matches!(line.fact, Fact::Write(_)) && line.notes.client == client;
+            let beyond = self.rest.iter().filter(|(_, line)| is_write(line));
+            response.beyond.extend(beyond.map(|(number, line)| (*number, line)));
+        }
+        responses
     }
-    if let Some(response) = responses.last_mut() {
-        let beyond = scene.rest.iter().filter(|(_, line)| line.notes.client == client);
-        let writes = beyond.filter(|(_, line)| matches!(line.fact, Fact::Write(_)));
-        response.beyond.extend(writes.map(|(number, line)| (*number, line)));
+
+    /// Returns the expected writes of the first response of a stream.
+    pub(crate) fn first_writes(&self) -> Vec<NumberedLine<'_>> {
+        self.responses_of("").into_iter().next().map(|response| response.writes).unwrap_or_default()
     }
-    responses
+}
+
+impl ClientLog {
+    /// Returns an exchange for each request of the client.
+    pub(crate) fn answers(&self) -> Vec<HttpExchange> {
+        self.exchanges().into_iter().filter(|exchange| exchange.is_asked).collect()
+    }
 }
 
 impl HttpExchange {
@@ -78,9 +89,4 @@ impl HttpExchange {
 /// Returns whether a body has lines. A body with a length has none, but a proxy may give an event stream a length.
 pub(crate) fn is_stream(head: &Head) -> bool {
     head.header("content-length").is_none() || fields::is_event_stream(head)
-}
-
-/// Returns an exchange for each request of a client.
-pub(crate) fn got(log: &ClientLog) -> Vec<HttpExchange> {
-    log.exchanges().into_iter().filter(|exchange| exchange.is_asked).collect()
 }

@@ -1,15 +1,15 @@
-//! A choice of cases, by patterns of their ids.
+//! Selections: which cases are judged, by patterns of ids.
 
 use glob::Pattern;
 
-use super::case::Case;
+use super::Case;
 
-/// A choice of cases.
+/// Which cases are judged.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// If there are any, only the cases that match one of these patterns.
+    /// Only cases that match such a pattern are judged; all cases if there is no pattern.
     pub only: Vec<Pattern>,
-    /// No case that matches one of these patterns.
+    /// Cases that match such a pattern are left out.
     pub skip: Vec<Pattern>,
 }
 
@@ -26,12 +26,12 @@ impl Selection {
         (self.only.is_empty() || among(&self.only)) && !among(&self.skip)
     }
 
-    /// Returns whether any of these cases is judged.
+    /// Returns whether at least one case is judged.
     pub(crate) fn has_any<'a>(&self, ids: impl IntoIterator<Item = &'a String>) -> bool {
         ids.into_iter().any(|id| self.has(id))
     }
 
-    /// Refuses a pattern that matches none of these cases, and so is misspelled.
+    /// Refuses a pattern that matches no case, and therefore is misspelled.
     pub(crate) fn among(&self, cases: &[Case]) -> Result<(), NoSuchCase> {
         let in_vain = |pattern: &&Pattern| !cases.iter().any(|case| pattern.matches(&case.id));
         let misspelled = self.only.iter().chain(&self.skip).find(in_vain);

@@ -1,8 +1,9 @@
-//! When the machine held up the checker, or the server: what came late then may have been in time.
+//! Stalls: the times at which the machine held up the checker or the server. A write that came late then may have been in
+//! time.
 //!
-//! The checker notices its own stalls by a timer that fires late. It notices those of the server by probes, requests
-//! that any server answers at once. Since a server may also be slow by itself, a slow probe counts only if the checker
-//! was held up at about the same time.
+//! The checker notices a stall of the checker by a timer that fires late, and a stall of the server by probes: requests
+//! that any server answers at once. Since a server may also be slow by itself, a slow probe counts only if the checker was
+//! held up at about the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +11,29 @@ use std::time::Duration;
 use onbeat_wire::Instant;
 use parking_lot::Mutex;
 
-/// A probe that takes so much longer than the fastest is slow.
+/// A probe that takes so much longer than the fastest probe is slow.
 const SLOW_MIN: Duration = Duration::from_millis(15);
 /// A probe is slow because of the machine only so near a stall of the checker.
 const NEAR_MAX: Duration = Duration::from_secs(2);
-/// A usual delay of the probes up to this is that of an idle machine.
+/// On an idle machine the probes are usually delayed by no more.
 const IDLE_MAX: Duration = Duration::from_millis(4);
 
-/// From then to then.
+/// The beginning and the end of a span of time.
 type Span = (Instant, Instant);
 
 /// The stalls and probes of one check.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stalls {
-    /// When nothing of the checker ran.
+    /// The spans in which no part of the checker ran.
     own: Vec<Span>,
-    /// The probes, each from its request to its answer.
+    /// The probes, each from the request to the answer.
     probes: Vec<Span>,
-    /// When the probe was sent that has no answer yet.
+    /// When the probe without an answer yet was sent.
     pending: Option<Instant>,
 }
 
 impl Stalls {
-    /// Notes that nothing of the checker ran from then to then.
+    /// Notes a span in which no part of the checker ran.
     pub(crate) fn stalled(&mut self, from: Instant, to: Instant) {
         self.own.push((from, to));
     }
@@ -50,13 +51,14 @@ impl Stalls {
 
     /// Returns how long the machine held up the checker, or the server, in between.
     pub(crate) fn within(&self, from: Instant, to: Instant) -> Duration {
+        // A probe without an answer has taken at least until now.
         let pending = self.pending.map(|sent| (sent, to));
         let fastest = self.fastest();
         let slow = self.probes.iter().copied().chain(pending).filter(|probe| probe.1 - probe.0 > fastest + SLOW_MIN);
         let by_machine = slow.filter(|probe| overlaps(*probe, (from, to)) && self.is_near_a_stall(*probe));
         let mut spans: Vec<Span> = self.own.iter().copied().chain(by_machine).collect();
         spans.sort_unstable();
-        // Spans that overlap count once.
+        // Spans that overlap count once: each span counts from the end of all earlier spans.
         let mut counted = from;
         let mut sum = Duration::ZERO;
         for (start, end) in spans {
@@ -72,6 +74,7 @@ impl Stalls {
         let during = self.probes.iter().filter(|probe| overlaps(**probe, (from, to)));
         let mut delays: Vec<Duration> = during.map(|(sent, answered)| *answered - *sent).collect();
         delays.sort_unstable();
+        // The median ignores the few probes that a short stall delayed.
         let median = delays.get(delays.len() / 2).copied().unwrap_or_default();
         let jitter = median.saturating_sub(self.fastest());
         if jitter > IDLE_MAX { jitter } else { Duration::ZERO }
@@ -90,7 +93,7 @@ fn overlaps(one: Span, other: Span) -> bool {
     one.0 < other.1 && other.0 < one.1
 }
 
-/// The stalls of a check under way, noted by some of its tasks and read by others.
+/// The stalls of a check under way, noted by some tasks of the check and read by others.
 pub(crate) type SharedStalls = Arc<Mutex<Stalls>>;
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
-//! Timelines: the writes of a stream as expected and as they came, for a drawing.
+//! Timelines: the expected writes of a stream and the writes that came, for a drawing.
 
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 use serde::Serialize;
 
-use super::observation::Observation;
-use super::pace::Pace;
-use super::responses::expected;
-use super::scene::Scene;
+use super::{Observation, Pace, Scenario};
 
 /// One stream, in the contract's time.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +28,7 @@ pub struct Mark {
     pub text: String,
 }
 
-/// The characters that a drawing keeps of a write, and the writes of a stream: more than any conforming one has.
+/// The limits of a drawing: characters of a write, and writes of a stream. Conforming streams stay below.
 const TEXT_CHARS_MAX: usize = 160;
 const MARKS_MAX: usize = 2048;
 
@@ -39,20 +36,21 @@ fn mark(t_ms: f64, bytes: &[u8]) -> Mark {
     Mark { t_ms, text: visible(bytes).chars().take(TEXT_CHARS_MAX).collect() }
 }
 
-/// Returns the timeline of the first client of a stream.
-pub(crate) fn timeline(scene: &Scene, seen: &Observation, pace: &Pace) -> Timeline {
-    #[expect(clippy::cast_precision_loss, reason = "a scene lasts minutes")]
-    let ms = |ms: u64| ms as f64;
-    let response = expected(scene, "").into_iter().next();
-    let writes = response.iter().flat_map(|response| &response.writes);
-    let expected = writes.map(|(_, line)| mark(ms(line.t_ms), line.written().as_bytes())).collect();
-    let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
-        let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
-        pieces.into_iter().take(MARKS_MAX).map(move |piece| mark(after(piece.at), &piece.bytes))
-    });
-    // After a cut there is no line to hold a write against.
-    let came = came.filter(|mark| scene.rest.is_empty() || mark.t_ms <= ms(scene.length_ms));
-    let actual: Vec<Mark> = came.collect();
-    let length_ms = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scene.length_ms));
-    Timeline { name: scene.name().into(), length_ms, expected, actual }
+impl Timeline {
+    /// Returns the timeline of the first client of a stream.
+    pub(crate) fn of(scenario: &Scenario, seen: &Observation, pace: &Pace) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a scenario lasts minutes")]
+        let ms = |ms: u64| ms as f64;
+        let writes = scenario.first_writes();
+        let expected = writes.iter().map(|(_, line)| mark(ms(line.t_ms), line.written().as_bytes())).collect();
+        let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
+            let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
+            pieces.into_iter().take(MARKS_MAX).map(move |piece| mark(after(piece.at), &piece.bytes))
+        });
+        // Beyond the cut of a scenario there is no expected line beside a write.
+        let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= ms(scenario.length_ms));
+        let actual: Vec<Mark> = came.collect();
+        let length_ms = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scenario.length_ms));
+        Self { name: scenario.name().into(), length_ms, expected, actual }
+    }
 }

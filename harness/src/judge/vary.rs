@@ -1,9 +1,9 @@
-//! What may differ in a write: values of its JSON, each by a rule.
+//! Values of a write's JSON that may differ between servers, each by a rule.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::case::Aspect;
+use super::Aspect;
 
 /// A value that may differ between servers, by JSON pointer (RFC 6901) into the JSON of the write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,15 +13,15 @@ pub(crate) struct Vary {
     pub(crate) rule: Rule,
 }
 
-/// What a varying value must be.
+/// The rule for a varying value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "as", rename_all = "kebab-case")]
 pub(crate) enum Rule {
-    /// As `Date.prototype.toISOString` prints it.
+    /// A timestamp as `Date.prototype.toISOString` prints.
     Timestamp,
     /// A text and then a timestamp.
     TextAndTimestamp { text: String },
-    /// A number as ECMAScript prints it.
+    /// A number as ECMAScript prints.
     Number {
         minimum: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,14 +31,14 @@ pub(crate) enum Rule {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decimals_max: Option<u32>,
     },
-    /// A number of clients: larger by those that do not belong to the scene.
+    /// A number of clients: larger by the clients that do not belong to the scenario.
     Count,
-    /// A number of clients that were removed: larger only if others were.
+    /// A number of removed clients: larger only if other clients were removed.
     Removals,
 }
 
-/// Returns the rule for a key of a write's object; nothing if its value is not to vary.
-pub(crate) fn rule_of<'v>(vary: &'v [Vary], key: &str) -> Option<&'v Rule> {
+/// Returns the rule for a key of a write's object; none if the value is not to vary.
+pub(super) fn rule_of<'v>(vary: &'v [Vary], key: &str) -> Option<&'v Rule> {
     vary.iter().find(|vary| vary.pointer.strip_prefix('/') == Some(key)).map(|vary| &vary.rule)
 }
 
@@ -48,66 +48,58 @@ impl Rule {
         matches!(self, Self::Number { decimals_max: Some(1), .. })
     }
 
-    /// Returns how a value breaks the rule, in which aspect and in words; nothing if the value keeps the rule. Where nobody
-    /// knows how many `others` there are, a count may be larger than usual.
-    pub(crate) fn breach(&self, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {
-        // What is nested too deeply, or too large for a number, is no value that could be right.
+    /// Returns how a value breaks the rule, as an aspect and in words; none if the value keeps the rule. Where the number of
+    /// `others` is unknown, a count may be larger than usual.
+    pub(super) fn breach(&self, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {
+        // JSON that is nested too deeply, or a number that is too large, reads as null, which breaks each rule.
         let value: Value = serde_json::from_str(got).unwrap_or_default();
-        let told = |aspect, expected: &str| Some((aspect, format!("expected {expected}, got {got}")));
-        match self {
+        let (holds, aspect, expected) = match self {
             Rule::Timestamp => {
-                let good = value.as_str().is_some_and(is_timestamp);
-                if good { None } else { told(Aspect::Timestamp, "a timestamp like \"2025-12-01T00:00:01.000Z\"") }
+                let holds = value.as_str().is_some_and(is_timestamp);
+                (holds, Aspect::Timestamp, "a timestamp like \"2025-12-01T00:00:01.000Z\"".to_owned())
             }
             Rule::TextAndTimestamp { text } => {
-                let good = value.as_str().and_then(|value| value.strip_prefix(text.as_str())).is_some_and(is_timestamp);
-                if good { None } else { told(Aspect::Bytes, &format!("{text:?} and a timestamp")) }
+                let stamp = value.as_str().and_then(|value| value.strip_prefix(text.as_str()));
+                (stamp.is_some_and(is_timestamp), Aspect::Bytes, format!("{text:?} and a timestamp"))
             }
-            Rule::Number { minimum, maximum, below, decimals_max } => {
-                let Some(number) = number(got) else { return told(Aspect::Number, "a number") };
-                let spelled = ryu_js::Buffer::new().format(number).to_owned();
-                if got != spelled {
-                    return told(Aspect::Number, &spelled);
-                }
-                let fits = number >= f64::from(*minimum)
-                    && maximum.is_none_or(|maximum| number <= f64::from(maximum))
-                    && below.is_none_or(|below| number < f64::from(below));
-                if !fits {
-                    let end = maximum.map(|end| format!("{end}")).or(below.map(|end| format!("less than {end}")));
-                    return told(Aspect::Bytes, &format!("a number from {minimum} to {}", end.unwrap_or_default()));
-                }
-                match decimals_max {
-                    Some(max) if decimals(&spelled) > i64::from(*max) => {
-                        told(Aspect::Bytes, &format!("at most {max} decimals"))
-                    }
-                    _ => None,
-                }
-            }
+            Rule::Number { .. } => self.number_breach(got)?,
             Rule::Count | Rule::Removals if !got.bytes().all(|byte| byte.is_ascii_digit()) => {
-                told(Aspect::Bytes, "a number of clients")
+                (false, Aspect::Bytes, "a number of clients".into())
             }
-            Rule::Count => {
-                let more = || got.parse::<u64>().is_ok_and(|got| usual.parse().is_ok_and(|usual: u64| got >= usual));
-                match others {
-                    _ if got == usual => None,
-                    Some(_) => told(Aspect::Count, usual),
-                    None if more() => None,
-                    None => told(Aspect::Count, &format!("at least {usual}")),
-                }
+            Rule::Count if others.is_none() => {
+                let more = got.parse::<u64>().is_ok_and(|got| usual.parse().is_ok_and(|usual: u64| got >= usual));
+                (got == usual || more, Aspect::Count, format!("at least {usual}"))
             }
-            Rule::Removals => {
-                if got == usual || others != Some(0) {
-                    None
-                } else {
-                    told(Aspect::Count, usual)
-                }
-            }
+            Rule::Count => (got == usual, Aspect::Count, usual.into()),
+            Rule::Removals => (got == usual || others != Some(0), Aspect::Count, usual.into()),
+        };
+        (!holds).then(|| (aspect, format!("expected {expected}, got {got}")))
+    }
+
+    /// Returns `false`, an aspect and the expectation, if a text is not a number in the spelling, the range and the precision
+    /// of the rule.
+    fn number_breach(&self, got: &str) -> Option<(bool, Aspect, String)> {
+        let Rule::Number { minimum, maximum, below, decimals_max } = self else { return None };
+        let Some(number) = number(got) else { return Some((false, Aspect::Number, "a number".into())) };
+        let spelled = ryu_js::Buffer::new().format(number).to_owned();
+        if got != spelled {
+            return Some((false, Aspect::Number, spelled));
         }
+        let fits = number >= f64::from(*minimum)
+            && maximum.is_none_or(|maximum| number <= f64::from(maximum))
+            && below.is_none_or(|below| number < f64::from(below));
+        if !fits {
+            let end = maximum.map(|end| format!("{end}")).or(below.map(|end| format!("less than {end}")));
+            let range = format!("a number from {minimum} to {}", end.unwrap_or_default());
+            return Some((false, Aspect::Bytes, range));
+        }
+        let max = decimals_max.filter(|max| decimals(&spelled) > i64::from(*max))?;
+        Some((false, Aspect::Bytes, format!("at most {max} decimals")))
     }
 }
 
-/// Returns the value of a JSON number. `serde_json` may be a bit off in the last place, and is not asked.
-pub(crate) fn number(json: &str) -> Option<f64> {
+/// Returns the value of a JSON number. The float parser of `serde_json` may be off in the last place, and is not used.
+pub(super) fn number(json: &str) -> Option<f64> {
     json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok())?
 }
 
@@ -118,7 +110,7 @@ fn decimals(spelled: &str) -> i64 {
     i64::try_from(after_the_point).unwrap_or(i64::MAX) - exponent.parse::<i64>().unwrap_or_default()
 }
 
-/// Whether `Date.prototype.toISOString` could have printed it.
+/// Returns whether `Date.prototype.toISOString` could have printed the text.
 fn is_timestamp(text: &str) -> bool {
     text.len() == 24 && text.parse::<jiff::Timestamp>().is_ok_and(|timestamp| format!("{timestamp:.3}") == text)
 }

@@ -1,12 +1,11 @@
-//! The verdicts: the meaning of the evidence for each case, and for the whole.
+//! The verdicts: the outcome of each case, and of the whole, by the evidence.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::case::Case;
-use super::evidence::{Evidence, Record};
-use super::{Finding, Tier, Timeline};
+use super::evidence::Record;
+use super::{Case, Evidence, Finding, Skipped, Tier, Timeline};
 
 /// The result of a judgement.
 #[derive(Clone, Debug)]
@@ -75,7 +74,7 @@ pub enum Outcome {
     Stale,
     /// The case does not hold, and need not.
     Observed,
-    /// The case was not judged: left out, or out of reach.
+    /// The case was not judged, for the reason of the verdict.
     Skipped,
 }
 
@@ -99,19 +98,17 @@ impl Report {
     /// Returns whether no case fails but known failures, and at least one case was judged.
     #[must_use]
     pub fn conforms(&self) -> bool {
-        self.trouble.is_none()
-            && self.count(Outcome::Fail) == 0
-            && self.count(Outcome::Stale) == 0
-            && self.count(Outcome::Skipped) < self.verdicts.len()
+        self.trouble.is_none() && self.count(Outcome::Fail) == 0 && self.count(Outcome::Stale) == 0 && !self.is_empty()
     }
 
-    /// Returns the result in a few words, which begin with "conforms" if and only if the report does.
+    /// Returns the result in a few words, which begin with "conforms" if and only if the server conforms.
     #[must_use]
     pub fn headline(&self) -> String {
         let known = self.count(Outcome::KnownFailure);
+        // The worst comes first.
         match () {
             () if self.trouble.is_some() => "could not be judged".into(),
-            () if self.count(Outcome::Skipped) == self.verdicts.len() => "nothing was judged".into(),
+            () if self.is_empty() => "nothing was judged".into(),
             () if self.count(Outcome::Fail) > 0 => "does not conform".into(),
             () if self.count(Outcome::Stale) > 0 => "does not fit the list of known failures".into(),
             () if known == 1 => "conforms but for 1 known failure".into(),
@@ -120,12 +117,36 @@ impl Report {
         }
     }
 
-    /// Returns every text in which a server may have repeated what a request said.
+    /// Returns every text in which a server may have repeated a part of a request.
     pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let findings = self.verdicts.iter_mut().flat_map(|verdict| &mut verdict.findings);
         let found = findings.flat_map(|finding| [&mut finding.expected, &mut finding.actual, &mut finding.why]);
         let drawn = self.timelines.iter_mut().flat_map(|timeline| &mut timeline.actual).map(|mark| &mut mark.text);
         found.chain(drawn).chain(&mut self.trouble)
+    }
+
+    /// Returns the verdicts on each part of the contract. Parts come in the order of the first cases.
+    pub(super) fn parts(&self) -> Vec<(&str, Vec<&Verdict>)> {
+        let mut parts: Vec<(&str, Vec<&Verdict>)> = Vec::new();
+        for verdict in &self.verdicts {
+            let (name, _) = verdict.part_and_name();
+            match parts.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, verdicts)) => verdicts.push(verdict),
+                None => parts.push((name, vec![verdict])),
+            }
+        }
+        parts
+    }
+
+    /// Returns how many required cases hold.
+    pub(super) fn held(&self) -> usize {
+        let holds = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
+        self.verdicts.iter().filter(holds).count()
+    }
+
+    /// Returns whether no case was judged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count(Outcome::Skipped) == self.verdicts.len()
     }
 
     /// Returns how many cases have the outcome.
@@ -136,38 +157,45 @@ impl Report {
 }
 
 impl Verdict {
-    /// Returns the part of the contract to which the case belongs: the id up to its dot.
-    pub(crate) fn part(&self) -> &str {
-        self.id.split('.').next().unwrap_or_default()
+    /// Returns the part of the contract to which the case belongs, and the name of the case in the part.
+    pub(super) fn part_and_name(&self) -> (&str, &str) {
+        self.id.split_once('.').unwrap_or((&self.id, ""))
     }
 }
 
-/// Returns the verdicts on all cases.
-pub(crate) fn verdicts(evidence: &Evidence, is_selected: impl Fn(&str) -> bool, trouble: Option<&str>) -> Vec<Verdict> {
-    let verdict = |case: &Case| {
-        let selected = is_selected(&case.id);
-        let record = if selected { evidence.record(&case.id) } else { Record::default() };
-        let Record { judged, findings, found, unjudged, late, took, .. } = record;
+impl Evidence<'_> {
+    /// Returns the verdicts on all cases. Trouble keeps the whole check from a result.
+    pub(crate) fn verdicts(&self, is_selected: impl Fn(&str) -> bool, trouble: Option<&str>) -> Vec<Verdict> {
+        let verdict = |case: &Case| self.verdict(case, is_selected(&case.id), trouble.is_some());
+        self.cases.iter().map(verdict).collect()
+    }
+
+    fn verdict(&self, case: &Case, is_selected: bool, in_trouble: bool) -> Verdict {
+        let record = if is_selected { self.record(&case.id) } else { Record::default() };
+        let Record { judged, findings, found, skipped, late, took, .. } = record;
         let outcome = match (found, judged, case.tier) {
             (1.., _, Tier::Required) => Outcome::Fail,
             (1.., _, Tier::Observe) => Outcome::Observed,
             (0, 1.., _) => Outcome::Pass,
             (0, 0, _) => Outcome::Skipped,
         };
-        let reason = (outcome == Outcome::Skipped).then(|| match (selected, unjudged) {
-            (false, _) => "left out".into(),
+        // A selection comes before any other reason. A case without a reason was never due.
+        let skipped = match (is_selected, skipped) {
+            (false, _) => Skipped::LeftOut,
             (true, Some(why)) => why,
-            (true, None) => trouble.map_or("it needs more time than was given", |_| "it could not be judged").into(),
-        });
+            (true, None) if in_trouble => Skipped::CheckFailed,
+            (true, None) => Skipped::NoTime,
+        };
+        let reason = (outcome == Outcome::Skipped).then(|| skipped.to_string());
         let (id, tier, clause) = (case.id.clone(), case.tier, case.clause.clone());
         Verdict { id, tier, outcome, clause, reason, found, findings, late_ms: jitter(late), took }
-    };
-    evidence.cases.iter().map(verdict).collect()
+    }
 }
 
 fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
     late.sort_unstable();
     let rank = |percent: usize| {
+        // The nearest rank: so many percent of all times are no later.
         let at = (late.len() * percent).div_ceil(100).max(1) - 1;
         late.get(at).map(|late| (late.as_secs_f64() * 100_000.0).round() / 100.0)
     };
@@ -199,6 +227,13 @@ mod tests {
         }
         let trouble = Report { trouble: Some("no answer".into()), ..report(&[Pass]) };
         assert_eq!((trouble.conforms(), &trouble.headline()[..]), (false, "could not be judged"));
+    }
+
+    #[test]
+    fn a_part_is_told_once() {
+        let report = made_up::report(&["ticks.a", "json.b", "ticks.c"].map(|id| (id, Outcome::Pass)));
+        let told: Vec<_> = report.parts().iter().map(|(name, verdicts)| (*name, verdicts.len())).collect();
+        assert_eq!(told, [("ticks", 2), ("json", 1)]);
     }
 
     #[test]

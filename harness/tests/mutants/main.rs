@@ -61,27 +61,27 @@ fn what_any_stream_can_get_wrong_is_caught() {
 
 #[test]
 fn mutants_of_sse_are_caught() {
-    assert_caught!("of_sse", streams::of_sse());
+    assert_caught!("of_sse", streams::sse::mutants());
 }
 
 #[test]
 fn mutants_of_stream_text_are_caught() {
-    assert_caught!("of_stream_text", streams::of_stream_text());
+    assert_caught!("of_stream_text", streams::stream_text::mutants());
 }
 
 #[test]
 fn mutants_of_sse_data_are_caught() {
-    assert_caught!("of_sse_data", streams::of_sse_data());
+    assert_caught!("of_sse_data", streams::sse_data::mutants());
 }
 
 #[test]
 fn mutants_of_dynamic_counter_are_caught() {
-    assert_caught!("of_dynamic_counter", streams::of_dynamic_counter());
+    assert_caught!("of_dynamic_counter", streams::dynamic_counter::mutants());
 }
 
 #[test]
 fn mutants_of_stream_json_are_caught() {
-    assert_caught!("of_stream_json", streams::of_stream_json());
+    assert_caught!("of_stream_json", streams::stream_json::mutants());
 }
 
 #[test]
@@ -151,11 +151,11 @@ fn every_snapshot_belongs_to_a_test() {
 fn every_required_case_catches_a_mutant() {
     let streams = [
         streams::common(),
-        streams::of_sse(),
-        streams::of_stream_text(),
-        streams::of_sse_data(),
-        streams::of_dynamic_counter(),
-        streams::of_stream_json(),
+        streams::sse::mutants(),
+        streams::stream_text::mutants(),
+        streams::sse_data::mutants(),
+        streams::dynamic_counter::mutants(),
+        streams::stream_json::mutants(),
     ];
     let fan_out = [fan_out::of_events(), fan_out::of_the_hub(), fan_out::of_answers(), fan_out::of_queries()];
     let mutants = streams.into_iter().chain(fan_out).flatten();

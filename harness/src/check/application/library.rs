@@ -1,8 +1,8 @@
 //! The client library `eventsource-stream`, fed line by line.
 //!
-//! The library takes time quadratic in what it is given at once, so it is given one line at a time. Events do not depend
-//! on that: a network cuts a stream anywhere. It also panics at a byte order mark that a piece ends in or that comes twice
-//! (0.2.3), so the mark is taken off before.
+//! The library takes time quadratic in the length of a piece, and therefore gets a single line at a time. Events do not
+//! depend on pieces: a network cuts a stream anywhere. Version 0.2.3 also panics at a byte order mark that ends a piece or
+//! comes twice, so that the mark is taken off before.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -17,16 +17,16 @@ use onbeat_wire::Event;
 
 use super::lines::Lines;
 
-/// Why the library reads no further.
+/// Why the library stopped reading.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// The stream can't be read.
     ByStream(String),
-    /// The library is at its end: it panicked, or would work for ever.
+    /// The library gave up: the library panicked, or would work for ever.
     ByLibrary(String),
 }
 
-/// The library copies the last event ID at each empty line; so much in all, and no more.
+/// The library copies the last event ID at each empty line: so many bytes in all, and no more.
 const COPIED_BYTES_MAX: usize = 64 << 20;
 
 type Events = dyn Stream<Item = Result<eventsource_stream::Event, EventStreamError<Infallible>>> + Send;
@@ -34,7 +34,7 @@ type Events = dyn Stream<Item = Result<eventsource_stream::Event, EventStreamErr
 /// The library, reading one stream.
 pub(super) struct Library {
     lines: Lines,
-    /// Hands the library its next line; nothing once the stream has ended.
+    /// Hands the next line to the library; none after the end of the stream.
     feed: Option<mpsc::Sender<Vec<u8>>>,
     events: Pin<Box<Events>>,
     id_bytes: usize,
@@ -49,7 +49,7 @@ impl Default for Library {
             Err(TryRecvError::Empty) => Poll::Pending,
             Err(TryRecvError::Disconnected) => Poll::Ready(None),
         });
-        // The library looks for a byte order mark in what comes first: a comment.
+        // The library looks for a byte order mark in the first line, which is therefore a comment.
         feed.send(b":\n".to_vec()).expect("the receiver is in the stream");
         let events = Box::pin(chunks.eventsource());
         Self { lines: Lines::default(), feed: Some(feed), events, id_bytes: 0, copied_bytes: 0 }
@@ -88,7 +88,7 @@ impl Library {
     }
 
     fn poll(&mut self, events: &mut Vec<Event>) -> Result<(), Stopped> {
-        // All is there already, so nobody has to be woken.
+        // All lines are there already, so that no task has to be woken.
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(event)) = self.events.as_mut().poll_next(&mut context) {
             let event = event.map_err(|error| Stopped::ByStream(error.to_string()))?;
@@ -104,10 +104,10 @@ impl Stopped {
     }
 }
 
-/// Returns the events that `read` adds, and why it stopped. A panic in `read` is one of the library.
+/// Returns the events that `read` adds, and why `read` stopped. A panic in `read` is a panic of the library.
 pub(super) fn guarded(read: impl FnOnce(&mut Vec<Event>) -> Result<(), Stopped>) -> (Vec<Event>, Result<(), Stopped>) {
     let mut events = Vec::new();
-    // After a panic nothing is read any more.
+    // After a panic the library reads no more.
     let outcome = catch_unwind(AssertUnwindSafe(|| read(&mut events)));
     (events, outcome.unwrap_or_else(|panic| Err(Stopped::by_library(&message(&*panic)))))
 }

@@ -1,18 +1,18 @@
-//! A stream cut into lines, each with its end, without the byte order mark that the stream may begin with.
+//! A stream cut into lines, each with the line end, without a byte order mark at the beginning of the stream.
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// The line that is being read.
+/// The line under way.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     line: Vec<u8>,
-    /// Whether the first line is over. Only the first can begin with a byte order mark (WHATWG HTML, 9.2.5).
+    /// Whether the first line is over. Only the first line can begin with a byte order mark (WHATWG HTML, 9.2.5).
     begun: bool,
 }
 
 impl Lines {
-    /// Reads a piece of the stream, and returns the lines that end in it. A CR ends a line once the next byte has come,
-    /// which may be the LF of the same end.
+    /// Reads a piece of the stream, and returns the lines that end in the piece. A CR ends a line when the next byte has
+    /// come, which may be the LF of the same line end.
     pub(super) fn push(&mut self, bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         bytes.iter().filter_map(|&byte| {
             let ended = self.line.last() == Some(&b'\r') && byte != b'\n';

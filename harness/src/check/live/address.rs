@@ -1,4 +1,4 @@
-//! Where a server is, as its URL says.
+//! The address of a server, read from a URL.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -11,9 +11,9 @@ pub(super) struct Address {
     /// The name or the IP address; an IPv6 address without brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// What the request's `Host` says.
+    /// The value of `Host`.
     pub(super) authority: String,
-    /// What comes before each path; empty, or without a slash at its end.
+    /// The prefix of each path; empty, or without a slash at the end.
     pub(super) prefix: String,
 }
 
@@ -22,7 +22,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// What was expected instead, and what to write.
+    /// If the text is not such an address: the expected text, and what to write.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let Some(text) = with_scheme(text)? else {
@@ -33,6 +33,7 @@ impl Address {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or(80);
         let prefix = url.path().trim_end_matches('/');
+        // The default port stands neither in the URL nor in `Host`.
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let plain = format!("http://{authority}{prefix}");
         match url.scheme() {
@@ -59,7 +60,7 @@ impl Address {
         Ok(Self { host, port, authority, prefix: prefix.to_owned() })
     }
 
-    /// Returns the URL for an error message, which tells the port even where the URL leaves it out.
+    /// Returns the URL for an error message, with the port even where the URL leaves the port out.
     pub(super) fn with_port(&self) -> String {
         if self.authority.ends_with(&format!(":{}", self.port)) {
             self.to_string()
@@ -69,12 +70,13 @@ impl Address {
     }
 }
 
-/// Returns the text with `http://` before it, if it has no scheme; nothing if there is no host in it.
+/// Returns the text with `http://` in front, if the text has no scheme; no text if the text has no host.
 fn with_scheme(text: &str) -> Result<Option<String>, String> {
     let lower = text.to_ascii_lowercase();
     if text.is_empty() || text.starts_with(['/', ':', '?', '#']) && text.parse::<Ipv6Addr>().is_err() {
         return Ok(None);
     }
+    // A URL parser would take a port for a host, and an IPv6 address for a host with a port.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("expected a host before the port: write http://localhost:{text}"));
     }
@@ -85,15 +87,16 @@ fn with_scheme(text: &str) -> Result<Option<String>, String> {
     Ok(Some(if has_scheme { text.to_owned() } else { format!("http://{text}") }))
 }
 
-/// The URL, in one spelling.
+/// Writes the URL in one spelling.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.authority, self.prefix)
     }
 }
 
-/// Returns the text for an error message, without a password that may be in it.
+/// Returns the text for an error message, without a password.
 pub(super) fn without_userinfo(text: &str) -> String {
+    // A text that is not a URL may have a password all the same.
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {

@@ -1,62 +1,50 @@
-//! What a check has to do, and in which order.
+//! The plan of a check: which parts run side by side, and which one after another.
 
 use std::time::Duration;
 
-use crate::check::Scope;
-use crate::fixtures::format::Exchange;
-use crate::fixtures::golden::Golden;
-use crate::judge::pace::Pace;
-use crate::judge::scene::Scene;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, join_all};
 
-/// What has to be done.
+use super::inspection::Inspection;
+use crate::check::{Noise, Target};
+use crate::fixtures::golden::Golden;
+use crate::judge::{ExpectedExchange, Pace, Scenario};
+
+/// The parts of a check.
 pub(super) struct Plan<'a> {
-    /// Watched all at the same time.
-    pub(super) streams: Vec<Scene>,
-    /// `/sse`, watched when the short scenes are over.
-    pub(super) sse: Option<Scene>,
-    /// Played one after another, since they count the clients of `/sse`.
-    pub(super) short: Vec<&'a Scene>,
-    /// Played beside `/sse`.
-    pub(super) long: Vec<&'a Scene>,
-    /// Those that the clients of `/sse` do not notice.
-    pub(super) apart: Vec<&'a Exchange>,
-    /// Those that join them, or send them events.
-    pub(super) noticed: Vec<&'a Exchange>,
+    /// The streams that end, watched all at the same time.
+    streams: Vec<&'a Scenario>,
+    /// `/sse`, watched after the short scenarios.
+    sse: Option<&'a Scenario>,
+    /// Short scenarios, played one after another, since each counts the clients of `/sse`.
+    short: Vec<&'a Scenario>,
+    /// Long scenarios, played beside `/sse`.
+    long: Vec<&'a Scenario>,
+    /// Requests that the clients of `/sse` do not notice.
+    apart: Vec<&'a ExpectedExchange>,
+    /// Requests that join the clients of `/sse`, or send events to the clients.
+    noticed: Vec<&'a ExpectedExchange>,
     pub(super) length: Duration,
 }
 
-/// A scene that is over by then is short.
+/// A scenario that is over by then is short.
 const SHORT_MS: u64 = 5_000;
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(golden: &'a Golden, scope: &Scope, pace: &Pace) -> Self {
-        let wanted = |scene: &&Scene| scope.cases.has_any(scene.lines.iter().flat_map(|(_, line)| &line.notes.cases));
-        let (sse, streams): (Vec<&Scene>, Vec<&Scene>) =
-            golden.streams.iter().filter(wanted).partition(|scene| scene.path.ends_with("/sse.jsonl"));
-        let cut = |scene: &Scene| scene.clone().until(scope.watched_ms());
-        let in_time = |scene: &&Scene| scene.length_ms <= scope.watched_ms();
-        let (short, long) =
-            golden.scenes.iter().filter(wanted).filter(in_time).partition(|scene| scene.length_ms <= SHORT_MS);
-        let (noticed, apart) = golden
-            .requests
-            .iter()
-            .filter(|request| scope.cases.has_any(&request.cases))
-            .partition(|request| is_noticed(request));
-        let mut plan = Self {
-            streams: streams.into_iter().map(cut).collect(),
-            sse: sse.into_iter().map(cut).next(),
-            short,
-            long,
-            apart,
-            noticed,
-            length: Duration::ZERO,
+    pub(super) fn new(golden: &'a Golden, pace: &Pace) -> Self {
+        let (sse, streams): (Vec<&Scenario>, Vec<&Scenario>) =
+            golden.streams.iter().partition(|stream| stream.path.ends_with("/sse.jsonl"));
+        let (short, long): (Vec<&Scenario>, Vec<&Scenario>) =
+            golden.scenes.iter().partition(|scenario| scenario.length_ms <= SHORT_MS);
+        let (noticed, apart) = golden.requests.iter().partition(|request| is_noticed(request));
+        let longest = |scenarios: &[&Scenario]| {
+            pace.takes(scenarios.iter().map(|scenario| scenario.length_ms).max().unwrap_or_default())
         };
-        let longest = plan.streams.iter().map(|scene| scene.length_ms).max().unwrap_or_default();
-        let beside =
-            plan.sse.iter().chain(plan.long.iter().copied()).map(|scene| scene.length_ms).max().unwrap_or_default();
-        let short: Duration = plan.short.iter().map(|scene| pace.takes(scene.length_ms) + 4 * pace.settling).sum();
-        plan.length = pace.takes(longest).max(pace.takes(beside) + short) + pace.settling;
-        plan
+        // Clients that leave make pauses, in which the server settles.
+        let short_length: Duration =
+            short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * pace.settling).sum();
+        let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + pace.settling;
+        Self { streams, sse: sse.first().copied(), short, long, apart, noticed, length }
     }
 
     pub(super) fn parts(&self) -> usize {
@@ -65,9 +53,38 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the request looks like one that joins the clients of `/sse`, or sends them an event, even where it must not.
-fn is_noticed(exchange: &Exchange) -> bool {
-    let target = exchange.request.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
+/// Returns whether a request looks like a request that joins the clients of `/sse` or sends an event to the clients, even
+/// where the server must not do so.
+fn is_noticed(request: &ExpectedExchange) -> bool {
+    let target = request.request.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
     target.replace("sse-data", "").contains("sse")
         || ["broadcast", "heartbeat"].iter().any(|word| target.contains(word))
+}
+
+impl Inspection<'_> {
+    /// Performs all parts.
+    pub(super) async fn perform(&self, plan: &Plan<'_>) {
+        let streams = plan.streams.iter().map(|stream| self.stream(stream, Noise::None).boxed_local());
+        // The streams that end and the requests apart disturb no other part.
+        let mut lanes: Vec<LocalBoxFuture<()>> = streams.collect();
+        lanes.push(self.requests(&plan.apart).boxed_local());
+        lanes.push(self.noticed(plan).boxed_local());
+        join_all(lanes).await;
+    }
+
+    /// Performs the parts that the clients of `/sse` notice, one after another; at last watches `/sse` itself.
+    async fn noticed(&self, plan: &Plan<'_>) {
+        if !plan.noticed.is_empty() {
+            self.requests(&plan.noticed).await;
+            self.live.settle().await;
+        }
+        // The counts of a scenario are right only while no other part has clients of `/sse`.
+        for scenario in &plan.short {
+            self.scenario(scenario).await;
+        }
+        let sse = plan.sse.iter().map(|stream| self.stream(stream, Noise::AllUsers).boxed_local());
+        let mut lanes: Vec<LocalBoxFuture<()>> = sse.collect();
+        lanes.extend(plan.long.iter().map(|scenario| self.long_scenario(scenario).boxed_local()));
+        join_all(lanes).await;
+    }
 }

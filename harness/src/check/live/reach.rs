@@ -1,4 +1,4 @@
-//! Where a server is, and whether it is one at all.
+//! Finds the server, and finds out whether the server has the streams of the contract.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -8,19 +8,20 @@ use futures_util::future::join_all;
 use onbeat_server::clock::{Clock, TokioClock};
 
 use super::address::{Address, without_userinfo};
-use super::{BEGIN_MAX, Remote, Unreachable};
-use crate::check::lines_seen::LinesSeen;
-use crate::check::target::{Live, Target};
-use crate::judge::fields;
-use crate::judge::pace::Pace;
-use crate::judge::stalls::SharedStalls;
+use super::{Remote, Unreachable};
+use crate::check::{LinesSeen, Live, Target};
+use crate::judge::{Pace, SharedStalls, fields};
 use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;
 
 /// The time within which a connection has to be established.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// The time within which a stream has to begin.
+const BEGIN_MAX: Duration = Duration::from_secs(10);
+/// The lines of a stream that begins: a head, and a line of the body.
+const FIRST_LINES: usize = 2;
 
-/// Finds out where the server is, and whether anybody listens there.
+/// Finds the address of the server, and connects once.
 pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
     let address =
         Address::read(&remote.url).map_err(|why| Unreachable::Url { url: without_userinfo(&remote.url), why })?;
@@ -30,6 +31,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
         .map_err(|error| unreachable(error.to_string()))?
         .collect();
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+    // A name may have several addresses: the first that answers counts, and the last error is told.
     let mut why = "no address".to_owned();
     for addr in addrs {
         let live = Live {
@@ -54,7 +56,8 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
     Err(unreachable(why))
 }
 
-/// Waits until not one of the streams that end has begun as an event stream, and returns why. Waits for ever otherwise.
+/// Waits until each of the streams that end has failed to begin as an event stream, and returns the reasons. Waits for ever
+/// otherwise.
 pub(super) async fn trouble(live: &Live) -> String {
     let paths = Stream::all().filter(|stream| stream.ends()).map(Stream::path);
     let begins = join_all(paths.map(|path| begins(live.clone(), path))).await;
@@ -65,20 +68,18 @@ pub(super) async fn trouble(live: &Live) -> String {
             Err(reason) => why.push(reason),
         }
     }
+    // Streams that fail alike are told once.
     why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
     why.join("; ")
 }
 
-/// A head and a line.
-const FIRST_LINES: usize = 2;
-
-/// Returns whether a head came that is not an event stream's, so that there is nothing more to wait for.
+/// Returns whether a head came that is not the head of an event stream, so that there is no more to wait for.
 fn is_head_wrong(log: &ClientLog) -> bool {
     let head = log.first_exchange().and_then(|exchange| exchange.head);
     head.is_some_and(|(_, head)| head.status != 200 || !fields::is_event_stream(&head))
 }
 
-/// Returns why a path is not answered by an event stream that begins.
+/// Asks for a path, and returns an error with the reason if no event stream begins.
 async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     let prefix = live.prefix.clone();
     let told = |why: &str| Err(format!("GET {prefix}{path}: {why}"));
@@ -89,6 +90,7 @@ async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     client.until_within(BEGIN_MAX, |log| lines.count(log) >= FIRST_LINES || is_head_wrong(log)).await;
     let log = client.log();
     let begins = lines.count(&log) >= FIRST_LINES;
+    // From the connection to the body, the first failure explains the later failures.
     let Some(got) = log.first_exchange() else { return told("nothing was sent") };
     let Some((_, head)) = &got.head else {
         return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));

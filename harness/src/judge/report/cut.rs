@@ -1,19 +1,19 @@
-//! Long texts, cut to where they first differ.
+//! Long texts, cut around the first difference.
 
 use std::fmt;
 
-/// A text, cut around the first character in which it differs from another.
+/// A text, cut around the first character that differs from another text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) before: String,
-    /// The first character that differs; nothing if the text ends where the other goes on.
+    /// The first character that differs; empty if the text ends where the other text goes on.
     pub(super) differing: String,
     pub(super) after: String,
 }
 
 impl Cut {
-    /// Cuts a text that has so many characters in common with another. At most so many characters stay before and after
-    /// the first one that differs.
+    /// Cuts a text that has so many characters in common with another text. At most so many characters stay before and after
+    /// the first character that differs.
     pub(super) fn new(text: &str, same: usize, before_max: usize, after_max: usize) -> Self {
         let start = same.saturating_sub(before_max);
         let mut chars = text.chars();
@@ -34,7 +34,7 @@ impl fmt::Display for Cut {
     }
 }
 
-/// Returns how many characters two texts have in common at their beginning.
+/// Returns how many characters two texts have in common at the beginning.
 pub(super) fn same_chars(one: &str, other: &str) -> usize {
     one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count()
 }

@@ -1,7 +1,7 @@
-//! In a browser: one page that needs nothing else, with a drawing of every stream.
+//! The report for a browser: a page without further files, with a drawing of every stream.
 //!
-//! Plain structs decide here what the page says; `templates/report.html` decides how the page looks. Without a script the
-//! page can be opened from anywhere, mailed, and printed.
+//! Plain structs have the text of the page; `templates/report.html` has the looks. The page has no script, and can be opened
+//! from anywhere, mailed, and printed.
 
 mod drawing;
 mod found;
@@ -13,12 +13,12 @@ use self::drawing::Drawing;
 use self::found::Found;
 use self::pairs::FAR_MS;
 use super::{STALE, printable_report};
-use crate::judge::{Jitter, Outcome, Report, Tier, Verdict};
+use crate::judge::{Outcome, Report, Verdict};
 
-/// How many findings of a case are shown at once; the others are a click away.
+/// How many findings of a case are shown at once; further findings are a click away.
 const FINDINGS_SHOWN: usize = 3;
 
-/// The page.
+/// Returns the page.
 ///
 /// # Panics
 ///
@@ -36,29 +36,29 @@ struct Page<'a> {
     headline_class: &'static str,
     /// How many required cases hold.
     held: usize,
-    failures: Vec<Case<'a>>,
+    failures: Vec<CaseRow<'a>>,
     drawings: Vec<Drawing<'a>>,
     parts: Vec<Part<'a>>,
 }
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
-        let held = |verdict: &&Verdict| verdict.outcome == Outcome::Pass && verdict.tier == Tier::Required;
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+        // A server that conforms with exceptions is no reason to celebrate.
         let headline_class = match report.conforms() {
             true if report.count(Outcome::KnownFailure) > 0 => "notable",
             true => "good",
-            false if report.trouble.is_none() && report.count(Outcome::Skipped) == report.verdicts.len() => "notable",
+            false if report.trouble.is_none() && report.is_empty() => "notable",
             false => "bad",
         };
         Self {
             report,
             headline: capitalized(&report.headline()),
             headline_class,
-            held: report.verdicts.iter().filter(held).count(),
-            failures: failed.map(Case::new).collect(),
+            held: report.held(),
+            failures: failed.map(CaseRow::new).collect(),
             drawings: report.timelines.iter().map(Drawing::new).collect(),
-            parts: parts(&report.verdicts),
+            parts: report.parts().into_iter().map(Part::new).collect(),
         }
     }
 }
@@ -73,48 +73,33 @@ fn seconds(ms: f64) -> String {
     format!("{:.3} s", ms / 1000.0)
 }
 
-/// The cases of one part of the contract.
+/// The cases of a part of the contract.
 struct Part<'a> {
     name: &'a str,
     /// Whether the part is hidden where only failures are shown.
     holds: bool,
-    cases: Vec<Case<'a>>,
+    cases: Vec<CaseRow<'a>>,
 }
 
-/// Returns the parts in the order of their first cases; the cases of a part may be apart in the contract.
-fn parts(verdicts: &[Verdict]) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part> = Vec::new();
-    for verdict in verdicts {
-        let name = verdict.part();
-        let at = parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
-            parts.push(Part { name, holds: true, cases: Vec::new() });
-            parts.len() - 1
-        });
-        parts[at].holds &= matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped);
-        parts[at].cases.push(Case::new(verdict));
+impl<'a> Part<'a> {
+    fn new((name, verdicts): (&'a str, Vec<&'a Verdict>)) -> Self {
+        let holds = verdicts.iter().all(|verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::Skipped));
+        Self { name, holds, cases: verdicts.into_iter().map(CaseRow::new).collect() }
     }
-    parts
 }
 
-struct Case<'a> {
-    id: &'a str,
-    clause: &'a str,
+struct CaseRow<'a> {
+    verdict: &'a Verdict,
     word: &'static str,
     class: &'static str,
     color: &'static str,
-    fails: bool,
-    /// Whether the findings are in the row and not in front, since the case may differ, or is known to.
-    differs: bool,
     /// A remark below the clause.
     remark: Option<String>,
-    late: Option<Jitter>,
     shown: Vec<Found<'a>>,
     folded: Vec<Found<'a>>,
-    /// How many findings were only counted.
-    untold: usize,
 }
 
-impl<'a> Case<'a> {
+impl<'a> CaseRow<'a> {
     fn new(verdict: &'a Verdict) -> Self {
         let (word, class, color) = match verdict.outcome {
             Outcome::Pass => ("holds", "pass", "good"),
@@ -124,25 +109,24 @@ impl<'a> Case<'a> {
             Outcome::Observed => ("differs", "observed", "notable"),
             Outcome::Skipped => ("skipped", "skipped", "quiet"),
         };
+        // The first findings tell most; the rest is a click away.
         let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
         let folded = shown.split_off(shown.len().min(FINDINGS_SHOWN));
-        Self {
-            id: &verdict.id,
-            clause: &verdict.clause,
-            word,
-            class,
-            color,
-            fails: verdict.outcome == Outcome::Fail,
-            differs: matches!(verdict.outcome, Outcome::Observed | Outcome::KnownFailure),
-            remark: match verdict.outcome {
-                Outcome::Stale => Some(capitalized(STALE)),
-                _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
-            },
-            late: verdict.late_ms,
-            shown,
-            folded,
-            untold: verdict.found.saturating_sub(verdict.findings.len()),
-        }
+        let remark = match verdict.outcome {
+            Outcome::Stale => Some(capitalized(STALE)),
+            _ => verdict.reason.as_ref().map(|reason| format!("Skipped: {reason}")),
+        };
+        Self { verdict, word, class, color, remark, shown, folded }
+    }
+
+    /// Returns whether the findings are in the row: the case may differ, or is known to differ.
+    fn differs(&self) -> bool {
+        matches!(self.verdict.outcome, Outcome::Observed | Outcome::KnownFailure)
+    }
+
+    /// Returns how many findings were only counted.
+    fn untold(&self) -> usize {
+        self.verdict.found.saturating_sub(self.verdict.findings.len())
     }
 }
 
@@ -150,7 +134,7 @@ impl<'a> Case<'a> {
 mod tests {
     use super::*;
     use crate::judge::made_up::verdict;
-    use crate::judge::{Finding, Mark, Timeline};
+    use crate::judge::{Finding, Jitter, Mark, Timeline};
 
     fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
         marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()
@@ -200,13 +184,6 @@ mod tests {
             assert!(page.contains(&format!("scope=\"rowgroup\">{part}<")), "{part}");
         }
         assert!(page.contains("Skipped: left out.") && page.contains(">12.2<"));
-    }
-
-    #[test]
-    fn a_part_is_told_once() {
-        let verdicts = ["ticks.a", "json.b", "ticks.c"].map(|id| verdict(id, Outcome::Pass));
-        let told: Vec<_> = parts(&verdicts).iter().map(|part| (part.name, part.cases.len())).collect();
-        assert_eq!(told, [("ticks", 2), ("json", 1)]);
     }
 
     #[test]

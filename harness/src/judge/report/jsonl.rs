@@ -1,11 +1,11 @@
-//! For programs: one object a case, one a line.
+//! The report for programs: a line for each case, with a JSON object.
 
 use onbeat_wire::printable::to_json;
 
 use super::printable_report;
 use crate::judge::Report;
 
-/// The verdicts, each with its findings.
+/// Returns the verdicts, each with the findings.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! For CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
+//! The report for CI: JUnit's XML, a test case for each case, a suite for each part of the contract.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString
 use super::{STALE, printable_report};
 use crate::judge::{Outcome, Report, Verdict};
 
-/// When a check was made.
+/// The time of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
-    /// When it began.
+    /// When the check began.
     pub began: Epoch,
-    /// How long it took, in real time.
+    /// How long the check took, in real time.
     pub took: Duration,
 }
 
-/// Returns the report as a JUnit file. A case takes as long as the clients that saw it were connected; since clients are
-/// connected side by side, a suite takes as long as the longest of its cases.
+/// Returns the report as a JUnit file. A case takes as long as the clients of the case were connected; since clients are
+/// connected side by side, a suite takes as long as the longest case.
 ///
 /// # Errors
 ///
@@ -28,16 +28,13 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
     let mut junit = quick_junit::Report::new(format!("onbeat check {}", report.target));
     junit.timestamp = made.began.to_string().parse().ok();
     junit.set_time(made.took);
-    let mut suites: Vec<TestSuite> = Vec::new();
-    for verdict in &report.verdicts {
-        let (suite, name) = verdict.id.split_once('.').unwrap_or((&verdict.id, ""));
-        if suites.last().is_none_or(|last| last.name.as_str() != suite) {
-            suites.push(TestSuite::new(suite));
-        }
-        if let Some(last) = suites.last_mut() {
-            last.add_test_case(test_case(suite, name, verdict));
-        }
-    }
+    let suite = |(name, verdicts): (&str, Vec<&Verdict>)| {
+        let mut suite = TestSuite::new(name);
+        suite.add_test_cases(verdicts.into_iter().map(test_case));
+        suite
+    };
+    let mut suites: Vec<TestSuite> = report.parts().into_iter().map(suite).collect();
+    // A server that could not be judged is an error of the test run, not a failure of a case: the error comes first.
     if let Some(trouble) = &report.trouble {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(trouble.as_str());
@@ -53,7 +50,8 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
     junit.to_string()
 }
 
-fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
+fn test_case(verdict: &Verdict) -> TestCase {
+    let (suite, name) = verdict.part_and_name();
     let status = match verdict.outcome {
         Outcome::Pass | Outcome::Observed => TestCaseStatus::success(),
         Outcome::Fail => failure(&verdict.clause, "conformance").set_description(findings(verdict)).clone(),
@@ -67,8 +65,10 @@ fn test_case(suite: &str, name: &str, verdict: &Verdict) -> TestCase {
         }
     };
     let mut case = TestCase::new(name, status);
+    // Some viewers show the class name and hide the suite.
     case.set_classname(XmlString::new(suite));
     case.time = verdict.took;
+    // A success has no description: the output is the only place for findings.
     if verdict.outcome == Outcome::Observed {
         case.set_system_out(findings(verdict));
     }

@@ -1,17 +1,17 @@
-//! For people at a terminal: a table, with the findings below each case.
+//! The report for people at a terminal: a table, with the findings below each case.
 
 use anstyle::{AnsiColor, Style};
 
 use super::cut::{Cut, same_chars};
 use super::{STALE, printable_report};
-use crate::judge::{Finding, Jitter, Outcome, Report, Tier, Verdict};
+use crate::judge::{Finding, Jitter, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
-/// How many characters are shown before and after the first that differs.
+/// How many characters are shown before the first character that differs, and after.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 79;
-/// How long a line of a hint is.
+/// The length of a line of a hint.
 const WIDTH_MAX: usize = 98;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -26,24 +26,24 @@ pub fn render(report: &Report) -> String {
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
         text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
-        if report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Skipped) {
+        if report.is_empty() {
             return text;
         }
     }
-    // What is known to fail needs no hint.
+    // Known failures need no hint.
     let hint = report.hint.as_ref().filter(|_| report.count(Outcome::Fail) > 0);
     if let Some(hint) = hint {
         text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.text));
     }
+    // Where a hint explains all failures, the findings would only bury the hint.
     let follows = hint.filter(|hint| hint.explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
-    let width = judged.clone().map(|verdict| verdict.id.len()).max().unwrap_or_default();
-    let mut part = "";
-    for verdict in judged {
-        if verdict.part() != std::mem::replace(&mut part, verdict.part()) {
-            text += "\n";
-        }
-        text += &row(verdict, width, follows.is_none());
+    let width = judged.map(|verdict| verdict.id.len()).max().unwrap_or_default();
+    for (_, verdicts) in report.parts() {
+        let rows = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
+        let rows: String = rows.map(|verdict| row(verdict, width, follows.is_none())).collect();
+        // A blank line parts the parts of the contract.
+        text.extend(["\n", &rows].into_iter().filter(|_| !rows.is_empty()));
     }
     if follows.is_some() {
         text += "\nWhat stands against each case is left out here, since it may follow from the above: \
@@ -116,6 +116,7 @@ fn finding_lines(finding: &Finding) -> String {
 
 /// Returns the cases that could not be judged, with the reasons.
 fn unreached(report: &Report) -> String {
+    // Reasons stay in the order of the first case of each: the order of the contract.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for verdict in &report.verdicts {
         let Some(reason) = verdict.reason.as_deref() else { continue };
@@ -133,8 +134,6 @@ fn unreached(report: &Report) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let required = report.verdicts.iter().filter(|verdict| verdict.tier == Tier::Required);
-    let held = required.filter(|verdict| verdict.outcome == Outcome::Pass).count();
     let count = |outcome| report.count(outcome);
     let style = if report.conforms() { GOOD } else { BAD };
     let listed = match (count(Outcome::KnownFailure), count(Outcome::Stale)) {
@@ -142,8 +141,9 @@ fn summary(report: &Report) -> String {
         (known, stale) => format!(", {known} fail as listed, {stale} hold though listed"),
     };
     format!(
-        "{style}{}{style:#}: {held} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
+        "{style}{}{style:#}: {} required cases hold, {} fail{listed}; {} differ as they may; {} were skipped\n",
         report.headline(),
+        report.held(),
         count(Outcome::Fail),
         count(Outcome::Observed),
         count(Outcome::Skipped)

@@ -1,33 +1,29 @@
 //! Recurring writes in real time: as many as fall due, wherever the server's clock puts each.
 //!
-//! The machine decides how long a scene takes. Therefore more recurring writes may fall due than the scene has, and before
-//! or after other writes than in the scene.
+//! The machine decides how long a scenario takes. Therefore more recurring writes may fall due than the scenario has, and
+//! before or after other writes than in the scenario.
 
 use onbeat_wire::Instant;
 use onbeat_wire::recording::{Fact, RawRequest};
 
-use super::Trial;
-use crate::judge::pace::Periods;
-use crate::judge::pieces::Piece;
-use crate::judge::recurring::Recurring;
-use crate::judge::responses::Expected;
-use crate::judge::scene::Numbered;
-use crate::player::HttpExchange;
+use super::{Comparison, Trial};
+use crate::judge::{NumberedLine, Piece, Recurring};
 
 impl Trial<'_, '_> {
-    /// Judges the recurring writes, takes them out of the pieces, and returns the other writes. Where time is exact, or fewer
-    /// came than the scene has, the pieces stay as they are.
+    /// Judges the recurring writes, takes the recurring writes out of the pieces, and returns the other writes. Where time is
+    /// exact, or fewer came than the scenario has, the pieces stay as before.
     pub(super) fn apart_from_recurring<'e>(
         &mut self,
-        expected: &Expected<'e>,
-        got: &HttpExchange,
+        response: Comparison<'e>,
         pieces: &mut Vec<Piece>,
-    ) -> Vec<Numbered<'e>> {
-        let asks = |recurring: &Recurring| matches!(&expected.request.1.fact, Fact::RawRequest(RawRequest { text }) if text.starts_with(recurring.request));
-        let is_judged_apart = |recurring: &Recurring| self.pace.periods != Periods::Exact && asks(recurring);
-        let Some(recurring) = self.seen.recurring.filter(is_judged_apart) else { return expected.writes.clone() };
-        let (wanted, others): (Vec<Numbered>, Vec<Numbered>) =
+    ) -> Vec<NumberedLine<'e>> {
+        let expected = response.expected;
+        let Fact::RawRequest(RawRequest { text }) = &expected.request.1.fact else { return expected.writes.clone() };
+        let asks = |recurring: &Recurring| !self.pace.is_exact && text.starts_with(recurring.request);
+        let Some(recurring) = self.seen.recurring.filter(asks) else { return expected.writes.clone() };
+        let (wanted, others): (Vec<NumberedLine>, Vec<NumberedLine>) =
             expected.writes.iter().partition(|write| write.1.written() == recurring.write);
+        // Only the alignment with all writes can say which recurring write is missing.
         if pieces.iter().filter(|piece| piece.bytes == recurring.write).count() < wanted.len() {
             return expected.writes.clone();
         }
@@ -40,24 +36,25 @@ impl Trial<'_, '_> {
             number += 1;
             match wanted.get(number - 1) {
                 Some(write) => judged.push((*write, piece.clone())),
-                // A write that is not due stays, and is one too many.
-                None => return !self.is_due(&recurring, number, piece.at, got),
+                // A write that is not due stays among the pieces, and is one too many there.
+                None => return !self.is_due(&recurring, number, piece.at, response.got.sent),
             }
             false
         });
-        let mut last = (expected.request.1.t_ms, got.sent);
+        // Recurring writes are timed among themselves: the clock of the server does not start anew at other writes.
+        let mut last = response.request_time();
         for (write, piece) in judged {
             self.evidence.judged(&write.1.notes.cases);
-            self.framing(write, &piece, got);
-            self.time(expected, write, &piece, got, last);
+            self.framing(write, &piece, response.got);
+            self.time(response, write, &piece, last);
             last = (write.1.t_ms, piece.at);
         }
         others
     }
 
     /// Returns whether so many recurring writes were due by then.
-    fn is_due(&self, recurring: &Recurring, number: usize, at: Instant, got: &HttpExchange) -> bool {
+    fn is_due(&self, recurring: &Recurring, number: usize, at: Instant, sent: Instant) -> bool {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        at + self.pace.early_max >= got.sent + self.pace.takes(recurring.period_ms) * number
+        at + self.pace.early_max >= sent + self.pace.takes(recurring.period_ms) * number
     }
 }

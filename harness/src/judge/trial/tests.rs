@@ -1,27 +1,18 @@
-//! The judge, on a scene of no contract at all.
+//! The judge, on a scenario of no contract at all.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_wire::recording::{End, Exchange, Fact, RawRequest, ResponseHead, Write};
-use onbeat_wire::{Head, How, Instant, What};
+use onbeat_wire::{How, Instant, What};
 
 use super::judge;
-use crate::judge::case::{Aspect, Case, Tier};
-use crate::judge::observation::Observation;
-use crate::judge::others::Others;
-use crate::judge::pace::Pace;
-use crate::judge::scene::{Annotations, Line, Scene};
-use crate::judge::stalls::Stalls;
-use crate::judge::vary::{Rule, Vary};
-use crate::judge::verdict::{Outcome, verdicts};
-use crate::player::{Action, ClientLog, LogEntry};
-
-fn case(id: &str, checks: &[Aspect]) -> Case {
-    let (id, checks, clause) = (id.into(), checks.to_vec(), String::new());
-    Case { id, tier: Tier::Required, checks, header: None, hop_by_hop: false, clause }
-}
+use crate::judge::made_up::{case, logs, write};
+use crate::judge::{
+    Annotations, Aspect, Case, Observation, Others, Outcome, Pace, Rule, Scenario, ScenarioLine, Stalls, Vary,
+};
+use crate::player::{ClientLog, LogEntry};
 
 fn cases() -> Vec<Case> {
     use Aspect::{Bytes, End, Framing, Header, Period, Presence, Status, Timestamp};
@@ -36,13 +27,13 @@ fn cases() -> Vec<Case> {
 }
 
 /// A stream of three writes, 100 ms apart, the last of which has a timestamp.
-fn scene() -> Scene {
+fn scenario() -> Scenario {
     let line = |(number, (t_ms, fact, cases)): (usize, (u64, Fact, &[&str]))| {
         let stamp = Vary { pointer: "/at".into(), rule: Rule::Timestamp };
         let mut notes =
             Annotations { cases: cases.iter().map(|id| (*id).to_owned()).collect(), ..Annotations::default() };
         notes.vary.extend(cases.contains(&"stamp").then_some(stamp));
-        (number + 1, Line { t_ms, exchange: Exchange::default(), fact, notes })
+        (number + 1, ScenarioLine { t_ms, exchange: Exchange::default(), fact, notes })
     };
     let headers = [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
@@ -55,59 +46,38 @@ fn scene() -> Scene {
         (300, write("data: {\"at\":\"2025-12-01T00:00:00.300Z\"}\n\n"), &["words", "stamp", "pause", "chunks"]),
         (300, Fact::End(End { how: How::Complete }), &["end"]),
     ];
-    Scene::new("feed.jsonl", lines.into_iter().enumerate().map(line).collect())
+    Scenario::new("feed.jsonl", lines.into_iter().enumerate().map(line).collect())
 }
 
-/// Returns what a client sees that gets all lines at their time.
-fn log(scene: &Scene) -> ClientLog {
-    log_at(scene, |line| Instant::EPOCH + Duration::from_millis(line.t_ms))
-}
-
-/// Returns what a client sees that gets each line at a time of its own.
-fn log_at(scene: &Scene, when: impl Fn(&Line) -> Instant) -> ClientLog {
-    let entry = |(_, line): &(usize, Line)| {
-        let entry = match line.fact.clone() {
-            Fact::RawRequest(RawRequest { text }) => LogEntry::Did(Action::request(text)),
-            Fact::Head(ResponseHead { status, headers }) => {
-                LogEntry::Saw(What::Head(Head { minor_version: 1, status, headers }))
-            }
-            Fact::Write(Write { bytes }) => LogEntry::Saw(What::Write(bytes)),
-            Fact::End(End { how }) => LogEntry::Saw(What::End(how)),
-            _ => return None,
-        };
-        Some((when(line), entry))
-    };
-    ClientLog { entries: scene.lines.iter().filter_map(entry).collect() }
+/// Returns the log of a client that gets each line at the time of the line.
+fn log(scenario: &Scenario) -> ClientLog {
+    logs(scenario, |line| Instant::EPOCH + Duration::from_millis(line.t_ms)).remove(0).1
 }
 
 /// Returns the cases that fail where a client saw this, and others may have caused what they may have.
-fn failing(log: ClientLog, others: &dyn Others) -> Vec<String> {
-    let (cases, logs) = (cases(), [(String::new(), log)]);
-    let seen = Observation { logs: &logs, dispatched: None, others, recurring: None };
-    judge(&cases, &scene(), &seen, &Pace::exact(), &Stalls::default()).failing()
-}
-
-fn write(text: &str) -> LogEntry {
-    LogEntry::Saw(What::Write(Bytes::copy_from_slice(text.as_bytes())))
+fn failing(log: ClientLog, others: impl Others + 'static) -> Vec<String> {
+    let (cases, logs) = (cases(), vec![(String::new(), log)]);
+    let seen = Observation { logs, dispatched: None, others: Box::new(others), recurring: None };
+    judge(&cases, &scenario(), &seen, &Pace::exact(), &Stalls::default()).failing()
 }
 
 #[test]
 fn what_comes_as_expected_fails_nothing() {
-    assert_eq!(failing(log(&scene()), &()), [""; 0]);
+    assert_eq!(failing(log(&scenario()), ()), [""; 0]);
 }
 
 /// Returns the outcome of the period, and the reason if there is one, of a server whose gaps of 100 ms last so long. In each
 /// gap the machine was held up for a while.
 fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
     let (cases, ms) = (cases(), Duration::from_millis);
-    let logs = [(String::new(), log_at(&scene(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms)))];
+    let logs = logs(&scenario(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms));
     let mut stalls = Stalls::default();
     for start in (0..3).map(|gap| Instant::EPOCH + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
         stalls.stalled(start, start + ms(held_up_ms));
     }
-    let seen = Observation { logs: &logs, dispatched: None, others: &(), recurring: None };
-    let evidence = judge(&cases, &scene(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
-    let verdict = verdicts(&evidence, |id| id == "pause", None).remove(2);
+    let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+    let evidence = judge(&cases, &scenario(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
+    let verdict = evidence.verdicts(|id| id == "pause", None).remove(2);
     (verdict.outcome, verdict.reason)
 }
 
@@ -141,9 +111,9 @@ fn each_bug_fails_the_case_that_looks_at_it() {
         ("end", &|log| log.entries[5].1 = LogEntry::Saw(What::End(How::Cut))),
     ];
     for (case, bug) in bugs {
-        let mut log = log(&scene());
+        let mut log = log(&scenario());
         bug(&mut log);
-        assert_eq!(failing(log, &()), [case]);
+        assert_eq!(failing(log, ()), [case]);
     }
 }
 
@@ -155,8 +125,8 @@ fn what_others_may_have_caused_stands_against_nobody() {
             piece.starts_with(b":")
         }
     }
-    let mut log = log(&scene());
+    let mut log = log(&scenario());
     log.entries.insert(3, (log.entries[2].0, write(": hello\n\n")));
-    assert_eq!(failing(log.clone(), &Chatter), [""; 0]);
-    assert_eq!(failing(log, &()), ["words"]);
+    assert_eq!(failing(log.clone(), Chatter), [""; 0]);
+    assert_eq!(failing(log, ()), ["words"]);
 }

@@ -1,16 +1,12 @@
-//! The time of each write, and of the gaps between writes.
+//! The time of each write, and of the gaps between writes: early, late, or at another period.
 
 use std::time::Duration;
 
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 
-use super::{Trial, ms};
-use crate::judge::case::Aspect;
-use crate::judge::evidence::Finding;
-use crate::judge::pieces::Piece;
-use crate::judge::responses::Expected;
-use crate::judge::scene::Numbered;
+use super::{Comparison, Trial, ms};
+use crate::judge::{Aspect, Finding, NumberedLine, Piece};
 use crate::player::HttpExchange;
 
 /// The time between two writes.
@@ -23,14 +19,14 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Returns how long the gap would have been on an idle machine, as near to the period as may be.
+    /// Returns how long the gap would have been on an idle machine, as near to the period as possible.
     fn as_by(&self, period: Duration) -> Duration {
         let gap = self.to - self.from;
         if gap > period { gap.saturating_sub(self.held_up).max(period) } else { (gap + self.held_up).min(period) }
     }
 
-    /// Returns the same where the machine was held up for no longer than the period. A longer stall would excuse any gap, and
-    /// the gap is what came.
+    /// Returns the same where the machine was held up for no longer than the period. A longer stall would excuse any gap, so
+    /// that the gap stays as seen.
     fn as_told_by(&self, period: Duration) -> Duration {
         if self.held_up <= period { self.as_by(period) } else { self.to - self.from }
     }
@@ -38,62 +34,66 @@ impl Gap {
 
 impl Trial<'_, '_> {
     /// Judges the time of a write, counted from the write before and from the request that caused the write.
-    pub(super) fn time(
-        &mut self,
-        expected: &Expected,
-        write: Numbered,
-        piece: &Piece,
-        got: &HttpExchange,
-        last: (u64, Instant),
-    ) {
-        let ((number, line), at) = (write, piece.at);
+    pub(super) fn time(&mut self, response: Comparison, write: NumberedLine, piece: &Piece, last: (u64, Instant)) {
+        let ((number, line), at, got) = (write, piece.at, response.got);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.t_ms.saturating_sub(then_ms));
+        // A write is due a gap after the write before, and not earlier than the request allows.
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
-        // A timer is late also if the server read the request late.
+        // Stalls count from the request if the server's timer started with the request: the request may have been read late.
         let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
-        let earliest = self.earliest(expected, write, got);
+        // Other users decide when a write of theirs comes.
         if self.seen.others.may_have_caused(line.written().as_bytes()) {
             return;
         }
+        let earliest = self.earliest(response, write);
         if at + self.pace.early_max < earliest {
             self.untimely(write, piece, earliest, got, "early");
         }
-        let late = at - due;
-        self.evidence.late(&line.notes.cases, late);
-        if late > self.pace.late_max + self.stalls.within(since, at) {
+        self.evidence.late(&line.notes.cases, at - due);
+        if at - due > self.pace.late_max + self.stalls.within(since, at) {
             self.untimely(write, piece, due, got, "late");
         }
+        self.gap(response, write, at, last);
+    }
+
+    /// Keeps the gap between a write and the write before for the judgement of periods.
+    fn gap(&mut self, response: Comparison, (_, line): NumberedLine, at: Instant, last: (u64, Instant)) {
         let gap_ms = line.t_ms - last.0;
-        if gap_ms > 0 {
-            let period = self.pace.takes(gap_ms);
-            // A gap is long if the end was late; or the beginning, for a request that was read late.
-            let long = if last.1 == got.sent { last.1 } else { last.1 + period };
+        if gap_ms == 0 {
+            return;
+        }
+        let period = self.pace.takes(gap_ms);
+        let since = if at > last.1 + period {
+            // A gap is long if the end was late; or if the request was read late, for a gap that begins with the request.
+            if last.1 == response.got.sent { last.1 } else { last.1 + period }
+        } else {
             // A gap is short if the beginning was late.
-            let before = line.t_ms.saturating_sub(2 * gap_ms + expected.request.1.t_ms);
-            let short = got.sent + self.pace.takes(before);
-            let since = if at > last.1 + period { long } else { short };
-            let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
-            for case in &line.notes.cases {
-                self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
-            }
+            let (asked_ms, sent) = response.request_time();
+            sent + self.pace.takes(line.t_ms.saturating_sub(2 * gap_ms + asked_ms))
+        };
+        let gap = Gap { from: last.1, to: at, held_up: self.stalls.within(since, at) };
+        for case in &line.notes.cases {
+            self.gaps.entry((case.clone(), gap_ms)).or_default().push(gap);
         }
     }
 
     /// Returns the earliest time at which a write can come.
-    pub(super) fn earliest(&self, expected: &Expected, (number, line): Numbered, got: &HttpExchange) -> Instant {
+    pub(super) fn earliest(&self, response: Comparison, (number, line): NumberedLine) -> Instant {
         // Any request of the same instant may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.t_ms);
-        let after_request = || got.sent + self.pace.takes(line.t_ms.saturating_sub(expected.request.1.t_ms));
-        caused.map_or_else(after_request, |(_, then)| then)
+        let (asked_ms, sent) = response.request_time();
+        caused.map_or_else(|| sent + self.pace.takes(line.t_ms.saturating_sub(asked_ms)), |(_, then)| then)
     }
 
-    fn untimely(&mut self, write: Numbered, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
+    fn untimely(&mut self, write: NumberedLine, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
         let when =
             |text: &[u8], at: Instant| format!("{} {:.1} ms after the request", visible(text), ms(at - got.sent));
+        // One of both differences is zero: instants have no negative difference.
         let by = ms(piece.at - due).max(ms(due - piece.at));
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
+        // A machine can make a write late, but never early.
         if piece.at > due {
             self.evidence.found_late(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
         } else {
@@ -102,10 +102,11 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Judges each period by its median.
+    /// Judges each period by the median of the gaps. A case stays undecided if only long stalls excuse the gaps.
     pub(super) fn periods(&mut self) {
         for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
+            // The stalls of the machine count for as long as the gaps lasted.
             let busy = !self.stalls.jitter(first.from, last.to).is_zero();
             let period = self.pace.takes(period_ms);
             let median_off = |gap: fn(&Gap, Duration) -> Duration| {
@@ -113,14 +114,8 @@ impl Trial<'_, '_> {
                 self.pace.median_off(period_ms, &mut gaps, busy)
             };
             if let Some(median) = median_off(Gap::as_by) {
-                let finding = Finding {
-                    place: self.scene.path.clone(),
-                    t_ms: None,
-                    expected: format!("{:.1} ms", ms(period)),
-                    actual: format!("{:.1} ms, the median of {}", ms(median), spans.len()),
-                    first_differing_byte: None,
-                    why: "the period".into(),
-                };
+                let (wanted, actual) = (ms(period), format!("{:.1} ms, the median of {}", ms(median), spans.len()));
+                let finding = Finding::new(&self.scenario.path, format!("{wanted:.1} ms"), actual, "the period");
                 if median > period {
                     self.evidence.found_late(&[case], &[Aspect::Period], &finding);
                 } else {

@@ -9,8 +9,7 @@ use onbeat_wire::{Decoder, How, Instant};
 use super::values::Values;
 use super::{HttpExchange, Judged, SentRequest, Stream, View, World, holds, violation};
 use crate::fixtures::EPOCH;
-use crate::judge::compare::conforms_exactly;
-use crate::judge::scene::Line;
+use crate::judge::{ScenarioLine, compare::conforms_exactly};
 
 const PREFIX: &str = "a stream is a prefix of what the contract says";
 const ON_TIME: &str = "every write comes when it is due";
@@ -25,11 +24,11 @@ impl World<'_> {
         let request = &view.requests[number];
         let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
-        let writes: Vec<&Line> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
+        let writes: Vec<&ScenarioLine> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
         let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| vary.rule.is_rounded());
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, number);
         let mut values: Vec<Values> = view.ordinals.clone().map(values).collect();
-        let due = |line: &Line| request.at + Duration::from_millis(line.t_ms);
+        let due = |line: &ScenarioLine| request.at + Duration::from_millis(line.t_ms);
         // Each write is the next write of the golden file. Impossible ordinals of the connection drop out by their values.
         for (at, (came, bytes)) in response.writes.iter().enumerate() {
             let Some(line) = writes.get(at) else {
@@ -46,7 +45,7 @@ impl World<'_> {
             on_time(view, *came, self.times.comes(due(line)), bytes)?;
         }
         // A client that stays gets all writes, and the end. Without chunks no end differs from a cut.
-        let owed = |line: &&&Line| self.is_owed(view, self.times.comes(due(line)), None);
+        let owed = |line: &&&ScenarioLine| self.is_owed(view, self.times.comes(due(line)), None);
         let must = if view.is_executed(request, self.times) { writes.iter().filter(owed).count() } else { 0 };
         let (came, all) = (response.writes.len(), writes.len());
         let is_ended = matches!(response.end, Some((_, How::Complete))) && (!response.is_raw() || came == all);

@@ -8,9 +8,9 @@ use crate::judge::{Mark, Timeline};
 const LENGTH_MS_MIN: f64 = 1000.0;
 /// How high a stroke is, in pixels.
 const STROKE_HEIGHT: f64 = 26.0;
-/// Writes of one moment share a stroke, with a gap between them as long as there is room for it.
+/// Writes of a moment share a stroke, with gaps in between if there is room.
 const GAP: f64 = 2.0;
-/// Two writes that are closer than one of so many parts of the drawing's width would hide each other.
+/// Two writes of the same part, of so many parts of the drawing's width, would hide each other.
 const MOMENTS: f64 = 500.0;
 /// More steps than this on an axis would touch each other on a telephone.
 const STEPS_MAX: u32 = 8;
@@ -72,6 +72,7 @@ pub(super) struct Tick {
 /// Returns ticks at round times, from 0 to the end.
 fn ticks(length_ms: f64) -> Vec<Tick> {
     let fits = |step: &u32| length_ms / f64::from(*step) <= f64::from(STEPS_MAX);
+    // The finest steps that fit. A stream of hours has no ticks.
     let Some(step) = STEPS_MS.into_iter().find(fits) else { return Vec::new() };
     let times = (0..=STEPS_MAX).map(|n| f64::from(n * step)).take_while(|ms| *ms <= length_ms);
     times.map(|ms| Tick { x: percent(ms, length_ms), label: format!("{} s", ms / 1000.0) }).collect()
@@ -92,11 +93,13 @@ pub(super) struct Stroke {
 
 /// Returns the strokes of a lane; the writes of a moment share a stroke.
 fn strokes(verb: &str, lane: &[(&Mark, &Pair)], length_ms: f64) -> Vec<Stroke> {
+    // Writes that are closer than a stroke is wide would hide each other.
     let moments = lane.chunk_by(|(a, _), (b, _)| b.t_ms - a.t_ms < length_ms / MOMENTS);
     let stroke = |(n, (mark, pair)): (usize, &(&Mark, &Pair)), of: usize| {
         #[expect(clippy::cast_precision_loss, reason = "no stream has so many writes")]
         let (n, height) = (n as f64, STROKE_HEIGHT / of as f64);
         let top = n * height;
+        // Where many writes share a stroke, there is no room for gaps.
         let gap = if of > 1 && height > 2.0 * GAP { GAP } else { 0.0 };
         let late = pair.late_by().filter(|_| pair.fate != Fate::Same).map(|by| format!(", {by}")).unwrap_or_default();
         let fate = pair.fate.words();
@@ -117,7 +120,7 @@ pub(super) struct Row<'a> {
     pub(super) expected_at: String,
     pub(super) actual_at: String,
     pub(super) late_by: String,
-    /// What is wrong, or nothing.
+    /// The kind of the mistake, or an empty text.
     pub(super) remark: &'static str,
     pub(super) class: &'static str,
     pub(super) text: &'a str,

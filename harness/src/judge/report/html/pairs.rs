@@ -1,7 +1,9 @@
 //! Pairs of an expected write and the write that came.
 
-use crate::judge::Mark;
-use crate::judge::align::{Step, UNIT, align};
+use crate::judge::{
+    Mark,
+    align::{Step, UNIT, align},
+};
 
 /// A write further from its time is coloured.
 pub(super) const FAR_MS: f64 = 250.0;
@@ -68,6 +70,7 @@ pub(super) fn pairs<'a>(expected: &'a [Mark], actual: &'a [Mark]) -> Vec<Pair<'a
     let blanks = |marks: &[Mark]| marks.iter().map(|mark| blanked(&mark.text)).collect::<Vec<_>>();
     let (wanted, got) = (blanks(expected), blanks(actual));
     let late = |e: usize, g: usize| actual[g].t_ms - expected[e].t_ms;
+    // Another text costs less than a missing write and an extra write, so that both stay a pair.
     let cost = |e: usize, g: usize| {
         let text = if wanted[e] == got[g] { 0 } else { UNIT + UNIT / 2 };
         let count = if number(&expected[e].text) == number(&actual[g].text) { 0 } else { 2 };

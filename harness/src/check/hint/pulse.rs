@@ -4,23 +4,18 @@ use std::time::Duration;
 
 use onbeat_wire::How;
 
-use super::seen::Seen;
-use crate::judge::pace::Pace;
-use crate::judge::responses::expected;
-use crate::judge::scene::Scene;
+use crate::judge::{Observation, Pace, Scenario};
 
-/// Pieces that come within this long of each other came at once.
+/// Pieces that come within this time of each other came at once.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// When the writes of one stream were due, and when pieces came, in real time since the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pulse {
+pub(in crate::check) struct Pulse {
     /// When each write was due, at the expected speed.
     pub(super) due: Vec<Duration>,
     /// When each piece came.
     pub(super) came: Vec<Duration>,
-    /// Whether a head came.
-    pub(super) answered: bool,
     /// Whether the response ended before the checker left.
     pub(super) ended: bool,
     /// How long the stream was watched.
@@ -28,16 +23,16 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// Takes the pulse of the first client of a scene.
-    pub(super) fn take(scene: &Scene, seen: &Seen, pace: &Pace) -> Self {
-        let due = expected(scene, "").into_iter().next().map(|response| response.writes).unwrap_or_default();
-        let due = due.iter().map(|(_, line)| pace.takes(line.t_ms)).collect();
-        let first = seen.logs.first().zip(seen.observation().first_response());
+    /// Takes the pulse of the first client of a scenario.
+    pub(in crate::check) fn take(scenario: &Scenario, seen: &Observation, pace: &Pace) -> Self {
+        let due = scenario.first_writes().iter().map(|(_, line)| pace.takes(line.t_ms)).collect();
+        let first = seen.logs.first().zip(seen.first_response());
         let Some(((_, log), (response, pieces))) = first else { return Self { due, ..Self::default() } };
         let came = pieces.iter().map(|piece| piece.at - response.sent).collect();
         let left = log.left_at().map_or(Duration::ZERO, |left| left - response.sent);
+        // A response that can't be read has ended, as far as the hint is concerned.
         let ended = response.broken.is_some() || !matches!(response.end, None | Some((_, How::Closed)));
-        Self { due, came, answered: response.head.is_some(), ended, watched: left }
+        Self { due, came, ended, watched: left }
     }
 
     /// Returns how many writes were due at once with the request.

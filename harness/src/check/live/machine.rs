@@ -1,20 +1,20 @@
-//! Watches over the machine during a check: when it held up the checker, or the server.
+//! Watches the machine during a check: when the machine held up the checker, or the server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::clock::Clock;
 
-use crate::check::target::Live;
-use crate::judge::stalls::SharedStalls;
+use crate::check::Live;
+use crate::judge::SharedStalls;
 
-/// How often the checker looks for a stall of its own, and how late that has to be for one.
+/// The time between two looks of the checker for a stall of the checker itself, and the lateness of a look that is a stall.
 const STALL_TICK: Duration = Duration::from_millis(10);
 const STALL_MIN: Duration = Duration::from_millis(5);
-/// So long after an answer the server is probed again: what is slow is not made slower.
+/// The time from an answer to the next probe. A slow server is probed less often.
 const PROBE_TICK: Duration = Duration::from_millis(100);
 
-/// Notes when nothing of this process ran, for ever.
+/// Notes the times at which no part of the checker ran, for ever.
 pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
     loop {
         let due = clock.now() + STALL_TICK;
@@ -26,7 +26,7 @@ pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls)
     }
 }
 
-/// Notes how long the server takes for what it can answer at once, on a new connection each time, for ever.
+/// Notes how long the server takes for a request that any server answers at once, on a new connection each time, for ever.
 pub(super) async fn probe(live: Live) {
     let clock = Arc::clone(&live.clock);
     loop {

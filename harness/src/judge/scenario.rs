@@ -1,15 +1,16 @@
-//! A scene: what clients do, and what they are to see, line by line.
+//! Scenarios: the actions and the expected observations of clients, line by line, as in a recording. The files of
+//! scenarios with several clients call a scenario a scene.
 
 use onbeat_wire::How;
 use onbeat_wire::recording::{self, End, Fact, Notes};
 use serde::{Deserialize, Serialize};
 
-use super::vary::Vary;
+use super::Vary;
 
-/// A line of a scene.
-pub(crate) type Line = recording::Line<Annotations>;
+/// A line of a scenario.
+pub(crate) type ScenarioLine = recording::Line<Annotations>;
 
-/// What a scene notes about a line.
+/// The notes of a scenario about a line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Annotations {
     /// The client; none in a stream, which has a single client.
@@ -28,24 +29,24 @@ impl Notes for Annotations {
 }
 
 /// A line with its number in the file.
-pub(crate) type Numbered<'a> = (usize, &'a Line);
+pub(crate) type NumberedLine<'a> = (usize, &'a ScenarioLine);
 
-/// What clients do, and what they are to see, in order.
+/// The actions and the expected observations of clients, in order.
 #[derive(Clone, Debug)]
-pub(crate) struct Scene {
-    /// The file of the scene.
+pub(crate) struct Scenario {
+    /// The file of the scenario.
     pub(crate) path: String,
     /// The lines, numbered as in the file, from 1.
-    pub(crate) lines: Vec<(usize, Line)>,
-    /// When the scene ends.
+    pub(crate) lines: Vec<(usize, ScenarioLine)>,
+    /// When the scenario ends.
     pub(crate) length_ms: u64,
-    /// What would have followed, if the scene was cut short.
-    pub(crate) rest: Vec<(usize, Line)>,
+    /// The lines beyond the cut, if the scenario was cut short.
+    pub(crate) rest: Vec<(usize, ScenarioLine)>,
 }
 
-impl Scene {
-    /// Returns the scene of these lines, which ends with the last of them.
-    pub(crate) fn new(path: &str, lines: Vec<(usize, Line)>) -> Self {
+impl Scenario {
+    /// Returns the scenario of these lines, which ends with the last line.
+    pub(crate) fn new(path: &str, lines: Vec<(usize, ScenarioLine)>) -> Self {
         let length_ms = lines.iter().map(|(_, line)| line.t_ms).max().unwrap_or_default();
         Self { path: path.into(), lines, length_ms, rest: Vec::new() }
     }
@@ -55,14 +56,15 @@ impl Scene {
         self.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".jsonl")
     }
 
-    /// Returns the scene up to a time. Clients that would have left later leave then.
+    /// Returns the scenario up to a time. Clients that would have left later leave then.
     pub(crate) fn until(mut self, ms: u64) -> Self {
         if self.length_ms <= ms {
             return self;
         }
         self.length_ms = ms;
         self.rest = self.lines.iter().filter(|(_, line)| line.t_ms > ms).cloned().collect();
-        let leaves = |line: &Line| matches!(line.fact, Fact::Leave(_) | Fact::End(End { how: How::Closed }));
+        let leaves = |line: &ScenarioLine| matches!(line.fact, Fact::Leave(_) | Fact::End(End { how: How::Closed }));
+        // A client that would leave later leaves at the cut.
         self.lines.retain_mut(|(_, line)| {
             let stays = line.t_ms <= ms || leaves(line);
             line.t_ms = line.t_ms.min(ms);
@@ -80,6 +82,16 @@ impl Scene {
             }
         }
         names
+    }
+
+    /// Returns the number of writes that clients are to see.
+    pub(crate) fn writes(&self) -> usize {
+        self.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count()
+    }
+
+    /// Returns the ids of the cases that the lines check.
+    pub(crate) fn cases(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().flat_map(|(_, line)| &line.notes.cases)
     }
 
     /// Returns whether the last response completes, so that the connection is free then.

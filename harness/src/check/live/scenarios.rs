@@ -1,20 +1,18 @@
-//! Plays scenes on a server with other clients at the same time.
+//! Plays scenarios on a server with other clients at the same time.
 //!
-//! Other clients come and go, and are counted; their events reach every client of `/sse`. A scene is therefore judged
-//! twice: strictly, as if no other client had come or gone, and tolerantly, without the findings that other clients
-//! explain. If only the strict judgement fails, the scene is played again. If each attempt fails, other clients are an
-//! explanation only when known to be there: a message was heard, or clients come while the check has none.
+//! Other clients come and go, and are counted; the events of other clients reach every client of `/sse`. A scenario is
+//! therefore judged twice: strictly, as if no other client had come or gone, and tolerantly, without the findings that
+//! other clients explain. If only the strict judgement fails, the scenario is played again. If each attempt fails, other
+//! clients are an explanation only when known to be there: a message was heard, or clients come while the check has none.
 
-use super::{Inspection, SCENE_BOUNDS, TICK};
-use crate::check::noise::Noise;
-use crate::check::play;
-use crate::check::seen::Seen;
-use crate::check::target::{Live, Target};
-use crate::judge::evidence::Evidence;
-use crate::judge::scene::Scene;
+use super::inspection::{Inspection, TICK};
+use crate::check::{Live, Noise, OtherClients, Target, play};
+use crate::judge::{Evidence, Observation, PATIENCE, Scenario};
 use crate::player::{Action, Bounds, ClientLog};
 
-/// The most attempts at a scene.
+/// The bounds of a client of a scenario.
+const SCENARIO_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 13 };
+/// The most attempts at a scenario.
 const ATTEMPTS: u64 = 3;
 /// How often the check looks for other clients, a tick or more apart: clients that spoil every attempt come within so
 /// many looks.
@@ -25,66 +23,68 @@ const PAUSE_TICKS_MAX: u64 = 15;
 /// reset, and the second fails. Each look writes to all clients.
 const LOOKS_UNTIL_NOTICED: usize = 2;
 
-/// An attempt at a scene.
+/// An attempt at a scenario.
 struct Attempt<'a> {
     /// The evidence if no other client came or went.
     strict: Evidence<'a>,
     /// The evidence that other clients can't explain.
     tolerant: Evidence<'a>,
-    /// Whether a message of others was heard.
+    /// Whether a message of other users was heard.
     heard: bool,
-    /// Whether others were there, or the machine was held up.
+    /// Whether other users were there, or the machine was held up.
     disturbed: bool,
 }
 
 impl<'a> Inspection<'a> {
-    /// Plays a scene until the server conforms, or only the server explains the failure.
-    pub(super) async fn scene(&self, scene: &Scene) {
+    /// Plays a scenario until the server conforms, or only the server explains the failure.
+    pub(super) async fn scenario(&self, scenario: &Scenario) {
         let mut attempts: Vec<Attempt> = Vec::new();
-        for turn in 0..ATTEMPTS {
+        for number in 0..ATTEMPTS {
             let start = self.live.clock.now();
-            if turn > 0 {
-                let pause = TICK * u32::try_from(self.tag.number(turn, PAUSE_TICKS_MAX)).unwrap_or_default();
+            if number > 0 {
+                let pause = TICK * u32::try_from(self.tag.number(number, PAUSE_TICKS_MAX)).unwrap_or_default();
                 self.live.clock.sleep_until(start + pause).await;
             }
-            let attempt = self.attempt(scene).await;
-            if turn > 0 {
-                self.repeated(self.live.clock.now() - start);
+            let attempt = self.attempt(scenario).await;
+            if number > 0 {
+                self.allow(self.live.clock.now() - start);
             }
+            // A failure that other clients do not explain is the server's, unless the attempt was disturbed.
             let again = !attempt.strict.is_clean() && (attempt.tolerant.is_clean() || attempt.disturbed);
             attempts.push(attempt);
             if !again {
                 break;
             }
         }
+        // One attempt needs no explanation. The looks at other clients take time as well.
         let start = self.live.clock.now();
-        let others =
-            attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.somebody_comes().await);
-        self.repeated(self.live.clock.now() - start);
+        let others = attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.others_come().await);
+        self.allow(self.live.clock.now() - start);
         let Some(evidence) = outcome(attempts, others) else { return };
-        let again = async || self.attempt(scene).await.strict;
-        self.finished([self.confirmed(scene, evidence, again).await], None);
+        let again = async || self.attempt(scenario).await.strict;
+        self.finished([self.watch_again(scenario, evidence, again).await]);
     }
 
-    async fn attempt(&self, scene: &Scene) -> Attempt<'a> {
+    async fn attempt(&self, scenario: &Scenario) -> Attempt<'a> {
         let start = self.live.clock.now();
         let before = self.clients().await;
-        let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
+        let mut seen = self.play(scenario).await;
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
-        let mut seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
-        let tolerant = self.judge(scene, &seen);
-        let heard = seen.hears_others(scene);
+        // Without a number of other clients, and with events of other users: the tolerant judgement.
+        let tolerant = self.judge(scenario, &seen);
+        let heard = self.others().are_heard(&seen, scenario);
+        // With the number of other clients at the beginning: the strict judgement.
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
-        seen.noise = if company { Noise::Strangers } else { Noise::None };
-        seen.others = Some(others);
-        let strict = self.judge(scene, &seen);
+        let noise = if company { Noise::OtherUsers } else { Noise::None };
+        seen.others = Box::new(OtherClients { noise, count: Some(others), ..self.others() });
+        let strict = self.judge(scenario, &seen);
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
 
     /// Returns whether clients of `/sse` come while the check has none. Lingering clients of the check only become fewer.
-    async fn somebody_comes(&self) -> bool {
+    async fn others_come(&self) -> bool {
         let mut before = self.clients().await;
         for _ in 0..LOOKS {
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
@@ -97,19 +97,25 @@ impl<'a> Inspection<'a> {
         false
     }
 
-    /// Plays a scene that is too long to be judged as if no other client came or went.
-    pub(super) async fn long_scene(&self, scene: &Scene) {
-        let play = async || {
-            let logs = play::play(&mut self.live.clone(), scene, &self.tag, Noise::Strangers, SCENE_BOUNDS).await;
-            let seen = Seen { logs, tag: self.tag.clone(), noise: Noise::Strangers, others: None, dispatched: None };
-            self.judge(scene, &seen)
-        };
+    /// Plays a scenario that is too long to be judged as if no other client came or went.
+    pub(super) async fn long_scenario(&self, scenario: &Scenario) {
+        let play = async || self.judge(scenario, &self.play(scenario).await);
         let evidence = play().await;
-        self.finished([self.confirmed(scene, evidence, play).await], None);
+        self.finished([self.watch_again(scenario, evidence, play).await]);
+    }
+
+    /// Returns the other clients, before the number of the clients is known.
+    fn others(&self) -> OtherClients {
+        OtherClients { tag: self.tag.clone(), noise: Noise::OtherUsers, count: None }
+    }
+
+    async fn play(&self, scenario: &Scenario) -> Observation {
+        play::play(&mut self.live.clone(), scenario, &self.others(), SCENARIO_BOUNDS).await
     }
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.
     async fn clients(&self) -> Option<u64> {
+        // A proxy keeps connections of clients that have left.
         if self.behind_proxy {
             for _ in 0..LOOKS_UNTIL_NOTICED {
                 self.look().await?;
@@ -125,18 +131,19 @@ impl<'a> Inspection<'a> {
         let look = self.tag.request("GET /send-heartbeat?msg=look HTTP/1.1\r\nHost: onbeat\r\n\r\n");
         client.act(Action::request(live.address(&look))).await;
         let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.end.is_some());
-        client.until_within(live.pace.patience, is_answered).await;
+        client.until_within(PATIENCE, is_answered).await;
         clients_in(&client.close().await.first_exchange()?.body())
     }
 }
 
-/// The number of clients in an answer.
+/// Returns the number of clients in an answer.
 fn clients_in(answer: &[u8]) -> Option<u64> {
     serde_json::from_slice::<serde_json::Value>(answer).ok()?["clients"].as_u64()
 }
 
 /// Returns the evidence after all attempts; `others` tells whether other clients are known to come and go.
 fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
+    // A single attempt without unexplained findings clears the server, if other clients are known to come and go.
     let explained = attempts.iter().position(|attempt| attempt.tolerant.is_clean());
     let last = attempts.last()?;
     match explained {
@@ -149,16 +156,13 @@ fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
 mod tests {
     use super::*;
     use crate::fixtures::golden::Golden;
-    use crate::judge::case::{Aspect, Case};
-    use crate::judge::evidence::Finding;
+    use crate::judge::{Aspect, Case, Finding};
 
-    /// What is found if this count is wrong, or nothing.
+    /// Returns the evidence of a wrong count, or of a right count.
     fn evidence(cases: &[Case], wrong: bool) -> Evidence<'_> {
         let mut evidence = Evidence::new(cases);
-        let (place, why) = ("fanout/head.jsonl:1".into(), String::new());
-        let (expected, actual) = ("2".into(), "3".into());
-        let finding = Finding { place, t_ms: None, expected, actual, first_differing_byte: None, why };
         if wrong {
+            let finding = Finding::new("fanout/head.jsonl:1", "2", "3", "");
             evidence.found(&["fan-out.count".into()], Aspect::Count, &finding);
         }
         evidence
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scene_fails_if_it_fails_each_time_and_nobody_else_explains_it() {
+    fn a_scenario_fails_if_it_fails_each_time_and_nobody_else_explains_it() {
         let cases = Golden::read().cases;
         let fails = |attempts: &[(bool, bool)], others| {
             let attempts = attempts.iter().map(|(wrong, explained)| attempt(&cases, *wrong, *explained)).collect();

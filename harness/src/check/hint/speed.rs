@@ -1,0 +1,82 @@
+//! The speed of a server's clock, from the gaps between writes: how many times as fast as expected.
+
+use std::cmp::Reverse;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::Pulse;
+
+/// A clock runs at another speed if the streams take less than 0.8, or more than 1.25, of the expected time.
+const FACTOR_MIN: f64 = 1.25;
+/// Two streams that are off by the same factor may be so far apart: timers add up lateness, and a busy machine delays short
+/// gaps. The gaps of a single stream may be as far from the median as [`UNEVEN_MAX`].
+const FACTOR_SPREAD: f64 = 1.5;
+const UNEVEN_MAX: f64 = 2.5;
+/// The times of a faster server are too short to be measured.
+const FACTOR_MAX: f64 = 5000.0;
+/// On a busy machine shorter gaps say little.
+const MEASURABLE_MIN: Duration = Duration::from_millis(50);
+/// So many writes show a speed.
+const WRITES_MIN: usize = 3;
+
+/// The speed of a stream.
+struct Speed {
+    /// The mean gap between what came.
+    gap: Duration,
+    /// How many times as fast as expected.
+    factor: f64,
+    /// Whether most gaps fit the factor.
+    even: bool,
+}
+
+/// Returns how many times as fast as expected all streams are, if all are off by about the same.
+pub(super) fn factor(pulses: &[&Pulse]) -> Option<f64> {
+    let mut speeds: Vec<Speed> = pulses.iter().filter_map(|pulse| speed(pulse)).collect();
+    // The longer the gaps, the less the lateness of timers counts.
+    speeds.sort_by_key(|speed| Reverse(speed.gap));
+    let [best, second, ..] = &speeds[..] else { return None };
+    // All streams have to be off to the same side: a single wrong period is no other clock.
+    let aside = |speed: &Speed| {
+        if best.factor > 1.0 { speed.factor >= FACTOR_MIN } else { speed.factor <= 1.0 / FACTOR_MIN }
+    };
+    let alike = (best.factor / second.factor).max(second.factor / best.factor) <= FACTOR_SPREAD;
+    let sure = best.even && (alike || second.gap < MEASURABLE_MIN && best.gap >= MEASURABLE_MIN);
+    (sure && best.factor <= FACTOR_MAX && speeds.iter().all(aside)).then_some(best.factor)
+}
+
+/// Returns the speed of a stream; none if the stream has too few gaps, or gaps that fit no speed.
+fn speed(pulse: &Pulse) -> Option<Speed> {
+    let count = pulse.came.len().min(pulse.due.len());
+    if count < WRITES_MIN {
+        return None;
+    }
+    // Writes that are due together have no gap to compare.
+    let gaps = |times: &[Duration]| -> Vec<f64> {
+        times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64()).collect()
+    };
+    let gaps = gaps(&pulse.due[..count]).into_iter().zip(gaps(&pulse.came[..count]));
+    let gaps: Vec<(f64, f64)> = gaps.filter(|(due, _)| *due > 0.0).collect();
+    let mut factors: Vec<f64> = gaps.iter().map(|(due, came)| due / came).collect();
+    factors.sort_unstable_by(f64::total_cmp);
+    // The median stays the same even if the machine was held up for a while.
+    let median = *factors.get(factors.len() / 2)?;
+    let all = |part: fn(&(f64, f64)) -> f64| gaps.iter().map(part).sum::<f64>();
+    let whole = all(|(due, _)| *due) / all(|(_, came)| *came);
+    let even = (median / whole).max(whole / median) <= UNEVEN_MAX;
+    let gap = pulse.came[count - 1].saturating_sub(pulse.came[0]) / u32::try_from(count - 1).ok()?;
+    // Writes that come in bursts, or slow down, show no clock of another speed. Only measurable gaps show bursts.
+    (even || gap < MEASURABLE_MIN).then_some(Speed { gap, factor: if even { median } else { whole }, even })
+}
+
+/// Returns the scale that a server with this speed was most likely started with.
+pub(super) fn scale_of(speed: f64) -> Option<NonZeroU32> {
+    let decade = 10_f64.powf(speed.log10().floor());
+    let round = [1.0, 2.0, 5.0, 10.0].map(|of| of * decade);
+    // A person starts a server with a round scale.
+    let near = round.into_iter().find(|round| (speed / round - 1.0).abs() <= 0.1).unwrap_or(speed);
+    let whole = near.round();
+    let fits = (whole - near).abs() <= 0.1 * near && (1.0..=1e6).contains(&whole);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, positive and small")]
+    let scale = NonZeroU32::new(whole as u32);
+    scale.filter(|_| fits)
+}

@@ -1,0 +1,44 @@
+//! Performs single requests side by side.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use onbeat_wire::How;
+
+use super::inspection::Inspection;
+use crate::check::requests::perform;
+use crate::judge::{Evidence, ExpectedExchange};
+
+/// A request that failed is sent again so often, if the answer came soon: a reset may have overtaken the answer.
+const ATTEMPTS: usize = 3;
+const SOON: Duration = Duration::from_secs(5);
+/// The number of requests at the same time.
+const SIDE_BY_SIDE: usize = 16;
+
+impl<'a> Inspection<'a> {
+    /// Performs requests side by side.
+    pub(super) async fn requests(&self, requests: &[&ExpectedExchange]) {
+        if requests.is_empty() {
+            return;
+        }
+        let evidence = stream::iter(requests).map(|request| self.request(request)).buffer_unordered(SIDE_BY_SIDE);
+        self.finished(evidence.collect::<Vec<_>>().await);
+    }
+
+    /// Performs a request; again, if the answer failed at once, or did not come in time.
+    async fn request(&self, request: &ExpectedExchange) -> Evidence<'a> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let start = self.live.clock.now();
+            let log = perform(&mut self.live.clone(), request, self.cases).await;
+            let evidence = request.judge(self.cases, log.as_ref());
+            let soon = self.live.clock.now() - start < SOON;
+            let is_over = log.and_then(|log| log.first_exchange()?.end).is_some_and(|(_, how)| how != How::Closed);
+            // An answer that was complete and late was no accident.
+            if evidence.is_clean() || attempts == ATTEMPTS || !soon && is_over {
+                return evidence;
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Watches streams twice at the same time: raw, and as an application does.
+
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use parking_lot::Mutex;
+
+use super::inspection::{Inspection, TICK};
+use crate::check::application::{self, Download};
+use crate::check::hint::Pulse;
+use crate::check::{LinesSeen, Noise, OtherClients, play};
+use crate::judge::{Observation, PATIENCE, Scenario, Timeline};
+use crate::player::Bounds;
+
+/// The bounds of a client of `/sse`, where other users may say a lot.
+const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, entries_max: 1 << 15 };
+
+impl Inspection<'_> {
+    /// Judges a stream; again, where a busy machine may explain the evidence.
+    pub(super) async fn stream(&self, stream: &Scenario, noise: Noise) {
+        let seen = self.watch(stream, noise).await;
+        self.findings().pulses.push(Pulse::take(stream, &seen, &self.live.pace));
+        let timeline = Timeline::of(stream, &seen, &self.live.pace);
+        let watch = async || self.judge(stream, &self.watch(stream, noise).await);
+        let evidence = self.watch_again(stream, self.judge(stream, &seen), watch).await;
+        self.findings().timelines.push(timeline);
+        self.finished([evidence]);
+    }
+
+    async fn watch(&self, stream: &Scenario, noise: Noise) -> Observation {
+        let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
+        // A conforming stream stays far below the bounds; a hostile stream must not fill the memory.
+        let bounds = match noise {
+            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
+            Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
+        };
+        let url = format!("{}/{}", self.live.url, stream.name());
+        let others = OtherClients { noise, ..OtherClients::default() };
+        let download = Mutex::new(Download::counting(LinesSeen::beside(&others)));
+        let by_application = application::download(self.application.clone(), url, bounds.bytes_max, &download);
+        let raw = async {
+            let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
+            // The application's stream may have begun later, and gets as much time as the raw stream.
+            let given_up = self.live.clock.now() + PATIENCE;
+            while self.live.clock.now() < given_up && !download.lock().has(stream.writes()) {
+                self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+            }
+            seen
+        };
+        // The raw client decides when the watch is over: an application would watch `/sse` for ever.
+        let seen = match select(pin!(raw), pin!(by_application)).await {
+            Either::Left((seen, _)) => seen,
+            Either::Right(((), raw)) => raw.await,
+        };
+        let dispatched = download.into_inner().dispatched(&*self.live.clock).await;
+        Observation { dispatched: Some(dispatched), ..seen }
+    }
+}

@@ -1,0 +1,128 @@
+//! Other clients of the server during a check: how many there are, and which events of other clients may be heard.
+
+use onbeat_wire::Event;
+
+use super::Tag;
+use crate::judge::{Observation, Others, Recurring, Scenario, Vary};
+use crate::player::ClientLog;
+
+/// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.
+pub(super) const HEARTBEAT: Recurring = Recurring { request: "GET /sse ", write: "heartbeat:\n\n", period_ms: 30_000 };
+
+/// The events that a client of `/sse` may hear besides the events of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noise {
+    /// None.
+    None,
+    /// The events of other users, which do not bear the tag of the check.
+    OtherUsers,
+    /// All events.
+    AllUsers,
+}
+
+/// The other clients of a server, beside the clients of a scenario.
+#[derive(Clone, Debug)]
+pub(super) struct OtherClients {
+    /// The tag in the messages of the check.
+    pub(super) tag: Tag,
+    pub(super) noise: Noise,
+    /// The number of other clients of `/sse`; none if the number is unknown.
+    pub(super) count: Option<u64>,
+}
+
+/// No other clients.
+impl Default for OtherClients {
+    fn default() -> Self {
+        Self { tag: Tag::default(), noise: Noise::None, count: Some(0) }
+    }
+}
+
+impl OtherClients {
+    /// Returns the logs of a scenario for the judge.
+    pub(super) fn observation(self, logs: Vec<(String, ClientLog)>) -> Observation {
+        Observation { logs, dispatched: None, others: Box::new(self), recurring: Some(HEARTBEAT) }
+    }
+
+    /// Returns whether a client of `/sse` heard a message that no client of the scenario had sent.
+    pub(super) fn are_heard(&self, seen: &Observation, scenario: &Scenario) -> bool {
+        let pieces = seen.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
+        let is_known = |piece: &[u8]| scenario.lines.iter().any(|(_, line)| seen.conforms(line, piece));
+        // A message with the tag of the check comes from the scenario itself, right or wrong.
+        let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
+        messages.any(|piece| !is_known(&piece.bytes))
+    }
+}
+
+impl Others for OtherClients {
+    fn clients(&self) -> Option<u64> {
+        self.count
+    }
+
+    fn marked(&self, write: &str, vary: &[Vary]) -> String {
+        self.tag.expected(write, vary)
+    }
+
+    fn may_have_caused(&self, piece: &[u8]) -> bool {
+        match self.noise {
+            Noise::None => false,
+            Noise::OtherUsers => is_event(piece) && !self.tag.is_in(piece),
+            Noise::AllUsers => is_event(piece),
+        }
+    }
+
+    fn may_have_caused_event(&self, event: &Event) -> bool {
+        self.noise != Noise::None && ["broadcast", "heartbeat"].contains(&event.event_type.as_str())
+    }
+
+    fn are_left_out(&self) -> bool {
+        self.noise == Noise::AllUsers
+    }
+}
+
+/// Returns whether a piece is a part of an event for all clients of `/sse`.
+fn is_event(piece: &[u8]) -> bool {
+    has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
+}
+
+/// Returns whether a piece is the data of an event for all clients of `/sse`.
+fn has_message(piece: &[u8]) -> bool {
+    let key = b"\"msg\":";
+    piece.starts_with(b"data: {") && piece.windows(key.len()).any(|window| window == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use onbeat_wire::recording::{Fact, RawRequest};
+
+    use super::*;
+    use crate::fixtures::golden::Golden;
+    use crate::judge::{Pace, Stalls, judge};
+
+    #[test]
+    fn the_heartbeat_is_that_of_the_fixture() {
+        let golden = Golden::read();
+        let is_heartbeat = |case: &String| case == "sse.heartbeat-period";
+        let stream = golden.streams.iter().find(|stream| stream.cases().any(is_heartbeat));
+        let stream = stream.expect("a stream with heartbeats");
+        let lines = stream.lines.iter().map(|(_, line)| line).filter(|line| line.notes.cases.iter().any(is_heartbeat));
+        let heartbeats: Vec<_> = lines.map(|line| (line.t_ms, line.written())).collect();
+        assert_eq!(heartbeats, [1, 2].map(|n| (n * HEARTBEAT.period_ms, HEARTBEAT.write)));
+        let Fact::RawRequest(RawRequest { text }) = &stream.lines[0].1.fact else { panic!("no request") };
+        assert!(text.starts_with(HEARTBEAT.request));
+    }
+
+    #[test]
+    fn a_server_that_takes_no_connection_does_not_pass() {
+        let golden = Golden::read();
+        for scenario in golden.streams.iter().chain(&golden.scenes) {
+            let seen = OtherClients::default().observation(Vec::new());
+            let evidence = judge(&golden.cases, scenario, &seen, &Pace::exact(), &Stalls::default());
+            assert!(!evidence.is_clean(), "{}", scenario.path);
+        }
+        for request in &golden.requests {
+            let evidence = request.judge(&golden.cases, None);
+            let findings: usize = request.cases.iter().map(|case| evidence.record(case).found).sum();
+            assert!(findings > 0, "{}", request.id);
+        }
+    }
+}

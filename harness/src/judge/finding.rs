@@ -1,0 +1,53 @@
+//! Findings: breaches of a case, each with a place, the expected text and the text that came.
+
+use std::time::Duration;
+
+use onbeat_wire::printable::{TEXT_CHARS_MAX, clipped};
+use serde::Serialize;
+
+use super::compare::first_difference;
+
+/// A breach of a case.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The file of the breached line, and the number or the id of the line.
+    pub place: String,
+    /// When the write came, or should have come, in milliseconds since the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub t_ms: Option<f64>,
+    /// The expected text.
+    pub expected: String,
+    /// The text that came.
+    pub actual: String,
+    /// The first byte in which both differ, from 0, if both are bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_differing_byte: Option<usize>,
+    /// The kind of the breach, in words.
+    pub why: String,
+}
+
+impl Finding {
+    /// Returns a finding without a time.
+    pub(crate) fn new(
+        place: impl Into<String>,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
+        let clipped = |text: String| clipped(text, TEXT_CHARS_MAX);
+        let (expected, actual) = (clipped(expected.into()), clipped(actual.into()));
+        Self { place: place.into(), t_ms: None, expected, actual, first_differing_byte: None, why: why.into() }
+    }
+
+    /// Returns the finding at a time since the request.
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        self.t_ms = Some(time.as_secs_f64() * 1000.0);
+        self
+    }
+
+    /// Returns the finding with the first byte in which both texts differ.
+    pub(crate) fn differing(mut self, expected: &[u8], actual: &[u8]) -> Self {
+        self.first_differing_byte = first_difference(expected, actual);
+        self
+    }
+}

@@ -1,0 +1,86 @@
+//! Varying values, judged together: timestamps advance with time, and random numbers are not all alike.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use onbeat_wire::Instant;
+use onbeat_wire::printable::visible;
+
+use super::Trial;
+use crate::judge::{Aspect, NumberedLine, Piece, Rule, compare};
+use crate::player::HttpExchange;
+
+/// So many random values are all in the lowest tenth of a range, or all the same, once in 10¹⁰ times.
+const MANY: usize = 10;
+
+impl Trial<'_, '_> {
+    /// Judges the timestamps of a response: each has advanced since the first as time has.
+    pub(super) fn stamps(&mut self, came: &[(NumberedLine, &Piece)], got: &HttpExchange) {
+        // Only the first timestamp is free: a server may have any epoch.
+        let mut first: Option<(Timestamp, Instant)> = None;
+        let speed = self.pace.speed.get();
+        for (write, piece) in came {
+            let Some(stamp) = stamp(write, &piece.bytes) else { continue };
+            let finding = |expected, actual| {
+                let finding = self.finding(*write, expected, actual, visible(&piece.bytes));
+                finding.after(piece.at - got.sent)
+            };
+            // In virtual time a stream begins at the epoch of the scenario, so that each timestamp is known.
+            if self.pace.is_exact
+                && write.1.notes.client.is_empty()
+                && let Some(wanted) = self::stamp(write, write.1.written().as_bytes())
+                && wanted != stamp
+            {
+                let finding = finding(printed(wanted), printed(stamp));
+                return self.evidence.found(&write.1.notes.cases, Aspect::Timestamp, &finding);
+            }
+            let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
+            // A stamp is taken before the write comes, and the machine may hold up either.
+            let passed = (piece.at - first_at) * speed;
+            let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
+            let held_up = self.stalls.within(got.sent, piece.at) * speed;
+            if passed.abs_diff(advanced) > self.pace.stamp_off_max() + held_up {
+                let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
+                let finding = finding(expected, format!("one {advanced:.1?} after it: {}", printed(stamp)));
+                self.evidence.found_late(&write.1.notes.cases, &[Aspect::Timestamp], &finding);
+            }
+        }
+    }
+
+    /// Judges whether numbers can be random over the range of the rule.
+    pub(super) fn random_numbers(&mut self, came: &[(NumberedLine, &Piece)], got: &HttpExchange) {
+        let mut values = Vec::new();
+        let (mut last, mut end) = (None, 0);
+        for (write, piece) in came {
+            for (rule, value) in compare::varying(&write.1.notes.vary, &piece.bytes) {
+                if let (Rule::Number { maximum, below, .. }, Some(value)) = (rule, value.as_f64()) {
+                    end = maximum.or(*below).unwrap_or_default();
+                    values.push(value);
+                    last = Some((*write, *piece));
+                }
+            }
+        }
+        // A finding needs a line: the last write with a number.
+        let Some((write, piece)) = last.filter(|_| values.len() >= MANY) else { return };
+        // A typical mistake is a number from 0 to 1, or a constant.
+        let are_same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
+        let how = match values.iter().all(|value| *value < f64::from(end) / 10.0) {
+            _ if are_same => "all the same",
+            true => "all in the lowest tenth",
+            false => return,
+        };
+        let (expected, actual) = (format!("random values from 0 to {end}"), format!("{} values, {how}", values.len()));
+        let finding = self.finding(write, expected, actual, visible(&piece.bytes)).after(piece.at - got.sent);
+        self.evidence.found(&write.1.notes.cases, Aspect::Bytes, &finding);
+    }
+}
+
+fn stamp(write: &NumberedLine, bytes: &[u8]) -> Option<Timestamp> {
+    let values = compare::varying(&write.1.notes.vary, bytes);
+    let stamp = values.iter().find(|(rule, _)| **rule == Rule::Timestamp)?;
+    stamp.1.as_str()?.parse().ok()
+}
+
+fn printed(stamp: Timestamp) -> String {
+    format!("{stamp:.3}")
+}
