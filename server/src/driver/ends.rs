@@ -1,0 +1,131 @@
+//! Tests what the end of a response frees, and what a hook is told of the end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::body::Body;
+use parking_lot::Mutex;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::tests::{PolledBody, body_at};
+use super::*;
+use crate::clock::TokioClock;
+use crate::connection::BrokenOff;
+use crate::script::Cue;
+
+/// A hook that lets out these actions in place of those that come in, and notes the end of the response.
+#[derive(Default)]
+struct ReplacingHook {
+    actions: VecDeque<Action>,
+    ended: Arc<Mutex<Vec<How>>>,
+}
+
+impl ResponseHook for ReplacingHook {
+    fn change_head(&mut self) -> HeadChange {
+        HeadChange::None
+    }
+
+    fn alters(&self) -> bool {
+        false
+    }
+
+    fn take_in(&mut self, _: Instant, _: Action) {}
+
+    fn pass_time(&mut self, _: Instant) {}
+
+    fn next(&mut self, _: Instant) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn wrote(&mut self, _: &Bytes) {}
+
+    fn ended(&mut self, how: How) {
+        self.ended.lock().push(how);
+    }
+}
+
+/// Returns a body with a subscription, whose script has one write at once and this end at once.
+fn joined(how: How) -> PolledBody<impl Script> {
+    let script = move |_| {
+        let actions = [Action::Write(Bytes::from_static(b"x")), Action::End(how)];
+        actions.map(|action| Cue { at: Duration::ZERO, action }).into_iter()
+    };
+    body_at(Arc::new(TokioClock::start()), script, true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_over_leaves_its_channel_before_the_body_is_dropped() {
+    for how in [How::Complete, How::Cut, How::Reset] {
+        let mut polled = joined(how);
+        assert_eq!((polled.due(), polled.channel.subscribers()), (vec!["x".to_owned()], 0), "{how:?}");
+
+        // The same, if a hook ends the response before the script does.
+        let PolledBody { clock, channel, connection, body } = joined(How::Closed);
+        let hook = ReplacingHook { actions: [Action::End(how)].into(), ..ReplacingHook::default() };
+        let body = task::spawn(body.into_inner().with_hook(Box::new(hook)));
+        let mut polled = PolledBody { clock, channel, connection, body };
+        assert_eq!((polled.due().len(), polled.channel.subscribers()), (0, 0), "{how:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_ended_is_dropped_though_a_hook_keeps_the_end_back() {
+    let PolledBody { clock, channel, connection, body } = joined(How::Complete);
+    let body = task::spawn(body.into_inner().with_hook(Box::new(ReplacingHook::default())));
+    let mut polled = PolledBody { clock, channel, connection, body };
+    assert_pending!(polled.poll());
+    assert_eq!((polled.body.over, polled.channel.subscribers()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_told_how_a_response_ended_whose_body_was_dropped() {
+    let broken_off = Ending::BreakOff(BrokenOff::Evicted);
+    for (ending, how) in [
+        (None, How::Closed),
+        (Some(Ending::InGoodOrder), How::Closed),
+        (Some(Ending::HalfClose), How::Cut),
+        (Some(Ending::Cut), How::Cut),
+        (Some(broken_off), How::Cut),
+        (Some(Ending::Reset), How::Reset),
+    ] {
+        let PolledBody { connection, body, .. } = joined(How::Closed);
+        let hook = ReplacingHook::default();
+        let ended = Arc::clone(&hook.ended);
+        let driver = body.into_inner().with_hook(Box::new(hook));
+        ending.into_iter().for_each(|ending| connection.end(ending));
+        drop(driver);
+        assert_eq!(*ended.lock(), [how], "{ending:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_of_another_application_is_complete_without_a_look_only_if_there_is_nothing_in_it() {
+    for (body, how) in [(Body::empty(), How::Complete), (Body::from("x"), How::Closed)] {
+        let hook = ReplacingHook::default();
+        let ended = Arc::clone(&hook.ended);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let connection = Arc::new(Connection::new(0));
+        let socket = Arc::clone(connection.socket_state());
+        let waiter = Waiter { connection: 0, request: 0, path: "".into(), socket };
+        drop(Driver::of_body(body, Box::new(hook), &clock, waiter, connection, Instant::EPOCH));
+        assert_eq!(*ended.lock(), [how]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_due_later_does_not_come_with_the_last_write() {
+    let script = |_| {
+        let end = Cue { at: Duration::from_secs(1), action: Action::End(How::Complete) };
+        [Cue { at: Duration::ZERO, action: Action::Write(Bytes::from_static(b"x")) }, end].into_iter()
+    };
+    let mut polled = body_at(Arc::new(TokioClock::start()), script, false);
+    assert_eq!(polled.due(), ["x"]);
+    assert!(!polled.body.is_end_stream());
+    assert_pending!(polled.poll());
+    polled.clock.sleep_until(Instant::EPOCH + Duration::from_secs(1)).await;
+    assert!(assert_ready!(polled.poll()).is_none());
+}
