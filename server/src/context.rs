@@ -70,3 +70,18 @@ pub fn plain_path(path: &str) -> String {
 pub fn clipped(text: String) -> String {
     if text.len() <= KEPT_BYTES_MAX { text } else { start(&text, KEPT_BYTES_MAX).to_owned() + "…" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_1024_bytes_is_kept_whole_and_a_longer_one_ends_in_an_ellipsis() {
+        let whole = "x".repeat(KEPT_BYTES_MAX);
+        assert_eq!(clipped(whole.clone()), whole);
+        assert_eq!(clipped(whole.clone() + "y"), whole.clone() + "…");
+        // Half a character is not kept.
+        let umlaut = "x".repeat(KEPT_BYTES_MAX - 1) + "ä";
+        assert_eq!(clipped(umlaut), "x".repeat(KEPT_BYTES_MAX - 1) + "…");
+    }
+}
