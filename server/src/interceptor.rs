@@ -84,7 +84,8 @@ mod tests {
     impl ResponseHook for CallNotingHook {
         fn change_head(&mut self) -> HeadChange {
             self.calls.lock().push("change head".into());
-            self.status.map_or(HeadChange::None, |status| HeadChange::Answer(Box::new(status.into_response())))
+            self.status
+                .map_or(HeadChange::None, |status| HeadChange::Answer(Box::new((status, "no body").into_response())))
         }
 
         fn alters(&self) -> bool {
