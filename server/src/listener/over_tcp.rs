@@ -8,7 +8,7 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::clock::TokioClock;
+use crate::clock::{TokioClock, machine_pause};
 use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
 
@@ -122,4 +122,44 @@ async fn no_more_are_served_at_a_time_than_the_limit_says() {
         assert_eq!(&answer, b"HTTP/1.1 200");
     })
     .await;
+}
+
+/// Listens on two addresses of this machine, or on one if the machine lacks the other.
+fn listen_on_two() -> (Sockets, Vec<SocketAddr>) {
+    let sockets = Sockets::bind(&["127.0.0.1:0", "127.0.0.2:0"].map(|addr| addr.parse().expect("an address")));
+    let sockets = sockets.expect("a free port");
+    let addrs = sockets.addrs().expect("both listen");
+    (sockets, addrs)
+}
+
+/// Accepts the next connection; returns the address that the client chose.
+async fn accepted_on(sockets: &mut Sockets) -> SocketAddr {
+    tokio::select! {
+        biased;
+        accepted = Listener::accept(sockets) => accepted.expect("a connection").local_addr().expect("an address"),
+        () = machine_pause(WAIT_MAX) => panic!("no connection is accepted"),
+    }
+}
+
+#[tokio::test]
+async fn several_addresses_have_one_port_and_each_is_listened_on() {
+    let (mut sockets, addrs) = listen_on_two();
+    assert!(addrs.iter().all(|addr| addr.port() == addrs[0].port()), "{addrs:?}");
+    for addr in addrs.iter().rev().chain(&addrs) {
+        let _client = connect(*addr);
+        assert_eq!(accepted_on(&mut sockets).await, *addr);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_address_keeps_no_other_waiting() {
+    let (mut sockets, addrs) = listen_on_two();
+    let _busy: Vec<_> = (0..10).map(|_| connect(addrs[0])).collect();
+    let last = *addrs.last().expect("an address");
+    let _other = connect(last);
+    let mut accepted = Vec::new();
+    for _ in &addrs {
+        accepted.push(accepted_on(&mut sockets).await);
+    }
+    assert!(accepted.contains(&last), "{accepted:?}");
 }
