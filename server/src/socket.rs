@@ -63,6 +63,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::connection::BrokenOff;
 
     /// Nothing in these tests waits longer than this, so that a bug fails instead of hanging.
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,6 +83,7 @@ mod tests {
             (Some(Ending::InGoodOrder), Ok(())),
             (Some(Ending::Cut), Ok(())),
             (Some(Ending::HalfClose), Ok(())),
+            (Some(Ending::BreakOff(BrokenOff::Evicted)), Ok(())),
             (Some(Ending::Reset), Err(io::ErrorKind::ConnectionReset)),
         ] {
             let (mut socket, mut client) = pair().await;
