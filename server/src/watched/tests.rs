@@ -111,13 +111,16 @@ fn a_full_room_is_kept_whole_and_a_byte_more_ends_the_connection_after_what_was_
 
 #[test]
 fn the_body_of_a_request_waits_for_its_handler_and_is_not_thrown_away() {
-    let pieces = AHEAD_BYTES_MAX / 512;
-    let mut socket = watched((0..=pieces).map(|_| Ok(vec![b'x'; 512])));
-    socket.socket().connection.answer().begin(true);
-    assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Pending);
-    assert_eq!(socket.socket().io.reads.len(), 1, "no more is read ahead than is kept");
-    assert_eq!(read(&mut socket, 2 * AHEAD_BYTES_MAX), ok(&vec![b'x'; AHEAD_BYTES_MAX]));
-    assert_eq!(read(&mut socket, 512), ok(&[b'x'; 512]));
+    // Pieces that fill the room to the byte, and pieces of which the last is larger than the rest of the room.
+    for length in [512, 511] {
+        let pieces = AHEAD_BYTES_MAX.div_ceil(length);
+        let mut socket = watched((0..=pieces).map(|_| Ok(vec![b'x'; length])));
+        socket.socket().connection.answer().begin(true);
+        assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Pending);
+        assert_eq!(socket.socket().io.reads.len(), 1, "no more is read ahead than is kept");
+        assert_eq!(read(&mut socket, 2 * AHEAD_BYTES_MAX), ok(&vec![b'x'; pieces * length]));
+        assert_eq!(read(&mut socket, length), ok(&vec![b'x'; length]));
+    }
 }
 
 #[test]
