@@ -173,3 +173,6 @@ impl Drop for StopServing<'_> {
         self.0.stop_serving();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,10 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use futures_util::FutureExt;
+use tokio::task::coop::{consume_budget, has_budget_remaining};
+use tokio::task::yield_now;
+
 use super::*;
 
 /// A socket that returns these bytes, one piece for each read, and takes bytes until the room is used up.
@@ -132,4 +136,17 @@ fn a_client_that_does_not_read_blocks_until_it_does() {
     *socket.socket().io.room.lock() = 1;
     assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_ready());
     assert_eq!(socket.written(), Written::All);
+}
+
+#[tokio::test]
+async fn a_task_that_has_used_up_its_share_of_time_is_no_client_that_does_not_read() {
+    let mut socket = watched([]);
+    while has_budget_remaining() {
+        let _ = consume_budget().now_or_never();
+    }
+    assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_pending());
+    assert_eq!(socket.written(), Written::NotYet);
+    yield_now().await;
+    assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_pending());
+    assert_eq!(socket.written(), Written::Blocked);
 }

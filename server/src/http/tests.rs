@@ -1,0 +1,213 @@
+//! Tests when the server is done with a connection, over a pipe and in paused time.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use onbeat_wire::Instant;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::task::{JoinHandle, yield_now};
+use tokio_test::task;
+
+use super::*;
+use crate::channel::Event;
+use crate::clock::{Clock, ManualClock, TokioClock};
+use crate::connection::BrokenOff;
+use crate::endpoints::{sse, stream_text};
+use crate::random::Seed;
+use crate::world::{Limits, World};
+
+/// How many bytes the pipe holds in one direction.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// A connection that is served, with the client and the time since the start.
+struct Scene {
+    clock: TokioClock,
+    connection: Arc<Connection>,
+    client: DuplexStream,
+    serving: JoinHandle<()>,
+}
+
+impl Scene {
+    /// Serves `router` to a client that has sent these bytes, and lets all happen that takes no time.
+    async fn start(router: Router, pipe_bytes: usize, sent: &str) -> Self {
+        let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
+        let (io, client) = tokio::io::duplex(pipe_bytes);
+        let serving = tokio::spawn(serve(io, Arc::clone(&connection), router, None));
+        let mut scene = Self { clock, connection, client, serving };
+        scene.send(sent.as_bytes()).await;
+        scene
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.client.write_all(bytes).await.expect("the server reads");
+        settle().await;
+    }
+
+    /// Returns whether the server is done with the connection.
+    fn is_over(&self) -> bool {
+        self.serving.is_finished()
+    }
+
+    /// Waits until the server is done with the connection. Returns the milliseconds since the start.
+    async fn over_at(&mut self) -> u128 {
+        (&mut self.serving).await.expect("no panic");
+        self.clock.now().since_epoch().as_millis()
+    }
+}
+
+/// Lets all happen that takes no time.
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+fn world(clock: impl Clock + 'static) -> Arc<World> {
+    let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
+    Arc::new(World::new(Arc::new(clock), Seed(42), epoch, Limits::default()))
+}
+
+/// Returns the seven endpoints, one that reads the body of a request, one that keeps a request and never answers, and one
+/// with an answer that has no end.
+fn application() -> Router {
+    let reads = post(async |body: Bytes| body.len().to_string());
+    let waits = get(async |request: Request| {
+        std::future::pending::<()>().await;
+        drop(request);
+    });
+    let pieces = || futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1024])));
+    let endless = get(async move || Body::from_stream(pieces()));
+    let world = crate::router::router(world(TokioClock::start()));
+    Router::new().route("/reads", reads).route("/waits", waits).route("/endless", endless).fallback_service(world)
+}
+
+/// Returns a request that closes the connection, with these fields and this body.
+fn last(method_and_path: &str, rest: &str) -> String {
+    format!("{method_and_path} HTTP/1.1\r\nHost: onbeat\r\nConnection: close\r\n{rest}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_sent_all_is_waited_for_no_longer_than_its_answer() {
+    for sent in [
+        last("GET /nowhere", "\r\n"),
+        last("POST /reads", "Content-Length: 3\r\n\r\nabc"),
+        last("POST /reads", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    ] {
+        assert!(Scene::start(application(), PIPE_BYTES, &sent).await.is_over(), "{sent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_may_send_more_is_waited_for_until_it_pauses() {
+    let (left, behind) = (last("POST /nowhere", "Content-Length: 3\r\n\r\n"), last("GET /nowhere", "\r\nmore"));
+    for sent in [left, behind] {
+        assert_eq!(Scene::start(application(), PIPE_BYTES, &sent).await.over_at().await, 2000, "{sent}");
+    }
+    let sent = last(&format!("GET {}", stream_text::STREAM.path), "\r\n");
+    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+    scene.send(b"more").await;
+    assert_eq!(scene.over_at().await, 4800 + 2000, "more was sent during a stream");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_on_and_on_is_not_heard_for_ever() {
+    let sent = last("GET /nowhere", "\r\nmore");
+    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+    for second in 1..30 {
+        scene.clock.sleep_until(Instant::EPOCH + Duration::from_secs(second)).await;
+        assert!(!scene.is_over(), "after {second} s");
+        scene.send(b"more").await;
+    }
+    assert_eq!(scene.over_at().await, 30_000);
+
+    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+    let megabyte = vec![b'x'; 1024 * 1024];
+    let mut megabytes = 0;
+    while megabytes < 300 && scene.client.write_all(&megabyte).await.is_ok() {
+        megabytes += 1;
+    }
+    assert_eq!((megabytes, scene.over_at().await), (256, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_is_done_with_who_is_only_heard_out_or_half_closed() {
+    for half_closed in [false, true] {
+        let sse = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", sse::STREAM.path);
+        let sent = if half_closed { sse } else { last("GET /nowhere", "\r\nmore") };
+        let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+        if half_closed {
+            scene.connection.end(Ending::HalfClose);
+        }
+        // Each wake-up takes the waker away, and another is to be registered.
+        for _ in 0..2 {
+            scene.connection.wake();
+            settle().await;
+            assert!(!scene.is_over());
+        }
+        scene.connection.end(Ending::InGoodOrder);
+        assert_eq!(scene.over_at().await, 0, "half-closed: {half_closed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_no_other() {
+    let endings = [
+        (Ending::InGoodOrder, false),
+        (Ending::Cut, false),
+        (Ending::BreakOff(BrokenOff::Evicted), true),
+        (Ending::Reset, true),
+    ];
+    // hyper asks the second body for no more than fits the buffer of hyper: only the server itself sees the ending.
+    for (path, (ending, is_over)) in
+        [sse::STREAM.path, "/endless"].into_iter().flat_map(|path| endings.map(|end| (path, end)))
+    {
+        let scene = Scene::start(application(), 64, &format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).await;
+        assert!(scene.connection.is_blocked() && !scene.is_over());
+        scene.connection.end(ending);
+        settle().await;
+        assert_eq!(scene.is_over(), is_over, "{path}: {ending:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_much_and_leaves_is_noticed_while_a_handler_keeps_its_request() {
+    let mut scene = Scene::start(application(), PIPE_BYTES, "GET /waits HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+    scene.send(&[b'x'; 100 * 1024]).await;
+    assert!(!scene.is_over());
+    let Scene { client, serving, .. } = scene;
+    drop(client);
+    settle().await;
+    assert!(serving.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_ends_with_its_writes_and_not_with_the_share_of_a_task() {
+    let clock = ManualClock::start();
+    let turn = |connection: &Connection| clock.turn(connection.socket_state()).expect("nobody holds up the clock");
+    let world = world(TokioClock::start());
+    let connection = Arc::new(Connection::unnumbered());
+    let (io, mut client) = tokio::io::duplex(PIPE_BYTES);
+    let served = serve(io, Arc::clone(&connection), crate::router::router(Arc::clone(&world)), None);
+    let mut serving = task::spawn(served);
+    let sent = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", sse::STREAM.path);
+    client.write_all(sent.as_bytes()).await.expect("the pipe has room");
+    while serving.poll().is_pending() && serving.is_woken() {}
+
+    let event = Event::from([Bytes::from_static(b"data: 1\n\n")]);
+    world.broadcasts().publish(Instant::EPOCH, event, |connection| connection.turns().expect(turn(connection)));
+    while tokio::task::coop::has_budget_remaining() {
+        let _ = tokio::task::coop::consume_budget().now_or_never();
+    }
+    assert!(serving.poll().is_pending());
+    assert_eq!((clock.awaited(), connection.is_blocked()), (1, false), "the share of this task is used up");
+    yield_now().await;
+    assert!(serving.poll().is_pending());
+    assert_eq!(clock.awaited(), 0);
+
+    drop(client);
+    while serving.poll().is_pending() && serving.is_woken() {}
+    connection.turns().expect(turn(&connection));
+    assert_eq!(clock.awaited(), 0, "nobody serves the connection any more");
+}
