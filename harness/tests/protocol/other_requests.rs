@@ -233,6 +233,26 @@ fn connection_close_is_honoured_at_the_end_of_the_stream() {
 }
 
 #[test]
+fn connection_close_is_found_among_other_options() {
+    for (fields, closes) in [
+        ("Connection: keep-alive, close\r\n", true),
+        ("Connection: Close ,keep-alive\r\n", true),
+        ("Connection: keep-alive\r\nConnection: close\r\n", true),
+        ("Connection: closed, not-close\r\n", false),
+    ] {
+        let told = play(async |lab| {
+            let mut client = lab.connect();
+            client.send(format!("GET /stream-text HTTP/1.1\r\nHost: onbeat\r\n{fields}\r\n").as_bytes()).await;
+            client.responses(1).await;
+            lab.settle().await;
+            tell(&[("client", client.close().await)])
+        });
+        let option = if closes { "connection: close" } else { "connection: keep-alive" };
+        assert!(told.contains(option) && told.contains("server closes the connection") == closes, "{fields}{told}");
+    }
+}
+
+#[test]
 fn if_none_match_is_ignored() {
     let told = play(async |lab| {
         let mut logs = Vec::new();
