@@ -6,14 +6,14 @@
 //! ```text
 //!  fault ── values ── json                         a fault, and the form in JSON
 //!    │
-//!  step ── rewrite ── alteration ── alterations    the bytes of a write, one fault at work, all faults in order
+//!  step ── bytes ── one_fault ── all_faults        what a fault does to the bytes of a write, one fault at work, all in order
 //! ```
 
-mod alteration;
-mod alterations;
+mod all_faults;
+mod bytes;
 mod fault;
 mod json;
-mod rewrite;
+mod one_fault;
 mod step;
 mod values;
 
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-pub(crate) use self::alterations::Alterations;
+pub(crate) use self::all_faults::Alterations;
 pub use self::fault::{
     Batch, ContentTypeChange, EventId, Fault, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime,
     StatusChange, Target,

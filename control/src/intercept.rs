@@ -170,9 +170,10 @@ mod tests {
     use http_body::Body as _;
     use onbeat_server::clock::{Clock, TokioClock};
     use onbeat_server::endpoints::{send_heartbeat, sse, sse_data, stream_text};
+    use onbeat_server::limits::Limits;
     use onbeat_server::random::Seed;
     use onbeat_server::router::intercepted_router;
-    use onbeat_server::world::{Limits, World};
+    use onbeat_server::world::World;
     use onbeat_wire::recording::LogStart;
     use tower_service::Service;
 

@@ -46,7 +46,7 @@ use self::lines_seen::LinesSeen;
 use self::other_clients::{HEARTBEAT, Noise, OtherClients};
 use self::tag::Tag;
 use self::target::{Embedded, Live, Target};
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 
 /// Returns the ids of all cases, in their order.
 #[must_use]

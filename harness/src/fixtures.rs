@@ -6,19 +6,19 @@
 mod annotator;
 mod end_to_end;
 mod fan_out;
+mod folder;
 pub(crate) mod format;
-pub(crate) mod golden;
 mod manifest;
+pub(crate) mod read_back;
 mod requests;
 mod stream_cases;
 mod streams;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use onbeat_server::random::Seed;
 
+pub use self::folder::{Drift, verify, write};
 use crate::lab::{Overdue, Setup};
 
 /// The seed of the corpus.
@@ -53,7 +53,7 @@ pub fn corpus() -> Result<Corpus, Overdue> {
     corpus.extend(streams::files(&setup)?);
     corpus.extend(fan_out::files(&setup)?);
     corpus.extend(requests::files(&setup)?);
-    corpus.insert("cases.json".into(), golden::CASES.into());
+    corpus.insert("cases.json".into(), read_back::CASES.into());
     corpus.extend(SCHEMAS.map(|(path, schema)| (path.to_owned(), schema.as_bytes().to_vec())));
     corpus.insert("manifest.json".into(), manifest::file(&corpus));
     Ok(corpus)
@@ -61,95 +61,4 @@ pub fn corpus() -> Result<Corpus, Overdue> {
 
 pub(crate) fn setup() -> Setup {
     Setup::new(Seed(SEED), EPOCH.parse().expect("a valid epoch"))
-}
-
-/// A difference between a folder and the corpus.
-#[derive(Debug, thiserror::Error)]
-pub enum Drift {
-    /// A file can't be read.
-    #[error("failed to read {}: {source}", path.display())]
-    Unreadable {
-        /// The path of the file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// A file has other bytes.
-    #[error("{} differs from byte {at} on (line {line}): expected {expected:?}, got {got:?}", path.display())]
-    Different {
-        /// The path of the file.
-        path: PathBuf,
-        /// The first differing byte, from 0.
-        at: usize,
-        /// The line of that byte, from 1.
-        line: usize,
-        /// The expected text from that byte on.
-        expected: String,
-        /// The text of the file from that byte on.
-        got: String,
-    },
-    /// A file is not part of the corpus.
-    #[error("{} is not part of the corpus: delete it, or write it anew", path.display())]
-    Unknown {
-        /// The path of the file.
-        path: PathBuf,
-    },
-}
-
-/// Writes the corpus into `folder`.
-///
-/// # Errors
-///
-/// If a file can't be written; the error names it.
-pub fn write(corpus: &Corpus, folder: &Path) -> io::Result<()> {
-    for (name, bytes) in corpus {
-        let path = folder.join(name);
-        let written = fs::create_dir_all(path.parent().unwrap_or(folder)).and_then(|()| fs::write(&path, bytes));
-        written
-            .map_err(|error| io::Error::new(error.kind(), format!("failed to write {}: {error}", path.display())))?;
-    }
-    Ok(())
-}
-
-/// Returns all differences between `folder` and the corpus.
-#[must_use]
-pub fn verify(corpus: &Corpus, folder: &Path) -> Vec<Drift> {
-    let kept = corpus.iter().filter_map(|(name, expected)| {
-        let path = folder.join(name);
-        match fs::read(&path) {
-            Ok(got) => difference(path, expected, &got),
-            Err(source) => Some(Drift::Unreadable { path, source }),
-        }
-    });
-    kept.chain(unknown(corpus, folder)).collect()
-}
-
-fn difference(path: PathBuf, expected: &[u8], got: &[u8]) -> Option<Drift> {
-    if expected == got {
-        return None;
-    }
-    let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
-    let from = |bytes: &[u8]| String::from_utf8_lossy(&bytes[same..bytes.len().min(same + 40)]).into_owned();
-    let line = expected[..same].split(|byte| *byte == b'\n').count();
-    Some(Drift::Different { path, at: same, line, expected: from(expected), got: from(got) })
-}
-
-/// The names of further files in the folder, written by hand.
-const BESIDE: [&str; 2] = ["README.md", "LICENSE"];
-
-/// Returns the files in the folder that are not part of the corpus.
-fn unknown(corpus: &Corpus, folder: &Path) -> Vec<Drift> {
-    let mut unknown = Vec::new();
-    let mut folders = vec![(String::new(), folder.to_owned())];
-    while let Some((within, folder)) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let (name, path) = (format!("{within}{}", entry.file_name().display()), entry.path());
-            if path.is_dir() {
-                folders.push((format!("{name}/"), path));
-            } else if !corpus.contains_key(&name) && !BESIDE.contains(&name.as_str()) {
-                unknown.push(Drift::Unknown { path });
-            }
-        }
-    }
-    unknown
 }

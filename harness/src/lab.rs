@@ -13,10 +13,11 @@ use futures_util::future::{self, BoxFuture, FutureExt};
 use onbeat_server::accept::{Listener, accept};
 use onbeat_server::clock::{Clock, TokioClock};
 use onbeat_server::connection::Connection;
-use onbeat_server::http;
+use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
-use onbeat_server::world::{Limits, World};
+use onbeat_server::serving;
+use onbeat_server::world::World;
 use onbeat_wire::{Epoch, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -128,7 +129,8 @@ impl Application {
 
     /// Returns another application, served as the embedded server is.
     pub fn with_router(router: impl Fn(Arc<World>) -> Router + Send + Sync + 'static) -> Self {
-        let serve = |io, connection, router, head_time_max| http::serve(io, connection, router, head_time_max).boxed();
+        let serve =
+            |io, connection, router, head_time_max| serving::serve(io, connection, router, head_time_max).boxed();
         Self { router: Box::new(router), serve: Arc::new(serve) }
     }
 }

@@ -12,7 +12,7 @@
 //!      │
 //!  replay        one endpoint from head to end
 //!      │
-//!  recording     the log of a served world, played again
+//!  log_replay    the log of a served world, played again
 //!      │
 //!  record        any server's responses, recorded over real sockets
 //!      │
@@ -79,9 +79,9 @@ pub mod fixtures;
 mod idle;
 pub mod judge;
 pub mod lab;
+pub mod log_replay;
 pub mod player;
 pub mod record;
-pub mod recording;
 pub mod replay;
 pub mod simulate;
 mod sleepers;

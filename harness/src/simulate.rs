@@ -29,7 +29,7 @@ use self::model::Violation;
 use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::lab::Application;
 
 /// A failed world.

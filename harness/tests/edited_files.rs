@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use onbeat::lab::Application;
-use onbeat::recording::Recording;
+use onbeat::log_replay::LoggedWorld;
 use onbeat::simulate::{History, Simulator, histories};
 use proptest::prelude::*;
 
@@ -284,8 +284,8 @@ fn edited(text: &str, edits: &[Edit]) -> String {
 proptest! {
     #[test]
     fn whatever_is_done_to_a_log_it_is_refused_or_replayed(edits in prop::collection::vec(edit(), 1..4)) {
-        match Recording::parse(&edited(LOG, &edits)) {
-            Ok(recording) => drop(recording.replay()),
+        match LoggedWorld::parse(&edited(LOG, &edits)) {
+            Ok(logged) => drop(logged.replay()),
             Err(error) => {
                 let error = error.to_string();
                 prop_assert!(error.contains("line") || error.contains("empty"), "{error}");

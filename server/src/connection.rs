@@ -10,9 +10,9 @@
 
 mod answer;
 mod ending;
+mod held_turns;
 mod place;
 mod task;
-mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub use self::answer::HeldOpen;
 use self::ending::EndingState;
 pub(crate) use self::ending::end_of_dropped_response;
 pub use self::ending::{BrokenOff, Ending};
+use self::held_turns::HeldTurns;
 use self::place::Place;
 use self::task::Task;
-use self::turns::HeldTurns;
 use crate::arrivals::Arrivals;
 use crate::clock::SocketState;
 

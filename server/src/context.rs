@@ -38,7 +38,7 @@ impl RequestContext {
         Self { connection, ordinal: 0, request: 0, at: Instant::EPOCH, hook: HookSlot::default() }
     }
 
-    /// Returns the connection that carries a request; `None` under a server other than [`crate::http::serve`].
+    /// Returns the connection that carries a request; `None` under a server other than [`crate::serving::serve`].
     #[must_use]
     pub fn connection_of(request: &Request) -> Option<Arc<Connection>> {
         request.extensions().get::<Self>().map(|context| Arc::clone(&context.connection))

@@ -47,10 +47,11 @@ mod tests {
     use crate::clock::TokioClock;
     use crate::driver::{HeadChange, HookSlot};
     use crate::endpoints::{PUBLISHERS, STREAMS};
+    use crate::limits::Limits;
     use crate::random::Seed;
     use crate::router::intercepted_router;
     use crate::script::Action;
-    use crate::world::{Limits, World};
+    use crate::world::World;
 
     /// The calls, in order.
     type Calls = Arc<Mutex<Vec<String>>>;

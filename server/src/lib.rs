@@ -12,17 +12,17 @@
 //!                    │
 //!                endpoints                    one file each
 //!                    │
-//!      world ──── driver                      plays a script, or a foreign body, through the hook
+//!  limits ── world ── driver                  plays a script, or a foreign body, through the hook
 //!                    │
 //!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
 //!                entrance                     counts every request, and calls the interceptor
 //!                    │
-//!                 router ── cors ── guard     the endpoint for a request
+//!              router ── cors ── malformed     the endpoint for a request, and what is refused before
 //!                    │
 //!        service ── watched                   the progress of an answer, the end of a client
 //!                    │
-//!                  http                       one connection, over any reader and writer
+//!                serving                      one connection, over any reader and writer
 //!                    │
 //!                 accept                      many connections, from any source
 //!                    │
@@ -43,16 +43,17 @@ mod cors;
 pub mod driver;
 pub mod endpoints;
 mod entrance;
-mod guard;
-pub mod http;
 pub mod interceptor;
+pub mod limits;
 pub mod listener;
+mod malformed;
 pub mod query;
 pub mod random;
 pub mod ready;
 pub mod router;
 pub mod script;
 mod service;
+pub mod serving;
 mod socket;
 mod watched;
 pub mod world;

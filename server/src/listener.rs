@@ -12,11 +12,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use crate::accept::{Listener, accept};
 use crate::arrivals::Arrivals;
 use crate::connection::Connection;
-use crate::http;
+use crate::limits::Limits;
 use crate::ready::with_readiness;
 use crate::router::router;
+use crate::serving;
 use crate::socket::Socket;
-use crate::world::{Limits, World};
+use crate::world::World;
 
 #[cfg(test)]
 mod over_tcp;
@@ -145,7 +146,7 @@ pub async fn serve_router(
     let router = with_readiness(router);
     let serve = |stream, connection: Arc<Connection>| {
         let socket = Socket::new(stream, Arc::clone(&connection));
-        http::serve(socket, connection, router.clone(), limits.head_time_max)
+        serving::serve(socket, connection, router.clone(), limits.head_time_max)
     };
     accept(listener, limits.connections_max, arrivals, serve, shutdown).await;
 }

@@ -20,11 +20,11 @@ use crate::interceptor::Interceptor;
 use crate::query::Message;
 use crate::script::{Script, Start, event_stream};
 use crate::world::World;
-use crate::{cors, guard};
+use crate::{cors, malformed};
 
 /// Returns the whole application, in `world`.
 ///
-/// Served by [`crate::http::serve`], a client that leaves is noticed at once, and a client that is evicted is cut off at
+/// Served by [`crate::serving::serve`], a client that leaves is noticed at once, and a client that is evicted is cut off at
 /// once. Another server may notice the first at the next write, and do the second when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
     with_entrance(Entrance { world, interceptor: None })
@@ -49,7 +49,7 @@ fn with_entrance(entrance: Entrance) -> Router {
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin))
-        .layer(middleware::from_fn(guard::refuse_malformed))
+        .layer(middleware::from_fn(malformed::refuse_malformed))
         .layer(middleware::from_fn_with_state(entrance, enter))
         .layer(middleware::from_fn_with_state(world, answer_at_once))
 }
@@ -167,8 +167,8 @@ mod tests {
     use super::*;
     use crate::clock::TokioClock;
     use crate::endpoints::broadcast_text;
+    use crate::limits::Limits;
     use crate::random::Seed;
-    use crate::world::Limits;
 
     /// Returns a new world, and the router of the world.
     fn application() -> (Arc<World>, Router) {

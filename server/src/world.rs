@@ -2,32 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use onbeat_wire::{Epoch, Instant, Timestamp};
 
 use crate::channel::{Channel, Delivery, Event};
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::limits::Limits;
 use crate::random::Seed;
 use crate::script::Start;
-
-/// The limits of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many events a subscriber may be behind before the connection is evicted.
-    pub mailbox_events_max: u64,
-    /// How many connections are served at a time. Further connections wait to be accepted.
-    pub connections_max: usize,
-    /// How long a client may take for the head of a request, in the machine's time; `None` for any time.
-    pub head_time_max: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { mailbox_events_max: 1024, connections_max: 65_536, head_time_max: Some(Duration::from_secs(30)) }
-    }
-}
 
 /// The dependencies of one server.
 #[derive(Debug)]

@@ -21,8 +21,8 @@
 //! ```
 
 mod body;
-mod decode;
-mod encode;
+mod event_decoder;
+mod event_encoder;
 mod instant;
 mod json;
 pub mod jsonl;
@@ -34,8 +34,8 @@ mod timestamp;
 mod transcript;
 
 pub use self::body::Malformed;
-pub use self::decode::{Decoder, Event};
-pub use self::encode::{FieldText, Lines};
+pub use self::event_decoder::{Decoder, Event};
+pub use self::event_encoder::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
 pub use self::json::stringify;
 pub use self::recording::How;

@@ -86,9 +86,9 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Method;
     use onbeat_server::clock::Kind;
+    use onbeat_server::limits::Limits;
     use onbeat_server::random::Seed;
     use onbeat_server::ready;
-    use onbeat_server::world::Limits;
     use tower_service::Service;
 
     use super::*;

@@ -8,9 +8,10 @@ use std::thread;
 
 use clap::ValueEnum;
 use onbeat_server::clock::{TokioClock, epoch_today};
+use onbeat_server::limits::Limits;
 use onbeat_server::listener;
 use onbeat_server::random::Seed;
-use onbeat_server::world::{Limits, World};
+use onbeat_server::world::World;
 
 use crate::plain::plain;
 

@@ -33,7 +33,7 @@ use futures_util::FutureExt;
 use onbeat::lab::Application;
 use onbeat::simulate::{History, Simulator};
 use onbeat_server::connection::Connection;
-use onbeat_server::http;
+use onbeat_server::serving;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -270,7 +270,7 @@ fn over_onbeat(sample: &[History]) -> Outcome<Vec<Vec<u64>>> {
     let mut application = Application::embedded();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         let io = Counted { io, connection: Arc::clone(&connection), tally: counting.clone() };
-        http::serve(io, connection, router, head_time_max).boxed()
+        serving::serve(io, connection, router, head_time_max).boxed()
     });
     let simulator = Simulator::new(application);
     let world = |history: &History| {

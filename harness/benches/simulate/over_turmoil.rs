@@ -11,9 +11,9 @@ use onbeat::lab::Setup;
 use onbeat::simulate::{History, Operation, OperationKind};
 use onbeat_server::clock::{Clock, Sleep, TokioClock};
 use onbeat_server::connection::{Connection, Ending};
-use onbeat_server::http;
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;
+use onbeat_server::serving;
 use onbeat_server::world::World;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,7 +82,7 @@ impl Server {
             let connection = Arc::new(world.next_connection());
             self.open.lock().push(Arc::downgrade(&connection));
             let io = Counted { io, connection: Arc::clone(&connection), tally: self.tally.clone() };
-            tokio::spawn(http::serve(io, connection, router.clone(), limits.head_time_max));
+            tokio::spawn(serving::serve(io, connection, router.clone(), limits.head_time_max));
         }
     }
 }

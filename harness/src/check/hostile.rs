@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use tokio::io::AsyncWriteExt;
 
 use super::{Noise, OtherClients, application};
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::judge::report::{html, jsonl, junit, text};
 use crate::judge::{Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::player::{Action, Bounds, Client, ClientLog};

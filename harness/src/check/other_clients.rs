@@ -95,7 +95,7 @@ mod tests {
     use onbeat_wire::recording::{Fact, RawRequest};
 
     use super::*;
-    use crate::fixtures::golden::Golden;
+    use crate::fixtures::read_back::Golden;
     use crate::judge::{Pace, Stalls, judge};
 
     #[test]

@@ -1,6 +1,6 @@
 //! The scope of a check: how much of the contract is judged.
 
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::judge::{Evidence, NoSuchCase, Selection, Skipped};
 
 /// A quick check leaves out all that needs more of the contract's time: 10 s, without the writes of that moment.

@@ -8,7 +8,7 @@ use onbeat_wire::recording::{Dispatch, Fact};
 use onbeat_wire::{Event, Instant, What};
 
 use super::OtherClients;
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::judge::made_up::{logs, write};
 use crate::judge::{Dispatched, Observation, Pace, Scenario, ScenarioLine, Stalls, judge};
 use crate::player::{ClientLog, LogEntry};

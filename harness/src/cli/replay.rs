@@ -10,7 +10,7 @@ use onbeat_wire::Epoch;
 
 use super::{Exit, Format, Output, input, parse_duration, parse_seed};
 use crate::lab::Setup;
-use crate::recording::{Recording, Replayed};
+use crate::log_replay::{LoggedWorld, Replayed};
 use crate::replay::{Stream, replay_each};
 
 #[derive(Debug, clap::Args)]
@@ -49,8 +49,8 @@ pub(super) fn run(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit,
 
 fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let wrong = |error| format!("failed to read {}: {error}", input::name(path));
-    let recording = Recording::parse(&input::read(path)?).map_err(wrong)?;
-    let Replayed { requests, connections, writes, time, difference } = recording.replay().map_err(wrong)?;
+    let logged = LoggedWorld::parse(&input::read(path)?).map_err(wrong)?;
+    let Replayed { requests, connections, writes, time, difference } = logged.replay().map_err(wrong)?;
     match difference {
         None => {
             let ms = time.as_millis();

@@ -29,7 +29,7 @@ use self::times::{SentRequest, Times};
 use self::view::View;
 use super::play::Observations;
 use super::{History, Manner, Resource};
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::player::HttpExchange;
 use crate::replay::Stream;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use onbeat_server::limits::Limits;
 use onbeat_server::random::{Random, Seed};
-use onbeat_server::world::Limits;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::LeftHow;
 

@@ -9,9 +9,10 @@ use axum::middleware::{self, Next};
 use futures_util::FutureExt;
 use onbeat::lab::Application;
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
-use onbeat_server::http;
+use onbeat_server::limits::Limits;
 use onbeat_server::router::router;
-use onbeat_server::world::{Limits, World};
+use onbeat_server::serving;
+use onbeat_server::world::World;
 use parking_lot::Mutex;
 
 use crate::kit::{Mutant, mutant};
@@ -43,7 +44,7 @@ fn in_a_world(change: fn(&mut Limits)) -> Application {
 fn connections(other: fn(&Connection) -> Arc<Connection>) -> Application {
     let mut application = Application::embedded();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
-        http::serve(io, other(&connection), router, head_time_max).boxed()
+        serving::serve(io, other(&connection), router, head_time_max).boxed()
     });
     application
 }
@@ -55,7 +56,7 @@ fn leaving_aborts_another() -> Application {
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         let last = Arc::clone(&last);
         *last.lock() = Some(Arc::clone(&connection));
-        let served = http::serve(io, connection, router, head_time_max);
+        let served = serving::serve(io, connection, router, head_time_max);
         async move {
             served.await;
             if let Some(last) = &*last.lock() {

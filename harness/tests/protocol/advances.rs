@@ -9,9 +9,9 @@ use onbeat_control::{Monitor, Redaction};
 use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_server::connection::Connection;
-use onbeat_server::http;
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::router::{intercepted_router, router};
+use onbeat_server::serving;
 use onbeat_server::world::World;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -50,7 +50,8 @@ impl Scene {
         };
         let (server, client) = tokio::io::duplex(window_bytes);
         let connection = Arc::new(Connection::unnumbered());
-        let served: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(http::serve(server, connection, router, None));
+        let served: Pin<Box<dyn Future<Output = ()> + Send>> =
+            Box::pin(serving::serve(server, connection, router, None));
         Self { clock, world, monitor, served: task::spawn(served), is_over: false, client, raw: Vec::new() }
     }
 

@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use onbeat_server::channel::Event;
 use onbeat_server::clock::{Advance, Clock, ManualClock, TokioClock};
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
-use onbeat_server::http;
 use onbeat_server::router::router;
+use onbeat_server::serving;
 use onbeat_server::world::World;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
@@ -89,7 +89,7 @@ async fn play(target: Option<&str>, nth: u64, meddle: Meddle) -> Seen {
         let (world, connection, meddled) = (Arc::clone(&world), Arc::clone(&connection), Arc::clone(&meddled));
         Box::new(move || meddled.set(meddle(&world, &connection)).expect("it happens once"))
     };
-    let served = http::serve(Meddled { pipe, used: 0, nth, meddle }, connection, router(world), None);
+    let served = serving::serve(Meddled { pipe, used: 0, nth, meddle }, connection, router(world), None);
     let served = tokio::spawn(served);
     settle().await;
     if let Some(target) = target {
@@ -209,7 +209,7 @@ fn an_advance_waits_for_a_broadcast_that_came_while_the_connection_was_busy_with
             let (world, connection, sent) = (Arc::clone(&world), Arc::clone(&connection), Arc::clone(&sent));
             Box::new(move || sent.set(broadcast(&world, &connection)).expect("it happens once"))
         };
-        let served = http::serve(Meddled { pipe, used: 0, nth, meddle }, connection, router(world), None);
+        let served = serving::serve(Meddled { pipe, used: 0, nth, meddle }, connection, router(world), None);
         let mut served: Spawn<Serving> = task::spawn(Box::pin(served));
         let request = client.write_all(b"GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n").now_or_never();
         assert!(request.is_some_and(|sent| sent.is_ok()));

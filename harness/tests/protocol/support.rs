@@ -6,8 +6,8 @@ use std::time::Duration;
 use onbeat::lab::{self, Lab, Setup};
 use onbeat::player::{Client, ClientLog};
 use onbeat::replay::Stream;
+use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
-use onbeat_server::world::Limits;
 use onbeat_wire::{Transcript, What};
 
 /// Where snapshots are: beside the packages, not inside one.

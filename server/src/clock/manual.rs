@@ -13,9 +13,9 @@
 //! The module `turns` decides, without a task or a socket; this module wakes and waits.
 
 mod advance;
+mod schedule;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod wait_limits;
 
 use std::fmt;
@@ -28,8 +28,8 @@ use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::advance::{Advance, Advanced, Due, EndOfTime, LISTED_MAX};
-pub use self::turns::Timer;
-use self::turns::{Key, Turns};
+pub use self::schedule::Timer;
+use self::schedule::{Key, Schedule};
 use self::wait_limits::LOOK_PERIOD;
 pub use self::wait_limits::{BLOCKED_TIME_MAX, SLOW_TIME_MAX};
 use super::turn::TurnListener;
@@ -138,10 +138,10 @@ impl fmt::Debug for ManualClock {
 
 /// The turns, shared by the clock and the sleepers.
 #[derive(Default)]
-struct Shared(Mutex<Turns>);
+struct Shared(Mutex<Schedule>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Turns> {
+    fn lock(&self) -> MutexGuard<'_, Schedule> {
         self.0.lock()
     }
 }

@@ -29,7 +29,7 @@ impl Task {
         self.is_served.store(is_served, Ordering::Relaxed);
     }
 
-    /// Lets the writes of a stream be sent before the stream goes on. Under [`crate::http::serve`] the stream goes on in
+    /// Lets the writes of a stream be sent before the stream goes on. Under [`crate::serving::serve`] the stream goes on in
     /// the same poll, since a stream that waited behind all others would fall behind; elsewhere `waker` is woken.
     pub(crate) fn pause(&self, waker: &Waker) {
         if self.is_served.load(Ordering::Relaxed) {

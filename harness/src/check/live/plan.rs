@@ -7,7 +7,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 
 use super::inspection::Inspection;
 use crate::check::{Noise, Target};
-use crate::fixtures::golden::Golden;
+use crate::fixtures::read_back::Golden;
 use crate::judge::{ExpectedExchange, Pace, Scenario};
 
 /// The parts of a check.

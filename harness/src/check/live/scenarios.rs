@@ -155,7 +155,7 @@ fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::golden::Golden;
+    use crate::fixtures::read_back::Golden;
     use crate::judge::{Aspect, Case, Finding};
 
     /// Returns the evidence of a wrong count, or of a right count.

@@ -94,7 +94,7 @@ impl UnderWay {
     /// Notes that turn `number` has ended.
     pub(super) fn note_ended(&mut self, number: u64, writes: u32) {
         self.limits.note_progress();
-        // Turns that began without a deadline, such as those of broadcasts, are not among the due ones.
+        // Schedule that began without a deadline, such as those of broadcasts, are not among the due ones.
         let Some(place) = self.open.remove(&number) else { return };
         self.advanced.writes += u64::from(writes);
         if let Some(due) = self.advanced.due.get_mut(place) {

@@ -25,7 +25,7 @@ pub struct Timer {
 
 /// The sleepers and the turns.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(super) struct Schedule {
     now: Instant,
     numbers: u64,
     /// By deadline, and then by registration.
@@ -42,7 +42,7 @@ struct Sleeper {
     waker: Option<Waker>,
 }
 
-impl Turns {
+impl Schedule {
     pub(super) fn now(&self) -> Instant {
         self.now
     }

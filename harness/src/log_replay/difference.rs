@@ -7,7 +7,7 @@ use std::time::Duration;
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
 use onbeat_wire::{Entry, How, What};
 
-use super::{LoggedAnswer, Recording};
+use super::{LoggedAnswer, LoggedWorld};
 use crate::player::{ClientLog, HttpExchange};
 
 /// Fields that frame a message, or end a connection: HTTP adds these to the logged fields.
@@ -54,7 +54,7 @@ impl fmt::Display for ReplayDifference {
     }
 }
 
-impl Recording {
+impl LoggedWorld {
     /// Compares the logs of the clients, by the ordinals of their connections, with the log of the server.
     pub(super) fn compare(&self, logs: &BTreeMap<u64, ClientLog>, time: Duration) -> Replayed {
         let connections = self.answers.keys().map(|(connection, _)| connection).collect::<BTreeSet<_>>().len();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use onbeat_control::faults::Fault;
 use onbeat_control::restore;
+use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
-use onbeat_server::world::Limits;
 use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
@@ -14,7 +14,7 @@ use onbeat_wire::recording::{
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
-use super::{Answers, LoggedAction, LoggedAnswer, Recording};
+use super::{Answers, LoggedAction, LoggedAnswer, LoggedWorld};
 use crate::lab::{Overdue, Setup};
 use crate::player::Action;
 
@@ -26,7 +26,7 @@ const COST: u64 = 2 * 1024 * 1024;
 
 /// A log that can't be read, or not be played again.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
+pub enum LogError {
     /// The text is empty.
     #[error("expected a log, as GET /__onbeat/log answers it; it is empty")]
     Empty,
@@ -53,30 +53,30 @@ pub enum RecordingError {
     Overdue(#[from] Overdue),
 }
 
-impl Recording {
+impl LoggedWorld {
     /// Reads a log. Empty lines are passed over.
     ///
     /// # Errors
     ///
     /// If the text is no log, or the log is incomplete.
-    pub fn parse(text: &str) -> Result<Self, RecordingError> {
+    pub fn parse(text: &str) -> Result<Self, LogError> {
         let mut lines = jsonl::lines(text);
-        let (number, first) = lines.next().ok_or(RecordingError::Empty)?;
-        let no_log = |problem: Problem| RecordingError::NoLog(problem.at(number));
+        let (number, first) = lines.next().ok_or(LogError::Empty)?;
+        let no_log = |problem: Problem| LogError::NoLog(problem.at(number));
         let Line { t_ms, fact: Fact::Log(start), .. } = Line::<NoNotes>::read(first).map_err(no_log)? else {
             return Err(no_log(Problem::field("kind", "log")));
         };
         jsonl::within("t_ms", t_ms, 0..=0).map_err(|problem| problem.at(number))?;
         if start.dropped > 0 {
-            return Err(RecordingError::Dropped(start.dropped));
+            return Err(LogError::Dropped(start.dropped));
         }
-        let mut recording = Self::begin(&start).map_err(|problem| problem.at(number))?;
+        let mut logged = Self::begin(&start).map_err(|problem| problem.at(number))?;
         for (number, line) in lines {
-            recording.take_in(number, line).map_err(|wrong| wrong.at(number))?;
+            logged.take_in(number, line).map_err(|wrong| wrong.at(number))?;
         }
-        recording.setup.deadline = recording.end.0 + Duration::from_secs(60);
-        recording.cost_max = COST + 2 * text.len() as u64;
-        Ok(recording)
+        logged.setup.deadline = logged.end.0 + Duration::from_secs(60);
+        logged.cost_max = COST + 2 * text.len() as u64;
+        Ok(logged)
     }
 
     fn begin(start: &LogStart) -> Result<Self, Problem> {

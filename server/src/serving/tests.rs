@@ -15,8 +15,9 @@ use crate::channel::Event;
 use crate::clock::{Clock, ManualClock, TokioClock};
 use crate::connection::BrokenOff;
 use crate::endpoints::{sse, stream_text};
+use crate::limits::Limits;
 use crate::random::Seed;
-use crate::world::{Limits, World};
+use crate::world::World;
 
 /// How many bytes the pipe holds in one direction.
 const PIPE_BYTES: usize = 256 * 1024;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use onbeat_server::script::Action;
 
 use super::AppliedFault;
-use super::alteration::Alteration;
+use super::one_fault::Alteration;
 use super::step::{Step, Tally};
 
 /// The faults of a response, in order, and the steps on their way through the faults.

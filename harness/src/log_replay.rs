@@ -1,4 +1,4 @@
-//! Recordings: the log of a served world, played again in virtual time.
+//! The log of a served world, played again in virtual time.
 //!
 //! The log tells the seed, the epoch, every request, and every other action on the world. The same actions in a lab, at
 //! the same times and in the same order, must lead to the same bytes.
@@ -23,7 +23,7 @@ use onbeat_wire::recording::ClosedHow;
 use onbeat_wire::{Entry, Instant, What};
 
 pub use self::difference::{ReplayDifference, Replayed};
-pub use self::log::RecordingError;
+pub use self::log::LogError;
 use self::meter::{Meter, MeteredClock, metered};
 use crate::lab::{self, Application, Lab, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog};
@@ -31,7 +31,7 @@ use crate::transport::WINDOW_BYTES;
 
 /// The log of a served world.
 #[derive(Debug)]
-pub struct Recording {
+pub struct LoggedWorld {
     setup: Setup,
     /// Whether the times are exact, since the clock was manual.
     is_exact: bool,
@@ -83,7 +83,7 @@ enum LoggedAction {
     DeleteFaults(Vec<u64>),
 }
 
-impl Recording {
+impl LoggedWorld {
     /// Replays the log in virtual time, and compares the responses.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Recording {
     /// # Panics
     ///
     /// If the server does.
-    pub fn replay(&self) -> Result<Replayed, RecordingError> {
+    pub fn replay(&self) -> Result<Replayed, LogError> {
         // The lab's own world stays empty: connections join the observed world with their first request.
         let setup = self.setup;
         let observed: Arc<OnceLock<Observed>> = Arc::default();
@@ -111,7 +111,7 @@ impl Recording {
             let line = Cell::new(self.end.1);
             tokio::select! {
                 biased;
-                () = meter.passed() => Err(RecordingError::Unaccounted { line: line.get() }),
+                () = meter.passed() => Err(LogError::Unaccounted { line: line.get() }),
                 logs = scheduler.play(lab, self, &line) => Ok((logs, world.clock().now().since_epoch())),
             }
         })??;
@@ -146,19 +146,19 @@ struct LogScheduler<'a> {
 
 impl LogScheduler<'_> {
     /// Does all actions of the log at their times; returns the log of each client.
-    async fn play(&mut self, lab: &mut Lab, recording: &Recording, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
-        for (at, number, logged) in &recording.actions {
+    async fn play(&mut self, lab: &mut Lab, logged: &LoggedWorld, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
+        for (at, number, action) in &logged.actions {
             // The world settles after each action: logged actions of an instant have an order.
             line.set(*number);
             if lab.world().clock().now() < Instant::EPOCH + *at {
                 lab.until(*at).await;
             }
-            self.act(lab, logged).await;
+            self.act(lab, action).await;
             lab.settle().await;
         }
         // The log may go on after the last action, until the latest time of a line.
-        line.set(recording.end.1);
-        lab.until(recording.end.0).await;
+        line.set(logged.end.1);
+        lab.until(logged.end.0).await;
         let mut logs = BTreeMap::new();
         for (connection, client) in std::mem::take(&mut self.clients) {
             logs.insert(connection, client.close().await);
