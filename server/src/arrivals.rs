@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_drives_waits_for_a_single_request() {
+        let arrivals = Arc::new(Arrivals::default());
+        let mut asks = tokio_test::task::spawn(arrivals.settle());
+        assert!(asks.poll().is_pending());
+        let mut drives = tokio_test::task::spawn(arrivals.settle_last());
+        for _ in 0..FEW {
+            assert!(drives.poll().is_pending());
+            yield_now().await;
+        }
+        drop(asks);
+        assert!(rounds(drives, FEW).await < FEW);
+    }
+
+    #[tokio::test]
     async fn all_go_on_in_the_order_in_which_they_came() {
         for drives in [false, true] {
             let arrivals = Arc::new(Arrivals::default());

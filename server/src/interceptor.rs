@@ -149,8 +149,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_exchange_without_a_body_ends_with_the_head() {
         for path in [STREAMS[0].path, PUBLISHERS[0].path] {
-            let expected = "request 0.0 HEAD, change head, head 0 200, end Complete";
-            assert_eq!(calls(Method::HEAD, path, None, true).await, expected);
+            for (answered, status) in [(None, 200), (Some(StatusCode::BAD_GATEWAY), 502)] {
+                let expected = format!("request 0.0 HEAD, change head, head 0 {status}, end Complete");
+                assert_eq!(calls(Method::HEAD, path, answered, false).await, expected);
+            }
             for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
                 let expected = format!("request 0.0 GET, change head, head 0 {}, end Complete", status.as_u16());
                 assert_eq!(calls(Method::GET, path, Some(status), false).await, expected);

@@ -40,3 +40,28 @@ async fn answer(request: Request, next: Next) -> Response {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower_service::Service;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_path_itself_is_the_probe() {
+        let mut router = with_readiness(Router::new());
+        for (target, status) in [
+            ("/__onbeat/ready", StatusCode::OK),
+            ("/__onbeat/ready?x=1", StatusCode::OK),
+            ("/__onbeat/ready/", StatusCode::NOT_FOUND),
+            ("/__onbeat/readyx", StatusCode::NOT_FOUND),
+            ("/__onbeat/READY", StatusCode::NOT_FOUND),
+            ("/__onbeat", StatusCode::NOT_FOUND),
+        ] {
+            let request = Request::builder().uri(target).body(Body::empty()).expect("a request");
+            let response = router.call(request).await.expect("a router never fails");
+            assert_eq!(response.status(), status, "{target}");
+        }
+    }
+}

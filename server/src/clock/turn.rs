@@ -53,7 +53,7 @@ impl SocketState {
     }
 
     /// Returns how often the client has taken bytes.
-    pub(super) fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 

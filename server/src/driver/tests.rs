@@ -208,8 +208,10 @@ impl ResponseHook for NotingHook {
         self.note(now, "time");
     }
 
-    fn next(&mut self, _: Instant) -> Option<Action> {
-        self.on_its_way.pop_front()
+    fn next(&mut self, at: Instant) -> Option<Action> {
+        let next = self.on_its_way.pop_front()?;
+        self.note(at, "next");
+        Some(next)
     }
 
     fn deadline(&self, _: Instant) -> Option<Instant> {
@@ -235,8 +237,9 @@ async fn a_hook_is_told_when_an_action_was_due_and_of_the_time_only_when_all_was
     polled.until(31_000).await;
     assert_eq!(polled.due().len(), 4);
     // The head comes first.
-    let mut expected = vec![(0, "action"), (0, "action")];
-    expected.extend([(10_000, "action"), (10_000, "action"), (30_000, "action"), (31_000, "time")]);
+    let times = [0, 0, 10_000, 10_000, 30_000];
+    let mut expected: Vec<_> = times.into_iter().flat_map(|ms| [(ms, "action"), (ms, "next")]).collect();
+    expected.push((31_000, "time"));
     assert_eq!(*noted.lock(), expected);
     drop(polled);
     assert_eq!(noted.lock().last(), Some(&(0, "not complete")));

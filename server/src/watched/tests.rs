@@ -8,6 +8,7 @@ use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::task::yield_now;
 
 use super::*;
+use crate::arrivals::Arrivals;
 
 /// A socket that returns these bytes, one piece for each read, and takes bytes until the room is used up.
 #[derive(Default)]
@@ -133,9 +134,25 @@ fn a_client_that_does_not_read_blocks_until_it_does() {
     assert_eq!(socket.written(), Written::All);
     assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_pending());
     assert_eq!(socket.written(), Written::Blocked);
+    let state = Arc::clone(socket.socket().connection.socket_state());
+    assert_eq!(state.taken(), 0);
     *socket.socket().io.room.lock() = 1;
     assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_ready());
-    assert_eq!(socket.written(), Written::All);
+    assert_eq!((socket.written(), state.taken()), (Written::All, 1));
+}
+
+#[test]
+fn bytes_and_the_end_of_them_are_arrivals_whoever_reads() {
+    let arrivals = Arc::new(Arrivals::default());
+    let reads = [Ok(b"a".to_vec()), Ok(b"b".to_vec()), Ok(b"c".to_vec()), Ok(Vec::new())];
+    let io = ScriptedSocket { reads: reads.into(), ..ScriptedSocket::default() };
+    let mut socket = Watched::new(io, Arc::new(Connection::among(Some(Arc::clone(&arrivals)))));
+    assert_eq!(read(&mut socket, 2), ok(b"a"));
+    assert_eq!(arrivals.seen(), 1);
+    assert_eq!(socket.poll_discard(&mut cx()), Poll::Ready(1));
+    assert_eq!(arrivals.seen(), 2);
+    assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Ready(Left::Fin));
+    assert_eq!(arrivals.seen(), 4);
 }
 
 #[tokio::test]

@@ -107,9 +107,10 @@ async fn a_blocked_reader_is_waited_for_once() {
     assert_eq!((advanced.due_count, advanced.held_up), (3, 1));
     assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, true, false]);
     // A client that does not read costs no more time; a client that reads again is waited for again.
+    let late = sleeper(&clock, 41, &stuck);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
-    drop(sleepers);
+    drop((sleepers, late));
     stuck.socket.set_blocked(false);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 0);
     let _unread = sleeper(&clock, 50, &stuck);
