@@ -175,7 +175,7 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_no_
 #[tokio::test(start_paused = true)]
 async fn a_client_that_sends_much_and_leaves_is_noticed_while_a_handler_keeps_its_request() {
     let mut scene = Scene::start(application(), PIPE_BYTES, "GET /waits HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
-    scene.send(&[b'x'; 100 * 1024]).await;
+    scene.send(&vec![b'x'; 100 * 1024]).await;
     assert!(!scene.is_over());
     let Scene { client, serving, .. } = scene;
     drop(client);
