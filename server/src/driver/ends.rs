@@ -1,4 +1,4 @@
-//! Tests what the end of a response frees, and what a hook is told of the end.
+//! Tests the end of a response: drops the source, and calls the hook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::clock::TokioClock;
 use crate::connection::BrokenOff;
 use crate::script::Cue;
 
-/// A hook that lets out these actions in place of those that come in, and notes the end of the response.
+/// Replaces the actions of the source by these actions, and notes the end of the response.
 #[derive(Default)]
 struct ReplacingHook {
     actions: VecDeque<Action>,
@@ -48,7 +48,7 @@ impl ResponseHook for ReplacingHook {
     }
 }
 
-/// Returns a body with a subscription, whose script has one write at once and this end at once.
+/// Returns a body with a subscription, and with a script of one write and this end, both due at once.
 fn joined(how: How) -> PolledBody<impl Script> {
     let script = move |_| {
         let actions = [Action::Write(Bytes::from_static(b"x")), Action::End(how)];
@@ -63,7 +63,7 @@ async fn a_response_that_is_over_leaves_its_channel_before_the_body_is_dropped()
         let mut polled = joined(how);
         assert_eq!((polled.due(), polled.channel.subscribers()), (vec!["x".to_owned()], 0), "{how:?}");
 
-        // The same, if a hook ends the response before the script does.
+        // The same for a hook that ends the response before the script.
         let PolledBody { clock, channel, connection, body } = joined(How::Closed);
         let hook = ReplacingHook { actions: [Action::End(how)].into(), ..ReplacingHook::default() };
         let body = task::spawn(body.into_inner().with_hook(Box::new(hook)));

@@ -1,4 +1,4 @@
-//! Tests when the server is done with a connection, over a pipe and in paused time.
+//! Tests the end of a connection, over a pipe and in paused time.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -22,7 +22,7 @@ use crate::world::World;
 /// How many bytes the pipe holds in one direction.
 const PIPE_BYTES: usize = 256 * 1024;
 
-/// A connection that is served, with the client and the time since the start.
+/// A served connection, with the client and the clock.
 struct Scene {
     clock: TokioClock,
     connection: Arc<Connection>,
@@ -31,7 +31,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Serves `router` to a client that has sent these bytes, and lets all happen that takes no time.
+    /// Serves `router` to a client with these bytes sent, without passing time.
     async fn start(router: Router, pipe_bytes: usize, sent: &str) -> Self {
         let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
         let (io, client) = tokio::io::duplex(pipe_bytes);
@@ -46,19 +46,19 @@ impl Scene {
         settle().await;
     }
 
-    /// Returns whether the server is done with the connection.
+    /// Returns whether the server has ended the connection.
     fn is_over(&self) -> bool {
         self.serving.is_finished()
     }
 
-    /// Waits until the server is done with the connection. Returns the milliseconds since the start.
+    /// Waits until the server has ended the connection. Returns the milliseconds since the start.
     async fn over_at(&mut self) -> u128 {
         (&mut self.serving).await.expect("no panic");
         self.clock.now().since_epoch().as_millis()
     }
 }
 
-/// Lets all happen that takes no time.
+/// Lets all tasks run, without passing time.
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
@@ -70,8 +70,8 @@ fn world(clock: impl Clock + 'static) -> Arc<World> {
     Arc::new(World::new(Arc::new(clock), Seed(42), epoch, Limits::default()))
 }
 
-/// Returns the seven endpoints, one that reads the body of a request, one that keeps a request and never answers, and one
-/// with an answer that has no end.
+/// Returns the seven endpoints, and three more: `/reads` reads the body of a request, `/waits` keeps a request without an
+/// answer, and the answer of `/endless` has no end.
 fn application() -> Router {
     let reads = post(async |body: Bytes| body.len().to_string());
     let waits = get(async |request: Request| {
@@ -84,7 +84,7 @@ fn application() -> Router {
     Router::new().route("/reads", reads).route("/waits", waits).route("/endless", endless).fallback_service(world)
 }
 
-/// Returns a request that closes the connection, with these fields and this body.
+/// Returns a request with `Connection: close`, these fields and this body.
 fn last(method_and_path: &str, rest: &str) -> String {
     format!("{method_and_path} HTTP/1.1\r\nHost: onbeat\r\nConnection: close\r\n{rest}")
 }
@@ -141,7 +141,7 @@ async fn a_server_that_ends_is_done_with_who_is_only_heard_out_or_half_closed() 
         if half_closed {
             scene.connection.end(Ending::HalfClose);
         }
-        // Each wake-up takes the waker away, and another is to be registered.
+        // Each wake-up uses the waker up, so that the server has to register the next waker.
         for _ in 0..2 {
             scene.connection.wake();
             settle().await;
@@ -160,7 +160,7 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_no_
         (Ending::BreakOff(BrokenOff::Evicted), true),
         (Ending::Reset, true),
     ];
-    // hyper asks the second body for no more than fits the buffer of hyper: only the server itself sees the ending.
+    // hyper stops polling the second body when the buffer of hyper is full: only the server itself sees the ending.
     for (path, (ending, is_over)) in
         [sse::STREAM.path, "/endless"].into_iter().flat_map(|path| endings.map(|end| (path, end)))
     {
