@@ -280,7 +280,14 @@ impl Client {
     /// Reads once; 0 at the end of the connection, or if nothing is there.
     fn take_in(&mut self) -> usize {
         let mut buffer = [0; 16_384];
-        match self.socket.read(&mut buffer) {
+        let read = loop {
+            match self.socket.read(&mut buffer) {
+                // A signal, such as one that stops and resumes the test, ends a read early.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        match read {
             Ok(length) => {
                 self.raw.extend_from_slice(&buffer[..length]);
                 self.responses.push(&buffer[..length].to_vec().into());
