@@ -4,6 +4,8 @@
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
+//!  server_url    the address of a server
+//!      │
 //!  transport     connections in memory and over TCP, and the tap, which stamps arriving bytes
 //!      │
 //!  player        clients that act on a connection, and the log of each
@@ -83,6 +85,7 @@ pub mod log_replay;
 pub mod player;
 pub mod record;
 pub mod replay;
+pub mod server_url;
 pub mod simulate;
 mod sleepers;
 pub mod transport;

@@ -3,7 +3,7 @@
 //! The recorder reads the bytes of connections itself, since HTTP libraries do not keep the boundaries of chunks:
 //!
 //! ```text
-//!  upstream ── connect      where the server is, and the connection, with TLS where the URL says so
+//!  connect                  the connection to the server, with TLS where the URL says so
 //!      │
 //!  secrets                  values that never reach the disk
 //!      │
@@ -24,7 +24,6 @@ mod proxy;
 mod secrets;
 mod store;
 mod tap;
-mod upstream;
 
 pub use self::compare::proposals;
 pub use self::connect::{ConnectError, Connector};
@@ -33,7 +32,6 @@ pub use self::once::{OneRequest, RecordError, record_once};
 pub use self::proxy::{News, Proxy};
 pub use self::secrets::Secrets;
 pub use self::store::RecordingFile;
-pub use self::upstream::{Upstream, WrongUrl};
 
 /// The largest number of bytes that are read from a socket at a time.
 const READ_BYTES: usize = 64 * 1024;

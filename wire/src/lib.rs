@@ -7,7 +7,8 @@
 //!      │
 //!  json                     JSON as ECMAScript spells it
 //!      │
-//!  encode     decode        event streams: written, and read; the two share no code
+//!  event_encoder            event streams, written
+//!  event_decoder            event streams, read; the two share no code
 //!      │
 //!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
 //!      │

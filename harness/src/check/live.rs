@@ -1,6 +1,5 @@
 //! The check of a server over TCP, in real time.
 
-mod address;
 mod again;
 mod inspection;
 mod machine;

@@ -12,8 +12,9 @@ use onbeat_server::listener::Sockets;
 use super::addr::{self, Addr};
 use super::{Exit, Output, files, parse_duration, tell, told_to_end};
 use crate::record::{
-    Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, Upstream, proposals, record_once,
+    Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, proposals, record_once,
 };
+use crate::server_url::ServerUrl;
 
 /// How long the printing may go on after the end of a proxy.
 const PRINTING_TIME_MAX: Duration = Duration::from_secs(2);
@@ -79,7 +80,7 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let secrets = Arc::new(Secrets::new(&arguments.redact).map_err(|error| format!("--redact: {error}"))?);
     if let RecordArguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
-        let connector = connector(Upstream::read(to)?, arguments)?;
+        let connector = connector(ServerUrl::read(to).map_err(wrong_url)?, arguments)?;
         // Each client takes three file descriptors; the soft limit is often just 1024.
         if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
             tracing::warn!(%error, "the limit on open files stays as it is");
@@ -94,7 +95,13 @@ pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit,
     recorded
 }
 
-fn connector(upstream: Upstream, arguments: &RecordArguments) -> Result<Connector, Box<dyn Error>> {
+/// Returns the message about a wrong URL. The URL itself may hold a secret, and is left out.
+#[expect(clippy::needless_pass_by_value, reason = "an argument of map_err")]
+fn wrong_url(why: String) -> String {
+    format!("expected a URL like http://localhost:8000/chat: {why}")
+}
+
+fn connector(upstream: ServerUrl, arguments: &RecordArguments) -> Result<Connector, Box<dyn Error>> {
     Ok(Connector::new(upstream, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?)
 }
 
@@ -140,7 +147,8 @@ async fn end_in_time(serving: tokio::task::JoinHandle<()>, proxy: Arc<Proxy>) {
 
 /// Records one exchange, or the same exchange twice.
 async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    let (upstream, target) = Upstream::read_with_target(arguments.url.as_deref().unwrap_or_default())?;
+    let (upstream, target) =
+        ServerUrl::read_with_target(arguments.url.as_deref().unwrap_or_default()).map_err(wrong_url)?;
     let body = arguments.body.as_deref().map(body).transpose()?.unwrap_or_default();
     let default = if arguments.body.is_some() { "POST" } else { "GET" };
     let method = arguments.method.clone().unwrap_or_else(|| default.to_owned());

@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::{READ_BYTES, Upstream};
+use super::READ_BYTES;
+use crate::server_url::ServerUrl;
 
 /// The time within which a connection has to be established.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ pub(super) type UpstreamWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Connects to a server.
 pub struct Connector {
-    upstream: Upstream,
+    upstream: ServerUrl,
     clock: Arc<dyn Clock>,
     tls: Option<TlsConnector>,
 }
@@ -65,13 +66,13 @@ impl Connector {
     /// # Errors
     ///
     /// If the URL says `https`, and the roots can't be read.
-    pub fn new(upstream: Upstream, roots: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
+    pub fn new(upstream: ServerUrl, roots: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let tls = upstream.is_tls.then(|| tls::connector(roots)).transpose().map_err(ConnectError::Roots)?;
         Ok(Self { upstream, clock, tls })
     }
 
     /// Returns the server that the connector connects to.
-    pub(super) fn upstream(&self) -> &Upstream {
+    pub(super) fn upstream(&self) -> &ServerUrl {
         &self.upstream
     }
 
@@ -104,7 +105,7 @@ impl Connector {
     }
 
     async fn tcp(&self) -> io::Result<TcpStream> {
-        let Upstream { host, port, .. } = &self.upstream;
+        let ServerUrl { host, port, .. } = &self.upstream;
         let addrs: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await?.collect();
         // A name such as localhost has several addresses, and the server may listen on one of them.
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -121,11 +122,7 @@ impl Connector {
     }
 
     fn tcp_error(&self, why: String) -> ConnectError {
-        let mut url = self.upstream.to_string();
-        if !self.upstream.authority.ends_with(&format!(":{}", self.upstream.port)) {
-            url += &format!(" (port {})", self.upstream.port);
-        }
-        ConnectError::Tcp { url, why }
+        ConnectError::Tcp { url: self.upstream.with_port(), why }
     }
 }
 

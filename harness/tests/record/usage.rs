@@ -17,7 +17,10 @@ fn assert_fails(arguments: &[&str], said: &str) {
 
 #[test]
 fn wrong_arguments_are_explained() {
-    assert_fails(&["record", "ws://localhost"], "expected a URL like http://localhost:8000/chat, got ws://");
+    assert_fails(
+        &["record", "ws://localhost"],
+        "expected a URL like http://localhost:8000/chat: expected http:// or https://, got ws://",
+    );
     assert_fails(
         &["record", "localhost", "-H", "no colon"],
         "expected 'Name: value', like 'Accept: text/event-stream'",

@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use onbeat_server::clock::{Clock, TokioClock};
 
-use super::address::{Address, without_userinfo};
 use super::{Remote, Unreachable};
 use crate::check::{LinesSeen, Live, Target};
 use crate::judge::{Pace, SharedStalls, fields};
 use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;
+use crate::server_url::{ServerUrl, without_userinfo};
 
 /// The time within which a connection has to be established.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -21,10 +21,23 @@ const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// The lines of a stream that begins: a head, and a line of the body.
 const FIRST_LINES: usize = 2;
 
+/// Reads the URL of a server that speaks plain HTTP.
+fn plain_http(url: &str) -> Result<ServerUrl, String> {
+    let server = ServerUrl::read(url)?;
+    if server.is_tls {
+        return Err(
+            "expected http://, since onbeat check does not speak TLS: give the address at which the server itself \
+                    takes plain HTTP"
+                .into(),
+        );
+    }
+    Ok(server)
+}
+
 /// Finds the address of the server, and connects once.
 pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
     let address =
-        Address::read(&remote.url).map_err(|why| Unreachable::Url { url: without_userinfo(&remote.url), why })?;
+        plain_http(&remote.url).map_err(|why| Unreachable::Url { url: without_userinfo(&remote.url), why })?;
     let unreachable = |why: String| Unreachable::Connect { url: address.with_port(), why };
     let addrs: Vec<SocketAddr> = (address.host.as_str(), address.port)
         .to_socket_addrs()
@@ -39,7 +52,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
             pace: Pace::real(remote.scale, remote.tolerance),
             addr,
             host: remote.headers.host().unwrap_or(&address.authority).to_owned(),
-            prefix: address.prefix.clone(),
+            prefix: address.path.clone(),
             headers: remote.headers.lines(),
             url: address.to_string(),
             stalls: SharedStalls::default(),
@@ -112,5 +125,19 @@ async fn begins(mut live: Live, path: &str) -> Result<(), String> {
         }
         (300..=399, _, _) => told(&format!("expected 200, got {} (a redirect{location})", head.status)),
         (status, _, _) => told(&format!("expected 200, got {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_behind_tls_is_refused() {
+        for text in ["https://localhost:3000", "HTTPS://localhost"] {
+            let why = plain_http(text).expect_err(text);
+            assert!(why.contains("onbeat check does not speak TLS"), "{text}: {why}");
+        }
+        assert!(plain_http("http://localhost:3000").is_ok());
     }
 }

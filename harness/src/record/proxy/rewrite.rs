@@ -2,11 +2,11 @@
 
 use onbeat_wire::RequestHead;
 
-use crate::record::Upstream;
+use crate::server_url::ServerUrl;
 
 /// Returns the target and the head for the server: `Host` names the server, and the path of the server's URL comes first.
 /// All other bytes stay as they were.
-pub(super) fn rewritten(head: &RequestHead, upstream: &Upstream) -> (String, Vec<u8>) {
+pub(super) fn rewritten(head: &RequestHead, upstream: &ServerUrl) -> (String, Vec<u8>) {
     let target = target(&head.target, &upstream.path);
     let mut lines = head.raw.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
@@ -53,7 +53,7 @@ mod tests {
         let mut requests = Requests::default();
         requests.push(head.as_bytes());
         let Ok(Some(RequestPart::Head(head))) = requests.next_part() else { panic!("a head") };
-        let (target, bytes) = rewritten(&head, &Upstream::read(url).expect("a URL"));
+        let (target, bytes) = rewritten(&head, &ServerUrl::read(url).expect("a URL"));
         (target, String::from_utf8(bytes).expect("UTF-8"))
     }
 

@@ -10,15 +10,15 @@ use tokio::io::{AsyncRead, AsyncWriteExt};
 
 use super::exchanges::Exchanges;
 use super::rewrite::rewritten;
-use crate::record::Upstream;
 use crate::record::connect::{ConnectError, Received, UpstreamWriter, receive};
+use crate::server_url::ServerUrl;
 
 /// The largest number of requests on a connection that wait for the end of their responses. Others are not read yet.
 const PIPELINED_MAX: usize = 32;
 
 /// The requests of one connection.
 pub(super) struct Upload<'a, 'p> {
-    upstream: &'a Upstream,
+    upstream: &'a ServerUrl,
     exchanges: &'a Mutex<Exchanges<'p>>,
     clock: &'a dyn Clock,
     requests: Requests,
@@ -46,7 +46,7 @@ pub(super) struct Refusal {
 }
 
 impl<'a, 'p> Upload<'a, 'p> {
-    pub(super) fn new(upstream: &'a Upstream, exchanges: &'a Mutex<Exchanges<'p>>, clock: &'a dyn Clock) -> Self {
+    pub(super) fn new(upstream: &'a ServerUrl, exchanges: &'a Mutex<Exchanges<'p>>, clock: &'a dyn Clock) -> Self {
         Self { upstream, exchanges, clock, requests: Requests::default(), buffer: BytesMut::new(), first: None }
     }
 

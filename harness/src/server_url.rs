@@ -1,73 +1,101 @@
-//! The address of a server, read from a URL.
+//! The address of a server, as a URL tells it.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use reqwest::Url;
 
-/// The address of a server that speaks plain HTTP.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub struct ServerUrl {
+    pub(crate) is_tls: bool,
     /// The name or the IP address; an IPv6 address without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// The value of `Host`.
-    pub(super) authority: String,
-    /// The prefix of each path; empty, or without a slash at the end.
-    pub(super) prefix: String,
+    pub(crate) authority: String,
+    /// The path before the path of each request; empty, or without a slash at the end.
+    pub(crate) path: String,
 }
 
-impl Address {
-    /// Reads a URL, or just a host and a port.
+impl ServerUrl {
+    /// Reads the URL of a server, or just a host and a port.
     ///
     /// # Errors
     ///
-    /// If the text is not such an address: the expected text, and what to write.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let Some(text) = with_scheme(text)? else {
-            return Err("expected a host, like http://localhost:3000".into());
-        };
-        let url = Url::parse(&text)
-            .map_err(|error| format!("expected a host and perhaps a port, like http://localhost:3000 ({error})"))?;
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or(80);
-        let prefix = url.path().trim_end_matches('/');
-        // The default port stands neither in the URL nor in `Host`.
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let plain = format!("http://{authority}{prefix}");
-        match url.scheme() {
-            "http" => {}
-            "https" => {
-                return Err("expected http://, since onbeat check does not speak TLS: give the address at which the \
-                            server itself takes plain HTTP"
-                    .into());
-            }
-            scheme => return Err(format!("expected http://, got {scheme}://")),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(format!(
-                "expected no name and password in it: write {plain}, and send them with --header 'Authorization: Basic …'"
-            ));
-        }
+    /// If the text is not such a URL, or the URL has a user name, a query or a fragment: the expected text, and what to
+    /// write.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let (url, server) = parse(text)?;
+        // Each request has its own query, so that a query here could only be lost.
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(format!("expected nothing after the path: write {plain}"));
+            return Err(format!("expected nothing after the path: write {server}"));
         }
-        if port == 0 {
-            return Err("expected a port from 1 to 65535, got 0".into());
-        }
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port, authority, prefix: prefix.to_owned() })
+        Ok(server)
+    }
+
+    /// Reads the URL of one resource. Returns the server, without a path, and the request target.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not such a URL, or the URL has a user name: the expected text, and what to write.
+    pub fn read_with_target(text: &str) -> Result<(Self, String), String> {
+        let (url, server) = parse(text)?;
+        let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        Ok((Self { path: String::new(), ..server }, target))
+    }
+
+    /// Returns the URL of a request target on the server.
+    pub(crate) fn url_of(&self, target: &str) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}{target}", self.authority)
     }
 
     /// Returns the URL for an error message, with the port even where the URL leaves the port out.
-    pub(super) fn with_port(&self) -> String {
+    pub(crate) fn with_port(&self) -> String {
         if self.authority.ends_with(&format!(":{}", self.port)) {
             self.to_string()
         } else {
             format!("{self} (port {})", self.port)
         }
     }
+}
+
+/// Writes the URL in one spelling.
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url_of(&self.path))
+    }
+}
+
+fn parse(text: &str) -> Result<(Url, ServerUrl), String> {
+    // The text itself stays out of every message, since a password may be in it.
+    let Some(text) = with_scheme(text.trim())? else {
+        return Err("expected a host, like http://localhost:3000".into());
+    };
+    let url = Url::parse(&text)
+        .map_err(|error| format!("expected a host and perhaps a port, like http://localhost:3000 ({error})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("expected http:// or https://, got {}://", url.scheme()));
+    }
+    let host = url.host_str().unwrap_or_default();
+    let server = ServerUrl {
+        is_tls: url.scheme() == "https",
+        host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port: url.port_or_known_default().unwrap_or(80),
+        // The default port stands neither in the URL nor in `Host`.
+        authority: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+        path: url.path().trim_end_matches('/').to_owned(),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!(
+            "expected no name and password in it: write {server}, and send them with --header 'Authorization: Basic …'"
+        ));
+    }
+    if server.port == 0 {
+        return Err("expected a port from 1 to 65535, got 0".into());
+    }
+    Ok((url, server))
 }
 
 /// Returns the text with `http://` in front, if the text has no scheme; no text if the text has no host.
@@ -87,15 +115,8 @@ fn with_scheme(text: &str) -> Result<Option<String>, String> {
     Ok(Some(if has_scheme { text.to_owned() } else { format!("http://{text}") }))
 }
 
-/// Writes the URL in one spelling.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.prefix)
-    }
-}
-
 /// Returns the text for an error message, without a password.
-pub(super) fn without_userinfo(text: &str) -> String {
+pub(crate) fn without_userinfo(text: &str) -> String {
     // A text that is not a URL may have a password all the same.
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
@@ -129,7 +150,7 @@ mod tests {
             ("[::1]", "http://[::1]", "::1", 80),
             (" http://localhost:3000 ", "http://localhost:3000", "localhost", 3000),
         ] {
-            let address = Address::read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            let address = ServerUrl::read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(
                 (address.to_string().as_str(), address.host.as_str(), address.port),
                 (url, host, port),
@@ -151,16 +172,17 @@ mod tests {
             ("localhost:65536", "(invalid port number)"),
             ("localhost:0", "expected a port from 1 to 65535, got 0"),
             ("::1", "write http://[::1]:3000"),
-            ("https://localhost:3000", "onbeat check does not speak TLS"),
-            ("HTTPS://localhost", "onbeat check does not speak TLS"),
-            ("ws://localhost:3000", "expected http://, got ws://"),
-            ("file:///etc/passwd", "expected http://, got file://"),
+            ("ws://localhost:3000", "expected http:// or https://, got ws://"),
+            ("file:///etc/passwd", "expected http:// or https://, got file://"),
             ("localhost:3000/?x=1", "expected nothing after the path: write http://localhost:3000"),
             ("http://localhost:3000/api#top", "write http://localhost:3000/api"),
             ("http://me:secret@localhost:3000", "write http://localhost:3000, and send them with --header"),
             ("me@localhost:3000", "write http://localhost:3000, and send them with --header"),
+            ("me:secret@localhost", "write http://localhost, and send them with --header"),
+            ("http://me:secret@localhost:port", "(invalid port number)"),
+            ("http://localhost/?a=1", "expected nothing after the path"),
         ] {
-            match Address::read(text) {
+            match ServerUrl::read(text) {
                 Ok(address) => assert!(told.is_empty(), "{text}: {address}"),
                 Err(why) => assert!(!told.is_empty() && why.contains(told) && !why.contains("secret"), "{text}: {why}"),
             }
@@ -177,5 +199,20 @@ mod tests {
         ] {
             assert_eq!(without_userinfo(text), shown);
         }
+    }
+
+    #[test]
+    fn a_resource_is_a_server_and_a_target() {
+        for (text, url, target, port) in [
+            ("http://localhost:8000/chat?a=1", "http://localhost:8000", "/chat?a=1", 8000),
+            ("localhost:8000", "http://localhost:8000", "/", 8000),
+            ("https://api.example.com/v1/chat#top", "https://api.example.com", "/v1/chat", 443),
+            ("http://[::1]:3000/a b", "http://[::1]:3000", "/a%20b", 3000),
+        ] {
+            let (server, got) = ServerUrl::read_with_target(text).expect(text);
+            assert_eq!((server.to_string().as_str(), got.as_str(), server.port), (url, target, port));
+        }
+        let server = ServerUrl::read("https://api.example.com/v1/").expect("a URL");
+        assert_eq!((server.to_string().as_str(), server.is_tls), ("https://api.example.com/v1", true));
     }
 }
