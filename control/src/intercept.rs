@@ -18,8 +18,8 @@ use onbeat_wire::recording::{End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
 use crate::connections::LiveExchange;
-use crate::faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 use crate::monitor::Monitor;
+use onbeat_faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
@@ -117,7 +117,7 @@ impl ResponseHook for ExchangeHook {
             self.alterations.add(applied, self.written, self.since_request(at));
         }
         // A response counts as stalled when no action comes out.
-        let next = self.alterations.next();
+        let next = self.alterations.next_action();
         if next.is_none() && self.alters() {
             let is_stalled = self.alterations.is_stalled();
             self.exchange.update(|progress| progress.is_stalled = is_stalled);
@@ -178,8 +178,8 @@ mod tests {
     use tower_service::Service;
 
     use super::*;
-    use crate::faults::{Fault, Place, ReconnectionTime, Target};
     use crate::log::Redaction;
+    use onbeat_faults::{Fault, Place, ReconnectionTime, Target};
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 

@@ -9,8 +9,8 @@ use onbeat_wire::recording::{Close, ClosedHow, Exchange, Fact, FaultAdded, Fault
 use tokio::sync::Notify;
 
 use crate::connections::{ConnectionTable, OpenConnection};
-use crate::faults::{Fault, Faults, Report, Target, TooMany};
 use crate::log::{Redaction, RequestLog};
+use onbeat_faults::{Fault, Faults, Report, Target, TooMany};
 
 /// The most time for clients to receive the end of a response, in the machine's time.
 pub const END_TIME_MAX: Duration = Duration::from_secs(1);
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::connections::LiveExchange;
-    use crate::faults::{Kind, Place};
+    use onbeat_faults::{Kind, Place};
 
     /// Some connections, each with an answer under way.
     struct Scene {

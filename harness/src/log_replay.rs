@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use onbeat_control::faults::Fault;
 use onbeat_control::{Monitor, Redaction};
+use onbeat_faults::Fault;
 use onbeat_server::clock::Clock;
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::router::intercepted_router;

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 
 /// The path of the probe.
 pub const PATH: &str = "/__onbeat/ready";
+/// The beginning of the paths that are no part of a world: of the probe, the control interface and the page.
+pub const PREFIX: &str = "/__onbeat";
 
 /// The methods of the probe.
 const METHODS: &str = "GET, HEAD, OPTIONS";

@@ -6,7 +6,7 @@ use onbeat_wire::Instant;
 use onbeat_wire::recording::Exchange;
 use parking_lot::Mutex;
 
-use crate::faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
+use onbeat_faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
 
 /// An exchange as the connection table shows the exchange.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use self::host::{is_host_and_port, is_loopback, is_same_host, parse_host};
 use self::origin::parse_origin;
 pub(super) use self::origin::{let_read, preflight};
 use super::refusal::Refusal;
-use crate::form::shown;
+use onbeat_faults::form::shown;
 
 /// Names of this machine for itself.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];

@@ -11,7 +11,7 @@ use onbeat_server::clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
-use crate::form::shown;
+use onbeat_faults::form::shown;
 
 /// The most bytes of a body.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::{Control, Json};
-use crate::form::{Nothing, WrongField, fitting, within};
+use onbeat_faults::form::{Nothing, WrongField, fitting, within};
 
 /// The most time that may pass at once: a week. The bound limits the work of one request.
 const ADVANCE_MS_MAX: u64 = 7 * 86_400_000;

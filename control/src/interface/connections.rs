@@ -12,7 +12,7 @@ use super::request::ControlRequest;
 use super::routes::Id;
 use super::{Control, Json};
 use crate::connections::{OpenConnection, Progress};
-use crate::form::{Nothing, fitting};
+use onbeat_faults::form::{Nothing, fitting};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use onbeat_faults::form::Nothing;
+use onbeat_faults::{Fault, Report};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,8 +13,6 @@ use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::routes::Id;
 use super::{Control, Json};
-use crate::faults::{Fault, Report};
-use crate::form::Nothing;
 
 #[derive(Serialize)]
 pub(super) struct FaultsAnswer {
@@ -52,4 +52,25 @@ pub(super) async fn delete(
         let reason = format!("there is no fault {id}: GET /__onbeat/faults lists those that there are");
         Refusal::new(StatusCode::NOT_FOUND, "id", reason)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use onbeat_faults::Kind;
+
+    use super::*;
+    use crate::OPENAPI;
+
+    #[test]
+    fn the_kinds_are_those_of_the_description() {
+        let document: Value = serde_json::from_str(OPENAPI).expect("JSON");
+        let kinds = document.pointer("/components/schemas/FaultKind/oneOf").and_then(Value::as_array).expect("kinds");
+        let names = kinds.iter().map(|kind| &kind["properties"]["kind"]);
+        let names = names.flat_map(|name| name["enum"].as_array().into_iter().flatten().chain(name.get("const")));
+        let described: BTreeSet<_> = names.filter_map(Value::as_str).collect();
+        let known: BTreeSet<_> = Kind::NAMES.iter().copied().collect();
+        assert_eq!(described, known);
+    }
 }

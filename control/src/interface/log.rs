@@ -12,8 +12,8 @@ use onbeat_wire::recording::LogStart;
 
 use super::request::ControlRequest;
 use super::{Control, Settings};
-use crate::form::Nothing;
 use crate::log::VERSION;
+use onbeat_faults::form::Nothing;
 
 /// Answers with the log so far, read at the pace of the client. A reset breaks the connection off: half a log must not look
 /// like a whole log. The connection is held open until the end.

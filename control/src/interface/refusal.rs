@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Json;
-use crate::form::WrongField;
+use onbeat_faults::form::WrongField;
 
 /// The answer to a refused request, which has changed no state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
 use super::{Control, body};
-use crate::form;
+use onbeat_faults::form;
 
 /// A request for control with the form `T` in the body.
 pub(super) struct ControlRequest<T> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::request::ControlRequest;
 use super::{Control, Json};
-use crate::form::Nothing;
+use onbeat_faults::form::Nothing;
 
 #[derive(Serialize)]
 pub(super) struct ResetAnswer {

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::{Control, OPENAPI, clock, connections, faults, log, reset, text};
 use crate::PREFIX;
-use crate::form::Nothing;
+use onbeat_faults::form::Nothing;
 
 /// Returns the routes, by their paths below [`PREFIX`].
 fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 9] {

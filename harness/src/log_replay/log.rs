@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use onbeat_control::faults::Fault;
 use onbeat_control::restore;
+use onbeat_faults::Fault;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
 use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};

@@ -5,16 +5,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Integers up to here are exact in the JSON of every language (RFC 8259, 6).
-pub(crate) const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// How many characters are shown of a wrong value.
 const SHOWN_CHARS_MAX: usize = 60;
 /// The beginning of the reason against a field that a form does not have.
-pub(crate) const UNKNOWN: &str = "is not known here; expected ";
+pub const UNKNOWN: &str = "is not known here; expected ";
 
 /// A form without fields.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub struct Nothing {}
 
 /// A field that a form cannot have, or cannot have with this value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,13 +27,18 @@ pub struct WrongField {
 }
 
 impl WrongField {
-    pub(crate) fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// Returns the reason against a field.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
     }
 }
 
 /// Parses JSON; no bytes are an empty object.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
+///
+/// # Errors
+///
+/// If the bytes are no JSON. The error names the last field before the wrong place.
+pub fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
     if bytes.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
@@ -48,7 +53,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
 }
 
 /// Reads a form from an object.
-pub(crate) fn read<T: DeserializeOwned>(mut object: Value) -> Result<T, WrongField> {
+///
+/// # Errors
+///
+/// If the value is no object, or the fields are not the fields of a `T`. The error names the field.
+pub fn read<T: DeserializeOwned>(mut object: Value) -> Result<T, WrongField> {
     if !object.is_object() {
         return Err(WrongField::new("body", format!("expected an object, got {}", shown(&object.to_string()))));
     }
@@ -77,7 +86,11 @@ fn deserialize<T: DeserializeOwned>(object: &Value) -> Result<T, (String, String
 }
 
 /// Reads a value that fits.
-pub(crate) fn fitting<'de, D: Deserializer<'de>, T>(
+///
+/// # Errors
+///
+/// If the value does not fit. The error has the expected value, and the given value.
+pub fn fitting<'de, D: Deserializer<'de>, T>(
     json: D,
     expected: &str,
     fit: impl FnOnce(&Value) -> Option<T>,
@@ -87,7 +100,11 @@ pub(crate) fn fitting<'de, D: Deserializer<'de>, T>(
 }
 
 /// Reads a whole number within these bounds.
-pub(crate) fn within<'de, D, T, const LEAST: u64, const MOST: u64>(json: D) -> Result<T, D::Error>
+///
+/// # Errors
+///
+/// If the value is no such number.
+pub fn within<'de, D, T, const LEAST: u64, const MOST: u64>(json: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,
@@ -100,7 +117,8 @@ where
 
 /// Returns a number that is whole and not negative, in any spelling.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers up to 2^53 are exact")]
-pub(crate) fn whole(value: &Value) -> Option<u64> {
+#[must_use]
+pub fn whole(value: &Value) -> Option<u64> {
     // JSON from some languages has 3e4 or 30000.0 for a whole number.
     let as_float = || {
         let float = value.as_f64()?;
@@ -111,7 +129,8 @@ pub(crate) fn whole(value: &Value) -> Option<u64> {
 }
 
 /// Returns a text, or the beginning of a long text.
-pub(crate) fn shown(text: &str) -> String {
+#[must_use]
+pub fn shown(text: &str) -> String {
     if text.chars().count() <= SHOWN_CHARS_MAX {
         return text.to_owned();
     }

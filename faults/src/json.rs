@@ -2,13 +2,13 @@
 
 use onbeat_server::context::plain_path;
 use onbeat_server::endpoints::sse_data;
+use onbeat_server::ready::PREFIX;
 use onbeat_wire::TIME_MS_MAX;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::values::{PATH_BYTES_MAX, check_status};
 use super::{Fault, Kind, Place, Target};
-use crate::PREFIX;
 use crate::form::{self, INTEGER_MAX, UNKNOWN, WrongField, fitting, within};
 
 const TIMES_MAX: u64 = 1_000_000;
@@ -96,15 +96,37 @@ impl Fault {
     ///
     /// If the value describes no fault.
     pub fn from_json(value: Value) -> Result<Self, WrongField> {
-        let FaultForm { path, connection, times, kind, from, parameters } = form::read(value)?;
-        let target = match (path, connection) {
-            (Some(path), None) => Target::Path(path),
+        let form: FaultForm = form::read(value)?;
+        let target = match (&form.path, form.connection) {
+            (Some(path), None) => Target::Path(path.clone()),
             (None, Some(connection)) => Target::Connection(connection),
             (Some(_), Some(_)) => {
                 return Err(WrongField::new("connection", "expected either path or connection, got both"));
             }
             (None, None) => return Err(WrongField::new("path", "expected path or connection, got neither")),
         };
+        form.fault(target)
+    }
+
+    /// Reads a fault of each response of one route, given without a target.
+    ///
+    /// # Errors
+    ///
+    /// If the value describes no fault, or names a target.
+    pub fn of_route(value: Value, path: &str) -> Result<Self, WrongField> {
+        for target in ["path", "connection", "times"] {
+            if value.get(target).is_some() {
+                return Err(WrongField::new(target, "is not known here: the fault strikes each response of its route"));
+            }
+        }
+        form::read::<FaultForm>(value)?.fault(Target::Path(path.to_owned()))
+    }
+}
+
+impl FaultForm {
+    /// Returns the fault with this target.
+    fn fault(self, target: Target) -> Result<Fault, WrongField> {
+        let Self { times, kind, from, parameters, .. } = self;
         // The parameters are the keys that no other field has taken.
         let kind = Kind::read(&kind, parameters.into()).map_err(with_all_known)?;
         if let Kind::Status(change) = &kind {
@@ -118,7 +140,7 @@ impl Fault {
             Some(_) => return Err(WrongField::new("from", "expected one of write, byte and ms")),
             None => Place::Write(0),
         };
-        Ok(Self { target, times, from, kind })
+        Ok(Fault { target, times, from, kind })
     }
 }
 
@@ -132,8 +154,6 @@ fn with_all_known(wrong: WrongField) -> WrongField {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn parsed(json: &str) -> Result<Fault, WrongField> {
@@ -248,16 +268,5 @@ mod tests {
         let said = parsed(r#"{"path":"/a","kind":"explode"}"#).expect_err("no kind").to_string();
         assert!(said.starts_with(r#"kind: expected "status", "content-type", "cut", "#), "{said}");
         assert!(said.ends_with(r#""retry" or "id", got "explode""#), "{said}");
-    }
-
-    #[test]
-    fn the_kinds_are_those_of_the_description() {
-        let document: Value = serde_json::from_str(crate::OPENAPI).expect("JSON");
-        let kinds = document.pointer("/components/schemas/FaultKind/oneOf").and_then(Value::as_array).expect("kinds");
-        let names = kinds.iter().map(|kind| &kind["properties"]["kind"]);
-        let names = names.flat_map(|name| name["enum"].as_array().into_iter().flatten().chain(name.get("const")));
-        let described: BTreeSet<_> = names.filter_map(Value::as_str).collect();
-        let known: BTreeSet<_> = Kind::NAMES.iter().copied().collect();
-        assert_eq!(described, known);
     }
 }

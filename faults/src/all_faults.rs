@@ -15,7 +15,7 @@ use super::step::{Step, Tally};
 
 /// The faults of a response, in order, and the steps on their way through the faults.
 #[derive(Debug, Default)]
-pub(crate) struct Alterations {
+pub struct Alterations {
     at_work: Vec<Alteration>,
     /// The steps that wait for each fault, and last the steps that have passed all faults.
     queues: Vec<Queue>,
@@ -37,7 +37,7 @@ struct Passing {
 
 impl Alterations {
     /// Adds a fault to a response with this tally of writes. The steps on their way go first.
-    pub(crate) fn add(&mut self, applied: AppliedFault, written: Tally, since: Duration) {
+    pub fn add(&mut self, applied: AppliedFault, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(applied, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
@@ -49,12 +49,12 @@ impl Alterations {
     }
 
     /// Takes in an action.
-    pub(crate) fn take_in(&mut self, since: Duration, action: Action) {
+    pub fn take_in(&mut self, since: Duration, action: Action) {
         self.enter_all(since, Step::Do(action));
     }
 
     /// Lets each fault act that acts at this time.
-    pub(crate) fn look(&mut self, since: Duration) {
+    pub fn look(&mut self, since: Duration) {
         self.enter_all(since, Step::Look);
     }
 
@@ -69,7 +69,7 @@ impl Alterations {
     }
 
     /// Returns the next action that has passed all faults.
-    pub(crate) fn next(&mut self) -> Option<Action> {
+    pub fn next_action(&mut self) -> Option<Action> {
         loop {
             // The furthest step goes on first, which keeps the order.
             let number = self.furthest;
@@ -104,17 +104,17 @@ impl Alterations {
     }
 
     /// Returns the next time after `since` at which a fault acts.
-    pub(crate) fn deadline(&self, since: Duration) -> Option<Duration> {
+    pub fn deadline(&self, since: Duration) -> Option<Duration> {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
 
     /// Returns whether actions come out as they go in, and none is on its way.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
     /// Returns whether a fault keeps all actions back.
-    pub(crate) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         self.at_work.iter().any(Alteration::is_stalled)
     }
 }

@@ -1,9 +1,12 @@
-//! The faults of a world: which responses each alters, and how often.
+//! Faults: alterations of responses, between the script of a response and its driver.
 //!
-//! A [`Fault`] strikes the responses to the next requests for a path, or the responses on one connection. The files that alter
-//! a body use neither HTTP nor tasks nor a clock:
+//! A [`Fault`] strikes the responses to the next requests for a path, or the responses on one connection. [`Faults`] has the
+//! faults of a world: which responses each alters, and how often. No module uses HTTP, tasks or a clock, and each uses only
+//! earlier modules:
 //!
 //! ```text
+//!  form                                            JSON, read field by field
+//!    │
 //!  fault ── values ── json                         a fault, and the form in JSON
 //!    │
 //!  step ── bytes ── one_fault ── all_faults        what a fault does to the bytes of a write, one fault at work, all in order
@@ -12,6 +15,7 @@
 mod all_faults;
 mod bytes;
 mod fault;
+pub mod form;
 mod json;
 mod one_fault;
 mod step;
@@ -24,20 +28,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-pub(crate) use self::all_faults::Alterations;
+pub use self::all_faults::Alterations;
 pub use self::fault::{
     Batch, ContentTypeChange, EventId, Fault, Kind, LineEndChange, LineEnds, Pieces, Place, ReconnectionTime,
     StatusChange, Target,
 };
-pub(crate) use self::step::Tally;
+pub use self::step::Tally;
 
 /// The most faults in a world. A fault that has struck often enough makes room for a new fault.
 pub const FAULTS_MAX: usize = 1000;
 
 /// A fault at work on a response.
 #[derive(Clone, Debug)]
-pub(crate) struct AppliedFault {
-    pub(crate) fault: Arc<Fault>,
+pub struct AppliedFault {
+    /// The fault.
+    pub fault: Arc<Fault>,
     counts: Arc<Counts>,
 }
 
@@ -49,13 +54,20 @@ struct Counts {
 }
 
 impl AppliedFault {
+    /// Returns a fault at work on a single response, without a place in the list of a world.
+    #[must_use]
+    pub fn of(fault: Arc<Fault>) -> Self {
+        Self { fault, counts: Arc::default() }
+    }
+
     /// Counts a response as altered.
-    pub(crate) fn fired(&self) {
+    pub fn fired(&self) {
         self.counts.fired.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns whether the fault was deleted, and alters no more responses.
-    pub(crate) fn is_deleted(&self) -> bool {
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
         self.counts.deleted.load(Ordering::Relaxed)
     }
 }
@@ -100,7 +112,11 @@ struct Entry {
 
 impl Faults {
     /// Adds a fault. `under_way` applies the fault to a response under way, and returns whether there is such a response.
-    pub(crate) fn add(
+    ///
+    /// # Errors
+    ///
+    /// If there are too many faults, in the world or on the response under way.
+    pub fn add(
         &self,
         fault: Fault,
         under_way: impl FnOnce(AppliedFault) -> Result<bool, TooMany>,
@@ -129,7 +145,7 @@ impl Faults {
 
     /// Returns the faults for a response on this path and connection: the oldest of each kind, and only faults of the head
     /// for a response that `has_no_body`. A fault with a status comes alone.
-    pub(crate) fn meet(&self, path: &str, connection: u64, has_no_body: bool) -> Vec<AppliedFault> {
+    pub fn meet(&self, path: &str, connection: u64, has_no_body: bool) -> Vec<AppliedFault> {
         let mut state = self.0.lock();
         let mut met: Vec<&mut Entry> = Vec::new();
         for entry in &mut state.entries {
@@ -155,7 +171,7 @@ impl Faults {
     }
 
     /// Deletes the fault with this id, or all faults.
-    pub(crate) fn delete(&self, id: Option<u64>) -> Vec<Report> {
+    pub fn delete(&self, id: Option<u64>) -> Vec<Report> {
         let mut state = self.0.lock();
         let mut deleted = Vec::new();
         state.entries.retain(|entry| {

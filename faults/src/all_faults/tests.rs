@@ -46,7 +46,7 @@ fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
 
 /// Returns the actions on their way.
 fn all(alterations: &mut Alterations) -> Vec<Action> {
-    std::iter::from_fn(|| alterations.next()).collect()
+    std::iter::from_fn(|| alterations.next_action()).collect()
 }
 
 #[test]
@@ -249,12 +249,12 @@ fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     add(&mut alterations, Kind::LineEnds(LineEndChange { ends: LineEnds::Crlf }));
     alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"\na\n")));
     let write = |bytes: &'static [u8]| Action::Write(Bytes::from_static(bytes));
-    assert_eq!(alterations.next(), Some(write(b"\r\n")));
+    assert_eq!(alterations.next_action(), Some(write(b"\r\n")));
     faults.delete(None);
     add(&mut alterations, Kind::Cut);
     let rest = [Action::Flush, write(b"a"), Action::Flush, write(b"\r\n"), Action::Flush, Action::End(How::Cut)];
     assert_eq!(all(&mut alterations), rest);
-    assert_eq!(alterations.next(), None);
+    assert_eq!(alterations.next_action(), None);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
         alterations.take_in(Duration::ZERO, Action::Write(Bytes::from(vec![b'x'; 100_000])));
     }
     let mut writes = 0;
-    while let Some(act) = alterations.next() {
+    while let Some(act) = alterations.next_action() {
         writes += usize::from(act == Action::Write(Bytes::from_static(b"x")));
         assert!(alterations.queues.iter().map(Queue::len).sum::<usize>() <= 2);
     }

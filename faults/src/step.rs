@@ -24,14 +24,16 @@ impl From<Action> for Step {
 
 /// How many writes and bytes of a response have been written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) writes: u64,
-    pub(crate) bytes: u64,
+pub struct Tally {
+    /// The writes.
+    pub writes: u64,
+    /// The bytes of the writes.
+    pub bytes: u64,
 }
 
 impl Tally {
     /// Counts a write of so many bytes.
-    pub(crate) fn count(&mut self, bytes: usize) {
+    pub fn count(&mut self, bytes: usize) {
         self.writes += 1;
         self.bytes += bytes as u64;
     }

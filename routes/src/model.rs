@@ -1,0 +1,210 @@
+//! The model of a team's own routes: plain data, read from TOML or JSON.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderName, Method, StatusCode};
+use bytes::Bytes;
+use onbeat_faults::Fault;
+use onbeat_wire::How;
+use serde_json::Value;
+
+use crate::play::Played;
+use crate::template::Template;
+
+/// The routes, channels and scenarios of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// The routes, of which the first that matches answers.
+    pub routes: Vec<Route>,
+    /// The channels, by their names.
+    pub channels: BTreeMap<String, ChannelForm>,
+    /// The routes of each scenario, which come before all others.
+    pub scenarios: BTreeMap<String, Vec<Route>>,
+}
+
+/// A route: the requests that match, and the responses to one after another.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method; nothing for any method.
+    pub method: Option<Method>,
+    /// The path of the route.
+    pub path: PathPattern,
+    /// The conditions of `match`, all of which must hold.
+    pub conditions: Vec<Condition>,
+    /// The responses, at least one: the first request gets the first. The last response repeats.
+    pub responses: Vec<Response>,
+    /// The route in the form of JSON, as the control interface lists routes.
+    pub form: Value,
+}
+
+/// The path of a route: exact, or with `*` for any characters within a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern(pub String);
+
+/// A condition on a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The part of the request.
+    pub part: RequestPart,
+    /// The expected value. A string may have `*` for any characters, and then matches any text that fits.
+    pub expected: Value,
+}
+
+/// A part of a request: the source of a placeholder, or the subject of a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestPart {
+    /// `method`.
+    Method,
+    /// `path`.
+    Path,
+    /// `body`: the whole body as text.
+    Body,
+    /// `query.NAME`: the first value of a query parameter.
+    Query(String),
+    /// `header.NAME`: the first value of a header.
+    Header(HeaderName),
+    /// `/pointer`: a value of the JSON body, by JSON pointer (RFC 6901).
+    Json(String),
+}
+
+/// A response.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The time before the head.
+    pub wait: Duration,
+    /// The status; nothing for 200, or for the status of a recording.
+    pub status: Option<StatusCode>,
+    /// Header fields, which replace those of the same name.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// The content.
+    pub content: Content,
+    /// A part that is sent again and again beside the content, from the start of the body on.
+    pub heartbeat: Option<Heartbeat>,
+    /// Whether the response resumes behind the event that the `Last-Event-ID` of the request names.
+    pub resumes: bool,
+    /// The alterations of the response.
+    pub faults: Vec<Arc<Fault>>,
+}
+
+/// The content of a response.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// One step after another.
+    Steps(Vec<Step>),
+    /// A recording, or a raw body.
+    Play(Arc<Played>),
+    /// A body of known length, at once.
+    Body(Template),
+}
+
+/// A step of a response. All times count from the end of the step before.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The time before the step.
+    pub wait: Duration,
+    /// How often the step is done, at least once.
+    pub times: u64,
+    /// The time from one time to the next.
+    pub every: Duration,
+    /// The work of the step.
+    pub action: StepAction,
+}
+
+/// The work of a step.
+#[derive(Clone, Debug)]
+pub enum StepAction {
+    /// Nothing: the step only waits.
+    Wait,
+    /// Sends a chunk.
+    Send(Chunk),
+    /// Subscribes to channels, and stays open for their events.
+    Subscribe(Subscribe),
+    /// Stays open: the client or the test ends the response.
+    Open,
+    /// Ends the response.
+    End(How),
+}
+
+/// A chunk of a body, made when the chunk is due.
+#[derive(Clone, Debug)]
+pub enum Chunk {
+    /// An event, by its fields.
+    Event(EventForm),
+    /// Text, as it is.
+    Text(Template),
+    /// Bytes, as they are.
+    Bytes(Bytes),
+}
+
+/// The fields of an event, at least one. A chunk of comments alone dispatches no event.
+#[derive(Clone, Debug, Default)]
+pub struct EventForm {
+    /// A comment before the fields.
+    pub comment: Option<Template>,
+    /// The type.
+    pub event: Option<Template>,
+    /// The ID.
+    pub id: Option<Template>,
+    /// The reconnection time in milliseconds.
+    pub retry_ms: Option<u64>,
+    /// The data; a field for each line.
+    pub data: Option<Template>,
+}
+
+/// A subscription to channels.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// The names of the channels, at least one.
+    pub channels: Vec<String>,
+    /// The kept events that the client gets first.
+    pub history: HistoryUse,
+    /// A part that is sent again and again from the subscription on.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// The kept events that a new subscriber gets first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryUse {
+    /// `missed`: those behind the `Last-Event-ID` of the request; all, if no kept event has the ID; none without an ID.
+    #[default]
+    Missed,
+    /// `all`: those behind the `Last-Event-ID`, and without an ID all.
+    All,
+    /// `none`.
+    None,
+}
+
+/// A part that is sent again and again.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// The period, at least 1 ms. The first comes after one period.
+    pub every: Duration,
+    /// How often; nothing for ever.
+    pub times: Option<u64>,
+    /// The part.
+    pub chunk: Chunk,
+}
+
+/// A channel.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelForm {
+    /// How many events are kept for clients that come later.
+    pub history: usize,
+    /// The request that publishes.
+    pub publish: Option<Publish>,
+}
+
+/// The request that publishes to a channel.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: PathPattern,
+    /// The event; the body of the request is the data, if nothing else is said.
+    pub event: Chunk,
+    /// The status of the answer.
+    pub status: StatusCode,
+}
