@@ -11,6 +11,7 @@ use bytes::Bytes;
 use onbeat_wire::{How, Instant};
 use parking_lot::Mutex;
 
+use super::chain::Chain;
 use crate::script::Action;
 
 /// Alters the actions of one response, and notes the result.
@@ -66,6 +67,15 @@ impl HookSlot {
     /// Takes the hook, if no driver has the hook yet.
     pub(crate) fn take(&self) -> Option<Box<dyn ResponseHook>> {
         self.0.lock().0.take()
+    }
+
+    /// Lets actions pass through `first` before the hook in the slot.
+    pub(crate) fn precede(&self, first: Box<dyn ResponseHook>) {
+        let slot = &mut self.0.lock().0;
+        *slot = Some(match slot.take() {
+            Some(second) => Box::new(Chain::new(first, second)),
+            None => first,
+        });
     }
 
     /// Asks the hook for a change of the head.
