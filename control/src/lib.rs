@@ -20,7 +20,7 @@ mod log;
 mod monitor;
 mod page;
 
-pub use self::interface::{Access, AccessError, OPENAPI, Refusal, Settings, router};
+pub use self::interface::{Access, AccessError, OPENAPI, Refusal, RouteSettings, Settings, router};
 pub use self::log::{Redaction, RedactionError, TooLong, restore};
 pub use self::monitor::{END_TIME_MAX, Monitor};
 pub use self::page::{FILES, File};
