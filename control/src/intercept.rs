@@ -10,6 +10,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request, response};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use onbeat_server::connection::Connection;
 use onbeat_server::context::{RequestContext, plain_path};
 use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::interceptor::Interceptor;
@@ -17,7 +18,7 @@ use onbeat_server::script::Action;
 use onbeat_wire::recording::{End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
-use crate::connections::LiveExchange;
+use crate::connections::{LiveExchange, NotTaken, PushedWrite};
 use crate::monitor::Monitor;
 use onbeat_faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 
@@ -40,13 +41,24 @@ impl Interceptor for Monitor {
         Box::new(ExchangeHook {
             monitor: self,
             exchange,
+            connection: Arc::clone(&context.connection),
             path,
             alterations: Alterations::default(),
             written: Tally::default(),
         })
     }
 
+    fn received(&self, context: &RequestContext) {
+        self.connections().note_received(context.ordinal, context.request);
+    }
+
     fn head(&self, context: &RequestContext, head: &response::Parts) {
+        if let Some(exchange) = self.connections().exchange(context.ordinal, context.request) {
+            exchange.update(|progress| progress.has_head = true);
+            if head.headers.contains_key(CONTENT_LENGTH) {
+                exchange.refuse_pushes(NotTaken::LengthTold);
+            }
+        }
         let ordinals = Exchange { connection: Some(context.ordinal), request: Some(context.request) };
         self.note(ordinals, ResponseHead { status: head.status.as_u16(), headers: fields(&head.headers) });
     }
@@ -67,6 +79,7 @@ fn lossy(value: &HeaderValue) -> String {
 struct ExchangeHook {
     monitor: Arc<Monitor>,
     exchange: Arc<LiveExchange>,
+    connection: Arc<Connection>,
     /// The whole path of the request, until the response has met the faults for this path.
     path: String,
     alterations: Alterations,
@@ -76,6 +89,14 @@ struct ExchangeHook {
 impl ExchangeHook {
     fn since_request(&self, at: Instant) -> Duration {
         at - self.exchange.since
+    }
+
+    /// Takes in the pushed writes whose times are due.
+    fn take_in_pushed(&mut self, is_due: impl Fn(Instant) -> bool) {
+        for PushedWrite { at, bytes, turn } in self.exchange.take_pushed(is_due) {
+            self.alterations.take_in(self.since_request(at), Action::Write(bytes));
+            self.connection.hold_until_sent(turn);
+        }
     }
 }
 
@@ -101,14 +122,18 @@ impl ResponseHook for ExchangeHook {
     }
 
     fn alters(&self) -> bool {
-        !self.alterations.is_empty()
+        !self.alterations.is_empty() || self.exchange.has_pushed()
     }
 
     fn take_in(&mut self, at: Instant, action: Action) {
+        // Of one instant, pushed writes go behind the writes of the endpoint, and before the end.
+        let is_end = matches!(action, Action::End(_));
+        self.take_in_pushed(|pushed| pushed < at || (is_end && pushed == at));
         self.alterations.take_in(self.since_request(at), action);
     }
 
     fn pass_time(&mut self, now: Instant) {
+        self.take_in_pushed(|pushed| pushed <= now);
         self.alterations.look(self.since_request(now));
     }
 
@@ -118,7 +143,7 @@ impl ResponseHook for ExchangeHook {
         }
         // A response counts as stalled when no action comes out.
         let next = self.alterations.next_action();
-        if next.is_none() && self.alters() {
+        if next.is_none() && !self.alterations.is_empty() {
             let is_stalled = self.alterations.is_stalled();
             self.exchange.update(|progress| progress.is_stalled = is_stalled);
         }
@@ -138,6 +163,7 @@ impl ResponseHook for ExchangeHook {
 
     fn ended(&mut self, how: How) {
         self.exchange.update(|progress| progress.is_over = true);
+        self.exchange.refuse_pushes(NotTaken::Over);
         // Noted before the waiting tasks are woken: a close is answered after the line.
         self.monitor.note(self.exchange.ordinals(), End { how });
         self.monitor.note_ended();

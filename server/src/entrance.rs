@@ -13,6 +13,7 @@ use onbeat_wire::How;
 use crate::context::{RequestContext, clipped, plain_path};
 use crate::driver::{Driver, HookSlot};
 use crate::interceptor::Interceptor;
+use crate::request_body;
 use crate::world::World;
 
 /// A world, and the interceptor of the exchanges there.
@@ -39,6 +40,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request
     context.hook = HookSlot::new(Arc::clone(&interceptor).request(&context, &head));
     let waiter = context.waiter(clipped(plain_path(head.uri.path())));
     let is_head_request = head.method == Method::HEAD;
+    let body = request_body::watched(body, &interceptor, &context);
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(context.clone());
     let response = next.run(request).await;

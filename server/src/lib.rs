@@ -16,6 +16,8 @@
 //!                    │
 //!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
+//!              request_body                   tells the interceptor that a request has come whole
+//!                    │
 //!                entrance                     counts every request, and calls the interceptor
 //!                    │
 //!              router ── cors ── malformed     the endpoint for a request, and what is refused before
@@ -50,6 +52,7 @@ mod malformed;
 pub mod query;
 pub mod random;
 pub mod ready;
+mod request_body;
 pub mod router;
 pub mod script;
 mod service;

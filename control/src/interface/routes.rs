@@ -14,18 +14,20 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, clock, connections, faults, log, reset, text};
+use super::{Control, OPENAPI, clock, connections, driving, faults, log, reset, text};
 use crate::PREFIX;
 use onbeat_faults::form::Nothing;
 
 /// Returns the routes, by their paths below [`PREFIX`].
-fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 9] {
+fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 11] {
     [
         ("/clock", get(clock::get)),
         ("/clock/advance", post(clock::advance)),
         ("/reset", post(reset::post)),
         ("/connections", get(connections::get)),
+        ("/connections/wait", post(driving::wait)),
         ("/connections/{id}/close", post(connections::close)),
+        ("/connections/{id}/write", post(driving::write)),
         ("/faults", get(faults::get).post(faults::post).delete(faults::delete_all)),
         ("/faults/{id}", delete(faults::delete)),
         ("/log", get(log::get)),
