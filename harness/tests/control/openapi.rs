@@ -136,7 +136,7 @@ fn real_requests_and_answers_are_as_described() {
     ] {
         ask("POST", "/connections/wait", "", wait);
     }
-    ask("POST", "/connections/{id}/close", "1", json!({"how": "cut", "request": 0}));
+    ask("POST", "/connections/{id}/close", "2", json!({"how": "cut", "request": 0}));
     ask("POST", "/connections/{id}/close", "1", json!({"how": "end"}));
     ask("POST", "/connections/{id}/close", "1", json!({"how": "x"}));
     ask("DELETE", "/faults", "", Value::Null);
