@@ -7,7 +7,9 @@
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
-//!  clock  connections  faults  log  reset  routes    one file each
+//!  chunk                                                     the bytes that a test sends
+//!    │
+//!  clock  connections  driving  faults  log  reset  routes    one file each
 //!    │
 //!  router                                    the file for a request
 //! ```
@@ -17,8 +19,10 @@
 
 mod access;
 mod body;
+mod chunk;
 mod clock;
 mod connections;
+mod driving;
 mod faults;
 mod log;
 mod refusal;
@@ -187,7 +191,10 @@ impl Control {
     /// Opens a new world with a scenario and a seed; returns the old one.
     fn renew(&self, scenario: Option<&str>, seed: Option<Seed>) -> Arc<Instance> {
         let next = Arc::new(Instance::new(&self.settings, scenario, seed));
-        std::mem::replace(&mut self.instance.lock(), next)
+        let old = std::mem::replace(&mut *self.instance.lock(), next);
+        // Nobody waits for clients of a world that is over.
+        old.monitor.connections().wake_waiting();
+        old
     }
 
     /// Counts a long answer among the answers that no client has read yet.

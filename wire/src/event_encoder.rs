@@ -62,6 +62,12 @@ impl Lines {
         self.field("event", event_type.0)
     }
 
+    /// Adds an `id` field: the last event ID from now on. Parsers ignore an ID with a NUL.
+    #[must_use]
+    pub fn id(self, id: FieldText<'_>) -> Self {
+        self.field("id", id.0)
+    }
+
     /// Adds a `data` field for each line of `text`. CR, LF and CR LF end a line, as for parsers.
     #[must_use]
     pub fn data(self, text: &str) -> Self {
@@ -128,6 +134,8 @@ mod tests {
             (Lines::new().data(r#"{"done": true}"#).dispatch(), "data: {\"done\": true}\n\n"),
             (Lines::new().event(FieldText::literal("status")).to_be_continued(), "event: status\n"),
             (Lines::new().retry(Duration::from_secs(5)).dispatch(), "retry: 5000\n\n"),
+            (Lines::new().id(FieldText::literal("七")).dispatch(), "id: 七\n\n"),
+            (Lines::new().id(empty).dispatch(), "id:\n\n"),
             (Lines::new().comment(empty).dispatch(), ":\n\n"),
             (Lines::new().other(heartbeat, empty).dispatch(), "heartbeat:\n\n"),
             (Lines::new().to_be_continued(), ""),

@@ -14,18 +14,20 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, clock, connections, faults, log, reset, routes, text};
+use super::{Control, OPENAPI, clock, connections, driving, faults, log, reset, routes, text};
 use crate::PREFIX;
 use onbeat_faults::form::Nothing;
 
 /// Returns the methods of each path below [`PREFIX`].
-fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 11] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 13] {
     [
         ("/clock", get(clock::get)),
         ("/clock/advance", post(clock::advance)),
         ("/reset", post(reset::post)),
         ("/connections", get(connections::get)),
+        ("/connections/wait", post(driving::wait)),
         ("/connections/{id}/close", post(connections::close)),
+        ("/connections/{id}/write", post(driving::write)),
         ("/faults", get(faults::get).post(faults::post).delete(faults::delete_all)),
         ("/faults/{id}", delete(faults::delete)),
         ("/routes", get(routes::get).post(routes::post).put(routes::put).delete(routes::delete_all)),
