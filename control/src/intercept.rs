@@ -188,8 +188,8 @@ mod tests {
 
     use super::*;
     use crate::log::Redaction;
-    use onbeat_faults::{Fault, Place, ReconnectionTime, Target, StatusChange};
     use crate::monitor::{END_TIME_MAX, PushError, Pushed};
+    use onbeat_faults::{Fault, Place, ReconnectionTime, StatusChange, Target};
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 

@@ -96,7 +96,7 @@ impl EventFields {
             lines = lines.event(first_line(event));
         }
         if let Some(id) = &self.id {
-            lines = lines.other(FieldText::literal("id"), first_line(id));
+            lines = lines.id(first_line(id));
         }
         if let Some(retry_ms) = self.retry_ms {
             lines = lines.retry(Duration::from_millis(retry_ms));

@@ -4,7 +4,7 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  request ── template             a request; text with placeholders
+//!  nearest ── request ── template  the nearest name; a request; text with placeholders
 //!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
@@ -29,6 +29,7 @@ mod fault_hook;
 mod heartbeats;
 mod matching;
 mod model;
+mod nearest;
 mod play;
 mod read;
 mod request;
@@ -42,5 +43,8 @@ pub use self::application::{Published, Routes};
 pub use self::channels::ChannelReport;
 pub use self::chunk::EventFields;
 pub use self::model::*;
-pub use self::read::{Problems, read_file, read_route, read_routes};
+pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
+pub use self::read::{Problems, read_file, read_route, read_routes, read_text};
+pub use self::request::{Request, RequestPart};
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};
+pub use self::template::{Moment, Template, TemplateError};

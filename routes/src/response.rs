@@ -16,12 +16,9 @@ use crate::heartbeats::{WithHeartbeats, has_heartbeats};
 use crate::model::{Content, Response};
 use crate::play::Played;
 use crate::request::Request;
-use crate::resume::resumed;
+use crate::resume::{AnyScript, resumed};
 use crate::steps::{LONGEST, Steps};
 use crate::template::Template;
-
-/// A script of any kind.
-pub(crate) type AnyScript = Box<dyn Iterator<Item = Cue> + Send>;
 
 /// A response to one request.
 #[derive(Clone)]
@@ -61,12 +58,18 @@ impl Answer {
     fn at_once(self, template: &Template) -> AnyScript {
         let text = self.values().text(template, self.response.wait);
         let is_json = text.starts_with(['{', '[']);
-        self.with_body(content_type(if is_json { "application/json" } else { "text/plain; charset=utf-8" }), text.into())
+        self.with_body(
+            content_type(if is_json { "application/json" } else { "text/plain; charset=utf-8" }),
+            text.into(),
+        )
     }
 
     /// Returns a response with a body of known length.
     fn with_body(self, mut headers: HeaderMap, body: Bytes) -> AnyScript {
-        if self.response.faults.is_empty() {
+        let status = self.response.status.unwrap_or(StatusCode::OK);
+        // A response without a body has no length (RFC 9110, 8.6).
+        let has_body = ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+        if self.response.faults.is_empty() && has_body {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let write = (!body.is_empty()).then_some(Action::Write(body));

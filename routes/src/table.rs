@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::request::Parts;
 use axum::http::Method;
+use axum::http::request::Parts;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
@@ -71,9 +71,8 @@ impl RouteTable {
         let of_scenario = scenario.and_then(|name| model.scenarios.get(name)).into_iter().flatten();
         let of_scenario = of_scenario.map(|route| (Origin::Scenario, route));
         let of_file = model.routes.iter().map(|route| (Origin::File, route));
-        let rows = (1..).zip(of_scenario.chain(of_file)).map(|(id, (origin, route))| {
-            Row::new(id, origin, route.clone())
-        });
+        let rows =
+            (1..).zip(of_scenario.chain(of_file)).map(|(id, (origin, route))| Row::new(id, origin, route.clone()));
         let rows: Vec<_> = rows.collect();
         Self(Mutex::new(Rows { added: rows.len() as u64, rows }))
     }
