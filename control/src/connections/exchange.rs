@@ -37,6 +37,7 @@ struct LateFaults {
 
 /// The progress of a request and the response.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the four come about in any order")]
 pub(crate) struct Progress {
     /// The request has been received whole, or as far as the request is read.
     pub(crate) is_received: bool,
