@@ -54,7 +54,9 @@ impl Alteration {
                 self.let_go(out);
                 out.push(action.into());
             }
-            Action::Head(_) | Action::Flush | Action::End(How::Reset | How::Closed) => out.push(action.into()),
+            Action::Head(_) | Action::Flush | Action::Subscribe(_) | Action::End(How::Reset | How::Closed) => {
+                out.push(action.into());
+            }
         }
     }
 

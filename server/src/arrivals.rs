@@ -52,6 +52,11 @@ impl Arrivals {
         self.look(|arrivals| arrivals.held.load(Ordering::Relaxed) == 0).await;
     }
 
+    /// Holds control requests back until dropped: a request to the world has not been read to the end.
+    pub(crate) fn hold_back(&self) -> HeldBack<'_> {
+        HeldBack::new(&self.held)
+    }
+
     /// Lets the runtime look at all sockets until no look brings an arrival, and `enough` holds.
     async fn look(self: &Arc<Self>, enough: impl Fn(&Self) -> bool + Send + 'static) {
         let arrivals = Arc::clone(self);
@@ -71,7 +76,7 @@ impl Arrivals {
 }
 
 /// Counts a request as held back until dropped.
-struct HeldBack<'a>(&'a AtomicU64);
+pub(crate) struct HeldBack<'a>(&'a AtomicU64);
 
 impl<'a> HeldBack<'a> {
     fn new(count: &'a AtomicU64) -> Self {

@@ -11,9 +11,10 @@
 //! An event is encoded once and stored once. A subscription is a place in the log. The events after the place are the
 //! mailbox of the subscriber, and an event is freed when the last subscription has passed it. All subscribers see one
 //! total order, and reading takes no lock. A subscriber whose mailbox is full when an event comes is evicted: the
-//! subscription ends, and the connection is broken off.
+//! subscription ends, and the connection is broken off. A channel with a history keeps its newest events for clients that
+//! come later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -26,16 +27,36 @@ use crate::connection::{BrokenOff, Connection, Ending};
 /// A mailbox counts as filling when more than one part in this many is full.
 const FILLING: u64 = 8;
 
-/// The writes of one event, one or more.
+/// The writes of one event, one or more, and the ID by which a client resumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     writes: Box<[Bytes]>,
+    id: Option<Box<str>>,
 }
 
 impl<const N: usize> From<[Bytes; N]> for Event {
     fn from(writes: [Bytes; N]) -> Self {
-        Self { writes: Box::new(writes) }
+        Self { writes: Box::new(writes), id: None }
     }
+}
+
+impl Event {
+    /// Returns the event with this ID.
+    #[must_use]
+    pub fn with_id(self, id: Option<String>) -> Self {
+        Self { id: id.map(String::into_boxed_str), ..self }
+    }
+}
+
+/// The first event of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// The next event that is published.
+    Next,
+    /// The oldest event in the history.
+    Oldest,
+    /// The event behind the newest one with this ID, or the oldest in the history if no event has the ID.
+    Behind(String),
 }
 
 /// The delivery of an event.
@@ -55,6 +76,7 @@ pub struct Delivery {
 #[derive(Debug)]
 pub struct Channel {
     mailbox_events_max: u64,
+    history_events_max: usize,
     subscribers: Mutex<Subscribers>,
 }
 
@@ -62,7 +84,8 @@ pub struct Channel {
 struct Subscribers {
     subscribed: u64,
     by_order: BTreeMap<u64, Arc<Subscriber>>,
-    last: Arc<Entry>,
+    /// The entry before the history, and the history. The last is the newest entry of the log.
+    kept: VecDeque<Arc<Entry>>,
 }
 
 #[derive(Debug)]
@@ -70,29 +93,51 @@ struct Subscriber {
     connection: Arc<Connection>,
     /// The number of the newest entry that the subscriber has taken.
     taken: AtomicU64,
+    /// How many events of the history there were to take, in addition to a full mailbox.
+    missed: u64,
 }
 
 impl Channel {
-    /// Returns a channel whose mailboxes hold this many events.
+    /// Returns a channel without a history, whose mailboxes hold this many events.
     #[must_use]
     pub fn new(mailbox_events_max: u64) -> Self {
-        let last = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
-        let subscribers = Subscribers { subscribed: 0, by_order: BTreeMap::new(), last };
-        Self { mailbox_events_max, subscribers: Mutex::new(subscribers) }
+        Self::with_history(mailbox_events_max, 0)
+    }
+
+    /// Returns a channel that keeps this many events for later subscribers.
+    #[must_use]
+    pub fn with_history(mailbox_events_max: u64, history_events_max: usize) -> Self {
+        let first = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
+        let subscribers = Subscribers { subscribed: 0, by_order: BTreeMap::new(), kept: [first].into() };
+        Self { mailbox_events_max, history_events_max, subscribers: Mutex::new(subscribers) }
     }
 
     /// Subscribes a client to the next event and all after it, until the subscription is dropped.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, connection: Arc<Connection>) -> Subscription {
+        self.subscribe_from(&Beginning::Next, connection, Instant::EPOCH)
+    }
+
+    /// Subscribes a client, `at` this time, to an event and all after it. The events of the history count as events of this
+    /// time.
+    #[must_use]
+    pub fn subscribe_from(
+        self: &Arc<Self>,
+        beginning: &Beginning,
+        connection: Arc<Connection>,
+        at: Instant,
+    ) -> Subscription {
         let mut subscribers = self.lock();
-        let place = Arc::clone(&subscribers.last);
+        let place = Arc::clone(subscribers.place(beginning));
+        let joined = subscribers.last().number;
         let order = subscribers.subscribed;
         subscribers.subscribed += 1;
-        let subscriber = Arc::new(Subscriber { connection, taken: AtomicU64::new(place.number) });
+        let (taken, missed) = (AtomicU64::new(place.number), joined - place.number);
+        let subscriber = Arc::new(Subscriber { connection, taken, missed });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
         // The events before the subscription count as written.
         let written = place.event.writes.len();
-        Subscription { channel: Arc::clone(self), order, subscriber, place, written }
+        Subscription { channel: Arc::clone(self), order, subscriber, at, joined, place, written }
     }
 
     /// Appends an event that happened `at` this time, in one step for all subscribers; calls `before_waking` with the
@@ -100,10 +145,10 @@ impl Channel {
     pub fn publish(&self, at: Instant, event: Event, before_waking: impl Fn(&Connection)) -> Delivery {
         let mut subscribers = self.lock();
         let before = subscribers.by_order.len();
-        let (last, mut filling) = (subscribers.last.number, false);
+        let (last, mut filling) = (subscribers.last().number, false);
         subscribers.by_order.retain(|_, subscriber| {
             // A subscriber that took all events is 0 events behind.
-            let behind = last - subscriber.taken.load(Ordering::Acquire);
+            let behind = (last - subscriber.taken.load(Ordering::Acquire)).saturating_sub(subscriber.missed);
             let full = behind >= self.mailbox_events_max;
             filling |= behind >= self.mailbox_events_max / FILLING;
             if full {
@@ -112,7 +157,7 @@ impl Channel {
             !full
         });
         // The event stands in the log before the first subscriber wakes, so that each finds the event there.
-        subscribers.append(at, event);
+        subscribers.append(at, event, self.history_events_max);
         for subscriber in subscribers.by_order.values() {
             before_waking(&subscriber.connection);
             subscriber.connection.task().wake();
@@ -125,6 +170,12 @@ impl Channel {
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.lock().by_order.len()
+    }
+
+    /// Returns how many events are kept for later subscribers.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.lock().kept.len() - 1
     }
 
     /// Returns how many clients have ever subscribed.
@@ -143,11 +194,33 @@ impl Channel {
 }
 
 impl Subscribers {
-    fn append(&mut self, at: Instant, event: Event) {
-        let entry = Arc::new(Entry::new(self.last.number + 1, at, event));
+    fn append(&mut self, at: Instant, event: Event, history_events_max: usize) {
+        let last = self.last();
+        let entry = Arc::new(Entry::new(last.number + 1, at, event));
         // From here on every subscriber can read the event; no reader needs the lock.
-        self.last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
-        self.last = entry;
+        last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
+        self.kept.push_back(entry);
+        while self.kept.len() > history_events_max + 1 {
+            self.kept.pop_front();
+        }
+    }
+
+    /// Returns the newest entry of the log.
+    fn last(&self) -> &Arc<Entry> {
+        self.kept.back().expect("the newest entry is kept")
+    }
+
+    /// Returns the entry before the first event of a subscription.
+    fn place(&self, beginning: &Beginning) -> &Arc<Entry> {
+        let oldest = &self.kept[0];
+        match beginning {
+            Beginning::Next => self.last(),
+            Beginning::Oldest => oldest,
+            Beginning::Behind(id) => {
+                let has_id = |entry: &&Arc<Entry>| entry.event.id.as_deref() == Some(id);
+                self.kept.iter().rev().find(has_id).unwrap_or(oldest)
+            }
+        }
     }
 }
 
@@ -182,6 +255,10 @@ pub struct Subscription {
     channel: Arc<Channel>,
     order: u64,
     subscriber: Arc<Subscriber>,
+    /// When the client subscribed.
+    at: Instant,
+    /// The number of the newest entry at that time.
+    joined: u64,
     /// The newest entry taken.
     place: Arc<Entry>,
     /// How many writes of this entry were returned by [`Subscription::go_on`].
@@ -199,13 +276,19 @@ impl Subscription {
     /// Returns the time of the event that was taken last.
     #[must_use]
     pub fn at(&self) -> Instant {
-        self.place.at
+        self.place.at.max(self.at)
     }
 
     /// Returns the time of the oldest event that was not taken.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
-        self.place.next.get().map(|entry| entry.at)
+        self.place.next.get().map(|entry| entry.at.max(self.at))
+    }
+
+    /// Returns whether the oldest event that was not taken is from the history.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        self.place.number < self.joined
     }
 
     /// Takes the oldest event; [`Subscription::go_on`] then returns the writes.
@@ -314,6 +397,56 @@ mod tests {
         assert_eq!(mailbox.go_on().as_deref(), Some(&b"event"[..]));
         assert_eq!(mailbox.go_on().as_deref(), Some(&b"data"[..]));
         assert_eq!(mailbox.go_on(), None);
+    }
+
+    fn publish_numbered(channel: &Channel, ids: std::ops::Range<u32>) {
+        for id in ids {
+            let bytes = Bytes::from(format!("{id}"));
+            channel.publish(Instant::EPOCH, Event::from([bytes]).with_id(Some(id.to_string())), |_| {});
+        }
+    }
+
+    /// Returns the events of the history that a subscriber gets, who then gets the next event as well.
+    fn missed(channel: &Arc<Channel>, beginning: &Beginning) -> Vec<Bytes> {
+        let at = Instant::EPOCH + std::time::Duration::from_secs(5);
+        let mut mailbox = channel.subscribe_from(beginning, Arc::new(Connection::new(0)), at);
+        assert!(mailbox.oldest().is_none_or(|oldest| oldest == at));
+        let missed = read(&mut mailbox);
+        assert!(!mailbox.is_missed());
+        publish_numbered(channel, 77..78);
+        assert_eq!(read(&mut mailbox), ["77"]);
+        missed
+    }
+
+    #[test]
+    fn a_later_subscriber_gets_the_history_from_the_named_event_on() {
+        let behind = |id: &str| Beginning::Behind(id.to_owned());
+        for (beginning, expected) in [
+            (Beginning::Next, &[][..]),
+            (Beginning::Oldest, &["6", "7", "8"]),
+            (behind("6"), &["7", "8"]),
+            (behind("8"), &[]),
+            (behind("5"), &["6", "7", "8"]),
+            (behind("4"), &["6", "7", "8"]),
+            (behind("unknown"), &["6", "7", "8"]),
+        ] {
+            let channel = Arc::new(Channel::with_history(8, 3));
+            publish_numbered(&channel, 1..9);
+            assert_eq!(channel.kept(), 3);
+            assert_eq!(missed(&channel, &beginning), expected, "{beginning:?}");
+        }
+        let new = Arc::new(Channel::with_history(8, 3));
+        assert_eq!(missed(&new, &Beginning::Oldest), [""; 0]);
+    }
+
+    #[test]
+    fn a_subscriber_with_a_history_to_take_has_a_whole_mailbox_beside() {
+        let channel = Arc::new(Channel::with_history(2, 100));
+        publish_numbered(&channel, 0..100);
+        let late = channel.subscribe_from(&Beginning::Oldest, Arc::new(Connection::new(0)), Instant::EPOCH);
+        let publish = || publish(&channel, "more");
+        assert_eq!([publish(), publish(), publish()], [(1, 0, 1), (1, 0, 1), (0, 1, 0)]);
+        drop(late);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
+use bytes::Bytes;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::start;
 
 use crate::clock::Waiter;
 use crate::connection::Connection;
-use crate::driver::HookSlot;
+use crate::driver::{HeadChange, HookSlot, ResponseHook};
 use crate::world::World;
 
 /// The most bytes kept of a text that a client chose, such as a path: connections are many.
@@ -27,6 +28,8 @@ pub struct RequestContext {
     pub request: u32,
     /// When the request was received.
     pub at: Instant,
+    /// The body of the request, if an application reads bodies.
+    pub body: Bytes,
     /// The hook of the response, until a driver takes the hook.
     pub(crate) hook: HookSlot,
 }
@@ -35,7 +38,7 @@ impl RequestContext {
     /// Returns the context of a request that has not entered a world.
     #[must_use]
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, ordinal: 0, request: 0, at: Instant::EPOCH, hook: HookSlot::default() }
+        Self { connection, ordinal: 0, request: 0, at: Instant::EPOCH, body: Bytes::new(), hook: HookSlot::default() }
     }
 
     /// Returns the connection that carries a request; `None` under a server other than [`crate::serving::serve`].
@@ -44,9 +47,15 @@ impl RequestContext {
         request.extensions().get::<Self>().map(|context| Arc::clone(&context.connection))
     }
 
-    /// Returns the same context for a task that does not answer the request.
-    pub(crate) fn without_hook(&self) -> Self {
-        Self { hook: HookSlot::default(), ..self.clone() }
+    /// Lets `hook` alter the response, before the hook of the interceptor.
+    pub fn alter(&self, hook: Box<dyn ResponseHook>) {
+        self.hook.precede(hook);
+    }
+
+    /// Lets the hooks of the response decide on the head, before an endpoint answers.
+    #[must_use]
+    pub fn change_head(&self) -> HeadChange {
+        self.hook.change_head()
     }
 
     /// Returns the response as a clock sees it.

@@ -10,6 +10,7 @@
 //! result.
 
 mod alarm;
+mod chain;
 mod hook;
 mod hooked;
 mod source;
@@ -29,11 +30,12 @@ use self::alarm::Alarm;
 pub(crate) use self::hook::HookSlot;
 pub use self::hook::{HeadChange, ResponseHook};
 use self::hooked::Hooked;
+pub(crate) use self::source::Opening;
 pub use self::source::{BodySource, DueAction, ScriptSource, Source};
 use crate::channel::Subscription;
 use crate::clock::{Clock, Waiter};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
-use crate::script::{Action, ResponseHead, Script, Start};
+use crate::script::{Action, Script, Start};
 
 /// How many bytes are handed over before a pause. Waiting writes are sent together, but hyper keeps the largest buffer of
 /// all times.
@@ -85,10 +87,12 @@ impl<S: Script> Driver<ScriptSource<S>> {
         self
     }
 
-    /// Waits for the head, if the script begins with one.
-    pub async fn head(&mut self) -> Option<ResponseHead> {
-        let source = self.source.as_mut()?;
-        poll_fn(|cx| source.poll_head(cx)).await
+    /// Waits for the first action of the script, if this is a head or an end without a head.
+    pub(crate) async fn opening(&mut self) -> Opening {
+        match &mut self.source {
+            Some(source) => poll_fn(|cx| source.poll_opening(cx)).await,
+            None => Opening::Body,
+        }
     }
 }
 
@@ -224,8 +228,8 @@ impl<S: Source> HttpBody for Driver<S> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Action::End(how)) => driver.end(how),
-                // The head was sent before the body began.
-                Poll::Ready(Action::Head(_)) => {}
+                // The head was sent before the body began, and the source has subscribed.
+                Poll::Ready(Action::Head(_) | Action::Subscribe(_)) => {}
                 Poll::Pending => {
                     driver.gathered = 0;
                     driver.hand_turns_on();

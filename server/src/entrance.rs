@@ -1,5 +1,7 @@
 //! The entrance to a world: counts every request, and shows both sides of the exchange to the interceptor.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,30 +9,44 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use onbeat_wire::How;
 
+use crate::application::Application;
+use crate::connection::Connection;
 use crate::context::{RequestContext, clipped, plain_path};
 use crate::driver::{Driver, HookSlot};
 use crate::interceptor::Interceptor;
-use crate::request_body;
+use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::world::World;
 
-/// A world, and the interceptor of the exchanges there.
+/// A world, the interceptor of the exchanges there, and the application before the built-in endpoints.
 #[derive(Clone)]
 pub(crate) struct Entrance {
     pub(crate) world: Arc<World>,
     pub(crate) interceptor: Option<Arc<dyn Interceptor>>,
+    pub(crate) application: Option<Arc<dyn Application>>,
 }
 
 /// Counts a request, and plays the answer through the hook of the interceptor.
-pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request, next: Next) -> Response {
-    let Entrance { world, interceptor } = entrance;
+pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
+    let Entrance { world, interceptor, application } = entrance;
     // Under another server each request counts as a connection of its own.
     let connection = RequestContext::connection_of(&request).unwrap_or_else(|| Arc::new(world.next_connection()));
+    let (head, body) = request.into_parts();
+    let is_read = application.is_some_and(|application| application.takes(&head));
+    let read = if is_read { read_body(body, &connection).await } else { Ok((Bytes::new(), body)) };
+    let (bytes, body) = match read {
+        Ok(read) => read,
+        Err(refusal) => return *refusal,
+    };
+    let mut request = Request::from_parts(head, body);
+    // Counted only now: a request takes its place, and begins, when all of it has come.
     let (ordinal, number) = world.admit(&connection);
     let at = world.clock().now();
-    let mut context = RequestContext { ordinal, request: number, at, ..RequestContext::new(connection) };
+    let mut context = RequestContext { ordinal, request: number, at, body: bytes, ..RequestContext::new(connection) };
     let Some(interceptor) = interceptor else {
         request.extensions_mut().insert(context);
         return next.run(request).await;
@@ -40,7 +56,6 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request
     context.hook = HookSlot::new(Arc::clone(&interceptor).request(&context, &head));
     let waiter = context.waiter(clipped(plain_path(head.uri.path())));
     let is_head_request = head.method == Method::HEAD;
-    let body = request_body::watched(body, &interceptor, &context);
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(context.clone());
     let response = next.run(request).await;
@@ -62,6 +77,27 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, mut request: Request
         None => body,
     };
     Response::from_parts(head, body)
+}
+
+/// Reads the body of a request. Returns the bytes, and the empty rest.
+async fn read_body(mut body: Body, connection: &Arc<Connection>) -> Result<(Bytes, Body), Box<Response>> {
+    let refuse = |status, reason: String| Err(Box::new((status, reason + "\n").into_response()));
+    // A client that sends its last byte and then no more waits for the answer. Control requests that come later wait as well.
+    let _open = connection.hold_open();
+    let _held = connection.arrivals().map(|arrivals| arrivals.hold_back());
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(),
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("the body failed to be read: {error}")),
+        };
+        if bytes.len() + data.len() > REQUEST_BODY_BYTES_MAX {
+            let reason = format!("expected a body of at most {REQUEST_BODY_BYTES_MAX} bytes");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, reason);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes.freeze(), Body::empty()))
 }
 
 /// Returns whether a response with this status never has a body (RFC 9110, 15.3.5 and 15.4.5).

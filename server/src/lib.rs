@@ -6,9 +6,9 @@
 //! ```text
 //!  clock ── random                           time and random values
 //!                    │
-//!                 script                      what a response does, and when: head, writes, end; pure
-//!                    │
 //!    arrivals ── connection ── channel ── query   one client; broadcasts; query strings
+//!                    │
+//!                 script                      what a response does, and when: head, writes, end; pure
 //!                    │
 //!                endpoints                    one file each
 //!                    │
@@ -16,9 +16,9 @@
 //!                    │
 //!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
-//!              request_body                   tells the interceptor that a request has come whole
+//!      application                            where a crate can answer requests
 //!                    │
-//!                entrance                     counts every request, and calls the interceptor
+//!                entrance ── respond          counts every request, and calls the interceptor; plays a script
 //!                    │
 //!              router ── cors ── malformed     the endpoint for a request, and what is refused before
 //!                    │
@@ -36,6 +36,7 @@
 //! `onbeat-control` implements an [`interceptor::Interceptor`], which notes requests and applies faults.
 
 pub mod accept;
+pub mod application;
 pub mod arrivals;
 pub mod channel;
 pub mod clock;
@@ -52,7 +53,7 @@ mod malformed;
 pub mod query;
 pub mod random;
 pub mod ready;
-mod request_body;
+pub mod respond;
 pub mod router;
 pub mod script;
 mod service;

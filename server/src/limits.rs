@@ -18,3 +18,6 @@ impl Default for Limits {
         Self { mailbox_events_max: 1024, connections_max: 65_536, head_time_max: Some(Duration::from_secs(30)) }
     }
 }
+
+/// The most bytes of a request's body that an application gets.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

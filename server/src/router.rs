@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
@@ -12,13 +11,15 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
+use crate::application::{Application, answer_by_application};
 use crate::context::{RequestContext, plain_path};
-use crate::driver::{Driver, HeadChange, HookSlot, ScriptSource};
+use crate::driver::HeadChange;
 use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
-use crate::entrance::{Entrance, enter, has_no_body};
+use crate::entrance::{Entrance, enter};
 use crate::interceptor::Interceptor;
 use crate::query::Message;
-use crate::script::{Script, Start, event_stream};
+use crate::respond::{Playing, at_once, respond};
+use crate::script::{Start, event_stream};
 use crate::world::World;
 use crate::{cors, malformed};
 
@@ -27,12 +28,21 @@ use crate::{cors, malformed};
 /// Served by [`crate::serving::serve`], a client that leaves is noticed at once, and a client that is evicted is cut off at
 /// once. Another server may notice the first at the next write, and do the second when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
-    with_entrance(Entrance { world, interceptor: None })
+    with_entrance(Entrance { world, interceptor: None, application: None })
 }
 
 /// Returns the same application, in which `interceptor` sees every exchange.
 pub fn intercepted_router(world: Arc<World>, interceptor: Arc<dyn Interceptor>) -> Router {
-    with_entrance(Entrance { world, interceptor: Some(interceptor) })
+    with_entrance(Entrance { world, interceptor: Some(interceptor), application: None })
+}
+
+/// Returns the same application, in which `application` answers before the built-in endpoints.
+pub fn router_with(
+    world: Arc<World>,
+    interceptor: Option<Arc<dyn Interceptor>>,
+    application: Arc<dyn Application>,
+) -> Router {
+    with_entrance(Entrance { world, interceptor, application: Some(application) })
 }
 
 fn with_entrance(entrance: Entrance) -> Router {
@@ -43,15 +53,19 @@ fn with_entrance(entrance: Entrance) -> Router {
     let endpoints = routes.fold(Router::new(), |router, (path, endpoint)| router.route(path, endpoint));
     let endpoints = endpoints.fallback(not_found).with_state(Arc::clone(&world));
     // A layer that rewrites a request goes around a router of its own, before the routing.
-    Router::new()
+    let mut router = Router::new()
         .fallback_service(endpoints)
         .layer(middleware::from_fn(change_head))
         .layer(middleware::from_fn(normalise_path))
         .layer(middleware::from_fn(only_reading))
-        .layer(middleware::from_fn(cors::allow_any_origin))
+        .layer(middleware::from_fn(cors::allow_any_origin));
+    if let Some(application) = &entrance.application {
+        router = router.layer(middleware::from_fn_with_state(Arc::clone(application), answer_by_application));
+    }
+    router
         .layer(middleware::from_fn(malformed::refuse_malformed))
-        .layer(middleware::from_fn_with_state(entrance, enter))
-        .layer(middleware::from_fn_with_state(world, answer_at_once))
+        .layer(middleware::from_fn_with_state(entrance.clone(), enter))
+        .layer(middleware::from_fn_with_state(entrance, answer_at_once))
 }
 
 /// Returns whether a stream has this path.
@@ -60,56 +74,35 @@ fn is_stream(path: &str) -> bool {
     STREAMS.iter().any(|stream| stream.path == path)
 }
 
-/// Holds a request for an answer other than a stream, until the server has taken in all arrived bytes. Meanwhile no time
-/// passes, and the connection stays open, also for a client that sends no more.
-async fn answer_at_once(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+/// Holds a request for an answer other than a stream, until the server has taken in all arrived bytes. An application holds
+/// its requests by itself.
+async fn answer_at_once(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && is_stream(request.uri().path());
-    let connection = RequestContext::connection_of(&request).filter(|_| !is_stream);
-    let Some(connection) = connection else { return next.run(request).await };
-    let _open = connection.hold_open();
-    let turn = world.clock().turn(connection.socket_state());
-    if let Some(arrivals) = connection.arrivals() {
-        arrivals.settle().await;
+    let (head, body) = request.into_parts();
+    let is_taken = entrance.application.is_some_and(|application| application.takes(&head));
+    let request = Request::from_parts(head, body);
+    match RequestContext::connection_of(&request).filter(|_| !is_stream && !is_taken) {
+        Some(connection) => at_once(&entrance.world, &connection, next.run(request)).await,
+        None => next.run(request).await,
     }
-    let response = next.run(request).await;
-    connection.turns().hold(turn.unwrap_or_default());
-    response
 }
 
 /// Answers with a stream: with the head at once, and for `GET` with each write when the write is due.
 fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
-        // The body of an answer to `HEAD` is never played: a subscription or a hook would take it for a stream.
         let is_played = method == Method::GET;
         let joins = endpoint.hears_broadcasts && is_played;
         let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
-        let (clock, script) = (Arc::clone(world.clock()), event_stream((endpoint.script)(start)));
-        let driver = Driver::new(clock, &start, script, subscription, request.connection).at_path(endpoint.path);
-        respond(driver, request.hook, is_played).await
+        let playing = Playing { start, path: endpoint.path.into(), subscription, is_played };
+        respond(&world, request, event_stream((endpoint.script)(start)), playing).await
     })
-}
-
-/// Answers with the head of a script, once the head is due, and plays the rest as the body, through the hook in the slot.
-async fn respond<S: Script>(mut driver: Driver<ScriptSource<S>>, hook: HookSlot, is_played: bool) -> Response {
-    let mut response = Response::default();
-    if let Some(head) = driver.head().await {
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-    }
-    if is_played
-        && !has_no_body(response.status())
-        && let Some(hook) = hook.take()
-    {
-        driver = driver.with_hook(hook);
-    }
-    response.map(|_: Body| Body::new(driver))
 }
 
 /// Lets the hook of a request change the head, before an endpoint answers.
 async fn change_head(request: Request, next: Next) -> Response {
     let context = request.extensions().get::<RequestContext>();
-    match context.map_or(HeadChange::None, |context| context.hook.change_head()) {
+    match context.map_or(HeadChange::None, RequestContext::change_head) {
         HeadChange::None => next.run(request).await,
         HeadChange::Answer(response) => *response,
         HeadChange::Field(name, value) => {
@@ -162,6 +155,7 @@ async fn normalise_path(mut request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use tower_service::Service;
 
     use super::*;

@@ -4,6 +4,7 @@
 //! table-driven test can exhaust it; the driver in [`crate::driver`] does the waiting. An endpoint need not say more than
 //! its [`Writes`]: [`event_stream`] adds the head and the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
@@ -11,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use onbeat_wire::{Epoch, How, Instant, Timestamp};
 
+use crate::channel::{Beginning, Channel};
 use crate::random::{Random, Seed};
 
 /// One chunk of a stream. The boundaries are part of the contract.
@@ -50,6 +52,8 @@ pub enum Action {
     Write(Bytes),
     /// Waits until all writes before have been sent.
     Flush,
+    /// Subscribes to a channel, whose events are writes from here on.
+    Subscribe(Box<Subscribing>),
     /// Ends the response; [`How::Closed`] leaves the end to the client.
     End(How),
 }
@@ -62,6 +66,23 @@ pub struct ResponseHead {
     /// The header fields.
     pub headers: HeaderMap,
 }
+
+/// A channel to subscribe to, and the first event to get.
+#[derive(Clone, Debug)]
+pub struct Subscribing {
+    /// The channel.
+    pub channel: Arc<Channel>,
+    /// The first event.
+    pub beginning: Beginning,
+}
+
+impl PartialEq for Subscribing {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel) && self.beginning == other.beginning
+    }
+}
+
+impl Eq for Subscribing {}
 
 /// Returns the script of an event stream: the head at once, these writes, and a complete end with the last write.
 pub fn event_stream(writes: impl Writes) -> impl Script {

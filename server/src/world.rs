@@ -60,7 +60,12 @@ impl World {
     /// the event.
     #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
-        self.broadcasts.publish(at, event, |connection| {
+        self.publish_to(&self.broadcasts, at, event)
+    }
+
+    /// Sends an event of the time `at` to every subscriber of a channel, as [`World::publish`] does.
+    pub fn publish_to(&self, channel: &Channel, at: Instant, event: Event) -> Delivery {
+        channel.publish(at, event, |connection| {
             if let Some(turn) = self.clock.turn(connection.socket_state()) {
                 connection.turns().expect(turn);
             }

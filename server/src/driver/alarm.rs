@@ -27,6 +27,11 @@ impl Alarm {
         Self::new(Arc::clone(&self.clock), self.waiter.clone(), Arc::clone(&self.connection))
     }
 
+    /// Returns the connection of the response.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// Returns the time now.
     pub(super) fn now(&self) -> Instant {
         self.clock.now()

@@ -1,4 +1,4 @@
-//! The sources of a driver: a script with a subscription, or the body of another application.
+//! The sources of a driver: a script with subscriptions, or the body of another application.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use onbeat_wire::{How, Instant};
 use super::alarm::Alarm;
 use crate::channel::Subscription;
 use crate::clock::Clock;
-use crate::script::{Action, Cue, ResponseHead, Script};
+use crate::script::{Action, Cue, ResponseHead, Script, Subscribing};
 
 /// The next due action, with the due time.
 pub type DueAction = Poll<Result<(Instant, Action), axum::Error>>;
@@ -34,13 +34,24 @@ pub trait Source: Send + Unpin + 'static {
     fn hand_turn_on(&mut self) {}
 }
 
-/// A script, merged by time with the events of a subscription. The order of the writes never depends on the speed of the
+/// The beginning of a script.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// A head.
+    Head(ResponseHead),
+    /// No head: the endpoint makes the head.
+    Body,
+    /// A cut or a reset in place of a response.
+    End(How),
+}
+
+/// A script, merged by time with the events of subscriptions. The order of the writes never depends on the speed of the
 /// client: a write of the script goes before an event of the same instant or later, however late the body is polled.
 pub struct ScriptSource<S> {
     started: Instant,
     script: S,
     next: Option<Cue>,
-    subscription: Option<Subscription>,
+    subscriptions: Vec<Subscription>,
     alarm: Alarm,
     /// The end is due with the last action.
     is_over: bool,
@@ -49,7 +60,7 @@ pub struct ScriptSource<S> {
 impl<S: Script> ScriptSource<S> {
     pub(super) fn new(started: Instant, mut script: S, subscription: Option<Subscription>, alarm: Alarm) -> Self {
         let next = script.next();
-        Self { started, script, next, subscription, alarm, is_over: false }
+        Self { started, script, next, subscriptions: subscription.into_iter().collect(), alarm, is_over: false }
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -60,51 +71,67 @@ impl<S: Script> ScriptSource<S> {
         &mut self.alarm
     }
 
-    /// Waits for the head, if the script begins with one, and takes it.
-    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Option<ResponseHead>> {
-        let Some(Cue { at, action: Action::Head(_) }) = &self.next else { return Poll::Ready(None) };
+    /// Waits for the first action of the script, if this is a head or an end without a head, and takes the action.
+    pub(super) fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<Opening> {
+        let Some(Cue { at, action: Action::Head(_) | Action::End(How::Cut | How::Reset) }) = &self.next else {
+            return Poll::Ready(Opening::Body);
+        };
         let due = self.started + *at;
         if self.alarm.now() < due {
             ready!(self.alarm.poll(due, cx));
         }
         match std::mem::replace(&mut self.next, self.script.next()) {
-            Some(Cue { action: Action::Head(head), .. }) => Poll::Ready(Some(*head)),
-            _ => Poll::Ready(None),
+            Some(Cue { action: Action::Head(head), .. }) => Poll::Ready(Opening::Head(*head)),
+            Some(Cue { action: Action::End(how), .. }) => Poll::Ready(Opening::End(how)),
+            _ => Poll::Ready(Opening::Body),
         }
     }
 
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
-        // The writes of one event belong together.
-        if let Some(write) = self.subscription.as_mut().and_then(next_write) {
-            return Some(write);
-        }
-        let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
-        if let Some(subscription) = &mut self.subscription
-            && let Some(happened) = subscription.oldest()
-            && scripted.is_none_or(|scripted| happened < scripted)
-        {
-            subscription.take();
-            return next_write(subscription);
-        }
-        let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
-        // The turn is taken with the first action of the instant, which may be the last action of the response.
-        let _ = self.alarm.poll_turn(cx);
-        self.alarm.cancel();
-        let action = std::mem::replace(&mut self.next, self.script.next())?.action;
-        let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= scripted;
-        self.is_over = self.subscription.is_none() && self.next.as_ref().is_some_and(ends);
-        match action {
-            Action::Write(_) => self.alarm.count_write(),
-            // The response stays open until the client leaves.
-            Action::End(How::Closed) => {
-                self.next = None;
-                return None;
+        loop {
+            // The writes of one event belong together.
+            if let Some(write) = self.subscriptions.iter_mut().find_map(next_write) {
+                return Some(write);
             }
-            Action::Head(_) | Action::Flush | Action::End(_) => {}
+            let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
+            if let Some(subscription) = next_event(&mut self.subscriptions, scripted) {
+                subscription.take();
+                continue;
+            }
+            let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
+            // The turn is taken with the first action of the instant, which may be the last action of the response.
+            let _ = self.alarm.poll_turn(cx);
+            self.alarm.cancel();
+            let action = std::mem::replace(&mut self.next, self.script.next())?.action;
+            match action {
+                Action::Write(_) => self.alarm.count_write(),
+                Action::Subscribe(subscribing) => {
+                    let Subscribing { channel, beginning } = &*subscribing;
+                    let connection = Arc::clone(self.alarm.connection());
+                    self.subscriptions.push(channel.subscribe_from(beginning, connection, scripted));
+                    continue;
+                }
+                // The response stays open until the client leaves.
+                Action::End(How::Closed) => {
+                    self.next = None;
+                    continue;
+                }
+                Action::Head(_) | Action::Flush | Action::End(_) => {}
+            }
+            let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= scripted;
+            self.is_over = self.subscriptions.is_empty() && self.next.as_ref().is_some_and(ends);
+            return Some((scripted, action));
         }
-        Some((scripted, action))
     }
+}
+
+/// Returns the subscription with the oldest event, if the event goes before an action of the script at this time.
+fn next_event(subscriptions: &mut [Subscription], scripted: Option<Instant>) -> Option<&mut Subscription> {
+    let with_events = subscriptions.iter_mut().filter_map(|subscription| Some((subscription.oldest()?, subscription)));
+    let (happened, subscription) = with_events.min_by_key(|(happened, _)| *happened)?;
+    let goes_first = subscription.is_missed() || scripted.is_none_or(|scripted| happened < scripted);
+    goes_first.then_some(subscription)
 }
 
 impl<S: Script> Source for ScriptSource<S> {

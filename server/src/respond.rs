@@ -1,0 +1,76 @@
+//! Answers requests: with a script, or at once.
+
+use std::borrow::Cow;
+use std::future::pending;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use onbeat_wire::How;
+
+use crate::channel::Subscription;
+use crate::connection::{Connection, Ending};
+use crate::context::RequestContext;
+use crate::driver::{Driver, Opening};
+use crate::entrance::has_no_body;
+use crate::script::{Script, Start};
+use crate::world::World;
+
+/// How to answer with a script.
+#[derive(Debug)]
+pub struct Playing {
+    /// The start of the response.
+    pub start: Start,
+    /// The path, as a clock lists the response.
+    pub path: Cow<'static, str>,
+    /// The events that are writes as well.
+    pub subscription: Option<Subscription>,
+    /// Whether the body is played. The body of an answer to `HEAD` never is: a subscription or a hook would take the answer
+    /// for a stream.
+    pub is_played: bool,
+}
+
+/// Answers with the head of a script, once the head is due, and plays the rest as the body, through the hooks of the request.
+/// A script that begins with a cut or a reset ends the connection in place of a response.
+pub async fn respond<S: Script>(world: &World, context: RequestContext, script: S, playing: Playing) -> Response {
+    let Playing { start, path, subscription, is_played } = playing;
+    let RequestContext { connection, hook, .. } = context;
+    let clock = Arc::clone(world.clock());
+    let mut driver = Driver::new(clock, &start, script, subscription, Arc::clone(&connection)).at_path(path);
+    let mut response = Response::default();
+    match driver.opening().await {
+        Opening::Head(head) => {
+            *response.status_mut() = head.status;
+            *response.headers_mut() = head.headers;
+        }
+        Opening::Body => {}
+        Opening::End(how) => {
+            if let Some(mut hook) = hook.take() {
+                hook.ended(how);
+            }
+            connection.end(if how == How::Reset { Ending::Reset } else { Ending::Cut });
+            // The end of the connection drops the handler.
+            pending::<()>().await;
+        }
+    }
+    if is_played
+        && !has_no_body(response.status())
+        && let Some(hook) = hook.take()
+    {
+        driver = driver.with_hook(hook);
+    }
+    response.map(|_: Body| Body::new(driver))
+}
+
+/// Answers when the server has taken in all arrived bytes. Meanwhile no time passes, and the connection stays open, also for
+/// a client that sends no more.
+pub async fn at_once<T>(world: &World, connection: &Arc<Connection>, answer: impl Future<Output = T>) -> T {
+    let _open = connection.hold_open();
+    let turn = world.clock().turn(connection.socket_state());
+    if let Some(arrivals) = connection.arrivals() {
+        arrivals.settle().await;
+    }
+    let answer = answer.await;
+    connection.turns().hold(turn.unwrap_or_default());
+    answer
+}
