@@ -147,7 +147,7 @@ async fn enough(
 ) -> Option<Vec<OpenConnection>> {
     loop {
         // Registered before the looks, so that no request in between is missed.
-        let next = instance.monitor.connections().next_received();
+        let next = instance.monitor.connections().next_begun();
         if !control.is_current(instance) {
             return None;
         }
@@ -176,9 +176,7 @@ fn under_way(open: &[OpenConnection]) -> String {
     let mut text = String::from("under way:");
     for (number, OpenConnection { exchange, .. }) in open.iter().take(LISTED_MAX).enumerate() {
         let comma = if number == 0 { "" } else { "," };
-        let unread = if exchange.progress().is_received { "" } else { " (the request has not come whole)" };
-        let _ =
-            write!(text, "{comma} {} {} on connection {}{unread}", exchange.method, exchange.path, exchange.connection);
+        let _ = write!(text, "{comma} {} {} on connection {}", exchange.method, exchange.path, exchange.connection);
     }
     if open.len() > LISTED_MAX {
         let _ = write!(text, ", and {} more", open.len() - LISTED_MAX);

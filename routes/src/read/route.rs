@@ -101,7 +101,7 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
-            conditions.push(Condition { part, expected: node.to_json() })
+            conditions.push(Condition { part, expected: node.to_json() });
         } else {
             let name = onbeat_faults::form::shown(name);
             let expected = "a JSON pointer like \"/model\", body, query.NAME or header.NAME";
