@@ -3,6 +3,7 @@
 import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
+  testMatch: '*/*.spec.js',
   fullyParallel: true,
   forbidOnly: true,
   workers: 2,
