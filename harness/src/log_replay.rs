@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use onbeat_control::{Monitor, Redaction};
 use onbeat_faults::Fault;
 use onbeat_server::clock::Clock;
@@ -73,6 +74,11 @@ enum LoggedAction {
     Client {
         connection: u64,
         action: Action,
+    },
+    /// The control interface writes to the response on a connection.
+    Push {
+        connection: u64,
+        bytes: Bytes,
     },
     /// The control interface closes a connection.
     Close {
@@ -175,6 +181,10 @@ impl LogScheduler<'_> {
                     Client::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
                 });
                 client.act(action.clone()).await;
+            }
+            LoggedAction::Push { connection, bytes } => {
+                // A response that a fault ended before the write has lost the write in the served world as well.
+                let _ = self.monitor.push(*connection, None, bytes.clone());
             }
             LoggedAction::Close { connection, how } => {
                 self.monitor.close(*connection, *how);

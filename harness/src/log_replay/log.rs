@@ -10,7 +10,7 @@ use onbeat_server::random::Seed;
 use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
-    Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
+    Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Push, Request, ResponseHead, Write,
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
@@ -131,6 +131,10 @@ impl LoggedWorld {
                 answer.entries.push(entry(What::End(how)));
                 let action = Action::Leave(LeftHow::Closed);
                 (how == How::Closed).then_some(LoggedAction::Client { connection, action })
+            }
+            Fact::Push(Push { bytes }) => {
+                ensure(!bytes.is_empty(), "text", "at least one byte")?;
+                Some(LoggedAction::Push { connection: connection(exchange)?, bytes })
             }
             Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),
             Fact::Fault(FaultAdded { fault, .. }) => {

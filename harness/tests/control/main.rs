@@ -5,6 +5,7 @@
 mod arrivals;
 mod clock;
 mod closing;
+mod driving;
 mod faults;
 mod log;
 mod openapi;

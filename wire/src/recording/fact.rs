@@ -29,6 +29,8 @@ pub enum Fact {
     Leave(Leave),
     /// `dropped`: the server closed the connection.
     Dropped(NoKeys),
+    /// `push`: the server was told to write to a response.
+    Push(Push),
     /// `close`: the server was told to close a connection.
     Close(Close),
     /// `fault`: a fault was added.
@@ -193,6 +195,15 @@ pub enum LeftHow {
     Reset,
 }
 
+/// The server is told to write these bytes, as one chunk, to the response under way on a connection. The keys are those of a
+/// [`Write`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "super::read::Payload")]
+pub struct Push {
+    /// The bytes, before any fault.
+    pub bytes: Bytes,
+}
+
 /// The server is told to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,9 +218,11 @@ pub struct Close {
 pub enum ClosedHow {
     /// After the end of the streams in good order.
     End,
+    /// In the middle of a response (FIN), when all writes have been sent.
+    Cut,
     /// By a reset (RST).
     Reset,
-    /// By closing the side of the server in the middle of a response (FIN).
+    /// By closing only the side of the server in the middle of a response (FIN).
     Half,
 }
 
@@ -245,6 +258,7 @@ impl Fact {
             Self::End(_) => "end",
             Self::Leave(_) => "leave",
             Self::Dropped(_) => "dropped",
+            Self::Push(_) => "push",
             Self::Close(_) => "close",
             Self::Fault(_) => "fault",
             Self::FaultsDeleted(_) => "faults-deleted",
@@ -265,5 +279,5 @@ macro_rules! from {
 
 from! {
     RecordingStart => Recording, LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
-    Dispatch => Event, End => End, Leave => Leave, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
+    Dispatch => Event, End => End, Leave => Leave, Push => Push, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
 }

@@ -51,6 +51,18 @@ fn lines() -> Vec<(Line, &'static str)> {
         (Line::new(8, Leave { how: LeftHow::HalfClosed }), r#"{"t_ms":8,"kind":"leave","how":"half-closed"}"#),
         (Line::new(8, Fact::Dropped(NoKeys {})), r#"{"t_ms":8,"kind":"dropped"}"#),
         (
+            Line::new(9, Push { bytes: Bytes::from_static(b"data: 1\n\n") }).of(3, None),
+            r#"{"t_ms":9,"kind":"push","connection":3,"text":"data: 1\n\n"}"#,
+        ),
+        (
+            Line::new(9, Push { bytes: Bytes::from_static(b"\xff") }).of(3, None),
+            r#"{"t_ms":9,"kind":"push","connection":3,"base64":"/w=="}"#,
+        ),
+        (
+            Line::new(9, Close { how: ClosedHow::Cut }).of(3, None),
+            r#"{"t_ms":9,"kind":"close","connection":3,"how":"cut"}"#,
+        ),
+        (
             Line::new(9, Close { how: ClosedHow::Half }).of(3, None),
             r#"{"t_ms":9,"kind":"close","connection":3,"how":"half"}"#,
         ),
