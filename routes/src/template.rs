@@ -75,9 +75,16 @@ impl Template {
                 continue;
             }
             literal += before;
-            let Some((inside, after)) = rest.split_once("}}") else {
+            // Of three braces the first belongs to the text, as in an object of JSON: `{{{json /user}}}`.
+            if let Some(behind) = rest.strip_prefix('{') {
+                literal.push('{');
+                rest = &text[text.len() - behind.len() - 2..];
+                continue;
+            }
+            let Some((inside, after)) = split_at_end(rest) else {
                 let got = rest.chars().take(20).collect();
-                return Err(TemplateError { expected: "a placeholder that ends with }}".into(), got });
+                let expected = "a placeholder that ends with }} (a literal {{ is written \\{{)".into();
+                return Err(TemplateError { expected, got });
             };
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal)));
@@ -131,15 +138,20 @@ impl Piece {
     }
 }
 
-/// Returns a random number as ECMAScript prints it. With decimal places both ends may come, each place as often.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+/// Draws a number from a range, as ECMAScript prints numbers. Each draw takes one value in [0, 1).
 fn random(from: f64, to: f64, decimals: Option<u32>, random: &mut Random) -> String {
-    let Some(decimals) = decimals else { return stringify(&(from + (to - from) * random.next_unit())) };
-    let unit = 10_f64.powi(decimals.cast_signed());
-    let (first, last) = ((from * unit).ceil(), (to * unit).floor());
-    let steps = (last - first).max(0.0) as u64 + 1;
-    let number = first + random.next_below(steps) as f64;
-    if decimals == 0 { format!("{number:.0}") } else { stringify(&(number / unit)) }
+    let unit = random.next_unit();
+    let number = match decimals {
+        None => from + (to - from) * unit,
+        // Each whole number comes as often as any other, the two ends included.
+        Some(0) => (from.ceil() + ((to.floor() - from.ceil() + 1.0) * unit).floor()).min(to.floor()),
+        // Rounds as `Math.round(Math.random() * 1000) / 10` does for `random 0 100 1`.
+        Some(decimals) => {
+            let scale = 10_f64.powi(decimals.cast_signed());
+            (from * scale + (to - from) * scale * unit + 0.5).floor() / scale
+        }
+    };
+    stringify(&number)
 }
 
 /// Returns a random UUID (RFC 9562, 5.4).
@@ -186,6 +198,19 @@ fn piece(inside: &str) -> Result<Piece, TemplateError> {
     }
 }
 
+/// Splits a text at the first `}}` outside of quotes.
+fn split_at_end(text: &str) -> Option<(&str, &str)> {
+    let mut is_quoted = false;
+    let end = text.char_indices().find(|(at, char)| {
+        is_quoted ^= *char == '"';
+        !is_quoted && text[*at..].starts_with("}}")
+    });
+    // Quotes that do not end are a problem of their own.
+    let end = end.map(|(at, _)| at).or_else(|| text.find("}}"))?;
+    Some((&text[..end], &text[end + 2..]))
+}
+
+/// Reads the bounds of `random`.
 fn random_of(bounds: &[&str]) -> Option<Piece> {
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.abs() <= 1e15);
     let (from, to, decimals) = match bounds {
@@ -194,7 +219,9 @@ fn random_of(bounds: &[&str]) -> Option<Piece> {
         _ => return None,
     };
     let (from, to) = (number(from)?, number(to)?);
-    (from <= to).then_some(Piece::Random(from, to, decimals))
+    // Without decimal places there has to be a whole number in the range.
+    let is_empty = from > to || decimals == Some(0) && from.ceil() > to.floor();
+    (!is_empty).then_some(Piece::Random(from, to, decimals))
 }
 
 /// Returns the words of a text; words in quotes are one word. Returns nothing if quotes do not end.
@@ -244,6 +271,10 @@ mod tests {
             ("{{json query.user}}", r#""ann""#),
             ("{{body}}", r#"{"prompt":"say \"hi\"","n":2}"#),
             ("{{pick one}}", "one"),
+            ("{{pick \"a }} b\"}}", "a }} b"),
+            ("{{{seq}}}", "{1}"),
+            (r#"{"a":{{{json /n}}}}"#, r#"{"a":{2}}"#),
+            (r#"{"a":{"b":{{json /n}}}}"#, r#"{"a":{"b":2}}"#),
             ("{{pick \"two words\"}}", "two words"),
             ("{{random 3 3 0}}", "3"),
             ("", ""),
@@ -265,6 +296,16 @@ mod tests {
         assert_eq!(rendered("{{random 0 100}}"), all);
         let picked: std::collections::BTreeSet<_> = rendered("{{pick a b c}}").into_iter().collect();
         assert_eq!(picked.len(), 3);
+    }
+
+    #[test]
+    fn a_random_number_follows_a_rule_that_any_language_can_follow() {
+        let mut random = Random::new(Seed(42), 0, 0);
+        for (one_decimal, plain) in rendered("{{random 0 100 1}}").iter().zip(rendered("{{random -1 1}}")) {
+            let unit = random.next_unit();
+            assert_eq!(*one_decimal, stringify(&((unit * 1000.0 + 0.5).floor() / 10.0)));
+            assert_eq!(plain, stringify(&(unit * 2.0 - 1.0)));
+        }
     }
 
     #[test]
@@ -297,7 +338,11 @@ mod tests {
             ),
             ("{{pick}}", "expected pick and one word or more, got {{pick}}"),
             ("{{pick \"a}}", "expected quotes that end, got {{pick \"a}}"),
-            ("a {{now", "expected a placeholder that ends with }}, got {{now}}"),
+            (
+                "{{random 0.2 0.8 0}}",
+                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0.2 0.8 0}}",
+            ),
+            ("a {{now", r"expected a placeholder that ends with }} (a literal {{ is written \{{), got {{now}}"),
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
         }

@@ -1,16 +1,17 @@
 //! Reads a routes file, and routes that are added at run time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use axum::http::StatusCode;
 use serde_json::Value;
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::chunk::{CHUNK_KEYS, chunk};
+use super::input::{Folder, text_of};
 use super::node::{Lines, Node, Place};
 use super::problems::Problems;
-use super::response::Folder;
 use super::route::{ReadRoute, named_method, path, route};
 use super::step::channel_name;
 use super::table::{Table, unknown};
@@ -19,11 +20,12 @@ use crate::template::Template;
 
 /// The version of the form.
 const VERSION: u64 = 1;
-const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
-const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
-const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
-/// The most bytes of a routes file.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
+pub(super) const SCENARIO_KEYS: [&str; 1] = ["route"];
+pub(super) const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
+pub(super) const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
+/// The longest text whose errors are all told.
+const RECOVERABLE_BYTES_MAX: usize = 1024 * 1024;
 const ROUTES_MAX: usize = 10_000;
 const HISTORY_MAX: u64 = 100_000;
 
@@ -34,21 +36,9 @@ const HISTORY_MAX: u64 = 100_000;
 /// If the file can't be read, or has problems: all of these.
 pub fn read_file(file: &Path) -> Result<Model, Problems> {
     let name = file.display().to_string();
-    let whole = |what: String| {
+    let text = text_of(file).map_err(|(line, what)| {
         let mut problems = Problems::of_file(&name);
-        problems.add(&Place::default(), what);
-        problems
-    };
-    let length = std::fs::metadata(file).map_err(|error| whole(error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(whole(format!("expected a file of at most {FILE_BYTES_MAX} bytes, got {length}")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| whole(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|byte| *byte == b'\n').count();
-        let mut problems = Problems::of_file(&name);
-        problems.add(&Place { line: Some(line), ..Place::default() }, "expected UTF-8, got other bytes");
+        problems.add(&Place { line, ..Place::default() }, what);
         problems
     })?;
     read_text(&name, &text, file.parent().unwrap_or(Path::new("")))
@@ -62,19 +52,44 @@ pub fn read_file(file: &Path) -> Result<Model, Problems> {
 pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problems> {
     let mut problems = Problems::of_file(name);
     let lines = Lines::new(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let line = error.span().map(|span| lines.of(span.start));
-        let said = error.message().lines().collect::<Vec<_>>().join(", ");
-        problems.add(&Place { line, ..Place::default() }, format!("expected TOML: {said}"));
-    }
-    // Half a tree would lead to problems that are none.
-    if !problems.is_empty() {
-        return Err(problems.sorted());
-    }
+    let document = match document(text) {
+        Ok(document) => document,
+        // Half a tree would lead to problems that are none.
+        Err(errors) => {
+            add_toml_errors(&errors, text, &lines, &mut problems);
+            return Err(problems.sorted());
+        }
+    };
     let root = Node::of_toml(&document, &lines);
     let model = model(&root, Folder::AnyFrom(folder), &mut problems);
     model.filter(|_| problems.is_empty()).ok_or_else(|| problems.sorted())
+}
+
+/// Parses TOML.
+fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
+    // All errors of a long text, such as a log that is taken for a routes file, take much memory.
+    if text.len() > RECOVERABLE_BYTES_MAX {
+        return DeTable::parse(text).map_err(|error| vec![error]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() { Ok(document) } else { Err(errors) }
+}
+
+/// Adds the errors of TOML: the first of each line, since others in the line most often follow from the first.
+fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
+    let mut told = BTreeSet::new();
+    for error in errors {
+        // The parser does not say where a key has too many parts: most likely where there are most dots.
+        let deepest = || text.lines().map(|line| line.matches('.').count()).enumerate().max_by_key(|(_, dots)| *dots);
+        let line = match error.span() {
+            Some(span) => lines.of(span.start),
+            None => deepest().map_or(1, |(number, _)| number + 1),
+        };
+        if told.insert(line) {
+            let said = error.message().lines().collect::<Vec<_>>().join(", ");
+            problems.add(&Place { line: Some(line), ..Place::default() }, format!("expected TOML: {said}"));
+        }
+    }
 }
 
 /// Reads a route that is added at run time, which may play files below `folder`.
@@ -134,7 +149,7 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
     let routes = routes(&table, folder, &channels, problems);
     let mut scenarios = BTreeMap::new();
     for (name, node) in table.entries("scenario", problems) {
-        if let Some(table) = Table::read(node, &["route"], problems) {
+        if let Some(table) = Table::read(node, &SCENARIO_KEYS, problems) {
             scenarios.insert(name.clone(), self::routes(&table, folder, &channels, problems));
         }
     }
@@ -173,10 +188,11 @@ fn routes(
 }
 
 impl Route {
-    /// Returns whether all requests of another route match this route. Patterns are compared by their text.
+    /// Returns whether this route matches all requests that another route matches. Some such routes are not found out.
     fn covers(&self, other: &Self) -> bool {
-        let takes_methods = self.method.is_none() || self.method == other.method;
-        let has_path = self.path == other.path || (!other.path.0.contains('*') && self.path.fits(&other.path.0));
+        let takes_methods = other.method.as_ref().map_or(self.method.is_none(), |method| self.takes_method(method));
+        // A star in the other path stands for characters that only a star in this path can stand for, unless escaped.
+        let has_path = self.path == other.path || !self.path.0.contains('\\') && self.path.fits(&other.path.0);
         takes_methods && has_path && self.conditions.iter().all(|condition| other.conditions.contains(condition))
     }
 }

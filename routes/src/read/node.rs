@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use onbeat_faults::form::shown;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -35,7 +36,7 @@ impl Place {
     /// Returns the place of a key below this place.
     pub(super) fn key(&self, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{dot}{name}", self.path), ..self.clone() }
+        Self { path: format!("{}{dot}{}", self.path, shown(name)), ..self.clone() }
     }
 
     fn item(&self, number: usize) -> Self {
@@ -145,8 +146,8 @@ impl fmt::Display for Node {
         match &self.content {
             Content::Array(items) => write!(f, "an array of {}", items.len()),
             Content::Table(_) => f.write_str("a table"),
-            Content::Other(text) => f.write_str(&onbeat_faults::form::shown(text)),
-            Content::Plain(value) => f.write_str(&onbeat_faults::form::shown(&value.to_string())),
+            Content::Other(text) => f.write_str(&shown(text)),
+            Content::Plain(value) => f.write_str(&shown(&value.to_string())),
         }
     }
 }

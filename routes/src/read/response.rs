@@ -1,21 +1,19 @@
 //! Reads a response: head, content, heartbeats and faults.
 
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Component, Path};
 use std::sync::Arc;
 
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use onbeat_faults::Fault;
 
+use super::input::{Folder, played_bytes};
 use super::node::{Content as NodeContent, Node, Place};
 use super::problems::Problems;
 use super::step::{check_order, heartbeat, step};
 use super::table::{Table, template};
 use crate::model::{Content, Response, Step, StepAction};
-use crate::nearest::nearest;
-use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
+use crate::play::{PlayOptions, Played};
 use crate::template::Template;
 
 /// The keys of a response.
@@ -36,17 +34,6 @@ pub(super) const RESPONSE_KEYS: [&str; 13] = [
 ];
 const STEPS_MAX: usize = 100_000;
 const FAULTS_MAX: usize = 100;
-
-/// The folder of the files that are played.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Folder<'a> {
-    /// Any file, relative to this folder.
-    AnyFrom(&'a Path),
-    /// Files in this folder and below.
-    Below(&'a Path),
-    /// No file.
-    None,
-}
 
 /// Reads a response out of a table, which may have other keys. `path` is the path of the route.
 pub(super) fn response(table: &Table<'_>, path: &str, folder: Folder<'_>, problems: &mut Problems) -> Response {
@@ -71,6 +58,9 @@ pub(super) fn response(table: &Table<'_>, path: &str, folder: Folder<'_>, proble
         }
     }
     let status = table.whole("status", 200..=599, problems).and_then(|status| u16::try_from(status).ok());
+    if let (Some(204 | 205 | 304), Some(name)) = (status, contents.first()) {
+        problems.add(table.place, format!("expected a response without {name}, since its status has no body"));
+    }
     Response {
         wait: table.ms("wait_ms", 0, problems).unwrap_or_default(),
         status: status.and_then(|status| StatusCode::from_u16(status).ok()),
@@ -130,6 +120,9 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
         headers.push((known, value));
     }
     if let Some(seconds) = table.whole("retry_after_s", 0..=u64::from(u32::MAX), problems) {
+        if headers.iter().any(|(name, _)| *name == RETRY_AFTER) {
+            problems.add(table.place, "expected either retry_after_s or the header retry-after, got both");
+        }
         headers.push((RETRY_AFTER, Template::literal(seconds.to_string())));
     }
     headers
@@ -178,36 +171,6 @@ fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Conte
 }
 
 fn played(name: &str, options: &PlayOptions, folder: Folder<'_>) -> Result<Played, String> {
-    let path = match folder {
-        Folder::AnyFrom(folder) => folder.join(name),
-        Folder::Below(folder) => {
-            let is_below =
-                Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-            let why = "expected a file in the folder of the routes file or below, as a relative path";
-            if is_below { Ok(folder.join(name)) } else { Err(format!("{why}, got {name}")) }?
-        }
-        Folder::None => return Err("expected no file: the server was started without a routes file".into()),
-    };
-    let length = std::fs::metadata(&path).map(|metadata| metadata.len()).map_err(|error| missing(&path, &error))?;
-    if length > PLAYED_BYTES_MAX {
-        return Err(format!("expected a file of at most {PLAYED_BYTES_MAX} bytes, got {name} with {length}"));
-    }
-    let bytes = std::fs::read(&path).map_err(|error| missing(&path, &error))?;
-    Played::read(name, &bytes.into(), options).map_err(|error| format!("{name}: {error}"))
-}
-
-/// Returns what is said of a file that can't be read, with the nearest name in its folder.
-fn missing(path: &Path, error: &io::Error) -> String {
-    let said = format!("expected a file that can be read, got {}: {error}", path.display());
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let folder = path.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
-    let mut names: Vec<String> =
-        folder.and_then(|folder| std::fs::read_dir(folder).ok()).map_or_else(Vec::new, |entries| {
-            entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
-        });
-    names.sort_unstable();
-    match nearest(&name, names.iter().map(String::as_str)) {
-        Some(nearest) => format!("{said}: did you mean {nearest}?"),
-        None => said,
-    }
+    let bytes = played_bytes(name, folder)?;
+    Played::read(name, &bytes, options).map_err(|error| format!("{name}: {error}"))
 }

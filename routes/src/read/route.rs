@@ -3,14 +3,15 @@
 use axum::http::Method;
 use onbeat_server::ready::PREFIX;
 
-use super::node::{Node, Place};
+use super::input::Folder;
+use super::node::{Content, Node, Place};
 use super::problems::Problems;
-use super::response::{Folder, RESPONSE_KEYS, response, subscribed};
+use super::response::{RESPONSE_KEYS, response, subscribed};
 use super::table::Table;
 use crate::model::{Condition, PathPattern, Response, Route};
 use crate::request::RequestPart;
 
-const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
+pub(super) const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
 const RESPONSES_MAX: usize = 10_000;
 const PATH_BYTES_MAX: usize = 2048;
 
@@ -101,7 +102,11 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
-            conditions.push(Condition { part, expected: node.to_json() })
+            let is_comparable = matches!(&node.content, Content::Plain(value) if !value.is_null());
+            if !is_comparable && !matches!(part, RequestPart::Json(_)) {
+                problems.add(&node.place, format!("expected a text, a number, true or false, got {node}"));
+            }
+            conditions.push(Condition { part, expected: node.to_json() });
         } else {
             let name = onbeat_faults::form::shown(name);
             let expected = "a JSON pointer like \"/model\", body, query.NAME or header.NAME";

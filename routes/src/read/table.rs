@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use onbeat_faults::form::whole;
+use onbeat_faults::form::{shown, whole};
 use onbeat_wire::TIME_MS_MAX;
 use serde_json::Value;
 
@@ -25,9 +25,9 @@ impl<'a> Table<'a> {
             problems.add(&node.place, format!("expected a table, got {node}"));
             return None;
         };
-        for (key, node) in keys {
+        for (key, value) in keys {
             if !known.contains(&key.as_str()) {
-                let place = Place { path: parent(&node.place.path, key).to_owned(), ..node.place.clone() };
+                let place = Place { line: value.place.line, ..node.place.clone() };
                 problems.add(&place, unknown(key, known));
             }
         }
@@ -135,13 +135,9 @@ pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template>
 
 /// Returns what is said of a key that is not known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
-    let name = onbeat_faults::form::shown(name);
+    let name = shown(name);
     match nearest(&name, known.iter().copied()) {
         Some(nearest) => format!("expected a known key, got {name}: did you mean {nearest}?"),
         None => format!("expected one of {}, got {name}", known.join(", ")),
     }
-}
-
-fn parent<'p>(path: &'p str, key: &str) -> &'p str {
-    path.strip_suffix(key).map_or(path, |parent| parent.strip_suffix('.').unwrap_or(parent))
 }
