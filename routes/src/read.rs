@@ -38,3 +38,6 @@ pub(crate) const KEYS: [(&str, &[&[&str]]); 8] = [
     ("publish", &[&file::PUBLISH_KEYS, &chunk::CHUNK_KEYS]),
     ("scenario", &[&file::SCENARIO_KEYS]),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! `onbeat routes`: files of a team's own routes, checked before a server reads them.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onbeat_routes::{Model, SCHEMA, read_file};
 use serde::Serialize;
 
-use super::output::tell;
+use super::output::tell_problems;
 use super::{Exit, Format, Output};
 
 #[derive(Debug, clap::Args)]
@@ -53,11 +53,24 @@ pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Result<Exit,
     }
 }
 
+/// Reads a routes file, and prints all problems.
+///
+/// # Errors
+///
+/// If the file has problems. The error has only their number.
+pub(super) fn read(file: &Path) -> Result<Model, String> {
+    read_file(file).map_err(|problems| {
+        tell_problems(problems.lines());
+        let plural = if problems.count() == 1 { "" } else { "s" };
+        format!("{} has {} problem{plural}", file.display(), problems.count())
+    })
+}
+
 /// Checks all files, even behind a wrong one.
 fn check(CheckedFiles { files, format }: &CheckedFiles, out: &mut Output) -> Exit {
     let mut exit = Exit::Holds;
     for file in files {
-        match read_file(file) {
+        match read(file) {
             Ok(model) => {
                 let contents = Contents::of(file.display().to_string(), &model);
                 match format {
@@ -65,10 +78,7 @@ fn check(CheckedFiles { files, format }: &CheckedFiles, out: &mut Output) -> Exi
                     Format::Jsonl => out.json(&contents),
                 }
             }
-            Err(problems) => {
-                problems.lines().for_each(tell);
-                exit = Exit::Failed;
-            }
+            Err(_) => exit = Exit::Failed,
         }
     }
     exit

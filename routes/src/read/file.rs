@@ -86,7 +86,10 @@ fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, proble
             None => deepest().map_or(1, |(number, _)| number + 1),
         };
         if told.insert(line) {
-            let said = error.message().lines().collect::<Vec<_>>().join(", ");
+            let said = match error.message() {
+                message if message.contains("recurs") => "arrays and tables nest too deep".into(),
+                message => message.lines().collect::<Vec<_>>().join(", "),
+            };
             problems.add(&Place { line: Some(line), ..Place::default() }, format!("expected TOML: {said}"));
         }
     }
@@ -177,14 +180,30 @@ fn routes(
             problems.add(place, said);
         }
     }
-    for (number, ReadRoute { route, place, .. }) in read.iter().enumerate() {
-        if let Some(before) = read[..number].iter().position(|before| before.route.covers(route)) {
-            let line = read[before].place.line.map(|line| format!(" in line {line}")).unwrap_or_default();
-            problems
-                .add(place, format!("expected a route that is reached: the route{line} answers all of its requests"));
+    check_reached(&read, problems);
+    read.into_iter().map(|read| read.route).collect()
+}
+
+/// Checks that no route answers all requests of a later route.
+fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
+    // A path without a star covers an equal path alone, so that thousands of routes need not be compared with each other.
+    let mut with_path: BTreeMap<&str, Vec<&ReadRoute<'_>>> = BTreeMap::new();
+    let mut with_star: Vec<&ReadRoute<'_>> = Vec::new();
+    for later in read {
+        let path = later.route.path.0.as_str();
+        let earlier = with_path.get(path).into_iter().flatten().chain(&with_star);
+        let covering = earlier.filter(|earlier| earlier.route.covers(&later.route));
+        if let Some(earlier) = covering.min_by_key(|earlier| earlier.place.line) {
+            let line = earlier.place.line.map(|line| format!(" in line {line}")).unwrap_or_default();
+            let expected = format!("expected a route that is reached: the route{line} answers all of its requests");
+            problems.add(later.place, expected);
+        }
+        if path.contains('*') {
+            with_star.push(later);
+        } else {
+            with_path.entry(path).or_default().push(later);
         }
     }
-    read.into_iter().map(|read| read.route).collect()
 }
 
 impl Route {
