@@ -226,6 +226,10 @@ fn channel(node: &Node, problems: &mut Problems) -> Option<ChannelForm> {
 fn publish(node: &Node, problems: &mut Problems) -> Option<Publish> {
     let table = Table::read(node, &[&PUBLISH_KEYS[..], &CHUNK_KEYS].concat(), problems)?;
     let method = match table.get("method") {
+        Some(node) if node.as_text() == Some("*") => {
+            problems.add(&node.place, "expected a single method, such as POST, got *");
+            None
+        }
         Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, problems)),
         None => Some(axum::http::Method::POST),
     };

@@ -116,16 +116,21 @@ impl Node {
         matches!(&self.content, Content::Table(keys) if keys.is_empty())
     }
 
+    /// Returns the value of a key; `None` if the value is no table, or has no such key.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let Content::Table(keys) = &self.content else { return None };
+        keys.iter().find(|(key, _)| key == name).map(|(_, node)| node)
+    }
+
+    /// Returns the text, if the value is a text.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        if let Content::Plain(Value::String(text)) = &self.content { Some(text) } else { None }
+    }
+
     /// Returns the node at a path below this node, such as `from.byte`, or else the nearest node above.
     pub(super) fn below(&self, path: &str) -> &Self {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-        match &self.content {
-            Content::Table(keys) => match keys.iter().find(|(key, _)| key == first) {
-                Some((_, node)) => node.below(rest),
-                None => self,
-            },
-            _ => self,
-        }
+        self.get(first).map_or(self, |node| node.below(rest))
     }
 }
 

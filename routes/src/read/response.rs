@@ -12,7 +12,7 @@ use super::node::{Content as NodeContent, Node, Place};
 use super::problems::Problems;
 use super::step::{check_order, heartbeat, step};
 use super::table::{Table, template};
-use crate::model::{Content, Response, Step, StepAction};
+use crate::model::{Content, Response, Step};
 use crate::play::{PlayOptions, Played};
 use crate::template::Template;
 
@@ -80,21 +80,21 @@ fn steps(table: &Table<'_>, problems: &mut Problems) -> Vec<Step> {
 }
 
 /// Returns the names of the channels that a response subscribes to, each with its place.
-pub(super) fn subscribed<'a>(node: &'a Node, response: &'a Response) -> impl Iterator<Item = (&'a str, &'a Place)> {
-    let steps = if let Content::Steps(steps) = &response.content { &steps[..] } else { &[] };
-    let of_step = |step: &'a Step| match &step.action {
-        StepAction::Subscribe(subscribe) => &subscribe.channels[..],
+pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
+    let steps = items(node, "steps").iter().filter_map(|step| step.get("subscribe"));
+    let names = steps.flat_map(|node| match &node.content {
+        NodeContent::Array(names) => &names[..],
+        _ => std::slice::from_ref(node),
+    });
+    names.filter_map(|node| Some((node.as_text()?, &node.place)))
+}
+
+/// Returns the items of an array in a table; none if the key or the array is missing.
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    match node.get(key).map(|node| &node.content) {
+        Some(NodeContent::Array(items)) => items,
         _ => &[],
-    };
-    let nodes = node.below("steps");
-    let place = move |number: usize| match &nodes.content {
-        NodeContent::Array(items) => items.get(number).map_or(&nodes.place, |item| &item.below("subscribe").place),
-        _ => &nodes.place,
-    };
-    steps
-        .iter()
-        .enumerate()
-        .flat_map(move |(number, step)| of_step(step).iter().map(move |name| (name.as_str(), place(number))))
+    }
 }
 
 fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Template)> {
@@ -134,7 +134,15 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
         NodeContent::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),
     };
-    let read = nodes.iter().filter_map(|node| match Fault::of_route(node.to_json(), path) {
+    let tables = nodes.iter().filter(|node| {
+        let is_table = matches!(node.content, NodeContent::Table(_));
+        if !is_table {
+            problems.add(&node.place, format!("expected a table, got {node}"));
+        }
+        is_table
+    });
+    let tables: Vec<&Node> = tables.collect();
+    let read = tables.into_iter().filter_map(|node| match Fault::of_route(node.to_json(), path) {
         Ok(fault) => Some(Arc::new(fault)),
         Err(wrong) => {
             let at = node.below(&wrong.field);

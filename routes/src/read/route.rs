@@ -31,7 +31,7 @@ pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Probl
     let name = path.as_ref().map_or("", |path| path.0.as_str());
     let (mut responses, mut channels) = (Vec::new(), Vec::new());
     let mut add = |node: &Node, response: Response| {
-        channels.extend(subscribed(node, &response).map(|(name, place)| (name.to_owned(), place.clone())));
+        channels.extend(subscribed(node).map(|(name, place)| (name.to_owned(), place.clone())));
         responses.push(response);
     };
     let own = table.present(&RESPONSE_KEYS);

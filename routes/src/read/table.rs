@@ -95,8 +95,11 @@ impl<'a> Table<'a> {
         let Some(node) = self.get(name) else { return &[] };
         match &node.content {
             Content::Array(items) if (1..=most).contains(&items.len()) => items,
-            _ => {
-                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}"));
+            content => {
+                // A table in place of an array of one table is the usual slip in TOML.
+                let is_table = matches!(content, Content::Table(_));
+                let hint = if is_table { format!(": write [[{name}]], or [ and ] around it") } else { String::new() };
+                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}{hint}"));
                 &[]
             }
         }
@@ -115,11 +118,11 @@ impl<'a> Table<'a> {
 
 /// Returns a text.
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
-    if let Content::Plain(Value::String(text)) = &node.content {
-        return Some(text);
+    let text = node.as_text();
+    if text.is_none() {
+        problems.add(&node.place, format!("expected a text, got {node}"));
     }
-    problems.add(&node.place, format!("expected a text, got {node}"));
-    None
+    text
 }
 
 /// Returns a text with placeholders.

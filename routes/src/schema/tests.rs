@@ -234,6 +234,7 @@ fn bad_files() -> impl Iterator<Item = String> {
         "onbeat = 1\n[channel.news]\nhistroy = 1",
         "onbeat = 1\n[channel.news]\npublish = {}",
         "onbeat = 1\n[channel.news]\npublish = { path = \"/n\", method = \"post\" }",
+        "onbeat = 1\n[channel.news]\npublish = { path = \"/n\", method = \"*\" }",
         "onbeat = 1\n[channel.news]\npublish = { path = \"/n\", send = \"\", data = \"\" }",
         "onbeat = 1\n[channel.news]\npublish = { path = \"/n\", status = 100 }",
         "onbeat = 1\n[scenario.a]\nroutes = []",
