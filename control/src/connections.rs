@@ -24,8 +24,8 @@ pub(crate) use self::pushes::{NotTaken, PushedWrite, WAITING_BYTES_MAX, WAITING_
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionTable {
     rows: Mutex<Rows>,
-    /// Notified when a request has been received whole.
-    received: Notify,
+    /// Notified when an exchange has begun.
+    begun: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -76,7 +76,8 @@ impl ConnectionTable {
     /// Adds an exchange that has begun on this connection.
     pub(crate) fn add(&self, connection: &Arc<Connection>, exchange: Arc<LiveExchange>) {
         let id = exchange.connection;
-        let Rows { exchanges, by_connection } = &mut *self.rows.lock();
+        let mut rows = self.rows.lock();
+        let Rows { exchanges, by_connection } = &mut *rows;
         // Closed connections are forgotten at each power of two, at a constant cost for each connection.
         if !by_connection.contains_key(&id) && by_connection.len().is_power_of_two() {
             forget_closed(by_connection);
@@ -86,6 +87,8 @@ impl ConnectionTable {
         row.exchanges.retain(|(_, exchange)| exchange.is_under_way());
         row.exchanges.push((*exchanges, exchange));
         *exchanges += 1;
+        drop(rows);
+        self.wake_waiting();
     }
 
     /// Returns the connection with this ordinal, if the connection is open.
@@ -107,20 +110,12 @@ impl ConnectionTable {
         exchanges.filter(|open| open.exchange.is_under_way()).collect()
     }
 
-    /// Returns the exchanges under way whose requests are like this and have been received whole, the oldest first.
+    /// Returns the exchanges under way whose requests are like this, the oldest first.
     pub(crate) fn like(&self, expected: &ExpectedRequest) -> Vec<OpenConnection> {
         let mut like = self.under_way();
         like.retain(|open| open.is_like(expected));
         like.sort_by_key(|open| open.number);
         like
-    }
-
-    /// Notes that a request has been received whole.
-    pub(crate) fn note_received(&self, connection: u64, request: u32) {
-        if let Some(exchange) = self.exchange(connection, request) {
-            exchange.update(|progress| progress.is_received = true);
-            self.wake_waiting();
-        }
     }
 
     /// Returns the exchange with these ordinals, if the connection is open.
@@ -130,14 +125,14 @@ impl ConnectionTable {
         exchanges.find(|(_, exchange)| exchange.request == request).map(|(_, exchange)| Arc::clone(exchange))
     }
 
-    /// Waits until another request has been received, from this call on.
-    pub(crate) fn next_received(&self) -> Notified<'_> {
-        self.received.notified()
+    /// Waits until another exchange has begun, from this call on.
+    pub(crate) fn next_begun(&self) -> Notified<'_> {
+        self.begun.notified()
     }
 
-    /// Wakes all tasks that wait for a request.
+    /// Wakes all tasks that wait for an exchange.
     pub(crate) fn wake_waiting(&self) {
-        self.received.notify_waiters();
+        self.begun.notify_waiters();
     }
 }
 
@@ -154,7 +149,7 @@ impl OpenConnection {
     fn is_like(&self, expected: &ExpectedRequest) -> bool {
         let LiveExchange { method, path, .. } = &*self.exchange;
         let has_method = expected.method.as_ref().is_none_or(|expected| expected == method);
-        has_method && *path == expected.path && self.exchange.progress().is_received
+        has_method && *path == expected.path
     }
 }
 
@@ -211,23 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn exchanges_are_found_by_path_and_method_once_their_requests_have_come_whole_the_oldest_first() {
+    fn exchanges_under_way_are_found_by_path_and_method_the_oldest_first() {
         let (table, connections) = (ConnectionTable::default(), [0, 1].map(|id| Arc::new(Connection::new(id))));
-        let exchanges: Vec<_> = [(0, 0), (1, 0), (0, 1)]
-            .into_iter()
-            .map(|(id, request)| {
-                let exchange = LiveExchange::of_test(&connections[id], request);
-                table.add(&connections[id], Arc::clone(&exchange));
-                exchange
-            })
-            .collect();
-        let like =
-            |method: Option<Method>, path: &str| listed(table.like(&ExpectedRequest { method, path: path.into() }));
-        assert_eq!(like(None, "/events"), []);
-        for exchange in &exchanges {
-            table.note_received(exchange.connection, exchange.request);
-        }
-        table.note_received(2, 0);
+        let exchanges = [(0, 0), (1, 0), (0, 1)].map(|(id, request)| {
+            let exchange = LiveExchange::of_test(&connections[id], request);
+            table.add(&connections[id], Arc::clone(&exchange));
+            exchange
+        });
+        let like = |method, path: &str| listed(table.like(&ExpectedRequest { method, path: path.into() }));
         assert_eq!(like(None, "/events"), [(0, 0), (1, 0), (0, 1)]);
         assert_eq!(like(Some(Method::GET), "/events"), like(None, "/events"));
         assert_eq!(like(Some(Method::POST), "/events"), []);
@@ -237,14 +223,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_waits_for_a_request_is_woken_when_the_request_has_come_whole() {
+    async fn a_task_that_waits_for_an_exchange_is_woken_when_the_exchange_is_in_the_table() {
         let (table, connection) = (ConnectionTable::default(), Arc::new(Connection::new(0)));
-        let mut next = tokio_test::task::spawn(table.next_received());
+        let mut next = tokio_test::task::spawn(table.next_begun());
+        assert!(next.poll().is_pending());
         table.add(&connection, LiveExchange::of_test(&connection, 0));
-        assert!(next.poll().is_pending());
-        table.note_received(0, 1);
-        assert!(next.poll().is_pending());
-        table.note_received(0, 0);
         assert!(next.is_woken() && next.poll().is_ready());
     }
 

@@ -1,6 +1,7 @@
 //! The monitor as the interceptor of a world: notes each exchange in the log and in the connection table, and lets each
 //! response pass its faults. Without faults no byte of a response changes.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,10 +46,6 @@ impl Interceptor for Monitor {
         })
     }
 
-    fn received(&self, context: &RequestContext) {
-        self.connections().note_received(context.ordinal, context.request);
-    }
-
     fn head(&self, context: &RequestContext, head: &response::Parts) {
         if let Some(exchange) = self.connections().exchange(context.ordinal, context.request) {
             exchange.update(|progress| progress.has_head = true);
@@ -87,14 +84,6 @@ impl ExchangeHook {
     fn since_request(&self, at: Instant) -> Duration {
         at - self.exchange.since
     }
-
-    /// Takes in the pushed writes whose times are due.
-    fn take_in_pushed(&mut self, is_due: impl Fn(Instant) -> bool) {
-        for PushedWrite { at, bytes, turn } in self.exchange.take_pushed(is_due) {
-            self.alterations.take_in(self.since_request(at), Action::Write(bytes));
-            self.connection.hold_until_sent(turn);
-        }
-    }
 }
 
 impl ResponseHook for ExchangeHook {
@@ -123,14 +112,16 @@ impl ResponseHook for ExchangeHook {
     }
 
     fn take_in(&mut self, at: Instant, action: Action) {
-        // Of one instant, pushed writes go behind the writes of the endpoint, and before the end.
-        let is_end = matches!(action, Action::End(_));
-        self.take_in_pushed(|pushed| pushed < at || (is_end && pushed == at));
         self.alterations.take_in(self.since_request(at), action);
     }
 
+    fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        let PushedWrite { at, bytes, turn } = self.exchange.take_pushed(until)?;
+        self.connection.hold_until_sent(turn);
+        Some((at, bytes))
+    }
+
     fn pass_time(&mut self, now: Instant) {
-        self.take_in_pushed(|pushed| pushed <= now);
         self.alterations.look(self.since_request(now));
     }
 
@@ -299,45 +290,6 @@ mod tests {
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines[2].ends_with(r#""how":"closed"}"#), "{lines:?}");
     }
-    /// Returns the actions that come out of a hook, in words.
-    fn out(hook: &mut dyn ResponseHook) -> Vec<String> {
-        let all = std::iter::from_fn(|| hook.next(Instant::EPOCH));
-        let words = all.map(|action| match action {
-            Action::Write(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            other => format!("{other:?}"),
-        });
-        words.collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pushed_writes_go_by_their_times_however_late_the_response_is_asked_for() {
-        let clock = Arc::new(TokioClock::start());
-        let monitor = Arc::new(Monitor::new(Arc::clone(&clock) as Arc<dyn Clock>, Redaction::default()));
-        let (head, ()) = axum::http::Request::new(()).into_parts();
-        let connection = Arc::new(Connection::new(0));
-        let mut hook = Arc::clone(&monitor).request(&RequestContext::new(Arc::clone(&connection)), &head);
-        let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
-        for (ms, text) in [(10, "a"), (20, "b"), (20, "c"), (30, "d")] {
-            clock.sleep_until(at(ms)).await;
-            monitor.push(0, None, Bytes::from(text)).expect("the response is under way");
-        }
-        // A body that waits for more has no end in sight.
-        assert!(hook.alters());
-        let mut play = |ms, action| {
-            hook.take_in(at(ms), action);
-            out(&mut *hook)
-        };
-        let write = |text: &'static str| Action::Write(Bytes::from_static(text.as_bytes()));
-        assert_eq!(play(5, write("5")), ["5"]);
-        assert_eq!(play(10, write("10")), ["10"]);
-        assert_eq!(play(15, write("15")), ["a", "15"]);
-        assert_eq!(play(20, Action::End(How::Complete)), ["b", "c", "End(Complete)"]);
-        // The response was over before the last one came.
-        hook.ended(How::Complete);
-        assert!(matches!(monitor.push(0, None, Bytes::from("e")), Err(PushError::Over { .. })));
-        assert!(!hook.alters() && out(&mut *hook).is_empty());
-    }
-
     #[tokio::test(start_paused = true)]
     async fn pushed_writes_come_when_nothing_else_is_due() {
         let (monitor, router) = monitored();

@@ -56,7 +56,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the seven endpoints over TCP, until SIGINT or SIGTERM
+    /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT or SIGTERM
     Serve(serve::ServeArguments),
     /// Check files of your own routes, or print the JSON Schema of such files
     Routes(routes::RoutesArguments),
@@ -101,7 +101,7 @@ pub fn main() -> Exit {
 fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::Error>> {
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
-        Command::Routes(arguments) => routes::run(arguments, out),
+        Command::Routes(arguments) => Ok(routes::run(arguments, out)),
         Command::Replay(arguments) => replay::run(arguments, out),
         Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),

@@ -160,6 +160,7 @@ impl Session {
             let output = shell.args(["-c", &line]).current_dir(folder).output().expect("a shell runs");
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
             session.printed = String::from_utf8(output.stdout).expect("UTF-8");
+            assert!(!session.printed.starts_with("{\"error\""), "{line}: {}", session.printed);
         }
         session
     }

@@ -55,7 +55,8 @@ fn text_fits(expected: &Value, text: &str) -> bool {
     match expected {
         Value::String(pattern) => glob::fits(pattern, text),
         Value::Number(number) => text.trim().parse::<f64>().is_ok_and(|sent| number.as_f64() == Some(sent)),
-        expected => expected.to_string() == text,
+        Value::Bool(expected) => text.parse() == Ok(*expected),
+        _ => false,
     }
 }
 

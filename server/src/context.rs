@@ -58,11 +58,6 @@ impl RequestContext {
         self.hook.change_head()
     }
 
-    /// Returns the same context for a task that does not answer the request.
-    pub(crate) fn without_hook(&self) -> Self {
-        Self { hook: HookSlot::default(), ..self.clone() }
-    }
-
     /// Returns the response as a clock sees it.
     pub(crate) fn waiter(&self, path: String) -> Waiter {
         let socket = Arc::clone(self.connection.socket_state());

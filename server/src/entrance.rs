@@ -20,7 +20,6 @@ use crate::context::{RequestContext, clipped, plain_path};
 use crate::driver::{Driver, HookSlot};
 use crate::interceptor::Interceptor;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
-use crate::request_body;
 use crate::world::World;
 
 /// A world, the interceptor of the exchanges there, and the application before the built-in endpoints.
@@ -57,7 +56,6 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
     context.hook = HookSlot::new(Arc::clone(&interceptor).request(&context, &head));
     let waiter = context.waiter(clipped(plain_path(head.uri.path())));
     let is_head_request = head.method == Method::HEAD;
-    let body = request_body::watched(body, &interceptor, &context);
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(context.clone());
     let response = next.run(request).await;

@@ -4,14 +4,12 @@
 //! this order:
 //!
 //! 1. [`Interceptor::request`], as soon as the request has its ordinals. The interceptor returns the hook of the response.
-//! 2. [`Interceptor::received`], when the body of the request has come to its end, or is read no further. A request without
-//!    a body is received at once; a body may come before the head of the response or after it.
-//! 3. [`ResponseHook::change_head`], before an endpoint answers. A request that the router refuses by itself, as malformed
+//! 2. [`ResponseHook::change_head`], before an endpoint answers. A request that the router refuses by itself, as malformed
 //!    or for its method, gets no such call.
-//! 4. [`Interceptor::head`], when the head is complete and about to be written.
-//! 5. [`ResponseHook::take_in`], [`pass_time`](ResponseHook::pass_time) and [`next`](ResponseHook::next), while the body
-//!    is played, and [`ResponseHook::wrote`] for each write that is handed over to HTTP.
-//! 6. [`ResponseHook::ended`], exactly once, even if the client leaves before the head. [`How`](onbeat_wire::How) tells a
+//! 3. [`Interceptor::head`], when the head is complete and about to be written.
+//! 4. [`ResponseHook::take_in`], [`pushed`](ResponseHook::pushed), [`pass_time`](ResponseHook::pass_time) and
+//!    [`next`](ResponseHook::next), while the body is played, and [`ResponseHook::wrote`] for each write that is handed over to HTTP.
+//! 5. [`ResponseHook::ended`], exactly once, even if the client leaves before the head. [`How`](onbeat_wire::How) tells a
 //!    response that is complete from a client that has left, and from a connection that the server has closed.
 //!
 //! The connection outlives its responses. An interceptor that lists connections keeps a
@@ -30,9 +28,6 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
     /// Notes a request that has just been received. Returns the hook of the response.
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook>;
 
-    /// Notes that the request with this context has been received whole, or as far as any handler reads the request.
-    fn received(&self, _context: &RequestContext) {}
-
     /// Notes the head of a response to the request with this context.
     fn head(&self, context: &RequestContext, head: &response::Parts);
 }
@@ -44,7 +39,6 @@ mod tests {
     use axum::http::{Method, StatusCode};
     use axum::response::{IntoResponse, Response};
     use bytes::Bytes;
-    use http_body::Body as _;
     use onbeat_wire::{How, Instant};
     use parking_lot::Mutex;
     use tower_service::Service;
@@ -55,7 +49,6 @@ mod tests {
     use crate::endpoints::{PUBLISHERS, STREAMS};
     use crate::limits::Limits;
     use crate::random::Seed;
-    use crate::request_body::watched;
     use crate::router::intercepted_router;
     use crate::script::Action;
     use crate::world::World;
@@ -75,10 +68,6 @@ mod tests {
             let RequestContext { ordinal, request, .. } = context;
             self.calls.lock().push(format!("request {ordinal}.{request} {}", head.method));
             Box::new(CallNotingHook { calls: Arc::clone(&self.calls), status: self.status, action: None })
-        }
-
-        fn received(&self, context: &RequestContext) {
-            self.calls.lock().push(format!("received {}.{}", context.ordinal, context.request));
         }
 
         fn head(&self, context: &RequestContext, head: &response::Parts) {
@@ -149,14 +138,11 @@ mod tests {
         let finite = STREAMS.iter().find(|stream| stream.ends).expect("a stream ends").path;
         let publisher = PUBLISHERS[0].path;
         for (path, status) in [(publisher, 200), ("/nowhere", 404)] {
-            let expected = format!("request 0.0 GET, received 0.0, change head, head 0 {status}, write, end Complete");
+            let expected = format!("request 0.0 GET, change head, head 0 {status}, write, end Complete");
             assert_eq!(calls(Method::GET, path, None, true).await, expected);
         }
         let stream = calls(Method::GET, finite, None, true).await;
-        assert!(
-            stream.starts_with("request 0.0 GET, received 0.0, change head, head 0 200, write, write, "),
-            "{stream}"
-        );
+        assert!(stream.starts_with("request 0.0 GET, change head, head 0 200, write, write, "), "{stream}");
         assert!(stream.ends_with(", write, end Complete") && stream.matches("end").count() == 1, "{stream}");
     }
 
@@ -164,12 +150,11 @@ mod tests {
     async fn an_exchange_without_a_body_ends_with_the_head() {
         for path in [STREAMS[0].path, PUBLISHERS[0].path] {
             for (answered, status) in [(None, 200), (Some(StatusCode::BAD_GATEWAY), 502)] {
-                let expected = format!("request 0.0 HEAD, received 0.0, change head, head 0 {status}, end Complete");
+                let expected = format!("request 0.0 HEAD, change head, head 0 {status}, end Complete");
                 assert_eq!(calls(Method::HEAD, path, answered, false).await, expected);
             }
             for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
-                let expected =
-                    format!("request 0.0 GET, received 0.0, change head, head 0 {}, end Complete", status.as_u16());
+                let expected = format!("request 0.0 GET, change head, head 0 {}, end Complete", status.as_u16());
                 assert_eq!(calls(Method::GET, path, Some(status), false).await, expected);
             }
         }
@@ -178,26 +163,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_the_router_refuses_has_no_head_to_change() {
         let refused = calls(Method::DELETE, STREAMS[0].path, None, true).await;
-        assert_eq!(refused, "request 0.0 DELETE, received 0.0, head 0 404, write, end Complete");
-    }
-
-    #[tokio::test]
-    async fn a_request_with_a_body_is_received_once_when_the_body_has_ended_or_is_read_no_further() {
-        let calls = Calls::default();
-        let interceptor: Arc<dyn Interceptor> = Arc::new(NotingInterceptor { calls: Arc::clone(&calls), status: None });
-        let context = RequestContext::new(Arc::new(crate::connection::Connection::new(0)));
-        let pieces = || Body::from_stream(futures_util::stream::iter(["a", "b"].map(Ok::<_, std::io::Error>)));
-        let body = watched(pieces(), &interceptor, &context);
-        assert!(calls.lock().is_empty());
-        assert_eq!(axum::body::to_bytes(body, usize::MAX).await.expect("a body that ends"), "ab");
-        assert_eq!(calls.lock().split_off(0), ["received 0.0"]);
-        let mut body = watched(pieces(), &interceptor, &context);
-        let first = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
-        assert!(first.is_some_and(|frame| frame.is_ok()) && calls.lock().is_empty());
-        drop(body);
-        assert_eq!(calls.lock().split_off(0), ["received 0.0"]);
-        drop(watched(Body::empty(), &interceptor, &context));
-        assert_eq!(calls.lock().split_off(0), ["received 0.0"]);
+        assert_eq!(refused, "request 0.0 DELETE, head 0 404, write, end Complete");
     }
 
     #[tokio::test(start_paused = true)]

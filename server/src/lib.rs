@@ -16,8 +16,6 @@
 //!                    │
 //!     context ── interceptor                  where a crate can watch or change exchanges
 //!                    │
-//!              request_body                   tells the interceptor that a request has come whole
-//!                    │
 //!      application                            where a crate can answer requests
 //!                    │
 //!                entrance ── respond          counts every request, and calls the interceptor; plays a script
@@ -55,7 +53,6 @@ mod malformed;
 pub mod query;
 pub mod random;
 pub mod ready;
-mod request_body;
 pub mod respond;
 pub mod router;
 pub mod script;

@@ -42,7 +42,7 @@ test('README.md leads from the installation to tests that pass', async () => {
   assert.match(install, /added 1 package/);
   assert.match(await run('npm ci'), /added 1 package/);
   assert.ok(!lstatSync(join(project, 'node_modules/onbeat')).isSymbolicLink());
-  assert.match(playwright, /\b2 passed/);
+  assert.match(playwright, /\b3 passed/);
   assert.match(vitest, /Tests +2 passed/);
   assert.match(jest, /Tests: +1 passed/);
 

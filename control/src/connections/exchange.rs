@@ -1,5 +1,7 @@
 //! A request and the progress of the response.
 
+use std::ops::Bound;
+
 use axum::http::Method;
 use onbeat_server::context::{RequestContext, clipped};
 use onbeat_wire::Instant;
@@ -35,11 +37,9 @@ struct LateFaults {
     waiting: Vec<AppliedFault>,
 }
 
-/// The progress of a request and the response.
+/// The progress of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
-    /// The request has been received whole, or as far as the request is read.
-    pub(crate) is_received: bool,
     /// The head of the response has been sent.
     pub(crate) has_head: bool,
     pub(crate) written: Tally,
@@ -103,9 +103,9 @@ impl LiveExchange {
         self.pushes.lock().push(make)
     }
 
-    /// Takes the first pushed writes, as long as the time of each is due.
-    pub(crate) fn take_pushed(&self, is_due: impl Fn(Instant) -> bool) -> Vec<PushedWrite> {
-        self.pushes.lock().take(is_due)
+    /// Takes the first pushed write, if a test pushed the write up to this time.
+    pub(crate) fn take_pushed(&self, until: Bound<Instant>) -> Option<PushedWrite> {
+        self.pushes.lock().take(until)
     }
 
     /// Returns whether pushed writes wait for the response.

@@ -1,6 +1,7 @@
 //! The writes that a test pushes into a response, until the response takes them.
 
 use std::collections::VecDeque;
+use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
 use onbeat_server::clock::Turn;
@@ -55,12 +56,12 @@ impl PushQueue {
         Ok(())
     }
 
-    /// Takes the first writes, as long as the time of each is due.
-    pub(super) fn take(&mut self, is_due: impl Fn(Instant) -> bool) -> Vec<PushedWrite> {
-        let count = self.writes.iter().take_while(|write| is_due(write.at)).count();
-        let taken: Vec<_> = self.writes.drain(..count).collect();
-        self.bytes -= taken.iter().map(|write| write.bytes.len()).sum::<usize>();
-        taken
+    /// Takes the first write, if a test pushed the write up to this time.
+    pub(super) fn take(&mut self, until: Bound<Instant>) -> Option<PushedWrite> {
+        self.writes.front().filter(|first| (Bound::Unbounded, until).contains(&first.at))?;
+        let first = self.writes.pop_front()?;
+        self.bytes -= first.bytes.len();
+        Some(first)
     }
 
     /// Takes no more writes from now on. Returns the waiting writes, which are lost.
@@ -89,8 +90,9 @@ mod tests {
         queue.push(|| PushedWrite { at: at(ms), bytes: vec![b'x'; bytes].into(), turn: Turn::unawaited() })
     }
 
-    fn taken(queue: &mut PushQueue, is_due: impl Fn(Instant) -> bool) -> Vec<(u64, usize)> {
-        queue.take(is_due).into_iter().map(|write| (write.at.as_millis(), write.bytes.len())).collect()
+    fn taken(queue: &mut PushQueue, until: Bound<Instant>) -> Vec<(u64, usize)> {
+        let writes = std::iter::from_fn(|| queue.take(until));
+        writes.map(|write| (write.at.as_millis(), write.bytes.len())).collect()
     }
 
     #[test]
@@ -99,10 +101,10 @@ mod tests {
         for (ms, bytes) in [(5, 1), (5, 2), (7, 3)] {
             push(&mut queue, ms, bytes).expect("there is room");
         }
-        assert_eq!(taken(&mut queue, |pushed| pushed < at(5)), []);
-        assert_eq!(taken(&mut queue, |pushed| pushed <= at(6)), [(5, 1), (5, 2)]);
+        assert_eq!(taken(&mut queue, Bound::Excluded(at(5))), []);
+        assert_eq!(taken(&mut queue, Bound::Included(at(5))), [(5, 1), (5, 2)]);
         assert!(!queue.is_empty());
-        assert_eq!(taken(&mut queue, |_| true), [(7, 3)]);
+        assert_eq!(taken(&mut queue, Bound::Unbounded), [(7, 3)]);
         assert!(queue.is_empty());
     }
 
@@ -113,7 +115,7 @@ mod tests {
             for _ in 0..3 {
                 let pushed = (0..1000).take_while(|_| push(&mut queue, 0, bytes).is_ok()).count();
                 assert_eq!((pushed, push(&mut queue, 0, 1)), (most, Err(NotTaken::TooManyWaiting)));
-                assert_eq!(taken(&mut queue, |_| true).len(), most);
+                assert_eq!(taken(&mut queue, Bound::Unbounded).len(), most);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! `onbeat routes`: files of a team's own routes, checked before a server reads them.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use onbeat_routes::{Model, SCHEMA, read_file};
@@ -43,12 +42,12 @@ struct Contents {
     scenarios: usize,
 }
 
-pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Exit {
     match &arguments.action {
-        RoutesAction::Check(files) => Ok(check(files, out)),
+        RoutesAction::Check(files) => check(files, out),
         RoutesAction::Schema => {
             out.text(SCHEMA);
-            Ok(Exit::Holds)
+            Exit::Holds
         }
     }
 }

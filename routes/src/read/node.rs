@@ -39,6 +39,11 @@ impl Place {
         Self { path: format!("{}{dot}{}", self.path, shown(name)), ..self.clone() }
     }
 
+    /// Returns the path without the numbers of items, as a header in TOML has the path: `route.response`.
+    pub(super) fn names(&self) -> String {
+        self.path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".")
+    }
+
     fn item(&self, number: usize) -> Self {
         Self { path: format!("{}[{number}]", self.path), ..self.clone() }
     }

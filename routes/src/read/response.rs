@@ -10,7 +10,7 @@ use onbeat_faults::Fault;
 use super::input::{Folder, played_bytes};
 use super::node::{Content as NodeContent, Node, Place};
 use super::problems::Problems;
-use super::step::{check_order, heartbeat, step};
+use super::step::{check_order, heartbeat, is_channel_name, step};
 use super::table::{Table, template};
 use crate::model::{Content, Response, Step};
 use crate::play::{PlayOptions, Played};
@@ -86,7 +86,8 @@ pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
         NodeContent::Array(names) => &names[..],
         _ => std::slice::from_ref(node),
     });
-    names.filter_map(|node| Some((node.as_text()?, &node.place)))
+    // A name that no channel can have is a problem already.
+    names.filter_map(|node| Some((node.as_text().filter(|name| is_channel_name(name))?, &node.place)))
 }
 
 /// Returns the items of an array in a table; none if the key or the array is missing.

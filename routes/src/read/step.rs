@@ -92,13 +92,18 @@ fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
 
 /// Checks the name of a channel.
 pub(super) fn channel_name(name: &str, node: &Node, problems: &mut Problems) -> Option<String> {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
-    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(is_plain) {
+    if !is_channel_name(name) {
         let expected = format!("a name of 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`");
         problems.add(&node.place, format!("expected {expected}, got {}", onbeat_faults::form::shown(name)));
         return None;
     }
     Some(name.to_owned())
+}
+
+/// Returns whether a channel can have this name.
+pub(super) fn is_channel_name(name: &str) -> bool {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 /// Reads heartbeats.

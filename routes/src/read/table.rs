@@ -97,8 +97,12 @@ impl<'a> Table<'a> {
             Content::Array(items) if (1..=most).contains(&items.len()) => items,
             content => {
                 // A table in place of an array of one table is the usual slip in TOML.
-                let is_table = matches!(content, Content::Table(_));
-                let hint = if is_table { format!(": write [[{name}]], or [ and ] around it") } else { String::new() };
+                let is_slip = matches!(content, Content::Table(_)) && node.place.line.is_some();
+                let hint = if is_slip {
+                    format!(": write [[{}]], or [ and ] around the table", node.place.names())
+                } else {
+                    String::new()
+                };
                 problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}{hint}"));
                 &[]
             }

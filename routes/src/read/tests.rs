@@ -8,7 +8,7 @@ use super::{Problems, read_route, read_text};
 use crate::model::Model;
 
 /// A file with almost every key of the form. Where the order of keys matters, the keys are sorted, as those of JSON are.
-const GOOD: &str = r##"#:schema routes.schema.json
+const GOOD: &str = r#"#:schema routes.schema.json
 onbeat = 1
 
 [[route]]
@@ -46,7 +46,7 @@ publish = { method = "PUT", path = "/news", status = 202, data = "{{json /text}}
 [[scenario.offline.route]]
 path = "/feed"
 response = [{ body = "off" }]
-"##;
+"#;
 
 fn read(text: &str) -> Result<Model, Problems> {
     read_text("a.toml", text, &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
