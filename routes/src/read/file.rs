@@ -118,7 +118,7 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     let table = Table::read(&node, &["routes"], &mut problems);
     let mut routes = Vec::new();
     match table.as_ref().and_then(|table| table.get("routes")).map(|node| &node.content) {
-        Some(super::node::Content::Array(items)) if items.len() <= ROUTES_MAX => {
+        Some(super::node::NodeValue::Array(items)) if items.len() <= ROUTES_MAX => {
             routes.extend(
                 items.iter().filter_map(|node| route(node, below(folder), &mut problems)).map(|read| read.route),
             );

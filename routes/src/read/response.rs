@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use onbeat_faults::Fault;
 
 use super::input::{Folder, played_bytes};
-use super::node::{Content as NodeContent, Node, Place};
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use super::step::{check_order, heartbeat, is_channel_name, step};
 use super::table::{Table, template};
@@ -83,7 +83,7 @@ fn steps(table: &Table<'_>, problems: &mut Problems) -> Vec<Step> {
 pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
     let steps = items(node, "steps").iter().filter_map(|step| step.get("subscribe"));
     let names = steps.flat_map(|node| match &node.content {
-        NodeContent::Array(names) => &names[..],
+        NodeValue::Array(names) => &names[..],
         _ => std::slice::from_ref(node),
     });
     // A name that no channel can have is a problem already.
@@ -93,7 +93,7 @@ pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
 /// Returns the items of an array in a table; none if the key or the array is missing.
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     match node.get(key).map(|node| &node.content) {
-        Some(NodeContent::Array(items)) => items,
+        Some(NodeValue::Array(items)) => items,
         _ => &[],
     }
 }
@@ -111,7 +111,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
             continue;
         }
         let Some(value) = template(node, problems) else { continue };
-        if let NodeContent::Plain(serde_json::Value::String(text)) = &node.content
+        if let NodeValue::Plain(serde_json::Value::String(text)) = &node.content
             && HeaderValue::from_str(text).is_err()
         {
             problems
@@ -132,11 +132,11 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
 fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fault>> {
     let Some(node) = table.get("fault") else { return Vec::new() };
     let nodes = match &node.content {
-        NodeContent::Array(_) => table.items("fault", FAULTS_MAX, problems),
+        NodeValue::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),
     };
     let tables = nodes.iter().filter(|node| {
-        let is_table = matches!(node.content, NodeContent::Table(_));
+        let is_table = matches!(node.content, NodeValue::Table(_));
         if !is_table {
             problems.add(&node.place, format!("expected a table, got {node}"));
         }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use onbeat_server::ready::PREFIX;
 
 use super::input::Folder;
-use super::node::{Content, Node, Place};
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use super::response::{RESPONSE_KEYS, response, subscribed};
 use super::table::Table;
@@ -102,7 +102,7 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
-            let is_comparable = matches!(&node.content, Content::Plain(value) if !value.is_null());
+            let is_comparable = matches!(&node.content, NodeValue::Plain(value) if !value.is_null());
             if !is_comparable && !matches!(part, RequestPart::Json(_)) {
                 problems.add(&node.place, format!("expected a text, a number, true or false, got {node}"));
             }
