@@ -138,20 +138,23 @@ impl Piece {
     }
 }
 
-/// Draws a number from a range, as ECMAScript prints numbers. Each draw takes one value in [0, 1).
+/// Returns a random number as ECMAScript prints it, rounded to decimal places as `Math.round` does: half up. Without decimal
+/// places each whole number comes as often, also both ends.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
 fn random(from: f64, to: f64, decimals: Option<u32>, random: &mut Random) -> String {
-    let unit = random.next_unit();
-    let number = match decimals {
-        None => from + (to - from) * unit,
-        // Each whole number comes as often as any other, the two ends included.
-        Some(0) => (from.ceil() + ((to.floor() - from.ceil() + 1.0) * unit).floor()).min(to.floor()),
-        // Rounds as `Math.round(Math.random() * 1000) / 10` does for `random 0 100 1`.
+    match decimals {
+        None => stringify(&(from + (to - from) * random.next_unit())),
+        Some(0) => {
+            let (first, last) = (from.ceil(), to.floor());
+            let number = random.next_below((last - first).max(0.0) as u64 + 1);
+            format!("{:.0}", first + number as f64)
+        }
         Some(decimals) => {
             let scale = 10_f64.powi(decimals.cast_signed());
-            (from * scale + (to - from) * scale * unit + 0.5).floor() / scale
+            let number = from * scale + (to - from) * scale * random.next_unit();
+            stringify(&((number + 0.5).floor() / scale))
         }
-    };
-    stringify(&number)
+    }
 }
 
 /// Returns a random UUID (RFC 9562, 5.4).

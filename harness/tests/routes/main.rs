@@ -7,3 +7,4 @@ mod playing;
 mod problems;
 mod responses;
 mod support;
+mod tutorial;

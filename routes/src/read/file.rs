@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::chunk::{CHUNK_KEYS, chunk};
-use super::input::{Folder, text_of};
+use super::input::{Folder, PlayedFiles, text_of};
 use super::node::{Lines, Node, Place};
 use super::problems::Problems;
 use super::route::{ReadRoute, named_method, path, route};
@@ -61,7 +61,7 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
         }
     };
     let root = Node::of_toml(&document, &lines);
-    let model = model(&root, Folder::AnyFrom(folder), &mut problems);
+    let model = model(&root, &PlayedFiles::of(Folder::AnyFrom(folder)), &mut problems);
     model.filter(|_| problems.is_empty()).ok_or_else(|| problems.sorted())
 }
 
@@ -103,7 +103,7 @@ fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, proble
 pub fn read_route(form: Value, folder: Option<&Path>) -> Result<Route, Problems> {
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
-    let read = route(&node, below(folder), &mut problems).map(|read| read.route);
+    let read = route(&node, &below(folder), &mut problems).map(|read| read.route);
     read.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
@@ -116,12 +116,10 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
     let table = Table::read(&node, &["routes"], &mut problems);
-    let mut routes = Vec::new();
+    let (files, mut routes) = (below(folder), Vec::new());
     match table.as_ref().and_then(|table| table.get("routes")).map(|node| &node.content) {
         Some(super::node::NodeValue::Array(items)) if items.len() <= ROUTES_MAX => {
-            routes.extend(
-                items.iter().filter_map(|node| route(node, below(folder), &mut problems)).map(|read| read.route),
-            );
+            routes.extend(items.iter().filter_map(|node| route(node, &files, &mut problems)).map(|read| read.route));
         }
         Some(_) => {
             problems.add(&node.place.key("routes"), format!("expected an array with at most {ROUTES_MAX} routes"));
@@ -131,11 +129,11 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
-fn below(folder: Option<&Path>) -> Folder<'_> {
-    folder.map_or(Folder::None, Folder::Below)
+fn below(folder: Option<&Path>) -> PlayedFiles<'_> {
+    PlayedFiles::of(folder.map_or(Folder::None, Folder::Below))
 }
 
-fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Model> {
+fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<Model> {
     let table = Table::read(root, &FILE_KEYS, problems)?;
     if table.has("onbeat") {
         table.whole("onbeat", VERSION..=VERSION, problems);
@@ -149,11 +147,11 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
             channels.insert(name, form);
         }
     }
-    let routes = routes(&table, folder, &channels, problems);
+    let routes = routes(&table, files, &channels, problems);
     let mut scenarios = BTreeMap::new();
     for (name, node) in table.entries("scenario", problems) {
         if let Some(table) = Table::read(node, &SCENARIO_KEYS, problems) {
-            scenarios.insert(name.clone(), self::routes(&table, folder, &channels, problems));
+            scenarios.insert(name.clone(), self::routes(&table, files, &channels, problems));
         }
     }
     check_publishing(&routes, &channels, &table, problems);
@@ -163,12 +161,12 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
 /// Reads the routes of a file or of a scenario.
 fn routes(
     table: &Table<'_>,
-    folder: Folder<'_>,
+    files: &PlayedFiles<'_>,
     channels: &BTreeMap<String, ChannelForm>,
     problems: &mut Problems,
 ) -> Vec<Route> {
     let nodes = table.items("route", ROUTES_MAX, problems);
-    let read: Vec<ReadRoute<'_>> = nodes.iter().filter_map(|node| route(node, folder, problems)).collect();
+    let read: Vec<ReadRoute<'_>> = nodes.iter().filter_map(|node| route(node, files, problems)).collect();
     let known: Vec<_> = channels.keys().map(String::as_str).collect();
     for (name, place) in read.iter().flat_map(|read| &read.channels) {
         if !channels.contains_key(name) {

@@ -1,13 +1,16 @@
 //! The files that are read: a routes file, and the files that routes play.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::nearest::nearest;
-use crate::play::PLAYED_BYTES_MAX;
+use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
 
 /// The most bytes of a routes file.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -43,26 +46,51 @@ pub(super) fn text_of(file: &Path) -> Result<String, (Option<usize>, String)> {
     Ok(text)
 }
 
-/// Reads a file that a route plays, or returns what was expected.
-pub(super) fn played_bytes(name: &str, folder: Folder<'_>) -> Result<Bytes, String> {
-    let path = match folder {
-        Folder::AnyFrom(folder) => folder.join(name),
-        Folder::Below(folder) => below(name, folder)?,
-        Folder::None => return Err("expected no file: the server was started without a routes file".into()),
-    };
-    let read = || {
-        let open = File::open(&path)?;
-        // A pipe or a device may have no end.
-        if !open.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+/// The files that the routes of a form play. Responses that play the same file in the same way share the content.
+#[derive(Debug)]
+pub(super) struct PlayedFiles<'a> {
+    folder: Folder<'a>,
+    read: RefCell<BTreeMap<(String, PlayOptions), Arc<Played>>>,
+}
+
+impl<'a> PlayedFiles<'a> {
+    /// Returns the files in a folder, none of which has been read.
+    pub(super) fn of(folder: Folder<'a>) -> Self {
+        Self { folder, read: RefCell::default() }
+    }
+
+    /// Reads a file, or returns what was expected.
+    pub(super) fn read(&self, name: &str, options: PlayOptions) -> Result<Arc<Played>, String> {
+        let key = (name.to_owned(), options);
+        if let Some(played) = self.read.borrow().get(&key) {
+            return Ok(Arc::clone(played));
         }
-        limited(open, PLAYED_BYTES_MAX)
-    };
-    read().map(Bytes::from).map_err(|error| unreadable(&path, &error))
+        let bytes = self.bytes(name)?;
+        let played = Played::read(name, &bytes, &options).map_err(|error| format!("{name}: {error}"))?;
+        let played = Arc::new(played);
+        self.read.borrow_mut().insert(key, Arc::clone(&played));
+        Ok(played)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Bytes, String> {
+        let path = match self.folder {
+            Folder::AnyFrom(folder) => folder.join(name),
+            Folder::Below(folder) => below(name, folder)?,
+            Folder::None => return Err("expected no file: the server was started without a routes file".into()),
+        };
+        let read = || {
+            // A pipe or a device may have no end; opening a pipe would wait for a writer.
+            if !std::fs::metadata(&path)?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+            }
+            limited(File::open(&path)?, PLAYED_BYTES_MAX)
+        };
+        read().map(Bytes::from).map_err(|error| unreadable(&path, &error))
+    }
 }
 
 /// Returns the path of a file in a folder or below, with all links followed.
-fn below(name: &str, folder: &Path) -> Result<std::path::PathBuf, String> {
+fn below(name: &str, folder: &Path) -> Result<PathBuf, String> {
     let refused = || {
         let expected = "a file in the folder of the routes file or below, as a relative path";
         format!("expected {expected}, got {name}")

@@ -7,13 +7,13 @@ use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use onbeat_faults::Fault;
 
-use super::input::{Folder, played_bytes};
+use super::input::PlayedFiles;
 use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use super::step::{check_order, heartbeat, is_channel_name, step};
 use super::table::{Table, template};
 use crate::model::{Content, Response, Step};
-use crate::play::{PlayOptions, Played};
+use crate::play::PlayOptions;
 use crate::template::Template;
 
 /// The keys of a response.
@@ -36,14 +36,14 @@ const STEPS_MAX: usize = 100_000;
 const FAULTS_MAX: usize = 100;
 
 /// Reads a response out of a table, which may have other keys. `path` is the path of the route.
-pub(super) fn response(table: &Table<'_>, path: &str, folder: Folder<'_>, problems: &mut Problems) -> Response {
+pub(super) fn response(table: &Table<'_>, path: &str, files: &PlayedFiles<'_>, problems: &mut Problems) -> Response {
     let contents = table.present(&["steps", "play", "body"]);
     if contents.len() > 1 {
         problems.add(table.place, format!("expected one of steps, play and body, got {}", contents.join(" and ")));
     }
     let content = match contents.first() {
         Some(&"steps") => Content::Steps(steps(table, problems)),
-        Some(&"play") => play(table, folder, problems),
+        Some(&"play") => play(table, files, problems),
         Some(_) => Content::Body(table.template("body", problems).unwrap_or_default()),
         None => Content::Steps(Vec::new()),
     };
@@ -157,7 +157,7 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
 }
 
 /// Reads the file that a response plays.
-fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Content {
+fn play(table: &Table<'_>, files: &PlayedFiles<'_>, problems: &mut Problems) -> Content {
     let options = PlayOptions {
         bytes: table
             .whole("bytes", 1..=1 << 30, problems)
@@ -170,16 +170,11 @@ fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Conte
     };
     let nothing = Content::Steps(Vec::new());
     let (Some(node), Some(name)) = (table.get("play"), table.text("play", problems)) else { return nothing };
-    match played(name, &options, folder) {
-        Ok(played) => Content::Play(Arc::new(played)),
+    match files.read(name, options) {
+        Ok(played) => Content::Play(played),
         Err(why) => {
             problems.add(&node.place, why);
             nothing
         }
     }
-}
-
-fn played(name: &str, options: &PlayOptions, folder: Folder<'_>) -> Result<Played, String> {
-    let bytes = played_bytes(name, folder)?;
-    Played::read(name, &bytes, options).map_err(|error| format!("{name}: {error}"))
 }

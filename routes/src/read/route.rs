@@ -3,7 +3,7 @@
 use axum::http::Method;
 use onbeat_server::ready::PREFIX;
 
-use super::input::Folder;
+use super::input::PlayedFiles;
 use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use super::response::{RESPONSE_KEYS, response, subscribed};
@@ -24,7 +24,7 @@ pub(super) struct ReadRoute<'a> {
 }
 
 /// Reads a route.
-pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
+pub(super) fn route<'a>(node: &'a Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
     let known = [&ROUTE_KEYS[..], &RESPONSE_KEYS].concat();
     let table = Table::read(node, &known, problems)?;
     let path = path("path", &table, problems);
@@ -45,14 +45,14 @@ pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Probl
         }
         for node in table.items("response", RESPONSES_MAX, problems) {
             if let Some(table) = Table::read(node, &RESPONSE_KEYS, problems) {
-                add(node, response(&table, name, folder, problems));
+                add(node, response(&table, name, files, problems));
             }
         }
     } else if own.is_empty() {
         problems
             .add(table.place, format!("expected response, or one of {}, but there is none", RESPONSE_KEYS.join(", ")));
     } else {
-        add(node, response(&table, name, folder, problems));
+        add(node, response(&table, name, files, problems));
     }
     let (method, conditions) = (method(&table, problems), conditions(&table, problems));
     let route = Route { method, path: path?, conditions, responses, form: node.to_json() };

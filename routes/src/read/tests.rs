@@ -1,11 +1,12 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use onbeat_faults::form;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{Problems, read_route, read_text};
-use crate::model::Model;
+use crate::model::{Content, Model};
 
 /// A file with almost every key of the form. Where the order of keys matters, the keys are sorted, as those of JSON are.
 const GOOD: &str = r#"#:schema routes.schema.json
@@ -99,6 +100,19 @@ fn a_route_that_is_never_reached_is_found_among_ten_thousand() {
         read(&text).expect_err("the first route for /7 answers").to_string(),
         "a.toml:29999: route[9999]: expected a route that is reached: the route in line 23 answers all of its requests"
     );
+}
+
+#[test]
+fn responses_that_play_the_same_file_in_the_same_way_share_the_content() {
+    let play = |keys: &str| format!("[[route.response]]\nplay = \"read.rs\"\n{keys}\n");
+    let text = [play("bytes = 5"), play("bytes = 6"), play("bytes = 5\nstatus = 201")].concat();
+    let model = read(&format!("onbeat = 1\n[[route]]\npath = \"/a\"\n{text}")).expect("a good file");
+    let played: Vec<_> = model.routes[0]
+        .responses
+        .iter()
+        .map(|response| if let Content::Play(played) = &response.content { played } else { panic!("a file") })
+        .collect();
+    assert!(Arc::ptr_eq(played[0], played[2]) && !Arc::ptr_eq(played[0], played[1]));
 }
 
 #[cfg(unix)]
