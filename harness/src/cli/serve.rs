@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use onbeat_control::{Access, Redaction, RouteSettings, Settings};
-use onbeat_routes::{Routes, read_file};
+use onbeat_routes::Routes;
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::limits::Limits;
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, parse_count, parse_seed, told_to_end};
+use super::{Exit, Output, parse_count, parse_seed, routes, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArguments {
@@ -84,7 +84,7 @@ impl ServeArguments {
     /// Reads the routes in the file; none without a file.
     fn route_settings(&self) -> Result<RouteSettings, Box<dyn Error>> {
         let Some(file) = &self.routes else { return Ok(RouteSettings::default()) };
-        let model = Arc::new(read_file(file)?);
+        let model = Arc::new(routes::read(file)?);
         // A path without a folder has an empty parent.
         let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         if let Some(name) = &self.scenario
