@@ -5,12 +5,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{
-    ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request, response};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, Method, Version, request, response};
 use bytes::Bytes;
+use onbeat_faults::{Alterations, ContentTypeChange, Kind, Tally};
 use onbeat_server::connection::Connection;
 use onbeat_server::context::{RequestContext, plain_path};
 use onbeat_server::driver::{HeadChange, ResponseHook};
@@ -21,7 +19,6 @@ use onbeat_wire::{How, Instant};
 
 use crate::connections::{LiveExchange, NotTaken, PushedWrite};
 use crate::monitor::Monitor;
-use onbeat_faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
@@ -98,7 +95,7 @@ impl ResponseHook for ExchangeHook {
             match &applied.fault.kind {
                 Kind::Status(status) => {
                     applied.fired();
-                    change = HeadChange::Answer(Box::new(in_place_of_the_endpoint(status)));
+                    change = HeadChange::Answer(Box::new(status.response()));
                 }
                 Kind::ContentType(ContentTypeChange { content_type }) => {
                     applied.fired();
@@ -161,29 +158,14 @@ impl ResponseHook for ExchangeHook {
     }
 }
 
-/// Returns the response of a `status` fault.
-fn in_place_of_the_endpoint(change: &StatusChange) -> Response {
-    let StatusChange { status, location, retry_after_s } = change;
-    let mut response = match *status {
-        StatusCode::NO_CONTENT => status.into_response(),
-        status => (status, "a fault, as it was asked for\n").into_response(),
-    };
-    if let Some(location) = location {
-        response.headers_mut().insert(LOCATION, location.clone());
-    }
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-        // A page of another origin sees only the fields that are named here.
-        response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::http::header::{LOCATION, RETRY_AFTER};
+    use axum::response::Response;
     use http_body::Body as _;
     use onbeat_server::clock::{Clock, TokioClock};
     use onbeat_server::connection::Ending;
@@ -198,7 +180,7 @@ mod tests {
     use super::*;
     use crate::log::Redaction;
     use crate::monitor::{END_TIME_MAX, PushError, Pushed};
-    use onbeat_faults::{Fault, Place, ReconnectionTime, Target};
+    use onbeat_faults::{Fault, Place, ReconnectionTime, StatusChange, Target};
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 

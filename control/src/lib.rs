@@ -21,7 +21,7 @@ mod monitor;
 mod page;
 
 pub use self::connections::OtherRequest;
-pub use self::interface::{Access, AccessError, OPENAPI, Refusal, Settings, router};
+pub use self::interface::{Access, AccessError, OPENAPI, Refusal, RouteSettings, Settings, router};
 pub use self::log::{Redaction, RedactionError, TooLong, restore};
 pub use self::monitor::{END_TIME_MAX, Monitor, PushError};
 pub use self::page::{FILES, File};

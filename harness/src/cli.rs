@@ -55,7 +55,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the seven endpoints over TCP, until SIGINT or SIGTERM
+    /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT or SIGTERM
     Serve(serve::ServeArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::ReplayArguments),

@@ -49,11 +49,10 @@ impl Lines {
         Self::default()
     }
 
-    /// Adds a comment: `:` and the text. Parsers ignore comments.
+    /// Adds a comment: a field without a name, which parsers ignore.
     #[must_use]
-    pub fn comment(mut self, text: FieldText<'_>) -> Self {
-        self.push(&[":", text.0, "\n"]);
-        self
+    pub fn comment(self, text: FieldText<'_>) -> Self {
+        self.field("", text.0)
     }
 
     /// Adds an `event` field: the type of the event being written.
@@ -137,6 +136,7 @@ mod tests {
             (Lines::new().id(FieldText::literal("七")).dispatch(), "id: 七\n\n"),
             (Lines::new().id(empty).dispatch(), "id:\n\n"),
             (Lines::new().comment(empty).dispatch(), ":\n\n"),
+            (Lines::new().comment(heartbeat).dispatch(), ": heartbeat\n\n"),
             (Lines::new().other(heartbeat, empty).dispatch(), "heartbeat:\n\n"),
             (Lines::new().to_be_continued(), ""),
         ] {

@@ -117,7 +117,7 @@ mod tests {
             (json!({"data": "a\nb\r\nc"}), b"data: a\ndata: b\ndata: c\n\n"),
             (
                 json!({"data": "d", "retry": 5000, "id": "7", "event": "e", "comment": "c"}),
-                b":c\nevent: e\nid: 7\nretry: 5000\ndata: d\n\n",
+                b": c\nevent: e\nid: 7\nretry: 5000\ndata: d\n\n",
             ),
             (json!({"comment": ""}), b":\n\n"),
             (json!({"id": ""}), b"id:\n\n"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::routes::Id;
+use super::router::Id;
 use super::{Control, Json};
 use crate::connections::{OpenConnection, OtherRequest, Progress};
 use onbeat_faults::form::{Nothing, fitting, whole};

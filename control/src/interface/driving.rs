@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::connections::{ConnectionsAnswer, request_ordinal};
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::routes::Id;
+use super::router::Id;
 use super::{Control, Instance, Json, chunk};
 use crate::connections::{ExpectedRequest, OpenConnection};
 use crate::monitor::{PushError, Pushed};

@@ -27,7 +27,7 @@ impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<Arc<Control>> for 
         let connection = RequestContext::connection_of(&request);
         // Held open before the first wait, in which the server may notice the end of the client.
         let open = connection.as_ref().map(Connection::hold_open);
-        let has_form = request.method() == Method::POST;
+        let has_form = matches!(*request.method(), Method::POST | Method::PUT);
         let body = if has_form { body::read(request, BYTES_MAX, &control.bodies).await? } else { None };
         // Requests to the world that arrived with this request go first, in every run.
         if let Some(connection) = &connection {

@@ -35,7 +35,7 @@ fn what_is_written_is_one_chunk_and_on_the_socket_when_the_answer_comes() {
         (json!({"data": "{\"delta\":\"Hel\"}"}), "data: {\"delta\":\"Hel\"}\n\n"),
         (
             json!({"event": "e", "id": "7", "retry": 100, "comment": "c", "data": "a\nb"}),
-            ":c\nevent: e\nid: 7\nretry: 100\ndata: a\ndata: b\n\n",
+            ": c\nevent: e\nid: 7\nretry: 100\ndata: a\ndata: b\n\n",
         ),
         (json!({"comment": ""}), ":\n\n"),
         (json!({"text": "data: half an ev"}), "data: half an ev"),

@@ -1,0 +1,8 @@
+//! A team's own routes, served in the lab: what goes over the wire, to the byte and the millisecond.
+
+mod channels;
+mod matching;
+mod playing;
+mod problems;
+mod responses;
+mod support;

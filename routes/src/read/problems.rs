@@ -1,0 +1,72 @@
+//! The problems of a form, in the order of their places.
+
+use std::fmt;
+
+use super::node::Place;
+
+/// The most problems that are shown.
+const SHOWN_MAX: usize = 100;
+
+/// All that is wrong with a form: at least one problem.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// The name of the file, if the form is a file.
+    file: Option<String>,
+    list: Vec<(Place, String)>,
+}
+
+impl Problems {
+    /// Returns no problems yet, of a file with this name.
+    pub(super) fn of_file(name: &str) -> Self {
+        Self { file: Some(name.to_owned()), list: Vec::new() }
+    }
+
+    /// Notes a problem at a place: what was expected, and what came.
+    pub(super) fn add(&mut self, place: &Place, what: impl Into<String>) {
+        self.list.push((place.clone(), what.into()));
+    }
+
+    /// Returns whether there is no problem.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Returns how many problems there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns the path to the first wrong field; empty for the form as a whole.
+    #[must_use]
+    pub fn first_field(&self) -> &str {
+        self.list.first().map_or("", |(place, _)| place.path.as_str())
+    }
+
+    /// Sorts the problems by their places.
+    pub(super) fn sorted(mut self) -> Self {
+        self.list.sort_by_key(|(place, _)| place.line);
+        self
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (Place { line, path }, what)) in self.list.iter().take(SHOWN_MAX).enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            if let Some(file) = &self.file {
+                write!(f, "{file}:{}", line.map_or(" ".into(), |line| format!("{line}: ")))?;
+            }
+            let colon = if path.is_empty() { "" } else { ": " };
+            write!(f, "{path}{colon}{what}")?;
+        }
+        match self.list.len().checked_sub(SHOWN_MAX) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
