@@ -1,6 +1,12 @@
 //! Recordings and raw bodies, played.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use onbeat_server::random::{Random, Seed};
+use onbeat_wire::How;
+use onbeat_wire::printable::to_json;
+use onbeat_wire::recording::{End, Fact, Line, ResponseHead, Write};
 
 use crate::support::{asked, model, play_model, seen};
 
@@ -107,5 +113,49 @@ fn the_streams_of_the_fixtures_are_played_as_they_are() {
         let shown = played(&fixtures, &format!("play = \"{name}.jsonl\""), "", 30_000);
         let times = |text: &str| text.lines().filter(|line| line.contains("\"kind\":\"write\"")).count();
         assert_eq!(shown.lines().count(), times(&file) + 2, "{name}");
+    }
+}
+
+/// A recording of random chunks at random times, with one of the ends.
+fn random_recording(seed: u64) -> Vec<Line> {
+    let mut random = Random::new(Seed(seed), 0, 0);
+    let mut next = |end| random.next_below(end);
+    let mut t_ms = next(500);
+    let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+    let mut lines = vec![Line::new(t_ms, ResponseHead { status: 200, headers })];
+    for _ in 0..next(20) {
+        // Half of the chunks come with the chunk before.
+        t_ms += next(2) * next(500);
+        let bytes: Vec<u8> = (0..=next(300)).map(|_| u8::try_from(next(256)).expect("a byte")).collect();
+        lines.push(Line::new(t_ms, Write { bytes: bytes.into() }));
+    }
+    // Pipes in memory have no reset.
+    let how = [How::Complete, How::Cut, How::Closed][usize::try_from(next(3)).expect("few ends")];
+    lines.push(Line::new(t_ms + 1 + next(500), End { how }));
+    lines
+}
+
+#[test]
+fn a_client_of_a_played_recording_sees_the_recording() {
+    for seed in 0..100 {
+        let recording = random_recording(seed);
+        let text: String = recording.iter().map(|line| to_json(line) + "\n").collect();
+        let folder = folder("random", &[("a.jsonl", &text)]);
+        let model = model("[[route]]\npath = \"/play\"\nplay = \"a.jsonl\"", &folder);
+        let end = recording.last().expect("an end");
+        let transcript = play_model(model, None, async |lab| {
+            let client = asked(lab, "GET", "/play", "", "").await;
+            // A client that leaves does so at the recorded time; the others see the end before.
+            let leaves = matches!(&end.fact, Fact::End(end) if end.how == How::Closed);
+            lab.until(Duration::from_millis(if leaves { end.t_ms } else { end.t_ms + 1000 })).await;
+            client.close().await.into_transcript()
+        });
+        // Behind the end of the response comes the end of the client.
+        let seen: Vec<Line> = transcript.entries.iter().map(Line::from).take(recording.len()).collect();
+        assert_eq!(seen.len(), recording.len(), "seed {seed}");
+        for (seen, recorded) in seen.iter().zip(&recording).skip(1) {
+            assert_eq!(seen, recorded, "seed {seed}");
+        }
+        assert_eq!(seen[0].t_ms, recording[0].t_ms, "seed {seed}");
     }
 }
