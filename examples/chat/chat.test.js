@@ -26,13 +26,14 @@ describe.each(Object.entries(providers))('%s', (_, provider) => {
     expect(seen).toEqual(['Hel', 'Hello', 'Hello! How can', 'Hello! How can I help?']);
   });
 
-  test('a tool is called once, and its result is sent', async () => {
-    const tools = [];
-    const answer = send('How is the weather in Oslo?', { onTool: (tool) => tools.push(tool) });
+  test('a tool is called with the whole input, and its result is sent', async () => {
+    const inputs = [];
+    const answer = send('How is the weather in Oslo?', { onCall: ({ input }) => inputs.push(input) });
     await second();
-    await expect.poll(() => tools).toEqual(['weather']);
+    // The second request of the page, with the result.
     await second();
     expect(await answer).toBe('It is 12 °C in Oslo.');
+    expect(inputs).toEqual(['{"city"', '{"city":"Oslo"}']);
   });
 
   test('an answer that breaks off is no answer', async () => {
