@@ -4,12 +4,13 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testMatch: '**/*.spec.js',
+  outputDir: '../target/examples',
   fullyParallel: true,
   forbidOnly: true,
   workers: 2,
   // Time that only a test that hangs exceeds, however busy the machine is.
-  timeout: 20_000,
-  expect: { timeout: 6_000 },
+  timeout: 300_000,
+  expect: { timeout: 120_000 },
   use: {
     onbeatOptions: { seed: 42 },
     // Without the variable, Playwright's own browser.
