@@ -107,8 +107,9 @@ fn every_option_that_the_documentation_names_exists() {
         "--yes",
     ];
     for page in pages() {
-        let words = page.text.split(|c: char| c.is_whitespace() || "`(),;:/".contains(c));
-        for option in words.filter(|word| word.starts_with("--") && word.len() > 2 && !others.contains(word)) {
+        let words = page.text.split(|c: char| c.is_whitespace() || "`'(),;:/".contains(c));
+        let is_option = |word: &&str| word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic));
+        for option in words.filter(is_option).filter(|word| !others.contains(word)) {
             let option = option.trim_end_matches('.');
             assert!(help.contains(option), "{} names {option}", page.path.display());
         }
