@@ -93,7 +93,9 @@ impl ServeArguments {
             let known: Vec<_> = model.scenarios.keys().map(String::as_str).collect();
             return Err(format!("--scenario: expected one of {}, got {name}", known.join(", ")).into());
         }
-        Ok(RouteSettings { model, scenario: self.scenario.clone(), folder: Some(folder.to_owned()), alone: true })
+        let name = Some(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let (scenario, folder) = (self.scenario.clone(), Some(folder.to_owned()));
+        Ok(RouteSettings { model, name, scenario, folder, alone: true })
     }
 
     /// Returns which clients may drive the server; none without a control interface.
