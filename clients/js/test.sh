@@ -27,7 +27,7 @@ if ! cmp -s package-lock.json node_modules/installed; then
     cp package-lock.json node_modules/installed
 fi
 
-ONBEAT_BIN=$(./build-onbeat.sh)
+ONBEAT_BIN=$(./program.sh)
 export ONBEAT_BIN
 
 npm run --silent types

@@ -1,13 +1,10 @@
 // What a page of the documentation says: its files, in a project of their own, and its commands.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 
-import { findChromium } from '../browser/support/chromium.js';
-import { environment, home } from './support.js';
+import { home, shell } from './support.js';
 
 // Time that only what hangs exceeds: the limits of the runners are for machines that have nothing else to do.
 const PATIENCE = { vitest: ' --testTimeout 300000 --hookTimeout 300000', jest: ' --testTimeout 300000' };
@@ -63,10 +60,5 @@ export function project(name, files) {
 export async function run(folder, documented) {
   const [, runner = ''] = /^npx (\w+)/.exec(documented) ?? [];
   const command = documented.replace('path/to/onbeat/clients/js', home).replace(/^npx /, '') + (PATIENCE[runner] ?? '');
-  const env = { ...environment(), CHROMIUM: findChromium() };
-  // Jest reports on stderr.
-  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} 2>&1`], { cwd: folder, env }).catch(({ stdout, stderr }) =>
-    assert.fail(`${command} failed:\n${stdout}${stderr}`),
-  );
-  return stdout;
+  return shell(command, folder);
 }

@@ -12,7 +12,8 @@ const IS_THERE = /^npm (init|pkg)|@playwright\/test|playwright install/;
 
 test('docs/front-end.md leads from an empty folder to tests that pass', async () => {
   const guide = documented('../../docs/front-end.md');
-  const folder = project('guide', guide.files().map(({ name, text }) => ({ name, text: text.replaceAll('5173', PORT) })));
+  const prepared = (text) => text.replaceAll('5173', PORT).replace("url: 'http", "timeout: 300_000, url: 'http");
+  const folder = project('guide', guide.files().map(({ name, text }) => ({ name, text: prepared(text) })));
 
   const said = {};
   for (const command of guide.commands().filter((command) => !IS_THERE.test(command))) said[command] = await run(folder, command);
