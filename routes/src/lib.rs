@@ -4,13 +4,13 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest ── request ── template  the nearest name; a request; text with placeholders
+//!  nearest ── glob ── request ── template  the nearest name; patterns; a request; text with placeholders
 //!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
 //!   model ── matching              routes as data; the requests that match
 //!     │
-//!   read                           routes out of TOML and JSON, with all problems at once
+//!   read ── schema                 routes out of TOML and JSON, with all problems at once; the form, for editors
 //!     │
 //!  channels ── chunk               logs of events; the bytes of a chunk, made when due
 //!     │
@@ -26,6 +26,7 @@ mod channels;
 mod chunk;
 mod cors;
 mod fault_hook;
+mod glob;
 mod heartbeats;
 mod matching;
 mod model;
@@ -35,6 +36,7 @@ mod read;
 mod request;
 mod response;
 mod resume;
+mod schema;
 mod steps;
 mod table;
 mod template;
@@ -46,5 +48,6 @@ pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
 pub use self::read::{Problems, read_file, read_route, read_routes, read_text};
 pub use self::request::{Request, RequestPart};
+pub use self::schema::SCHEMA;
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};
 pub use self::template::{Moment, Template, TemplateError};

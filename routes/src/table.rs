@@ -118,18 +118,21 @@ impl RouteTable {
         Ok(id)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first. Returns their ids.
-    pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
+    /// Replaces the routes that were added by others, of which the first comes first, as if the last had been added first.
+    /// Returns the ids of the old ones, and of the new ones.
+    pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         if routes.len() > ROUTES_MAX {
             return Err(TooManyRoutes);
         }
         let mut table = self.0.lock();
+        let old = table.rows.iter().filter(|row| row.origin == Origin::Added).map(|row| row.id).collect();
         table.rows.retain(|row| row.origin != Origin::Added);
-        let ids: Vec<_> = (table.added + 1..).take(routes.len()).collect();
-        table.added += routes.len() as u64;
+        let count = routes.len() as u64;
+        let ids: Vec<_> = (table.added + 1..=table.added + count).rev().collect();
+        table.added += count;
         let rows: Vec<_> = ids.iter().zip(routes).map(|(id, route)| Row::new(*id, Origin::Added, route)).collect();
         table.rows.splice(0..0, rows);
-        Ok(ids)
+        Ok((old, ids))
     }
 
     /// Deletes the route with this id, or all that were added. Returns the deleted routes.

@@ -43,6 +43,18 @@ impl Problems {
         self.list.first().map_or("", |(place, _)| place.path.as_str())
     }
 
+    /// Returns a line for each problem, with the place. Of very many problems the first are shown.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let left_out = self.list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0);
+        let file = self.file.as_deref();
+        let shown = self.list.iter().take(SHOWN_MAX).map(move |(Place { line, path }, what)| {
+            let file = file.map(|file| format!("{file}{}: ", line.map_or_else(String::new, |line| format!(":{line}"))));
+            let colon = if path.is_empty() { "" } else { ": " };
+            format!("{}{path}{colon}{what}", file.unwrap_or_default())
+        });
+        shown.chain(left_out.map(|more| format!("and {more} more")))
+    }
+
     /// Sorts the problems by their places.
     pub(super) fn sorted(mut self) -> Self {
         self.list.sort_by_key(|(place, _)| place.line);
@@ -52,20 +64,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (Place { line, path }, what)) in self.list.iter().take(SHOWN_MAX).enumerate() {
-            if number > 0 {
-                writeln!(f)?;
-            }
-            if let Some(file) = &self.file {
-                write!(f, "{file}:{}", line.map_or(" ".into(), |line| format!("{line}: ")))?;
-            }
-            let colon = if path.is_empty() { "" } else { ": " };
-            write!(f, "{path}{colon}{what}")?;
-        }
-        match self.list.len().checked_sub(SHOWN_MAX) {
-            None | Some(0) => Ok(()),
-            Some(more) => write!(f, "\nand {more} more"),
-        }
+        f.write_str(&self.lines().collect::<Vec<_>>().join("\n"))
     }
 }
 

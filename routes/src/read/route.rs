@@ -3,14 +3,15 @@
 use axum::http::Method;
 use onbeat_server::ready::PREFIX;
 
-use super::node::{Node, Place};
+use super::input::PlayedFiles;
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
-use super::response::{Folder, RESPONSE_KEYS, response, subscribed};
+use super::response::{RESPONSE_KEYS, response, subscribed};
 use super::table::Table;
 use crate::model::{Condition, PathPattern, Response, Route};
 use crate::request::RequestPart;
 
-const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
+pub(super) const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
 const RESPONSES_MAX: usize = 10_000;
 const PATH_BYTES_MAX: usize = 2048;
 
@@ -23,14 +24,14 @@ pub(super) struct ReadRoute<'a> {
 }
 
 /// Reads a route.
-pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
+pub(super) fn route<'a>(node: &'a Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
     let known = [&ROUTE_KEYS[..], &RESPONSE_KEYS].concat();
     let table = Table::read(node, &known, problems)?;
     let path = path("path", &table, problems);
     let name = path.as_ref().map_or("", |path| path.0.as_str());
     let (mut responses, mut channels) = (Vec::new(), Vec::new());
     let mut add = |node: &Node, response: Response| {
-        channels.extend(subscribed(node, &response).map(|(name, place)| (name.to_owned(), place.clone())));
+        channels.extend(subscribed(node).map(|(name, place)| (name.to_owned(), place.clone())));
         responses.push(response);
     };
     let own = table.present(&RESPONSE_KEYS);
@@ -44,14 +45,14 @@ pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Probl
         }
         for node in table.items("response", RESPONSES_MAX, problems) {
             if let Some(table) = Table::read(node, &RESPONSE_KEYS, problems) {
-                add(node, response(&table, name, folder, problems));
+                add(node, response(&table, name, files, problems));
             }
         }
     } else if own.is_empty() {
         problems
             .add(table.place, format!("expected response, or one of {}, but there is none", RESPONSE_KEYS.join(", ")));
     } else {
-        add(node, response(&table, name, folder, problems));
+        add(node, response(&table, name, files, problems));
     }
     let (method, conditions) = (method(&table, problems), conditions(&table, problems));
     let route = Route { method, path: path?, conditions, responses, form: node.to_json() };
@@ -101,6 +102,10 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
+            let is_comparable = matches!(&node.content, NodeValue::Plain(value) if !value.is_null());
+            if !is_comparable && !matches!(part, RequestPart::Json(_)) {
+                problems.add(&node.place, format!("expected a text, a number, true or false, got {node}"));
+            }
             conditions.push(Condition { part, expected: node.to_json() });
         } else {
             let name = onbeat_faults::form::shown(name);

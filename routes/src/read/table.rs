@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use onbeat_faults::form::whole;
+use onbeat_faults::form::{shown, whole};
 use onbeat_wire::TIME_MS_MAX;
 use serde_json::Value;
 
-use super::node::{Content, Node, Place};
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use crate::nearest::nearest;
 use crate::template::Template;
@@ -21,13 +21,13 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// Reads a table with some of these keys.
     pub(super) fn read(node: &'a Node, known: &[&str], problems: &mut Problems) -> Option<Self> {
-        let Content::Table(keys) = &node.content else {
+        let NodeValue::Table(keys) = &node.content else {
             problems.add(&node.place, format!("expected a table, got {node}"));
             return None;
         };
-        for (key, node) in keys {
+        for (key, value) in keys {
             if !known.contains(&key.as_str()) {
-                let place = Place { path: parent(&node.place.path, key).to_owned(), ..node.place.clone() };
+                let place = Place { line: value.place.line, ..node.place.clone() };
                 problems.add(&place, unknown(key, known));
             }
         }
@@ -62,7 +62,7 @@ impl<'a> Table<'a> {
     /// Returns a whole number within bounds.
     pub(super) fn whole(&self, name: &str, bounds: RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
         let node = self.get(name)?;
-        let number = if let Content::Plain(value) = &node.content { whole(value) } else { None };
+        let number = if let NodeValue::Plain(value) = &node.content { whole(value) } else { None };
         let within = number.filter(|number| bounds.contains(number));
         if within.is_none() {
             let (least, most) = bounds.into_inner();
@@ -81,7 +81,7 @@ impl<'a> Table<'a> {
     /// Returns one of some words.
     pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
         let node = self.get(name)?;
-        let word = if let Content::Plain(Value::String(word)) = &node.content { word } else { "" };
+        let word = if let NodeValue::Plain(Value::String(word)) = &node.content { word } else { "" };
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| format!("\"{known}\"")).collect();
@@ -94,9 +94,16 @@ impl<'a> Table<'a> {
     pub(super) fn items(&self, name: &str, most: usize, problems: &mut Problems) -> &'a [Node] {
         let Some(node) = self.get(name) else { return &[] };
         match &node.content {
-            Content::Array(items) if (1..=most).contains(&items.len()) => items,
-            _ => {
-                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}"));
+            NodeValue::Array(items) if (1..=most).contains(&items.len()) => items,
+            content => {
+                // A table in place of an array of one table is the usual slip in TOML.
+                let is_slip = matches!(content, NodeValue::Table(_)) && node.place.line.is_some();
+                let hint = if is_slip {
+                    format!(": write [[{}]], or [ and ] around the table", node.place.names())
+                } else {
+                    String::new()
+                };
+                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}{hint}"));
                 &[]
             }
         }
@@ -105,7 +112,7 @@ impl<'a> Table<'a> {
     /// Returns the keys and values of a table.
     pub(super) fn entries(&self, name: &str, problems: &mut Problems) -> &'a [(String, Node)] {
         let Some(node) = self.get(name) else { return &[] };
-        if let Content::Table(keys) = &node.content {
+        if let NodeValue::Table(keys) = &node.content {
             return keys;
         }
         problems.add(&node.place, format!("expected a table, got {node}"));
@@ -115,11 +122,11 @@ impl<'a> Table<'a> {
 
 /// Returns a text.
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
-    if let Content::Plain(Value::String(text)) = &node.content {
-        return Some(text);
+    let text = node.as_text();
+    if text.is_none() {
+        problems.add(&node.place, format!("expected a text, got {node}"));
     }
-    problems.add(&node.place, format!("expected a text, got {node}"));
-    None
+    text
 }
 
 /// Returns a text with placeholders.
@@ -135,13 +142,9 @@ pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template>
 
 /// Returns what is said of a key that is not known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
-    let name = onbeat_faults::form::shown(name);
+    let name = shown(name);
     match nearest(&name, known.iter().copied()) {
         Some(nearest) => format!("expected a known key, got {name}: did you mean {nearest}?"),
         None => format!("expected one of {}, got {name}", known.join(", ")),
     }
-}
-
-fn parent<'p>(path: &'p str, key: &str) -> &'p str {
-    path.strip_suffix(key).map_or(path, |parent| parent.strip_suffix('.').unwrap_or(parent))
 }
