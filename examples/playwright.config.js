@@ -3,7 +3,8 @@
 import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
-  testMatch: '*/*.spec.js',
+  testMatch: '**/*.spec.js',
+  outputDir: '../target/examples',
   fullyParallel: true,
   forbidOnly: true,
   workers: 2,

@@ -1,6 +1,7 @@
 // A test of a front end in a browser: `visit('/chat/')` shows the page, which gets its streams from Onbeat.
 //
-// The pages are served here, at an address of their own, as the development server of a front end does.
+// The pages are served here, at an origin of their own, as the development server of a front end does: each request to Onbeat
+// needs the permission of both the policy of the page (CSP) and Onbeat (CORS).
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -31,11 +32,12 @@ export const test = base.extend({
 });
 
 async function answer(request, response) {
-  const { pathname } = new URL(request.url, 'http://localhost');
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
   const file = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
   try {
     const content = await readFile(new URL(`.${file}`, import.meta.url));
-    response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream').end(content);
+    const policy = `default-src 'self' 'unsafe-inline'; img-src data:; connect-src ${searchParams.get('api')}`;
+    response.writeHead(200, { 'content-type': TYPES[extname(file)], 'content-security-policy': policy }).end(content);
   } catch {
     response.writeHead(404).end();
   }

@@ -5,19 +5,18 @@ import { events } from './events.js';
 const TOOLS = { weather: ({ city }) => `12 °C in ${city}` };
 
 /**
- * Asks, and resolves to the whole answer. `onText` gets the answer so far, and `onTool` the name of a tool that is called.
- * Rejects where the answer breaks off, so that the user can try again.
+ * Asks, and resolves to the whole answer. `onText` gets the answer so far, and `onCall` the call of a tool so far, as
+ * `{ tool, input }`. Rejects where the answer breaks off, so that the user can try again.
  */
-export async function ask(api, provider, messages, { onText = () => {}, onTool = () => {} } = {}) {
-  const { text, call } = await answer(api, provider, messages, onText);
+export async function ask(api, provider, messages, { onText = () => {}, onCall = () => {} } = {}) {
+  const { text, call } = await answer(api, provider, messages, { onText, onCall });
   if (!call) return text;
   // Only now is the input of the tool complete.
-  onTool(call.tool);
   const result = TOOLS[call.tool](JSON.parse(call.input));
-  return ask(api, provider, [...messages, ...provider.answered(call, result)], { onText, onTool });
+  return ask(api, provider, [...messages, ...provider.answered(call, result)], { onText, onCall });
 }
 
-async function answer(api, provider, messages, onText) {
+async function answer(api, provider, messages, { onText, onCall }) {
   const response = await fetch(api + provider.path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -30,7 +29,7 @@ async function answer(api, provider, messages, onText) {
       if (part.error) throw new Error(part.error);
       if (part.done) return { text, call };
       if (part.tool) call = { ...part, input: '' };
-      if (part.input) call.input += part.input;
+      if (part.input) onCall(Object.assign(call, { input: call.input + part.input }));
       if (part.text) onText((text += part.text));
     }
   }

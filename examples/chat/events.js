@@ -1,6 +1,6 @@
 // Reads an event stream that answers a POST, which EventSource can't.
 
-/** The events of a response, as `{ event, data }`. */
+/** The events of a response, as `{ event, data }`. Lines end with LF, as those of OpenAI and Anthropic do. */
 export async function* events(response) {
   let rest = '';
   for await (const text of response.body.pipeThrough(new TextDecoderStream())) {

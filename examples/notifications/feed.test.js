@@ -2,7 +2,7 @@
 
 import { EventSource } from 'eventsource';
 import { start } from 'onbeat';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 
 import { watch } from './feed.js';
 
@@ -13,22 +13,25 @@ afterAll(() => onbeat.stop());
 
 /** Watches the feed until the end of the test; returns what comes. */
 function watched() {
-  const seen = { states: [], titles: [] };
+  const seen = { states: [], titles: [], pings: [] };
   const close = watch(`${onbeat.url}/notifications`, {
     onState: (state) => seen.states.push(state),
     onNotification: ({ id, title }) => seen.titles.push(`${id} ${title}`),
+    onPing: (time) => seen.pings.push(time),
     EventSource,
   });
   onTestFinished(close);
   return seen;
 }
 
-test('notifications come with their numbers', async () => {
+test('notifications come with their numbers, and pings with their times', async () => {
   const seen = watched();
   await onbeat.subscribed('notifications');
   await onbeat.publish('notifications', { data: { title: 'Lunch' } });
   await onbeat.publish('notifications', { data: { title: 'Tea' } });
+  await onbeat.clock.advance(30_000);
   await expect.poll(() => seen.titles).toEqual(['1 Lunch', '2 Tea']);
+  await expect.poll(() => seen.pings).toEqual(['2025-12-01T00:00:15.000Z', '2025-12-01T00:00:30.000Z']);
 });
 
 test('nothing is missed, and nothing comes twice, where the connection is lost', async () => {
@@ -43,8 +46,12 @@ test('nothing is missed, and nothing comes twice, where the connection is lost',
   expect(seen.states).toEqual(['online', 'offline', 'online']);
 });
 
-test('a feed that is refused stays closed', async () => {
-  await onbeat.reset({ scenario: 'signed-out' });
+test('a feed that is refused is asked for again after five seconds', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => vi.useRealTimers());
+  await onbeat.reset({ scenario: 'offline' });
   const seen = watched();
-  await expect.poll(() => seen.states).toEqual(['refused']);
+  await expect.poll(() => seen.states).toEqual(['offline']);
+  vi.advanceTimersByTime(5000);
+  await expect.poll(() => seen.states).toEqual(['offline', 'online']);
 });

@@ -87,7 +87,7 @@ fn a_command_prints_what_the_documentation_shows() {
 fn every_option_that_the_documentation_names_exists() {
     let help = |command| String::from_utf8(onbeat(&[command, "--help"]).stdout).expect("UTF-8");
     let help = ["serve", "record", "replay", "check", "simulate", "fixtures"].map(help).concat();
-    // Options of cargo, and of the tools that contributors use.
+    // Options of cargo and npm, and of the tools that contributors and front-end teams use.
     let others = [
         "--all",
         "--bench",
@@ -97,14 +97,19 @@ fn every_option_that_the_documentation_names_exists() {
         "--package",
         "--partition",
         "--path",
+        "--port",
         "--release",
         "--save-dev",
+        "--strictPort",
         "--test",
+        "--with-deps",
         "--workspace",
+        "--yes",
     ];
     for page in pages() {
-        let words = page.text.split(|c: char| c.is_whitespace() || "`(),;:/".contains(c));
-        for option in words.filter(|word| word.starts_with("--") && word.len() > 2 && !others.contains(word)) {
+        let words = page.text.split(|c: char| c.is_whitespace() || "`'(),;:/".contains(c));
+        let is_option = |word: &&str| word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic));
+        for option in words.filter(is_option).filter(|word| !others.contains(word)) {
             let option = option.trim_end_matches('.');
             assert!(help.contains(option), "{} names {option}", page.path.display());
         }
