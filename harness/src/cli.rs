@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod record;
 mod replay;
+mod routes;
 mod serve;
 mod simulate;
 
@@ -19,12 +20,13 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use onbeat_routes::Problems;
 use onbeat_server::random::Seed;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use self::duration::parse_duration;
-use self::output::{Output, Stderr, tell};
+use self::output::{Output, Stderr, tell, tell_problems};
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::ReplayArguments),
+    /// Check routes files, or print the form of routes as a JSON Schema
+    Routes(routes::RoutesArguments),
     /// Record what a server answers, chunk by chunk with times: one exchange, or as a proxy all that pass
     Record(record::RecordArguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
@@ -88,7 +92,10 @@ pub fn main() -> Exit {
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
         (outcome, printed) => {
-            outcome.err().into_iter().for_each(tell);
+            outcome.err().into_iter().for_each(|error| match error.downcast_ref::<Problems>() {
+                Some(problems) => tell_problems(problems),
+                None => tell(error),
+            });
             printed.err().into_iter().for_each(tell);
             Exit::Failed
         }
@@ -99,6 +106,7 @@ fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
         Command::Replay(arguments) => replay::run(arguments, out),
+        Command::Routes(arguments) => routes::run(arguments, out),
         Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Simulate(arguments) => simulate::run(arguments, out),

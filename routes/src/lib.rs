@@ -44,7 +44,7 @@ pub use self::channels::ChannelReport;
 pub use self::chunk::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
-pub use self::read::{Problems, read_file, read_route, read_routes, read_text};
+pub use self::read::{Problem, Problems, SCHEMA, read_file, read_route, read_routes, read_text};
 pub use self::request::{Request, RequestPart};
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};
 pub use self::template::{Moment, Template, TemplateError};

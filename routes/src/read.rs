@@ -9,6 +9,8 @@
 //!  chunk ── step           one part of a body; one step of a response
 //!    │
 //!  response ── route ── file
+//!    │
+//!  schema                 the same form as a JSON Schema, for editors
 //! ```
 
 mod chunk;
@@ -17,8 +19,10 @@ mod node;
 mod problems;
 mod response;
 mod route;
+mod schema;
 mod step;
 mod table;
 
 pub use self::file::{read_file, read_route, read_routes, read_text};
-pub use self::problems::Problems;
+pub use self::problems::{Problem, Problems};
+pub use self::schema::SCHEMA;

@@ -12,6 +12,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+use onbeat_routes::Problems;
 use onbeat_wire::printable::{self, TEXT_CHARS_MAX, clipped, printable_lines};
 use serde::Serialize;
 
@@ -126,6 +127,13 @@ fn with_styles(text: &str, choice: ColorChoice) -> Vec<u8> {
 /// Prints a message of the program on stderr.
 pub(super) fn tell(text: impl Display) {
     say(format_args!("onbeat: {text}\n"));
+}
+
+/// Prints the problems of a file on stderr, a line each, as compilers do: an editor finds the place.
+pub(super) fn tell_problems(problems: &Problems) {
+    for problem in problems.lines() {
+        say(format_args!("{}\n", problem.replace(['\r', '\n'], " ")));
+    }
 }
 
 fn say(text: impl Display) {

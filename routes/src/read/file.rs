@@ -19,9 +19,9 @@ use crate::template::Template;
 
 /// The version of the form.
 const VERSION: u64 = 1;
-const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
-const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
-const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
+pub(super) const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
+pub(super) const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
+pub(super) const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
 /// The most bytes of a routes file.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const ROUTES_MAX: usize = 10_000;
@@ -191,7 +191,7 @@ fn channel(node: &Node, problems: &mut Problems) -> Option<ChannelForm> {
 fn publish(node: &Node, problems: &mut Problems) -> Option<Publish> {
     let table = Table::read(node, &[&PUBLISH_KEYS[..], &CHUNK_KEYS].concat(), problems)?;
     let method = match table.get("method") {
-        Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, problems)),
+        Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, "", problems)),
         None => Some(axum::http::Method::POST),
     };
     let path = path("path", &table, problems);

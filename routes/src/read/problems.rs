@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::node::Place;
 
 /// The most problems that are shown.
@@ -13,6 +15,17 @@ pub struct Problems {
     /// The name of the file, if the form is a file.
     file: Option<String>,
     list: Vec<(Place, String)>,
+}
+
+/// A problem of a form, as programs read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem<'a> {
+    /// The line of the file, from 1; nothing for a file as a whole, and for a form that is no file.
+    pub line: Option<usize>,
+    /// The path to the field, such as `route[0].steps[2].data`; empty for the form as a whole.
+    pub field: &'a str,
+    /// What was expected, and what came.
+    pub problem: &'a str,
 }
 
 impl Problems {
@@ -37,10 +50,28 @@ impl Problems {
         self.list.len()
     }
 
+    /// Returns the problems, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = Problem<'_>> {
+        self.list.iter().map(|(Place { line, path }, what)| Problem { line: *line, field: path, problem: what })
+    }
+
     /// Returns the path to the first wrong field; empty for the form as a whole.
     #[must_use]
     pub fn first_field(&self) -> &str {
         self.list.first().map_or("", |(place, _)| place.path.as_str())
+    }
+
+    /// Returns the problems as lines for people: the file, the line, the field, and the problem. Many problems are counted.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let file = self.file.as_deref();
+        let told = self.iter().take(SHOWN_MAX).map(move |Problem { line, field, problem }| {
+            let line = line.map_or(String::new(), |line| format!("{line}:"));
+            let file = file.map_or(String::new(), |file| format!("{file}:{line} "));
+            let colon = if field.is_empty() { "" } else { ": " };
+            format!("{file}{field}{colon}{problem}")
+        });
+        let more = self.list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0);
+        told.chain(more.map(|more| format!("and {more} more")))
     }
 
     /// Sorts the problems by their places.
@@ -52,20 +83,8 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (Place { line, path }, what)) in self.list.iter().take(SHOWN_MAX).enumerate() {
-            if number > 0 {
-                writeln!(f)?;
-            }
-            if let Some(file) = &self.file {
-                write!(f, "{file}:{}", line.map_or(" ".into(), |line| format!("{line}: ")))?;
-            }
-            let colon = if path.is_empty() { "" } else { ": " };
-            write!(f, "{path}{colon}{what}")?;
-        }
-        match self.list.len().checked_sub(SHOWN_MAX) {
-            None | Some(0) => Ok(()),
-            Some(more) => write!(f, "\nand {more} more"),
-        }
+        let lines: Vec<_> = self.lines().collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

@@ -12,7 +12,7 @@ use onbeat_faults::Fault;
 use super::node::{Content as NodeContent, Node, Place};
 use super::problems::Problems;
 use super::step::{check_order, heartbeat, step};
-use super::table::{Table, template};
+use super::table::{Table, no_other, template};
 use crate::model::{Content, Response, Step, StepAction};
 use crate::nearest::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
@@ -127,6 +127,9 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
                 .add(&node.place, format!("expected the value of a header, without control characters, got {node}"));
             continue;
         }
+        if headers.iter().any(|(other, _)| *other == known) {
+            problems.add(&node.place, format!("expected each header once, got {known} twice"));
+        }
         headers.push((known, value));
     }
     if let Some(seconds) = table.whole("retry_after_s", 0..=u64::from(u32::MAX), problems) {
@@ -137,6 +140,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
 
 fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fault>> {
     let Some(node) = table.get("fault") else { return Vec::new() };
+    no_other(node, problems);
     let nodes = match &node.content {
         NodeContent::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),

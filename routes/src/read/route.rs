@@ -6,11 +6,11 @@ use onbeat_server::ready::PREFIX;
 use super::node::{Node, Place};
 use super::problems::Problems;
 use super::response::{Folder, RESPONSE_KEYS, response, subscribed};
-use super::table::Table;
+use super::table::{Table, no_other};
 use crate::model::{Condition, PathPattern, Response, Route};
 use crate::request::RequestPart;
 
-const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
+pub(super) const ROUTE_KEYS: [&str; 4] = ["method", "path", "match", "response"];
 const RESPONSES_MAX: usize = 10_000;
 const PATH_BYTES_MAX: usize = 2048;
 
@@ -63,15 +63,15 @@ fn method(table: &Table<'_>, problems: &mut Problems) -> Option<Method> {
     let Some(node) = table.get("method") else { return Some(Method::GET) };
     match table.text("method", problems)? {
         "*" => None,
-        name => named_method(name, node, problems),
+        name => named_method(name, node, ", or * for any", problems),
     }
 }
 
-/// Reads the name of a method.
-pub(super) fn named_method(name: &str, node: &Node, problems: &mut Problems) -> Option<Method> {
-    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_uppercase());
+/// Reads the name of a method. `or` has the other texts that the key takes.
+pub(super) fn named_method(name: &str, node: &Node, or: &str, problems: &mut Problems) -> Option<Method> {
+    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_uppercase() && name != "*");
     if method.is_none() {
-        problems.add(&node.place, format!("expected a method in upper case, such as POST, or * for any, got {node}"));
+        problems.add(&node.place, format!("expected a method in upper case, such as POST{or}, got {node}"));
     }
     method
 }
@@ -101,6 +101,7 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
+            no_other(node, problems);
             conditions.push(Condition { part, expected: node.to_json() });
         } else {
             let name = onbeat_faults::form::shown(name);

@@ -10,9 +10,9 @@ use crate::model::{Chunk, EventForm, Heartbeat, HistoryUse, Step, StepAction, Su
 use crate::template::Template;
 
 /// The keys of a step that are not those of a chunk.
-const STEP_KEYS: [&str; 9] =
+pub(super) const STEP_KEYS: [&str; 9] =
     ["wait_ms", "times", "every_ms", "subscribe", "history", "heartbeat_ms", "heartbeat", "open", "end"];
-const HEARTBEAT_KEYS: [&str; 2] = ["every_ms", "times"];
+pub(super) const HEARTBEAT_KEYS: [&str; 2] = ["every_ms", "times"];
 /// The most repetitions of a step.
 const TIMES_MAX: u64 = 1_000_000;
 /// The most channels of a subscription.

@@ -133,6 +133,18 @@ pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template>
     }
 }
 
+/// Checks that a value is JSON all through: a request has no dates, and no number that JSON does not have.
+pub(super) fn no_other(node: &Node, problems: &mut Problems) {
+    match &node.content {
+        Content::Plain(_) => {}
+        Content::Array(items) => items.iter().for_each(|item| no_other(item, problems)),
+        Content::Table(keys) => keys.iter().for_each(|(_, value)| no_other(value, problems)),
+        Content::Other(_) => {
+            problems.add(&node.place, format!("expected a value that JSON has, such as a text in quotes, got {node}"));
+        }
+    }
+}
+
 /// Returns what is said of a key that is not known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
     let name = onbeat_faults::form::shown(name);
