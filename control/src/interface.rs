@@ -7,9 +7,9 @@
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
-//!  chunk                                                     the bytes that a test sends
+//!  chunk                                                               the bytes that a test sends
 //!    │
-//!  clock  connections  driving  faults  log  reset  routes    one file each
+//!  clock  connections  driving  channels  faults  log  reset  routes    one file each
 //!    │
 //!  router                                    the file for a request
 //! ```
@@ -19,6 +19,7 @@
 
 mod access;
 mod body;
+mod channels;
 mod chunk;
 mod clock;
 mod connections;

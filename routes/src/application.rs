@@ -20,13 +20,14 @@ use onbeat_server::world::World;
 use onbeat_wire::stringify;
 use serde::Serialize;
 
-use crate::channels::{ChannelReport, Channels, NamedChannel};
+use crate::channels::{ChannelReport, Channels, NamedChannel, NoSuchChannel};
 use crate::chunk::{EventFields, published};
 use crate::cors;
 use crate::fault_hook::FaultHook;
-use crate::model::{Model, Route};
+use crate::model::{Model, Route, StepAction, Subscribe};
 use crate::request::Request;
 use crate::response::Answer;
+use crate::steps::steps;
 use crate::table::{RouteReport, RouteTable, TooManyRoutes};
 use crate::template::Moment;
 
@@ -47,6 +48,9 @@ pub struct Published {
     pub id: Option<String>,
     /// How many clients get the event.
     pub clients: usize,
+    /// Whether a mailbox is filling: the publisher should let the subscribers read first.
+    #[serde(skip)]
+    pub filling: bool,
 }
 
 impl Routes {
@@ -64,6 +68,7 @@ impl Routes {
     ///
     /// If there are too many.
     pub fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
+        self.declare_channels(&route);
         self.table.add(route)
     }
 
@@ -73,7 +78,21 @@ impl Routes {
     ///
     /// If there are too many: the old ones stay.
     pub fn replace(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
+        for route in &routes {
+            self.declare_channels(route);
+        }
         self.table.replace(routes)
+    }
+
+    /// Makes the channels of a route: an event can be published before the first client subscribes.
+    fn declare_channels(&self, route: &Route) {
+        let subscribed = route.responses.iter().flat_map(steps).filter_map(|step| match &step.action {
+            StepAction::Subscribe(Subscribe { channels, .. }) => Some(channels),
+            _ => None,
+        });
+        for name in subscribed.flatten() {
+            self.channels.named(name);
+        }
     }
 
     /// Deletes the route with this id, or all that were added. Returns the deleted routes.
@@ -93,28 +112,52 @@ impl Routes {
         self.channels.reports()
     }
 
+    /// Returns the channel with this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn channel(&self, name: &str) -> Result<ChannelReport, NoSuchChannel> {
+        Ok(self.channels.find(name)?.report(name))
+    }
+
+    /// Waits for the next subscription to a channel, from this call on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn next_subscribed(&self, channel: &str) -> Result<impl Future<Output = ()> + use<>, NoSuchChannel> {
+        Ok(self.channels.find(channel)?.log().next_subscribed())
+    }
+
     /// Sends an event to the subscribers of a channel, now. An event without an ID gets its number, if the channel has a
     /// history.
-    #[must_use]
-    pub fn publish(&self, channel: &str, event: EventFields) -> Published {
-        let channel = self.channels.named(channel);
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn publish(&self, channel: &str, event: EventFields) -> Result<Published, NoSuchChannel> {
+        let channel = self.channels.find(channel)?;
         let (_, number) = channel.count();
         let id = event.id.clone().or(number);
         let bytes = EventFields { id: id.clone(), ..event }.encode();
-        self.send(&channel, Event::from([bytes]).with_id(id.clone()), id).0
+        Ok(self.send(&channel, Event::from([bytes]).with_id(id.clone()), id))
     }
 
     /// Sends bytes to the subscribers of a channel, now.
-    #[must_use]
-    pub fn publish_bytes(&self, channel: &str, bytes: bytes::Bytes) -> Published {
-        let channel = self.channels.named(channel);
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn publish_bytes(&self, channel: &str, bytes: bytes::Bytes) -> Result<Published, NoSuchChannel> {
+        let channel = self.channels.find(channel)?;
         channel.count();
-        self.send(&channel, Event::from([bytes]), None).0
+        Ok(self.send(&channel, Event::from([bytes]), None))
     }
 
-    fn send(&self, channel: &NamedChannel, event: Event, id: Option<String>) -> (Published, Delivery) {
-        let delivery = self.world.publish_to(&channel.log(), self.world.clock().now(), event);
-        (Published { id, clients: delivery.clients }, delivery)
+    fn send(&self, channel: &NamedChannel, event: Event, id: Option<String>) -> Published {
+        let Delivery { clients, filling, .. } = self.world.publish_to(&channel.log(), self.world.clock().now(), event);
+        Published { id, clients, filling }
     }
 
     /// Returns the start of a response, now.
@@ -190,8 +233,8 @@ impl Routes {
             let (request, now, t_ms) = (&*request, epoch.at(at), at.as_millis());
             let mut moment = Moment { request, now, t_ms, seq, random: &mut random };
             let (event, id) = published(&publish.event, &mut moment, id);
-            let (answer, delivery) = self.send(&channel, event, id);
-            if delivery.filling {
+            let answer = self.send(&channel, event, id);
+            if answer.filling {
                 // A burst of events must not run ahead of the readers.
                 tokio::task::yield_now().await;
             }

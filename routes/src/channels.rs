@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::model::{ChannelForm, Publish};
+use crate::nearest::nearest;
 use crate::request::Request;
 
 /// The channels of a world. A channel that no file declares is made on the first use, without a history.
@@ -24,6 +25,14 @@ pub(crate) struct NamedChannel {
     form: ChannelForm,
     log: Arc<Channel>,
     published: AtomicU64,
+}
+
+/// There is no channel with this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, got {name}")]
+pub struct NoSuchChannel {
+    expected: String,
+    name: String,
 }
 
 /// A channel, as the control interface lists channels.
@@ -46,7 +55,7 @@ impl Channels {
         Self { mailbox_events_max, by_name: Mutex::new(by_name) }
     }
 
-    /// Returns the channel with this name.
+    /// Returns the channel with this name, perhaps a new channel.
     pub(crate) fn named(&self, name: &str) -> Arc<NamedChannel> {
         let mut by_name = self.by_name.lock();
         if let Some(channel) = by_name.get(name) {
@@ -55,6 +64,20 @@ impl Channels {
         let channel = Arc::new(NamedChannel::new(self.mailbox_events_max, ChannelForm::default()));
         by_name.insert(name.to_owned(), Arc::clone(&channel));
         channel
+    }
+
+    /// Returns the channel with this name, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<NamedChannel>, NoSuchChannel> {
+        let by_name = self.by_name.lock();
+        by_name.get(name).map(Arc::clone).ok_or_else(|| {
+            let names: Vec<_> = by_name.keys().map(String::as_str).collect();
+            let expected = match nearest(name, names.iter().copied()) {
+                Some(nearest) => format!("a channel, such as {nearest}"),
+                None if names.is_empty() => "a channel that a route subscribes to: there is none".into(),
+                None => format!("one of the channels {}", names.join(", ")),
+            };
+            NoSuchChannel { expected, name: name.to_owned() }
+        })
     }
 
     /// Returns the channel to which a request publishes.
@@ -100,7 +123,7 @@ impl NamedChannel {
         (number, (self.form.history > 0).then(|| number.to_string()))
     }
 
-    fn report(&self, name: &str) -> ChannelReport {
+    pub(crate) fn report(&self, name: &str) -> ChannelReport {
         ChannelReport {
             name: name.to_owned(),
             subscribers: self.log.subscribers(),

@@ -40,7 +40,7 @@ mod table;
 mod template;
 
 pub use self::application::{Published, Routes};
-pub use self::channels::ChannelReport;
+pub use self::channels::{ChannelReport, NoSuchChannel};
 pub use self::chunk::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};

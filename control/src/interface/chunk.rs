@@ -1,11 +1,10 @@
 //! The form of a chunk that a test sends: an event by its fields, or raw bytes.
 
-use std::time::Duration;
-
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use onbeat_faults::form::{self, INTEGER_MAX, WrongField, fitting, within};
-use onbeat_wire::{FieldText, Lines};
+use onbeat_routes::EventFields;
+use onbeat_wire::FieldText;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -29,8 +28,27 @@ struct ChunkForm {
     base64: Option<Bytes>,
 }
 
+/// A chunk that a test sends.
+#[derive(Debug)]
+pub(super) enum SentChunk {
+    /// An event.
+    Event(EventFields),
+    /// Bytes, at least one.
+    Raw(Bytes),
+}
+
+impl SentChunk {
+    /// Returns the bytes of the chunk.
+    pub(super) fn bytes(self) -> Bytes {
+        match self {
+            Self::Event(fields) => fields.encode(),
+            Self::Raw(bytes) => bytes,
+        }
+    }
+}
+
 /// Reads a chunk, which has at least one byte.
-pub(super) fn read(json: Value) -> Result<Bytes, WrongField> {
+pub(super) fn read(json: Value) -> Result<SentChunk, WrongField> {
     let names: Vec<_> = json.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
     let mut form: ChunkForm = form::read(json)?;
     if names.is_empty() {
@@ -40,35 +58,16 @@ pub(super) fn read(json: Value) -> Result<Bytes, WrongField> {
     let text = form.text.take().map(|text| ("text", Bytes::from(text)));
     let raw = text.or_else(|| form.base64.take().map(|bytes| ("base64", bytes)));
     match raw {
-        None => Ok(encoded(&form)),
-        Some((_, bytes)) if names.len() == 1 => Ok(bytes),
+        None => {
+            let ChunkForm { comment, event, id, retry: retry_ms, data, .. } = form;
+            Ok(SentChunk::Event(EventFields { comment, event, id, retry_ms, data }))
+        }
+        Some((_, bytes)) if names.len() == 1 => Ok(SentChunk::Raw(bytes)),
         Some((name, _)) => {
             let reason = format!("expected either fields of an event, text or base64, got {}", names.join(", "));
             Err(WrongField::new(name, reason))
         }
     }
-}
-
-/// Returns the event, and the blank line that ends the event.
-fn encoded(form: &ChunkForm) -> Bytes {
-    let ChunkForm { comment, event, id, retry, data, .. } = form;
-    let mut lines = Lines::new();
-    if let Some(comment) = comment.as_deref().and_then(FieldText::new) {
-        lines = lines.comment(comment);
-    }
-    if let Some(event) = event.as_deref().and_then(FieldText::new) {
-        lines = lines.event(event);
-    }
-    if let Some(id) = id.as_deref().and_then(FieldText::new) {
-        lines = lines.id(id);
-    }
-    if let Some(retry_ms) = retry {
-        lines = lines.retry(Duration::from_millis(*retry_ms));
-    }
-    if let Some(data) = data {
-        lines = lines.data(data);
-    }
-    lines.dispatch()
 }
 
 fn line<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
@@ -125,7 +124,7 @@ mod tests {
             (json!({"text": "\u{0}"}), b"\0"),
             (json!({"base64": "8J+Y"}), b"\xf0\x9f\x98"),
         ] {
-            assert_eq!(read(form.clone()).as_deref(), Ok(bytes), "{form}");
+            assert_eq!(read(form.clone()).map(SentChunk::bytes).as_deref(), Ok(bytes), "{form}");
         }
     }
 

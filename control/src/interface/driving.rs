@@ -24,12 +24,12 @@ use crate::connections::{ExpectedRequest, OpenConnection};
 use crate::monitor::{PushError, Pushed};
 
 /// The most bytes of the body of a request to write.
-const WRITE_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const WRITE_BYTES_MAX: usize = 1024 * 1024;
 /// How long a request may wait for clients, in the machine's time, and how long a request waits that does not say so.
-const WAIT_MS_MAX: u64 = 600_000;
+pub(super) const WAIT_MS_MAX: u64 = 600_000;
 const WAIT_MS_DEFAULT: u64 = 10_000;
 /// How many clients a request may wait for: more than a machine has ports.
-const CLIENTS_MAX: usize = 100_000;
+pub(super) const CLIENTS_MAX: usize = 100_000;
 /// How many responses under way a refusal lists.
 const LISTED_MAX: usize = 10;
 
@@ -56,7 +56,7 @@ pub(super) async fn write(
 ) -> Result<Json<WrittenAnswer>, Refusal> {
     let address = form.as_object_mut().into_iter().filter_map(|form| form.remove_entry("request")).collect();
     let AddressForm { request } = form::read(Value::Object(address))?;
-    let bytes = chunk::read(form)?;
+    let bytes = chunk::read(form)?.bytes();
     let length = bytes.len();
     // The rest is kept until the bytes have been sent, so that no time passes meanwhile.
     let (instance, rest) = control.instance_at_rest().await;
@@ -93,11 +93,11 @@ pub(super) struct WaitForm {
     timeout_ms: u64,
 }
 
-fn one() -> usize {
+pub(super) fn one() -> usize {
     1
 }
 
-fn wait_ms_default() -> u64 {
+pub(super) fn wait_ms_default() -> u64 {
     WAIT_MS_DEFAULT
 }
 
@@ -160,7 +160,7 @@ async fn enough(
 }
 
 /// Waits until the server ends the connection of a request, as at the end of the server.
-async fn ended(connection: Option<&Connection>) {
+pub(super) async fn ended(connection: Option<&Connection>) {
     // Polled whenever the task of the connection is woken, as an ending does.
     poll_fn(|_| {
         if connection.is_some_and(|connection| connection.ending().is_some()) { Poll::Ready(()) } else { Poll::Pending }

@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, clock, connections, driving, faults, log, reset, routes, text};
+use super::{Control, OPENAPI, channels, clock, connections, driving, faults, log, reset, routes, text};
 use crate::PREFIX;
 use onbeat_faults::form::Nothing;
 
 /// Returns the methods of each path below [`PREFIX`].
-fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 13] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 16] {
     [
         ("/clock", get(clock::get)),
         ("/clock/advance", post(clock::advance)),
@@ -32,6 +32,9 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 13] {
         ("/faults/{id}", delete(faults::delete)),
         ("/routes", get(routes::get).post(routes::post).put(routes::put).delete(routes::delete_all)),
         ("/routes/{id}", delete(routes::delete)),
+        ("/channels", get(channels::get)),
+        ("/channels/{name}", post(channels::publish)),
+        ("/channels/{name}/wait", post(channels::wait)),
         ("/log", get(log::get)),
         ("/openapi.json", get(async |_: ControlRequest<Nothing>| text("application/json", OPENAPI.to_owned()))),
     ]
@@ -82,6 +85,19 @@ impl FromRequestParts<Arc<Control>> for Id {
         let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
         let number = id.parse().ok().filter(|_| is_plain).map(Self);
         number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
+    }
+}
+
+/// The name in the path of a request.
+pub(super) struct Name(pub(super) String);
+
+impl FromRequestParts<Arc<Control>> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refusal> {
+        let parameters = RawPathParams::from_request_parts(parts, control).await.expect("the route has a name");
+        let (_, name) = parameters.iter().next().expect("the route has a name");
+        Ok(Self(name.to_owned()))
     }
 }
 
@@ -150,7 +166,7 @@ mod tests {
         for (path, methods) in described {
             for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
                 let is_described = methods.contains(&method.as_str());
-                let (status, ..) = asked(method.as_str(), &path.replace("{id}", "1")).await;
+                let (status, ..) = asked(method.as_str(), &path.replace("{id}", "1").replace("{name}", "news")).await;
                 assert_eq!(status != 405, is_described, "{method} {path}: {status}");
             }
         }

@@ -12,6 +12,7 @@ mod openapi;
 mod page;
 mod ready;
 mod reset;
+mod routes;
 mod security;
 #[path = "../served/mod.rs"]
 mod served;

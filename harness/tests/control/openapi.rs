@@ -42,7 +42,7 @@ fn every_schema_is_one_and_every_reference_leads_somewhere() {
 
 /// Makes a request; it and its answer must be as the document says. A request that is refused need not be.
 fn ask(client: &mut Client, method: &str, template: &str, id: &str, body: &Value) -> Value {
-    let (status, answer) = client.control(method, &template.replace("{id}", id), body);
+    let (status, answer) = client.control(method, &template.replace("{id}", id).replace("{name}", id), body);
     let operation = format!("/paths/{}/{}", escaped(template), method.to_lowercase());
     let document = document();
     let responses = &document.pointer(&operation).expect("an operation")["responses"];
@@ -149,6 +149,36 @@ fn real_requests_and_answers_are_as_described() {
     }
     ask("POST", "/reset", "", json!({}));
     ask("POST", "/reset", "", Value::Null);
+}
+
+#[test]
+fn real_requests_for_routes_and_channels_are_as_described() {
+    let served = manual();
+    let mut driver = served.connect();
+    let mut ask = |method: &str, path: &str, id: &str, body: Value| ask(&mut driver, method, path, id, &body);
+    for route in [
+        json!({"path": "/feed", "steps": [{"subscribe": "news"}]}),
+        json!({"path": "/feed", "method": "POST", "response": [{"status": 503}, {"body": "x"}]}),
+        json!({"method": "POST", "status": 200}),
+        json!({"path": "feed", "status": 200}),
+    ] {
+        ask("POST", "/routes", "", route);
+    }
+    ask("PUT", "/routes", "", json!({"routes": [{"path": "/feed", "steps": [{"subscribe": "news"}]}]}));
+    ask("PUT", "/routes", "", json!({}));
+    ask("GET", "/routes", "", Value::Null);
+    ask("GET", "/channels", "", Value::Null);
+    let _subscriber = served.stream("/feed");
+    for (channel, chunk) in
+        [("news", json!({"data": "x", "id": "7"})), ("news", json!({"text": "x"})), ("news", json!({}))]
+    {
+        ask("POST", "/channels/{name}", channel, chunk);
+    }
+    ask("POST", "/channels/{name}/wait", "news", json!({"at_least": 1}));
+    ask("POST", "/channels/{name}/wait", "news", json!({"at_least": 0}));
+    ask("DELETE", "/routes/{id}", "3", Value::Null);
+    ask("DELETE", "/routes/{id}", "3", Value::Null);
+    ask("DELETE", "/routes", "", Value::Null);
 }
 
 #[test]
