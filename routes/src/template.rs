@@ -131,15 +131,23 @@ impl Piece {
     }
 }
 
-/// Returns a random number as ECMAScript prints it. With decimal places both ends may come, each place as often.
+/// Returns a random number as ECMAScript prints it, rounded to decimal places as `Math.round` does: half up. Without decimal
+/// places each whole number comes as often, also both ends.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
 fn random(from: f64, to: f64, decimals: Option<u32>, random: &mut Random) -> String {
-    let Some(decimals) = decimals else { return stringify(&(from + (to - from) * random.next_unit())) };
-    let unit = 10_f64.powi(decimals.cast_signed());
-    let (first, last) = ((from * unit).ceil(), (to * unit).floor());
-    let steps = (last - first).max(0.0) as u64 + 1;
-    let number = first + random.next_below(steps) as f64;
-    if decimals == 0 { format!("{number:.0}") } else { stringify(&(number / unit)) }
+    match decimals {
+        None => stringify(&(from + (to - from) * random.next_unit())),
+        Some(0) => {
+            let (first, last) = (from.ceil(), to.floor());
+            let number = random.next_below((last - first).max(0.0) as u64 + 1);
+            format!("{:.0}", first + number as f64)
+        }
+        Some(decimals) => {
+            let scale = 10_f64.powi(decimals.cast_signed());
+            let number = from * scale + (to - from) * scale * random.next_unit();
+            stringify(&((number + 0.5).floor() / scale))
+        }
+    }
 }
 
 /// Returns a random UUID (RFC 9562, 5.4).

@@ -6,3 +6,4 @@ mod playing;
 mod problems;
 mod responses;
 mod support;
+mod tutorial;
