@@ -4,7 +4,9 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest ── request ── template  the nearest name; a request; text with placeholders
+//!  nearest ── text_file            the nearest name; files of text
+//!     │
+//!  request ── template             a request; text with placeholders
 //!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
@@ -38,6 +40,9 @@ mod resume;
 mod steps;
 mod table;
 mod template;
+#[cfg(test)]
+mod testing;
+mod text_file;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};

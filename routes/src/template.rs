@@ -2,6 +2,7 @@
 //!
 //! The placeholders are a closed list: a test that needs more sends its own writes.
 
+use onbeat_faults::form::shown;
 use onbeat_server::random::Random;
 use onbeat_wire::{Timestamp, stringify};
 
@@ -52,7 +53,7 @@ pub struct Moment<'a> {
 
 /// A placeholder that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, got {{{{{got}}}}}")]
+#[error("expected {expected}, got {got}")]
 pub struct TemplateError {
     expected: String,
     got: String,
@@ -76,7 +77,7 @@ impl Template {
             }
             literal += before;
             let Some((inside, after)) = rest.split_once("}}") else {
-                let got = rest.chars().take(20).collect();
+                let got = format!("{{{{{}", shown(rest));
                 return Err(TemplateError { expected: "a placeholder that ends with }}".into(), got });
             };
             if !literal.is_empty() {
@@ -160,7 +161,7 @@ fn uuid(random: &mut Random) -> String {
 
 /// Reads what stands between the braces.
 fn piece(inside: &str) -> Result<Piece, TemplateError> {
-    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: inside.chars().take(60).collect() };
+    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: format!("{{{{{}}}}}", shown(inside)) };
     let words = words(inside).ok_or_else(|| wrong("quotes that end"))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let known = || [&NAMES[..], &PARTS].concat();
@@ -305,7 +306,7 @@ mod tests {
             ),
             ("{{pick}}", "expected pick and one word or more, got {{pick}}"),
             ("{{pick \"a}}", "expected quotes that end, got {{pick \"a}}"),
-            ("a {{now", "expected a placeholder that ends with }}, got {{now}}"),
+            ("a {{now", "expected a placeholder that ends with }}, got {{now"),
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
         }

@@ -40,6 +40,11 @@ impl Problem {
         Self::field("", expected)
     }
 
+    /// Returns the problem of a line that is told already: what was expected, and what came.
+    pub fn told(why: impl Into<String>) -> Self {
+        Self { field: String::new(), why: why.into() }
+    }
+
     /// Returns the problem of a missing field.
     #[must_use]
     pub fn missing(name: &str) -> Self {
@@ -126,8 +131,18 @@ fn why(error: &serde_json::Error) -> String {
     let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
         Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
-        Some((got, expected)) => format!("expected {expected}, got {got}"),
+        Some((got, expected)) => format!("expected {}, got {}", in_json(expected), in_json(got)),
         None => text.to_owned(),
+    }
+}
+
+/// Returns the name that JSON has for what serde names by itself.
+fn in_json(name: &str) -> &str {
+    match name {
+        "a sequence" | "sequence" => "an array",
+        "a map" | "map" => "an object",
+        "a tuple of size 2" => "an array of 2",
+        other => other,
     }
 }
 

@@ -16,6 +16,7 @@ use super::step::channel_name;
 use super::table::{Table, unknown};
 use crate::model::{ChannelForm, Chunk, EventForm, Model, Publish, Route};
 use crate::template::Template;
+use crate::text_file::{read_bytes, text_of};
 
 /// The version of the form.
 const VERSION: u64 = 1;
@@ -34,24 +35,15 @@ const HISTORY_MAX: u64 = 100_000;
 /// If the file can't be read, or has problems: all of these.
 pub fn read_file(file: &Path) -> Result<Model, Problems> {
     let name = file.display().to_string();
-    let whole = |what: String| {
+    let wrong = |line, what| {
         let mut problems = Problems::of_file(&name);
-        problems.add(&Place::default(), what);
+        problems.add(&Place { line, ..Place::default() }, what);
         problems
     };
-    let length = std::fs::metadata(file).map_err(|error| whole(error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(whole(format!("expected a file of at most {FILE_BYTES_MAX} bytes, got {length}")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| whole(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|byte| *byte == b'\n').count();
-        let mut problems = Problems::of_file(&name);
-        problems.add(&Place { line: Some(line), ..Place::default() }, "expected UTF-8, got other bytes");
-        problems
-    })?;
-    read_text(&name, &text, file.parent().unwrap_or(Path::new("")))
+    let bytes = read_bytes(file, FILE_BYTES_MAX)
+        .map_err(|error| wrong(None, format!("expected a routes file that can be read: {error}")))?;
+    let text = text_of(&bytes).map_err(|(line, what)| wrong(Some(line), what))?;
+    read_text(&name, text, file.parent().unwrap_or(Path::new("")))
 }
 
 /// Reads the text of a routes file with this name, whose routes play files from this folder.
@@ -63,10 +55,16 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
     let mut problems = Problems::of_file(name);
     let lines = Lines::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let line = error.span().map(|span| lines.of(span.start));
+    let is_json = !errors.is_empty() && text.trim_start().starts_with('{');
+    if is_json {
+        let what = "expected TOML, got JSON: a file is TOML, and JSON is for the control interface";
+        problems.add(&Place { line: Some(1), ..Place::default() }, what);
+    }
+    for error in errors.iter().filter(|_| !is_json) {
+        // The parser gives up without a place where keys are too deep.
+        let line = error.span().map_or_else(|| deepest_line(text), |span| lines.of(span.start));
         let said = error.message().lines().collect::<Vec<_>>().join(", ");
-        problems.add(&Place { line, ..Place::default() }, format!("expected TOML: {said}"));
+        problems.add(&Place { line: Some(line), ..Place::default() }, format!("expected TOML: {said}"));
     }
     // Half a tree would lead to problems that are none.
     if !problems.is_empty() {
@@ -75,6 +73,12 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
     let root = Node::of_toml(&document, &lines);
     let model = model(&root, Folder::AnyFrom(folder), &mut problems);
     model.filter(|_| problems.is_empty()).ok_or_else(|| problems.sorted())
+}
+
+/// Returns the number of the line with the most dots: the line with the deepest key.
+fn deepest_line(text: &str) -> usize {
+    let dots = |(_, line): &(usize, &str)| line.bytes().filter(|byte| *byte == b'.').count();
+    (1..).zip(text.lines()).max_by_key(dots).map_or(1, |(number, _)| number)
 }
 
 /// Reads a route that is added at run time, which may play files below `folder`.
@@ -122,7 +126,10 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
     if table.has("onbeat") {
         table.whole("onbeat", VERSION..=VERSION, problems);
     } else {
-        problems.add(&root.place, format!("expected onbeat = {VERSION}, the version of the form, but it is missing"));
+        problems.add(
+            &root.place,
+            format!("expected onbeat = {VERSION} before all tables, the version of the form, but it is missing"),
+        );
     }
     let mut channels = BTreeMap::new();
     for (name, node) in table.entries("channel", problems) {

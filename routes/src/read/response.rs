@@ -17,6 +17,7 @@ use crate::model::{Content, Response, Step, StepAction};
 use crate::nearest::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
 use crate::template::Template;
+use crate::text_file::read_bytes;
 
 /// The keys of a response.
 pub(super) const RESPONSE_KEYS: [&str; 13] = [
@@ -145,7 +146,15 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
         NodeContent::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),
     };
-    let read = nodes.iter().filter_map(|node| match Fault::of_route(node.to_json(), path) {
+    let is_table = |node: &&Node| {
+        let is_table = matches!(node.content, NodeContent::Table(_));
+        if !is_table {
+            problems.add(&node.place, format!("expected a table such as {{ kind = \"cut\" }}, got {node}"));
+        }
+        is_table
+    };
+    let tables: Vec<_> = nodes.iter().filter(is_table).collect();
+    let read = tables.into_iter().filter_map(|node| match Fault::of_route(node.to_json(), path) {
         Ok(fault) => Some(Arc::new(fault)),
         Err(wrong) => {
             let at = node.below(&wrong.field);
@@ -182,6 +191,9 @@ fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Conte
 }
 
 fn played(name: &str, options: &PlayOptions, folder: Folder<'_>) -> Result<Played, String> {
+    if name.is_empty() {
+        return Err("expected the name of a file, got \"\"".into());
+    }
     let path = match folder {
         Folder::AnyFrom(folder) => folder.join(name),
         Folder::Below(folder) => {
@@ -192,11 +204,7 @@ fn played(name: &str, options: &PlayOptions, folder: Folder<'_>) -> Result<Playe
         }
         Folder::None => return Err("expected no file: the server was started without a routes file".into()),
     };
-    let length = std::fs::metadata(&path).map(|metadata| metadata.len()).map_err(|error| missing(&path, &error))?;
-    if length > PLAYED_BYTES_MAX {
-        return Err(format!("expected a file of at most {PLAYED_BYTES_MAX} bytes, got {name} with {length}"));
-    }
-    let bytes = std::fs::read(&path).map_err(|error| missing(&path, &error))?;
+    let bytes = read_bytes(&path, PLAYED_BYTES_MAX).map_err(|error| missing(&path, &error))?;
     Played::read(name, &bytes.into(), options).map_err(|error| format!("{name}: {error}"))
 }
 
@@ -205,6 +213,8 @@ fn missing(path: &Path, error: &io::Error) -> String {
     let said = format!("expected a file that can be read, got {}: {error}", path.display());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
+    // A path without a folder has an empty parent.
+    let folder = folder.map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
     let mut names: Vec<String> =
         folder.and_then(|folder| std::fs::read_dir(folder).ok()).map_or_else(Vec::new, |entries| {
             entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()

@@ -48,8 +48,10 @@ pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Probl
             }
         }
     } else if own.is_empty() {
-        problems
-            .add(table.place, format!("expected response, or one of {}, but there is none", RESPONSE_KEYS.join(", ")));
+        if !table.has_unknown {
+            let keys = RESPONSE_KEYS.join(", ");
+            problems.add(table.place, format!("expected response, or one of {keys}, but there is none"));
+        }
     } else {
         add(node, response(&table, name, folder, problems));
     }
@@ -91,6 +93,10 @@ pub(super) fn path(key: &str, table: &Table<'_>, problems: &mut Problems) -> Opt
     }
     if path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         problems.add(&node.place, format!("expected a path outside of {PREFIX}, got {node}"));
+        return None;
+    }
+    if let Some(segment) = path.split('/').find(|segment| segment.starts_with([':', '{'])) {
+        problems.add(&node.place, format!("expected * for any characters within a segment, got {segment}"));
         return None;
     }
     Some(PathPattern(path.to_owned()))

@@ -16,6 +16,8 @@ use crate::template::Template;
 pub(super) struct Table<'a> {
     pub(super) place: &'a Place,
     keys: &'a [(String, Node)],
+    /// Whether there are keys that are not known: a key that is missing may be one of these, misspelt.
+    pub(super) has_unknown: bool,
 }
 
 impl<'a> Table<'a> {
@@ -25,13 +27,15 @@ impl<'a> Table<'a> {
             problems.add(&node.place, format!("expected a table, got {node}"));
             return None;
         };
+        let mut has_unknown = false;
         for (key, node) in keys {
             if !known.contains(&key.as_str()) {
                 let place = Place { path: parent(&node.place.path, key).to_owned(), ..node.place.clone() };
                 problems.add(&place, unknown(key, known));
+                has_unknown = true;
             }
         }
-        Some(Self { place: &node.place, keys })
+        Some(Self { place: &node.place, keys, has_unknown })
     }
 
     /// Returns the value of a key.
@@ -85,7 +89,11 @@ impl<'a> Table<'a> {
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| format!("\"{known}\"")).collect();
-            problems.add(&node.place, format!("expected {}, got {node}", known.join(" or ")));
+            let known = match known.split_last() {
+                Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+                _ => known.join(""),
+            };
+            problems.add(&node.place, format!("expected {known}, got {node}"));
         }
         found
     }
@@ -96,7 +104,8 @@ impl<'a> Table<'a> {
         match &node.content {
             Content::Array(items) if (1..=most).contains(&items.len()) => items,
             _ => {
-                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}"));
+                let hint = if node.place.line.is_some() { in_brackets(name, node) } else { String::new() };
+                problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}{hint}"));
                 &[]
             }
         }
@@ -113,12 +122,32 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Returns how TOML writes an array where there is a single table.
+fn in_brackets(name: &str, node: &Node) -> String {
+    match &node.content {
+        Content::Table(_) if ["route", "response"].contains(&name) => {
+            format!(": write [[{}]] with two brackets", without_numbers(&node.place.path))
+        }
+        Content::Table(_) => format!(": write {name} = [{{ … }}]"),
+        _ => String::new(),
+    }
+}
+
+/// Returns a path without the numbers of items, such as `route.response`.
+fn without_numbers(path: &str) -> String {
+    path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect()
+}
+
 /// Returns a text.
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
     if let Content::Plain(Value::String(text)) = &node.content {
         return Some(text);
     }
-    problems.add(&node.place, format!("expected a text, got {node}"));
+    let hint = match &node.content {
+        Content::Table(_) | Content::Array(_) => ": write JSON as a text in quotes",
+        Content::Plain(_) | Content::Other(_) => "",
+    };
+    problems.add(&node.place, format!("expected a text, got {node}{hint}"));
     None
 }
 

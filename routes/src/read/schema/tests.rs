@@ -115,6 +115,8 @@ const BAD: &[&str] = &[
     "route = [{ path = \"/a b\", body = \"x\" }]",
     "route = [{ path = \"/a?b\", body = \"x\" }]",
     "route = [{ path = \"/a#b\", body = \"x\" }]",
+    "route = [{ path = \"/users/:id\", body = \"x\" }]",
+    "route = [{ path = \"/users/{id}\", body = \"x\" }]",
     "route = [{ path = \"/__onbeat\", body = \"x\" }]",
     "route = [{ path = \"/__onbeat/a\", body = \"x\" }]",
     "routes = 1",
