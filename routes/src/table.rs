@@ -88,10 +88,13 @@ impl RouteTable {
 
     /// Returns whether a route may match a request with this head: by the path, and by the method or as a preflight.
     pub(crate) fn may_answer(&self, head: &Parts) -> bool {
-        let fits = |route: &Route| {
-            route.path.fits(head.uri.path()) && (head.method == Method::OPTIONS || route.takes_method(&head.method))
-        };
-        self.0.lock().rows.iter().any(|row| fits(&row.route))
+        let path = head.uri.path();
+        if head.method == Method::OPTIONS { self.has_path(path) } else { self.takes(&head.method, path) }
+    }
+
+    /// Returns whether a route may match a request with this method and this path.
+    pub(crate) fn takes(&self, method: &Method, path: &str) -> bool {
+        self.0.lock().rows.iter().any(|row| row.route.path.fits(path) && row.route.takes_method(method))
     }
 
     /// Returns whether a route matches requests to this path.

@@ -113,7 +113,8 @@ fn deserialize<'de, T: DeserializeOwned>(
             _ if path == "." => "",
             Category::Data => &path,
             // Where the JSON itself is wrong, the column says more than a path, which may be very deep.
-            _ => path.split(['.', '[']).next().unwrap_or_default(),
+            // A line that breaks off in the middle of a name has no path.
+            _ => path.split(['.', '[']).next().filter(|name| *name != "?").unwrap_or_default(),
         };
         Problem { field: field.into(), why: why(error.inner()) }
     })
@@ -126,6 +127,11 @@ fn why(error: &serde_json::Error) -> String {
     let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
     if error.classify() != Category::Data {
         return format!("expected JSON: {text}, at column {}", error.column());
+    }
+    if let Some((length, expected)) =
+        text.strip_prefix("invalid length ").and_then(|text| text.split_once(", expected "))
+    {
+        return format!("expected {}, got {length}", in_json(expected));
     }
     // From "invalid type: string "x", expected u64" to "expected a whole number, got string "x"".
     let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
