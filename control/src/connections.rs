@@ -113,9 +113,16 @@ impl ConnectionTable {
     /// Returns the exchanges under way whose requests are like this, the oldest first.
     pub(crate) fn like(&self, expected: &ExpectedRequest) -> Vec<OpenConnection> {
         let mut like = self.under_way();
-        like.retain(|open| open.is_like(expected));
+        like.retain(|open| expected.is_like(&open.exchange));
         like.sort_by_key(|open| open.number);
         like
+    }
+
+    /// Returns how many exchanges are under way whose requests are like this.
+    pub(crate) fn count_like(&self, expected: &ExpectedRequest) -> usize {
+        let rows = self.rows.lock();
+        let exchanges = rows.by_connection.values().flat_map(|row| &row.exchanges);
+        exchanges.filter(|(_, exchange)| expected.is_like(exchange) && exchange.is_under_way()).count()
     }
 
     /// Returns the exchange with these ordinals, if the connection is open.
@@ -136,6 +143,12 @@ impl ConnectionTable {
     }
 }
 
+impl ExpectedRequest {
+    fn is_like(&self, exchange: &LiveExchange) -> bool {
+        self.path == exchange.path && self.method.as_ref().is_none_or(|method| *method == exchange.method)
+    }
+}
+
 impl OpenConnection {
     /// Checks that the exchange is that of this request, if a request is given.
     pub(crate) fn check_request(&self, request: Option<u32>) -> Result<(), OtherRequest> {
@@ -144,12 +157,6 @@ impl OpenConnection {
             Some(given) => Err(OtherRequest { connection, current, given }),
             None => Ok(()),
         }
-    }
-
-    fn is_like(&self, expected: &ExpectedRequest) -> bool {
-        let LiveExchange { method, path, .. } = &*self.exchange;
-        let has_method = expected.method.as_ref().is_none_or(|expected| expected == method);
-        has_method && *path == expected.path
     }
 }
 
@@ -213,7 +220,12 @@ mod tests {
             table.add(&connections[id], Arc::clone(&exchange));
             exchange
         });
-        let like = |method, path: &str| listed(table.like(&ExpectedRequest { method, path: path.into() }));
+        let like = |method, path: &str| {
+            let expected = ExpectedRequest { method, path: path.into() };
+            let like = listed(table.like(&expected));
+            assert_eq!(table.count_like(&expected), like.len());
+            like
+        };
         assert_eq!(like(None, "/events"), [(0, 0), (1, 0), (0, 1)]);
         assert_eq!(like(Some(Method::GET), "/events"), like(None, "/events"));
         assert_eq!(like(Some(Method::POST), "/events"), []);

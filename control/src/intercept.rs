@@ -14,7 +14,7 @@ use onbeat_server::context::{RequestContext, plain_path};
 use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::script::Action;
-use onbeat_wire::recording::{End, Exchange, Request, ResponseHead, Write};
+use onbeat_wire::recording::{Body, End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
 use crate::connections::{LiveExchange, NotTaken, PushedWrite};
@@ -31,6 +31,7 @@ impl Interceptor for Monitor {
             target: head.uri.path_and_query().map_or("", |target| target.as_str()).to_owned(),
             version: if head.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }.to_owned(),
             headers: fields(&head.headers),
+            body: (!context.body.is_empty()).then(|| Body { bytes: context.body.clone(), is_cut: false }),
         };
         self.log().note(context.at, exchange.ordinals(), request);
         // Listed only after the note: no other line about the exchange can come first.
@@ -202,7 +203,7 @@ mod tests {
     /// Returns the lines of a log after the first line.
     fn lines(monitor: &Monitor) -> Vec<String> {
         let (seed, epoch, clock) = ("42".into(), "2025-12-01T00:00:00.000Z".into(), "real".into());
-        let start = LogStart { version: 1, seed, epoch, clock, mailbox: 1, dropped: 0 };
+        let start = LogStart { version: 1, seed, epoch, clock, mailbox: 1, ..LogStart::default() };
         let log: Vec<u8> = monitor.log().read(start).flat_map(|piece| piece.expect("the log is there")).collect();
         let log = String::from_utf8(log).expect("UTF-8");
         log.lines().skip(1).map(str::to_owned).collect()

@@ -93,6 +93,8 @@ pub struct Settings {
 pub struct RouteSettings {
     /// The routes, channels and scenarios.
     pub model: Arc<Model>,
+    /// The name of the routes file, for the log.
+    pub name: Option<String>,
     /// The scenario whose routes come first, unless a reset chooses another.
     pub scenario: Option<String>,
     /// The folder with the recordings that routes may play which are added at run time; nothing for no recordings.
@@ -117,6 +119,7 @@ struct Instance {
     world: Arc<World>,
     monitor: Arc<Monitor>,
     routes: Arc<Routes>,
+    scenario: Option<String>,
     /// The clock of the world, if the clock is manual.
     manual: Option<Arc<ManualClock>>,
     router: Router,
@@ -159,7 +162,8 @@ impl Instance {
         let (interceptor, application) =
             (Arc::clone(&monitor) as Arc<dyn Interceptor>, Arc::clone(&routes) as Arc<dyn Application>);
         let router = router_with(Arc::clone(&world), Some(interceptor), application);
-        Self { world, monitor, routes, manual, router }
+        let scenario = scenario.map(str::to_owned);
+        Self { world, monitor, routes, scenario, manual, router }
     }
 }
 

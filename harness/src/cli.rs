@@ -20,13 +20,12 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use onbeat_routes::Problems;
 use onbeat_server::random::Seed;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use self::duration::parse_duration;
-use self::output::{Output, Stderr, tell, tell_problems};
+use self::output::{Output, Stderr, tell};
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +58,10 @@ struct Arguments {
 enum Command {
     /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT or SIGTERM
     Serve(serve::ServeArguments),
+    /// Check files of your own routes, or print the JSON Schema of such files
+    Routes(routes::RoutesArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::ReplayArguments),
-    /// Check routes files, or print the form of routes as a JSON Schema
-    Routes(routes::RoutesArguments),
     /// Record what a server answers, chunk by chunk with times: one exchange, or as a proxy all that pass
     Record(record::RecordArguments),
     /// Judge a server by the fixtures; without a URL the embedded one, in virtual time
@@ -92,10 +91,7 @@ pub fn main() -> Exit {
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
         (outcome, printed) => {
-            outcome.err().into_iter().for_each(|error| match error.downcast_ref::<Problems>() {
-                Some(problems) => tell_problems(problems),
-                None => tell(error),
-            });
+            outcome.err().into_iter().for_each(tell);
             printed.err().into_iter().for_each(tell);
             Exit::Failed
         }
@@ -105,8 +101,8 @@ pub fn main() -> Exit {
 fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::Error>> {
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
+        Command::Routes(arguments) => Ok(routes::run(arguments, out)),
         Command::Replay(arguments) => replay::run(arguments, out),
-        Command::Routes(arguments) => routes::run(arguments, out),
         Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Simulate(arguments) => simulate::run(arguments, out),

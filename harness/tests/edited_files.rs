@@ -288,7 +288,7 @@ proptest! {
     #[test]
     fn whatever_is_done_to_a_log_it_is_refused_or_replayed(edits in prop::collection::vec(edit(), 1..4)) {
         match LoggedWorld::parse(&edited(LOG, &edits)) {
-            Ok(logged) => drop(logged.replay()),
+            Ok(logged) => drop(logged.replay(None)),
             Err(error) => {
                 let error = error.to_string();
                 prop_assert!(error.contains("line") || error.contains("empty"), "{error}");

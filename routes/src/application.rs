@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use onbeat_faults::{ContentTypeChange, Fault, Kind};
@@ -51,6 +52,9 @@ pub struct Published {
     /// Whether a mailbox is filling: the publisher should let the subscribers read first.
     #[serde(skip)]
     pub filling: bool,
+    /// The bytes of the event.
+    #[serde(skip)]
+    pub bytes: Bytes,
 }
 
 impl Routes {
@@ -72,12 +76,13 @@ impl Routes {
         self.table.add(route)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first. Returns their ids.
+    /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the old ones, and of
+    /// the new ones, of which the first is the highest.
     ///
     /// # Errors
     ///
     /// If there are too many: the old ones stay.
-    pub fn replace(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
+    pub fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         for route in &routes {
             self.declare_channels(route);
         }
@@ -147,23 +152,24 @@ impl Routes {
         let (_, number) = channel.count();
         let id = event.id.clone().or(number);
         let bytes = EventFields { id: id.clone(), ..event }.encode();
-        Ok(self.send(&channel, Event::from([bytes]).with_id(id.clone()), id))
+        Ok(self.send(&channel, bytes, id))
     }
 
-    /// Sends bytes to the subscribers of a channel, now.
+    /// Sends bytes to the subscribers of a channel, now, as an event with this ID.
     ///
     /// # Errors
     ///
     /// If there is no such channel.
-    pub fn publish_bytes(&self, channel: &str, bytes: bytes::Bytes) -> Result<Published, NoSuchChannel> {
+    pub fn publish_bytes(&self, channel: &str, bytes: Bytes, id: Option<String>) -> Result<Published, NoSuchChannel> {
         let channel = self.channels.find(channel)?;
         channel.count();
-        Ok(self.send(&channel, Event::from([bytes]), None))
+        Ok(self.send(&channel, bytes, id))
     }
 
-    fn send(&self, channel: &NamedChannel, event: Event, id: Option<String>) -> Published {
+    fn send(&self, channel: &NamedChannel, bytes: Bytes, id: Option<String>) -> Published {
+        let event = Event::from([bytes.clone()]).with_id(id.clone());
         let Delivery { clients, filling, .. } = self.world.publish_to(&channel.log(), self.world.clock().now(), event);
-        Published { id, clients, filling }
+        Published { id, clients, filling, bytes }
     }
 
     /// Returns the start of a response, now.
@@ -238,8 +244,8 @@ impl Routes {
             let mut random = Random::new(seed, connection, number);
             let (request, now, t_ms) = (&*request, epoch.at(at), at.as_millis());
             let mut moment = Moment { request, now, t_ms, seq, random: &mut random };
-            let (event, id) = published(&publish.event, &mut moment, id);
-            let answer = self.send(&channel, event, id);
+            let (bytes, id) = published(&publish.event, &mut moment, id);
+            let answer = self.send(&channel, bytes, id);
             if answer.filling {
                 // A burst of events must not run ahead of the readers.
                 tokio::task::yield_now().await;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_server::channel::Event;
 use onbeat_server::random::Random;
 use onbeat_server::script::Start;
 use onbeat_wire::{FieldText, Lines};
@@ -113,17 +112,17 @@ fn first_line(text: &str) -> FieldText<'_> {
     FieldText::new(line).expect("the text ends before its first line break")
 }
 
-/// Returns the event that a publish request sends, and its ID; `id` is the ID of an event without one.
-pub(crate) fn published(chunk: &Chunk, moment: &mut Moment<'_>, id: Option<String>) -> (Event, Option<String>) {
+/// Returns the bytes of the event that a publish request sends, and the ID; `id` is the ID of an event without one.
+pub(crate) fn published(chunk: &Chunk, moment: &mut Moment<'_>, id: Option<String>) -> (Bytes, Option<String>) {
     match chunk {
         Chunk::Event(form) => {
             let fields = fields(form, moment);
             let id = fields.id.or(id);
             let bytes = EventFields { id: id.clone(), ..fields }.encode();
-            (Event::from([bytes]).with_id(id.clone()), id)
+            (bytes, id)
         }
-        Chunk::Text(template) => (Event::from([template.render(moment).into()]), None),
-        Chunk::Bytes(bytes) => (Event::from([bytes.clone()]), None),
+        Chunk::Text(template) => (template.render(moment).into(), None),
+        Chunk::Bytes(bytes) => (bytes.clone(), None),
     }
 }
 

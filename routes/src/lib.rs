@@ -4,15 +4,15 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest ── text_file            the nearest name; files of text
+//!  nearest ── utf_8               the nearest name; bytes of files as text
 //!     │
-//!  request ── template             a request; text with placeholders
+//!   glob ── request ── template    patterns; a request; text with placeholders
 //!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
 //!   model ── matching              routes as data; the requests that match
 //!     │
-//!   read                           routes out of TOML and JSON, with all problems at once
+//!   read ── schema                 routes out of TOML and JSON, with all problems at once; the form, for editors
 //!     │
 //!  channels ── chunk               logs of events; the bytes of a chunk, made when due
 //!     │
@@ -28,6 +28,7 @@ mod channels;
 mod chunk;
 mod cors;
 mod fault_hook;
+mod glob;
 mod heartbeats;
 mod matching;
 mod model;
@@ -37,19 +38,21 @@ mod read;
 mod request;
 mod response;
 mod resume;
+mod schema;
 mod steps;
 mod table;
 mod template;
 #[cfg(test)]
 mod testing;
-mod text_file;
+mod utf_8;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};
 pub use self::chunk::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
-pub use self::read::{Problem, Problems, SCHEMA, read_file, read_route, read_routes, read_text};
+pub use self::read::{Problem, Problems, read_file, read_route, read_routes, read_text};
 pub use self::request::{Request, RequestPart};
+pub use self::schema::SCHEMA;
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};
 pub use self::template::{Moment, Template, TemplateError};

@@ -18,7 +18,7 @@ use onbeat_wire::jsonl::WrongLine;
 pub const PLAYED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// How to play a file.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlayOptions {
     /// How many bytes each write of a raw body has; nothing for an event or a line a write.
     pub bytes: Option<NonZeroUsize>,

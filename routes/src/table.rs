@@ -121,18 +121,21 @@ impl RouteTable {
         Ok(id)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first. Returns their ids.
-    pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
+    /// Replaces the routes that were added by others, of which the first comes first, as if the last had been added first.
+    /// Returns the ids of the old ones, and of the new ones.
+    pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         if routes.len() > ROUTES_MAX {
             return Err(TooManyRoutes);
         }
         let mut table = self.0.lock();
+        let old = table.rows.iter().filter(|row| row.origin == Origin::Added).map(|row| row.id).collect();
         table.rows.retain(|row| row.origin != Origin::Added);
-        let ids: Vec<_> = (table.added + 1..).take(routes.len()).collect();
-        table.added += routes.len() as u64;
+        let count = routes.len() as u64;
+        let ids: Vec<_> = (table.added + 1..=table.added + count).rev().collect();
+        table.added += count;
         let rows: Vec<_> = ids.iter().zip(routes).map(|(id, route)| Row::new(*id, Origin::Added, route)).collect();
         table.rows.splice(0..0, rows);
-        Ok(ids)
+        Ok((old, ids))
     }
 
     /// Deletes the route with this id, or all that were added. Returns the deleted routes.
@@ -227,12 +230,15 @@ mod tests {
     fn those_that_were_added_are_replaced_and_deleted_by_themselves() {
         let table = table(None);
         table.add(route("body = \"old\"")).expect("there is room");
-        assert_eq!(table.replace(vec![route("body = \"first\""), route("body = \"second\"")]), Ok(vec![4, 5]));
+        assert_eq!(
+            table.replace(vec![route("body = \"first\""), route("body = \"second\"")]),
+            Ok((vec![3], vec![5, 4]))
+        );
         assert_eq!(answer(&table).as_deref(), Some("first"));
-        assert_eq!(table.delete(Some(4)).len(), 1);
+        assert_eq!(table.delete(Some(5)).len(), 1);
         assert_eq!(answer(&table).as_deref(), Some("second"));
-        assert_eq!(table.delete(Some(4)), []);
-        assert_eq!(table.delete(None).iter().map(|report| report.id).collect::<Vec<_>>(), [5]);
+        assert_eq!(table.delete(Some(5)), []);
+        assert_eq!(table.delete(None).iter().map(|report| report.id).collect::<Vec<_>>(), [4]);
         assert_eq!(answer(&table).as_deref(), Some("file 1"));
         // A route of the file goes only by its id.
         assert_eq!(table.delete(Some(1)).len(), 1);
@@ -244,9 +250,9 @@ mod tests {
         let table = table(None);
         let many = |count| vec![route("body = \"x\""); count];
         assert_eq!(table.replace(many(ROUTES_MAX + 1)), Err(TooManyRoutes));
-        assert_eq!(table.replace(many(ROUTES_MAX)).map(|ids| ids.len()), Ok(ROUTES_MAX));
+        assert_eq!(table.replace(many(ROUTES_MAX)).map(|(_, ids)| ids.len()), Ok(ROUTES_MAX));
         assert_eq!(table.add(route("body = \"x\"")), Err(TooManyRoutes));
-        table.delete(Some(3));
+        table.delete(Some(5));
         assert!(table.add(route("body = \"x\"")).is_ok());
     }
 

@@ -2,7 +2,6 @@
 //!
 //! The placeholders are a closed list: a test that needs more sends its own writes.
 
-use onbeat_faults::form::shown;
 use onbeat_server::random::Random;
 use onbeat_wire::{Timestamp, stringify};
 
@@ -53,7 +52,7 @@ pub struct Moment<'a> {
 
 /// A placeholder that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, got {got}")]
+#[error("expected {expected}, got {{{{{got}}}}}")]
 pub struct TemplateError {
     expected: String,
     got: String,
@@ -76,9 +75,16 @@ impl Template {
                 continue;
             }
             literal += before;
-            let Some((inside, after)) = rest.split_once("}}") else {
-                let got = format!("{{{{{}", shown(rest));
-                return Err(TemplateError { expected: "a placeholder that ends with }}".into(), got });
+            // Of three braces the first belongs to the text, as in an object of JSON: `{{{json /user}}}`.
+            if let Some(behind) = rest.strip_prefix('{') {
+                literal.push('{');
+                rest = &text[text.len() - behind.len() - 2..];
+                continue;
+            }
+            let Some((inside, after)) = split_at_end(rest) else {
+                let got = rest.chars().take(20).collect();
+                let expected = "a placeholder that ends with }} (a literal {{ is written \\{{)".into();
+                return Err(TemplateError { expected, got });
             };
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal)));
@@ -161,7 +167,7 @@ fn uuid(random: &mut Random) -> String {
 
 /// Reads what stands between the braces.
 fn piece(inside: &str) -> Result<Piece, TemplateError> {
-    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: format!("{{{{{}}}}}", shown(inside)) };
+    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: inside.chars().take(60).collect() };
     let words = words(inside).ok_or_else(|| wrong("quotes that end"))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let known = || [&NAMES[..], &PARTS].concat();
@@ -195,6 +201,19 @@ fn piece(inside: &str) -> Result<Piece, TemplateError> {
     }
 }
 
+/// Splits a text at the first `}}` outside of quotes.
+fn split_at_end(text: &str) -> Option<(&str, &str)> {
+    let mut is_quoted = false;
+    let end = text.char_indices().find(|(at, char)| {
+        is_quoted ^= *char == '"';
+        !is_quoted && text[*at..].starts_with("}}")
+    });
+    // Quotes that do not end are a problem of their own.
+    let end = end.map(|(at, _)| at).or_else(|| text.find("}}"))?;
+    Some((&text[..end], &text[end + 2..]))
+}
+
+/// Reads the bounds of `random`.
 fn random_of(bounds: &[&str]) -> Option<Piece> {
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.abs() <= 1e15);
     let (from, to, decimals) = match bounds {
@@ -203,7 +222,9 @@ fn random_of(bounds: &[&str]) -> Option<Piece> {
         _ => return None,
     };
     let (from, to) = (number(from)?, number(to)?);
-    (from <= to).then_some(Piece::Random(from, to, decimals))
+    // Without decimal places there has to be a whole number in the range.
+    let is_empty = from > to || decimals == Some(0) && from.ceil() > to.floor();
+    (!is_empty).then_some(Piece::Random(from, to, decimals))
 }
 
 /// Returns the words of a text; words in quotes are one word. Returns nothing if quotes do not end.
@@ -253,6 +274,10 @@ mod tests {
             ("{{json query.user}}", r#""ann""#),
             ("{{body}}", r#"{"prompt":"say \"hi\"","n":2}"#),
             ("{{pick one}}", "one"),
+            ("{{pick \"a }} b\"}}", "a }} b"),
+            ("{{{seq}}}", "{1}"),
+            (r#"{"a":{{{json /n}}}}"#, r#"{"a":{2}}"#),
+            (r#"{"a":{"b":{{json /n}}}}"#, r#"{"a":{"b":2}}"#),
             ("{{pick \"two words\"}}", "two words"),
             ("{{random 3 3 0}}", "3"),
             ("", ""),
@@ -274,6 +299,16 @@ mod tests {
         assert_eq!(rendered("{{random 0 100}}"), all);
         let picked: std::collections::BTreeSet<_> = rendered("{{pick a b c}}").into_iter().collect();
         assert_eq!(picked.len(), 3);
+    }
+
+    #[test]
+    fn a_random_number_follows_a_rule_that_any_language_can_follow() {
+        let mut random = Random::new(Seed(42), 0, 0);
+        for (one_decimal, plain) in rendered("{{random 0 100 1}}").iter().zip(rendered("{{random -1 1}}")) {
+            let unit = random.next_unit();
+            assert_eq!(*one_decimal, stringify(&((unit * 1000.0 + 0.5).floor() / 10.0)));
+            assert_eq!(plain, stringify(&(unit * 2.0 - 1.0)));
+        }
     }
 
     #[test]
@@ -306,7 +341,11 @@ mod tests {
             ),
             ("{{pick}}", "expected pick and one word or more, got {{pick}}"),
             ("{{pick \"a}}", "expected quotes that end, got {{pick \"a}}"),
-            ("a {{now", "expected a placeholder that ends with }}, got {{now"),
+            (
+                "{{random 0.2 0.8 0}}",
+                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0.2 0.8 0}}",
+            ),
+            ("a {{now", r"expected a placeholder that ends with }} (a literal {{ is written \{{), got {{now}}"),
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
         }

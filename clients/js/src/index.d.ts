@@ -55,16 +55,16 @@ export interface Onbeat {
   /** All routes, in the order in which they are tried. */
   routes(): Promise<ListedRoute[]>;
   /** Puts these in the place of the routes that were added. */
-  replaceRoutes(routes: Route[]): Promise<unknown>;
-  /** Deletes the routes that were added. */
-  deleteRoutes(): Promise<unknown>;
+  replaceRoutes(routes: Route[]): Promise<{ ids: number[] }>;
+  /** Deletes the routes that were added, and resolves to these. */
+  deleteRoutes(): Promise<ListedRoute[]>;
 
   /** Sends an event to the subscribers of a channel. */
   publish(channel: string, event: Chunk): Promise<Published>;
   /** The channels, and how many subscribers each has. */
   channels(): Promise<Channel[]>;
   /** Resolves when a channel has so many subscribers, 1 without `count`; otherwise like `connected`. */
-  subscribed(channel: string, options?: WaitOptions): Promise<unknown>;
+  subscribed(channel: string, options?: WaitOptions): Promise<Channel>;
 
   /** The connections that have carried a request to the world, in the order of their ids. */
   connections(): Promise<Connection[]>;
@@ -219,15 +219,18 @@ export interface Published {
 export interface Channel {
   name: string;
   subscribers: number;
+  /** How many were published. */
   events: number;
+  /** How many are kept for later subscribers. */
+  kept: number;
 }
 
+/** A route of the server, and how many requests it has answered. */
 export interface ListedRoute {
-  /** Of a route that was added. */
-  id?: number;
-  method?: string;
-  path: string;
-  [key: string]: unknown;
+  id: number;
+  origin: 'added' | 'scenario' | 'file';
+  requests: number;
+  route: Route;
 }
 
 export interface ConnectionState {

@@ -67,5 +67,6 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /** A route that was added at run time. */
 export interface RouteHandle {
   readonly id: number;
+  /** Deletes the route. */
   delete(): Promise<unknown>;
 }

@@ -19,7 +19,7 @@ export function routes(json) {
     routes: async () => (await json('GET', 'routes')).routes,
     /** @param {Route[]} routes */
     replaceRoutes: (routes) => json('PUT', 'routes', { routes: routes.map(routeForm) }),
-    deleteRoutes: () => json('DELETE', 'routes'),
+    deleteRoutes: async () => (await json('DELETE', 'routes')).routes,
 
     channels: async () => (await json('GET', 'channels')).channels,
     /**

@@ -54,7 +54,7 @@ test('a test writes to a response by whatever means it likes', async () => {
   await stream.send(new Uint8Array([0xe4, 0xbd]));
   await stream.send(Buffer.from([0, 0xa0, 0]).subarray(1, 2));
   await client.read(
-    `${GREETING}data: hello\n\n:c\nevent: delta\nid: 7\nretry: 100\ndata: {"text":"Hel","of":[1,null]}\n\n` +
+    `${GREETING}data: hello\n\n: c\nevent: delta\nid: 7\nretry: 100\ndata: {"text":"Hel","of":[1,null]}\n\n` +
       'id: 八\ndata: two\ndata: lines\n\ndata: 0\n\ndata: half an event\r\n\r\n你',
   );
   assert.equal(await onbeat.clock.now(), 0);

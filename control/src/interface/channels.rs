@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use onbeat_faults::form::{Nothing, within};
 use onbeat_routes::{ChannelReport, NoSuchChannel, Published};
 use onbeat_server::clock::machine_pause;
+use onbeat_wire::recording::{Body, Exchange, Publish};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -37,8 +38,10 @@ pub(super) async fn publish(
     let (instance, _rest) = control.instance_at_rest().await;
     let published = match chunk {
         SentChunk::Event(fields) => instance.routes.publish(&name, fields),
-        SentChunk::Raw(bytes) => instance.routes.publish_bytes(&name, bytes),
+        SentChunk::Raw(bytes) => instance.routes.publish_bytes(&name, bytes, None),
     }?;
+    let chunk = Body { bytes: published.bytes.clone(), is_cut: false };
+    instance.monitor.note(Exchange::default(), Publish { channel: name, id: published.id.clone(), chunk });
     if published.filling {
         // A burst of events must not run ahead of the readers.
         tokio::task::yield_now().await;

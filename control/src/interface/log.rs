@@ -29,6 +29,8 @@ pub(super) async fn get(
         epoch: epoch.to_string(),
         clock: clock.name().to_owned(),
         mailbox: limits.mailbox_events_max,
+        routes: control.settings.routes.name.clone(),
+        scenario: instance.scenario.clone(),
         dropped: 0,
     };
     let pieces = stream::iter(instance.monitor.log().read(start)).then(move |piece| {

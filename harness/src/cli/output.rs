@@ -12,7 +12,6 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use onbeat_routes::Problems;
 use onbeat_wire::printable::{self, TEXT_CHARS_MAX, clipped, printable_lines};
 use serde::Serialize;
 
@@ -129,10 +128,10 @@ pub(super) fn tell(text: impl Display) {
     say(format_args!("onbeat: {text}\n"));
 }
 
-/// Prints the problems of a file on stderr, a line each, as compilers do: an editor finds the place.
-pub(super) fn tell_problems(problems: &Problems) {
-    for problem in problems.lines() {
-        say(format_args!("{}\n", problem.replace(['\r', '\n'], " ")));
+/// Prints the problems of a file on stderr, a line each, all of them: editors find the places by the lines.
+pub(super) fn tell_problems(lines: impl Iterator<Item = String>) {
+    for line in lines {
+        let _ = stderr().write_all((printable::printable(&line, TEXT_CHARS_MAX) + "\n").as_bytes());
     }
 }
 

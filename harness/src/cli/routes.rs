@@ -1,7 +1,6 @@
-//! `onbeat routes`.
+//! `onbeat routes`: files of a team's own routes, checked before a server reads them.
 
-use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onbeat_routes::{Model, Problem, SCHEMA, read_file};
 use serde::Serialize;
@@ -17,67 +16,64 @@ pub(super) struct RoutesArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum RoutesAction {
-    /// Read routes files, and the files that they play, and tell every problem with its line
-    Check(RoutesCheckArguments),
+    /// Check routes files, with the files that the routes play, and tell all problems
+    Check(CheckedFiles),
     /// Print the JSON Schema of routes files, for editors
     Schema,
 }
 
 #[derive(Debug, clap::Args)]
-struct RoutesCheckArguments {
-    /// The files to read
+struct CheckedFiles {
+    /// The routes files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to print
-    #[arg(long, default_value = "text")]
+    /// How to print what each file has; jsonl has the problems as well
+    #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// What a file has, or what is wrong there.
+/// What is wrong with a routes file.
 #[derive(Serialize)]
-struct FileReport<'a> {
-    file: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none", flatten)]
-    contents: Option<Contents>,
+struct WrongFile<'a> {
+    file: String,
     problems: Vec<Problem<'a>>,
 }
 
-/// How many parts of each kind a file has.
-#[derive(Clone, Copy, Serialize)]
+/// What a routes file has.
+#[derive(Serialize)]
 struct Contents {
+    file: String,
     routes: usize,
+    responses: usize,
     channels: usize,
     scenarios: usize,
 }
 
-impl Contents {
-    fn of(model: &Model) -> Self {
-        let Model { routes, channels, scenarios } = model;
-        Self { routes: routes.len(), channels: channels.len(), scenarios: scenarios.len() }
-    }
-
-    /// Returns the parts in words, such as `3 routes, 1 channel`; routes are named even if there are none.
-    fn in_words(self) -> String {
-        let Self { routes, channels, scenarios } = self;
-        let parts = [("route", routes), ("channel", channels), ("scenario", scenarios)];
-        let named = parts.iter().filter(|(name, count)| *count > 0 || *name == "route");
-        let words = named.map(|(name, count)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }));
-        words.collect::<Vec<_>>().join(", ")
-    }
-}
-
-pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Exit {
     match &arguments.action {
-        RoutesAction::Check(arguments) => Ok(check(arguments, out)),
+        RoutesAction::Check(files) => check(files, out),
         RoutesAction::Schema => {
             out.text(SCHEMA);
-            Ok(Exit::Holds)
+            Exit::Holds
         }
     }
 }
 
-/// Reads all files, also those behind a wrong one.
-fn check(RoutesCheckArguments { files, format }: &RoutesCheckArguments, out: &mut Output) -> Exit {
+/// Reads a routes file, and prints all problems.
+///
+/// # Errors
+///
+/// If the file has problems. The error has only their number.
+pub(super) fn read(file: &Path) -> Result<Model, String> {
+    read_file(file).map_err(|problems| {
+        tell_problems(problems.lines());
+        let plural = if problems.count() == 1 { "" } else { "s" };
+        format!("{} has {} problem{plural}", file.display(), problems.count())
+    })
+}
+
+/// Checks all files, even behind a wrong one.
+fn check(CheckedFiles { files, format }: &CheckedFiles, out: &mut Output) -> Exit {
     let mut exit = Exit::Holds;
     for path in files {
         let (file, read) = (path.display().to_string(), read_file(path));
@@ -85,15 +81,36 @@ fn check(RoutesCheckArguments { files, format }: &RoutesCheckArguments, out: &mu
             exit = Exit::Failed;
         }
         match (format, read) {
-            (Format::Text, Ok(model)) => out.line(format_args!("{file}: {}", Contents::of(&model).in_words())),
-            (Format::Text, Err(problems)) => tell_problems(&problems),
-            (Format::Jsonl, Ok(model)) => {
-                out.json(&FileReport { file: &file, contents: Some(Contents::of(&model)), problems: Vec::new() });
-            }
-            (Format::Jsonl, Err(problems)) => {
-                out.json(&FileReport { file: &file, contents: None, problems: problems.iter().collect() });
-            }
+            (Format::Text, Ok(model)) => out.line(Contents::of(file, &model).line()),
+            (Format::Text, Err(problems)) => tell_problems(problems.lines()),
+            (Format::Jsonl, Ok(model)) => out.json(&Contents::of(file, &model)),
+            (Format::Jsonl, Err(problems)) => out.json(&WrongFile { file, problems: problems.iter().collect() }),
         }
     }
     exit
+}
+
+impl Contents {
+    fn of(file: String, model: &Model) -> Self {
+        let routes = || model.scenarios.values().flatten().chain(&model.routes);
+        Self {
+            file,
+            routes: routes().count(),
+            responses: routes().map(|route| route.responses.len()).sum(),
+            channels: model.channels.len(),
+            scenarios: model.scenarios.len(),
+        }
+    }
+
+    /// Returns the contents in a line, such as `chat.toml: 3 routes, 1 channel, 1 scenario`.
+    fn line(&self) -> String {
+        let Self { file, routes, channels, scenarios, .. } = self;
+        let counted = [(*routes, "route"), (*channels, "channel"), (*scenarios, "scenario")];
+        let parts: Vec<_> = counted
+            .iter()
+            .filter(|(count, name)| *count > 0 || *name == "route")
+            .map(|(count, name)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
+        format!("{file}: {}", parts.join(", "))
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use onbeat_control::{Access, Redaction, RouteSettings, Settings};
-use onbeat_routes::{Routes, read_file};
+use onbeat_routes::Routes;
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::limits::Limits;
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, parse_count, parse_seed, told_to_end};
+use super::{Exit, Output, parse_count, parse_seed, routes, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArguments {
@@ -84,7 +84,7 @@ impl ServeArguments {
     /// Reads the routes in the file; none without a file.
     fn route_settings(&self) -> Result<RouteSettings, Box<dyn Error>> {
         let Some(file) = &self.routes else { return Ok(RouteSettings::default()) };
-        let model = Arc::new(read_file(file)?);
+        let model = Arc::new(routes::read(file)?);
         // A path without a folder has an empty parent.
         let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         if let Some(name) = &self.scenario
@@ -93,7 +93,9 @@ impl ServeArguments {
             let known: Vec<_> = model.scenarios.keys().map(String::as_str).collect();
             return Err(format!("--scenario: expected one of {}, got {name}", known.join(", ")).into());
         }
-        Ok(RouteSettings { model, scenario: self.scenario.clone(), folder: Some(folder.to_owned()), alone: true })
+        let name = Some(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let (scenario, folder) = (self.scenario.clone(), Some(folder.to_owned()));
+        Ok(RouteSettings { model, name, scenario, folder, alone: true })
     }
 
     /// Returns which clients may drive the server; none without a control interface.

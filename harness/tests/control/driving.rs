@@ -193,9 +193,6 @@ fn a_response_that_is_over_takes_no_writes_and_the_next_on_its_connection_is_ano
     assert_eq!(client.there(), ["a"]);
     served.did("POST", "/connections/0/close", &json!({"how": "half"}));
     assert_eq!(refused(&served, 0, &text), (409, "connection".to_owned()));
-    drop(client);
-    served.streams_become(0);
-    assert_eq!(refused(&served, 0, &text), (404, "id".to_owned()));
 }
 
 #[test]
@@ -370,4 +367,94 @@ fn nothing_waits_for_a_wait() {
     let (status, answer) = answer(&mut wait);
     assert_eq!((status, &answer["error"]["field"]), (409, &json!("server")), "{answer}");
     assert_eq!(served.exit_code(), Some(0));
+}
+
+/// Adds a route.
+fn route(served: &Served, route: &Value) {
+    served.did("POST", "/routes", route);
+}
+
+/// A client that has sent a `POST` with this body.
+fn post(served: &Served, path: &str, body: &str) -> Client {
+    let mut client = served.connect();
+    client.expect("POST");
+    client.send(format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    client
+}
+
+#[test]
+fn a_chat_of_a_route_is_typed_and_cut_by_the_test() {
+    let served = manual();
+    let path = "/v1/chat/completions";
+    route(&served, &json!({"method": "POST", "path": path, "steps": [{"event": "start"}, {"open": true}]}));
+    let mut client = post(&served, path, "{\"stream\":true}");
+    let found = served.did("POST", "/connections/wait", &json!({"path": path, "method": "POST"}));
+    assert_eq!(ids(&found), [0]);
+    write(&served, 0, &json!({"data": "{\"delta\":\"Hel\"}"}));
+    served.did("POST", "/connections/0/close", &json!({"how": "cut"}));
+    assert_eq!(client.head().status, 200);
+    assert_eq!(client.rest(), ["event: start\n\n", "data: {\"delta\":\"Hel\"}\n\n"]);
+}
+
+#[test]
+fn the_faults_of_a_route_strike_what_is_written_as_they_strike_its_steps() {
+    let served = manual();
+    let steps = json!([{"send": "abcd"}, {"open": true}]);
+    let fault = json!([{"kind": "split", "bytes": 3}, {"kind": "cut", "from": {"byte": 10}}]);
+    route(&served, &json!({"path": "/a", "steps": steps, "fault": fault}));
+    let mut client = served.stream("/a");
+    assert_eq!([client.data(), client.data()], ["abc", "d"]);
+    assert_eq!(write(&served, 0, &json!({"text": "efgh"}))["written"], true);
+    assert_eq!(client.there(), ["efg", "h"]);
+    write(&served, 0, &json!({"text": "ijkl"}));
+    assert_eq!(client.rest(), ["ij"]);
+}
+
+#[test]
+fn what_is_written_before_a_head_that_is_due_later_follows_that_head() {
+    let served = manual();
+    route(&served, &json!({"path": "/late", "wait_ms": 500, "steps": [{"data": "step"}, {"open": true}]}));
+    let mut client = served.connect();
+    client.get("/late");
+    assert_eq!(ids(&served.did("POST", "/connections/wait", &json!({"path": "/late"}))), [0]);
+    assert_eq!(write(&served, 0, &json!({"data": "pushed"}))["written"], false);
+    served.advance(499);
+    assert_eq!(client.there(), [""; 0]);
+    served.advance(1);
+    // By their times: what was written at 0 ms, and what is due at 500 ms.
+    assert_eq!(client.there(), ["data: pushed\n\n", "data: step\n\n"]);
+    write(&served, 0, &json!({"data": "more"}));
+    assert_eq!(client.there(), ["data: more\n\n"]);
+}
+
+#[test]
+fn what_is_written_in_the_instant_of_a_step_follows_the_step() {
+    let served = manual();
+    let steps = json!([{"data": "{{seq}}", "times": 4, "every_ms": 1000}]);
+    route(&served, &json!({"path": "/ticks", "steps": steps, "heartbeat": {"every_ms": 1500}}));
+    let mut client = served.stream("/ticks");
+    for _ in 0..3 {
+        write(&served, 0, &json!({"text": "x"}));
+        served.advance(1000);
+    }
+    let expected = ["data: 1\n\n", "x", "data: 2\n\n", "x", ":\n\n", "data: 3\n\n", "x", "data: 4\n\n", "."];
+    assert_eq!(client.rest(), expected);
+    assert_eq!(refused(&served, 0, &json!({"text": "x"})), (409, "connection".to_owned()));
+}
+
+#[test]
+fn a_request_counts_when_all_of_it_has_come() {
+    let served = manual();
+    route(&served, &json!({"method": "POST", "path": "/chat", "steps": [{"open": true}]}));
+    let mut client = served.connect();
+    client.expect("POST");
+    client.send(b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+    let form = |timeout_ms: u64| json!({"path": "/chat", "timeout_ms": timeout_ms});
+    assert_eq!(served.control("POST", "/connections/wait", &form(20)).0, 409);
+    let mut wait = waiting(&served, &form(600_000));
+    client.send(b"cd");
+    assert_eq!(answer(&mut wait).0, 200);
+    write(&served, 0, &json!({"text": "x"}));
+    assert_eq!(client.head().status, 200);
+    assert_eq!(client.there(), ["x"]);
 }

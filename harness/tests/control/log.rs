@@ -9,11 +9,16 @@ use super::support::manual;
 use crate::served::Served;
 
 /// What `onbeat replay --log` says of a log, and its exit code.
-fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
+pub(crate) fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
+    replayed_with(name, log, &[])
+}
+
+/// The same, with further arguments.
+pub(crate) fn replayed_with(name: &str, log: &str, arguments: &[&str]) -> (String, Option<i32>) {
     let path = std::env::temp_dir().join(format!("onbeat-{}-{name}.jsonl", std::process::id()));
     fs::write(&path, log).expect("a file");
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["replay", "--log"]).arg(&path).output().expect("runs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+    let output = command.args(["replay", "--log"]).arg(&path).args(arguments).output().expect("runs");
     fs::remove_file(&path).expect("it was there");
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).expect("UTF-8"), output.status.code())

@@ -116,6 +116,49 @@ fn a_test_publishes_to_a_channel_when_enough_clients_have_subscribed() {
 }
 
 #[test]
+fn the_log_of_a_server_with_routes_is_replayed_to_the_byte() {
+    let text = "[[route]]\nmethod = \"POST\"\npath = \"/chat\"\nmatch = { \"/stream\" = true }\n\
+        steps = [{ wait_ms = 5, data = '{\"v\":{{random 0 1}},\"said\":{{json /prompt}}}', times = 3, every_ms = 10 }, { open = true }]\n\
+        [[route]]\npath = \"/feed\"\nsteps = [{ subscribe = \"news\", heartbeat_ms = 15 }]\n\
+        [channel.news]\nhistory = 2\npublish = { path = \"/news\" }\n\
+        [scenario.busy]\n[[scenario.busy.route]]\npath = \"/busy\"\nfault = { kind = \"cut\", from = { ms = 20 } }\nsteps = [{ data = \"x\" }, { open = true }]";
+    let served = with_routes("replayed.toml", text);
+    served.did("POST", "/reset", &json!({"scenario": "busy", "seed": "7"}));
+    let body = r#"{"stream":true,"prompt":"say \"hi\"","password":"hunter2"}"#;
+    let mut chat = asked(&served, "POST", "/chat", body);
+    assert_eq!(asked(&served, "POST", "/chat", "{}").head().status, 404);
+    let _busy = served.stream("/busy");
+    let _feed = served.stream("/feed");
+    asked(&served, "POST", "/news", "first").head();
+    served.advance(20);
+    served.did("POST", "/channels/news", &json!({"event": "e", "data": "second"}));
+    served.did(
+        "PUT",
+        "/routes",
+        &json!({"routes": [{"path": "/added", "body": "1"}, {"path": "/added", "method": "*", "body": "2"}]}),
+    );
+    assert_eq!(served.ask("/added"), "1");
+    served.did("POST", "/connections/0/write", &json!({"data": "pushed"}));
+    served.did("POST", "/connections/0/close", &json!({"how": "cut"}));
+    served.did("DELETE", "/routes", &Value::Null);
+    served.did("POST", "/routes", &json!({"path": "/added", "body": "3"}));
+    assert_eq!(served.ask("/added"), "3");
+    served.advance(30);
+    chat.head();
+    let log = served.log();
+    assert!(!log.contains("hunter2"), "{log}");
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes").join("replayed.toml");
+    let (said, code) = super::log::replayed_with("routes", &log, &["--routes", file.to_str().expect("UTF-8")]);
+    assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}");
+    let (said, code) = super::log::replayed("routes-missing", &log);
+    assert!(
+        said.contains("the log is of a server with the routes file replayed.toml: give --routes FILE")
+            && code == Some(2),
+        "{said}"
+    );
+}
+
+#[test]
 fn faults_and_time_act_on_routes_as_on_the_built_in_streams() {
     let text = "[[route]]\npath = \"/Feed\"\nsteps = [{ data = \"{{seq}}\", every_ms = 1000, times = 100 }]\n\
         [[route]]\npath = \"/gone\"\nsteps = [{ data = \"x\" }, { wait_ms = 10, end = \"reset\" }]";

@@ -1,7 +1,7 @@
 //! A team's own routes, served in the lab: what goes over the wire, to the byte and the millisecond.
 
 mod channels;
-mod command;
+mod checking;
 mod matching;
 mod playing;
 mod problems;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use self::exchange::RecordedExchange;
 use super::PlayError;
-use crate::text_file::text_of;
+use crate::utf_8::text_of;
 
 /// The notes of recorders, fixtures and people about a line: no part of a response.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

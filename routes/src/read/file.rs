@@ -1,30 +1,31 @@
 //! Reads a routes file, and routes that are added at run time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use axum::http::StatusCode;
 use serde_json::Value;
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::chunk::{CHUNK_KEYS, chunk};
+use super::input::{Folder, PlayedFiles, text_in};
 use super::node::{Lines, Node, Place};
 use super::problems::Problems;
-use super::response::Folder;
 use super::route::{ReadRoute, named_method, path, route};
 use super::step::channel_name;
 use super::table::{Table, unknown};
 use crate::model::{ChannelForm, Chunk, EventForm, Model, Publish, Route};
 use crate::template::Template;
-use crate::text_file::{read_bytes, text_of};
 
 /// The version of the form.
 const VERSION: u64 = 1;
 pub(super) const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
+pub(super) const SCENARIO_KEYS: [&str; 1] = ["route"];
 pub(super) const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
 pub(super) const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
-/// The most bytes of a routes file.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The longest text whose errors are all told.
+const RECOVERABLE_BYTES_MAX: usize = 1024 * 1024;
 const ROUTES_MAX: usize = 10_000;
 const HISTORY_MAX: u64 = 100_000;
 
@@ -35,15 +36,12 @@ const HISTORY_MAX: u64 = 100_000;
 /// If the file can't be read, or has problems: all of these.
 pub fn read_file(file: &Path) -> Result<Model, Problems> {
     let name = file.display().to_string();
-    let wrong = |line, what| {
+    let text = text_in(file).map_err(|(line, what)| {
         let mut problems = Problems::of_file(&name);
         problems.add(&Place { line, ..Place::default() }, what);
         problems
-    };
-    let bytes = read_bytes(file, FILE_BYTES_MAX)
-        .map_err(|error| wrong(None, format!("expected a routes file that can be read: {error}")))?;
-    let text = text_of(&bytes).map_err(|(line, what)| wrong(Some(line), what))?;
-    read_text(&name, text, file.parent().unwrap_or(Path::new("")))
+    })?;
+    read_text(&name, &text, file.parent().unwrap_or(Path::new("")))
 }
 
 /// Reads the text of a routes file with this name, whose routes play files from this folder.
@@ -54,31 +52,52 @@ pub fn read_file(file: &Path) -> Result<Model, Problems> {
 pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problems> {
     let mut problems = Problems::of_file(name);
     let lines = Lines::new(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let is_json = !errors.is_empty() && text.trim_start().starts_with('{');
-    if is_json {
-        let what = "expected TOML, got JSON: a file is TOML, and JSON is for the control interface";
-        problems.add(&Place { line: Some(1), ..Place::default() }, what);
-    }
-    for error in errors.iter().filter(|_| !is_json) {
-        // The parser gives up without a place where keys are too deep.
-        let line = error.span().map_or_else(|| deepest_line(text), |span| lines.of(span.start));
-        let said = error.message().lines().collect::<Vec<_>>().join(", ");
-        problems.add(&Place { line: Some(line), ..Place::default() }, format!("expected TOML: {said}"));
-    }
-    // Half a tree would lead to problems that are none.
-    if !problems.is_empty() {
-        return Err(problems.sorted());
-    }
+    let document = match document(text) {
+        Ok(document) => document,
+        // Half a tree would lead to problems that are none.
+        Err(errors) => {
+            add_toml_errors(&errors, text, &lines, &mut problems);
+            return Err(problems.sorted());
+        }
+    };
     let root = Node::of_toml(&document, &lines);
-    let model = model(&root, Folder::AnyFrom(folder), &mut problems);
+    let model = model(&root, &PlayedFiles::of(Folder::AnyFrom(folder)), &mut problems);
     model.filter(|_| problems.is_empty()).ok_or_else(|| problems.sorted())
 }
 
-/// Returns the number of the line with the most dots: the line with the deepest key.
-fn deepest_line(text: &str) -> usize {
-    let dots = |(_, line): &(usize, &str)| line.bytes().filter(|byte| *byte == b'.').count();
-    (1..).zip(text.lines()).max_by_key(dots).map_or(1, |(number, _)| number)
+/// Parses TOML.
+fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
+    // All errors of a long text, such as a log that is taken for a routes file, take much memory.
+    if text.len() > RECOVERABLE_BYTES_MAX {
+        return DeTable::parse(text).map_err(|error| vec![error]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() { Ok(document) } else { Err(errors) }
+}
+
+/// Adds the errors of TOML: the first of each line, since others in the line most often follow from the first.
+fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
+    if text.trim_start().starts_with('{') {
+        let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
+        problems.add(&Place { line: Some(1), ..Place::default() }, what);
+        return;
+    }
+    let mut told = BTreeSet::new();
+    for error in errors {
+        // The parser does not say where a key has too many parts: most likely where there are most dots.
+        let deepest = || text.lines().map(|line| line.matches('.').count()).enumerate().max_by_key(|(_, dots)| *dots);
+        let line = match error.span() {
+            Some(span) => lines.of(span.start),
+            None => deepest().map_or(1, |(number, _)| number + 1),
+        };
+        if told.insert(line) {
+            let said = match error.message() {
+                message if message.contains("recurs") => "arrays and tables nest too deep".into(),
+                message => message.lines().collect::<Vec<_>>().join(", "),
+            };
+            problems.add(&Place { line: Some(line), ..Place::default() }, format!("expected TOML: {said}"));
+        }
+    }
 }
 
 /// Reads a route that is added at run time, which may play files below `folder`.
@@ -89,7 +108,7 @@ fn deepest_line(text: &str) -> usize {
 pub fn read_route(form: Value, folder: Option<&Path>) -> Result<Route, Problems> {
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
-    let read = route(&node, below(folder), &mut problems).map(|read| read.route);
+    let read = route(&node, &below(folder), &mut problems).map(|read| read.route);
     read.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
@@ -102,12 +121,10 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
     let table = Table::read(&node, &["routes"], &mut problems);
-    let mut routes = Vec::new();
+    let (files, mut routes) = (below(folder), Vec::new());
     match table.as_ref().and_then(|table| table.get("routes")).map(|node| &node.content) {
-        Some(super::node::Content::Array(items)) if items.len() <= ROUTES_MAX => {
-            routes.extend(
-                items.iter().filter_map(|node| route(node, below(folder), &mut problems)).map(|read| read.route),
-            );
+        Some(super::node::NodeValue::Array(items)) if items.len() <= ROUTES_MAX => {
+            routes.extend(items.iter().filter_map(|node| route(node, &files, &mut problems)).map(|read| read.route));
         }
         Some(_) => {
             problems.add(&node.place.key("routes"), format!("expected an array with at most {ROUTES_MAX} routes"));
@@ -117,11 +134,11 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
 
-fn below(folder: Option<&Path>) -> Folder<'_> {
-    folder.map_or(Folder::None, Folder::Below)
+fn below(folder: Option<&Path>) -> PlayedFiles<'_> {
+    PlayedFiles::of(folder.map_or(Folder::None, Folder::Below))
 }
 
-fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Model> {
+fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<Model> {
     let table = Table::read(root, &FILE_KEYS, problems)?;
     if table.has("onbeat") {
         table.whole("onbeat", VERSION..=VERSION, problems);
@@ -138,11 +155,11 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
             channels.insert(name, form);
         }
     }
-    let routes = routes(&table, folder, &channels, problems);
+    let routes = routes(&table, files, &channels, problems);
     let mut scenarios = BTreeMap::new();
     for (name, node) in table.entries("scenario", problems) {
-        if let Some(table) = Table::read(node, &["route"], problems) {
-            scenarios.insert(name.clone(), self::routes(&table, folder, &channels, problems));
+        if let Some(table) = Table::read(node, &SCENARIO_KEYS, problems) {
+            scenarios.insert(name.clone(), self::routes(&table, files, &channels, problems));
         }
     }
     check_publishing(&routes, &channels, &table, problems);
@@ -152,12 +169,12 @@ fn model(root: &Node, folder: Folder<'_>, problems: &mut Problems) -> Option<Mod
 /// Reads the routes of a file or of a scenario.
 fn routes(
     table: &Table<'_>,
-    folder: Folder<'_>,
+    files: &PlayedFiles<'_>,
     channels: &BTreeMap<String, ChannelForm>,
     problems: &mut Problems,
 ) -> Vec<Route> {
     let nodes = table.items("route", ROUTES_MAX, problems);
-    let read: Vec<ReadRoute<'_>> = nodes.iter().filter_map(|node| route(node, folder, problems)).collect();
+    let read: Vec<ReadRoute<'_>> = nodes.iter().filter_map(|node| route(node, files, problems)).collect();
     let known: Vec<_> = channels.keys().map(String::as_str).collect();
     for (name, place) in read.iter().flat_map(|read| &read.channels) {
         if !channels.contains_key(name) {
@@ -169,21 +186,38 @@ fn routes(
             problems.add(place, said);
         }
     }
-    for (number, ReadRoute { route, place, .. }) in read.iter().enumerate() {
-        if let Some(before) = read[..number].iter().position(|before| before.route.covers(route)) {
-            let line = read[before].place.line.map(|line| format!(" in line {line}")).unwrap_or_default();
-            problems
-                .add(place, format!("expected a route that is reached: the route{line} answers all of its requests"));
-        }
-    }
+    check_reached(&read, problems);
     read.into_iter().map(|read| read.route).collect()
 }
 
+/// Checks that no route answers all requests of a later route.
+fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
+    // A path without a star covers an equal path alone, so that thousands of routes need not be compared with each other.
+    let mut with_path: BTreeMap<&str, Vec<&ReadRoute<'_>>> = BTreeMap::new();
+    let mut with_star: Vec<&ReadRoute<'_>> = Vec::new();
+    for later in read {
+        let path = later.route.path.0.as_str();
+        let earlier = with_path.get(path).into_iter().flatten().chain(&with_star);
+        let covering = earlier.filter(|earlier| earlier.route.covers(&later.route));
+        if let Some(earlier) = covering.min_by_key(|earlier| earlier.place.line) {
+            let line = earlier.place.line.map(|line| format!(" in line {line}")).unwrap_or_default();
+            let expected = format!("expected a route that is reached: the route{line} answers all of its requests");
+            problems.add(later.place, expected);
+        }
+        if path.contains('*') {
+            with_star.push(later);
+        } else {
+            with_path.entry(path).or_default().push(later);
+        }
+    }
+}
+
 impl Route {
-    /// Returns whether all requests of another route match this route. Patterns are compared by their text.
+    /// Returns whether this route matches all requests that another route matches. Some such routes are not found out.
     fn covers(&self, other: &Self) -> bool {
-        let takes_methods = self.method.is_none() || self.method == other.method;
-        let has_path = self.path == other.path || (!other.path.0.contains('*') && self.path.fits(&other.path.0));
+        let takes_methods = other.method.as_ref().map_or(self.method.is_none(), |method| self.takes_method(method));
+        // A star in the other path stands for characters that only a star in this path can stand for, unless escaped.
+        let has_path = self.path == other.path || !self.path.0.contains('\\') && self.path.fits(&other.path.0);
         takes_methods && has_path && self.conditions.iter().all(|condition| other.conditions.contains(condition))
     }
 }
@@ -198,7 +232,11 @@ fn channel(node: &Node, problems: &mut Problems) -> Option<ChannelForm> {
 fn publish(node: &Node, problems: &mut Problems) -> Option<Publish> {
     let table = Table::read(node, &[&PUBLISH_KEYS[..], &CHUNK_KEYS].concat(), problems)?;
     let method = match table.get("method") {
-        Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, "", problems)),
+        Some(node) if node.as_text() == Some("*") => {
+            problems.add(&node.place, "expected a single method, such as POST, got *");
+            None
+        }
+        Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, problems)),
         None => Some(axum::http::Method::POST),
     };
     let path = path("path", &table, problems);

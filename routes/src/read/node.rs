@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use onbeat_faults::form::shown;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,12 +18,12 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) place: Place,
-    pub(super) content: Content,
+    pub(super) content: NodeValue,
 }
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(super) enum NodeValue {
     /// Text, a boolean, a number or, in JSON, null.
     Plain(Value),
     Array(Vec<Node>),
@@ -35,7 +36,12 @@ impl Place {
     /// Returns the place of a key below this place.
     pub(super) fn key(&self, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{dot}{name}", self.path), ..self.clone() }
+        Self { path: format!("{}{dot}{}", self.path, shown(name)), ..self.clone() }
+    }
+
+    /// Returns the path without the numbers of items, as a header in TOML has the path: `route.response`.
+    pub(super) fn names(&self) -> String {
+        self.path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".")
     }
 
     fn item(&self, number: usize) -> Self {
@@ -53,13 +59,15 @@ impl Node {
         let content = match value {
             Value::Array(items) => {
                 let items = items.into_iter().enumerate();
-                Content::Array(items.map(|(number, item)| Self::of_json(item, place.item(number))).collect())
+                NodeValue::Array(items.map(|(number, item)| Self::of_json(item, place.item(number))).collect())
             }
             Value::Object(keys) => {
                 let keys = keys.into_iter();
-                Content::Table(keys.map(|(key, value)| (key.clone(), Self::of_json(value, place.key(&key)))).collect())
+                NodeValue::Table(
+                    keys.map(|(key, value)| (key.clone(), Self::of_json(value, place.key(&key)))).collect(),
+                )
             }
-            plain => Content::Plain(plain),
+            plain => NodeValue::Plain(plain),
         };
         Self { place, content }
     }
@@ -72,26 +80,26 @@ impl Node {
 
     fn of_toml_value(value: &Spanned<DeValue<'_>>, place: Place, lines: &Lines) -> Self {
         let content = match value.get_ref() {
-            DeValue::String(text) => Content::Plain(text.as_ref().into()),
-            DeValue::Boolean(is) => Content::Plain((*is).into()),
+            DeValue::String(text) => NodeValue::Plain(text.as_ref().into()),
+            DeValue::Boolean(is) => NodeValue::Plain((*is).into()),
             DeValue::Integer(integer) => {
                 let text = integer.as_str().replace('_', "");
                 let number = i64::from_str_radix(&text, integer.radix()).ok().map(Value::from);
-                number.map_or(Content::Other(text), Content::Plain)
+                number.map_or(NodeValue::Other(text), NodeValue::Plain)
             }
             DeValue::Float(float) => {
                 // A number that JSON does not have, such as `nan`, is no value of any key.
                 let text = float.as_str().replace('_', "");
                 let number = text.parse().ok().and_then(serde_json::Number::from_f64);
-                number.map_or(Content::Other(text), |number| Content::Plain(number.into()))
+                number.map_or(NodeValue::Other(text), |number| NodeValue::Plain(number.into()))
             }
-            DeValue::Datetime(datetime) => Content::Other(datetime.to_string()),
+            DeValue::Datetime(datetime) => NodeValue::Other(datetime.to_string()),
             DeValue::Array(items) => {
                 let items = items.iter().enumerate().map(|(number, item)| {
                     let place = place.item(number).at_line(lines.of(item.span().start));
                     Self::of_toml_value(item, place, lines)
                 });
-                Content::Array(items.collect())
+                NodeValue::Array(items.collect())
             }
             DeValue::Table(table) => table_of_toml(table, &place, lines),
         };
@@ -101,34 +109,39 @@ impl Node {
     /// Returns the value as JSON.
     pub(super) fn to_json(&self) -> Value {
         match &self.content {
-            Content::Plain(value) => value.clone(),
-            Content::Array(items) => items.iter().map(Self::to_json).collect(),
-            Content::Table(keys) => {
+            NodeValue::Plain(value) => value.clone(),
+            NodeValue::Array(items) => items.iter().map(Self::to_json).collect(),
+            NodeValue::Table(keys) => {
                 Value::Object(keys.iter().map(|(key, value)| (key.clone(), value.to_json())).collect())
             }
-            Content::Other(text) => Value::String(text.clone()),
+            NodeValue::Other(text) => Value::String(text.clone()),
         }
     }
 
     /// Returns whether the value is a table without keys.
     pub(super) fn is_empty_table(&self) -> bool {
-        matches!(&self.content, Content::Table(keys) if keys.is_empty())
+        matches!(&self.content, NodeValue::Table(keys) if keys.is_empty())
+    }
+
+    /// Returns the value of a key; `None` if the value is no table, or has no such key.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let NodeValue::Table(keys) = &self.content else { return None };
+        keys.iter().find(|(key, _)| key == name).map(|(_, node)| node)
+    }
+
+    /// Returns the text, if the value is a text.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        if let NodeValue::Plain(Value::String(text)) = &self.content { Some(text) } else { None }
     }
 
     /// Returns the node at a path below this node, such as `from.byte`, or else the nearest node above.
     pub(super) fn below(&self, path: &str) -> &Self {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-        match &self.content {
-            Content::Table(keys) => match keys.iter().find(|(key, _)| key == first) {
-                Some((_, node)) => node.below(rest),
-                None => self,
-            },
-            _ => self,
-        }
+        self.get(first).map_or(self, |node| node.below(rest))
     }
 }
 
-fn table_of_toml(table: &DeTable<'_>, place: &Place, lines: &Lines) -> Content {
+fn table_of_toml(table: &DeTable<'_>, place: &Place, lines: &Lines) -> NodeValue {
     let mut keys: Vec<_> = table.iter().collect();
     // In the order of the file.
     keys.sort_by_key(|(key, _)| key.span().start);
@@ -136,17 +149,17 @@ fn table_of_toml(table: &DeTable<'_>, place: &Place, lines: &Lines) -> Content {
         let place = place.key(key.get_ref()).at_line(lines.of(key.span().start));
         (key.get_ref().to_string(), Node::of_toml_value(value, place, lines))
     };
-    Content::Table(keys.into_iter().map(node).collect())
+    NodeValue::Table(keys.into_iter().map(node).collect())
 }
 
 impl fmt::Display for Node {
     /// Shows the beginning of the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.content {
-            Content::Array(items) => write!(f, "an array of {}", items.len()),
-            Content::Table(_) => f.write_str("a table"),
-            Content::Other(text) => f.write_str(&onbeat_faults::form::shown(text)),
-            Content::Plain(value) => f.write_str(&onbeat_faults::form::shown(&value.to_string())),
+            NodeValue::Array(items) => write!(f, "an array of {}", items.len()),
+            NodeValue::Table(_) => f.write_str("a table"),
+            NodeValue::Other(text) => f.write_str(&shown(text)),
+            NodeValue::Plain(value) => f.write_str(&shown(&value.to_string())),
         }
     }
 }

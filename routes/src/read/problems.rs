@@ -61,17 +61,16 @@ impl Problems {
         self.list.first().map_or("", |(place, _)| place.path.as_str())
     }
 
-    /// Returns the problems as lines for people: the file, the line, the field, and the problem. Many problems are counted.
+    /// Returns a line for each problem, with the place. Of very many problems the first are shown.
     pub fn lines(&self) -> impl Iterator<Item = String> {
+        let left_out = self.list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0);
         let file = self.file.as_deref();
-        let told = self.iter().take(SHOWN_MAX).map(move |Problem { line, field, problem }| {
-            let line = line.map_or(String::new(), |line| format!("{line}:"));
-            let file = file.map_or(String::new(), |file| format!("{file}:{line} "));
-            let colon = if field.is_empty() { "" } else { ": " };
-            format!("{file}{field}{colon}{problem}")
+        let shown = self.list.iter().take(SHOWN_MAX).map(move |(Place { line, path }, what)| {
+            let file = file.map(|file| format!("{file}{}: ", line.map_or_else(String::new, |line| format!(":{line}"))));
+            let colon = if path.is_empty() { "" } else { ": " };
+            format!("{}{path}{colon}{what}", file.unwrap_or_default())
         });
-        let more = self.list.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0);
-        told.chain(more.map(|more| format!("and {more} more")))
+        shown.chain(left_out.map(|more| format!("and {more} more")))
     }
 
     /// Sorts the problems by their places.
@@ -83,8 +82,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.lines().collect();
-        f.write_str(&lines.join("\n"))
+        f.write_str(&self.lines().collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -1,23 +1,20 @@
 //! Reads a response: head, content, heartbeats and faults.
 
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Component, Path};
 use std::sync::Arc;
 
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use onbeat_faults::Fault;
 
-use super::node::{Content as NodeContent, Node, Place};
+use super::input::PlayedFiles;
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
-use super::step::{check_order, heartbeat, step};
-use super::table::{Table, no_other, template};
-use crate::model::{Content, Response, Step, StepAction};
-use crate::nearest::nearest;
-use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
+use super::step::{check_order, heartbeat, is_channel_name, step};
+use super::table::{Table, template};
+use crate::model::{Content, Response, Step};
+use crate::play::PlayOptions;
 use crate::template::Template;
-use crate::text_file::read_bytes;
 
 /// The keys of a response.
 pub(super) const RESPONSE_KEYS: [&str; 13] = [
@@ -38,26 +35,15 @@ pub(super) const RESPONSE_KEYS: [&str; 13] = [
 const STEPS_MAX: usize = 100_000;
 const FAULTS_MAX: usize = 100;
 
-/// The folder of the files that are played.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Folder<'a> {
-    /// Any file, relative to this folder.
-    AnyFrom(&'a Path),
-    /// Files in this folder and below.
-    Below(&'a Path),
-    /// No file.
-    None,
-}
-
 /// Reads a response out of a table, which may have other keys. `path` is the path of the route.
-pub(super) fn response(table: &Table<'_>, path: &str, folder: Folder<'_>, problems: &mut Problems) -> Response {
+pub(super) fn response(table: &Table<'_>, path: &str, files: &PlayedFiles<'_>, problems: &mut Problems) -> Response {
     let contents = table.present(&["steps", "play", "body"]);
     if contents.len() > 1 {
         problems.add(table.place, format!("expected one of steps, play and body, got {}", contents.join(" and ")));
     }
     let content = match contents.first() {
         Some(&"steps") => Content::Steps(steps(table, problems)),
-        Some(&"play") => play(table, folder, problems),
+        Some(&"play") => play(table, files, problems),
         Some(_) => Content::Body(table.template("body", problems).unwrap_or_default()),
         None => Content::Steps(Vec::new()),
     };
@@ -72,6 +58,9 @@ pub(super) fn response(table: &Table<'_>, path: &str, folder: Folder<'_>, proble
         }
     }
     let status = table.whole("status", 200..=599, problems).and_then(|status| u16::try_from(status).ok());
+    if let (Some(204 | 205 | 304), Some(name)) = (status, contents.first()) {
+        problems.add(table.place, format!("expected a response without {name}, since its status has no body"));
+    }
     Response {
         wait: table.ms("wait_ms", 0, problems).unwrap_or_default(),
         status: status.and_then(|status| StatusCode::from_u16(status).ok()),
@@ -91,21 +80,22 @@ fn steps(table: &Table<'_>, problems: &mut Problems) -> Vec<Step> {
 }
 
 /// Returns the names of the channels that a response subscribes to, each with its place.
-pub(super) fn subscribed<'a>(node: &'a Node, response: &'a Response) -> impl Iterator<Item = (&'a str, &'a Place)> {
-    let steps = if let Content::Steps(steps) = &response.content { &steps[..] } else { &[] };
-    let of_step = |step: &'a Step| match &step.action {
-        StepAction::Subscribe(subscribe) => &subscribe.channels[..],
+pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
+    let steps = items(node, "steps").iter().filter_map(|step| step.get("subscribe"));
+    let names = steps.flat_map(|node| match &node.content {
+        NodeValue::Array(names) => &names[..],
+        _ => std::slice::from_ref(node),
+    });
+    // A name that no channel can have is a problem already.
+    names.filter_map(|node| Some((node.as_text().filter(|name| is_channel_name(name))?, &node.place)))
+}
+
+/// Returns the items of an array in a table; none if the key or the array is missing.
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    match node.get(key).map(|node| &node.content) {
+        Some(NodeValue::Array(items)) => items,
         _ => &[],
-    };
-    let nodes = node.below("steps");
-    let place = move |number: usize| match &nodes.content {
-        NodeContent::Array(items) => items.get(number).map_or(&nodes.place, |item| &item.below("subscribe").place),
-        _ => &nodes.place,
-    };
-    steps
-        .iter()
-        .enumerate()
-        .flat_map(move |(number, step)| of_step(step).iter().map(move |name| (name.as_str(), place(number))))
+    }
 }
 
 fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Template)> {
@@ -121,7 +111,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
             continue;
         }
         let Some(value) = template(node, problems) else { continue };
-        if let NodeContent::Plain(serde_json::Value::String(text)) = &node.content
+        if let NodeValue::Plain(serde_json::Value::String(text)) = &node.content
             && HeaderValue::from_str(text).is_err()
         {
             problems
@@ -134,6 +124,9 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
         headers.push((known, value));
     }
     if let Some(seconds) = table.whole("retry_after_s", 0..=u64::from(u32::MAX), problems) {
+        if headers.iter().any(|(name, _)| *name == RETRY_AFTER) {
+            problems.add(table.place, "expected either retry_after_s or the header retry-after, got both");
+        }
         headers.push((RETRY_AFTER, Template::literal(seconds.to_string())));
     }
     headers
@@ -141,19 +134,18 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
 
 fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fault>> {
     let Some(node) = table.get("fault") else { return Vec::new() };
-    no_other(node, problems);
     let nodes = match &node.content {
-        NodeContent::Array(_) => table.items("fault", FAULTS_MAX, problems),
+        NodeValue::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),
     };
-    let is_table = |node: &&Node| {
-        let is_table = matches!(node.content, NodeContent::Table(_));
+    let tables = nodes.iter().filter(|node| {
+        let is_table = matches!(node.content, NodeValue::Table(_));
         if !is_table {
             problems.add(&node.place, format!("expected a table such as {{ kind = \"cut\" }}, got {node}"));
         }
         is_table
-    };
-    let tables: Vec<_> = nodes.iter().filter(is_table).collect();
+    });
+    let tables: Vec<&Node> = tables.collect();
     let read = tables.into_iter().filter_map(|node| match Fault::of_route(node.to_json(), path) {
         Ok(fault) => Some(Arc::new(fault)),
         Err(wrong) => {
@@ -168,7 +160,7 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
 }
 
 /// Reads the file that a response plays.
-fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Content {
+fn play(table: &Table<'_>, files: &PlayedFiles<'_>, problems: &mut Problems) -> Content {
     let options = PlayOptions {
         bytes: table
             .whole("bytes", 1..=1 << 30, problems)
@@ -181,47 +173,11 @@ fn play(table: &Table<'_>, folder: Folder<'_>, problems: &mut Problems) -> Conte
     };
     let nothing = Content::Steps(Vec::new());
     let (Some(node), Some(name)) = (table.get("play"), table.text("play", problems)) else { return nothing };
-    match played(name, &options, folder) {
-        Ok(played) => Content::Play(Arc::new(played)),
+    match files.read(name, options) {
+        Ok(played) => Content::Play(played),
         Err(why) => {
             problems.add(&node.place, why);
             nothing
         }
-    }
-}
-
-fn played(name: &str, options: &PlayOptions, folder: Folder<'_>) -> Result<Played, String> {
-    if name.is_empty() {
-        return Err("expected the name of a file, got \"\"".into());
-    }
-    let path = match folder {
-        Folder::AnyFrom(folder) => folder.join(name),
-        Folder::Below(folder) => {
-            let is_below =
-                Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-            let why = "expected a file in the folder of the routes file or below, as a relative path";
-            if is_below { Ok(folder.join(name)) } else { Err(format!("{why}, got {name}")) }?
-        }
-        Folder::None => return Err("expected no file: the server was started without a routes file".into()),
-    };
-    let bytes = read_bytes(&path, PLAYED_BYTES_MAX).map_err(|error| missing(&path, &error))?;
-    Played::read(name, &bytes.into(), options).map_err(|error| format!("{name}: {error}"))
-}
-
-/// Returns what is said of a file that can't be read, with the nearest name in its folder.
-fn missing(path: &Path, error: &io::Error) -> String {
-    let said = format!("expected a file that can be read, got {}: {error}", path.display());
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let folder = path.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
-    // A path without a folder has an empty parent.
-    let folder = folder.map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
-    let mut names: Vec<String> =
-        folder.and_then(|folder| std::fs::read_dir(folder).ok()).map_or_else(Vec::new, |entries| {
-            entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
-        });
-    names.sort_unstable();
-    match nearest(&name, names.iter().map(String::as_str)) {
-        Some(nearest) => format!("{said}: did you mean {nearest}?"),
-        None => said,
     }
 }

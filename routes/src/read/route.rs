@@ -3,10 +3,11 @@
 use axum::http::Method;
 use onbeat_server::ready::PREFIX;
 
-use super::node::{Node, Place};
+use super::input::PlayedFiles;
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
-use super::response::{Folder, RESPONSE_KEYS, response, subscribed};
-use super::table::{Table, no_other};
+use super::response::{RESPONSE_KEYS, response, subscribed};
+use super::table::{Table, check_json};
 use crate::model::{Condition, PathPattern, Response, Route};
 use crate::request::RequestPart;
 
@@ -23,14 +24,14 @@ pub(super) struct ReadRoute<'a> {
 }
 
 /// Reads a route.
-pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
+pub(super) fn route<'a>(node: &'a Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<ReadRoute<'a>> {
     let known = [&ROUTE_KEYS[..], &RESPONSE_KEYS].concat();
     let table = Table::read(node, &known, problems)?;
     let path = path("path", &table, problems);
     let name = path.as_ref().map_or("", |path| path.0.as_str());
     let (mut responses, mut channels) = (Vec::new(), Vec::new());
     let mut add = |node: &Node, response: Response| {
-        channels.extend(subscribed(node, &response).map(|(name, place)| (name.to_owned(), place.clone())));
+        channels.extend(subscribed(node).map(|(name, place)| (name.to_owned(), place.clone())));
         responses.push(response);
     };
     let own = table.present(&RESPONSE_KEYS);
@@ -44,16 +45,14 @@ pub(super) fn route<'a>(node: &'a Node, folder: Folder<'_>, problems: &mut Probl
         }
         for node in table.items("response", RESPONSES_MAX, problems) {
             if let Some(table) = Table::read(node, &RESPONSE_KEYS, problems) {
-                add(node, response(&table, name, folder, problems));
+                add(node, response(&table, name, files, problems));
             }
         }
     } else if own.is_empty() {
-        if !table.has_unknown {
-            let keys = RESPONSE_KEYS.join(", ");
-            problems.add(table.place, format!("expected response, or one of {keys}, but there is none"));
-        }
+        problems
+            .add(table.place, format!("expected response, or one of {}, but there is none", RESPONSE_KEYS.join(", ")));
     } else {
-        add(node, response(&table, name, folder, problems));
+        add(node, response(&table, name, files, problems));
     }
     let (method, conditions) = (method(&table, problems), conditions(&table, problems));
     let route = Route { method, path: path?, conditions, responses, form: node.to_json() };
@@ -65,15 +64,15 @@ fn method(table: &Table<'_>, problems: &mut Problems) -> Option<Method> {
     let Some(node) = table.get("method") else { return Some(Method::GET) };
     match table.text("method", problems)? {
         "*" => None,
-        name => named_method(name, node, ", or * for any", problems),
+        name => named_method(name, node, problems),
     }
 }
 
-/// Reads the name of a method. `or` has the other texts that the key takes.
-pub(super) fn named_method(name: &str, node: &Node, or: &str, problems: &mut Problems) -> Option<Method> {
-    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_uppercase() && name != "*");
+/// Reads the name of a method.
+pub(super) fn named_method(name: &str, node: &Node, problems: &mut Problems) -> Option<Method> {
+    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_uppercase());
     if method.is_none() {
-        problems.add(&node.place, format!("expected a method in upper case, such as POST{or}, got {node}"));
+        problems.add(&node.place, format!("expected a method in upper case, such as POST, or * for any, got {node}"));
     }
     method
 }
@@ -107,7 +106,12 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
     for (name, node) in table.entries("match", problems) {
         let part = RequestPart::named(name);
         if let Some(part) = part.filter(|part| !matches!(part, RequestPart::Method | RequestPart::Path)) {
-            no_other(node, problems);
+            let is_comparable = matches!(&node.content, NodeValue::Plain(value) if !value.is_null());
+            if !is_comparable && !matches!(part, RequestPart::Json(_)) {
+                problems.add(&node.place, format!("expected a text, a number, true or false, got {node}"));
+            } else {
+                check_json(node, problems);
+            }
             conditions.push(Condition { part, expected: node.to_json() });
         } else {
             let name = onbeat_faults::form::shown(name);

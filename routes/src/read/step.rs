@@ -3,7 +3,7 @@
 use onbeat_wire::{How, TIME_MS_MAX};
 
 use super::chunk::{CHUNK_KEYS, chunk};
-use super::node::{Content, Node};
+use super::node::{Node, NodeValue};
 use super::problems::Problems;
 use super::table::{Table, text};
 use crate::model::{Chunk, EventForm, Heartbeat, HistoryUse, Step, StepAction, Subscribe};
@@ -57,7 +57,7 @@ fn action(table: &Table<'_>, problems: &mut Problems) -> Option<StepAction> {
         return subscribe(table, problems).map(StepAction::Subscribe);
     }
     if let Some(node) = table.get("open") {
-        if !matches!(&node.content, Content::Plain(value) if *value == true) {
+        if !matches!(&node.content, NodeValue::Plain(value) if *value == true) {
             problems.add(&node.place, format!("expected true, got {node}"));
         }
         return Some(StepAction::Open);
@@ -72,7 +72,7 @@ fn action(table: &Table<'_>, problems: &mut Problems) -> Option<StepAction> {
 fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
     let node = table.get("subscribe")?;
     let names = match &node.content {
-        Content::Array(_) => table.items("subscribe", CHANNELS_MAX, problems),
+        NodeValue::Array(_) => table.items("subscribe", CHANNELS_MAX, problems),
         _ => std::slice::from_ref(node),
     };
     let channels: Vec<String> =
@@ -92,13 +92,18 @@ fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
 
 /// Checks the name of a channel.
 pub(super) fn channel_name(name: &str, node: &Node, problems: &mut Problems) -> Option<String> {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
-    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(is_plain) {
+    if !is_channel_name(name) {
         let expected = format!("a name of 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`");
         problems.add(&node.place, format!("expected {expected}, got {}", onbeat_faults::form::shown(name)));
         return None;
     }
     Some(name.to_owned())
+}
+
+/// Returns whether a channel can have this name.
+pub(super) fn is_channel_name(name: &str) -> bool {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 /// Reads heartbeats.

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use onbeat_faults::form::whole;
+use onbeat_faults::form::{shown, whole};
 use onbeat_wire::TIME_MS_MAX;
 use serde_json::Value;
 
-use super::node::{Content, Node, Place};
+use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use crate::nearest::nearest;
 use crate::template::Template;
@@ -16,26 +16,22 @@ use crate::template::Template;
 pub(super) struct Table<'a> {
     pub(super) place: &'a Place,
     keys: &'a [(String, Node)],
-    /// Whether there are keys that are not known: a key that is missing may be one of these, misspelt.
-    pub(super) has_unknown: bool,
 }
 
 impl<'a> Table<'a> {
     /// Reads a table with some of these keys.
     pub(super) fn read(node: &'a Node, known: &[&str], problems: &mut Problems) -> Option<Self> {
-        let Content::Table(keys) = &node.content else {
+        let NodeValue::Table(keys) = &node.content else {
             problems.add(&node.place, format!("expected a table, got {node}"));
             return None;
         };
-        let mut has_unknown = false;
-        for (key, node) in keys {
+        for (key, value) in keys {
             if !known.contains(&key.as_str()) {
-                let place = Place { path: parent(&node.place.path, key).to_owned(), ..node.place.clone() };
+                let place = Place { line: value.place.line, ..node.place.clone() };
                 problems.add(&place, unknown(key, known));
-                has_unknown = true;
             }
         }
-        Some(Self { place: &node.place, keys, has_unknown })
+        Some(Self { place: &node.place, keys })
     }
 
     /// Returns the value of a key.
@@ -66,7 +62,7 @@ impl<'a> Table<'a> {
     /// Returns a whole number within bounds.
     pub(super) fn whole(&self, name: &str, bounds: RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
         let node = self.get(name)?;
-        let number = if let Content::Plain(value) = &node.content { whole(value) } else { None };
+        let number = if let NodeValue::Plain(value) = &node.content { whole(value) } else { None };
         let within = number.filter(|number| bounds.contains(number));
         if within.is_none() {
             let (least, most) = bounds.into_inner();
@@ -85,7 +81,7 @@ impl<'a> Table<'a> {
     /// Returns one of some words.
     pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
         let node = self.get(name)?;
-        let word = if let Content::Plain(Value::String(word)) = &node.content { word } else { "" };
+        let word = if let NodeValue::Plain(Value::String(word)) = &node.content { word } else { "" };
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| format!("\"{known}\"")).collect();
@@ -102,9 +98,15 @@ impl<'a> Table<'a> {
     pub(super) fn items(&self, name: &str, most: usize, problems: &mut Problems) -> &'a [Node] {
         let Some(node) = self.get(name) else { return &[] };
         match &node.content {
-            Content::Array(items) if (1..=most).contains(&items.len()) => items,
-            _ => {
-                let hint = if node.place.line.is_some() { in_brackets(name, node) } else { String::new() };
+            NodeValue::Array(items) if (1..=most).contains(&items.len()) => items,
+            content => {
+                // A table in place of an array of one table is the usual slip in TOML.
+                let is_slip = matches!(content, NodeValue::Table(_)) && node.place.line.is_some();
+                let hint = if is_slip {
+                    format!(": write [[{}]], or [ and ] around the table", node.place.names())
+                } else {
+                    String::new()
+                };
                 problems.add(&node.place, format!("expected an array with 1 to {most} items, got {node}{hint}"));
                 &[]
             }
@@ -114,7 +116,7 @@ impl<'a> Table<'a> {
     /// Returns the keys and values of a table.
     pub(super) fn entries(&self, name: &str, problems: &mut Problems) -> &'a [(String, Node)] {
         let Some(node) = self.get(name) else { return &[] };
-        if let Content::Table(keys) = &node.content {
+        if let NodeValue::Table(keys) = &node.content {
             return keys;
         }
         problems.add(&node.place, format!("expected a table, got {node}"));
@@ -122,33 +124,27 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Returns how TOML writes an array where there is a single table.
-fn in_brackets(name: &str, node: &Node) -> String {
-    match &node.content {
-        Content::Table(_) if ["route", "response"].contains(&name) => {
-            format!(": write [[{}]] with two brackets", without_numbers(&node.place.path))
-        }
-        Content::Table(_) => format!(": write {name} = [{{ … }}]"),
-        _ => String::new(),
-    }
-}
-
-/// Returns a path without the numbers of items, such as `route.response`.
-fn without_numbers(path: &str) -> String {
-    path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect()
-}
-
 /// Returns a text.
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
-    if let Content::Plain(Value::String(text)) = &node.content {
-        return Some(text);
+    let text = node.as_text();
+    if text.is_none() {
+        let is_json = matches!(node.content, NodeValue::Table(_) | NodeValue::Array(_));
+        let hint = if is_json { ": write JSON as a text in quotes" } else { "" };
+        problems.add(&node.place, format!("expected a text, got {node}{hint}"));
     }
-    let hint = match &node.content {
-        Content::Table(_) | Content::Array(_) => ": write JSON as a text in quotes",
-        Content::Plain(_) | Content::Other(_) => "",
-    };
-    problems.add(&node.place, format!("expected a text, got {node}{hint}"));
-    None
+    text
+}
+
+/// Checks that a value is JSON all through: a request has no dates, and no number that JSON does not have.
+pub(super) fn check_json(node: &Node, problems: &mut Problems) {
+    match &node.content {
+        NodeValue::Plain(_) => {}
+        NodeValue::Array(items) => items.iter().for_each(|item| check_json(item, problems)),
+        NodeValue::Table(keys) => keys.iter().for_each(|(_, value)| check_json(value, problems)),
+        NodeValue::Other(_) => {
+            problems.add(&node.place, format!("expected a value that JSON has, such as a text in quotes, got {node}"));
+        }
+    }
 }
 
 /// Returns a text with placeholders.
@@ -162,27 +158,11 @@ pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template>
     }
 }
 
-/// Checks that a value is JSON all through: a request has no dates, and no number that JSON does not have.
-pub(super) fn no_other(node: &Node, problems: &mut Problems) {
-    match &node.content {
-        Content::Plain(_) => {}
-        Content::Array(items) => items.iter().for_each(|item| no_other(item, problems)),
-        Content::Table(keys) => keys.iter().for_each(|(_, value)| no_other(value, problems)),
-        Content::Other(_) => {
-            problems.add(&node.place, format!("expected a value that JSON has, such as a text in quotes, got {node}"));
-        }
-    }
-}
-
 /// Returns what is said of a key that is not known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
-    let name = onbeat_faults::form::shown(name);
+    let name = shown(name);
     match nearest(&name, known.iter().copied()) {
         Some(nearest) => format!("expected a known key, got {name}: did you mean {nearest}?"),
         None => format!("expected one of {}, got {name}", known.join(", ")),
     }
-}
-
-fn parent<'p>(path: &'p str, key: &str) -> &'p str {
-    path.strip_suffix(key).map_or(path, |parent| parent.strip_suffix('.').unwrap_or(parent))
 }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Body;
+
 /// A fact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
@@ -33,6 +35,12 @@ pub enum Fact {
     Push(Push),
     /// `close`: the server was told to close a connection.
     Close(Close),
+    /// `route`: a route was added before all others.
+    Route(RouteAdded),
+    /// `routes-deleted`: routes were deleted.
+    RoutesDeleted(RoutesDeleted),
+    /// `publish`: the server was told to publish to a channel.
+    Publish(Publish),
     /// `fault`: a fault was added.
     Fault(FaultAdded),
     /// `faults-deleted`: faults were deleted.
@@ -72,7 +80,7 @@ pub enum Framing {
 }
 
 /// The first line of a log: the dependencies of its world.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogStart {
     /// The version of the form of the log.
@@ -85,6 +93,12 @@ pub struct LogStart {
     pub clock: String,
     /// How many events a client of `/sse` may be behind.
     pub mailbox: u64,
+    /// The routes file of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<String>,
+    /// The scenario of the world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
     /// How many lines found no room at the end of the log.
     pub dropped: u64,
 }
@@ -101,6 +115,9 @@ pub struct Request {
     pub version: String,
     /// The fields in wire order.
     pub headers: Vec<(String, String)>,
+    /// The body, if the server has read one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
 }
 
 /// A request by its bytes.
@@ -226,6 +243,37 @@ pub enum ClosedHow {
     Half,
 }
 
+/// A route was added before all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteAdded {
+    /// The id of the route.
+    pub id: u64,
+    /// The route, in the form of the control interface.
+    pub route: Value,
+}
+
+/// Routes were deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoutesDeleted {
+    /// The ids of the routes.
+    pub ids: Vec<u64>,
+}
+
+/// The server is told to publish to a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// The name of the channel.
+    pub channel: String,
+    /// The ID of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The bytes of the event.
+    pub chunk: Body,
+}
+
 /// A fault was added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +308,9 @@ impl Fact {
             Self::Dropped(_) => "dropped",
             Self::Push(_) => "push",
             Self::Close(_) => "close",
+            Self::Route(_) => "route",
+            Self::RoutesDeleted(_) => "routes-deleted",
+            Self::Publish(_) => "publish",
             Self::Fault(_) => "fault",
             Self::FaultsDeleted(_) => "faults-deleted",
         }
@@ -279,5 +330,5 @@ macro_rules! from {
 
 from! {
     RecordingStart => Recording, LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
-    Dispatch => Event, End => End, Leave => Leave, Push => Push, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
+    Dispatch => Event, End => End, Leave => Leave, Push => Push, Close => Close, RouteAdded => Route, RoutesDeleted => RoutesDeleted, Publish => Publish, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
 }

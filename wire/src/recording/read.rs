@@ -46,6 +46,9 @@ fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
         "dropped" => Fact::Dropped(jsonl::from_value(keys)?),
         "push" => Fact::Push(jsonl::from_value(keys)?),
         "close" => Fact::Close(jsonl::from_value(keys)?),
+        "route" => Fact::Route(jsonl::from_value(keys)?),
+        "routes-deleted" => Fact::RoutesDeleted(jsonl::from_value(keys)?),
+        "publish" => Fact::Publish(jsonl::from_value(keys)?),
         "fault" => Fact::Fault(jsonl::from_value(keys)?),
         "faults-deleted" => Fact::FaultsDeleted(jsonl::from_value(keys)?),
         _ => {

@@ -13,6 +13,8 @@ fn lines() -> Vec<(Line, &'static str)> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![pair("content-type", "text/event-stream")];
     let start = LogStart {
+        routes: None,
+        scenario: None,
         version: 1,
         seed: u64::MAX.to_string(),
         epoch: "2025-12-01T00:00:00.000Z".into(),
@@ -21,6 +23,7 @@ fn lines() -> Vec<(Line, &'static str)> {
         dropped: 0,
     };
     let request = Request {
+        body: None,
         method: "GET".into(),
         target: "/sse".into(),
         version: "HTTP/1.1".into(),

@@ -35,6 +35,9 @@ impl<N: Notes> Serialize for Line<N> {
             Fact::Dropped(content) => self.with(content, serializer),
             Fact::Push(content) => self.with(content, serializer),
             Fact::Close(content) => self.with(content, serializer),
+            Fact::Route(content) => self.with(content, serializer),
+            Fact::RoutesDeleted(content) => self.with(content, serializer),
+            Fact::Publish(content) => self.with(content, serializer),
             Fact::Fault(content) => self.with(content, serializer),
             Fact::FaultsDeleted(content) => self.with(content, serializer),
         }

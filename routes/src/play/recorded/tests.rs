@@ -137,7 +137,7 @@ fn a_wrong_recording_is_told_by_its_line() {
     let bytes = [HEAD.as_bytes(), b"\n\"\xff"].concat();
     assert_eq!(
         cues(&bytes, 0).expect_err("no UTF-8").to_string(),
-        "line 2: expected UTF-8, got the byte 0xFF in column 2: save the file as UTF-8"
+        "line 2: expected UTF-8, got a byte at column 2 that is none"
     );
     let deep = format!("{HEAD}\n{}", "{\"a\":".repeat(100_000));
     assert!(cues(deep.as_bytes(), 0).expect_err("too deep").to_string().starts_with("line 2"));
