@@ -12,6 +12,9 @@ use super::problems::Problems;
 use crate::nearest::nearest;
 use crate::template::Template;
 
+/// The keys whose texts often are JSON.
+const JSON_TEXTS: [&str; 3] = [".data", ".body", ".send"];
+
 /// A table whose keys are known.
 pub(super) struct Table<'a> {
     pub(super) place: &'a Place,
@@ -128,8 +131,9 @@ impl<'a> Table<'a> {
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
     let text = node.as_text();
     if text.is_none() {
-        let is_json = matches!(node.content, NodeValue::Table(_) | NodeValue::Array(_));
-        let hint = if is_json { ": write JSON as a text in quotes" } else { "" };
+        let is_nested = matches!(node.content, NodeValue::Table(_) | NodeValue::Array(_));
+        let is_content = JSON_TEXTS.iter().any(|key| node.place.path.ends_with(key));
+        let hint = if is_nested && is_content { ": write JSON as a text in quotes" } else { "" };
         problems.add(&node.place, format!("expected a text, got {node}{hint}"));
     }
     text
