@@ -105,7 +105,9 @@ impl Mutation {
 
 fn mutated(good: &str, mutations: &[Mutation]) -> Vec<u8> {
     let mut bytes = good.as_bytes().to_vec();
-    mutations.iter().for_each(|mutation| mutation.apply(&mut bytes));
+    for mutation in mutations {
+        mutation.apply(&mut bytes);
+    }
     bytes
 }
 
