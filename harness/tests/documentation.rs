@@ -98,6 +98,7 @@ fn every_option_that_the_documentation_names_exists() {
         "--partition",
         "--path",
         "--release",
+        "--save-dev",
         "--test",
         "--workspace",
     ];

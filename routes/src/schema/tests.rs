@@ -78,6 +78,21 @@ fn schema_and_reader_take_the_same_forms() {
     }
 }
 
+#[test]
+fn the_examples_follow_the_schema() {
+    let validator = validator();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let folders = std::fs::read_dir(&examples).expect("examples").map(|entry| entry.expect("an entry").path());
+    let files = folders.map(|path| path.join("routes.toml")).chain([examples.join("tutorial.toml")]);
+    let files: Vec<_> = files.filter(|file| file.is_file()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let form = form(&std::fs::read_to_string(&file).expect("a file"));
+        let errors: Vec<_> = validator.iter_errors(&form).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{}", file.display());
+    }
+}
+
 const GOOD_RESPONSES: &[&str] = &[
     "status = 204",
     "body = \"{{path}}\"\nwait_ms = 5\nheaders = { \"x-a\" = \"{{now}}\\tb\" }",
