@@ -415,6 +415,11 @@ status = 503
 body = "later"
 
 [[route]]
+path = "/late"
+wait_ms = 2000
+status = 204
+
+[[route]]
 path = "/progress"
 headers = { content-type = "application/x-ndjson" }
 steps = [{ send = '{"done":1}' }, { send = "\\n" }, { wait_ms = 10, send = "half" }]
@@ -433,12 +438,12 @@ test.describe('with routes of a file', () => {
     const url = await serve({ routes: await routesFile(OWN) });
     const complaints = await visit(page, url);
     const titles = page.getByRole('article').getByRole('heading');
-    const names = ['/feed', '/news', 'POST /chats/*/messages', '/busy', '/progress'];
+    const names = ['/feed', '/news', 'POST /chats/*/messages', '/busy', '/late', '/progress'];
     await expect(titles).toHaveText(names);
     await expect(page.getByRole('form', { name: 'To all who hear broadcasts' })).toBeHidden();
     await expect(page.getByLabel('Path', { exact: true })).toHaveValue('/feed');
     const offered = page.locator('#known-paths option');
-    expect(await offered.evaluateAll((all) => all.map(({ value }) => value))).toEqual(['/feed', '/news', '/busy', '/progress']);
+    expect(await offered.evaluateAll((all) => all.map(({ value }) => value))).toEqual(['/feed', '/news', '/busy', '/late', '/progress']);
 
     const other = await connect(url);
     await other.route({ path: '/added', steps: [{ data: 'x' }, { open: true }] });
@@ -500,6 +505,19 @@ test.describe('with routes of a file', () => {
     await button(page, '+1 s').click();
     await expect(progress.events).toHaveCount(2);
     await expect(progress.events.first()).toContainText('half');
+  });
+
+  test('a response whose head is late does not keep the others from connecting', async ({ page, serve }) => {
+    const url = await serve({ routes: await routesFile(OWN) });
+    await visit(page, url);
+    await button(page, 'Connect all').click();
+    await expect(panel(page, '/progress').events).toHaveCount(1);
+    const late = panel(page, '/late');
+    await expect(late.state).toHaveText('connecting');
+    for (const _ of [1, 2]) await button(page, '+1 s').click();
+    await expect(late.state).toHaveText('closed');
+    await expect(page.getByRole('article').filter({ hasText: '/late' })).toContainText('the response has ended');
+    await expect(late.events).toHaveCount(0);
   });
 
   test('an event is published to the subscribers of a channel', async ({ page, serve }) => {

@@ -54,11 +54,15 @@ export class FetchedStream extends EventTarget {
     this.reason = response.ok ? 'the response has ended' : `the answer was ${response.status} ${response.statusText}`.trim();
     this.readyState = OPEN;
     this.dispatchEvent(new Event('open'));
-    const text = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    const take = isStream ? this.#events() : this.#lines();
-    for (let part = await text.read(); !part.done; part = await text.read()) take(part.value);
-    take(null);
+    await this.#read(response, isStream ? this.#events() : this.#lines());
     return isStream;
+  }
+
+  async #read(response, take) {
+    // A 204 has no body.
+    const text = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await text?.read(); part && !part.done; part = await text.read()) take(part.value);
+    take(null);
   }
 
   #events() {

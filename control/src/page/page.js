@@ -162,9 +162,11 @@ async function saveLog() {
 
 /** Each takes its connection before the next, so that their order, and so their values, are always the same. */
 async function connectAll() {
-  for (const stream of streams) {
+  for (const stream of [...streams]) {
     stream.connect();
-    await stream.answered;
+    // The head of a route may be due only when the clock is moved.
+    const late = new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await (stream.isOwn ? Promise.race([stream.answered, late]) : stream.answered);
   }
 }
 
