@@ -8,6 +8,8 @@
 //!     │
 //!   glob ── request ── template    patterns; a request; text with placeholders
 //!     │
+//!  event_fields                    an event as a chunk
+//!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
 //!   model ── matching              routes as data; the requests that match
@@ -27,6 +29,7 @@ mod application;
 mod channels;
 mod chunk;
 mod cors;
+mod event_fields;
 mod fault_hook;
 mod glob;
 mod heartbeats;
@@ -48,7 +51,7 @@ mod utf_8;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};
-pub use self::chunk::EventFields;
+pub use self::event_fields::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
 pub use self::read::{Problem, Problems, read_file, read_route, read_routes, read_text};
