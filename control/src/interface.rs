@@ -213,7 +213,11 @@ impl Control {
 
 /// Answers a request for a file of the page.
 async fn show_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
-    let Some(file) = page::find(request.method(), request.uri().path()) else { return next.run(request).await };
+    let (method, path) = (request.method(), request.uri().path());
+    let file = page::find(method, path, !control.settings.routes.alone);
+    // A route of the world comes before the page.
+    let file = file.filter(|file| file.path != path || !control.instance().routes.takes_get(path));
+    let Some(file) = file else { return next.run(request).await };
     // The page needs no token, since the page asks people for the token.
     match control.access.host(request.uri(), request.headers()) {
         Ok(_) => file.response(),

@@ -1,6 +1,6 @@
 //! The page at `/`: people see the streams there, and drive the clock and the faults by hand.
 //!
-//! A server with the control interface serves the page. The page is an ordinary client of `openapi.json`. A request for the
+//! A server with the control interface serves the page, also at `/__onbeat/page/`: a route of the world may take `/`. The page is an ordinary client of `openapi.json`. A request for the
 //! page is no part of the world: opening the page changes no byte of a stream.
 
 use std::borrow::Cow;
@@ -36,43 +36,64 @@ const CSS: &str = "text/css; charset=utf-8";
 const MODULE: &str = "text/javascript; charset=utf-8";
 
 /// The files of the folder `page`, beginning with the page: path, text and type.
-const WRITTEN: [(&str, &str, &str); 12] = [
+const WRITTEN: [(&str, &str, &str); 17] = [
     ("/", include_str!("page/index.html"), HTML),
     ("/__onbeat/page/style.css", include_str!("page/style.css"), CSS),
     ("/__onbeat/page/page.js", include_str!("page/page.js"), MODULE),
+    ("/__onbeat/page/channels.js", include_str!("page/channels.js"), MODULE),
     ("/__onbeat/page/clock.js", include_str!("page/clock.js"), MODULE),
     ("/__onbeat/page/connections.js", include_str!("page/connections.js"), MODULE),
     ("/__onbeat/page/control.js", include_str!("page/control.js"), MODULE),
     ("/__onbeat/page/elements.js", include_str!("page/elements.js"), MODULE),
+    ("/__onbeat/page/event_reader.js", include_str!("page/event_reader.js"), MODULE),
     ("/__onbeat/page/faults.js", include_str!("page/faults.js"), MODULE),
+    ("/__onbeat/page/fetched.js", include_str!("page/fetched.js"), MODULE),
+    ("/__onbeat/page/panels.js", include_str!("page/panels.js"), MODULE),
+    ("/__onbeat/page/requests.js", include_str!("page/requests.js"), MODULE),
     ("/__onbeat/page/sending.js", include_str!("page/sending.js"), MODULE),
     ("/__onbeat/page/streams.js", include_str!("page/streams.js"), MODULE),
     ("/__onbeat/page/timeline.js", include_str!("page/timeline.js"), MODULE),
     ("/__onbeat/page/writing.js", include_str!("page/writing.js"), MODULE),
 ];
 
+/// The path of the page beside `/`, where no route can be.
+const PAGE_PATH: &str = "/__onbeat/page/";
+/// The path of the module by which the page knows the built-in endpoints.
+const ENDPOINTS_PATH: &str = "/__onbeat/page/endpoints.js";
+
 /// The files of the page.
 pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let written = WRITTEN.map(|(path, text, content_type)| File { path, text: text.into(), content_type });
-    let endpoints = File { path: "/__onbeat/page/endpoints.js", text: endpoints().into(), content_type: MODULE };
-    written.into_iter().chain([endpoints]).collect()
+    written.into_iter().chain([endpoints(true)]).collect()
 });
 
-/// Returns the module by which the page knows the endpoints of the registry.
-fn endpoints() -> String {
-    let streams: Vec<_> = STREAMS.iter().map(|stream| stream.path).collect();
-    let publishers: Vec<_> = PUBLISHERS.iter().map(|publisher| (publisher.path, publisher.label)).collect();
-    format!(
+/// The module about the endpoints of a server without the built-in ones.
+static NO_ENDPOINTS: LazyLock<File> = LazyLock::new(|| endpoints(false));
+
+/// Returns the module by which the page knows the endpoints of the registry, if the server has these.
+fn endpoints(has_built_in: bool) -> File {
+    let streams: Vec<_> = STREAMS.iter().filter(|_| has_built_in).map(|stream| stream.path).collect();
+    let publishers = PUBLISHERS.iter().filter(|_| has_built_in);
+    let publishers: Vec<_> = publishers.map(|publisher| (publisher.path, publisher.label)).collect();
+    let text = format!(
         "// The paths of the streams, and the paths and labels of the publishers.\n\n\
          export const streams = {};\nexport const publishers = {};\n",
         stringify(&streams),
         stringify(&publishers)
-    )
+    );
+    File { path: ENDPOINTS_PATH, text: text.into(), content_type: MODULE }
 }
 
-/// Returns the requested file, if there is one.
-pub(crate) fn find(method: &Method, path: &str) -> Option<&'static File> {
-    FILES.iter().filter(|_| matches!(*method, Method::GET | Method::HEAD)).find(|file| file.path == path)
+/// Returns the requested file of the page of a server, which perhaps `has_built_in` endpoints, if there is one.
+pub(crate) fn find(method: &Method, path: &str, has_built_in: bool) -> Option<&'static File> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    match path {
+        ENDPOINTS_PATH if !has_built_in => Some(&NO_ENDPOINTS),
+        PAGE_PATH => FILES.first(),
+        _ => FILES.iter().find(|file| file.path == path),
+    }
 }
 
 impl File {

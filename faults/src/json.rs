@@ -119,7 +119,15 @@ impl Fault {
                 return Err(WrongField::new(target, "is not known here: the fault strikes each response of its route"));
             }
         }
-        form::read::<FaultForm>(value)?.fault(Target::Path(path.to_owned()))
+        // The keys of a target are known, and not here.
+        let without_target = |wrong: WrongField| {
+            let all = format!("{UNKNOWN}path or connection, times, ");
+            let reason = wrong.reason.strip_prefix(&all).map(|known| format!("{UNKNOWN}{known}"));
+            WrongField { reason: reason.unwrap_or(wrong.reason), ..wrong }
+        };
+        form::read::<FaultForm>(value)
+            .and_then(|form| form.fault(Target::Path(path.to_owned())))
+            .map_err(without_target)
     }
 }
 

@@ -112,6 +112,12 @@ impl Routes {
         self.table.reports()
     }
 
+    /// Returns whether a route takes `GET` requests to this path.
+    #[must_use]
+    pub fn takes_get(&self, path: &str) -> bool {
+        self.table.takes(&Method::GET, path)
+    }
+
     /// Returns all channels, by name.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelReport> {

@@ -132,3 +132,66 @@ impl NamedChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::tests::request;
+    use crate::testing::model;
+
+    fn channels() -> Channels {
+        let model = model(
+            r#"[channel.news]
+            history = 2
+            publish = { path = "/news/*" }
+            [channel.alerts]
+            publish = { method = "PUT", path = "/alerts" }
+            [channel.quiet]"#,
+        );
+        Channels::new(100, &model.channels)
+    }
+
+    #[test]
+    fn a_request_publishes_by_its_method_and_its_path() {
+        let channels = channels();
+        for (method, target, expected) in [
+            ("POST", "/news/a?b=c", Some(2)),
+            ("POST", "/news", None),
+            ("PUT", "/news/a", None),
+            ("PUT", "/alerts", Some(0)),
+            ("POST", "/alerts", None),
+        ] {
+            let channel = channels.published_by(&request(method, target, &[], ""));
+            assert_eq!(channel.map(|channel| channel.form.history), expected, "{method} {target}");
+        }
+        for (path, can) in [("/news/a", true), ("/alerts", true), ("/quiet", false)] {
+            assert_eq!(channels.publish_at(path), can, "{path}");
+        }
+    }
+
+    #[test]
+    fn events_are_counted_and_numbered_where_they_are_kept() {
+        let channels = channels();
+        let count = |name: &str| channels.named(name).count();
+        assert_eq!((count("news"), count("news")), ((1, Some("1".into())), (2, Some("2".into()))));
+        assert_eq!((count("quiet"), count("new")), ((1, None), (1, None)));
+        let reports: Vec<_> = channels.reports().into_iter().map(|report| (report.name, report.events)).collect();
+        let expected = [("alerts", 0), ("new", 1), ("news", 2), ("quiet", 1)];
+        assert_eq!(reports, expected.map(|(name, events)| (name.to_owned(), events)));
+    }
+
+    #[test]
+    fn a_channel_that_is_not_there_is_told_with_the_nearest_name() {
+        let channels = channels();
+        for (name, said) in [
+            ("nws", "expected a channel, such as news, got nws"),
+            ("chat", "expected one of the channels alerts, news, quiet, got chat"),
+        ] {
+            assert_eq!(channels.find(name).expect_err(name).to_string(), said);
+        }
+        let none = Channels::new(1, &BTreeMap::new());
+        let said = none.find("a").expect_err("no channel").to_string();
+        assert_eq!(said, "expected a channel that a route subscribes to: there is none, got a");
+        assert!(channels.find("news").is_ok_and(|found| Arc::ptr_eq(&found, &channels.named("news"))));
+    }
+}

@@ -54,3 +54,71 @@ pub(crate) fn let_read(request: &HeaderMap, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::head;
+
+    const PAGE: (&str, &str) = ("origin", "http://localhost:5173");
+    const ASKED: (&str, &str) = ("access-control-request-method", "PUT");
+
+    fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+        headers.get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
+    }
+
+    #[test]
+    fn a_preflight_is_options_with_an_origin_and_a_method() {
+        for (method, headers, is) in [
+            ("OPTIONS", &[PAGE, ASKED][..], true),
+            ("OPTIONS", &[PAGE], false),
+            ("OPTIONS", &[ASKED], false),
+            ("GET", &[PAGE, ASKED], false),
+        ] {
+            assert_eq!(is_preflight(&head(method, "/a", headers)), is, "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_allows_what_it_asks_for() {
+        let asked = head("OPTIONS", "/a", &[PAGE, ASKED, ("access-control-request-headers", "x-a, x-b")]);
+        let response = preflight(&asked.headers);
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        for (name, expected) in [
+            ("access-control-allow-origin", &["http://localhost:5173"][..]),
+            ("access-control-allow-credentials", &["true"]),
+            ("access-control-allow-methods", &["PUT"]),
+            ("access-control-allow-headers", &["x-a, x-b"]),
+            ("vary", &["access-control-request-method", "access-control-request-headers", "Origin"]),
+        ] {
+            assert_eq!(values(response.headers(), name), expected, "{name}");
+        }
+        let without = preflight(&head("OPTIONS", "/a", &[PAGE, ASKED]).headers);
+        assert_eq!(values(without.headers(), "access-control-allow-headers"), [""; 0]);
+    }
+
+    #[test]
+    fn a_page_may_read_every_header_unless_the_answer_says_who_may() {
+        let answer =
+            || head("GET", "/a", &[("content-type", "text/plain"), ("x-id", "7"), ("retry-after", "1")]).headers;
+        let from_page = head("GET", "/a", &[PAGE]).headers;
+        let mut headers = answer();
+        let_read(&from_page, &mut headers);
+        assert_eq!(values(&headers, "access-control-allow-origin"), ["http://localhost:5173"]);
+        assert_eq!(values(&headers, "access-control-expose-headers"), ["x-id, retry-after"]);
+        assert_eq!(values(&headers, "vary"), ["Origin"]);
+
+        let mut unchanged = answer();
+        let_read(&HeaderMap::new(), &mut unchanged);
+        assert_eq!(unchanged, answer());
+
+        let own = || head("GET", "/a", &[("access-control-allow-origin", "*")]).headers;
+        let mut unchanged = own();
+        let_read(&from_page, &mut unchanged);
+        assert_eq!(unchanged, own());
+
+        let mut safe = head("GET", "/a", &[("content-type", "text/plain")]).headers;
+        let_read(&from_page, &mut safe);
+        assert!(!safe.contains_key("access-control-expose-headers"));
+    }
+}

@@ -95,3 +95,53 @@ fn heartbeat_of_step(step: &Step) -> Option<&Heartbeat> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{cues, response};
+
+    #[test]
+    fn heartbeats_come_beside_the_steps_and_after_them_at_the_same_time() {
+        let keys = r#"wait_ms = 5
+            heartbeat = { every_ms = 10, send = "beat {{seq}} " }
+            steps = [{ wait_ms = 10, send = "a {{seq}}" }, { wait_ms = 15, send = "b" }, { wait_ms = 5, end = "cut" }]"#;
+        let expected = ["5 200", "15 a 1", "15 beat 1 ", "25 beat 2 ", "30 b", "35 Cut"];
+        assert_eq!(cues(keys, &[]), expected);
+    }
+
+    #[test]
+    fn heartbeats_go_on_as_often_as_they_should() {
+        for (heartbeat, steps, expected) in [
+            ("every_ms = 10, times = 2", "{ open = true }", &["0 200", "10 :\n\n", "20 :\n\n"][..]),
+            ("every_ms = 1, times = 1, data = \"x\"", "{ open = true }", &["0 200", "1 data: x\n\n"]),
+            ("every_ms = 9", "{ wait_ms = 9, end = \"complete\" }", &["0 200", "9 Complete"]),
+            ("every_ms = 9", "{ wait_ms = 10, end = \"complete\" }", &["0 200", "9 :\n\n", "10 Complete"]),
+        ] {
+            let keys = format!("heartbeat = {{ {heartbeat} }}\nsteps = [{steps}]");
+            assert_eq!(cues(&keys, &[]), expected, "{heartbeat}");
+        }
+        let endless = cues("heartbeat = { every_ms = 10 }\nsteps = [{ open = true }]", &[]);
+        assert_eq!((endless.len(), endless[19].as_str()), (20, "190 :\n\n"));
+    }
+
+    #[test]
+    fn the_heartbeats_of_a_subscription_begin_with_it() {
+        for heartbeat in ["heartbeat_ms = 10", "heartbeat = { every_ms = 10 }"] {
+            let keys = format!("steps = [{{ wait_ms = 3 }}, {{ wait_ms = 2, subscribe = \"news\", {heartbeat} }}]");
+            assert_eq!(cues(&keys, &[])[..4], ["0 200", "5 Next", "15 :\n\n", "25 :\n\n"]);
+        }
+    }
+
+    #[test]
+    fn a_response_has_heartbeats_by_itself_or_by_a_step() {
+        for (keys, has) in [
+            ("body = \"x\"", false),
+            ("steps = [{ subscribe = \"news\" }]", false),
+            ("steps = [{ data = \"x\" }, { subscribe = \"news\", heartbeat_ms = 1 }]", true),
+            ("steps = [{ data = \"x\" }]\nheartbeat = { every_ms = 1 }", true),
+        ] {
+            assert_eq!(has_heartbeats(&response(keys)), has, "{keys}");
+        }
+    }
+}

@@ -4,7 +4,9 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest ── glob ── request ── template  the nearest name; patterns; a request; text with placeholders
+//!  nearest ── utf_8               the nearest name; bytes of files as text
+//!     │
+//!   glob ── request ── template    patterns; a request; text with placeholders
 //!     │
 //!  event_fields                    an event as a chunk
 //!     │
@@ -43,13 +45,16 @@ mod schema;
 mod steps;
 mod table;
 mod template;
+#[cfg(test)]
+mod testing;
+mod utf_8;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};
 pub use self::event_fields::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
-pub use self::read::{Problems, read_file, read_route, read_routes, read_text};
+pub use self::read::{Problem, Problems, read_file, read_route, read_routes, read_text};
 pub use self::request::{Request, RequestPart};
 pub use self::schema::SCHEMA;
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};

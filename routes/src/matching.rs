@@ -173,3 +173,120 @@ fn shown(value: &Value) -> String {
     }
     text.chars().take(SHOWN_CHARS_MAX).chain(['…']).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::request::tests::request;
+    use crate::testing::{model, route};
+
+    #[test]
+    fn an_asterisk_in_a_path_stays_within_its_segment() {
+        for (pattern, path, is) in [
+            ("/a", "/a", true),
+            ("/a", "/a/", false),
+            ("/a", "/A", false),
+            ("/a/", "/a/", true),
+            ("/", "/", true),
+            ("/*", "/", true),
+            ("/*", "/a", true),
+            ("/*", "/a/b", false),
+            ("/a/*", "/a", false),
+            ("/a/*/c", "/a/b/c", true),
+            ("/a/*/c", "/a//c", true),
+            ("/a/*/c", "/a/b/b/c", false),
+            ("/a/b*", "/a/bc", true),
+            ("/a/b*", "/a/cb", false),
+        ] {
+            assert_eq!(PathPattern(pattern.into()).fits(path), is, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn values_fit_by_their_kind() {
+        for (expected, value, is) in [
+            (json!("a*"), json!("ab"), true),
+            (json!("1"), json!(1), false),
+            (json!(1), json!(1.0), true),
+            (json!(1.5), json!(1.5), true),
+            (json!(1), json!(2), false),
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_993_u64), true),
+            (json!(true), json!(true), true),
+            (json!(true), json!("true"), false),
+            (json!(null), json!(null), true),
+            (json!(["a*", 1]), json!(["ab", 1.0]), true),
+            (json!(["a"]), json!(["a", "b"]), false),
+            (json!(["a", "b"]), json!(["b", "a"]), false),
+            (json!({"a": "x*"}), json!({"a": "xy"}), true),
+            (json!({"a": 1}), json!({"a": 1, "b": 2}), false),
+            (json!({"a": 1}), json!({"b": 1}), false),
+            (json!({}), json!([]), false),
+        ] {
+            assert_eq!(fits(&expected, &value), is, "{expected} {value}");
+        }
+    }
+
+    #[test]
+    fn a_route_takes_its_method_and_head_with_get() {
+        for (key, method, takes) in [
+            ("", Method::GET, true),
+            ("", Method::HEAD, true),
+            ("", Method::POST, false),
+            ("method = \"POST\"", Method::POST, true),
+            ("method = \"POST\"", Method::HEAD, false),
+            ("method = \"HEAD\"", Method::GET, false),
+            ("method = \"*\"", Method::DELETE, true),
+        ] {
+            assert_eq!(route(&format!("{key}\nstatus = 200")).takes_method(&method), takes, "{key} {method}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_route_differs_as_late_as_possible() {
+        let model = model(
+            r#"[[route]]
+            path = "/other"
+            status = 200
+            [[route]]
+            path = "/chats"
+            status = 200
+            [[route]]
+            method = "PUT"
+            path = "/chat"
+            status = 200
+            [[route]]
+            method = "POST"
+            path = "/chat"
+            match = { "/model" = "gpt-*", "header.x-key" = "1" }
+            status = 200"#,
+        );
+        let routes: Vec<_> = model.routes.iter().collect();
+        for (method, path, body, said) in [
+            (
+                "POST",
+                "/chat",
+                r#"{"model":"x"}"#,
+                "POST /chat: it expects \"gpt-*\" at /model, and the request has \"x\"",
+            ),
+            ("POST", "/chat", "{}", "POST /chat: it expects \"gpt-*\" at /model, and the request has none"),
+            ("POST", "/chat", "", "POST /chat: it expects \"gpt-*\" at /model, and the body is no JSON"),
+            (
+                "POST",
+                "/chat",
+                r#"{"model":"gpt-4"}"#,
+                "POST /chat: it expects \"1\" at header.x-key, and the request has none",
+            ),
+            ("GET", "/chat", "", "PUT /chat: its method differs"),
+            ("GET", "/cats", "", "GET /chats: its path differs"),
+            ("GET", "/nothing/like/it", "", "GET /other: its path differs"),
+        ] {
+            let text = no_match(&routes, &request(method, path, &[], body));
+            assert_eq!(text, format!("no route matches {method} {path}\nthe nearest is {said}\n"));
+        }
+        let text = no_match(&[], &request("GET", "/a", &[], ""));
+        assert_eq!(text, "no route matches GET /a: there is no route\n");
+        assert_eq!(shown(&json!("x".repeat(100))), format!("\"{}…", "x".repeat(79)));
+    }
+}

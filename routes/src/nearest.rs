@@ -2,10 +2,45 @@
 
 use strsim::damerau_levenshtein;
 
-/// Returns the known name that is most like `name`, if one is like it: at most one edit for each four characters, and one.
+/// How many characters two names have in common at least, if one is the beginning of the other.
+const BEGINNING_MIN: usize = 4;
+
+/// Returns the known name that is most like `name`, if one is like it: at most one edit for each four characters, and one;
+/// or else a name that begins with `name`, or the other way round, as `wait_ms` and `wait`.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let edits_max = 1 + name.chars().count() / 4;
     let rated =
         known.into_iter().map(|known| (damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known));
-    rated.filter(|(edits, _)| *edits <= edits_max).min_by_key(|(edits, _)| *edits).map(|(_, known)| known)
+    let begins = |known: &str| {
+        name.len().min(known.len()) >= BEGINNING_MIN && (known.starts_with(name) || name.starts_with(known))
+    };
+    let rated = rated.map(|(edits, known)| (edits > edits_max, edits, known));
+    let like = rated.filter(|(is_far, _, known)| !is_far || begins(known));
+    like.min_by_key(|(is_far, edits, _)| (*is_far, *edits)).map(|(.., known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_near_by_a_few_edits_or_by_its_beginning() {
+        let known = ["wait_ms", "event", "end", "open", "send_b64"];
+        for (name, expected) in [
+            ("evnt", Some("event")),
+            ("Event", Some("event")),
+            ("ent", Some("end")),
+            ("wait", Some("wait_ms")),
+            ("wait_ms_total", Some("wait_ms")),
+            ("opne", Some("open")),
+            ("send", Some("end")),
+            ("b64", None),
+            ("wai", None),
+            ("status", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known), expected, "{name}");
+        }
+        assert_eq!(nearest("a", []), None);
+    }
 }

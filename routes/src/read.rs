@@ -24,7 +24,7 @@ mod step;
 mod table;
 
 pub use self::file::{read_file, read_route, read_routes, read_text};
-pub use self::problems::Problems;
+pub use self::problems::{Problem, Problems};
 
 /// The keys of each table of the form.
 #[cfg(test)]

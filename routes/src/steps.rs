@@ -132,3 +132,79 @@ pub(crate) fn begins(response: &Response) -> impl Iterator<Item = (&Step, Durati
         (step, begins)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{cues, response};
+
+    #[test]
+    fn a_step_is_due_after_the_step_before() {
+        let steps = r#"wait_ms = 100
+            steps = [
+              { data = "1" },
+              { wait_ms = 10, send = "{{seq}} ", times = 3, every_ms = 5 },
+              { wait_ms = 2 },
+              { send_b64 = "Kg==" },
+              { wait_ms = 1, end = "cut" },
+            ]"#;
+        let expected = ["100 200", "100 data: 1\n\n", "110 1 ", "115 2 ", "120 3 ", "122 *", "123 Cut"];
+        assert_eq!(cues(steps, &[]), expected);
+    }
+
+    #[test]
+    fn a_response_ends_with_its_steps_unless_it_stays_open() {
+        for (steps, expected) in [
+            (r#"{ send = "x" }"#, &["0 200", "0 x", "0 Complete"][..]),
+            (r#"{ send = "x" }, { open = true, wait_ms = 5 }"#, &["0 200", "0 x"]),
+            (r#"{ end = "reset" }"#, &["0 200", "0 Reset"]),
+            (r#"{ end = "complete", wait_ms = 7 }"#, &["0 200", "7 Complete"]),
+            (r#"{ subscribe = "news" }, { wait_ms = 5, send = "x" }"#, &["0 200", "0 Next", "5 x"]),
+            (r#"{ subscribe = "news" }, { wait_ms = 5, end = "cut" }"#, &["0 200", "0 Next", "5 Cut"]),
+            (r#"{ subscribe = ["news", "news"] }"#, &["0 200", "0 Next", "0 Next"]),
+            // A chunk without bytes is no chunk.
+            (r#"{ send = "{{query.none}}" }, { send = "{{query.name}}" }"#, &["0 200", "0 ann", "0 Complete"]),
+        ] {
+            assert_eq!(cues(&format!("steps = [{steps}]"), &[]), expected, "{steps}");
+        }
+    }
+
+    #[test]
+    fn a_subscription_begins_where_its_history_says() {
+        let id = [("last-event-id", "3")];
+        for (history, without_id, with_id) in [
+            ("", "0 Next", "0 Behind(\"3\")"),
+            (", history = \"missed\"", "0 Next", "0 Behind(\"3\")"),
+            (", history = \"all\"", "0 Oldest", "0 Behind(\"3\")"),
+            (", history = \"none\"", "0 Next", "0 Next"),
+        ] {
+            let steps = format!("steps = [{{ subscribe = \"news\"{history} }}]");
+            assert_eq!(cues(&steps, &[])[1], without_id, "{history}");
+            assert_eq!(cues(&steps, &id)[1], with_id, "{history}");
+        }
+    }
+
+    #[test]
+    fn no_step_is_due_after_the_end_of_time() {
+        let steps = r#"steps = [
+            { wait_ms = 3155760000000, send = "a", times = 2, every_ms = 3155760000000 },
+            { wait_ms = 3155760000000, send = "b" },
+        ]"#;
+        let last = "3155760000000";
+        assert_eq!(
+            cues(steps, &[])[1..],
+            [format!("{last} a"), format!("{last} a"), format!("{last} b"), format!("{last} Complete")]
+        );
+        assert!(begins(&response(steps)).all(|(_, at)| at == LONGEST));
+    }
+
+    #[test]
+    fn each_step_begins_behind_all_repetitions_of_the_one_before() {
+        let response = response(
+            r#"wait_ms = 3
+            steps = [{ wait_ms = 1, send = "a", times = 4, every_ms = 10 }, { send = "b" }, { wait_ms = 5 }, { wait_ms = 2 }]"#,
+        );
+        let times: Vec<_> = begins(&response).map(|(_, at)| at.as_millis()).collect();
+        assert_eq!(times, [4, 34, 39, 41]);
+    }
+}

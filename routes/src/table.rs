@@ -88,10 +88,13 @@ impl RouteTable {
 
     /// Returns whether a route may match a request with this head: by the path, and by the method or as a preflight.
     pub(crate) fn may_answer(&self, head: &Parts) -> bool {
-        let fits = |route: &Route| {
-            route.path.fits(head.uri.path()) && (head.method == Method::OPTIONS || route.takes_method(&head.method))
-        };
-        self.0.lock().rows.iter().any(|row| fits(&row.route))
+        let path = head.uri.path();
+        if head.method == Method::OPTIONS { self.has_path(path) } else { self.takes(&head.method, path) }
+    }
+
+    /// Returns whether a route may match a request with this method and this path.
+    pub(crate) fn takes(&self, method: &Method, path: &str) -> bool {
+        self.0.lock().rows.iter().any(|row| row.route.path.fits(path) && row.route.takes_method(method))
     }
 
     /// Returns whether a route matches requests to this path.
@@ -159,5 +162,115 @@ impl Row {
     fn report(&self) -> RouteReport {
         let Self { id, origin, route, requests, .. } = self;
         RouteReport { id: *id, origin: *origin, requests: *requests, route: route.form.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Content;
+    use crate::request::tests::request;
+    use crate::testing::{head, model, route};
+
+    fn table(scenario: Option<&str>) -> RouteTable {
+        let model = model(
+            r#"[[route]]
+            path = "/a"
+            response = [{ body = "file 1" }, { body = "file 2" }]
+            [[route]]
+            method = "POST"
+            path = "/b/*"
+            body = "posted"
+            [scenario.busy]
+            [[scenario.busy.route]]
+            path = "/a"
+            body = "busy""#,
+        );
+        RouteTable::new(&model, scenario)
+    }
+
+    /// The body of the response to a `GET` of `/a`.
+    fn answer(table: &RouteTable) -> Option<String> {
+        let response = table.answer(&request("GET", "/a", &[], ""))?;
+        let Content::Body(template) = &response.content else { panic!("expected a body") };
+        Some(format!("{template:?}").split('"').nth(1).unwrap_or_default().to_owned())
+    }
+
+    fn listed(table: &RouteTable) -> Vec<(u64, Origin, u64)> {
+        table.reports().iter().map(|report| (report.id, report.origin, report.requests)).collect()
+    }
+
+    #[test]
+    fn the_responses_come_one_after_another_and_the_last_repeats() {
+        let table = table(None);
+        let answers: Vec<_> = std::iter::repeat_with(|| answer(&table).expect("an answer")).take(4).collect();
+        assert_eq!(answers, ["file 1", "file 2", "file 2", "file 2"]);
+        assert_eq!(listed(&table), [(1, Origin::File, 4), (2, Origin::File, 0)]);
+    }
+
+    #[test]
+    fn added_routes_come_before_those_of_the_scenario_and_these_before_those_of_the_file() {
+        let table = table(Some("busy"));
+        assert_eq!(answer(&table).as_deref(), Some("busy"));
+        assert_eq!(table.add(route("body = \"old\"")), Ok(4));
+        assert_eq!(table.add(route("body = \"new\"")), Ok(5));
+        assert_eq!(answer(&table).as_deref(), Some("new"));
+        let order = [
+            (5, Origin::Added, 1),
+            (4, Origin::Added, 0),
+            (1, Origin::Scenario, 1),
+            (2, Origin::File, 0),
+            (3, Origin::File, 0),
+        ];
+        assert_eq!(listed(&table), order);
+        assert_eq!(super::RouteTable::new(&model(""), Some("nobody")).reports(), []);
+    }
+
+    #[test]
+    fn those_that_were_added_are_replaced_and_deleted_by_themselves() {
+        let table = table(None);
+        table.add(route("body = \"old\"")).expect("there is room");
+        assert_eq!(
+            table.replace(vec![route("body = \"first\""), route("body = \"second\"")]),
+            Ok((vec![3], vec![5, 4]))
+        );
+        assert_eq!(answer(&table).as_deref(), Some("first"));
+        assert_eq!(table.delete(Some(5)).len(), 1);
+        assert_eq!(answer(&table).as_deref(), Some("second"));
+        assert_eq!(table.delete(Some(5)), []);
+        assert_eq!(table.delete(None).iter().map(|report| report.id).collect::<Vec<_>>(), [4]);
+        assert_eq!(answer(&table).as_deref(), Some("file 1"));
+        // A route of the file goes only by its id.
+        assert_eq!(table.delete(Some(1)).len(), 1);
+        assert_eq!((answer(&table), table.add(route("body = \"x\""))), (None, Ok(6)));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_added_routes() {
+        let table = table(None);
+        let many = |count| vec![route("body = \"x\""); count];
+        assert_eq!(table.replace(many(ROUTES_MAX + 1)), Err(TooManyRoutes));
+        assert_eq!(table.replace(many(ROUTES_MAX)).map(|(_, ids)| ids.len()), Ok(ROUTES_MAX));
+        assert_eq!(table.add(route("body = \"x\"")), Err(TooManyRoutes));
+        table.delete(Some(5));
+        assert!(table.add(route("body = \"x\"")).is_ok());
+    }
+
+    #[test]
+    fn a_head_may_be_answered_by_path_and_method_and_every_preflight_by_its_path() {
+        let table = table(None);
+        for (method, target, may) in [
+            ("GET", "/a", true),
+            ("HEAD", "/a?b", true),
+            ("POST", "/a", false),
+            ("OPTIONS", "/a", true),
+            ("POST", "/b/c", true),
+            ("GET", "/b/c", false),
+            ("OPTIONS", "/b/c", true),
+            ("OPTIONS", "/c", false),
+        ] {
+            assert_eq!(table.may_answer(&head(method, target, &[])), may, "{method} {target}");
+        }
+        assert!(table.has_path("/b/x") && !table.has_path("/b"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The placeholders are a closed list: a test that needs more sends its own writes.
 
+use onbeat_faults::form::shown;
 use onbeat_server::random::Random;
 use onbeat_wire::{Timestamp, stringify};
 
@@ -52,7 +53,7 @@ pub struct Moment<'a> {
 
 /// A placeholder that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, got {{{{{got}}}}}")]
+#[error("expected {expected}, got {got}")]
 pub struct TemplateError {
     expected: String,
     got: String,
@@ -82,7 +83,7 @@ impl Template {
                 continue;
             }
             let Some((inside, after)) = split_at_end(rest) else {
-                let got = rest.chars().take(20).collect();
+                let got = format!("{{{{{}", shown(rest));
                 let expected = "a placeholder that ends with }} (a literal {{ is written \\{{)".into();
                 return Err(TemplateError { expected, got });
             };
@@ -174,7 +175,7 @@ fn uuid(random: &mut Random) -> String {
 
 /// Reads what stands between the braces.
 fn piece(inside: &str) -> Result<Piece, TemplateError> {
-    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: inside.chars().take(60).collect() };
+    let wrong = |expected: &str| TemplateError { expected: expected.into(), got: format!("{{{{{}}}}}", shown(inside)) };
     let words = words(inside).ok_or_else(|| wrong("quotes that end"))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let known = || [&NAMES[..], &PARTS].concat();
@@ -352,7 +353,7 @@ mod tests {
                 "{{random 0.2 0.8 0}}",
                 "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0.2 0.8 0}}",
             ),
-            ("a {{now", r"expected a placeholder that ends with }} (a literal {{ is written \{{), got {{now}}"),
+            ("a {{now", r"expected a placeholder that ends with }} (a literal {{ is written \{{), got {{now"),
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
         }

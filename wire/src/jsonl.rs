@@ -40,6 +40,11 @@ impl Problem {
         Self::field("", expected)
     }
 
+    /// Returns the problem of a line that is told already: what was expected, and what came.
+    pub fn told(why: impl Into<String>) -> Self {
+        Self { field: String::new(), why: why.into() }
+    }
+
     /// Returns the problem of a missing field.
     #[must_use]
     pub fn missing(name: &str) -> Self {
@@ -108,7 +113,8 @@ fn deserialize<'de, T: DeserializeOwned>(
             _ if path == "." => "",
             Category::Data => &path,
             // Where the JSON itself is wrong, the column says more than a path, which may be very deep.
-            _ => path.split(['.', '[']).next().unwrap_or_default(),
+            // A line that breaks off in the middle of a name has no path.
+            _ => path.split(['.', '[']).next().filter(|name| *name != "?").unwrap_or_default(),
         };
         Problem { field: field.into(), why: why(error.inner()) }
     })
@@ -122,12 +128,27 @@ fn why(error: &serde_json::Error) -> String {
     if error.classify() != Category::Data {
         return format!("expected JSON: {text}, at column {}", error.column());
     }
+    if let Some((length, expected)) =
+        text.strip_prefix("invalid length ").and_then(|text| text.split_once(", expected "))
+    {
+        return format!("expected {}, got {length}", in_json(expected));
+    }
     // From "invalid type: string "x", expected u64" to "expected a whole number, got string "x"".
     let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
         Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
-        Some((got, expected)) => format!("expected {expected}, got {got}"),
+        Some((got, expected)) => format!("expected {}, got {}", in_json(expected), in_json(got)),
         None => text.to_owned(),
+    }
+}
+
+/// Returns the name that JSON has for what serde names by itself.
+fn in_json(name: &str) -> &str {
+    match name {
+        "a sequence" | "sequence" => "an array",
+        "a map" | "map" => "an object",
+        "a tuple of size 2" => "an array of 2",
+        other => other,
     }
 }
 

@@ -11,6 +11,9 @@ const operations = {
   addFault: ['POST', '/faults'],
   clearFaults: ['DELETE', '/faults'],
   deleteFault: ['DELETE', '/faults/{id}'],
+  getRoutes: ['GET', '/routes'],
+  getChannels: ['GET', '/channels'],
+  publish: ['POST', '/channels/{name}'],
   getLog: ['GET', '/log'],
 };
 
@@ -39,7 +42,7 @@ export async function ask(operation, { id, body } = {}) {
     headers['Content-Type'] = 'application/json';
     init.body = JSON.stringify(body ?? {});
   }
-  return request(`/__onbeat${template.replace('{id}', id)}`, init);
+  return request(`/__onbeat${template.replace(/\{\w+\}/, encodeURIComponent(id))}`, init);
 }
 
 /** The answer of a publisher. */
@@ -47,6 +50,9 @@ export function send(path, message) {
   const query = message === '' ? '' : `?${new URLSearchParams({ msg: message })}`;
   return request(path + query, { cache: 'no-store' });
 }
+
+/** The response to a request to the world, when its head has come; throws if none comes. */
+export const receive = (path, init) => fetch(path, { cache: 'no-store', ...init });
 
 async function request(url, init) {
   const { response, answer } = await exchange(url, init);

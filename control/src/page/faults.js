@@ -2,7 +2,6 @@
 
 import { ask } from './control.js';
 import { attempt, byId, count, element, say, showRows } from './elements.js';
-import { publishers, streams } from './endpoints.js';
 
 export class Faults {
   #area = byId('faults');
@@ -15,9 +14,6 @@ export class Faults {
   /** `changed` is called when a fault was added or deleted. */
   constructor(changed) {
     this.#changed = changed;
-    this.#form.elements.path.value = streams[0];
-    const paths = [...streams, ...publishers.map(([path]) => path)];
-    byId('known-paths').append(...paths.map((value) => element('option', { value })));
     this.#form.addEventListener('change', () => this.#offer());
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -25,6 +21,12 @@ export class Faults {
     });
     byId('clear-faults').addEventListener('click', () => this.#ask(this.#area, 'clearFaults'));
     this.#offer();
+  }
+
+  /** Offers these paths. */
+  offer(paths) {
+    byId('known-paths').replaceChildren(...paths.map((value) => element('option', { value })));
+    this.#form.elements.path.value ||= paths[0] ?? '';
   }
 
   /** Shows these. */

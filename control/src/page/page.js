@@ -2,18 +2,22 @@
 //
 //   endpoints  control  elements        what is served, what asks, and what shows
 //      │
-//   clock  streams  timeline  sending  faults  connections  writing
+//   event_reader  fetched  requests     any response of a route
+//      │
+//   streams
+//      │
+//   clock  panels  timeline  sending  channels  faults  connections  writing
 //      │
 //    page
 
+import { Channels } from './channels.js';
 import { Clock } from './clock.js';
 import { Connections } from './connections.js';
 import { ask, useToken } from './control.js';
 import { attempt, byId, count, element, say } from './elements.js';
-import * as endpoints from './endpoints.js';
 import { Faults } from './faults.js';
+import { Panels } from './panels.js';
 import { prepareSending } from './sending.js';
-import { Stream } from './streams.js';
 import { Timeline } from './timeline.js';
 import { prepareWriting } from './writing.js';
 
@@ -55,9 +59,11 @@ const world = {
 };
 const clock = new Clock(world);
 world.clock = clock;
-const streams = endpoints.streams.map((path) => new Stream(path, world));
+const panels = new Panels(world);
+const { streams } = panels;
 const timeline = new Timeline(streams, clock);
 const faults = new Faults(refresh);
+const channels = new Channels(world.changed);
 const connections = new Connections(refresh);
 let timer = 0;
 let refreshing = Promise.resolve();
@@ -77,9 +83,14 @@ function refresh() {
 async function look() {
   const slow = setTimeout(() => say(byId('slow'), byId('slow').dataset.text), 2000);
   try {
-    const [time, known, all] = await observe();
+    const [time, known, all, { routes }, told] = await observe();
     byId('token').hidden = true;
     byId('controls').hidden = false;
+    if (panels.show(routes)) {
+      timeline.arrange();
+      faults.offer(panels.paths(routes));
+    }
+    channels.show(told.channels);
     const open = streams.filter((stream) => stream.isOpen);
     for (const stream of open) stream.meet(latest(all.connections, stream.path));
     clock.take(time);
@@ -95,23 +106,26 @@ async function look() {
   }
 }
 
-/** The clock, the faults and the connections, asked for anew if this page has moved the clock meanwhile. */
+/** The clock, the faults, the connections, the routes and the channels, asked for anew if this page has moved the clock meanwhile. */
 async function observe() {
   for (;;) {
     const { moves } = clock;
     // The clock first, and alone: whoever needs a token is told so once.
     const time = await ask('getClock');
-    const others = await Promise.all(['getFaults', 'getConnections'].map((name) => ask(name)));
+    const others = await Promise.all([ask('getFaults'), ask('getConnections'), ask('getRoutes'), ask('getChannels')]);
     if (clock.moves === moves) return [time, ...others];
   }
 }
 
 /** The connection on which a stream of this page is likely to come: the latest on its path. */
 function latest(all, path) {
-  const candidates = all.filter((one) => one.path === path && !['idle', 'half-closed'].includes(one.state));
+  const candidates = all.filter((one) => plain(one.path) === plain(path) && !['idle', 'half-closed'].includes(one.state));
   const [first] = candidates.sort((one, other) => other.since_ms - one.since_ms || other.id - one.id);
   return first ?? null;
 }
+
+/** The form in which the server compares paths. */
+const plain = (path) => path.replace(/(.)\/$/, '$1').toLowerCase();
 
 function askForToken(error) {
   const form = byId('token');
@@ -148,9 +162,11 @@ async function saveLog() {
 
 /** Each takes its connection before the next, so that their order, and so their values, are always the same. */
 async function connectAll() {
-  for (const stream of streams) {
+  for (const stream of [...streams]) {
     stream.connect();
-    await stream.answered;
+    // The head of a route may be due only when the clock is moved.
+    const late = new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await (stream.isOwn ? Promise.race([stream.answered, late]) : stream.answered);
   }
 }
 
@@ -166,12 +182,12 @@ const keys = {
   s: () => clock.advance({ ms: 1000 }),
   h: () => clock.advance({ ms: 30_000 }),
   a: () => byId('advance').elements.ms.focus(),
-  b: () => byId('sending').elements.msg.focus(),
+  b: () => (byId('sending').hidden ? byId('publishing').elements.data : byId('sending').elements.msg).focus(),
   f: () => byId('fault').elements.kind.focus(),
   u: refresh,
   R: reset,
   0: connectAll,
-  ...Object.fromEntries(streams.map((stream, index) => [String(index + 1), () => stream.toggle()])),
+  ...Object.fromEntries(Array.from({ length: 9 }, (_, index) => [String(index + 1), () => streams[index]?.toggle()])),
 };
 
 document.addEventListener('keydown', (event) => {

@@ -1,15 +1,19 @@
-// The streams: an EventSource each, what it has heard, and when that was in the world's time.
+// The streams: an EventSource each, or any response to a request, what it has heard, and when that was in the world's time.
 
 import { byId, count, element, milliseconds, say } from './elements.js';
+import { FetchedStream } from './fetched.js';
+import { sent } from './requests.js';
 
 /** So many of a stream's events are listed, the latest first. */
 const shownMax = 100;
-/** An EventSource hears a named event only if it listens for that name. */
+/** An EventSource hears a named event only if it listens for that name: these are the names of the built-in streams. */
 const types = ['message', 'status', 'alert', 'broadcast', 'heartbeat'];
 const words = ['connecting', 'open', 'closed'];
 export class Stream {
   #world;
   #panel;
+  /** The request that a route matches; a built-in stream has only a name, its path. */
+  #request;
   #source = null;
   #detail = 'not connected';
   /** Events that came while the clock was moved: its answer will tell when they were written. */
@@ -32,17 +36,50 @@ export class Stream {
   spans = [];
 
   /** `world` has the clock, and is told what changes. */
-  constructor(path, world) {
-    this.path = path;
+  constructor(request, world) {
+    this.name = request.name;
+    this.#request = request;
     this.#world = world;
     const fragment = byId('stream').content.cloneNode(true);
     this.#panel = fragment.querySelector('article');
-    this.#panel.dataset.path = path;
-    this.#find('h3').textContent = path;
-    this.#find('ol').ariaLabel = `Events of ${path}, the latest first`;
+    this.#find('h3').textContent = this.name;
+    this.#find('ol').ariaLabel = `Events of ${this.name}, the latest first`;
+    this.#offer();
     this.#find('button').addEventListener('click', () => this.toggle());
-    byId('sending').before(fragment);
+    this.place();
     this.#show();
+  }
+
+  /** Whether it is that of a route, and no built-in stream. */
+  get isOwn() {
+    return this.#request.target !== undefined;
+  }
+
+  /** The path that is requested, without a query. */
+  get path() {
+    return this.isOwn ? this.#find('[name=target]').value.split('?')[0] : this.name;
+  }
+
+  /** Shows the fields that a request needs: a path, if the route leaves it open, and a body. */
+  #offer() {
+    const { target = '', body, method = 'GET' } = this.#request;
+    const [path, text] = [this.#find('[name=target]'), this.#find('[name=body]')];
+    path.value = target;
+    text.value = body ?? '';
+    path.closest('label').hidden = !target.includes('*');
+    text.closest('label').hidden = method === 'GET' || method === 'HEAD';
+    this.#find('.fields').hidden = path.closest('label').hidden && text.closest('label').hidden;
+  }
+
+  /** Puts the panel behind those that were placed before. */
+  place() {
+    byId('sending').before(this.#panel);
+  }
+
+  /** Takes the panel away. */
+  remove() {
+    this.disconnect();
+    this.#panel.remove();
   }
 
   #find(selector) {
@@ -66,7 +103,7 @@ export class Stream {
   /** Connects, if it is not connected yet. */
   connect() {
     if (this.#source) return;
-    const source = new EventSource(this.path);
+    const source = this.#open();
     this.#source = source;
     this.answered = new Promise((resolve) => {
       for (const type of ['open', 'error']) source.addEventListener(type, resolve, { once: true });
@@ -74,8 +111,18 @@ export class Stream {
     this.#detail = 'waiting for the answer';
     source.addEventListener('open', () => this.#opened());
     source.addEventListener('error', () => this.#lost());
-    for (const type of types) source.addEventListener(type, (event) => this.#hear(event));
     this.#show();
+  }
+
+  #open() {
+    const hear = (event) => this.#hear(event);
+    if (this.isOwn) {
+      const request = sent(this.#request, this.#find('[name=target]').value, this.#find('[name=body]').value);
+      return new FetchedStream(request, hear, () => byId('reconnecting').checked);
+    }
+    const source = new EventSource(this.path);
+    for (const type of types) source.addEventListener(type, hear);
+    return source;
   }
 
   disconnect(detail = 'disconnected by this page') {
@@ -96,8 +143,11 @@ export class Stream {
   }
 
   #lost() {
-    const isGivenUp = this.#source.readyState === EventSource.CLOSED;
-    if (isGivenUp) {
+    const { readyState, reason } = this.#source;
+    if (readyState === EventSource.CLOSED && reason) {
+      this.#source = null;
+      this.#detail = reason;
+    } else if (readyState === EventSource.CLOSED) {
       this.#source = null;
       this.#detail = 'the browser has given up: the answer was no event stream';
     } else if (byId('reconnecting').checked) {
@@ -209,7 +259,7 @@ export class Stream {
     const button = this.#find('button');
     const verb = this.#source ? 'Disconnect' : 'Connect';
     say(button, verb);
-    button.ariaLabel = `${verb} ${this.path}`;
+    button.ariaLabel = `${verb} ${this.name}`;
     const list = this.#find('ol');
     list.prepend(...this.#rows.splice(0).reverse().map(row));
     while (list.children.length > shownMax) list.lastChild.remove();

@@ -26,8 +26,7 @@ export class Timeline {
   constructor(streams, clock) {
     this.#streams = streams;
     this.#clock = clock;
-    this.#lanes = streams.map(({ path }, index) => this.#lane(path, index * lane.height));
-    this.#drawing.style.height = `${streams.length * lane.height + 20}px`;
+    this.arrange();
     byId('window').addEventListener('change', () => this.draw());
     new ResizeObserver(([{ contentRect }]) => {
       this.#width = Math.floor(contentRect.width);
@@ -35,10 +34,18 @@ export class Timeline {
     }).observe(this.#drawing);
   }
 
-  #lane(path, y) {
+  /** Makes a lane for each stream anew. */
+  arrange() {
+    byId('lanes').replaceChildren();
+    this.#lanes = this.#streams.map(({ name }, index) => this.#lane(name, index * lane.height));
+    this.#drawing.style.height = `${this.#streams.length * lane.height + 20}px`;
+    this.draw();
+  }
+
+  #lane(name, y) {
     const group = svg('g', { transform: `translate(0 ${y})` });
     const label = svg('text', { x: 5, y: lane.label });
-    label.textContent = path;
+    label.textContent = name;
     const parts = ['open', 'written', 'heard', 'coming'].map((name) => [name, svg('path', { class: name })]);
     group.append(label, ...parts.map(([, path]) => path));
     byId('lanes').append(group);
@@ -75,7 +82,7 @@ export class Timeline {
     const height = this.#streams.length * lane.height;
     set(byId('at-now'), `M${x(now)} 0V${height}`);
     this.#axis(first, last, height, x);
-    const events = this.#streams.map(({ path, heard }) => `${path} ${grouped(heard.length)}`).join(', ');
+    const events = this.#streams.map(({ name, heard }) => `${name} ${grouped(heard.length)}`).join(', ');
     this.#drawing.setAttribute('aria-label', `Events by time, from ${span(first)} to ${span(now)}: ${events}`);
   }
 

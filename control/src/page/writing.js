@@ -18,7 +18,7 @@ export function prepareWriting(changed) {
     submitted.preventDefault();
     const type = as.value === 'data' && event.value !== '' ? { event: event.value } : {};
     const body = { ...type, [as.value]: text.value };
-    const answer = await attempt(form, () => ask('writeConnection', { id: encodeURIComponent(connection.value), body }));
+    const answer = await attempt(form, () => ask('writeConnection', { id: connection.value, body }));
     say(byId('written'), answer ? told(answer) : '');
     changed();
   });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use onbeat_routes::{Model, SCHEMA, read_file};
+use onbeat_routes::{Model, Problem, SCHEMA, read_file};
 use serde::Serialize;
 
 use super::output::tell_problems;
@@ -16,7 +16,7 @@ pub(super) struct RoutesArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum RoutesAction {
-    /// Check routes files, with the files that the routes play; all problems are on stderr
+    /// Check routes files, with the files that the routes play, and tell all problems
     Check(CheckedFiles),
     /// Print the JSON Schema of routes files, for editors
     Schema,
@@ -27,9 +27,16 @@ struct CheckedFiles {
     /// The routes files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to print what each file has
+    /// How to print what each file has; jsonl has the problems as well
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+/// What is wrong with a routes file.
+#[derive(Serialize)]
+struct WrongFile<'a> {
+    file: String,
+    problems: Vec<Problem<'a>>,
 }
 
 /// What a routes file has.
@@ -68,16 +75,16 @@ pub(super) fn read(file: &Path) -> Result<Model, String> {
 /// Checks all files, even behind a wrong one.
 fn check(CheckedFiles { files, format }: &CheckedFiles, out: &mut Output) -> Exit {
     let mut exit = Exit::Holds;
-    for file in files {
-        match read(file) {
-            Ok(model) => {
-                let contents = Contents::of(file.display().to_string(), &model);
-                match format {
-                    Format::Text => out.line(contents.line()),
-                    Format::Jsonl => out.json(&contents),
-                }
-            }
-            Err(_) => exit = Exit::Failed,
+    for path in files {
+        let (file, read) = (path.display().to_string(), read_file(path));
+        if read.is_err() {
+            exit = Exit::Failed;
+        }
+        match (format, read) {
+            (Format::Text, Ok(model)) => out.line(Contents::of(file, &model).line()),
+            (Format::Text, Err(problems)) => tell_problems(problems.lines()),
+            (Format::Jsonl, Ok(model)) => out.json(&Contents::of(file, &model)),
+            (Format::Jsonl, Err(problems)) => out.json(&WrongFile { file, problems: problems.iter().collect() }),
         }
     }
     exit

@@ -1,7 +1,10 @@
 //! The description is true of real requests and answers.
 
+use std::collections::BTreeSet;
+
 use jsonschema::Validator;
 use onbeat_control::OPENAPI;
+use onbeat_routes::SCHEMA;
 use serde_json::{Value, json};
 
 use super::support::{Client, manual};
@@ -179,6 +182,35 @@ fn real_requests_for_routes_and_channels_are_as_described() {
     ask("DELETE", "/routes/{id}", "3", Value::Null);
     ask("DELETE", "/routes/{id}", "3", Value::Null);
     ask("DELETE", "/routes", "", Value::Null);
+}
+
+/// Adds the keys of a form to `keys`, each with the keys above.
+fn add_keys(root: &Value, schema: &Value, above: &str, keys: &mut BTreeSet<String>) {
+    if let Some(target) = schema["$ref"].as_str() {
+        add_keys(root, root.pointer(&target[1..]).expect(target), above, keys);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let name = format!("{above}.{name}");
+        add_keys(root, property, &name, keys);
+        keys.insert(name);
+    }
+    for part in ["oneOf", "anyOf", "allOf"].iter().filter_map(|part| schema[part].as_array()).flatten() {
+        add_keys(root, part, above, keys);
+    }
+    if schema["items"].is_object() {
+        add_keys(root, &schema["items"], above, keys);
+    }
+}
+
+#[test]
+fn a_route_has_the_same_keys_at_run_time_as_in_a_file() {
+    let (document, file): (Value, Value) = (document(), serde_json::from_str(SCHEMA).expect("JSON"));
+    let (mut at_run_time, mut in_a_file) = (BTreeSet::new(), BTreeSet::new());
+    add_keys(&document, &document["components"]["schemas"]["NewRoute"], "", &mut at_run_time);
+    add_keys(&file, &file["$defs"]["route"], "", &mut in_a_file);
+    assert_eq!(at_run_time, in_a_file);
+    assert!(in_a_file.contains(".response.steps.heartbeat.send_b64"));
+    assert!(in_a_file.contains(".response.fault.from.byte"));
 }
 
 #[test]

@@ -80,6 +80,39 @@ fn head_has_the_head_alone() {
     }
 }
 
+/// A server with the routes of these lines, and what the lines are read from.
+fn with_routes(name: &str, lines: &str) -> Served {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{name}.toml"));
+    std::fs::write(&file, format!("onbeat = 1\n{lines}")).expect("a file of the test");
+    Served::start(&["--clock", "manual", "--routes", file.to_str().expect("UTF-8")])
+}
+
+#[test]
+fn a_route_for_the_path_of_the_page_comes_first_and_the_page_stays_where_no_route_can_be() {
+    let own = with_routes("own", "[[route]]\npath = \"/\"\nbody = \"mine\"\n");
+    assert_eq!(asked(&own, "GET", "/", &[]).1, "mine");
+    assert_eq!(asked(&own, "GET", "/__onbeat/page/", &[]).1, text("/"));
+    let any = with_routes("any", "[[route]]\npath = \"/*\"\nbody = \"any\"\n");
+    assert_eq!(asked(&any, "GET", "/", &[]).1, "any");
+    let posted = with_routes("posted", "[[route]]\nmethod = \"POST\"\npath = \"/\"\nbody = \"posted\"\n");
+    assert_eq!(asked(&posted, "GET", "/", &[]).1, text("/"));
+    assert_eq!(asked(&posted, "POST", "/", &[]).1, "posted");
+    // A route that is added comes first from then on.
+    posted.did("POST", "/routes", &serde_json::json!({"path": "/", "body": "added"}));
+    assert_eq!(asked(&posted, "GET", "/", &[]).1, "added");
+    for served in [&own, &posted] {
+        assert_eq!(asked(served, "GET", "/__onbeat/page/page.js", &[]).1, text("/__onbeat/page/page.js"));
+    }
+}
+
+#[test]
+fn a_page_with_a_file_of_routes_knows_no_built_in_endpoints() {
+    let served = with_routes("endpoints", "[[route]]\npath = \"/a\"\nbody = \"x\"\n");
+    let (_, module) = asked(&served, "GET", "/__onbeat/page/endpoints.js", &[]);
+    assert!(module.contains("streams = [];") && module.contains("publishers = [];"), "{module}");
+    assert!(text("/__onbeat/page/endpoints.js").contains("\"/sse\""));
+}
+
 #[test]
 fn other_methods_find_what_they_found() {
     let served = manual();

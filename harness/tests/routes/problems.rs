@@ -45,6 +45,12 @@ fn every_problem_has_its_line_and_what_was_expected() {
         "onbeat = 1\n[channel.\"a b\"]\nhistory = 100001\n[channel.x]\npublish = { pth = \"/x\" }",
         "onbeat = 1\n[[route]]\nmethod = \"*\"\npath = \"/x\"\nstatus = 200\n[channel.x]\npublish = { path = \"/x\" }\n[channel.y]\npublish = { path = \"/x\" }",
         "onbeat = 1\n[scenario.a]\nroutes = 1\n[scenario.b]\n[[scenario.b.route]]\npath = 5",
+        "{\"onbeat\": 1}",
+        "onbeat = 1\n[[route]]\npath = \"/a\"\nsteps = [{ data = { a = 1 } }, { wait = 5 }, { data = \"{{\" }]",
+        "onbeat = 1\n[[route]]\npath = \"/users/:id\"\nbody = \"x\"\n[[route]]\npath = \"/users/{id}/feed\"\nbody = \"x\"",
+        "onbeat = 1\n[[route]]\npath = \"/a\"\nstatus = 200\nmatch = { \"/a\" = 2025-01-01, \"/b\" = [nan], \"/c\" = 99999999999999999999 }",
+        "onbeat = 1\n[[route]]\npath = \"/a\"\nstatus = 200\nheaders = { X-A = \"1\", x-a = \"2\" }",
+        "onbeat = 1\n[[route]]\npath = \"/a\"\nstatus = 200\nfault = { kind = \"cut\", after = { write = 2 } }",
         "onbeat = 1\nwhen = 2025-12-01\n[[route]]\npath = \"/a\"\nafter = \"id\"\nbytes = 3\nstatus = 200",
         "onbeat = 1\n[[route]]\npath = \"/a\"\nstatus = 200\npath = \"/b\"",
         "onbeat = 1\n[[route]]\npath = /a\nstatus = = 2\nbody = 'x",
@@ -81,6 +87,41 @@ fn every_problem_has_its_line_and_what_was_expected() {
     ];
     let told = files.map(|text| format!("{}\n{}\n", text.replace('\n', "\n    ").trim_end(), problems(text)));
     assert_snapshot!("routes-problems", told.map(|told| format!("    {told}")).join("\n"));
+}
+
+#[test]
+fn a_wrong_recording_is_told_by_the_routes_file_and_its_own_line() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-recordings");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let head = r#"{"t_ms":5,"kind":"head","status":200,"headers":[]}"#;
+    let recordings = [
+        String::new(),
+        "data: a raw body\n\n".into(),
+        r#"{"t_ms":0}"#.into(),
+        r#"{"t_ms":"0","kind":"head","status":200,"headers":[]}"#.into(),
+        r#"{"t_ms":0,"kind":"heads"}"#.into(),
+        r#"{"t_ms":0,"kind":"head","status":99,"headers":[]}"#.into(),
+        r#"{"t_ms":0,"kind":"head","status":200,"headers":{}}"#.into(),
+        r#"{"t_ms":0,"kind":"head","status":200,"headers":[["a"]]}"#.into(),
+        r#"{"t_ms":0,"kind":"head","status":200,"headers":[["a b","c"]]}"#.into(),
+        r#"{"t_ms":0,"kind":"write","text":"x"}"#.into(),
+        r#"{"kind":"recording","format":2,"onbeat":"9","from":"x","framing":"chunked"}"#.into(),
+        format!("{head}\n{}", r#"{"t_ms":4,"kind":"write","text":"x"}"#),
+        format!("{head}\n{}", r#"{"t_ms":5,"kind":"write","txt":"x"}"#),
+        format!("{head}\n{}", r#"{"t_ms":5,"kind":"write","base64":"%"}"#),
+        format!("{head}\n{}", r#"{"t_ms":5,"kind":"write","te"#),
+        format!("{head}\n{}", r#"{"t_ms":5,"kind":"end","how":"done"}"#),
+        format!("{head}\n{head}"),
+        head.into(),
+    ];
+    let mut text = String::new();
+    for recording in recordings {
+        std::fs::write(folder.join("chat.jsonl"), &recording).expect("a file");
+        let routes = "onbeat = 1\n[[route]]\npath = \"/a\"\nplay = \"chat.jsonl\"\n";
+        let told = read_text("routes.toml", routes, &folder).expect_err(&recording);
+        text += &format!("{}\n{told}\n\n", recording.lines().map(|line| format!("    {line}\n")).collect::<String>());
+    }
+    assert_snapshot!("routes-recordings", text);
 }
 
 #[test]

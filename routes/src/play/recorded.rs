@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use self::exchange::RecordedExchange;
 use super::PlayError;
+use crate::utf_8::text_of;
 
 /// The notes of recorders, fixtures and people about a line: no part of a response.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,7 +29,8 @@ impl Notes for AnyNotes {
 /// Returns the cues of the exchange with this number, from 0, in the order in which the exchanges begin.
 pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
     let mut exchanges = Exchanges::default();
-    for (line_number, text) in lines(text(bytes)?) {
+    let text = text_of(bytes).map_err(|(line, what)| Problem::told(what).at(line))?;
+    for (line_number, text) in lines(text) {
         let taken = Line::read(text).and_then(|line| exchanges.take_in(line_number, line));
         taken.map_err(|problem| problem.at(line_number))?;
     }
@@ -44,14 +46,6 @@ pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
             Err(PlayError::File(format!("expected {expected}, as the recording has {count}, got {number}")))
         }
     }
-}
-
-/// Returns the text of a file.
-fn text(bytes: &[u8]) -> Result<&str, PlayError> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-        PlayError::Line(Problem::line("UTF-8, got other bytes").at(line))
-    })
 }
 
 /// The exchanges of a file, in the order in which they begin.

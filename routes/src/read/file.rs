@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::chunk::{CHUNK_KEYS, chunk};
-use super::input::{Folder, PlayedFiles, text_of};
+use super::input::{Folder, PlayedFiles, text_in};
 use super::node::{Lines, Node, Place};
 use super::problems::Problems;
 use super::route::{ReadRoute, named_method, path, route};
@@ -36,7 +36,7 @@ const HISTORY_MAX: u64 = 100_000;
 /// If the file can't be read, or has problems: all of these.
 pub fn read_file(file: &Path) -> Result<Model, Problems> {
     let name = file.display().to_string();
-    let text = text_of(file).map_err(|(line, what)| {
+    let text = text_in(file).map_err(|(line, what)| {
         let mut problems = Problems::of_file(&name);
         problems.add(&Place { line, ..Place::default() }, what);
         problems
@@ -77,6 +77,11 @@ fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
 
 /// Adds the errors of TOML: the first of each line, since others in the line most often follow from the first.
 fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
+    if text.trim_start().starts_with('{') {
+        let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
+        problems.add(&Place { line: Some(1), ..Place::default() }, what);
+        return;
+    }
     let mut told = BTreeSet::new();
     for error in errors {
         // The parser does not say where a key has too many parts: most likely where there are most dots.
@@ -138,7 +143,10 @@ fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Optio
     if table.has("onbeat") {
         table.whole("onbeat", VERSION..=VERSION, problems);
     } else {
-        problems.add(&root.place, format!("expected onbeat = {VERSION}, the version of the form, but it is missing"));
+        problems.add(
+            &root.place,
+            format!("expected onbeat = {VERSION} before all tables, the version of the form, but it is missing"),
+        );
     }
     let mut channels = BTreeMap::new();
     for (name, node) in table.entries("channel", problems) {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::nearest::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
+use crate::utf_8::text_of;
 
 /// The most bytes of a routes file.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -27,23 +28,10 @@ pub(super) enum Folder<'a> {
 }
 
 /// Reads a routes file, without a byte order mark. An error has the line, if a line is wrong.
-pub(super) fn text_of(file: &Path) -> Result<String, (Option<usize>, String)> {
+pub(super) fn text_in(file: &Path) -> Result<String, (Option<usize>, String)> {
     let bytes = File::open(file).and_then(|open| limited(open, FILE_BYTES_MAX));
     let bytes = bytes.map_err(|error| (None, unreadable(file, &error)))?;
-    // Text from PowerShell has a byte order mark of UTF-16, or NUL beside each character in ASCII.
-    if matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] | [1..=0x7f, 0, ..]) {
-        return Err((Some(1), "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)".into()));
-    }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let lines: Vec<&[u8]> = valid.split(|byte| *byte == b'\n').collect();
-        let column = lines.last().map_or(0, |last| last.len()) + 1;
-        (Some(lines.len()), format!("expected UTF-8, got a byte at column {column} that is none"))
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(text)
+    text_of(&bytes).map(str::to_owned).map_err(|(line, what)| (Some(line), what))
 }
 
 /// The files that the routes of a form play. Responses that play the same file in the same way share the content.
@@ -73,6 +61,9 @@ impl<'a> PlayedFiles<'a> {
     }
 
     fn bytes(&self, name: &str) -> Result<Bytes, String> {
+        if name.is_empty() {
+            return Err("expected the name of a file, got an empty text".into());
+        }
         let path = match self.folder {
             Folder::AnyFrom(folder) => folder.join(name),
             Folder::Below(folder) => below(name, folder)?,

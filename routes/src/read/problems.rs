@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::node::Place;
 
 /// The most problems that are shown.
@@ -13,6 +15,17 @@ pub struct Problems {
     /// The name of the file, if the form is a file.
     file: Option<String>,
     list: Vec<(Place, String)>,
+}
+
+/// A problem of a form, as programs read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem<'a> {
+    /// The line of the file, from 1; nothing for a file as a whole, and for a form that is no file.
+    pub line: Option<usize>,
+    /// The path to the field, such as `route[0].steps[2].data`; empty for the form as a whole.
+    pub field: &'a str,
+    /// What was expected, and what came.
+    pub problem: &'a str,
 }
 
 impl Problems {
@@ -35,6 +48,11 @@ impl Problems {
     #[must_use]
     pub fn count(&self) -> usize {
         self.list.len()
+    }
+
+    /// Returns the problems, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = Problem<'_>> {
+        self.list.iter().map(|(Place { line, path }, what)| Problem { line: *line, field: path, problem: what })
     }
 
     /// Returns the path to the first wrong field; empty for the form as a whole.

@@ -118,6 +118,9 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
                 .add(&node.place, format!("expected the value of a header, without control characters, got {node}"));
             continue;
         }
+        if headers.iter().any(|(other, _)| *other == known) {
+            problems.add(&node.place, format!("expected each header once, got {known} twice"));
+        }
         headers.push((known, value));
     }
     if let Some(seconds) = table.whole("retry_after_s", 0..=u64::from(u32::MAX), problems) {
@@ -138,7 +141,7 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
     let tables = nodes.iter().filter(|node| {
         let is_table = matches!(node.content, NodeValue::Table(_));
         if !is_table {
-            problems.add(&node.place, format!("expected a table, got {node}"));
+            problems.add(&node.place, format!("expected a table such as {{ kind = \"cut\" }}, got {node}"));
         }
         is_table
     });

@@ -7,7 +7,7 @@ use super::input::PlayedFiles;
 use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
 use super::response::{RESPONSE_KEYS, response, subscribed};
-use super::table::Table;
+use super::table::{Table, check_json};
 use crate::model::{Condition, PathPattern, Response, Route};
 use crate::request::RequestPart;
 
@@ -94,6 +94,10 @@ pub(super) fn path(key: &str, table: &Table<'_>, problems: &mut Problems) -> Opt
         problems.add(&node.place, format!("expected a path outside of {PREFIX}, got {node}"));
         return None;
     }
+    if let Some(segment) = path.split('/').find(|segment| segment.starts_with([':', '{'])) {
+        problems.add(&node.place, format!("expected * for any characters within a segment, got {segment}"));
+        return None;
+    }
     Some(PathPattern(path.to_owned()))
 }
 
@@ -105,6 +109,8 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
             let is_comparable = matches!(&node.content, NodeValue::Plain(value) if !value.is_null());
             if !is_comparable && !matches!(part, RequestPart::Json(_)) {
                 problems.add(&node.place, format!("expected a text, a number, true or false, got {node}"));
+            } else {
+                check_json(node, problems);
             }
             conditions.push(Condition { part, expected: node.to_json() });
         } else {

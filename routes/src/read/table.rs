@@ -12,6 +12,9 @@ use super::problems::Problems;
 use crate::nearest::nearest;
 use crate::template::Template;
 
+/// The keys whose texts often are JSON.
+const JSON_TEXTS: [&str; 3] = [".data", ".body", ".send"];
+
 /// A table whose keys are known.
 pub(super) struct Table<'a> {
     pub(super) place: &'a Place,
@@ -85,7 +88,11 @@ impl<'a> Table<'a> {
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| format!("\"{known}\"")).collect();
-            problems.add(&node.place, format!("expected {}, got {node}", known.join(" or ")));
+            let known = match known.split_last() {
+                Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+                _ => known.join(""),
+            };
+            problems.add(&node.place, format!("expected {known}, got {node}"));
         }
         found
     }
@@ -124,9 +131,24 @@ impl<'a> Table<'a> {
 pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
     let text = node.as_text();
     if text.is_none() {
-        problems.add(&node.place, format!("expected a text, got {node}"));
+        let is_nested = matches!(node.content, NodeValue::Table(_) | NodeValue::Array(_));
+        let is_content = JSON_TEXTS.iter().any(|key| node.place.path.ends_with(key));
+        let hint = if is_nested && is_content { ": write JSON as a text in quotes" } else { "" };
+        problems.add(&node.place, format!("expected a text, got {node}{hint}"));
     }
     text
+}
+
+/// Checks that a value is JSON all through: a request has no dates, and no number that JSON does not have.
+pub(super) fn check_json(node: &Node, problems: &mut Problems) {
+    match &node.content {
+        NodeValue::Plain(_) => {}
+        NodeValue::Array(items) => items.iter().for_each(|item| check_json(item, problems)),
+        NodeValue::Table(keys) => keys.iter().for_each(|(_, value)| check_json(value, problems)),
+        NodeValue::Other(_) => {
+            problems.add(&node.place, format!("expected a value that JSON has, such as a text in quotes, got {node}"));
+        }
+    }
 }
 
 /// Returns a text with placeholders.

@@ -135,7 +135,10 @@ fn a_wrong_recording_is_told_by_its_line() {
         assert_eq!(shown(lines, 0).expect_err(said), said);
     }
     let bytes = [HEAD.as_bytes(), b"\n\"\xff"].concat();
-    assert_eq!(cues(&bytes, 0).expect_err("no UTF-8").to_string(), "line 2: expected UTF-8, got other bytes");
+    assert_eq!(
+        cues(&bytes, 0).expect_err("no UTF-8").to_string(),
+        "line 2: expected UTF-8, got a byte at column 2 that is none"
+    );
     let deep = format!("{HEAD}\n{}", "{\"a\":".repeat(100_000));
     assert!(cues(deep.as_bytes(), 0).expect_err("too deep").to_string().starts_with("line 2"));
 }
