@@ -25,6 +25,7 @@ mod secrets;
 mod store;
 mod tap;
 
+pub(crate) use self::compare::is_uuid;
 pub use self::compare::proposals;
 pub use self::connect::{ConnectError, Connector};
 pub use self::lines::{RecordedLine, Summary};
