@@ -279,7 +279,7 @@ impl ExchangeTrial<'_, '_> {
             self.extra(*g, before);
         }
         for (number, e) in lost[pairs..].iter().enumerate() {
-            self.missing(*e, is_trailing, number > 0 || pairs > 0);
+            self.missing(*e, is_trailing, number > 0 || pairs > 0 || self.is_broken_off());
         }
     }
 
@@ -290,6 +290,13 @@ impl ExchangeTrial<'_, '_> {
         let recorded_ms = self.exchange.response.length_ms() / scale;
         let tolerance = u64::try_from(self.rules.times.tolerance.as_millis()).unwrap_or(u64::MAX);
         end.is_none() && self.result.seen_units[g].times.last_ms + tolerance >= recorded_ms
+    }
+
+    /// Returns whether the response broke off within a unit, which has been told.
+    fn is_broken_off(&self) -> bool {
+        let last = self.result.seen_units.len().wrapping_sub(1);
+        let breaks = self.seen.facts.end.is_some_and(|end| matches!(end.how, How::Cut | How::Reset));
+        breaks && self.result.steps.iter().any(|step| matches!(step, Aligned::Wrong(_, g) if *g == last))
     }
 
     fn lines(&self, e: usize) -> Vec<usize> {

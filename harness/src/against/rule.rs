@@ -25,7 +25,7 @@ enum ValueRule {
     Timestamp,
     TextAndTimestamp(String),
     Uuid,
-    Regex(Regex),
+    Regex { pattern: String, whole: Regex },
     Count,
 }
 
@@ -43,7 +43,7 @@ impl Loosening {
             VaryRule::Timestamp => ValueRule::Timestamp,
             VaryRule::TextAndTimestamp(text) => ValueRule::TextAndTimestamp(text.clone()),
             VaryRule::Uuid => ValueRule::Uuid,
-            VaryRule::Regex(pattern) => ValueRule::Regex(whole(pattern)?),
+            VaryRule::Regex(pattern) => ValueRule::Regex { pattern: pattern.clone(), whole: whole(pattern)? },
             VaryRule::Count => ValueRule::Count,
         };
         Ok(Self { place: vary.place.clone(), rule })
@@ -69,9 +69,9 @@ impl Loosening {
                 (stamp.is_some_and(is_timestamp), format!("{start:?} and a timestamp"))
             }
             ValueRule::Uuid => (text.is_some_and(is_uuid), "a UUID".to_owned()),
-            ValueRule::Regex(regex) => {
-                let matches = text.map_or_else(|| regex.is_match(&value.to_string()), |text| regex.is_match(text));
-                (matches, format!("a text like {}", regex.as_str()))
+            ValueRule::Regex { pattern, whole } => {
+                let matches = text.map_or_else(|| whole.is_match(&value.to_string()), |text| whole.is_match(text));
+                (matches, format!("a text like {pattern}"))
             }
             ValueRule::Count => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
         };

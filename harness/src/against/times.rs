@@ -7,11 +7,15 @@ use onbeat_wire::Instant;
 use super::facts::Arrival;
 use crate::judge::Stalls;
 
-/// Two times in a recording are known to a part of the tolerance: a recording has jitter of its own.
-const JITTER_PART: u32 = 5;
-/// Gaps of one kind differ by at most a quarter and a few milliseconds.
+/// Times in a recording are known to this part of the tolerance: a recording has jitter of its own.
+const JITTER: (u32, u32) = (2, 5);
+/// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
 const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 5;
+/// A steady gap that is so much longer in the recording was held up by the machine.
+const HELD_UP_MS_MAX: u64 = 150;
+/// The check looks for stalls of the machine by timers of this length.
+const TIMER_MS: u64 = 10;
 /// Fewer gaps of one kind have no median worth the name.
 const GAPS_MIN: usize = 3;
 /// The median of fewer gaps is less exact.
@@ -111,7 +115,7 @@ fn late(
     let from_ms = before.map_or(0, |before| before.came.last_ms);
     let due_ms = (from_ms + gap_ms).max(line.due.last_ms);
     let by_ms = line.came.first_ms.saturating_sub(due_ms);
-    (by_ms > tolerance + held_up(from_ms, line.came.first_ms)).then(|| untimely(line, due_ms, "late", by_ms))
+    (by_ms > tolerance + held_up(due_ms, line.came.first_ms)).then(|| untimely(line, due_ms, "late", by_ms))
 }
 
 /// Returns the line as early, if so: since the request, since the head, and since the line before.
@@ -119,9 +123,13 @@ fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, rules: TimeRules) -
     let (line, head) = (lines[at], lines[0]);
     // A head may come as early as it can.
     let before = *lines.get(at.checked_sub(1)?)?;
+    // A server that leaves a line out often leaves the wait before the line out as well.
+    if line.is_after_hole {
+        return None;
+    }
     let due_ms = line.due.first_ms;
     // The time before the first write is the least certain: servers are slower when they are cold.
-    let slack = if at == 1 { rules.tolerance } else { rules.tolerance / JITTER_PART };
+    let slack = if at == 1 { rules.tolerance } else { rules.tolerance * JITTER.0 / JITTER.1 };
     let since = |due: Arrival, came: Arrival| (due_ms.saturating_sub(due.last_ms), came.last_ms);
     let gap = since(before.due, before.came);
     let gap = (usual.map_or(gap.0, |usual| gap.0.min(usual)), gap.1);
@@ -159,9 +167,7 @@ fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
     let mut kinds: Vec<Vec<TimedGap>> = Vec::new();
     for gap in gaps {
         match kinds.last_mut() {
-            Some(kind) if gap.due_ms <= kind[0].due_ms + kind[0].due_ms / SAME_GAP_PARTS + SAME_GAP_MS => {
-                kind.push(gap)
-            }
+            Some(kind) if kind.last().is_some_and(|shorter| is_of_kind(shorter.due_ms, gap.due_ms)) => kind.push(gap),
             _ => kinds.push(vec![gap]),
         }
     }
@@ -169,12 +175,20 @@ fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
     kinds
 }
 
-/// Returns, for each line, the median of the recorded gaps of the same kind.
+fn is_of_kind(shorter_ms: u64, gap_ms: u64) -> bool {
+    gap_ms <= shorter_ms + shorter_ms / SAME_GAP_PARTS + SAME_GAP_MS
+}
+
+/// Returns, for each line, the usual gap of the kind, if the gap is steady, and the recording was only held up a little.
 fn usual_gaps(lines: &[TimedLine]) -> Vec<Option<u64>> {
     let mut usual = vec![None; lines.len()];
     for kind in kinds_of_gaps(lines) {
-        let median = kind[kind.len() / 2].due_ms;
-        kind.iter().for_each(|gap| usual[gap.at] = Some(median));
+        let (last, median) = (kind.len() - 1, kind[kind.len() / 2].due_ms);
+        let spread = kind[last - last / 4].due_ms - kind[last / 4].due_ms;
+        if spread <= median / SAME_GAP_PARTS {
+            let held_up = kind.iter().filter(|gap| gap.due_ms <= median + HELD_UP_MS_MAX);
+            held_up.for_each(|gap| usual[gap.at] = Some(median));
+        }
     }
     usual
 }
@@ -203,7 +217,7 @@ fn wrong_pace(
     let drift = due_ms * 4 / 100 + if gaps.len() < FEW { 30 } else { 10 };
     let from_ms = gaps.iter().map(|gap| lines[gap.at - 1].came.last_ms).min().unwrap_or_default();
     let to_ms = gaps.iter().map(|gap| lines[gap.at].came.last_ms).max().unwrap_or_default();
-    let busy = (held_up(from_ms, to_ms) / count).min(whole_ms(rules.tolerance) / 4);
+    let busy = usual_lateness(held_up(from_ms, to_ms), to_ms.saturating_sub(from_ms));
     if nearest.unsigned_abs() <= drift + busy {
         return None;
     }
@@ -218,6 +232,13 @@ fn wrong_pace(
         actual: format!("{} ms, the median", came[came.len() / 2]),
         why: format!("the pace is too {way}"),
     })
+}
+
+/// Returns how late timers usually were in a span, of which the machine held the check up for a part.
+fn usual_lateness(held_up_ms: u64, span_ms: u64) -> u64 {
+    // The check sets a timer every few milliseconds, and each timer may be late. Two of them make a gap.
+    let free_ms = span_ms.saturating_sub(held_up_ms).max(1);
+    2 * TIMER_MS * held_up_ms / free_ms
 }
 
 fn whole_ms(duration: Duration) -> u64 {
@@ -269,8 +290,8 @@ mod tests {
     #[test]
     fn an_early_write_is_found_and_the_jitter_of_a_recording_is_not() {
         let due = [300, 900, 1800, 3300];
-        assert_eq!(wrong(&due, &[300, 849, 1749, 3249]), one(3, "51 ms too early"));
-        assert_eq!(wrong(&due, &[300, 850, 1750, 3250]), []);
+        assert_eq!(wrong(&due, &[300, 799, 1699, 3199]), one(3, "101 ms too early"));
+        assert_eq!(wrong(&due, &[300, 800, 1700, 3200]), []);
         // The first write waits for a cold server once.
         assert_eq!(wrong(&due, &[60, 660, 1560, 3060]), []);
         assert_eq!(wrong(&due, &[40, 640, 1540, 3040]), one(2, "260 ms too early"));
