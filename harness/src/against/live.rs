@@ -26,6 +26,8 @@ use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once}
 const REPEATS_MAX: usize = 2;
 /// A response that should have ended is given up so long after.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// An endless response is watched so much longer than the recording.
+const OVERTIME: Duration = Duration::from_secs(1);
 /// A response may be so many times as long as the recording, and so many bytes longer.
 const BYTES_FACTOR: usize = 8;
 const BYTES_MORE: usize = 1 << 20;
@@ -295,7 +297,7 @@ impl RecordingCheck {
             (Duration::from_millis(recorded.length_ms()) / self.rules.times.scale, self.rules.times.tolerance);
         // A late write is late, and not missing, for a while.
         let is_endless = recorded.end.is_none_or(|end| end.how == How::Closed);
-        let usual = if is_endless { length + tolerance * 2 } else { length * 5 / 4 + tolerance + PATIENCE };
+        let usual = if is_endless { length + tolerance * 2 + OVERTIME } else { length * 5 / 4 + tolerance + PATIENCE };
         match self.watched {
             Some(watched) if is_endless => watched,
             Some(watched) => watched.min(usual),

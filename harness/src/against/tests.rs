@@ -2,6 +2,7 @@
 
 mod accepting;
 mod bodies;
+mod hints;
 mod mutations;
 mod wrong_recordings;
 

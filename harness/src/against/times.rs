@@ -12,8 +12,6 @@ const JITTER: (u32, u32) = (2, 5);
 /// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
 const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 5;
-/// A steady gap that is so much longer in the recording was held up by the machine.
-const HELD_UP_MS_MAX: u64 = 150;
 /// The check looks for stalls of the machine by timers of this length.
 const TIMER_MS: u64 = 10;
 /// Fewer gaps of one kind have no median worth the name.
@@ -93,7 +91,7 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
             wrong.push(found);
         }
     }
-    let usual = usual_gaps(&lines);
+    let usual = usual_gaps(&lines, whole_ms(rules.tolerance));
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
         let before = at.checked_sub(1).map(|before| lines[before]);
         wrong.extend(late(*line, before, rules, &held_up));
@@ -179,18 +177,23 @@ fn is_of_kind(shorter_ms: u64, gap_ms: u64) -> bool {
     gap_ms <= shorter_ms + shorter_ms / SAME_GAP_PARTS + SAME_GAP_MS
 }
 
-/// Returns, for each line, the usual gap of the kind, if the gap is steady, and the recording was only held up a little.
-fn usual_gaps(lines: &[TimedLine]) -> Vec<Option<u64>> {
-    let mut usual = vec![None; lines.len()];
-    for kind in kinds_of_gaps(lines) {
-        let (last, median) = (kind.len() - 1, kind[kind.len() / 2].due_ms);
-        let spread = kind[last - last / 4].due_ms - kind[last / 4].due_ms;
-        if spread <= median / SAME_GAP_PARTS {
-            let held_up = kind.iter().filter(|gap| gap.due_ms <= median + HELD_UP_MS_MAX);
-            held_up.for_each(|gap| usual[gap.at] = Some(median));
-        }
-    }
-    usual
+/// Returns, for each line, the gap before the line without what held up the recording: a gap that is longer than a steady
+/// gap by no more than the tolerance may have been held up.
+fn usual_gaps(lines: &[TimedLine], tolerance_ms: u64) -> Vec<Option<u64>> {
+    let steady: Vec<u64> = kinds_of_gaps(lines).iter().filter_map(|kind| steady_gap(kind)).collect();
+    let usual = (0..lines.len()).map(|at| {
+        let before = lines[at.checked_sub(1)?];
+        let gap_ms = lines[at].due.last_ms.saturating_sub(before.due.last_ms);
+        steady.iter().copied().filter(|steady| (*steady..=steady + tolerance_ms).contains(&gap_ms)).min()
+    });
+    usual.collect()
+}
+
+/// Returns the median of a kind of gaps, if the middle half of the gaps is about as long.
+fn steady_gap(kind: &[TimedGap]) -> Option<u64> {
+    let (last, median) = (kind.len() - 1, kind[kind.len() / 2].due_ms);
+    let spread = kind[last - last / 4].due_ms - kind[last / 4].due_ms;
+    (median > 0 && spread <= median / SAME_GAP_PARTS + SAME_GAP_MS).then_some(median)
 }
 
 fn median_off(gaps: &[TimedGap]) -> i64 {

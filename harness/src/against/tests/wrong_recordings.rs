@@ -61,7 +61,10 @@ fn a_file_that_is_no_recording_is_told_with_its_line_and_field() {
         ),
         (&[START, cut], "line 2, field \"body.cut\": expected the whole body"),
         (&[START, REQUEST, HEAD, regex], "line 4, field \"vary[0].pattern\": expected a regular expression, got \"(\""),
-        (&[START, REQUEST, HEAD, r#"{"t_ms":2,"kind":"write","text":"","cases":[]}"#], "line 4, field \"cases\": unknown field `cases`"),
+        (
+            &[START, REQUEST, HEAD, r#"{"t_ms":2,"kind":"write","text":"","cases":[]}"#],
+            "line 4, field \"cases\": unknown field `cases`",
+        ),
     ] {
         let got = told(lines);
         assert!(got.starts_with("failed to read a.jsonl: ") && got.contains(why), "{lines:?}: {got}");
