@@ -25,8 +25,8 @@ mod secrets;
 mod store;
 mod tap;
 
-pub(crate) use self::compare::is_uuid;
 pub use self::compare::proposals;
+pub(crate) use self::compare::{is_uuid, varying_values};
 pub use self::connect::{ConnectError, Connector};
 pub use self::lines::{RecordedLine, Summary};
 pub use self::once::{OneRequest, RecordError, record_once};

@@ -1,10 +1,16 @@
 //! Hints: the likeliest cause of many findings at once.
 
+use onbeat_wire::printable::to_json;
+use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
+use serde_json::Value;
+
+use super::align::Aligned;
 use super::compare::Comparison;
 use super::contract::ContractExchange;
 use super::facts::SeenResponse;
 use super::times::TimedLine;
 use crate::judge::{Hint, fields};
+use crate::record::varying_values;
 
 /// Lines that come within this time of each other came at once.
 const AT_ONCE_MS: u64 = 20;
@@ -13,6 +19,9 @@ const BURSTS_MIN: usize = 3;
 const SPAN_MS_MIN: u64 = 300;
 /// A stream is held back if the lines come in so many times fewer bursts than recorded.
 const FEWER_BURSTS: usize = 3;
+/// Values that differ in so many lines differ most likely each time; more values are no pattern.
+const LINES_MIN: usize = 2;
+const VALUES_MAX: usize = 5;
 
 /// Returns the likeliest cause of what was found in one exchange, if there is such a cause.
 pub(super) fn hint(exchange: &ContractExchange, seen: &SeenResponse, comparison: &Comparison) -> Option<Hint> {
@@ -48,13 +57,47 @@ pub(super) fn hint(exchange: &ContractExchange, seen: &SeenResponse, comparison:
         return Some(Hint { text, explains_all: false });
     }
     if comparison.has_other_findings {
-        return None;
+        return varying(comparison).map(|text| Hint { text, explains_all: false });
     }
     if let Some((first_ms, last_ms)) = held_back(&comparison.came) {
         return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
     }
     let only_chunks = comparison.has_chunk_findings && comparison.came.iter().all(|line| !is_late(line));
     only_chunks.then(|| Hint { text: ONLY_CHUNKS.into(), explains_all: false })
+}
+
+/// Returns a proposal to loosen values that differ in several lines, if nothing else is wrong with the lines.
+fn varying(comparison: &Comparison) -> Option<String> {
+    let (mut count, mut proposed): (usize, Vec<Vary>) = (0, Vec::new());
+    for step in &comparison.steps {
+        let Aligned::Wrong(e, g) = *step else { continue };
+        let values = [&comparison.expected_units[e], &comparison.seen_units[g]]
+            .map(|unit| serde_json::from_str::<Value>(unit.data()?).ok());
+        let [Some(wanted), Some(came)] = values else { return None };
+        let mut varying = Vec::new();
+        varying_values(&wanted, &came, "", &mut varying);
+        // Keys that come and go, and values of other types, are rather mistakes.
+        if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any) {
+            return None;
+        }
+        count += 1;
+        for vary in varying.into_iter().filter(|vary| vary.place != VaryPlace::Pointer(String::new())) {
+            match proposed.iter_mut().find(|known| known.place == vary.place) {
+                // The wider of two rules fits both lines.
+                Some(known) if known.rule != vary.rule => known.rule = VaryRule::String,
+                Some(_) => {}
+                None => proposed.push(vary),
+            }
+        }
+    }
+    if count < LINES_MIN || proposed.is_empty() || proposed.len() > VALUES_MAX {
+        return None;
+    }
+    Some(format!(
+        "The same values differ in {count} lines. If they differ each time, say so once, at the end of the first line of the \
+         recording: \"vary\":{}",
+        to_json(&proposed)
+    ))
 }
 
 const SILENT: &str = "Nothing came at all. If there is a proxy between the check and the server, it may hold the response back until its \

@@ -140,17 +140,19 @@ pub async fn check_against(
         }
     };
     let verdicts = results.evidence.verdicts(|id| check.cases.has(id), trouble.as_deref());
-    // A hint explains a single exchange; several exchanges have a hint only in common.
-    let hint = results.hints.first().cloned().flatten().filter(|first| {
-        results.hints.iter().flatten().all(|hint| hint.text.split(',').next() == first.text.split(',').next())
-            || results.hints.len() == 1
-    });
-    let explains_all = results.hints.iter().all(Option::is_some);
-    let hint = hint.map(|hint| Hint { explains_all: hint.explains_all && explains_all, ..hint });
+    let hint = common_hint(&results.hints);
     let target = check.connector.upstream().to_string();
     let mut report = Report { target, verdicts, timelines: results.timelines, trouble, hint, by: Measured::Recordings };
     report.texts_mut().for_each(|text| check.headers.hide(text));
     Ok(CheckedRecordings { report, accepted: results.accepted })
+}
+
+/// Returns the hint of the first exchange, if each exchange with findings has a hint.
+fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
+    let hints: Option<Vec<&Hint>> = hints.iter().map(Option::as_ref).collect();
+    let hints = hints?;
+    let explains_all = hints.iter().all(|hint| hint.explains_all);
+    hints.first().map(|first| Hint { text: first.text.clone(), explains_all })
 }
 
 /// What is known so far.
@@ -169,7 +171,8 @@ impl<'c> CheckResults<'c> {
             let contract = &contracts[one.planned.contract];
             let exchange = &contract.exchanges[one.planned.exchange];
             if !comparison.evidence.is_clean() {
-                self.hints.push(hint(exchange, &one.seen, comparison));
+                let hint = hint(exchange, &one.seen, comparison);
+                self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
             }
             self.timelines.push(timeline(contract, one.planned.exchange, comparison));
             let is_whole = one.seen.trouble.is_none() && one.seen.facts.head.is_some() && one.seen.facts.end.is_some();

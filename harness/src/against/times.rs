@@ -7,8 +7,10 @@ use onbeat_wire::Instant;
 use super::facts::Arrival;
 use crate::judge::Stalls;
 
-/// Times in a recording are known to this part of the tolerance: a recording has jitter of its own.
-const JITTER: (u32, u32) = (2, 5);
+/// Times in a steady recording are known to this part of the tolerance.
+const STEADY: (u32, u32) = (2, 5);
+/// A recording is steady if its steady gaps differ by no more.
+const STEADY_MS: u64 = 20;
 /// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
 const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 5;
@@ -83,7 +85,7 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
     let mut wrong = Vec::new();
     let mut explained = vec![false; lines.len()];
     for gaps in kinds_of_gaps(&lines) {
-        if let Some(found) = wrong_pace(&lines, &gaps, rules, &held_up) {
+        if let Some(found) = wrong_pace(&lines, &gaps, &held_up) {
             // The pace explains each gap of the kind, except a gap that is wrong by itself.
             let median = median_off(&gaps);
             let near = |gap: &&TimedGap| gap.off_ms().abs_diff(median) <= whole_ms(rules.tolerance);
@@ -92,13 +94,23 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
         }
     }
     let usual = usual_gaps(&lines, whole_ms(rules.tolerance));
+    let slack = early_slack(&lines, &usual, rules.tolerance);
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
         let before = at.checked_sub(1).map(|before| lines[before]);
         wrong.extend(late(*line, before, rules, &held_up));
-        wrong.extend(early(&lines, at, usual[at], rules));
+        wrong.extend(early(&lines, at, usual[at], if at == 1 { rules.tolerance } else { slack }));
     }
     wrong.sort_by_key(|wrong| wrong.line);
     wrong
+}
+
+/// Returns how early a write may be: a recording has jitter of its own, of which its steady gaps tell.
+fn early_slack(lines: &[TimedLine], usual: &[Option<u64>], tolerance: Duration) -> Duration {
+    // The gap before the first write is the wait of the server, and not one of its steady gaps.
+    let gap_ms = |at: usize| lines[at].due.last_ms.saturating_sub(lines[at - 1].due.last_ms);
+    let offs: Vec<u64> = (2..lines.len()).filter_map(|at| Some(gap_ms(at).abs_diff(usual[at]?))).collect();
+    let is_steady = !offs.is_empty() && offs.iter().all(|off| *off <= STEADY_MS);
+    if is_steady { tolerance * STEADY.0 / STEADY.1 } else { tolerance }
 }
 
 /// Returns the line as late, if so: since the request, and since the line before.
@@ -117,7 +129,7 @@ fn late(
 }
 
 /// Returns the line as early, if so: since the request, since the head, and since the line before.
-fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, rules: TimeRules) -> Option<WrongTime> {
+fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, slack: Duration) -> Option<WrongTime> {
     let (line, head) = (lines[at], lines[0]);
     // A head may come as early as it can.
     let before = *lines.get(at.checked_sub(1)?)?;
@@ -126,8 +138,6 @@ fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, rules: TimeRules) -
         return None;
     }
     let due_ms = line.due.first_ms;
-    // The time before the first write is the least certain: servers are slower when they are cold.
-    let slack = if at == 1 { rules.tolerance } else { rules.tolerance * JITTER.0 / JITTER.1 };
     let since = |due: Arrival, came: Arrival| (due_ms.saturating_sub(due.last_ms), came.last_ms);
     let gap = since(before.due, before.came);
     let gap = (usual.map_or(gap.0, |usual| gap.0.min(usual)), gap.1);
@@ -203,12 +213,7 @@ fn median_off(gaps: &[TimedGap]) -> i64 {
 }
 
 /// Returns the first line of a kind of gaps, if three quarters of the gaps are too long, or too short.
-fn wrong_pace(
-    lines: &[TimedLine],
-    gaps: &[TimedGap],
-    rules: TimeRules,
-    held_up: &impl Fn(u64, u64) -> u64,
-) -> Option<WrongTime> {
+fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64) -> u64) -> Option<WrongTime> {
     let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
     offs.sort_unstable();
     let last = offs.len() - 1;
@@ -292,9 +297,13 @@ mod tests {
 
     #[test]
     fn an_early_write_is_found_and_the_jitter_of_a_recording_is_not() {
+        // Steady gaps tell that the recording has little jitter, and unequal ones tell nothing.
+        let due = [300, 400, 500, 600, 1500];
+        assert_eq!(wrong(&due, &[300, 400, 500, 600, 1399]), one(6, "101 ms too early"));
+        assert_eq!(wrong(&due, &[300, 400, 500, 600, 1400]), []);
         let due = [300, 900, 1800, 3300];
-        assert_eq!(wrong(&due, &[300, 799, 1699, 3199]), one(3, "101 ms too early"));
-        assert_eq!(wrong(&due, &[300, 800, 1700, 3200]), []);
+        assert_eq!(wrong(&due, &[300, 649, 1549, 3049]), one(3, "251 ms too early"));
+        assert_eq!(wrong(&due, &[300, 650, 1550, 3050]), []);
         // The first write waits for a cold server once.
         assert_eq!(wrong(&due, &[60, 660, 1560, 3060]), []);
         assert_eq!(wrong(&due, &[40, 640, 1540, 3040]), one(2, "260 ms too early"));

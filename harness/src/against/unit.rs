@@ -159,6 +159,11 @@ impl Unit {
         Some(self)
     }
 
+    /// Returns the data of an event, or the text of another unit.
+    pub(super) fn data(&self) -> Option<&str> {
+        self.text.as_ref().map(|text| text.data.as_str())
+    }
+
     /// Returns how a unit that came differs from this unit; nothing if the unit that came conforms. The answer is empty where
     /// there is no more to say than that the bytes differ.
     pub(super) fn difference(&self, got: &Self, vary: &[Loosening]) -> Option<String> {

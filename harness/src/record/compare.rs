@@ -105,7 +105,7 @@ fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
     let values = [text, other].map(serde_json::from_str::<Value>);
     if let [Ok(value), Ok(other)] = values {
         let mut varying = Vec::new();
-        vary(&value, &other, "", &mut varying);
+        varying_values(&value, &other, "", &mut varying);
         // The same JSON in another spelling has no value that varies.
         return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
     }
@@ -156,7 +156,7 @@ fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
 }
 
 /// Adds the values that differ, with the rule that both keep.
-fn vary(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
+pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
     let at = |pointer: &str, rule| Vary { place: VaryPlace::Pointer(pointer.to_owned()), rule };
     match (first, second) {
         (Value::Object(fields), Value::Object(others)) => {
@@ -164,14 +164,14 @@ fn vary(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
             for key in fields.keys().chain(more) {
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                 match (fields.get(key), others.get(key)) {
-                    (Some(value), Some(other)) => vary(value, other, &pointer, varying),
+                    (Some(value), Some(other)) => varying_values(value, other, &pointer, varying),
                     _ => varying.push(at(&pointer, VaryRule::Any)),
                 }
             }
         }
         (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
             for (index, (value, other)) in values.iter().zip(others).enumerate() {
-                vary(value, other, &format!("{pointer}/{index}"), varying);
+                varying_values(value, other, &format!("{pointer}/{index}"), varying);
             }
         }
         _ if first == second => {}

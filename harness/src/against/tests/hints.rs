@@ -40,6 +40,19 @@ fn other_chunks_alone_are_most_likely_made_by_a_proxy() {
 }
 
 #[test]
+fn values_that_differ_in_many_lines_are_proposed_as_values_that_may_vary() {
+    let stream = |id: &str| {
+        let data = |n: u64| format!("data: {{\"id\":\"{id}\",\"n\":{n}}}\n\n");
+        MadeUpResponse::events(&[(10, &data(1)), (20, &data(2)), (30, "data: [DONE]\n\n")])
+    };
+    let told = hinted(&stream("a"), &stream("b")).expect("a hint");
+    assert!(
+        told.contains("differ in 2 lines") && told.ends_with(r#""vary":[{"pointer":"/id","as":"string"}]"#),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_mistake_of_the_server_itself_has_no_hint() {
     let recorded = ticks(8, |n| n * 1000);
     assert_eq!(hinted(&recorded, &ticks(8, |n| n * 500)), None);
