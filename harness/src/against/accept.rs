@@ -23,7 +23,7 @@ pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with
         match &mut line.fact {
             Fact::Recording(start) => {
                 start.at_ms = contract.at_ms;
-                line.notes.vary = contract.lines[0].1.notes.vary.clone();
+                line.notes.vary.clone_from(&contract.lines[0].1.notes.vary);
             }
             // The request is the recorded one, and not the one with the headers of this check.
             Fact::RawRequest(_) => {
@@ -46,7 +46,7 @@ pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with
                         continue;
                     }
                     kept.push(number);
-                    line.notes.vary = partner.notes.vary.clone();
+                    line.notes.vary.clone_from(&partner.notes.vary);
                     line.notes.may = partner.notes.may;
                 }
             }

@@ -253,7 +253,9 @@ impl RecordingCheck {
         });
         let comparisons: Vec<Comparison> = compared.collect();
         let mut evidence = Evidence::new(cases);
-        comparisons.iter().for_each(|comparison| evidence.add(comparison.evidence.clone()));
+        for comparison in &comparisons {
+            evidence.add(comparison.evidence.clone());
+        }
         PlayedRound { exchanges, comparisons, evidence }
     }
 

@@ -26,14 +26,14 @@ pub(super) fn rounds(contracts: &[RecordingContract], one_by_one: bool) -> Vec<R
         return (0..contracts.len()).map(|contract| exchanges(contracts, contract, 0)).collect();
     }
     let mut rounds: Vec<Round> = vec![Vec::new()];
-    let mut timeline = Timeline::default();
+    let mut timeline = ProxyTimeline::default();
     for (index, contract) in contracts.iter().enumerate() {
         let Some(at_ms) = contract.at_ms else {
             rounds[0].extend(exchanges(contracts, index, 0));
             continue;
         };
-        if timeline.last_ms.is_some_and(|last_ms| at_ms < last_ms) {
-            timeline = Timeline::default();
+        if timeline.last.is_some_and(|last| at_ms < last) {
+            timeline = ProxyTimeline::default();
             rounds.push(Vec::new());
         }
         let length_ms = contract.exchanges.iter().map(|exchange| exchange.response.length_ms()).max();
@@ -51,27 +51,27 @@ fn exchanges(contracts: &[RecordingContract], contract: usize, start_ms: u64) ->
         .collect()
 }
 
-/// The timeline of one run of a proxy, without long pauses.
+/// The timeline of one run of a proxy, without long pauses. All times are in milliseconds.
 #[derive(Debug, Default)]
-struct Timeline {
+struct ProxyTimeline {
     /// When the last request began.
-    last_ms: Option<u64>,
+    last: Option<u64>,
     /// When the last of the exchanges so far ended.
-    open_until_ms: u64,
+    open_until: u64,
     /// How much of the time so far is left out.
-    left_out_ms: u64,
+    left_out: u64,
 }
 
-impl Timeline {
+impl ProxyTimeline {
     /// Returns when an exchange begins that was recorded at a time and lasted so long.
     fn place(&mut self, at_ms: u64, length_ms: u64) -> u64 {
-        let pause_ms = at_ms.saturating_sub(self.open_until_ms);
+        let pause = at_ms.saturating_sub(self.open_until);
         // The time before the first request is no pause between exchanges.
-        let kept_ms = if self.last_ms.is_none() { 0 } else { pause_ms.min(PAUSE_MS_MAX) };
-        self.left_out_ms += pause_ms - kept_ms;
-        self.last_ms = Some(at_ms);
-        self.open_until_ms = self.open_until_ms.max(at_ms.saturating_add(length_ms));
-        at_ms - self.left_out_ms
+        let kept = if self.last.is_none() { 0 } else { pause.min(PAUSE_MS_MAX) };
+        self.left_out += pause - kept;
+        self.last = Some(at_ms);
+        self.open_until = self.open_until.max(at_ms.saturating_add(length_ms));
+        at_ms - self.left_out
     }
 }
 

@@ -21,6 +21,7 @@ use crate::judge::{Measured, Outcome, Report, Selection, Verdict};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option without a value")]
 pub(super) struct CheckArguments {
     /// The server's URL; the embedded server without it
     url: Option<String>,
