@@ -1,26 +1,26 @@
 //! Any server, held against recordings of its own.
 //!
-//! A recording is the contract: what the server once sent for a request is what it has to send again, except where a line says
-//! that a value may vary, or that a write may come or not.
+//! A recording is the contract: for the same request the server has to send the same response again, except for values with
+//! `vary` and writes with `may`.
 //!
 //! ```text
 //!  rule ── text                 values that may vary, and texts compared except for them
 //!        │
-//!  facts                        a response, as recorded once or as it came now
+//!  facts                        a response: recorded once, or seen now
 //!        │
-//!  request                      the recorded request, as it is sent again
+//!  request                      the recorded request, sent again
 //!        │
 //!  contract ── cases            a recording, read as a contract; each line is a case
 //!        │
 //!  body ── unit                 bodies, divided into blocks, lines or pieces
 //!        │
-//!  align ── pieces              which unit came for which
+//!  align ── pieces              pairs of expected and seen units
 //!        │
 //!  head    times                heads, and times with the jitter of two machines
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
 //!        │
-//!  accept    timeline    hint   what came as the next recording; a drawing; the likeliest cause
+//!  accept    timeline    hint   the next recording; a drawing; the likeliest cause
 //!        │
 //!  schedule ── live             exchanges side by side, over real sockets
 //! ```

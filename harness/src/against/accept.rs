@@ -1,4 +1,4 @@
-//! What came as the next recording: the lines that came, with the notes of the old lines.
+//! The next recording: the lines of a replay, with the notes of the old lines.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::compare::Comparison;
 use super::contract::RecordingContract;
 use crate::record::RecordedLine;
 
-/// Returns the lines that came, with `vary` and `may` of the lines that they came for. A line that may come stays, whether it
-/// came or not.
+/// Returns the lines of a replay, with `vary` and `may` of the old lines. An old line with `may` stays, even if the replay has
+/// no such line.
 pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with: &Comparison) -> Vec<RecordedLine> {
     let exchange = &contract.exchanges[0];
     let old = |line: usize| contract.lines.iter().find(|(number, _)| *number == line).map(|(_, line)| line);
@@ -25,7 +25,7 @@ pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with
                 start.at_ms = contract.at_ms;
                 line.notes.vary.clone_from(&contract.lines[0].1.notes.vary);
             }
-            // The request is the recorded one, and not the one with the headers of this check.
+            // The recorded request stays, without the headers of the check.
             Fact::RawRequest(_) => {
                 line = contract
                     .lines
@@ -41,7 +41,7 @@ pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with
                 write += 1;
                 let partner = pairs.get(&(write - 1)).map(|at| exchange.response.writes[*at].line);
                 if let Some((number, partner)) = partner.and_then(|number| Some((number, old(number)?))) {
-                    // A second heartbeat is covered by the first.
+                    // The first heartbeat stands for all.
                     if partner.notes.may && kept.contains(&number) {
                         continue;
                     }
@@ -61,7 +61,7 @@ pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with
     lines
 }
 
-/// Returns, for each write that came, the recorded write that the write came for.
+/// Returns the recorded write for each write of a replay, by index.
 fn pairs(with: &Comparison) -> BTreeMap<usize, usize> {
     let mut pairs = BTreeMap::new();
     for step in &with.steps {
@@ -74,7 +74,7 @@ fn pairs(with: &Comparison) -> BTreeMap<usize, usize> {
     pairs
 }
 
-/// Inserts a line where it was in time: behind the head, and before the end.
+/// Inserts a line at its old time, between the head and the end.
 fn insert(lines: &mut Vec<RecordedLine>, mut line: RecordedLine) {
     let head = lines.iter().position(|line| matches!(&line.fact, Fact::Head(head) if head.status >= 200)).unwrap_or(0);
     let end = lines.iter().position(|line| matches!(line.fact, Fact::End(_))).unwrap_or(lines.len());

@@ -1,23 +1,23 @@
-//! Finds the unit that came for each expected unit, so that one mistake stays one mistake.
+//! Alignment: finds the seen unit for each expected unit, so that a single mistake stays a single finding.
 
 use super::facts::WriteFact;
 use super::rule::Loosening;
 use super::unit::Unit;
 use crate::judge::{Step, UNIT, align as align_by_cost};
 
-/// A unit that came for another takes so much less than a missing unit and an extra one.
+/// A wrong unit costs a little less than a missing unit and an extra unit.
 const WRONG: u32 = UNIT + UNIT * 4 / 5;
 const SIMILAR: u32 = UNIT + UNIT / 5;
-/// A unit that comes so far from its time is rather another unit with the same text.
+/// Of two equal units, the unit within this time of the expected time is the right unit.
 const FAR_MS: u64 = 200;
 /// The alignment looks at so many units at once, and keeps the first half of the result.
 const WINDOW: usize = 64;
-/// So many units in a row agree where an alignment goes on behind a long run of missing or extra units.
+/// The number of units in a row that agree behind a long run of missing or extra units.
 const AGREEMENT: usize = 3;
 /// A run of missing or extra units is no longer.
 const SEARCH_MAX: usize = 4096;
 
-/// One step of an alignment; the expected unit comes first, then the unit that came, both by index.
+/// A step of an alignment: the index of the expected unit, and then the index of the seen unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aligned {
     /// The unit came.
@@ -26,9 +26,9 @@ pub(super) enum Aligned {
     Wrong(usize, usize),
     /// The unit is missing.
     Missing(usize),
-    /// The unit that came is extra.
+    /// The seen unit is extra.
     Extra(usize),
-    /// The unit that came may come: the index of a unit that may come, and of the unit that came.
+    /// The seen unit is optional: the index of an optional unit with the same text, and of the seen unit.
     May(usize, usize),
 }
 
@@ -42,7 +42,7 @@ pub(super) fn may(writes: &[WriteFact], unit: &Unit) -> bool {
     writes[unit.writes.0..=unit.writes.1].iter().any(|write| write.may)
 }
 
-/// Aligns the units of a recording with the units that came.
+/// Aligns the units of a recording with the seen units.
 pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Vec<Aligned> {
     let rules: Vec<Vec<Loosening>> = expected.iter().map(|unit| vary(writes, unit)).collect();
     let same = |e: usize, g: usize| expected[e].difference(&got[g], &rules[e]).is_none();
@@ -50,7 +50,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
     let may_be = |g: usize| optional.iter().copied().find(|e| same(*e, g));
     let (mut from_e, mut from_g, mut steps) = (0, 0, Vec::new());
     while from_e < required.len() || from_g < got.len() {
-        // Most of the units are right, and need no search. Of equal units in a row, the time tells which one came.
+        // Most units are right, and need no search. Among equal units in a row, the time decides.
         let is_next = |g: usize| required.get(from_e + 1).is_some_and(|e| same(*e, g));
         let is_right = |e: usize, g: usize| same(e, g) && (!is_far(&expected[e], &got[g]) || !is_next(g));
         if from_e < required.len() && from_g < got.len() && is_right(required[from_e], from_g) {
@@ -85,7 +85,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
                 continue;
             }
         }
-        // The end of a window that is not the last knows too little of what follows.
+        // Only the first half of a window is certain, unless the window is the last.
         let kept = if is_last { window.len() } else { (window.len() / 2).max(1) };
         for step in &window[..kept] {
             steps.push(match *step {
@@ -108,7 +108,7 @@ fn is_far(expected: &Unit, got: &Unit) -> bool {
     expected.times.last_ms.abs_diff(got.times.last_ms) > FAR_MS
 }
 
-/// Returns how many expected units, or how many units that came, lie before the next place where both agree again.
+/// Returns how many expected units, or how many seen units, lie before the next agreement.
 fn next_agreement(expected: usize, got: usize, same: impl Fn(usize, usize) -> bool) -> Option<(usize, usize)> {
     let agree = |e: usize, g: usize| {
         let run = AGREEMENT.min(expected - e).min(got - g);

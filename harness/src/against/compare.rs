@@ -31,12 +31,12 @@ pub struct CompareRules {
     pub times: TimeRules,
 }
 
-/// One exchange, compared with its recording.
+/// The result of a comparison.
 pub(super) struct Comparison<'c> {
     pub(super) evidence: Evidence<'c>,
-    /// The lines that came, each with the time in the recording and now.
+    /// The seen lines, each with the time in the recording and now.
     pub(super) came: Vec<TimedLine>,
-    /// Whether something other than times and chunks is wrong.
+    /// Whether more than times and chunks is wrong.
     pub(super) has_other_findings: bool,
     pub(super) has_chunk_findings: bool,
     pub(super) expected_units: Vec<Unit>,
@@ -44,7 +44,7 @@ pub(super) struct Comparison<'c> {
     pub(super) steps: Vec<Aligned>,
 }
 
-/// Compares an exchange that was watched until `watched_ms` at most.
+/// Compares an exchange, which was watched until `watched_ms` at most.
 pub(super) fn compare<'c>(
     cases: &'c [Case],
     (contract, exchange): (&RecordingContract, &ContractExchange),
@@ -150,7 +150,7 @@ impl ExchangeTrial<'_, '_> {
         true
     }
 
-    /// Judges the times of the lines that came.
+    /// Judges the times of the seen lines.
     fn times(&mut self, stalls: &Stalls) {
         for wrong in wrong_times(&self.result.came, self.seen.began, self.rules.times, stalls) {
             let place = self.place(wrong.line);

@@ -1,4 +1,4 @@
-//! One exchange as lines tell it: as recorded once, or as it came now.
+//! The response of an exchange, out of lines: recorded once, or seen now.
 
 use bytes::Bytes;
 use onbeat_wire::recording::{Fact, Framing, How};
@@ -21,7 +21,7 @@ pub(super) struct ResponseFacts {
 pub(super) struct HeadFact {
     /// The number of the line, from 1.
     pub(super) line: usize,
-    pub(super) times: Arrival,
+    pub(super) times: ByteTimes,
     pub(super) head: Head,
     pub(super) vary: Vec<Loosening>,
 }
@@ -31,7 +31,7 @@ pub(super) struct HeadFact {
 pub(super) struct WriteFact {
     /// The number of the line, from 1.
     pub(super) line: usize,
-    pub(super) times: Arrival,
+    pub(super) times: ByteTimes,
     pub(super) bytes: Bytes,
     pub(super) vary: Vec<Loosening>,
     /// Whether the write may come at any time, any number of times, or not at all.
@@ -49,12 +49,12 @@ pub(super) struct EndFact {
 
 /// When the first and the last byte of a head or a write came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Arrival {
+pub(super) struct ByteTimes {
     pub(super) first_ms: u64,
     pub(super) last_ms: u64,
 }
 
-/// A response that came in a replay.
+/// The response in a replay.
 #[derive(Clone, Debug)]
 pub(super) struct SeenResponse {
     pub(super) facts: ResponseFacts,
@@ -69,7 +69,7 @@ impl ResponseFacts {
     pub(super) fn add(&mut self, number: usize, line: &RecordedLine, start_ms: u64, vary: Vec<Loosening>) {
         let after = |ms: u64| ms.saturating_sub(start_ms);
         let first_ms = after(line.notes.first_ms.unwrap_or(line.t_ms));
-        let times = Arrival { first_ms, last_ms: after(line.t_ms) };
+        let times = ByteTimes { first_ms, last_ms: after(line.t_ms) };
         match &line.fact {
             Fact::Recording(start) => self.framing = start.framing,
             // An interim head (1xx) is not the head of the response.
@@ -86,7 +86,7 @@ impl ResponseFacts {
         }
     }
 
-    /// Returns the facts of an exchange that was recorded now.
+    /// Returns the facts of an exchange that was just recorded.
     pub(super) fn of(lines: &[RecordedLine]) -> Self {
         let mut facts = Self::default();
         for (number, line) in (1..).zip(lines) {

@@ -1,4 +1,4 @@
-//! Pieces of a body that is neither events nor lines: chunks as they came, or cut as the recording cuts.
+//! Pieces of a body without events and lines: chunks as seen, or pieces cut at the recorded boundaries.
 
 use memchr::memmem::find;
 
@@ -7,11 +7,11 @@ use super::body::{BodyKind, Measure};
 use super::facts::WriteFact;
 use super::unit::{Unit, units, units_at};
 
-/// Where a write is not in its place, so many of the next writes are looked for.
+/// The number of following writes to look for, if a write is not in its place.
 const AHEAD_MAX: usize = 8;
 
-/// Returns the units of a body of pieces that came: the chunks, if the chunks fit the recording best, or else the body cut at
-/// the ends of the recorded writes.
+/// Returns the units of a seen body of pieces: the chunks, if the chunks fit the recording best, or else the body cut at the
+/// ends of the recorded writes.
 pub(super) fn pieces(expected: &[WriteFact], wanted: &[Unit], got: &[WriteFact], measure: Measure) -> Vec<Unit> {
     let chunks = units(got, BodyKind::Pieces, measure);
     let mistakes = |units: &[Unit]| {
@@ -27,7 +27,7 @@ pub(super) fn pieces(expected: &[WriteFact], wanted: &[Unit], got: &[WriteFact],
     if mistakes(&recut) < by_chunk { recut } else { chunks }
 }
 
-/// Returns where the recorded writes end in a body that came, as far as the writes are found.
+/// Returns where the recorded writes end in a seen body, as far as the writes are found.
 fn ends_as_recorded(expected: &[WriteFact], body: &[u8]) -> Vec<usize> {
     let (mut ends, mut at) = (Vec::new(), 0);
     for (index, write) in expected.iter().enumerate() {
@@ -36,7 +36,7 @@ fn ends_as_recorded(expected: &[WriteFact], body: &[u8]) -> Vec<usize> {
             ends.push(at);
             continue;
         }
-        // What is there up to the next write that is found is most likely this write.
+        // The bytes up to the next found write are most likely the missing write with a mistake.
         let next = expected[index + 1..].iter().take(AHEAD_MAX).filter_map(|next| find(&body[at..], &next.bytes)).min();
         at += next.unwrap_or_default();
         ends.push(at);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat_wire::Instant;
 
-use super::facts::Arrival;
+use super::facts::ByteTimes;
 use crate::judge::Stalls;
 
 /// Times in a steady recording are known to this part of the tolerance.
@@ -37,8 +37,8 @@ pub(super) struct TimedLine {
     pub(super) line: usize,
     /// The write with the line, by index; lines of the same write have no time in between.
     pub(super) write: usize,
-    pub(super) due: Arrival,
-    pub(super) came: Arrival,
+    pub(super) due: ByteTimes,
+    pub(super) came: ByteTimes,
     /// Whether lines before are missing, so that the gap before the line says nothing.
     pub(super) is_after_hole: bool,
 }
@@ -74,7 +74,7 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
     let lines: Vec<TimedLine> = lines
         .iter()
         .map(|line| {
-            let due = Arrival { first_ms: scaled(line.due.first_ms), last_ms: scaled(line.due.last_ms) };
+            let due = ByteTimes { first_ms: scaled(line.due.first_ms), last_ms: scaled(line.due.last_ms) };
             TimedLine { due, ..*line }
         })
         .collect();
@@ -138,7 +138,7 @@ fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, slack: Duration) ->
         return None;
     }
     let due_ms = line.due.first_ms;
-    let since = |due: Arrival, came: Arrival| (due_ms.saturating_sub(due.last_ms), came.last_ms);
+    let since = |due: ByteTimes, came: ByteTimes| (due_ms.saturating_sub(due.last_ms), came.last_ms);
     let gap = since(before.due, before.came);
     let gap = (usual.map_or(gap.0, |usual| gap.0.min(usual)), gap.1);
     let from_head = since(head.due, head.came);
@@ -261,7 +261,7 @@ mod tests {
 
     /// Returns what is wrong where lines are due and come at these times; the head is line 1, at 0 ms.
     fn wrong(due: &[u64], came: &[u64]) -> Vec<(usize, String)> {
-        let at = |ms: u64| Arrival { first_ms: ms, last_ms: ms };
+        let at = |ms: u64| ByteTimes { first_ms: ms, last_ms: ms };
         let times = [(0, 0)].into_iter().chain(due.iter().copied().zip(came.iter().copied()));
         let lines: Vec<TimedLine> = times
             .enumerate()

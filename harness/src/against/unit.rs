@@ -4,7 +4,7 @@ use onbeat_wire::Decoder;
 use onbeat_wire::recording::VaryPlace;
 
 use super::body::{BodyKind, Measure};
-use super::facts::{Arrival, WriteFact};
+use super::facts::{ByteTimes, WriteFact};
 use super::rule::Loosening;
 use super::text::text_difference;
 use crate::judge::first_difference;
@@ -15,7 +15,7 @@ pub(super) struct Unit {
     /// The first and the last write with bytes of the unit, by index.
     pub(super) writes: (usize, usize),
     /// When the last write came.
-    pub(super) times: Arrival,
+    pub(super) times: ByteTimes,
     pub(super) bytes: Vec<u8>,
     /// Where writes end within the unit, in bytes from its beginning, without the end of the unit.
     pub(super) cuts: Vec<usize>,

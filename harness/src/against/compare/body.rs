@@ -1,4 +1,4 @@
-//! The body of a response: units that came, with mistakes or without, and units that are missing or extra.
+//! The body of a response: right, wrong, missing and extra units.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use crate::judge::{Aspect, Finding, Skipped};
 /// Where more units are missing and extra, none of them is looked for in another place.
 const MOVES_MAX: usize = 10_000;
 
-/// The missing and extra units between two units that came.
+/// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
 struct Hole {
     missing: Vec<usize>,
     extra: Vec<usize>,
-    /// The unit before, which came.
+    /// The expected unit before the hole.
     before: Option<usize>,
-    /// Whether a unit is missing here, though it may have come in another place.
+    /// Whether a unit is missing, perhaps moved to another place.
     has_missing: bool,
 }
 
@@ -43,7 +43,7 @@ impl ExchangeTrial<'_, '_> {
         self.result.steps = align(writes, &expected, &got);
         (self.result.expected_units, self.result.seen_units) = (expected, got);
         self.steps(kind);
-        // What no unit came of is judged with no line.
+        // A write without a unit, such as a comment among events, is not judged.
         let without_unit: Vec<usize> = (0..writes.len())
             .filter(|at| !self.result.expected_units.iter().any(|unit| (unit.writes.0..=unit.writes.1).contains(at)))
             .map(|at| writes[at].line)
@@ -53,7 +53,7 @@ impl ExchangeTrial<'_, '_> {
         self.skip(optional, &Skipped::OtherAnswer("it may come, and did not".into()));
     }
 
-    /// Judges each step of the alignment. What is missing or extra is judged when the next unit has come, or none comes.
+    /// Judges each step of the alignment. A hole is judged at the next seen unit, or at the end.
     fn steps(&mut self, kind: BodyKind) {
         let steps = self.result.steps.clone();
         let moves = self.moves(&steps);
@@ -75,8 +75,12 @@ impl ExchangeTrial<'_, '_> {
                         self.chunks(e, g, kind, steps.get(at + 1));
                     }
                 }
-                Aligned::May(e, _) => {
-                    let lines = self.lines(e);
+                Aligned::May(e, g) => {
+                    // Equal optional lines stand for each other.
+                    let writes = &self.exchange.response.writes;
+                    let is_optional = |e: &usize| may(writes, &self.result.expected_units[*e]);
+                    let equal = (e..self.result.expected_units.len()).filter(|e| is_optional(e) && self.is_same(*e, g));
+                    let lines: Vec<usize> = equal.flat_map(|e| self.lines(e)).collect();
                     self.judged(lines);
                 }
                 Aligned::Missing(e) => {
@@ -89,7 +93,7 @@ impl ExchangeTrial<'_, '_> {
         self.hole(hole, true);
     }
 
-    /// Returns the missing units that came in another place, each with the unit that came.
+    /// Returns the moved units: expected and seen, by index.
     fn moves(&self, steps: &[Aligned]) -> Vec<(usize, usize)> {
         let missing = steps.iter().filter_map(|step| if let Aligned::Missing(e) = step { Some(*e) } else { None });
         let extra = steps.iter().filter_map(|step| if let Aligned::Extra(g) = step { Some(*g) } else { None });
@@ -124,11 +128,11 @@ impl ExchangeTrial<'_, '_> {
         self.found(line, Aspect::Order, &finding.after(Duration::from_millis(at_ms)));
     }
 
-    /// Judges the missing and extra units between two units that came, or behind the last one.
+    /// Judges the missing and extra units between two seen units, or behind the last.
     fn hole(&mut self, hole: Hole, is_trailing: bool) {
         let Hole { missing, mut extra, before, .. } = hole;
         extra.retain(|g| !(is_trailing && self.is_beyond(*g)));
-        // What came in the place of a missing unit is most likely that unit.
+        // A unit in the place of a missing unit is most likely the missing unit with a mistake.
         let pairs = missing.len().min(extra.len());
         for (e, g) in missing.iter().zip(&extra) {
             self.wrong(*e, *g, true);
@@ -141,7 +145,7 @@ impl ExchangeTrial<'_, '_> {
         }
     }
 
-    /// Returns whether a unit came after the end of a recording, or when it was no longer due.
+    /// Returns whether a unit came after the end of an endless recording.
     fn is_beyond(&self, g: usize) -> bool {
         let scale = u64::from(self.rules.times.scale);
         let end = self.exchange.response.end.filter(|end| end.how != How::Closed);
@@ -149,7 +153,7 @@ impl ExchangeTrial<'_, '_> {
         end.is_none() && self.result.seen_units[g].times.last_ms + self.tolerance_ms() >= recorded_ms
     }
 
-    /// Returns whether the response broke off within a unit, which has been told.
+    /// Returns whether the response broke off within a unit, so that the unit is wrong already.
     fn is_broken_off(&self) -> bool {
         let last = self.result.seen_units.len().wrapping_sub(1);
         let breaks = self.seen.facts.end.is_some_and(|end| matches!(end.how, How::Cut | How::Reset));
@@ -202,7 +206,7 @@ impl ExchangeTrial<'_, '_> {
         if has_left && due_ms + self.tolerance_ms() > self.watched_ms {
             return self.skip(lines, &Skipped::NoTime);
         }
-        // A response that ends too early lacks all that follows: the first line tells.
+        // After an early end all lines are missing: the first missing line is enough.
         if is_trailing && is_told {
             return self.skip(lines, &Skipped::OtherAnswer(format!("not judged: {}", self.why_no_more())));
         }
@@ -226,7 +230,7 @@ impl ExchangeTrial<'_, '_> {
         }
         let writes = &self.exchange.response.writes;
         let is_required = |e: usize| self.result.expected_units.get(e).is_none_or(|unit| !may(writes, unit));
-        // What may come may share a chunk with its neighbours.
+        // Optional units may share a chunk with their neighbours.
         let is_next = matches!(next, None | Some(Aligned::Same(..))) && is_required(e + 1);
         let parts = |unit: &Unit| unit.cuts.len() + 1;
         let line = writes[unit.writes.1].line;

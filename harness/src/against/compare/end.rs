@@ -6,7 +6,7 @@ use onbeat_wire::How;
 
 use super::ExchangeTrial;
 use crate::against::align::Aligned;
-use crate::against::facts::{Arrival, EndFact};
+use crate::against::facts::{ByteTimes, EndFact};
 use crate::against::times::TimedLine;
 use crate::judge::{Aspect, Finding, Skipped};
 
@@ -39,7 +39,7 @@ impl ExchangeTrial<'_, '_> {
         let is_same = how == expected.how || self.rules.behind_proxy && breaks(how) && breaks(expected.how);
         if is_open || is_same && self.seen.trouble.is_none() {
             if is_same && expected.how != How::Closed {
-                let at = |ms| Arrival { first_ms: ms, last_ms: ms };
+                let at = |ms| ByteTimes { first_ms: ms, last_ms: ms };
                 let (due, came) = (at(expected.at_ms), at(at_ms));
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
                 let timed = TimedLine { line: expected.line, write: usize::MAX - 1, due, came, is_after_hole };
