@@ -198,11 +198,11 @@ fn the_recordings_of_a_folder_are_clients_at_once() {
 fn another_pace_is_found_and_a_scale_explains_it() {
     let folder = folder("against-pace");
     let path = folder.join("text.jsonl");
-    let served = Served::start(&["--clock", "scaled:4"]);
+    let served = Served::start(&["--clock", "scaled:2"]);
     let url = format!("http://{}", served.addr);
     let output = onbeat(&["record", &format!("{url}/stream-text"), "-o", utf8(&path)]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let faster = Served::start(&["--clock", "scaled:16"]);
+    let faster = Served::start(&["--clock", "scaled:8"]);
     let output = check(&format!("http://{}", faster.addr), &path, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("too fast") || text(&output.stdout).contains("too early"));
