@@ -42,3 +42,5 @@ say "tests"
 cargo nextest run --locked --workspace --profile ci
 say "the client for tests, and streams in a browser"
 clients/js/test.sh
+say "the examples"
+examples/test.sh

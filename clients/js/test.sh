@@ -27,12 +27,7 @@ if ! cmp -s package-lock.json node_modules/installed; then
     cp package-lock.json node_modules/installed
 fi
 
-# Cargo tells where it has put the program, wherever that is.
-ONBEAT_BIN=$(cargo build --locked --quiet --bin onbeat --message-format=json |
-    node -e 'for (const line of require("fs").readFileSync(0, "utf8").trim().split("\n")) {
-        const { executable } = JSON.parse(line);
-        if (executable) console.log(executable);
-    }')
+ONBEAT_BIN=$(./program.sh)
 export ONBEAT_BIN
 
 npm run --silent types

@@ -1,25 +1,47 @@
 //! The connection table: the open connections of a world, and the exchanges on each.
 
+//!
+//! ```text
+//!  pushes ── exchange     the writes that a test pushes into a response, an exchange
+//! ```
+
 mod exchange;
+mod pushes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
+use axum::http::Method;
 use onbeat_server::connection::Connection;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 pub(crate) use self::exchange::{LiveExchange, Progress};
+pub(crate) use self::pushes::{NotTaken, PushedWrite, WAITING_BYTES_MAX, WAITING_WRITES_MAX};
 
-/// The connections of a world, by their ordinals.
+/// The connections of a world.
 #[derive(Debug, Default)]
-pub(crate) struct ConnectionTable(Mutex<BTreeMap<u64, Row>>);
+pub(crate) struct ConnectionTable {
+    rows: Mutex<Rows>,
+    /// Notified when an exchange has begun.
+    begun: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    /// How many exchanges there have been.
+    exchanges: u64,
+    /// By the ordinals of the connections.
+    by_connection: BTreeMap<u64, Row>,
+}
 
 /// A connection, and the exchanges under way there.
 #[derive(Debug, Default)]
 struct Row {
     connection: Weak<Connection>,
-    /// The exchanges under way, in order, and the last exchange of all.
-    exchanges: Vec<Arc<LiveExchange>>,
+    /// The exchanges under way, in order, and the last exchange of all; each with its number in the table.
+    exchanges: Vec<(u64, Arc<LiveExchange>)>,
 }
 
 /// An open connection, and one of the exchanges there.
@@ -27,39 +49,114 @@ struct Row {
 pub(crate) struct OpenConnection {
     pub(crate) connection: Arc<Connection>,
     pub(crate) exchange: Arc<LiveExchange>,
+    /// The place of the exchange among all exchanges of the world, in the order in which the requests came.
+    number: u64,
+}
+
+/// A response that is meant is not the one on the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected request {current}, whose response is the one on connection {connection} now, got {given}")]
+pub struct OtherRequest {
+    connection: u64,
+    /// The request whose response is under way, or else the last.
+    current: u32,
+    given: u32,
+}
+
+/// The requests that a test waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectedRequest {
+    /// The method; nothing for any method.
+    pub(crate) method: Option<Method>,
+    /// The path, as exchanges keep paths.
+    pub(crate) path: String,
 }
 
 impl ConnectionTable {
     /// Adds an exchange that has begun on this connection.
     pub(crate) fn add(&self, connection: &Arc<Connection>, exchange: Arc<LiveExchange>) {
-        let (id, mut rows) = (exchange.connection, self.0.lock());
+        let id = exchange.connection;
+        let mut rows = self.rows.lock();
+        let Rows { exchanges, by_connection } = &mut *rows;
         // Closed connections are forgotten at each power of two, at a constant cost for each connection.
-        if !rows.contains_key(&id) && rows.len().is_power_of_two() {
-            forget_closed(&mut rows);
+        if !by_connection.contains_key(&id) && by_connection.len().is_power_of_two() {
+            forget_closed(by_connection);
         }
-        let row = rows.entry(id).or_default();
+        let row = by_connection.entry(id).or_default();
         row.connection = Arc::downgrade(connection);
-        row.exchanges.retain(|exchange| exchange.is_under_way());
-        row.exchanges.push(exchange);
+        row.exchanges.retain(|(_, exchange)| exchange.is_under_way());
+        row.exchanges.push((*exchanges, exchange));
+        *exchanges += 1;
+        drop(rows);
+        self.wake_waiting();
     }
 
     /// Returns the connection with this ordinal, if the connection is open.
     pub(crate) fn find(&self, id: u64) -> Option<OpenConnection> {
-        self.0.lock().get(&id).and_then(Row::current)
+        self.rows.lock().by_connection.get(&id).and_then(Row::current)
     }
 
     /// Returns the open connections, in the order of their ordinals.
     pub(crate) fn open(&self) -> Vec<OpenConnection> {
-        let mut rows = self.0.lock();
-        forget_closed(&mut rows);
-        rows.values().filter_map(Row::current).collect()
+        let Rows { by_connection, .. } = &mut *self.rows.lock();
+        forget_closed(by_connection);
+        by_connection.values().filter_map(Row::current).collect()
     }
 
     /// Returns all exchanges under way, in the order of their connections and requests.
     pub(crate) fn under_way(&self) -> Vec<OpenConnection> {
-        let rows = self.0.lock();
-        let exchanges = rows.values().flat_map(Row::exchanges);
+        let rows = self.rows.lock();
+        let exchanges = rows.by_connection.values().flat_map(Row::exchanges);
         exchanges.filter(|open| open.exchange.is_under_way()).collect()
+    }
+
+    /// Returns the exchanges under way whose requests are like this, the oldest first.
+    pub(crate) fn like(&self, expected: &ExpectedRequest) -> Vec<OpenConnection> {
+        let mut like = self.under_way();
+        like.retain(|open| expected.is_like(&open.exchange));
+        like.sort_by_key(|open| open.number);
+        like
+    }
+
+    /// Returns how many exchanges are under way whose requests are like this.
+    pub(crate) fn count_like(&self, expected: &ExpectedRequest) -> usize {
+        let rows = self.rows.lock();
+        let exchanges = rows.by_connection.values().flat_map(|row| &row.exchanges);
+        exchanges.filter(|(_, exchange)| expected.is_like(exchange) && exchange.is_under_way()).count()
+    }
+
+    /// Returns the exchange with these ordinals, if the connection is open.
+    pub(crate) fn exchange(&self, connection: u64, request: u32) -> Option<Arc<LiveExchange>> {
+        let rows = self.rows.lock();
+        let mut exchanges = rows.by_connection.get(&connection)?.exchanges.iter();
+        exchanges.find(|(_, exchange)| exchange.request == request).map(|(_, exchange)| Arc::clone(exchange))
+    }
+
+    /// Waits until another exchange has begun, from this call on.
+    pub(crate) fn next_begun(&self) -> Notified<'_> {
+        self.begun.notified()
+    }
+
+    /// Wakes all tasks that wait for an exchange.
+    pub(crate) fn wake_waiting(&self) {
+        self.begun.notify_waiters();
+    }
+}
+
+impl ExpectedRequest {
+    fn is_like(&self, exchange: &LiveExchange) -> bool {
+        self.path == exchange.path && self.method.as_ref().is_none_or(|method| *method == exchange.method)
+    }
+}
+
+impl OpenConnection {
+    /// Checks that the exchange is that of this request, if a request is given.
+    pub(crate) fn check_request(&self, request: Option<u32>) -> Result<(), OtherRequest> {
+        let LiveExchange { connection, request: current, .. } = *self.exchange;
+        match request.filter(|given| *given != current) {
+            Some(given) => Err(OtherRequest { connection, current, given }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -79,8 +176,10 @@ impl Row {
     /// Returns the connection with each of the exchanges; none once the connection is closed.
     fn exchanges(&self) -> impl Iterator<Item = OpenConnection> {
         let connection = self.connection.upgrade();
-        let exchanges = self.exchanges.iter().map(Arc::clone);
-        exchanges.filter_map(move |exchange| Some(OpenConnection { connection: connection.clone()?, exchange }))
+        self.exchanges.iter().filter_map(move |(number, exchange)| {
+            let (connection, exchange) = (connection.clone()?, Arc::clone(exchange));
+            Some(OpenConnection { connection, exchange, number: *number })
+        })
     }
 }
 
@@ -114,13 +213,44 @@ mod tests {
     }
 
     #[test]
+    fn exchanges_under_way_are_found_by_path_and_method_the_oldest_first() {
+        let (table, connections) = (ConnectionTable::default(), [0, 1].map(|id| Arc::new(Connection::new(id))));
+        let exchanges = [(0, 0), (1, 0), (0, 1)].map(|(id, request)| {
+            let exchange = LiveExchange::of_test(&connections[id], request);
+            table.add(&connections[id], Arc::clone(&exchange));
+            exchange
+        });
+        let like = |method, path: &str| {
+            let expected = ExpectedRequest { method, path: path.into() };
+            let like = listed(table.like(&expected));
+            assert_eq!(table.count_like(&expected), like.len());
+            like
+        };
+        assert_eq!(like(None, "/events"), [(0, 0), (1, 0), (0, 1)]);
+        assert_eq!(like(Some(Method::GET), "/events"), like(None, "/events"));
+        assert_eq!(like(Some(Method::POST), "/events"), []);
+        assert_eq!(like(None, "/event"), []);
+        end(&exchanges[0]);
+        assert_eq!(like(None, "/events"), [(1, 0), (0, 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_waits_for_an_exchange_is_woken_when_the_exchange_is_in_the_table() {
+        let (table, connection) = (ConnectionTable::default(), Arc::new(Connection::new(0)));
+        let mut next = tokio_test::task::spawn(table.next_begun());
+        assert!(next.poll().is_pending());
+        table.add(&connection, LiveExchange::of_test(&connection, 0));
+        assert!(next.is_woken() && next.poll().is_ready());
+    }
+
+    #[test]
     fn exchanges_that_are_over_are_forgotten_with_the_next_request() {
         let (table, connection) = (ConnectionTable::default(), Arc::new(Connection::new(0)));
         for request in 0..100 {
             let exchange = LiveExchange::of_test(&connection, request);
             table.add(&connection, Arc::clone(&exchange));
             end(&exchange);
-            assert_eq!(table.0.lock()[&0].exchanges.len(), 1);
+            assert_eq!(table.rows.lock().by_connection[&0].exchanges.len(), 1);
         }
     }
 
@@ -135,11 +265,11 @@ mod tests {
             assert!(table.find(id).is_some());
             drop(gone);
             assert!(table.find(id).is_none());
-            let rows = table.0.lock().len();
+            let rows = table.rows.lock().by_connection.len();
             assert!(rows <= 4, "{rows} rows for one connection");
         }
         assert_eq!(listed(table.under_way()), [(7, 0)]);
         assert_eq!(listed(table.open()), [(7, 0)]);
-        assert_eq!(table.0.lock().len(), 1);
+        assert_eq!(table.rows.lock().by_connection.len(), 1);
     }
 }

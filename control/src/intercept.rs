@@ -1,25 +1,24 @@
 //! The monitor as the interceptor of a world: notes each exchange in the log and in the connection table, and lets each
 //! response pass its faults. Without faults no byte of a response changes.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{
-    ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request, response};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, Method, Version, request, response};
 use bytes::Bytes;
+use onbeat_faults::{Alterations, ContentTypeChange, Kind, Tally};
+use onbeat_server::connection::Connection;
 use onbeat_server::context::{RequestContext, plain_path};
 use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::script::Action;
-use onbeat_wire::recording::{End, Exchange, Request, ResponseHead, Write};
+use onbeat_wire::recording::{Body, End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
-use crate::connections::LiveExchange;
+use crate::connections::{LiveExchange, NotTaken, PushedWrite};
 use crate::monitor::Monitor;
-use onbeat_faults::{Alterations, ContentTypeChange, Kind, StatusChange, Tally};
 
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
@@ -32,6 +31,7 @@ impl Interceptor for Monitor {
             target: head.uri.path_and_query().map_or("", |target| target.as_str()).to_owned(),
             version: if head.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }.to_owned(),
             headers: fields(&head.headers),
+            body: (!context.body.is_empty()).then(|| Body { bytes: context.body.clone(), is_cut: false }),
         };
         self.log().note(context.at, exchange.ordinals(), request);
         // Listed only after the note: no other line about the exchange can come first.
@@ -40,6 +40,7 @@ impl Interceptor for Monitor {
         Box::new(ExchangeHook {
             monitor: self,
             exchange,
+            connection: Arc::clone(&context.connection),
             path,
             alterations: Alterations::default(),
             written: Tally::default(),
@@ -47,6 +48,12 @@ impl Interceptor for Monitor {
     }
 
     fn head(&self, context: &RequestContext, head: &response::Parts) {
+        if let Some(exchange) = self.connections().exchange(context.ordinal, context.request) {
+            exchange.update(|progress| progress.has_head = true);
+            if head.headers.contains_key(CONTENT_LENGTH) {
+                exchange.refuse_pushes(NotTaken::LengthTold);
+            }
+        }
         let ordinals = Exchange { connection: Some(context.ordinal), request: Some(context.request) };
         self.note(ordinals, ResponseHead { status: head.status.as_u16(), headers: fields(&head.headers) });
     }
@@ -67,6 +74,7 @@ fn lossy(value: &HeaderValue) -> String {
 struct ExchangeHook {
     monitor: Arc<Monitor>,
     exchange: Arc<LiveExchange>,
+    connection: Arc<Connection>,
     /// The whole path of the request, until the response has met the faults for this path.
     path: String,
     alterations: Alterations,
@@ -88,7 +96,7 @@ impl ResponseHook for ExchangeHook {
             match &applied.fault.kind {
                 Kind::Status(status) => {
                     applied.fired();
-                    change = HeadChange::Answer(Box::new(in_place_of_the_endpoint(status)));
+                    change = HeadChange::Answer(Box::new(status.response()));
                 }
                 Kind::ContentType(ContentTypeChange { content_type }) => {
                     applied.fired();
@@ -101,11 +109,17 @@ impl ResponseHook for ExchangeHook {
     }
 
     fn alters(&self) -> bool {
-        !self.alterations.is_empty()
+        !self.alterations.is_empty() || self.exchange.has_pushed()
     }
 
     fn take_in(&mut self, at: Instant, action: Action) {
         self.alterations.take_in(self.since_request(at), action);
+    }
+
+    fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        let PushedWrite { at, bytes, turn } = self.exchange.take_pushed(until)?;
+        self.connection.hold_until_sent(turn);
+        Some((at, bytes))
     }
 
     fn pass_time(&mut self, now: Instant) {
@@ -118,7 +132,7 @@ impl ResponseHook for ExchangeHook {
         }
         // A response counts as stalled when no action comes out.
         let next = self.alterations.next_action();
-        if next.is_none() && self.alters() {
+        if next.is_none() && !self.alterations.is_empty() {
             let is_stalled = self.alterations.is_stalled();
             self.exchange.update(|progress| progress.is_stalled = is_stalled);
         }
@@ -138,28 +152,11 @@ impl ResponseHook for ExchangeHook {
 
     fn ended(&mut self, how: How) {
         self.exchange.update(|progress| progress.is_over = true);
+        self.exchange.refuse_pushes(NotTaken::Over);
         // Noted before the waiting tasks are woken: a close is answered after the line.
         self.monitor.note(self.exchange.ordinals(), End { how });
         self.monitor.note_ended();
     }
-}
-
-/// Returns the response of a `status` fault.
-fn in_place_of_the_endpoint(change: &StatusChange) -> Response {
-    let StatusChange { status, location, retry_after_s } = change;
-    let mut response = match *status {
-        StatusCode::NO_CONTENT => status.into_response(),
-        status => (status, "a fault, as it was asked for\n").into_response(),
-    };
-    if let Some(location) = location {
-        response.headers_mut().insert(LOCATION, location.clone());
-    }
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-        // A page of another origin sees only the fields that are named here.
-        response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
-    }
-    response
 }
 
 #[cfg(test)]
@@ -167,8 +164,12 @@ mod tests {
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::http::header::{LOCATION, RETRY_AFTER};
+    use axum::response::Response;
     use http_body::Body as _;
     use onbeat_server::clock::{Clock, TokioClock};
+    use onbeat_server::connection::Ending;
     use onbeat_server::endpoints::{send_heartbeat, sse, sse_data, stream_text};
     use onbeat_server::limits::Limits;
     use onbeat_server::random::Seed;
@@ -179,7 +180,8 @@ mod tests {
 
     use super::*;
     use crate::log::Redaction;
-    use onbeat_faults::{Fault, Place, ReconnectionTime, Target};
+    use crate::monitor::{END_TIME_MAX, PushError, Pushed};
+    use onbeat_faults::{Fault, Place, ReconnectionTime, StatusChange, Target};
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 
@@ -201,7 +203,7 @@ mod tests {
     /// Returns the lines of a log after the first line.
     fn lines(monitor: &Monitor) -> Vec<String> {
         let (seed, epoch, clock) = ("42".into(), "2025-12-01T00:00:00.000Z".into(), "real".into());
-        let start = LogStart { version: 1, seed, epoch, clock, mailbox: 1, dropped: 0 };
+        let start = LogStart { version: 1, seed, epoch, clock, mailbox: 1, ..LogStart::default() };
         let log: Vec<u8> = monitor.log().read(start).flat_map(|piece| piece.expect("the log is there")).collect();
         let log = String::from_utf8(log).expect("UTF-8");
         log.lines().skip(1).map(str::to_owned).collect()
@@ -288,5 +290,53 @@ mod tests {
         let lines = lines(&monitor);
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines[2].ends_with(r#""how":"closed"}"#), "{lines:?}");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn pushed_writes_come_when_nothing_else_is_due() {
+        let (monitor, router) = monitored();
+        let mut body = ask(router, Method::GET, sse::STREAM.path).await.into_body();
+        let mut frame = async || {
+            let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+            frame.expect("the stream is open").expect("a frame").into_data().expect("data")
+        };
+        monitor.push(0, None, Bytes::from("a")).expect("the response is under way");
+        monitor.push(0, Some(0), Bytes::from("b")).expect("the response is under way");
+        assert!(frame().await.starts_with(b"data: {\"message\""));
+        assert_eq!([frame().await, frame().await, frame().await], ["a", "b", "heartbeat:\n\n"]);
+        assert!(matches!(monitor.push(0, Some(1), Bytes::from("c")), Err(PushError::OtherRequest(_))));
+    }
+
+    #[tokio::test]
+    async fn a_response_that_has_told_its_length_takes_no_pushed_write() {
+        let (monitor, router) = monitored();
+        let response = ask(router, Method::GET, "/nowhere").await;
+        assert!(response.headers().contains_key(CONTENT_LENGTH));
+        assert_eq!(monitor.push(0, None, Bytes::from("a")), Err(PushError::LengthTold(0)));
+        assert_eq!(text(response).await, "not found\n");
+        assert!(matches!(monitor.push(0, None, Bytes::from("a")), Err(PushError::NotOpen(0))));
+        assert!(!lines(&monitor).iter().any(|line| line.contains("push")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_a_response_never_takes_is_told_and_waited_for_no_longer_than_need_be() {
+        let clock = Arc::new(TokioClock::start());
+        let monitor = Arc::new(Monitor::new(Arc::clone(&clock) as Arc<dyn Clock>, Redaction::default()));
+        let (head, ()) = axum::http::Request::new(()).into_parts();
+        let connection = Arc::new(Connection::new(0));
+        let mut hook = Arc::clone(&monitor).request(&RequestContext::new(Arc::clone(&connection)), &head);
+        let bytes = || Bytes::from("a");
+        let waits = Ok(Pushed { request: 0, is_written: false });
+        // A head that only an advance can bring about is not waited for.
+        assert_eq!(monitor.push_and_wait(0, None, bytes(), true).await, waits);
+        assert_eq!(clock.now(), Instant::EPOCH);
+        assert_eq!(monitor.push_and_wait(0, None, bytes(), false).await, waits);
+        assert_eq!(clock.now().since_epoch(), END_TIME_MAX);
+        let mut lost = tokio_test::task::spawn(monitor.push_and_wait(0, None, bytes(), false));
+        assert!(lost.poll().is_pending());
+        hook.ended(How::Closed);
+        assert!(lost.is_woken());
+        assert!(matches!(lost.await, Err(PushError::Over { .. })));
+        connection.end(Ending::InGoodOrder);
+        assert!(matches!(monitor.push_and_wait(0, None, bytes(), true).await, Err(PushError::Over { .. })));
     }
 }

@@ -7,9 +7,11 @@
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
-//!  clock  connections  faults  log  reset    one file each
+//!  chunk                                                               the bytes that a test sends
 //!    │
-//!  routes                                    the file for a request
+//!  clock  connections  driving  channels  faults  log  reset  routes    one file each
+//!    │
+//!  router                                    the file for a request
 //! ```
 //!
 //! `openapi.json` describes the interface. A request for control is no part of the world: the request takes no ordinal,
@@ -17,17 +19,22 @@
 
 mod access;
 mod body;
+mod channels;
+mod chunk;
 mod clock;
 mod connections;
+mod driving;
 mod faults;
 mod log;
 mod refusal;
 mod request;
 mod reset;
+mod router;
 mod routes;
 mod unread;
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,13 +44,15 @@ use axum::http::{HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
+use onbeat_routes::{Model, Routes};
+use onbeat_server::application::Application;
 use onbeat_server::clock::{Clock, Kind, ManualClock, Rest, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::context::RequestContext;
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
-use onbeat_server::router::intercepted_router;
+use onbeat_server::router::router_with;
 use onbeat_server::world::World;
 use onbeat_wire::Epoch;
 use parking_lot::Mutex;
@@ -75,6 +84,23 @@ pub struct Settings {
     pub limits: Limits,
     /// The secrets that the log leaves out.
     pub redaction: Redaction,
+    /// The team's own routes.
+    pub routes: RouteSettings,
+}
+
+/// A team's own routes.
+#[derive(Clone, Debug, Default)]
+pub struct RouteSettings {
+    /// The routes, channels and scenarios.
+    pub model: Arc<Model>,
+    /// The name of the routes file, for the log.
+    pub name: Option<String>,
+    /// The scenario whose routes come first, unless a reset chooses another.
+    pub scenario: Option<String>,
+    /// The folder with the recordings that routes may play which are added at run time; nothing for no recordings.
+    pub folder: Option<PathBuf>,
+    /// Whether the built-in endpoints are left out.
+    pub alone: bool,
 }
 
 /// One world after another, and the clients that may drive the worlds.
@@ -92,6 +118,8 @@ struct Control {
 struct Instance {
     world: Arc<World>,
     monitor: Arc<Monitor>,
+    routes: Arc<Routes>,
+    scenario: Option<String>,
     /// The clock of the world, if the clock is manual.
     manual: Option<Arc<ManualClock>>,
     router: Router,
@@ -100,7 +128,7 @@ struct Instance {
 /// Returns the whole application: a world, the control interface, and the page.
 pub fn router(settings: Settings, access: Access) -> Router {
     let control = Arc::new(Control {
-        instance: Mutex::new(Arc::new(Instance::new(&settings))),
+        instance: Mutex::new(Arc::new(Instance::new(&settings, None, None))),
         settings,
         access,
         resetting: tokio::sync::Mutex::new(()),
@@ -108,7 +136,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
         bodies: Arc::new(Semaphore::new(body::ALL_BYTES_MAX)),
     });
     // The layer goes around the fallbacks as well: a stranger does not learn which paths there are.
-    let interface = routes::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));
+    let interface = router::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));
     Router::new()
         .nest_service(PREFIX, interface.with_state(Arc::clone(&control)))
         .fallback(enter_world)
@@ -117,7 +145,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
 }
 
 impl Instance {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, scenario: Option<&str>, seed: Option<Seed>) -> Self {
         // The control interface advances the same clock that the world reads.
         let manual = (settings.clock == Kind::Manual).then(|| Arc::new(ManualClock::start()));
         let clock: Arc<dyn Clock> = match (&manual, settings.clock) {
@@ -126,9 +154,16 @@ impl Instance {
             (None, _) => Arc::new(TokioClock::start()),
         };
         let monitor = Arc::new(Monitor::new(Arc::clone(&clock), settings.redaction.clone()));
-        let world = Arc::new(World::new(clock, settings.seed, settings.epoch, settings.limits));
-        let router = intercepted_router(Arc::clone(&world), Arc::clone(&monitor) as Arc<dyn Interceptor>);
-        Self { world, monitor, manual, router }
+        let seed = seed.unwrap_or(settings.seed);
+        let world = Arc::new(World::new(clock, seed, settings.epoch, settings.limits));
+        let RouteSettings { model, scenario: first, alone, .. } = &settings.routes;
+        let scenario = scenario.or(first.as_deref());
+        let routes = Arc::new(Routes::new(Arc::clone(&world), model, scenario, !alone));
+        let (interceptor, application) =
+            (Arc::clone(&monitor) as Arc<dyn Interceptor>, Arc::clone(&routes) as Arc<dyn Application>);
+        let router = router_with(Arc::clone(&world), Some(interceptor), application);
+        let scenario = scenario.map(str::to_owned);
+        Self { world, monitor, routes, scenario, manual, router }
     }
 }
 
@@ -158,10 +193,13 @@ impl Control {
         Arc::ptr_eq(instance, &self.instance())
     }
 
-    /// Opens a new world; returns the old one.
-    fn renew(&self) -> Arc<Instance> {
-        let next = Arc::new(Instance::new(&self.settings));
-        std::mem::replace(&mut self.instance.lock(), next)
+    /// Opens a new world with a scenario and a seed; returns the old one.
+    fn renew(&self, scenario: Option<&str>, seed: Option<Seed>) -> Arc<Instance> {
+        let next = Arc::new(Instance::new(&self.settings, scenario, seed));
+        let old = std::mem::replace(&mut *self.instance.lock(), next);
+        // Nobody waits for clients of a world that is over.
+        old.monitor.connections().wake_waiting();
+        old
     }
 
     /// Counts a long answer among the answers that no client has read yet.

@@ -20,9 +20,10 @@ mod log;
 mod monitor;
 mod page;
 
-pub use self::interface::{Access, AccessError, OPENAPI, Refusal, Settings, router};
+pub use self::connections::OtherRequest;
+pub use self::interface::{Access, AccessError, OPENAPI, Refusal, RouteSettings, Settings, router};
 pub use self::log::{Redaction, RedactionError, TooLong, restore};
-pub use self::monitor::{END_TIME_MAX, Monitor};
+pub use self::monitor::{END_TIME_MAX, Monitor, PushError};
 pub use self::page::{FILES, File};
 
 pub use onbeat_server::ready::PREFIX;

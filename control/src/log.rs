@@ -3,13 +3,15 @@
 //! The log has all that a replay of the world needs: requests, faults, and the connections that a test closed.
 //!
 //! ```text
-//!  cut  redaction ── line ── blocks    the parts left out, the line, and the text of all lines
+//!  secret_json ── redaction    the secrets left out
+//!  cut ── line ── blocks       the parts left out, the line, and the text of all lines
 //! ```
 
 mod blocks;
 mod cut;
 mod line;
 mod redaction;
+mod secret_json;
 
 use std::io::Write as _;
 use std::sync::{Arc, Weak};
@@ -131,7 +133,14 @@ mod tests {
 
     fn read(log: &Arc<RequestLog>) -> LogReader {
         let (seed, epoch) = (u64::MAX.to_string(), "2025-12-01T00:00:00.000Z".into());
-        log.read(LogStart { version: VERSION, seed, epoch, clock: "manual".into(), mailbox: 1024, dropped: 0 })
+        log.read(LogStart {
+            version: VERSION,
+            seed,
+            epoch,
+            clock: "manual".into(),
+            mailbox: 1024,
+            ..LogStart::default()
+        })
     }
 
     /// All of it.
@@ -174,7 +183,7 @@ mod tests {
         let log = empty();
         let (method, target) = ("M".repeat(23_000), format!("/{}", "t".repeat(23_000)));
         let headers = vec![("n".repeat(23_000), "v".repeat(23_000))];
-        log.note(Instant::EPOCH, ORDINALS, Request { method, target, version: "HTTP/1.1".into(), headers });
+        log.note(Instant::EPOCH, ORDINALS, Request { method, target, version: "HTTP/1.1".into(), headers, body: None });
         let text = text(&log);
         for cut in ["M…[22936 bytes", "t…[6617 bytes", "n…[22744 bytes", "v…[6616 bytes"] {
             assert!(text.contains(cut), "{cut}");
@@ -228,7 +237,9 @@ mod tests {
     fn a_log_holds_no_more_than_its_bound_whatever_fills_it() {
         const BYTES_MAX: usize = 1024 * 1024;
         let long = || "x".repeat(15_000);
-        let request = |method, target, headers| Request { method, target, version: "HTTP/1.1".into(), headers }.into();
+        let request = |method, target, headers| {
+            Request { method, target, version: "HTTP/1.1".into(), headers, body: None }.into()
+        };
         let kinds: [&dyn Fn() -> Fact; 7] = [
             &|| request(long(), String::new(), Vec::new()),
             &|| request(String::new(), long(), Vec::new()),

@@ -1,5 +1,7 @@
 //! The monitor of a world: watches every exchange, and brings faults about.
 
+mod pushing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use onbeat_server::connection::{BrokenOff, Ending};
 use onbeat_wire::recording::{Close, ClosedHow, Exchange, Fact, FaultAdded, FaultsDeleted};
 use tokio::sync::Notify;
 
+pub use self::pushing::PushError;
+pub(crate) use self::pushing::Pushed;
 use crate::connections::{ConnectionTable, OpenConnection};
 use crate::log::{Redaction, RequestLog};
 use onbeat_faults::{Fault, Faults, Report, Target, TooMany};
@@ -64,7 +68,7 @@ impl Monitor {
             // The list of faults is locked here: no response meets the fault in between.
             let Target::Connection(id) = applied.fault.target else { return Ok(false) };
             let open = self.connections.find(id).filter(|open| open.exchange.is_under_way());
-            let Some(OpenConnection { connection, exchange }) = open else { return Ok(false) };
+            let Some(OpenConnection { connection, exchange, .. }) = open else { return Ok(false) };
             exchange.strike(applied)?;
             under_way = Some(connection);
             Ok(true)
@@ -250,7 +254,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_close_is_answered_when_the_answer_has_ended() {
-        for how in [ClosedHow::End, ClosedHow::Reset, ClosedHow::Half] {
+        for how in [ClosedHow::End, ClosedHow::Cut, ClosedHow::Reset, ClosedHow::Half] {
             let scene = Scene::new(2);
             scene.serve([0]);
             assert!(scene.monitor.close_and_wait(0, how).await);

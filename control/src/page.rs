@@ -36,7 +36,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const MODULE: &str = "text/javascript; charset=utf-8";
 
 /// The files of the folder `page`, beginning with the page: path, text and type.
-const WRITTEN: [(&str, &str, &str); 11] = [
+const WRITTEN: [(&str, &str, &str); 12] = [
     ("/", include_str!("page/index.html"), HTML),
     ("/__onbeat/page/style.css", include_str!("page/style.css"), CSS),
     ("/__onbeat/page/page.js", include_str!("page/page.js"), MODULE),
@@ -48,6 +48,7 @@ const WRITTEN: [(&str, &str, &str); 11] = [
     ("/__onbeat/page/sending.js", include_str!("page/sending.js"), MODULE),
     ("/__onbeat/page/streams.js", include_str!("page/streams.js"), MODULE),
     ("/__onbeat/page/timeline.js", include_str!("page/timeline.js"), MODULE),
+    ("/__onbeat/page/writing.js", include_str!("page/writing.js"), MODULE),
 ];
 
 /// The files of the page.

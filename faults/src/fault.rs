@@ -1,6 +1,8 @@
 //! A fault: what is to go wrong, for which responses, and where in a response the fault begins.
 
+use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -132,6 +134,27 @@ pub struct StatusChange {
     /// The Retry-After header of 4xx and 5xx, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "within::<_, _, 0, 4_294_967_295>")]
     pub retry_after_s: Option<u64>,
+}
+
+impl StatusChange {
+    /// Returns the response in place of the endpoint's.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        let Self { status, location, retry_after_s } = self;
+        let mut response = match *status {
+            StatusCode::NO_CONTENT => status.into_response(),
+            status => (status, "a fault, as it was asked for\n").into_response(),
+        };
+        if let Some(location) = location {
+            response.headers_mut().insert(LOCATION, location.clone());
+        }
+        if let Some(seconds) = retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
+            // A page of another origin sees only the fields that are named here.
+            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
+        }
+        response
+    }
 }
 
 /// Another Content-Type.

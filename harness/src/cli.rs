@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod record;
 mod replay;
+mod routes;
 mod serve;
 mod simulate;
 
@@ -55,8 +56,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the seven endpoints over TCP, until SIGINT or SIGTERM
+    /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT or SIGTERM
     Serve(serve::ServeArguments),
+    /// Check files of your own routes, or print the JSON Schema of such files
+    Routes(routes::RoutesArguments),
     /// Play streams in virtual time, each in a world of its own, and print what a client sees
     Replay(replay::ReplayArguments),
     /// Record what a server answers, chunk by chunk with times: one exchange, or as a proxy all that pass
@@ -98,6 +101,7 @@ pub fn main() -> Exit {
 fn run(command: &Command, out: &mut Output) -> Result<Exit, Box<dyn std::error::Error>> {
     match command {
         Command::Serve(arguments) => serve::run(arguments, out),
+        Command::Routes(arguments) => Ok(routes::run(arguments, out)),
         Command::Replay(arguments) => replay::run(arguments, out),
         Command::Record(arguments) => record::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),

@@ -9,18 +9,22 @@ mod meter;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use onbeat_control::{Monitor, Redaction};
 use onbeat_faults::Fault;
+use onbeat_routes::{Model, Routes, read_route};
 use onbeat_server::clock::Clock;
 use onbeat_server::interceptor::Interceptor;
-use onbeat_server::router::intercepted_router;
+use onbeat_server::router::router_with;
 use onbeat_server::world::World;
-use onbeat_wire::recording::ClosedHow;
+use onbeat_wire::recording::{ClosedHow, Publish};
 use onbeat_wire::{Entry, Instant, What};
+use serde_json::Value;
 
 pub use self::difference::{ReplayDifference, Replayed};
 pub use self::log::LogError;
@@ -37,6 +41,9 @@ pub struct LoggedWorld {
     is_exact: bool,
     actions: Vec<TimedAction>,
     answers: Answers,
+    /// The name of the routes file.
+    routes: Option<String>,
+    scenario: Option<String>,
     /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
     /// The most that a replay may cost, as the [`Meter`] counts.
@@ -74,6 +81,11 @@ enum LoggedAction {
         connection: u64,
         action: Action,
     },
+    /// The control interface writes to the response on a connection.
+    Push {
+        connection: u64,
+        bytes: Bytes,
+    },
     /// The control interface closes a connection.
     Close {
         connection: u64,
@@ -81,19 +93,41 @@ enum LoggedAction {
     },
     Fault(Fault),
     DeleteFaults(Vec<u64>),
+    Route(Value),
+    DeleteRoutes(Vec<u64>),
+    Publish(Publish),
+}
+
+/// The routes file of a served world, and the folder of the files that its routes play.
+#[derive(Clone, Debug, Default)]
+pub struct LoggedRoutes {
+    /// The routes, channels and scenarios.
+    pub model: Arc<Model>,
+    /// The folder; nothing for a server without a routes file.
+    pub folder: Option<PathBuf>,
 }
 
 impl LoggedWorld {
-    /// Replays the log in virtual time, and compares the responses.
+    /// Replays the log in virtual time, in a world with the routes file of the served world, if there was one, and compares
+    /// the responses.
     ///
     /// # Errors
     ///
-    /// If the world goes on long after the end of the log, or far more happens in the world than the log has lines for.
+    /// If there was a routes file, and none is given, or the other way round; or if the world goes on long after the end of the log, or far more happens in the world than the log has lines for.
     ///
     /// # Panics
     ///
     /// If the server does.
-    pub fn replay(&self) -> Result<Replayed, LogError> {
+    pub fn replay(&self, routes: Option<&LoggedRoutes>) -> Result<Replayed, LogError> {
+        match (&self.routes, routes) {
+            (Some(file), None) => return Err(LogError::NeedsRoutes(file.clone())),
+            (None, Some(_)) => return Err(LogError::HasNoRoutes),
+            _ => {}
+        }
+        let given = routes.cloned().unwrap_or_default();
+        let folder = given.folder.clone();
+        let scenario = self.scenario.clone();
+        let has_built_in = routes.is_none();
         // The lab's own world stays empty: connections join the observed world with their first request.
         let setup = self.setup;
         let observed: Arc<OnceLock<Observed>> = Arc::default();
@@ -102,11 +136,13 @@ impl LoggedWorld {
         let metered = Arc::clone(&meter);
         let application = Application::with_router(move |world| {
             let clock = MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) };
-            slot.get_or_init(|| Observed::new(Arc::new(clock), &setup)).router()
+            let observed = || Observed::new(Arc::new(clock), &setup, &given.model, scenario.as_deref(), has_built_in);
+            slot.get_or_init(observed).router()
         });
         let (logs, time) = lab::run_with(&setup, &application, async |lab| {
-            let Observed { world, monitor } = observed.get().expect("the lab has made its router");
-            let mut scheduler = LogScheduler { monitor, clients: BTreeMap::new(), meter: Arc::clone(&meter) };
+            let Observed { world, monitor, routes } = observed.get().expect("the lab has made its router");
+            let (clients, meter) = (BTreeMap::new(), Arc::clone(&meter));
+            let mut scheduler = LogScheduler { monitor, routes, folder, clients, meter: Arc::clone(&meter) };
             // The number of the line under way.
             let line = Cell::new(self.end.1);
             tokio::select! {
@@ -123,22 +159,28 @@ impl LoggedWorld {
 struct Observed {
     world: Arc<World>,
     monitor: Arc<Monitor>,
+    routes: Arc<Routes>,
 }
 
 impl Observed {
-    fn new(clock: Arc<dyn Clock>, setup: &Setup) -> Self {
+    fn new(clock: Arc<dyn Clock>, setup: &Setup, model: &Model, scenario: Option<&str>, has_built_in: bool) -> Self {
         let monitor = Arc::new(Monitor::new(Arc::clone(&clock), Redaction::default()));
-        Self { world: Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits)), monitor }
+        let world = Arc::new(World::new(clock, setup.seed, setup.epoch, setup.limits));
+        let routes = Arc::new(Routes::new(Arc::clone(&world), model, scenario, has_built_in));
+        Self { world, monitor, routes }
     }
 
     fn router(&self) -> Router {
-        intercepted_router(Arc::clone(&self.world), Arc::clone(&self.monitor) as Arc<dyn Interceptor>)
+        let (monitor, routes) = (Arc::clone(&self.monitor), Arc::clone(&self.routes));
+        router_with(Arc::clone(&self.world), Some(monitor as Arc<dyn Interceptor>), routes)
     }
 }
 
 /// Decides which client of a log acts when.
 struct LogScheduler<'a> {
     monitor: &'a Monitor,
+    routes: &'a Routes,
+    folder: Option<PathBuf>,
     /// By the ordinals of their connections.
     clients: BTreeMap<u64, Client>,
     meter: Arc<Meter>,
@@ -176,12 +218,31 @@ impl LogScheduler<'_> {
                 });
                 client.act(action.clone()).await;
             }
+            LoggedAction::Push { connection, bytes } => {
+                // A response that a fault ended before the write has lost the write in the served world as well.
+                let _ = self.monitor.push(*connection, None, bytes.clone());
+            }
             LoggedAction::Close { connection, how } => {
                 self.monitor.close(*connection, *how);
             }
             LoggedAction::Fault(fault) => {
                 // The log has only faults for which there was room.
                 let _ = self.monitor.add_fault(fault.clone());
+            }
+            LoggedAction::Route(form) => {
+                // The log has only routes that were read; the files that routes play may be gone.
+                if let Ok(route) = read_route(form.clone(), self.folder.as_deref()) {
+                    let _ = self.routes.add(route);
+                }
+            }
+            LoggedAction::DeleteRoutes(ids) => {
+                for id in ids {
+                    self.routes.delete(Some(*id));
+                }
+            }
+            LoggedAction::Publish(Publish { channel, id, chunk }) => {
+                // The log has only events of channels that were there.
+                let _ = self.routes.publish_bytes(channel, chunk.bytes.clone(), id.clone());
             }
             LoggedAction::DeleteFaults(ids) => {
                 for id in ids {

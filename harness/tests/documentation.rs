@@ -98,6 +98,7 @@ fn every_option_that_the_documentation_names_exists() {
         "--partition",
         "--path",
         "--release",
+        "--save-dev",
         "--test",
         "--workspace",
     ];
@@ -160,6 +161,7 @@ impl Session {
             let output = shell.args(["-c", &line]).current_dir(folder).output().expect("a shell runs");
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
             session.printed = String::from_utf8(output.stdout).expect("UTF-8");
+            assert!(!session.printed.starts_with("{\"error\""), "{line}: {}", session.printed);
         }
         session
     }

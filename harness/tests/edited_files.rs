@@ -46,7 +46,7 @@ fn a_log_is_read_from_stdin_whatever_ends_its_lines() {
         let output = given(&["replay", "--log", "-"], log.as_bytes());
         let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
         assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(said.contains("88 writes, 31000 ms: the same to the byte"), "{said}");
+        assert!(said.contains("89 writes, 31000 ms: the same to the byte"), "{said}");
     }
 }
 
@@ -120,11 +120,14 @@ fn a_wrong_log_is_refused_with_the_line_and_the_field() {
             "line 7, field \"kind\": expected the kind of a line, such as head or write, got \"ask\"",
         ),
         (line(7, "\"method\"", "\"text\""), "line 7, field \"headers\": unknown field `headers`, expected `text`"),
-        (LOG.repeat(2), "line 106: expected no second line of kind log"),
-        (format!("{LOG}{}", "[".repeat(100_000)), "line 106: expected a JSON object, got [[["),
+        (line(104, "data: pushed\\n\\n", ""), "line 104, field \"text\": expected at least one byte"),
+        (line(104, "\"connection\":0,", ""), "line 104: missing field `connection`"),
+        (line(104, "\"text\"", "\"base64\""), "line 104, field \"base64\": expected bytes in base64"),
+        (LOG.repeat(2), "line 108: expected no second line of kind log"),
+        (format!("{LOG}{}", "[".repeat(100_000)), "line 108: expected a JSON object, got [[["),
         (
             format!("{LOG}{{\"t_ms\":0,\"kind\":\"fault\",\"fault\":{}", "[".repeat(100_000)),
-            "line 106, field \"fault\": expected JSON: ",
+            "line 108, field \"fault\": expected JSON: ",
         ),
     ] {
         assert_is_refused(&["replay", "--log", "-"], log.as_bytes(), said);
@@ -285,7 +288,7 @@ proptest! {
     #[test]
     fn whatever_is_done_to_a_log_it_is_refused_or_replayed(edits in prop::collection::vec(edit(), 1..4)) {
         match LoggedWorld::parse(&edited(LOG, &edits)) {
-            Ok(logged) => drop(logged.replay()),
+            Ok(logged) => drop(logged.replay(None)),
             Err(error) => {
                 let error = error.to_string();
                 prop_assert!(error.contains("line") || error.contains("empty"), "{error}");

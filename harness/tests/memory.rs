@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Arrival, Sender, Tap};
-use onbeat_control::{Access, Monitor, Redaction, Settings};
+use onbeat_control::{Access, Monitor, Redaction, RouteSettings, Settings};
 use onbeat_server::clock::Kind;
 use onbeat_server::random::Seed;
 use onbeat_server::router::intercepted_router;
@@ -94,7 +94,14 @@ fn held_behind_a_stream(target: &str) -> u64 {
     let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     let application = Application::with_router(|world| {
         let (seed, epoch, limits) = (world.seed(), world.epoch(), world.limits());
-        let settings = Settings { clock: Kind::Real, seed, epoch, limits, redaction: Redaction::default() };
+        let settings = Settings {
+            clock: Kind::Real,
+            seed,
+            epoch,
+            limits,
+            redaction: Redaction::default(),
+            routes: RouteSettings::default(),
+        };
         let access = Access::new(&[([127, 0, 0, 1], 80).into()], "127.0.0.1", None, &[]).expect("a local address");
         onbeat_control::router(settings, access)
     });

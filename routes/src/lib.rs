@@ -1,7 +1,53 @@
 //! A team's own streams: routes as TOML or JSON, and the responses that each gives one after another.
+//!
+//! The server does not depend on this crate: [`Routes`] is an [`Application`](onbeat_server::application::Application). A
+//! module uses only earlier modules of this map:
+//!
+//! ```text
+//!  nearest ── glob ── request ── template  the nearest name; patterns; a request; text with placeholders
+//!     │
+//!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
+//!     │
+//!   model ── matching              routes as data; the requests that match
+//!     │
+//!   read ── schema                 routes out of TOML and JSON, with all problems at once; the form, for editors
+//!     │
+//!  channels ── chunk               logs of events; the bytes of a chunk, made when due
+//!     │
+//!   steps ── heartbeats ── response    a response as a script
+//!     │
+//!   table ── fault_hook ── cors    the routes in order; their faults; access from other origins
+//!     │
+//!  application                     answers requests, and publishes
+//! ```
 
+mod application;
+mod channels;
+mod chunk;
+mod cors;
+mod fault_hook;
+mod glob;
+mod heartbeats;
+mod matching;
 mod model;
+mod nearest;
 mod play;
+mod read;
+mod request;
+mod response;
+mod resume;
+mod schema;
+mod steps;
+mod table;
 mod template;
 
+pub use self::application::{Published, Routes};
+pub use self::channels::{ChannelReport, NoSuchChannel};
+pub use self::chunk::EventFields;
 pub use self::model::*;
+pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
+pub use self::read::{Problems, read_file, read_route, read_routes, read_text};
+pub use self::request::{Request, RequestPart};
+pub use self::schema::SCHEMA;
+pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};
+pub use self::template::{Moment, Template, TemplateError};

@@ -11,6 +11,7 @@ use onbeat_wire::How;
 use serde_json::Value;
 
 use crate::play::Played;
+use crate::request::RequestPart;
 use crate::template::Template;
 
 /// The routes, channels and scenarios of a file.
@@ -50,23 +51,6 @@ pub struct Condition {
     pub part: RequestPart,
     /// The expected value. A string may have `*` for any characters, and then matches any text that fits.
     pub expected: Value,
-}
-
-/// A part of a request: the source of a placeholder, or the subject of a condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestPart {
-    /// `method`.
-    Method,
-    /// `path`.
-    Path,
-    /// `body`: the whole body as text.
-    Body,
-    /// `query.NAME`: the first value of a query parameter.
-    Query(String),
-    /// `header.NAME`: the first value of a header.
-    Header(HeaderName),
-    /// `/pointer`: a value of the JSON body, by JSON pointer (RFC 6901).
-    Json(String),
 }
 
 /// A response.

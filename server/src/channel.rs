@@ -21,6 +21,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use onbeat_wire::Instant;
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use crate::connection::{BrokenOff, Connection, Ending};
 
@@ -78,6 +80,8 @@ pub struct Channel {
     mailbox_events_max: u64,
     history_events_max: usize,
     subscribers: Mutex<Subscribers>,
+    /// Notified when a client subscribes.
+    subscribed: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -109,7 +113,8 @@ impl Channel {
     pub fn with_history(mailbox_events_max: u64, history_events_max: usize) -> Self {
         let first = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
         let subscribers = Subscribers { subscribed: 0, by_order: BTreeMap::new(), kept: [first].into() };
-        Self { mailbox_events_max, history_events_max, subscribers: Mutex::new(subscribers) }
+        let (subscribers, subscribed) = (Mutex::new(subscribers), Arc::default());
+        Self { mailbox_events_max, history_events_max, subscribers, subscribed }
     }
 
     /// Subscribes a client to the next event and all after it, until the subscription is dropped.
@@ -135,6 +140,8 @@ impl Channel {
         let (taken, missed) = (AtomicU64::new(place.number), joined - place.number);
         let subscriber = Arc::new(Subscriber { connection, taken, missed });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
+        drop(subscribers);
+        self.subscribed.notify_waiters();
         // The events before the subscription count as written.
         let written = place.event.writes.len();
         Subscription { channel: Arc::clone(self), order, subscriber, at, joined, place, written }
@@ -170,6 +177,11 @@ impl Channel {
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.lock().by_order.len()
+    }
+
+    /// Waits for the next subscription from this call on.
+    pub fn next_subscribed(&self) -> OwnedNotified {
+        Arc::clone(&self.subscribed).notified_owned()
     }
 
     /// Returns how many events are kept for later subscribers.

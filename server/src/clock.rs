@@ -19,7 +19,7 @@ use onbeat_wire::{Epoch, Instant};
 pub use self::manual::{
     Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, Rest, SLOW_TIME_MAX, Timer,
 };
-pub use self::turn::{SocketState, Turn, Waiter};
+pub use self::turn::{SocketState, Turn, TurnEnd, Waiter};
 
 /// A wait: ready once the deadline has come, never before.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -28,7 +28,7 @@ use self::held_turns::HeldTurns;
 use self::place::Place;
 use self::task::Task;
 use crate::arrivals::Arrivals;
-use crate::clock::SocketState;
+use crate::clock::{Clock, SocketState, Turn};
 
 #[cfg(test)]
 mod tests;
@@ -101,6 +101,20 @@ impl Connection {
     /// Wakes the response under way, whose hook may have another action.
     pub fn wake(&self) {
         self.task.wake();
+    }
+
+    /// Wakes the response under way, whose hook has a write. A manual clock lets no time pass until the task of the connection
+    /// has run, and has sent all writes.
+    pub fn wake_to_write(&self, clock: &dyn Clock) {
+        if let Some(turn) = clock.turn(&self.socket) {
+            self.turns.expect(turn);
+        }
+        self.wake();
+    }
+
+    /// Holds a turn until all writes that the response has handed over have been sent, or the connection is closed.
+    pub fn hold_until_sent(&self, turn: Turn) {
+        self.turns.hold(turn);
     }
 
     /// Returns whether the client does not take what has been written.

@@ -7,8 +7,8 @@
 //! 2. [`ResponseHook::change_head`], before an endpoint answers. A request that the router refuses by itself, as malformed
 //!    or for its method, gets no such call.
 //! 3. [`Interceptor::head`], when the head is complete and about to be written.
-//! 4. [`ResponseHook::take_in`], [`pass_time`](ResponseHook::pass_time) and [`next`](ResponseHook::next), while the body
-//!    is played, and [`ResponseHook::wrote`] for each write that is handed over to HTTP.
+//! 4. [`ResponseHook::take_in`], [`pushed`](ResponseHook::pushed), [`pass_time`](ResponseHook::pass_time) and
+//!    [`next`](ResponseHook::next), while the body is played, and [`ResponseHook::wrote`] for each write that is handed over to HTTP.
 //! 5. [`ResponseHook::ended`], exactly once, even if the client leaves before the head. [`How`](onbeat_wire::How) tells a
 //!    response that is complete from a client that has left, and from a connection that the server has closed.
 //!

@@ -44,6 +44,14 @@ impl Random {
         Self(rng)
     }
 
+    /// Returns other values for the same request: those of the second half of its blocks.
+    #[must_use]
+    pub fn beside(seed: Seed, connection: u64, request: u32) -> Self {
+        let Self(mut rng) = Self::new(seed, connection, request);
+        rng.set_word_pos(u128::from(request) * WORDS_PER_REQUEST + WORDS_PER_REQUEST / 2);
+        Self(rng)
+    }
+
     /// Returns a number below `end`, for tests that choose by a seed; 0 if `end` is 0.
     pub fn next_below(&mut self, end: u64) -> u64 {
         // The upper half of the product is even enough for a test.

@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
 use onbeat_wire::How;
 
@@ -57,6 +58,9 @@ pub async fn respond<S: Script>(world: &World, context: RequestContext, script: 
         && !has_no_body(response.status())
         && let Some(hook) = hook.take()
     {
+        if hook.alters() {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
         driver = driver.with_hook(hook);
     }
     response.map(|_: Body| Body::new(driver))

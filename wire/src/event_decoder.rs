@@ -55,6 +55,12 @@ impl Decoder {
         self.reconnection_time_ms
     }
 
+    /// Returns the last event ID of the stream so far; an empty one if there is none.
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
     fn line(&mut self, line: &[u8]) -> Option<Event> {
         // Only the first line of a stream can begin with a BOM.
         let first = !std::mem::replace(&mut self.begun, true);

@@ -49,17 +49,22 @@ impl Lines {
         Self::default()
     }
 
-    /// Adds a comment: `:` and the text. Parsers ignore comments.
+    /// Adds a comment: a field without a name, which parsers ignore.
     #[must_use]
-    pub fn comment(mut self, text: FieldText<'_>) -> Self {
-        self.push(&[":", text.0, "\n"]);
-        self
+    pub fn comment(self, text: FieldText<'_>) -> Self {
+        self.field("", text.0)
     }
 
     /// Adds an `event` field: the type of the event being written.
     #[must_use]
     pub fn event(self, event_type: FieldText<'_>) -> Self {
         self.field("event", event_type.0)
+    }
+
+    /// Adds an `id` field: the last event ID from now on. Parsers ignore an ID with a NUL.
+    #[must_use]
+    pub fn id(self, id: FieldText<'_>) -> Self {
+        self.field("id", id.0)
     }
 
     /// Adds a `data` field for each line of `text`. CR, LF and CR LF end a line, as for parsers.
@@ -128,7 +133,10 @@ mod tests {
             (Lines::new().data(r#"{"done": true}"#).dispatch(), "data: {\"done\": true}\n\n"),
             (Lines::new().event(FieldText::literal("status")).to_be_continued(), "event: status\n"),
             (Lines::new().retry(Duration::from_secs(5)).dispatch(), "retry: 5000\n\n"),
+            (Lines::new().id(FieldText::literal("七")).dispatch(), "id: 七\n\n"),
+            (Lines::new().id(empty).dispatch(), "id:\n\n"),
             (Lines::new().comment(empty).dispatch(), ":\n\n"),
+            (Lines::new().comment(heartbeat).dispatch(), ": heartbeat\n\n"),
             (Lines::new().other(heartbeat, empty).dispatch(), "heartbeat:\n\n"),
             (Lines::new().to_be_continued(), ""),
         ] {

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::arrival::{ArrivalNotes, Body};
 pub use self::fact::{
     Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Framing, How, Leave, LeftHow, LogStart, NoKeys,
-    RawRequest, RecordingStart, Request, ResponseHead, Write,
+    Publish, Push, RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Write,
 };
 pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;

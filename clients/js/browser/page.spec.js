@@ -275,7 +275,7 @@ test('every fault that the form offers is one', async ({ onbeat, page }) => {
 });
 
 test('connections are closed in each way', async ({ onbeat, page }) => {
-  const ways = ['End', 'Reset', 'Half-close'];
+  const ways = ['End', 'Cut', 'Reset', 'Half-close'];
   await stayAway(onbeat, '/sse', ways.length);
   await visit(page, onbeat.url);
   const sse = panel(page, '/sse');
@@ -288,6 +288,34 @@ test('connections are closed in each way', async ({ onbeat, page }) => {
     await sse.disconnect.click();
     await expect(sse.state).toHaveText('closed');
   }
+});
+
+test('an event, or raw text, is written to the response on a connection', async ({ onbeat, page }) => {
+  await visit(page, onbeat.url);
+  const sse = panel(page, '/sse');
+  await sse.connect.click();
+  await expect(sse.events).toHaveCount(1);
+  const form = page.getByRole('form', { name: 'To one response' });
+  const field = (name) => form.getByRole('textbox', { name });
+  const write = async (fields) => {
+    for (const [label, text] of Object.entries(fields)) await field(label).fill(text);
+    await button(form, 'Write').click();
+  };
+  await write({ Text: 'two\nlines' });
+  await expect(form.getByRole('status')).toHaveText('23 bytes to connection 0: written.');
+  await expect(sse.events).toHaveCount(2);
+  await expect(sse.events.first()).toContainText('two');
+  await form.getByRole('combobox').selectOption('raw text');
+  await expect(field('Event type')).toBeHidden();
+  await write({ Text: 'data: three\n\n' });
+  await expect(sse.events).toHaveCount(3);
+  await write({ Text: '' });
+  await expect(form.getByRole('alert')).toHaveText('text: expected a text that is not empty, got ""');
+  await expect(field('Text')).toHaveAttribute('aria-invalid', 'true');
+  await write({ Connection: '7', Text: 'x' });
+  await expect(form.getByRole('alert')).toContainText('id: no connection 7 is open');
+  await expect(field('Connection')).toBeFocused();
+  await sse.disconnect.click();
 });
 
 test('what somebody else does is shown, and that the server is gone', async ({ page, serve }) => {

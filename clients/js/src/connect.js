@@ -1,13 +1,12 @@
 // What a test holds in its hand: a server that runs, and what may be done to it.
 
+import { ANSWER_MS, connections } from './connections.js';
 import { control } from './control.js';
 import { check, checkTimeout } from './options.js';
-import { abortAfter, pause, uptime_ms } from './time.js';
+import { routes } from './routing.js';
+import { abortAfter } from './time.js';
 
-/** @import { Connection, Onbeat } from './index.js' */
-
-/** How long a server may take to answer a question. */
-const ANSWER_MS = 10_000;
+/** @import { Onbeat, ResetOptions } from './index.js' */
 
 /**
  * @param {string | URL} url
@@ -47,10 +46,9 @@ export async function attach(url, { token, timeout_ms = ANSWER_MS }, help) {
       remove: (id) => json('DELETE', `faults/${id}`),
       clear: async () => (await json('DELETE', 'faults')).faults,
     },
-    reset: () => json('POST', 'reset', {}),
-    connections: async () => (await json('GET', 'connections')).connections,
-    connected: (path, options) => connected(base, json, path, options),
-    close: (id, how) => json('POST', `connections/${id}/close`, { how }),
+    ...connections(base, json),
+    ...routes(json),
+    reset: async (options = {}) => json('POST', 'reset', resetForm(options)),
     logText: () => text('GET', 'log'),
     log: async () => (await onbeat.logText()).trimEnd().split('\n').map((line) => JSON.parse(line)),
   };
@@ -59,39 +57,10 @@ export async function attach(url, { token, timeout_ms = ANSWER_MS }, help) {
   return onbeat;
 }
 
-/** The states of a connection whose response is over. */
-const OVER = ['idle', 'half-closed'];
-
-/**
- * Asks until so many responses to a path are under way. A page opens its streams when it likes, which no clock of ours knows.
- *
- * @param {string} base
- * @param {ReturnType<typeof control>['json']} json
- * @param {string} path
- * @param {{ count?: number, timeout_ms?: number }} [options]
- */
-async function connected(base, json, path, options = {}) {
-  check('connected', options, ['count', 'timeout_ms']);
-  const { count = 1, timeout_ms = 10_000 } = options;
-  if (!(Number.isInteger(count) && count > 0)) throw new TypeError(`expected count to be a whole number from 1, got ${count}`);
-  checkTimeout(timeout_ms);
-  const deadline_ms = uptime_ms() + timeout_ms;
-  const unanswered = abortAfter(timeout_ms + ANSWER_MS);
-  for (;;) {
-    /** @type {Connection[]} */
-    const all = (await json('GET', 'connections', undefined, unanswered)).connections;
-    const found = all.filter(({ state, path: other }) => !OVER.includes(state) && pathOf(other) === pathOf(path));
-    if (found.length >= count) return found;
-    if (uptime_ms() > deadline_ms) {
-      const others = all.map(({ path, state }) => `${path} (${state})`).join(', ') || 'none';
-      throw new Error(
-        `expected ${count} open on ${path} within ${timeout_ms} ms, got ${found.length}; all connections: ${others}. ` +
-          `Does the page open its stream on ${base}${path}?`,
-      );
-    }
-    await pause(5);
-  }
+/** @param {ResetOptions} options */
+function resetForm(options) {
+  check('reset', options, ['scenario', 'seed']);
+  const { scenario, seed } = options;
+  // As a text, a seed may have all of its 64 bits.
+  return { ...(scenario !== undefined && { scenario }), ...(seed !== undefined && { seed: String(seed) }) };
 }
-
-/** A path as the server compares it. @param {string} target */
-const pathOf = (target) => target.split('?')[0].replace(/(?<=.)\/$/, '').toLowerCase();

@@ -1,8 +1,10 @@
 // Times are milliseconds of the world's time, counted from its epoch. Answers have the names of /__onbeat/openapi.json.
 
 import type { Fault, NewFault } from './faults.js';
+import type { Route, RouteHandle } from './routes.js';
 
 export type { Fault, FaultKind, From, NewFault } from './faults.js';
+export type { Heartbeat, Response, Route, RouteHandle, Step } from './routes.js';
 
 /** Starts `onbeat serve` on a free port of this machine, and resolves when it answers. */
 export function start(options?: StartOptions): Promise<StartedOnbeat>;
@@ -16,6 +18,8 @@ export function connect(url: string | URL, options?: { token?: string; timeout_m
 export interface StartOptions {
   /** The program; else what the variable ONBEAT_BIN names, else `onbeat` on the PATH. */
   binary?: string;
+  /** A file with routes to serve in place of the built-in streams; a relative path counts from the folder of the process. */
+  routes?: string | URL;
   /** How time passes: only when told, unless this says otherwise. */
   clock?: 'manual' | 'real' | `scaled:${number}`;
   /** Of the random values; 0 without it. A string or a bigint can hold all 64 bits. */
@@ -40,20 +44,40 @@ export interface Onbeat {
   readonly clock: ManualClock;
   readonly faults: FaultList;
 
-  /** Begins a new world: streams ended, time 0, connections counted from 0, no faults, an empty log. */
-  reset(): Promise<WasReset>;
+  /**
+   * Begins a new world: streams ended, time 0, connections counted from 0, no faults, an empty log, no routes but those of the
+   * file. With a `scenario`, its routes come first; a `seed` is that of the new world.
+   */
+  reset(options?: ResetOptions): Promise<WasReset>;
+
+  /** Adds a route, which comes before all others. */
+  route(route: Route): Promise<RouteHandle>;
+  /** All routes, in the order in which they are tried. */
+  routes(): Promise<ListedRoute[]>;
+  /** Puts these in the place of the routes that were added. */
+  replaceRoutes(routes: Route[]): Promise<{ ids: number[] }>;
+  /** Deletes the routes that were added, and resolves to these. */
+  deleteRoutes(): Promise<ListedRoute[]>;
+
+  /** Sends an event to the subscribers of a channel. */
+  publish(channel: string, event: Chunk): Promise<Published>;
+  /** The channels, and how many subscribers each has. */
+  channels(): Promise<Channel[]>;
+  /** Resolves when a channel has so many subscribers, 1 without `count`; otherwise like `connected`. */
+  subscribed(channel: string, options?: WaitOptions): Promise<Channel>;
 
   /** The connections that have carried a request to the world, in the order of their ids. */
   connections(): Promise<Connection[]>;
 
   /**
-   * Resolves when so many responses to a path are under way (1 without `count`), to their connections; at once, if they are.
-   * Rejects after ten seconds of real time, or `timeout_ms`; fake timers do not stop it.
+   * Resolves when so many responses to a path are under way (1 without `count`), to their connections, the oldest request first;
+   * at once, if they are. With a `method`, only those to such requests. Rejects after ten seconds of real time, or
+   * `timeout_ms`, of at most ten minutes; fake timers do not stop it.
    */
-  connected(path: string, options?: { count?: number; timeout_ms?: number }): Promise<Connection[]>;
+  connected(path: string, options?: WaitOptions & { method?: string }): Promise<Connection[]>;
 
-  /** Closes a connection from the server's side: in good order, by a reset, or just its sending half. */
-  close(id: number, how: How): Promise<{ id: number; how: How }>;
+  /** Closes a connection from the server's side: in good order, in the middle, by a reset, or just its sending half. */
+  close(id: number, how: How): Promise<Closed>;
 
   /** What has happened since the start or the last reset. */
   log(): Promise<LogLine[]>;
@@ -132,9 +156,84 @@ export interface WasReset {
   ended: number;
 }
 
-export type How = 'end' | 'reset' | 'half';
+export interface ResetOptions {
+  scenario?: string;
+  /** A string or a bigint can hold all 64 bits. */
+  seed?: number | bigint | string;
+}
 
-export interface Connection {
+export interface WaitOptions {
+  count?: number;
+  timeout_ms?: number;
+}
+
+export type How = 'end' | 'cut' | 'reset' | 'half';
+
+/** What is sent as one chunk: a text or bytes, as they are, or an event, which ends with a blank line. */
+export type Chunk = string | Uint8Array | EventFields;
+
+export interface EventFields {
+  event?: string;
+  id?: string | number;
+  /** The reconnection time in milliseconds. */
+  retry?: number;
+  comment?: string;
+  /** A field for each line; what is no text is written as JSON. */
+  data?: unknown;
+}
+
+/**
+ * A connection, and the response that it carries, or carried last. The methods are of that response: once the connection
+ * carries another, they are refused.
+ */
+export interface Connection extends ConnectionState {
+  /** Writes to the response, and resolves when the bytes have been handed to the socket. */
+  send(chunk: Chunk): Promise<Written>;
+  /** Ends the response in good order, and then the connection. */
+  end(): Promise<Closed>;
+  /** Closes the connection in the middle of the response, behind what was sent. */
+  cut(): Promise<Closed>;
+  /** Resets the connection (RST): what was sent and has not been read may be lost. */
+  reset(): Promise<Closed>;
+}
+
+export interface Closed {
+  id: number;
+  how: How;
+}
+
+export interface Written {
+  id: number;
+  request: number;
+  /** How many, before any fault. */
+  bytes: number;
+  /** Whether they are on the socket: not yet, if the client does not read, the head is not due, or a fault holds them back. */
+  written: boolean;
+}
+
+export interface Published {
+  id: string | null;
+  clients: number;
+}
+
+export interface Channel {
+  name: string;
+  subscribers: number;
+  /** How many were published. */
+  events: number;
+  /** How many are kept for later subscribers. */
+  kept: number;
+}
+
+/** A route of the server, and how many requests it has answered. */
+export interface ListedRoute {
+  id: number;
+  origin: 'added' | 'scenario' | 'file';
+  requests: number;
+  route: Route;
+}
+
+export interface ConnectionState {
   id: number;
   request: number;
   method: string;
@@ -153,6 +252,8 @@ export type LogLine = { t_ms: number } & (
   | ({ kind: 'write'; text: string; base64?: never } & Exchange)
   | ({ kind: 'write'; base64: string; text?: never } & Exchange)
   | ({ kind: 'end'; how: 'complete' | 'closed' | 'reset' | 'cut' } & Exchange)
+  | { kind: 'push'; connection: number; text: string; base64?: never }
+  | { kind: 'push'; connection: number; base64: string; text?: never }
   | { kind: 'close'; connection: number; how: How }
   | { kind: 'fault'; id: number; fault: NewFault }
   | { kind: 'faults-deleted'; ids: number[] }

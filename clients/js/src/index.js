@@ -5,7 +5,10 @@
 //   process.js     runs it, and ends it with the test
 //   guard.js       a process in between, which outlives a test that is killed, to end the server
 //   start.js       all of that, from options
-//   connect.js     what a test holds in its hand: the clock, the faults, the connections
+//   connect.js     what a test holds in its hand: the clock, the faults, and the two below
+//   connections.js the connections, and the responses that a test writes to
+//   routing.js     the routes and channels that a test adds
+//   chunk.js       what a test sends
 //   options.js     refuses options that nobody knows
 //   control.js     one request to the control interface
 //   error.js       what a refused request throws

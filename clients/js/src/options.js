@@ -11,6 +11,16 @@ export function checkTimeout(timeout_ms) {
 }
 
 /**
+ * Throws if a number of clients is no whole number from 1.
+ *
+ * @param {unknown} count
+ */
+export function checkCount(count) {
+  if (Number.isInteger(count) && Number(count) > 0) return;
+  throw new TypeError(`expected count to be a whole number from 1, got ${count}`);
+}
+
+/**
  * @param {string} call what they are given to
  * @param {object} options
  * @param {string[]} known

@@ -1,5 +1,7 @@
 // Starts a server of one's own.
 
+import { fileURLToPath } from 'node:url';
+
 import { findBinary } from './binary.js';
 import { attach } from './connect.js';
 import { check, checkTimeout } from './options.js';
@@ -7,7 +9,7 @@ import { run } from './process.js';
 
 /** How long a server may take to listen, on a machine that is busy. */
 const READY_MS = 30_000;
-const OPTIONS = ['binary', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'env', 'timeout_ms'];
+const OPTIONS = ['binary', 'routes', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'env', 'timeout_ms'];
 
 /**
  * @param {import('./index.js').StartOptions} [options]
@@ -15,7 +17,7 @@ const OPTIONS = ['binary', 'clock', 'seed', 'epoch', 'port', 'token', 'args', 'e
  */
 export async function start(options = {}) {
   check('start', options, OPTIONS);
-  const { binary, clock = 'manual', seed = 0, epoch = '2025-12-01T00:00:00Z', port = 0, token, args = [], env } = options;
+  const { binary, routes, clock = 'manual', seed = 0, epoch = '2025-12-01T00:00:00Z', port = 0, token, args = [], env } = options;
   const { timeout_ms = READY_MS } = options;
   checkTimeout(timeout_ms);
   if (!Array.isArray(args)) throw new TypeError(`expected args to be an array like ['--mailbox', '4'], got ${JSON.stringify(args)}`);
@@ -24,6 +26,7 @@ export async function start(options = {}) {
     `--clock=${clock}`,
     `--seed=${seed}`,
     `--epoch=${epoch instanceof Date ? epoch.toISOString() : epoch}`,
+    ...(routes === undefined ? [] : [`--routes=${routes instanceof URL ? fileURLToPath(routes) : routes}`]),
     ...(token === undefined ? [] : [`--control-token=${token}`]),
     ...args,
   ];

@@ -68,7 +68,7 @@ test('connected says what is connected instead', async () => {
   const response = await open('/sse');
   await assert.rejects(onbeat.connected('/stream-text', { timeout_ms: 0 }), {
     message:
-      'expected 1 open on /stream-text within 0 ms, got 0; all connections: /sse (streaming). ' +
+      'expected 1 under way to /stream-text within 0 ms, got 0; under way: GET /sse on connection 0. ' +
       `Does the page open its stream on ${onbeat.url}/stream-text?`,
   });
   await response.body.cancel();

@@ -17,7 +17,7 @@ const WAITS = `
 
   module.exports = async ({ connect, start }, rejects) => {
     const onbeat = await start();
-    await rejects(onbeat.connected('/sse', { timeout_ms: 20 }), 'expected 1 open on /sse within 20 ms, got 0');
+    await rejects(onbeat.connected('/sse', { timeout_ms: 20 }), 'expected 1 under way to /sse within 20 ms, got 0');
 
     const found = onbeat.connected('/sse');
     const response = await get(onbeat.url + '/sse');

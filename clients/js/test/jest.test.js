@@ -15,8 +15,14 @@ const TEST = `
     await expect(onbeat.connected('/sse', { timeout_ms: 20 })).rejects.toThrow('within 20 ms');
     const found = onbeat.connected('/sse');
     const response = await new Promise((resolve) => get(onbeat.url + '/sse', { agent: false }, resolve));
-    const [{ id }] = await found;
-    expect(await onbeat.close(id, 'end')).toEqual({ id, how: 'end' });
+    const [stream] = await found;
+    for (const chunk of ['data: 1', new Uint8Array([10, 10]), { data: [2] }]) {
+      expect(await stream.send(chunk)).toMatchObject({ id: stream.id, written: true });
+    }
+    expect(await stream.end()).toEqual({ id: stream.id, how: 'end' });
+    let text = '';
+    for await (const part of response.setEncoding('utf8')) text += part;
+    expect(text).toMatch(/data: 1\\n\\ndata: \\[2\\]\\n\\n$/);
     await expect(onbeat.clock.advance(-1)).rejects.toThrow(OnbeatError);
     const other = await start();
     await other.stop();

@@ -1,14 +1,11 @@
 // Does what README.md says, in a project that has nothing but what it says, and Playwright, Vitest and Jest.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 
-import { findChromium } from '../browser/support/chromium.js';
-import { environment, home } from './support.js';
+import { home, shell } from './support.js';
 
 // Time that only what hangs exceeds: the limits of the runners are for machines that have nothing else to do.
 const PATIENCE = { vitest: ' --testTimeout 300000 --hookTimeout 300000', jest: ' --testTimeout 300000' };
@@ -42,18 +39,11 @@ test('README.md leads from the installation to tests that pass', async () => {
   assert.match(install, /added 1 package/);
   assert.match(await run('npm ci'), /added 1 package/);
   assert.ok(!lstatSync(join(project, 'node_modules/onbeat')).isSymbolicLink());
-  assert.match(playwright, /\b2 passed/);
+  assert.match(playwright, /\b3 passed/);
   assert.match(vitest, /Tests +2 passed/);
   assert.match(jest, /Tests: +1 passed/);
 
   assert.deepEqual(blocks.filter(({ language }) => !['js', 'console', 'ini'].includes(language)), [], 'snippets that nothing runs');
 });
 
-async function run(command) {
-  const env = { ...environment(), CHROMIUM: findChromium() };
-  // Jest reports on stderr.
-  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} 2>&1`], { cwd: project, env }).catch(({ stdout, stderr }) =>
-    assert.fail(`${command} failed:\n${stdout}${stderr}`),
-  );
-  return stdout;
-}
+const run = (command) => shell(command, project);

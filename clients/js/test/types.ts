@@ -25,7 +25,33 @@ await onbeat.faults.add({ path: '/sse', kind: 'bom', from: { byte: 1, ms: 1 } })
 // @ts-expect-error a split needs to know how many bytes
 await onbeat.faults.add({ path: '/sse', kind: 'split' });
 
+const [chat] = await onbeat.connected('/v1/chat/completions', { method: 'POST', count: 1, timeout_ms: 500 });
+const { written } = await chat.send({ event: 'delta', id: 7, retry: 100, comment: '', data: { text: 'Hel' } });
+written satisfies boolean;
+await chat.send('data: half an ev');
+await chat.send(new Uint8Array([0xff]));
+// @ts-expect-error a field has another name
+await chat.send({ type: 'delta' });
+(await chat.cut()).how satisfies 'end' | 'cut' | 'reset' | 'half';
+chat.last_event_id satisfies string | null;
+
+const handle = await onbeat.route({ method: 'POST', path: '/v1/chat/completions', steps: [{ event: 'start' }, { open: true }] });
+await handle.delete();
+await onbeat.route({ path: '/feed', response: [{ status: 503, retry_after_s: 1 }, { steps: [{ subscribe: 'news', heartbeat_ms: 15_000 }] }] });
+await onbeat.route({ path: '/play', match: { '/stream': true, 'header.accept': '*' }, play: 'chat.jsonl', fault: { kind: 'cut', from: { write: 12 } } });
+await onbeat.replaceRoutes([{ path: '/ticks', steps: [{ data: { at: '{{now}}' }, id: '{{seq}}', times: 20, every_ms: 1000, wait_ms: 5 }] }]);
+// @ts-expect-error a route has a path
+await onbeat.route({ steps: [] });
+// @ts-expect-error a response has steps or plays
+await onbeat.route({ path: '/feed', steps: [], play: 'chat.jsonl' });
+// @ts-expect-error a step has no such key
+await onbeat.route({ path: '/feed', steps: [{ say: 'hello' }] });
+(await onbeat.publish('news', { data: 'x' })).clients satisfies number;
+await onbeat.subscribed('news', { count: 2 });
+await onbeat.reset({ scenario: 'offline', seed: 7n });
+
 for (const line of await onbeat.log()) {
+  if (line.kind === 'push') line.connection satisfies number;
   if (line.kind === 'write') line.text satisfies string | undefined;
   if (line.kind === 'end') line.how satisfies 'complete' | 'closed' | 'reset' | 'cut';
 }

@@ -1,11 +1,14 @@
 //! A request and the progress of the response.
 
+use std::ops::Bound;
+
 use axum::http::Method;
 use onbeat_server::context::{RequestContext, clipped};
 use onbeat_wire::Instant;
 use onbeat_wire::recording::Exchange;
 use parking_lot::Mutex;
 
+use super::pushes::{NotTaken, PushQueue, PushedWrite};
 use onbeat_faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
 
 /// An exchange as the connection table shows the exchange.
@@ -22,6 +25,7 @@ pub(crate) struct LiveExchange {
     pub(crate) last_event_id: Option<String>,
     progress: Mutex<Progress>,
     late_faults: Mutex<LateFaults>,
+    pushes: Mutex<PushQueue>,
 }
 
 /// The faults that came when the response was under way already.
@@ -36,6 +40,8 @@ struct LateFaults {
 /// The progress of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
+    /// The head of the response has been sent.
+    pub(crate) has_head: bool,
     pub(crate) written: Tally,
     pub(crate) is_stalled: bool,
     pub(crate) is_over: bool,
@@ -53,6 +59,7 @@ impl LiveExchange {
             last_event_id: last_event_id.map(clipped),
             progress: Mutex::default(),
             late_faults: Mutex::default(),
+            pushes: Mutex::default(),
         }
     }
 
@@ -89,6 +96,28 @@ impl LiveExchange {
     /// Returns the faults that have come since the last call.
     pub(crate) fn take_late_faults(&self) -> Vec<AppliedFault> {
         std::mem::take(&mut self.late_faults.lock().waiting)
+    }
+
+    /// Adds a pushed write to the response. `make` is called if the response takes another write.
+    pub(crate) fn push(&self, make: impl FnOnce() -> PushedWrite) -> Result<(), NotTaken> {
+        self.pushes.lock().push(make)
+    }
+
+    /// Takes the first pushed write, if a test pushed the write up to this time.
+    pub(crate) fn take_pushed(&self, until: Bound<Instant>) -> Option<PushedWrite> {
+        self.pushes.lock().take(until)
+    }
+
+    /// Returns whether pushed writes wait for the response.
+    pub(crate) fn has_pushed(&self) -> bool {
+        !self.pushes.lock().is_empty()
+    }
+
+    /// Takes no pushed writes from now on, and drops those that wait.
+    pub(crate) fn refuse_pushes(&self, reason: NotTaken) {
+        let lost = self.pushes.lock().close(reason);
+        // Dropped without the lock: the end of a turn wakes tasks.
+        drop(lost);
     }
 }
 

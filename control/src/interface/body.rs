@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::refusal::Refusal;
 use onbeat_faults::form::shown;
 
-/// The most bytes of a body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The most bytes of most bodies.
+pub(super) const BYTES_MAX: usize = 64 * 1024;
 /// The most bytes of all bodies that are read at a time.
 pub(super) const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most time for a body, in the machine's time.
@@ -33,16 +33,16 @@ impl Body {
     }
 }
 
-/// Reads the body of a request, if there is one. A request without a body needs no type.
-pub(super) async fn read(request: Request, memory: &Arc<Semaphore>) -> Result<Option<Body>, Refusal> {
+/// Reads the body of a request, of at most so many bytes, if there is one. A request without a body needs no type.
+pub(super) async fn read(request: Request, bytes_max: usize, memory: &Arc<Semaphore>) -> Result<Option<Body>, Refusal> {
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
     }
     // A refusal by the headers costs no memory and no time.
-    check(request.headers())?;
+    check(request.headers(), bytes_max)?;
     tokio::select! {
         biased;
-        body = collect(request, memory) => body.map(Some),
+        body = collect(request, bytes_max, memory) => body.map(Some),
         () = clock::machine_pause(BODY_TIME_MAX) => {
             let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
@@ -57,7 +57,7 @@ fn is_announced(headers: &HeaderMap) -> bool {
 }
 
 /// Refuses a body that is not JSON or too long, before a byte is read.
-fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, field, reason));
     let content_type = header(CONTENT_TYPE).unwrap_or("none");
@@ -70,10 +70,10 @@ fn check(headers: &HeaderMap) -> Result<(), Refusal> {
         return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
     }
     let declared = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_long()) } else { Ok(()) }
+    if declared.is_some_and(|length| length > bytes_max as u64) { Err(too_long(bytes_max)) } else { Ok(()) }
 }
 
-async fn collect(request: Request, memory: &Arc<Semaphore>) -> Result<Body, Refusal> {
+async fn collect(request: Request, bytes_max: usize, memory: &Arc<Semaphore>) -> Result<Body, Refusal> {
     let mut body = request.into_body();
     let share = |bytes: usize| Arc::clone(memory).try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX));
     let (mut bytes, mut held) = (Vec::new(), share(0).expect("the memory is never closed"));
@@ -81,8 +81,8 @@ async fn collect(request: Request, memory: &Arc<Semaphore>) -> Result<Body, Refu
         let frame = frame
             .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "body", format!("failed to be read: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
-        if bytes.len() + data.len() > BODY_BYTES_MAX {
-            return Err(too_long());
+        if bytes.len() + data.len() > bytes_max {
+            return Err(too_long(bytes_max));
         }
         // Many clients may send bodies at the same time.
         let Ok(more) = share(data.len()) else {
@@ -95,7 +95,7 @@ async fn collect(request: Request, memory: &Arc<Semaphore>) -> Result<Body, Refu
     Ok(Body { bytes, _share: held })
 }
 
-fn too_long() -> Refusal {
-    let reason = format!("expected at most {BODY_BYTES_MAX} bytes");
+fn too_long(bytes_max: usize) -> Refusal {
+    let reason = format!("expected at most {bytes_max} bytes");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", reason)
 }

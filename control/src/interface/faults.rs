@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::routes::Id;
+use super::router::Id;
 use super::{Control, Json};
 
 #[derive(Serialize)]

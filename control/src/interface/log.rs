@@ -21,16 +21,19 @@ pub(super) async fn get(
     State(control): State<Arc<Control>>,
     ControlRequest { open, .. }: ControlRequest<Nothing>,
 ) -> Response {
-    let Settings { clock, seed, epoch, limits, .. } = &control.settings;
+    let Settings { clock, epoch, limits, .. } = &control.settings;
+    let instance = control.instance();
     let start = LogStart {
         version: VERSION,
-        seed: seed.to_string(),
+        seed: instance.world.seed().to_string(),
         epoch: epoch.to_string(),
         clock: clock.name().to_owned(),
         mailbox: limits.mailbox_events_max,
+        routes: control.settings.routes.name.clone(),
+        scenario: instance.scenario.clone(),
         dropped: 0,
     };
-    let pieces = stream::iter(control.instance().monitor.log().read(start)).then(move |piece| {
+    let pieces = stream::iter(instance.monitor.log().read(start)).then(move |piece| {
         let _open = &open;
         async {
             // Other tasks go on between two pieces of a long log.

@@ -1,153 +1,108 @@
-//! The routes of the control interface.
-//!
-//! The description lists the same routes. A request that no route takes is refused by what the description has for the path.
+//! `GET`, `POST`, `PUT` and `DELETE /routes`, and `DELETE /routes/{id}`.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
-use axum::routing::{MethodRouter, delete, get, post};
+use onbeat_faults::form::Nothing;
+use onbeat_routes::{Problems, RouteReport, TooManyRoutes, read_route, read_routes};
+use onbeat_wire::recording::{Exchange, RouteAdded, RoutesDeleted};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, clock, connections, faults, log, reset, text};
-use crate::PREFIX;
-use onbeat_faults::form::Nothing;
+use super::router::Id;
+use super::{Control, Instance, Json};
 
-/// Returns the routes, by their paths below [`PREFIX`].
-fn routes() -> [(&'static str, MethodRouter<Arc<Control>>); 9] {
-    [
-        ("/clock", get(clock::get)),
-        ("/clock/advance", post(clock::advance)),
-        ("/reset", post(reset::post)),
-        ("/connections", get(connections::get)),
-        ("/connections/{id}/close", post(connections::close)),
-        ("/faults", get(faults::get).post(faults::post).delete(faults::delete_all)),
-        ("/faults/{id}", delete(faults::delete)),
-        ("/log", get(log::get)),
-        ("/openapi.json", get(async |_: ControlRequest<Nothing>| text("application/json", OPENAPI.to_owned()))),
-    ]
+#[derive(Serialize)]
+pub(super) struct RoutesAnswer {
+    routes: Vec<RouteReport>,
 }
 
-/// Returns the router of all routes.
-pub(super) fn router() -> Router<Arc<Control>> {
-    let router = Router::new().fallback(refuse_path);
-    let router = routes().into_iter().fold(router, |router, (path, methods)| router.route(path, methods));
-    router.method_not_allowed_fallback(refuse_method)
+#[derive(Serialize)]
+pub(super) struct AddedAnswer {
+    id: u64,
 }
 
-/// The methods that the description knows.
-const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
-
-/// The methods of each path, as the description has them.
-static DESCRIBED: LazyLock<BTreeMap<String, Vec<&str>>> = LazyLock::new(|| {
-    let description: Value = serde_json::from_str(OPENAPI).expect("the description is JSON");
-    let paths = description["paths"].as_object().expect("the description has paths");
-    let has = |item: &Value, method: &str| item.get(method.to_lowercase()).is_some();
-    let methods = |item| METHODS.into_iter().filter(|method| has(item, method)).collect();
-    paths.iter().map(|(path, item)| (path.clone(), methods(item))).collect()
-});
-
-async fn refuse_path(request: Request) -> Refusal {
-    let known: Vec<_> = DESCRIBED.keys().map(|path| format!("{PREFIX}{path}")).collect();
-    // The router has taken the prefix off the path.
-    let reason = format!("expected one of {}, got {PREFIX}{}", known.join(", "), request.uri().path());
-    Refusal::new(StatusCode::NOT_FOUND, "path", reason)
+#[derive(Serialize)]
+pub(super) struct ReplacedAnswer {
+    ids: Vec<u64>,
 }
 
-async fn refuse_method(path: MatchedPath, request: Request) -> Refusal {
-    let methods = path.as_str().strip_prefix(PREFIX).and_then(|path| DESCRIBED.get(path));
-    let allowed = methods.map_or_else(String::new, |methods| methods.join(", "));
-    Refusal::method(&allowed, request.method())
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<RoutesAnswer> {
+    Json(RoutesAnswer { routes: control.instance().routes.reports() })
 }
 
-/// The number in the path of a request.
-pub(super) struct Id(pub(super) u64);
+/// Adds a route before all others.
+pub(super) async fn post(
+    State(control): State<Arc<Control>>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
+) -> Result<(StatusCode, Json<AddedAnswer>), Refusal> {
+    let route = read_route(form, control.settings.routes.folder.as_deref())?;
+    let form = route.form.clone();
+    // A wrong route was refused before the wait for an advance.
+    let (instance, _rest) = control.instance_at_rest().await;
+    let id = instance.routes.add(route)?;
+    note_added(&instance, id, form);
+    Ok((StatusCode::CREATED, Json(AddedAnswer { id })))
+}
 
-impl FromRequestParts<Arc<Control>> for Id {
-    type Rejection = Refusal;
+/// Replaces the routes that were added.
+pub(super) async fn put(
+    State(control): State<Arc<Control>>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
+) -> Result<Json<ReplacedAnswer>, Refusal> {
+    let routes = read_routes(form, control.settings.routes.folder.as_deref())?;
+    let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
+    let (instance, _rest) = control.instance_at_rest().await;
+    let (old, ids) = instance.routes.replace(routes)?;
+    note_deleted(&instance, old);
+    for (id, form) in ids.iter().zip(forms).rev() {
+        note_added(&instance, *id, form);
+    }
+    Ok(Json(ReplacedAnswer { ids }))
+}
 
-    async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refusal> {
-        let parameters = RawPathParams::from_request_parts(parts, control).await.expect("the route has a number");
-        let (_, id) = parameters.iter().next().expect("the route has a number");
-        // `u64` would also take a plus sign.
-        let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
-        let number = id.parse().ok().filter(|_| is_plain).map(Self);
-        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
+pub(super) async fn delete_all(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<RoutesAnswer> {
+    let (instance, _rest) = control.instance_at_rest().await;
+    let routes = instance.routes.delete(None);
+    note_deleted(&instance, routes.iter().map(|route| route.id).collect());
+    Json(RoutesAnswer { routes })
+}
+
+pub(super) async fn delete(
+    State(control): State<Arc<Control>>,
+    Id(id): Id,
+    _: ControlRequest<Nothing>,
+) -> Result<Json<RouteReport>, Refusal> {
+    let (instance, _rest) = control.instance_at_rest().await;
+    let deleted = instance.routes.delete(Some(id)).pop();
+    note_deleted(&instance, deleted.iter().map(|route| route.id).collect());
+    deleted.map(Json).ok_or_else(|| {
+        let reason = format!("no route {id} is there: GET /__onbeat/routes lists those that are");
+        Refusal::new(StatusCode::NOT_FOUND, "id", reason)
+    })
+}
+
+fn note_added(instance: &Instance, id: u64, route: Value) {
+    instance.monitor.note(Exchange::default(), RouteAdded { id, route });
+}
+
+fn note_deleted(instance: &Instance, ids: Vec<u64>) {
+    if !ids.is_empty() {
+        instance.monitor.note(Exchange::default(), RoutesDeleted { ids });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::body::{Body, to_bytes};
-    use axum::http::Method;
-    use onbeat_server::clock::Kind;
-    use onbeat_server::limits::Limits;
-    use onbeat_server::random::Seed;
-    use onbeat_server::ready;
-    use tower_service::Service;
-
-    use super::*;
-    use crate::{Access, Redaction, Settings};
-
-    /// Asks a new server; returns the status, the wrong field, and the allowed methods.
-    async fn asked(method: &str, path: &str) -> (u16, String, Option<String>) {
-        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
-        let (limits, redaction) = (Limits::default(), Redaction::default());
-        let settings = Settings { clock: Kind::Manual, seed: Seed(0), epoch, limits, redaction };
-        let access = Access::new(&[], "localhost", None, &[]).expect("nobody else reaches the server");
-        let mut router = crate::router(settings, access);
-        let request = Request::builder().method(method).uri(format!("{PREFIX}{path}")).header("host", "localhost");
-        let response =
-            router.call(request.body(Body::empty()).expect("a request")).await.expect("a router never fails");
-        let status = response.status().as_u16();
-        let allow = response.headers().get("allow").map(|allow| allow.to_str().expect("ASCII").to_owned());
-        let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body that ends");
-        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-        (status, answer["error"]["field"].as_str().unwrap_or_default().to_owned(), allow)
+impl From<Problems> for Refusal {
+    fn from(problems: Problems) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "route", problems.to_string())
     }
+}
 
-    #[tokio::test]
-    async fn a_request_that_no_route_takes_is_refused_by_its_path_method_or_id() {
-        for (method, path, status, field) in [
-            ("GET", "", 404, "path"),
-            ("GET", "/", 404, "path"),
-            ("GET", "/clock/", 404, "path"),
-            ("GET", "/Clock", 404, "path"),
-            ("DELETE", "/faults/", 404, "path"),
-            ("GET", "/faults/1/2", 404, "path"),
-            ("POST", "/clock", 405, "method"),
-            ("GET", "/connections/1/close", 405, "method"),
-            ("DELETE", "/faults/x", 404, "id"),
-            ("DELETE", "/faults/-1", 404, "id"),
-            ("DELETE", "/faults/+1", 404, "id"),
-            ("DELETE", "/faults/%31", 404, "id"),
-            ("DELETE", "/faults/99999999999999999999", 404, "id"),
-            ("GET", "/faults", 200, ""),
-        ] {
-            let (found, wrong, _) = asked(method, path).await;
-            assert_eq!((found, wrong.as_str()), (status, field), "{method} {path}");
-        }
-        assert_eq!(asked("PUT", "/faults").await.2.as_deref(), Some("GET, POST, DELETE"));
-    }
-
-    #[tokio::test]
-    async fn every_route_is_described_and_every_description_is_of_a_route() {
-        let probe = ready::PATH.strip_prefix(PREFIX).expect("the probe is below the other routes");
-        let described = DESCRIBED.iter().filter(|(path, _)| *path != probe);
-        let mut routes = routes().map(|(path, _)| path);
-        routes.sort_unstable();
-        assert!(described.clone().map(|(path, _)| path.as_str()).eq(routes));
-        for (path, methods) in described {
-            for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
-                let is_described = methods.contains(&method.as_str());
-                let (status, ..) = asked(method.as_str(), &path.replace("{id}", "1")).await;
-                assert_eq!(status != 405, is_described, "{method} {path}: {status}");
-            }
-        }
+impl From<TooManyRoutes> for Refusal {
+    fn from(error: TooManyRoutes) -> Self {
+        Self::new(StatusCode::CONFLICT, "routes", format!("{error}: delete some"))
     }
 }

@@ -1,6 +1,7 @@
 //! The facts of the log, without secrets and with every part of a bounded length.
 
-use onbeat_wire::recording::{Fact, FaultAdded, Request, ResponseHead};
+use bytes::Bytes;
+use onbeat_wire::recording::{Body, Fact, FaultAdded, Request, ResponseHead};
 use serde_json::Value;
 
 use super::cut::cut;
@@ -12,14 +13,17 @@ const METHOD_BYTES_MAX: usize = 64;
 const TARGET_BYTES_MAX: usize = 16 * 1024;
 const HEADER_NAME_BYTES_MAX: usize = 256;
 const HEADER_VALUE_BYTES_MAX: usize = 16 * 1024;
+/// A request with a longer body can't be replayed.
+const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Returns a fact as the log shows the fact.
 pub(super) fn shown(fact: Fact, redaction: &Redaction) -> Fact {
     match fact {
-        Fact::Request(Request { method, target, version, headers }) => Fact::Request(Request {
+        Fact::Request(Request { method, target, version, headers, body }) => Fact::Request(Request {
             method: cut(method.into(), METHOD_BYTES_MAX).into_owned(),
             target: cut(redaction.url(target.into()), TARGET_BYTES_MAX).into_owned(),
             version,
+            body: body.map(|body| shown_body(body, &headers, redaction)),
             headers: fields(headers, redaction),
         }),
         Fact::Head(ResponseHead { status, headers }) => {
@@ -34,6 +38,15 @@ pub(super) fn shown(fact: Fact, redaction: &Redaction) -> Fact {
         }
         other => other,
     }
+}
+
+/// Returns the body of a request as the log shows it.
+fn shown_body(body: Body, headers: &[(String, String)], redaction: &Redaction) -> Body {
+    let content_type = headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, value)| value);
+    // The beginning of a long body is copied: a piece would keep all of it.
+    let is_cut = body.bytes.len() > BODY_BYTES_MAX;
+    let bytes = if is_cut { Bytes::copy_from_slice(&body.bytes[..BODY_BYTES_MAX]) } else { body.bytes };
+    Body { bytes: redaction.body(content_type, bytes), is_cut }
 }
 
 fn fields(headers: Vec<(String, String)>, redaction: &Redaction) -> Vec<(String, String)> {

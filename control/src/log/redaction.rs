@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use onbeat_server::query;
+
+use super::secret_json;
 
 /// Names of secrets. Case, hyphens, underscores and dots do not count: `X-Api-Key` is `xapikey`.
 const NAMES: [&str; 13] =
@@ -91,6 +94,17 @@ impl Redaction {
         // Only the values of secrets change: the query stays as the client wrote the query.
         let pairs: Vec<Cow<'_, str>> = query.split('&').map(|pair| self.pair(pair)).collect();
         Cow::Owned(format!("{before}?{}{fragment}", pairs.join("&")))
+    }
+
+    /// Returns the body of a request as the log shows it: the secrets of forms and of JSON are replaced.
+    #[must_use]
+    pub fn body(&self, content_type: &str, body: Bytes) -> Bytes {
+        let Ok(text) = std::str::from_utf8(&body) else { return body };
+        if content_type.to_ascii_lowercase().contains("x-www-form-urlencoded") && !text.trim_start().starts_with('{') {
+            let form = format!("?{text}");
+            return self.url(form.into())[1..].to_owned().into();
+        }
+        secret_json::hide(text, |name| self.covers(name)).map_or_else(|| body.clone(), Bytes::from)
     }
 
     fn pair<'a>(&self, pair: &'a str) -> Cow<'a, str> {

@@ -7,8 +7,9 @@ import { attempt, byId, count, element, milliseconds, say, showRows } from './el
 const shownMax = 50;
 const ways = [
   ['end', 'End', 'in good order, with the last chunk'],
+  ['cut', 'Cut', 'in the middle, with FIN'],
   ['reset', 'Reset', 'at once, with RST'],
-  ['half', 'Half-close', 'with FIN, without the last chunk'],
+  ['half', 'Half-close', 'in the middle, on the side of the server alone'],
 ];
 
 export class Connections {

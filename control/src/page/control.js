@@ -5,6 +5,7 @@ const operations = {
   advanceClock: ['POST', '/clock/advance'],
   reset: ['POST', '/reset'],
   getConnections: ['GET', '/connections'],
+  writeConnection: ['POST', '/connections/{id}/write'],
   closeConnection: ['POST', '/connections/{id}/close'],
   getFaults: ['GET', '/faults'],
   addFault: ['POST', '/faults'],

@@ -2,7 +2,7 @@
 //
 //   endpoints  control  elements        what is served, what asks, and what shows
 //      │
-//   clock  streams  timeline  sending  faults  connections
+//   clock  streams  timeline  sending  faults  connections  writing
 //      │
 //    page
 
@@ -15,6 +15,7 @@ import { Faults } from './faults.js';
 import { prepareSending } from './sending.js';
 import { Stream } from './streams.js';
 import { Timeline } from './timeline.js';
+import { prepareWriting } from './writing.js';
 
 /** How long events may wait until they are reflected in the lists, so that a thousand of them are one question. */
 const pauseMs = 250;
@@ -157,6 +158,7 @@ byId('connect-all').addEventListener('click', connectAll);
 byId('reset').addEventListener('click', reset);
 byId('save-log').addEventListener('click', saveLog);
 prepareSending(world.changed);
+prepareWriting(refresh);
 
 /** What a single key does, outside of a field. */
 const keys = {
@@ -173,7 +175,7 @@ const keys = {
 };
 
 document.addEventListener('keydown', (event) => {
-  const isWritten = event.target.closest('input:not([type=checkbox]), select');
+  const isWritten = event.target.closest('input:not([type=checkbox]), select, textarea');
   if (isWritten && event.key === 'Escape') event.target.blur();
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat && !event.isComposing;
   const action = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;

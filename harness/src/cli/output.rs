@@ -128,6 +128,13 @@ pub(super) fn tell(text: impl Display) {
     say(format_args!("onbeat: {text}\n"));
 }
 
+/// Prints the problems of a file on stderr, a line each, all of them: editors find the places by the lines.
+pub(super) fn tell_problems(lines: impl Iterator<Item = String>) {
+    for line in lines {
+        let _ = stderr().write_all((printable::printable(&line, TEXT_CHARS_MAX) + "\n").as_bytes());
+    }
+}
+
 fn say(text: impl Display) {
     let text = text.to_string();
     let (text, end) = text.strip_suffix('\n').map_or((&text[..], ""), |text| (text, "\n"));

@@ -2,15 +2,17 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use onbeat_routes::read_file;
 use onbeat_server::random::Seed;
 use onbeat_wire::Epoch;
 
 use super::{Exit, Format, Output, input, parse_duration, parse_seed};
 use crate::lab::Setup;
-use crate::log_replay::{LoggedWorld, Replayed};
+use crate::log_replay::{LoggedRoutes, LoggedWorld, Replayed};
 use crate::replay::{Stream, replay_each};
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +23,9 @@ pub(super) struct ReplayArguments {
     /// Play the log of a served world again (GET /__onbeat/log), and tell whether the bytes are the same; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["streams", "seed", "epoch", "watched", "format"])]
     log: Option<PathBuf>,
+    /// The routes file of the served world, for --log
+    #[arg(long, value_name = "FILE", requires = "log")]
+    routes: Option<PathBuf>,
     /// The seed of the random values
     #[arg(long, default_value = "0", value_parser = parse_seed, value_name = "N", allow_negative_numbers = true)]
     seed: Seed,
@@ -42,15 +47,16 @@ fn streams() -> impl TypedValueParser<Value = Stream> {
 
 pub(super) fn run(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     match &arguments.log {
-        Some(log) => replay_log(log, out),
+        Some(log) => replay_log(log, arguments.routes.as_deref(), out),
         None => replay_streams(arguments, out),
     }
 }
 
-fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+fn replay_log(path: &Path, routes: Option<&Path>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    let routes = routes.map(logged_routes).transpose()?;
     let wrong = |error| format!("failed to read {}: {error}", input::name(path));
     let logged = LoggedWorld::parse(&input::read(path)?).map_err(wrong)?;
-    let Replayed { requests, connections, writes, time, difference } = logged.replay().map_err(wrong)?;
+    let Replayed { requests, connections, writes, time, difference } = logged.replay(routes.as_ref()).map_err(wrong)?;
     match difference {
         None => {
             let ms = time.as_millis();
@@ -64,6 +70,13 @@ fn replay_log(path: &Path, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
             Ok(Exit::Differs)
         }
     }
+}
+
+fn logged_routes(file: &Path) -> Result<LoggedRoutes, Box<dyn Error>> {
+    let model = Arc::new(read_file(file)?);
+    // A path without a folder has an empty parent.
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    Ok(LoggedRoutes { model, folder: Some(folder.to_owned()) })
 }
 
 fn replay_streams(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {

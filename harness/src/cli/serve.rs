@@ -3,25 +3,33 @@
 use std::error::Error;
 use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use onbeat_control::{Access, Redaction, Settings};
+use onbeat_control::{Access, Redaction, RouteSettings, Settings};
+use onbeat_routes::Routes;
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::limits::Limits;
 use onbeat_server::listener::{self, Sockets};
 use onbeat_server::random::Seed;
-use onbeat_server::router::router;
+use onbeat_server::router::{router, router_with};
 use onbeat_server::world::World;
 use onbeat_wire::Epoch;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, parse_count, parse_seed, told_to_end};
+use super::{Exit, Output, parse_count, parse_seed, routes, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArguments {
+    /// Serve the routes in this file, instead of the built-in endpoints
+    #[arg(long, value_name = "FILE")]
+    routes: Option<PathBuf>,
+    /// Serve this scenario of the file first
+    #[arg(long, value_name = "NAME", requires = "routes")]
+    scenario: Option<String>,
     /// Where to listen: on all addresses of a name, such as localhost; port 0 takes any free one
     #[arg(long, default_value = "127.0.0.1:3000", value_parser = addr::parse, value_name = "HOST:PORT")]
     addr: Addr,
@@ -70,7 +78,24 @@ impl ServeArguments {
         };
         let epoch = self.epoch.unwrap_or_else(|| self.clock.epoch());
         let redaction = Redaction::with(&self.redact).map_err(|error| format!("--redact: {error}"))?;
-        Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction })
+        Ok(Settings { clock: self.clock, seed: self.seed, epoch, limits, redaction, routes: self.route_settings()? })
+    }
+
+    /// Reads the routes in the file; none without a file.
+    fn route_settings(&self) -> Result<RouteSettings, Box<dyn Error>> {
+        let Some(file) = &self.routes else { return Ok(RouteSettings::default()) };
+        let model = Arc::new(routes::read(file)?);
+        // A path without a folder has an empty parent.
+        let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        if let Some(name) = &self.scenario
+            && !model.scenarios.contains_key(name)
+        {
+            let known: Vec<_> = model.scenarios.keys().map(String::as_str).collect();
+            return Err(format!("--scenario: expected one of {}, got {name}", known.join(", ")).into());
+        }
+        let name = Some(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let (scenario, folder) = (self.scenario.clone(), Some(folder.to_owned()));
+        Ok(RouteSettings { model, name, scenario, folder, alone: true })
     }
 
     /// Returns which clients may drive the server; none without a control interface.
@@ -150,12 +175,17 @@ fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Futu
 }
 
 /// Returns the router of a world without a control interface.
-fn uncontrolled(Settings { clock, seed, epoch, limits, .. }: Settings) -> axum::Router {
+fn uncontrolled(Settings { clock, seed, epoch, limits, routes, .. }: Settings) -> axum::Router {
     let speed = match clock {
         Kind::Scaled(speed) => speed,
         Kind::Real | Kind::Manual => NonZeroU32::MIN,
     };
-    router(Arc::new(World::new(Arc::new(TokioClock::scaled(speed)), seed, epoch, limits)))
+    let world = Arc::new(World::new(Arc::new(TokioClock::scaled(speed)), seed, epoch, limits));
+    if !routes.alone {
+        return router(world);
+    }
+    let application = Routes::new(Arc::clone(&world), &routes.model, routes.scenario.as_deref(), false);
+    router_with(world, None, Arc::new(application))
 }
 
 /// Prints the URL of the server as the first line on stdout, for scripts that let the server choose the port.

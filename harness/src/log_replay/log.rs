@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use onbeat_control::restore;
 use onbeat_faults::Fault;
+use onbeat_routes::read_route;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
 use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
-    Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Request, ResponseHead, Write,
+    Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Push, Request, ResponseHead,
+    RouteAdded, RoutesDeleted, Write,
 };
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
@@ -39,6 +41,12 @@ pub enum LogError {
     /// The log was full before its end.
     #[error("the log was full, and {0} lines of it are missing: reset the server before what is to be replayed")]
     Dropped(u64),
+    /// The routes file is needed.
+    #[error("the log is of a server with the routes file {0}: give --routes FILE")]
+    NeedsRoutes(String),
+    /// A routes file is given, and the server had none.
+    #[error("the log is of a server without a routes file: leave --routes out")]
+    HasNoRoutes,
     /// Far more happens than the log tells.
     #[error(
         "line {line}, field \"t_ms\": expected a time until which the log tells what happens; until then its streams \
@@ -80,7 +88,7 @@ impl LoggedWorld {
     }
 
     fn begin(start: &LogStart) -> Result<Self, Problem> {
-        let LogStart { version, seed, epoch, clock, mailbox, .. } = start;
+        let LogStart { version, seed, epoch, clock, mailbox, routes, scenario, .. } = start;
         let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
         ensure(*version == VERSION, "version", expected)?;
         let seed = seed.parse().map(Seed).map_err(|_| Problem::field("seed", "a whole number from 0 to 2^64 - 1"))?;
@@ -95,6 +103,8 @@ impl LoggedWorld {
             is_exact,
             actions: Vec::new(),
             answers: Answers::new(),
+            routes: routes.clone(),
+            scenario: scenario.clone(),
             end: (Duration::ZERO, 1),
             cost_max: COST,
         })
@@ -132,12 +142,26 @@ impl LoggedWorld {
                 let action = Action::Leave(LeftHow::Closed);
                 (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
+            Fact::Push(Push { bytes }) => {
+                ensure(!bytes.is_empty(), "text", "at least one byte")?;
+                Some(LoggedAction::Push { connection: connection(exchange)?, bytes })
+            }
             Fact::Close(Close { how }) => Some(LoggedAction::Close { connection: connection(exchange)?, how }),
             Fact::Fault(FaultAdded { fault, .. }) => {
                 let fault = Fault::from_json(fault);
                 let fault = fault.map_err(|wrong| Problem::field("fault", format_args!("a fault; {wrong}")))?;
                 Some(LoggedAction::Fault(fault))
             }
+            Fact::Route(RouteAdded { route, .. }) => {
+                let read =
+                    read_route(route.clone(), None).err().filter(|problems| !problems.first_field().contains("play"));
+                match read {
+                    Some(problems) => return Err(Problem::field("route", format_args!("a route; {problems}"))),
+                    None => Some(LoggedAction::Route(route)),
+                }
+            }
+            Fact::RoutesDeleted(RoutesDeleted { ids }) => Some(LoggedAction::DeleteRoutes(ids)),
+            Fact::Publish(publish) => Some(LoggedAction::Publish(publish)),
             Fact::FaultsDeleted(FaultsDeleted { ids }) => Some(LoggedAction::DeleteFaults(ids)),
             Fact::Recording(_) | Fact::RawRequest(_) | Fact::Event(_) | Fact::Leave(_) | Fact::Dropped(_) => {
                 let kind = fact.kind();
@@ -154,7 +178,14 @@ impl LoggedWorld {
     /// Adds a request. The parts must be parts of HTTP, so that the replay sends a single request.
     fn request(&mut self, exchange: Exchange, request: &Request) -> Result<LoggedAction, Problem> {
         let (connection, number) = ordinals(exchange)?;
-        let Request { method, target, version, headers } = request;
+        let Request { method, target, version, headers, body } = request;
+        let body = match body {
+            Some(body) if body.is_cut => {
+                return Err(Problem::field("body", "a whole body: the log has only the beginning"));
+            }
+            Some(body) => &body.bytes[..],
+            None => &[],
+        };
         let (method, target, headers) = (whole(method)?, whole(target)?, all_whole(headers)?);
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
@@ -168,7 +199,10 @@ impl LoggedWorld {
             ensure(is_header, format!("headers[{number}]"), "the name and the value of a header")?;
         }
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
-        let bytes = format!("{method} {target} {version}\r\n{head}\r\n").into_bytes();
+        // The log leaves out how the body was framed.
+        let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        let head = format!("{method} {target} {version}\r\n{head}{length}\r\n");
+        let bytes = [head.as_bytes(), body].concat();
         let asked = format!("{method} {target}");
         let answer = LoggedAnswer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
         let is_first = self.answers.insert((connection, number), answer).is_none();

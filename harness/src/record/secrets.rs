@@ -1,7 +1,5 @@
 //! Secrets: values that never reach the disk. Each is replaced by as many `x`, so that lengths stay as they were.
 
-mod json;
-
 use bytes::Bytes;
 use onbeat_control::{Redaction, RedactionError};
 
@@ -67,12 +65,7 @@ impl Secrets {
 
     /// Returns the body of a request without secrets, if the body is a form or JSON.
     pub(super) fn body(&self, content_type: &str, body: Bytes) -> Bytes {
-        let Ok(text) = std::str::from_utf8(&body) else { return body };
-        if content_type.to_ascii_lowercase().contains("x-www-form-urlencoded") && !text.trim_start().starts_with('{') {
-            let form = format!("?{text}");
-            return self.url(&form)[1..].to_owned().into();
-        }
-        json::hide(text, |name| self.0.covers(name)).map_or_else(|| body.clone(), Bytes::from)
+        self.0.body(content_type, body)
     }
 }
 

@@ -9,11 +9,16 @@ use super::support::manual;
 use crate::served::Served;
 
 /// What `onbeat replay --log` says of a log, and its exit code.
-fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
+pub(crate) fn replayed(name: &str, log: &str) -> (String, Option<i32>) {
+    replayed_with(name, log, &[])
+}
+
+/// The same, with further arguments.
+pub(crate) fn replayed_with(name: &str, log: &str, arguments: &[&str]) -> (String, Option<i32>) {
     let path = std::env::temp_dir().join(format!("onbeat-{}-{name}.jsonl", std::process::id()));
     fs::write(&path, log).expect("a file");
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_onbeat")).args(["replay", "--log"]).arg(&path).output().expect("runs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+    let output = command.args(["replay", "--log"]).arg(&path).args(arguments).output().expect("runs");
     fs::remove_file(&path).expect("it was there");
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).expect("UTF-8"), output.status.code())
@@ -37,7 +42,9 @@ fn eventful(served: &Served) -> String {
     served.did("DELETE", "/faults/2", &Value::Null);
     served.advance(30_000);
     let four = served.stream("/stream-text");
+    served.did("POST", "/connections/0/write", &json!({"event": "pushed", "data": "a\nb"}));
     served.did("POST", "/connections/0/close", &json!({"how": "end"}));
+    served.did("POST", "/connections/6/write", &json!({"base64": "8J+Y"}));
     served.advance(1000);
     served.did("POST", "/connections/6/close", &json!({"how": "reset"}));
     assert!(three.rest().len() > 30);
@@ -163,6 +170,43 @@ fn what_is_too_long_for_a_line_is_cut_and_replayed_all_the_same() {
 }
 
 #[test]
+fn what_a_test_writes_is_replayed_at_its_time_through_the_same_faults() {
+    let served = manual();
+    let (mut one, mut two) = (served.listener(), served.stream("/dynamic-counter"));
+    let write = |id: u64, chunk: Value| served.control("POST", &format!("/connections/{id}/write"), &chunk).0;
+    served.advance(2500);
+    assert_eq!(write(1, json!({"event": "delta", "id": "7", "data": "a\nb"})), 200);
+    served.advance(500);
+    // In the instant of a write of the endpoint, behind it.
+    assert_eq!(write(1, json!({"text": "data: c\n\n"})), 200);
+    served.fault(&json!({"connection": 0, "kind": "split", "bytes": 3}));
+    assert_eq!(write(0, json!({"base64": "8J+YgGFi"})), 200);
+    assert_eq!(write(0, json!({"data": "d"})), 200);
+    served.fault(&json!({"connection": 0, "kind": "coalesce", "writes": 2, "from": {"write": 0}}));
+    assert_eq!(write(0, json!({"data": "e"})), 200);
+    served.ask("/broadcast-text?msg=f");
+    served.did("DELETE", "/faults", &Value::Null);
+    served.advance(27_000);
+    served.fault(&json!({"connection": 1, "kind": "stall"}));
+    assert_eq!(write(1, json!({"data": "lost"})), 200);
+    served.did("POST", "/connections/1/close", &json!({"how": "cut"}));
+    assert_eq!(write(1, json!({"data": "too late"})), 404);
+    assert_eq!(write(0, json!({"text": "data: half"})), 200);
+    served.did("POST", "/connections/0/close", &json!({"how": "cut"}));
+    assert!(one.rest().len() > 10 && two.rest().len() > 5);
+    let log = served.log();
+    assert_eq!(log.matches("\"kind\":\"push\"").count(), 7);
+    let (said, code) = replayed("pushes", &log);
+    assert_eq!(code, Some(0), "{said}\n{log}");
+    assert!(said.contains("the same to the byte"), "{said}");
+    // A push that is left out, or comes at another time, is missed.
+    let push = log.lines().find(|line| line.contains("\"kind\":\"push\"")).expect("a push");
+    assert_eq!(replayed("no-push", &log.replacen(&format!("{push}\n"), "", 1)).1, Some(1));
+    let later = push.replace("2500", "2501");
+    assert_eq!(replayed("late-push", &log.replacen(push, &later, 1)).1, Some(1));
+}
+
+#[test]
 fn the_first_difference_is_told() {
     let log = eventful(&manual());
     let other = log.replacen(r#"counter\":3"#, r#"counter\":4"#, 1);
@@ -223,7 +267,9 @@ fn how_much_is_seen_at_the_instant_of_leaving_is_up_to_the_machine() {
 
 #[test]
 fn answers_without_chunks_are_replayed_whatever_ends_them() {
-    for (fault, how) in [(Some("cut"), None), (Some("reset"), None), (None, Some("reset")), (None, Some("half"))] {
+    for (fault, how) in
+        [(Some("cut"), None), (Some("reset"), None), (None, Some("reset")), (None, Some("half")), (None, Some("cut"))]
+    {
         let served = manual();
         if let Some(kind) = fault {
             served.fault(&json!({"path": "/sse-data", "kind": kind, "from": {"write": 2}}));

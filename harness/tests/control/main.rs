@@ -5,12 +5,14 @@
 mod arrivals;
 mod clock;
 mod closing;
+mod driving;
 mod faults;
 mod log;
 mod openapi;
 mod page;
 mod ready;
 mod reset;
+mod routes;
 mod security;
 #[path = "../served/mod.rs"]
 mod served;

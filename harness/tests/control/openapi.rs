@@ -42,7 +42,7 @@ fn every_schema_is_one_and_every_reference_leads_somewhere() {
 
 /// Makes a request; it and its answer must be as the document says. A request that is refused need not be.
 fn ask(client: &mut Client, method: &str, template: &str, id: &str, body: &Value) -> Value {
-    let (status, answer) = client.control(method, &template.replace("{id}", id), body);
+    let (status, answer) = client.control(method, &template.replace("{id}", id).replace("{name}", id), body);
     let operation = format!("/paths/{}/{}", escaped(template), method.to_lowercase());
     let document = document();
     let responses = &document.pointer(&operation).expect("an operation")["responses"];
@@ -66,7 +66,7 @@ fn real_requests_and_answers_are_as_described() {
     let served = manual();
     let mut driver = served.connect();
     let mut ask = |method: &str, path: &str, id: &str, body: Value| ask(&mut driver, method, path, id, &body);
-    let _clients = (served.listener(), served.stream("/sse-data"));
+    let _clients = (served.listener(), served.stream("/sse-data"), served.listener());
     ask("GET", "/ready", "", Value::Null);
     ask("GET", "/clock", "", Value::Null);
     for body in [json!({"ms": 30_000}), json!({"to": "next"}), json!({"ms": 0})] {
@@ -104,6 +104,39 @@ fn real_requests_and_answers_are_as_described() {
     ask("DELETE", "/faults/{id}", "1", Value::Null);
     ask("DELETE", "/faults/{id}", "1", Value::Null);
     ask("GET", "/connections", "", Value::Null);
+    for chunk in [
+        json!({"data": "a\nb"}),
+        json!({"comment": "", "event": "e", "id": "7", "retry": 5, "request": 0}),
+        json!({"text": "a"}),
+        json!({"base64": "YWI=", "request": 0}),
+        json!({"base64": "YWJj"}),
+        json!({}),
+        json!({"request": 0}),
+        json!({"text": ""}),
+        json!({"base64": "YWI"}),
+        json!({"base64": ""}),
+        json!({"id": "a\u{0}"}),
+        json!({"event": "a\nb"}),
+        json!({"text": "a", "data": "b"}),
+        json!({"retry": 1.5}),
+        json!({"data": "a", "request": -1}),
+        json!({"dta": "a"}),
+    ] {
+        ask("POST", "/connections/{id}/write", "2", chunk);
+    }
+    for wait in [
+        json!({"path": "/sse"}),
+        json!({"path": "/sse", "method": "GET", "at_least": 1, "timeout_ms": 0}),
+        json!({"path": "sse"}),
+        json!({"path": "/sse#a"}),
+        json!({"path": "/sse", "method": ""}),
+        json!({"path": "/sse", "at_least": 0}),
+        json!({"path": "/sse", "timeout_ms": -1}),
+        json!({"method": "GET"}),
+    ] {
+        ask("POST", "/connections/wait", "", wait);
+    }
+    ask("POST", "/connections/{id}/close", "2", json!({"how": "cut", "request": 0}));
     ask("POST", "/connections/{id}/close", "1", json!({"how": "end"}));
     ask("POST", "/connections/{id}/close", "1", json!({"how": "x"}));
     ask("DELETE", "/faults", "", Value::Null);
@@ -116,6 +149,36 @@ fn real_requests_and_answers_are_as_described() {
     }
     ask("POST", "/reset", "", json!({}));
     ask("POST", "/reset", "", Value::Null);
+}
+
+#[test]
+fn real_requests_for_routes_and_channels_are_as_described() {
+    let served = manual();
+    let mut driver = served.connect();
+    let mut ask = |method: &str, path: &str, id: &str, body: Value| ask(&mut driver, method, path, id, &body);
+    for route in [
+        json!({"path": "/feed", "steps": [{"subscribe": "news"}]}),
+        json!({"path": "/feed", "method": "POST", "response": [{"status": 503}, {"body": "x"}]}),
+        json!({"method": "POST", "status": 200}),
+        json!({"path": "feed", "status": 200}),
+    ] {
+        ask("POST", "/routes", "", route);
+    }
+    ask("PUT", "/routes", "", json!({"routes": [{"path": "/feed", "steps": [{"subscribe": "news"}]}]}));
+    ask("PUT", "/routes", "", json!({}));
+    ask("GET", "/routes", "", Value::Null);
+    ask("GET", "/channels", "", Value::Null);
+    let _subscriber = served.stream("/feed");
+    for (channel, chunk) in
+        [("news", json!({"data": "x", "id": "7"})), ("news", json!({"text": "x"})), ("news", json!({}))]
+    {
+        ask("POST", "/channels/{name}", channel, chunk);
+    }
+    ask("POST", "/channels/{name}/wait", "news", json!({"at_least": 1}));
+    ask("POST", "/channels/{name}/wait", "news", json!({"at_least": 0}));
+    ask("DELETE", "/routes/{id}", "3", Value::Null);
+    ask("DELETE", "/routes/{id}", "3", Value::Null);
+    ask("DELETE", "/routes", "", Value::Null);
 }
 
 #[test]

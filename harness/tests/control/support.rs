@@ -245,6 +245,16 @@ impl Client {
         }
     }
 
+    /// The next `count` writes, and the end (`.`): nothing else is needed for them to come.
+    pub(crate) fn next(&mut self, count: usize) -> Vec<String> {
+        let next = (0..count).map(|_| match self.part() {
+            Some(Part::Data(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Some(Part::End) => ".".into(),
+            other => panic!("expected a write or the end, got {other:?}"),
+        });
+        next.collect()
+    }
+
     /// The writes that are there already: nothing is waited for.
     pub(crate) fn there(&mut self) -> Vec<String> {
         self.socket.set_nonblocking(true).expect("a socket option");

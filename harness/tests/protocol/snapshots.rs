@@ -7,9 +7,9 @@ use crate::support::SNAPSHOTS;
 
 #[test]
 fn every_snapshot_belongs_to_a_trace() {
-    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol");
     let read = |path: &Path| fs::read_to_string(path).expect("a readable source");
-    let sources: String = files(sources).iter().map(|path| read(path)).collect();
+    let folders = ["protocol", "routes"].map(|tests| format!("{}/tests/{tests}", env!("CARGO_MANIFEST_DIR")));
+    let sources: String = folders.iter().flat_map(|folder| files(folder)).map(|path| read(&path)).collect();
     let orphans: Vec<_> = files(SNAPSHOTS)
         .into_iter()
         .filter(|path| {

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use tokio::sync::Notify;
+
 /// A response that waits for a turn.
 #[derive(Clone, Debug)]
 pub struct Waiter {
@@ -90,11 +92,18 @@ impl Turn {
         Self(None)
     }
 
+    /// Returns a turn that no clock waits for, and the end of the turn to wait for.
+    #[must_use]
+    pub fn watched() -> (Self, TurnEnd) {
+        let end = Arc::new(WatchedEnd::default());
+        (Self::new(Arc::clone(&end) as Arc<dyn TurnListener>, 0), TurnEnd(end))
+    }
+
     pub(super) fn new(listener: Arc<dyn TurnListener>, number: u64) -> Self {
         Self(Some(AwaitedTurn { listener, number, writes: 0 }))
     }
 
-    /// Returns whether a clock waits for the end of the turn.
+    /// Returns whether a clock, or another task, waits for the end of the turn.
     pub(crate) fn is_awaited(&self) -> bool {
         self.0.is_some()
     }
@@ -104,6 +113,27 @@ impl Turn {
         if let Some(taken) = &mut self.0 {
             taken.writes += 1;
         }
+    }
+}
+
+/// The end of a watched turn.
+#[derive(Debug)]
+pub struct TurnEnd(Arc<WatchedEnd>);
+
+#[derive(Debug, Default)]
+struct WatchedEnd(Notify);
+
+impl TurnEnd {
+    /// Waits until the turn has ended.
+    pub async fn ended(self) {
+        self.0.0.notified().await;
+    }
+}
+
+impl TurnListener for WatchedEnd {
+    fn turn_ended(&self, _number: u64, _writes: u32) {
+        // Kept for a task that waits later.
+        self.0.notify_one();
     }
 }
 

@@ -58,6 +58,7 @@ impl From<ClosedHow> for Ending {
     fn from(how: ClosedHow) -> Self {
         match how {
             ClosedHow::End => Self::InGoodOrder,
+            ClosedHow::Cut => Self::Cut,
             ClosedHow::Reset => Self::Reset,
             ClosedHow::Half => Self::HalfClose,
         }

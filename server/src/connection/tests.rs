@@ -78,3 +78,33 @@ fn no_clock_waits_for_a_connection_that_nobody_serves() {
         assert_eq!(clock.awaited(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_write_of_a_hook_keeps_time_from_passing_until_the_task_has_run_and_all_has_been_sent() {
+    let (clock, connection) = (ManualClock::start(), Connection::new(0));
+    connection.begin_serving();
+    let looks = Looks { connection: Arc::new(Connection::new(1)), ending: None, seen: AtomicUsize::new(0) };
+    let looks = Arc::new(looks);
+    connection.register(&Arc::clone(&looks).into());
+    connection.wake_to_write(&clock);
+    assert_eq!((looks.seen.load(Ordering::Relaxed), clock.awaited()), (1, 1));
+    connection.turns().give_back();
+    assert_eq!(clock.awaited(), 1);
+    connection.turns().take_up();
+    // Now the hook hands its write over.
+    let (turn, end) = Turn::watched();
+    let mut sent = tokio_test::task::spawn(end.ended());
+    connection.hold_until_sent(turn);
+    assert!(sent.poll().is_pending());
+    connection.turns().give_back();
+    assert!(sent.is_woken() && sent.poll().is_ready());
+    assert_eq!(clock.awaited(), 0);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_write_to_a_connection_that_is_closed() {
+    let connection = Connection::new(0);
+    let (turn, end) = Turn::watched();
+    connection.hold_until_sent(turn);
+    end.ended().await;
+}

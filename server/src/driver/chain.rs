@@ -1,5 +1,7 @@
 //! Two hooks as one: the actions pass through the first, and then through the second.
 
+use std::ops::Bound;
+
 use bytes::Bytes;
 use onbeat_wire::{How, Instant};
 
@@ -39,6 +41,10 @@ impl ResponseHook for Chain {
 
     fn take_in(&mut self, at: Instant, action: Action) {
         self.first.take_in(at, action);
+    }
+
+    fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        self.first.pushed(until).or_else(|| self.second.pushed(until))
     }
 
     fn pass_time(&mut self, now: Instant) {

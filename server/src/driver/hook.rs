@@ -3,6 +3,7 @@
 //! A hook has neither tasks nor a clock. Actions go in, each with the time at which the action was due, and actions come
 //! out. [`crate::interceptor`] has the order of all calls.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue};
@@ -24,6 +25,12 @@ pub trait ResponseHook: Send {
 
     /// Takes in an action that was due `at` this time.
     fn take_in(&mut self, at: Instant, action: Action);
+
+    /// Takes the next write that a test pushes into the response, if the test did so up to this time. The driver lets the
+    /// write pass through the hooks like an action of the source.
+    fn pushed(&mut self, _until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        None
+    }
 
     /// Lets time pass to `now`, while no action is due.
     fn pass_time(&mut self, now: Instant);

@@ -1,5 +1,6 @@
 //! A hook at work in a driver, and the waits for the times at which the hook acts without an action of the source.
 
+use std::ops::Bound;
 use std::task::{Context, Poll, ready};
 
 use onbeat_wire::{How, Instant};
@@ -25,13 +26,22 @@ impl Hooked {
         Self { hook, alarm, at: started, source_end: None, deadline: None }
     }
 
-    /// Takes in an action of the source.
+    /// Takes in an action of the source, and before it the pushed writes that are older.
     pub(super) fn take_in(&mut self, at: Instant, action: Action) {
+        // Of one instant, pushed writes go behind the writes of the source, and before the end.
+        let is_end = matches!(action, Action::End(_));
+        self.take_in_pushed(if is_end { Bound::Included(at) } else { Bound::Excluded(at) });
         self.at = at;
         if let Action::End(how) = action {
             self.source_end = Some(how);
         }
         self.hook.take_in(at, action);
+    }
+
+    fn take_in_pushed(&mut self, until: Bound<Instant>) {
+        while let Some((at, bytes)) = self.hook.pushed(until) {
+            self.hook.take_in(at, Action::Write(bytes));
+        }
     }
 
     /// Returns the next action out of the hook.
@@ -43,6 +53,7 @@ impl Hooked {
     /// come: an earlier action of the source goes first.
     pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
         self.at = self.alarm.now();
+        self.take_in_pushed(Bound::Included(self.at));
         self.hook.pass_time(self.at);
         if let Some(how) = self.source_end {
             // A fault that kept the end back may have been deleted.

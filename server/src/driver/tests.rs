@@ -1,6 +1,7 @@
 //! A driver, polled by hand.
 
 use std::collections::VecDeque;
+use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use axum::http::header::CONTENT_TYPE;
@@ -9,6 +10,7 @@ use parking_lot::Mutex;
 use tokio_test::task::{self, Spawn};
 use tokio_test::{assert_pending, assert_ready};
 
+use super::chain::Chain;
 use super::*;
 use crate::channel::{Channel, Event};
 use crate::clock::TokioClock;
@@ -315,4 +317,77 @@ async fn a_head_that_is_due_later_is_waited_for() {
     assert_eq!(polled.clock.now().as_millis(), 700);
     polled.body = task::spawn(driver);
     assert!(assert_ready!(polled.poll()).is_none());
+}
+
+/// A hook that alters no action, into which a test has pushed writes.
+struct PushedHook {
+    pushed: VecDeque<(Instant, Bytes)>,
+    on_its_way: VecDeque<Action>,
+}
+
+impl ResponseHook for PushedHook {
+    fn change_head(&mut self) -> HeadChange {
+        HeadChange::None
+    }
+
+    fn alters(&self) -> bool {
+        !self.pushed.is_empty() || !self.on_its_way.is_empty()
+    }
+
+    fn take_in(&mut self, _: Instant, action: Action) {
+        self.on_its_way.push_back(action);
+    }
+
+    fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        self.pushed.front().filter(|(at, _)| (Bound::Unbounded, until).contains(at))?;
+        self.pushed.pop_front()
+    }
+
+    fn pass_time(&mut self, _: Instant) {}
+
+    fn next(&mut self, _: Instant) -> Option<Action> {
+        self.on_its_way.pop_front()
+    }
+
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn wrote(&mut self, _: &Bytes) {}
+
+    fn ended(&mut self, _: How) {}
+}
+
+/// Returns the polled body of a script that writes each of the texts at its milliseconds and ends at 20 ms, with these pushed
+/// writes. The body passes through two hooks, of which the second has the writes.
+fn pushed_into(pushed: &[(u64, &'static str)]) -> PolledBody<impl Script> {
+    let script = |_| {
+        let writes = [5, 10, 15].map(|ms| (ms, Action::Write(format!("{ms}").into())));
+        let cues = writes.into_iter().chain([(20, Action::End(How::Complete))]);
+        cues.map(|(ms, action)| Cue { at: Duration::from_millis(ms), action })
+    };
+    let PolledBody { clock, channel, connection, body } = body_at(Arc::new(TokioClock::start()), script, false);
+    let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
+    let pushed = pushed.iter().map(|(ms, text)| (at(*ms), Bytes::from_static(text.as_bytes()))).collect();
+    let hook = PushedHook { pushed, on_its_way: VecDeque::new() };
+    let chain = Chain::new(Box::new(NotingHook::default()), Box::new(hook));
+    let body = task::spawn(body.into_inner().with_hook(Box::new(chain)));
+    PolledBody { clock, channel, connection, body }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushed_writes_go_by_their_times_however_late_the_body_is_polled() {
+    let mut polled = pushed_into(&[(10, "a"), (12, "b"), (20, "c"), (30, "lost")]);
+    polled.until(40).await;
+    assert!(!polled.body.is_end_stream());
+    assert_eq!(polled.due(), ["5", "10", "a", "b", "15", "c"]);
+    assert!(polled.body.is_end_stream());
+    // Where all is polled in time, the order is the same.
+    let mut polled = pushed_into(&[(10, "a"), (12, "b"), (20, "c")]);
+    let mut writes = Vec::new();
+    for ms in 1..=20 {
+        polled.until(ms).await;
+        writes.extend(polled.due());
+    }
+    assert_eq!(writes, ["5", "10", "a", "b", "15", "c"]);
 }

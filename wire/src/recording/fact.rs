@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Body;
+
 /// A fact.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
@@ -29,8 +31,16 @@ pub enum Fact {
     Leave(Leave),
     /// `dropped`: the server closed the connection.
     Dropped(NoKeys),
+    /// `push`: the server was told to write to a response.
+    Push(Push),
     /// `close`: the server was told to close a connection.
     Close(Close),
+    /// `route`: a route was added before all others.
+    Route(RouteAdded),
+    /// `routes-deleted`: routes were deleted.
+    RoutesDeleted(RoutesDeleted),
+    /// `publish`: the server was told to publish to a channel.
+    Publish(Publish),
     /// `fault`: a fault was added.
     Fault(FaultAdded),
     /// `faults-deleted`: faults were deleted.
@@ -74,7 +84,7 @@ pub enum Framing {
 }
 
 /// The first line of a log: the dependencies of its world.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogStart {
     /// The version of the form of the log.
@@ -87,6 +97,12 @@ pub struct LogStart {
     pub clock: String,
     /// How many events a client of `/sse` may be behind.
     pub mailbox: u64,
+    /// The routes file of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<String>,
+    /// The scenario of the world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
     /// How many lines found no room at the end of the log.
     pub dropped: u64,
 }
@@ -103,6 +119,9 @@ pub struct Request {
     pub version: String,
     /// The fields in wire order.
     pub headers: Vec<(String, String)>,
+    /// The body, if the server has read one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
 }
 
 /// A request by its bytes.
@@ -197,6 +216,15 @@ pub enum LeftHow {
     Reset,
 }
 
+/// The server is told to write these bytes, as one chunk, to the response under way on a connection. The keys are those of a
+/// [`Write`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "super::read::Payload")]
+pub struct Push {
+    /// The bytes, before any fault.
+    pub bytes: Bytes,
+}
+
 /// The server is told to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,10 +239,43 @@ pub struct Close {
 pub enum ClosedHow {
     /// After the end of the streams in good order.
     End,
+    /// In the middle of a response (FIN), when all writes have been sent.
+    Cut,
     /// By a reset (RST).
     Reset,
-    /// By closing the side of the server in the middle of a response (FIN).
+    /// By closing only the side of the server in the middle of a response (FIN).
     Half,
+}
+
+/// A route was added before all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteAdded {
+    /// The id of the route.
+    pub id: u64,
+    /// The route, in the form of the control interface.
+    pub route: Value,
+}
+
+/// Routes were deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoutesDeleted {
+    /// The ids of the routes.
+    pub ids: Vec<u64>,
+}
+
+/// The server is told to publish to a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// The name of the channel.
+    pub channel: String,
+    /// The ID of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The bytes of the event.
+    pub chunk: Body,
 }
 
 /// A fault was added.
@@ -249,7 +310,11 @@ impl Fact {
             Self::End(_) => "end",
             Self::Leave(_) => "leave",
             Self::Dropped(_) => "dropped",
+            Self::Push(_) => "push",
             Self::Close(_) => "close",
+            Self::Route(_) => "route",
+            Self::RoutesDeleted(_) => "routes-deleted",
+            Self::Publish(_) => "publish",
             Self::Fault(_) => "fault",
             Self::FaultsDeleted(_) => "faults-deleted",
         }
@@ -269,5 +334,5 @@ macro_rules! from {
 
 from! {
     RecordingStart => Recording, LogStart => Log, Request => Request, RawRequest => RawRequest, ResponseHead => Head, Write => Write,
-    Dispatch => Event, End => End, Leave => Leave, Close => Close, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
+    Dispatch => Event, End => End, Leave => Leave, Push => Push, Close => Close, RouteAdded => Route, RoutesDeleted => RoutesDeleted, Publish => Publish, FaultAdded => Fault, FaultsDeleted => FaultsDeleted,
 }

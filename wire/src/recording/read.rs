@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::{Body, Fact, Line, Notes, Write};
+use super::{Body, Fact, Line, Notes, Push, Write};
 use crate::jsonl::{self, Problem};
 
 impl<N: Notes> Line<N> {
@@ -44,7 +44,11 @@ fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
         "end" => Fact::End(jsonl::from_value(keys)?),
         "leave" => Fact::Leave(jsonl::from_value(keys)?),
         "dropped" => Fact::Dropped(jsonl::from_value(keys)?),
+        "push" => Fact::Push(jsonl::from_value(keys)?),
         "close" => Fact::Close(jsonl::from_value(keys)?),
+        "route" => Fact::Route(jsonl::from_value(keys)?),
+        "routes-deleted" => Fact::RoutesDeleted(jsonl::from_value(keys)?),
+        "publish" => Fact::Publish(jsonl::from_value(keys)?),
         "fault" => Fact::Fault(jsonl::from_value(keys)?),
         "faults-deleted" => Fact::FaultsDeleted(jsonl::from_value(keys)?),
         _ => {
@@ -67,7 +71,7 @@ fn some(keys: &mut Map<String, Value>, names: &[&str]) -> Value {
     names.iter().filter_map(|name| keys.remove_entry(*name)).collect::<Map<_, _>>().into()
 }
 
-/// The keys of a write.
+/// The keys of a write, or of a push.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Payload {
@@ -77,6 +81,14 @@ pub(super) struct Payload {
 }
 
 impl TryFrom<Payload> for Write {
+    type Error = &'static str;
+
+    fn try_from(Payload { text, base64 }: Payload) -> Result<Self, Self::Error> {
+        Ok(Self { bytes: bytes(text, base64)? })
+    }
+}
+
+impl TryFrom<Payload> for Push {
     type Error = &'static str;
 
     fn try_from(Payload { text, base64 }: Payload) -> Result<Self, Self::Error> {

@@ -13,6 +13,8 @@ fn lines() -> Vec<(Line, &'static str)> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![pair("content-type", "text/event-stream")];
     let start = LogStart {
+        routes: None,
+        scenario: None,
         version: 1,
         seed: u64::MAX.to_string(),
         epoch: "2025-12-01T00:00:00.000Z".into(),
@@ -21,6 +23,7 @@ fn lines() -> Vec<(Line, &'static str)> {
         dropped: 0,
     };
     let request = Request {
+        body: None,
         method: "GET".into(),
         target: "/sse".into(),
         version: "HTTP/1.1".into(),
@@ -50,6 +53,18 @@ fn lines() -> Vec<(Line, &'static str)> {
         (Line::new(7, End { how: How::Cut }), r#"{"t_ms":7,"kind":"end","how":"cut"}"#),
         (Line::new(8, Leave { how: LeftHow::HalfClosed }), r#"{"t_ms":8,"kind":"leave","how":"half-closed"}"#),
         (Line::new(8, Fact::Dropped(NoKeys {})), r#"{"t_ms":8,"kind":"dropped"}"#),
+        (
+            Line::new(9, Push { bytes: Bytes::from_static(b"data: 1\n\n") }).of(3, None),
+            r#"{"t_ms":9,"kind":"push","connection":3,"text":"data: 1\n\n"}"#,
+        ),
+        (
+            Line::new(9, Push { bytes: Bytes::from_static(b"\xff") }).of(3, None),
+            r#"{"t_ms":9,"kind":"push","connection":3,"base64":"/w=="}"#,
+        ),
+        (
+            Line::new(9, Close { how: ClosedHow::Cut }).of(3, None),
+            r#"{"t_ms":9,"kind":"close","connection":3,"how":"cut"}"#,
+        ),
         (
             Line::new(9, Close { how: ClosedHow::Half }).of(3, None),
             r#"{"t_ms":9,"kind":"close","connection":3,"how":"half"}"#,

@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{Body, Exchange, Fact, Line, Notes, Write};
+use super::{Body, Exchange, Fact, Line, Notes, Push, Write};
 
 /// The keys of a line, in order.
 #[derive(Serialize)]
@@ -33,7 +33,11 @@ impl<N: Notes> Serialize for Line<N> {
             Fact::End(content) => self.with(content, serializer),
             Fact::Leave(content) => self.with(content, serializer),
             Fact::Dropped(content) => self.with(content, serializer),
+            Fact::Push(content) => self.with(content, serializer),
             Fact::Close(content) => self.with(content, serializer),
+            Fact::Route(content) => self.with(content, serializer),
+            Fact::RoutesDeleted(content) => self.with(content, serializer),
+            Fact::Publish(content) => self.with(content, serializer),
             Fact::Fault(content) => self.with(content, serializer),
             Fact::FaultsDeleted(content) => self.with(content, serializer),
         }
@@ -51,6 +55,14 @@ impl<N: Notes> Line<N> {
 impl Serialize for Write {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut keys = serializer.serialize_struct("Write", 1)?;
+        put_bytes::<S>(&mut keys, &self.bytes)?;
+        keys.end()
+    }
+}
+
+impl Serialize for Push {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut keys = serializer.serialize_struct("Push", 1)?;
         put_bytes::<S>(&mut keys, &self.bytes)?;
         keys.end()
     }

@@ -1,0 +1,180 @@
+//! Routes and channels over the control interface, on a server with the built-in endpoints and on one with a routes file.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::support::{Client, manual};
+use crate::served::Served;
+
+/// A server with this routes file and a manual clock.
+fn with_routes(name: &str, text: &str) -> Served {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join(name);
+    std::fs::write(&file, format!("onbeat = 1\n{text}")).expect("a file");
+    Served::start(&["--clock", "manual", "--routes", file.to_str().expect("UTF-8")])
+}
+
+/// A client that has sent this request, and has read the head of the answer.
+fn asked(served: &Served, method: &str, target: &str, body: &str) -> Client {
+    let mut client = served.connect();
+    client.expect(method);
+    let length = body.len();
+    client.send(
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
+    );
+    client
+}
+
+#[test]
+fn a_test_holds_a_stream_in_its_hands() {
+    let served = manual();
+    let steps = json!([{"event": "start"}, {"open": true}]);
+    let route = json!({"method": "POST", "path": "/v1/chat/completions", "match": {"/stream": true}, "steps": steps});
+    assert_eq!(served.did("POST", "/routes", &route), json!({"id": 1}));
+    let mut chat = asked(&served, "POST", "/v1/chat/completions", r#"{"stream":true}"#);
+    let wait = json!({"path": "/v1/chat/completions", "method": "POST"});
+    let connected = served.did("POST", "/connections/wait", &wait);
+    let id = &connected["connections"][0]["id"];
+    assert_eq!(chat.head().status, 200);
+    assert_eq!(chat.data(), "event: start\n\n");
+    served.did("POST", &format!("/connections/{id}/write"), &json!({"data": "{\"delta\":\"Hel\"}"}));
+    assert_eq!(chat.data(), "data: {\"delta\":\"Hel\"}\n\n");
+    served.did("POST", &format!("/connections/{id}/close"), &json!({"how": "cut"}));
+    assert!(chat.part().is_none());
+    // The built-in endpoints are still there, and a request without its route as well.
+    assert_eq!(served.listener().there(), [""; 0]);
+    assert_eq!(asked(&served, "POST", "/v1/chat/completions", "{}").head().status, 404);
+    let routes = served.did("GET", "/routes", &Value::Null);
+    assert_eq!((&routes["routes"][0]["requests"], &routes["routes"][0]["route"]), (&json!(1), &route));
+    served.did("DELETE", "/routes/1", &Value::Null);
+    assert_eq!(served.did("GET", "/routes", &Value::Null), json!({"routes": []}));
+}
+
+#[test]
+fn a_route_that_is_added_comes_first_until_it_is_deleted_or_the_server_is_reset() {
+    let served = with_routes("first.toml", "[[route]]\npath = \"/a\"\nbody = \"file\"");
+    let body = |name: &str| json!({"path": "/a", "body": name});
+    assert_eq!(served.ask("/a"), "file");
+    let first = served.did("POST", "/routes", &body("first"))["id"].clone();
+    served.did("POST", "/routes", &body("second"));
+    assert_eq!(served.ask("/a"), "second");
+    let ids = served.did("PUT", "/routes", &json!({"routes": [body("third"), body("fourth")]}))["ids"].clone();
+    assert_eq!(served.ask("/a"), "third");
+    assert_eq!(served.control("DELETE", &format!("/routes/{first}"), &Value::Null).0, 404);
+    served.did("DELETE", &format!("/routes/{}", ids[0]), &Value::Null);
+    assert_eq!(served.ask("/a"), "fourth");
+    served.did("DELETE", "/routes", &Value::Null);
+    assert_eq!(served.ask("/a"), "file");
+    served.did("POST", "/routes", &body("fifth"));
+    served.did("POST", "/reset", &json!({}));
+    assert_eq!(served.ask("/a"), "file");
+    let (status, refused) = served.control("POST", "/routes", &json!({"path": "/a", "steps": [{"dat": "x"}]}));
+    let reason = "steps[0]: expected a known key, got dat: did you mean data?";
+    assert_eq!((status, &refused["error"]["reason"]), (400, &json!(reason)));
+}
+
+#[test]
+fn a_reset_chooses_a_scenario_and_a_seed() {
+    let text =
+        "[[route]]\npath = \"/a\"\nbody = \"{{random 0 1}}\"\n[[scenario.offline.route]]\npath = \"/a\"\nstatus = 503";
+    let served = with_routes("scenario.toml", text);
+    let (status, refused) = served.control("POST", "/reset", &json!({"scenario": "ofline"}));
+    assert_eq!((status, &refused["error"]["reason"]), (400, &json!("expected offline, got \"ofline\"")));
+    let first = served.ask("/a");
+    served.did("POST", "/reset", &json!({"scenario": "offline"}));
+    assert_eq!(asked(&served, "GET", "/a", "").head().status, 503);
+    served.did("POST", "/reset", &json!({}));
+    assert_eq!(served.ask("/a"), first);
+    served.did("POST", "/reset", &json!({"seed": "7"}));
+    let other = served.ask("/a");
+    assert_ne!(other, first);
+    served.did("POST", "/reset", &json!({"seed": 7}));
+    assert_eq!(served.ask("/a"), other);
+}
+
+#[test]
+fn a_test_publishes_to_a_channel_when_enough_clients_have_subscribed() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"path": "/feed", "steps": [{"subscribe": "news"}]}));
+    let (status, refused) = served.control("POST", "/channels/nws", &json!({"data": "x"}));
+    assert_eq!((status, &refused["error"]["reason"]), (404, &json!("expected a channel, such as news, got nws")));
+    let (status, refused) = served.control("POST", "/channels/news/wait", &json!({"timeout_ms": 0}));
+    let reason = "expected 1 subscribed to news within 0 ms, got 0";
+    assert_eq!((status, &refused["error"]["reason"]), (409, &json!(reason)));
+    let mut readers: Vec<_> = (0..3).map(|_| served.stream("/feed")).collect();
+    let report = served.did("POST", "/channels/news/wait", &json!({"at_least": 3}));
+    assert_eq!(report, json!({"name": "news", "subscribers": 3, "events": 0, "kept": 0}));
+    let published = served.did("POST", "/channels/news", &json!({"event": "e", "data": "x"}));
+    assert_eq!(published, json!({"id": null, "clients": 3}));
+    served.did("POST", "/channels/news", &json!({"text": "data: raw\n\n"}));
+    for reader in &mut readers {
+        assert_eq!(reader.next(2), ["event: e\ndata: x\n\n", "data: raw\n\n"]);
+    }
+    assert_eq!(served.did("GET", "/channels", &Value::Null)["channels"][0]["events"], 2);
+}
+
+#[test]
+fn the_log_of_a_server_with_routes_is_replayed_to_the_byte() {
+    let text = "[[route]]\nmethod = \"POST\"\npath = \"/chat\"\nmatch = { \"/stream\" = true }\n\
+        steps = [{ wait_ms = 5, data = '{\"v\":{{random 0 1}},\"said\":{{json /prompt}}}', times = 3, every_ms = 10 }, { open = true }]\n\
+        [[route]]\npath = \"/feed\"\nsteps = [{ subscribe = \"news\", heartbeat_ms = 15 }]\n\
+        [channel.news]\nhistory = 2\npublish = { path = \"/news\" }\n\
+        [scenario.busy]\n[[scenario.busy.route]]\npath = \"/busy\"\nfault = { kind = \"cut\", from = { ms = 20 } }\nsteps = [{ data = \"x\" }, { open = true }]";
+    let served = with_routes("replayed.toml", text);
+    served.did("POST", "/reset", &json!({"scenario": "busy", "seed": "7"}));
+    let body = r#"{"stream":true,"prompt":"say \"hi\"","password":"hunter2"}"#;
+    let mut chat = asked(&served, "POST", "/chat", body);
+    assert_eq!(asked(&served, "POST", "/chat", "{}").head().status, 404);
+    let _busy = served.stream("/busy");
+    let _feed = served.stream("/feed");
+    asked(&served, "POST", "/news", "first").head();
+    served.advance(20);
+    served.did("POST", "/channels/news", &json!({"event": "e", "data": "second"}));
+    served.did(
+        "PUT",
+        "/routes",
+        &json!({"routes": [{"path": "/added", "body": "1"}, {"path": "/added", "method": "*", "body": "2"}]}),
+    );
+    assert_eq!(served.ask("/added"), "1");
+    served.did("POST", "/connections/0/write", &json!({"data": "pushed"}));
+    served.did("POST", "/connections/0/close", &json!({"how": "cut"}));
+    served.did("DELETE", "/routes", &Value::Null);
+    served.did("POST", "/routes", &json!({"path": "/added", "body": "3"}));
+    assert_eq!(served.ask("/added"), "3");
+    served.advance(30);
+    chat.head();
+    let log = served.log();
+    assert!(!log.contains("hunter2"), "{log}");
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes").join("replayed.toml");
+    let (said, code) = super::log::replayed_with("routes", &log, &["--routes", file.to_str().expect("UTF-8")]);
+    assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}");
+    let (said, code) = super::log::replayed("routes-missing", &log);
+    assert!(
+        said.contains("the log is of a server with the routes file replayed.toml: give --routes FILE")
+            && code == Some(2),
+        "{said}"
+    );
+}
+
+#[test]
+fn faults_and_time_act_on_routes_as_on_the_built_in_streams() {
+    let text = "[[route]]\npath = \"/Feed\"\nsteps = [{ data = \"{{seq}}\", every_ms = 1000, times = 100 }]\n\
+        [[route]]\npath = \"/gone\"\nsteps = [{ data = \"x\" }, { wait_ms = 10, end = \"reset\" }]";
+    let served = with_routes("faults.toml", text);
+    served.fault(&json!({"path": "/feed", "kind": "status", "status": 503, "retry_after_s": 1}));
+    assert_eq!(asked(&served, "GET", "/Feed", "").head().status, 503);
+    served.fault(&json!({"path": "/feed", "kind": "duplicate", "from": {"write": 1}}));
+    let mut feed = served.stream("/Feed");
+    let answer = served.advance(2000);
+    assert_eq!(answer["writes"], 2);
+    let event = |n: u32| format!("data: {n}\n\n");
+    assert_eq!(feed.next(4), [event(1), event(2), event(2), event(3)]);
+    let mut gone = served.stream("/gone");
+    served.advance(10);
+    assert_eq!(gone.data(), "data: x\n\n");
+    assert!(gone.part().is_none() && gone.reset);
+    let connections = served.did("GET", "/connections", &Value::Null);
+    assert_eq!(connections["connections"].as_array().map(Vec::len), Some(1), "{connections}");
+}

@@ -1,0 +1,111 @@
+//! Recordings and raw bodies, played.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{asked, model, play_model, seen};
+
+/// A new folder for the files of one test.
+fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("routes").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn played(folder: &Path, response: &str, headers: &str, ms: u64) -> String {
+    let model = model(&format!("[[route]]\npath = \"/play\"\n{response}"), folder);
+    play_model(model, None, async |lab| {
+        let client = asked(lab, "GET", "/play", headers, "").await;
+        seen(lab, client, ms).await
+    })
+}
+
+const CHAT: &str = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}
+{"t_ms":5,"kind":"request","text":"POST /chat HTTP/1.1\r\nHost: onbeat\r\n\r\n","body":{"text":"{}"}}
+{"t_ms":417,"kind":"head","status":201,"headers":[["content-type","text/event-stream"],["transfer-encoding","chunked"],["connection","keep-alive"],["x-id","7"]]}
+{"t_ms":460,"kind":"write","text":"id: 1\ndata: hello\n\nid: 2\n","first_ms":450}
+{"t_ms":465,"kind":"write","base64":"8J+Y"}
+{"t_ms":9005,"kind":"write","text":"\ndata: x\n\nid: 3\ndata: y\n\n"}
+{"t_ms":9005,"kind":"end","how":"cut"}
+"#;
+
+#[test]
+fn a_recording_is_played_to_the_chunk_and_the_millisecond() {
+    let folder = folder("recording", &[("chat.jsonl", CHAT)]);
+    let expected = r#"412 201 content-type: text/event-stream; x-id: 7; transfer-encoding: chunked;
+455 "id: 1\ndata: hello\n\nid: 2\n"
+460 "�"
+9000 "\ndata: x\n\nid: 3\ndata: y\n\n"
+9000 cut off by the server
+"#;
+    assert_eq!(played(&folder, "play = \"chat.jsonl\"", "", 20_000), expected);
+    let changed = "play = \"chat.jsonl\"\nstatus = 200\nheaders = { \"x-id\" = \"8\" }\nwait_ms = 1000";
+    let shown = played(&folder, changed, "", 20_000);
+    assert!(shown.starts_with("1412 200 content-type: text/event-stream; x-id: 8;"), "{shown}");
+    assert!(shown.ends_with("10000 cut off by the server\n"), "{shown}");
+}
+
+#[test]
+fn a_recording_resumes_behind_the_last_event_that_the_client_has() {
+    let folder = folder("resumed", &[("chat.jsonl", CHAT)]);
+    let response = "play = \"chat.jsonl\"\nafter = \"last-event-id\"";
+    let shown = played(&folder, response, "Last-Event-ID: 1\r\n", 20_000);
+    let body: Vec<_> = shown.lines().skip(1).collect();
+    let expected = [
+        r#"455 "id: 2\n""#,
+        "460 \"\u{fffd}\"",
+        r#"9000 "\ndata: x\n\nid: 3\ndata: y\n\n""#,
+        "9000 cut off by the server",
+    ];
+    assert_eq!(body, expected);
+    let shown = played(&folder, response, "Last-Event-ID: 3\r\n", 20_000);
+    assert_eq!(shown.lines().nth(1), Some("455 cut off by the server"), "{shown}");
+    assert_eq!(played(&folder, response, "", 20_000), played(&folder, "play = \"chat.jsonl\"", "", 20_000));
+}
+
+#[test]
+fn a_raw_body_is_played_event_by_event_line_by_line_or_in_pieces() {
+    let folder = folder("raw", &[("a.sse", "data: 1\r\n\r\ndata: 2"), ("b.ndjson", "{}\n{}\n"), ("c.bin", "abcde")]);
+    for (response, content_type, expected) in [
+        (
+            "play = \"a.sse\"\nevery_ms = 20",
+            "text/event-stream",
+            &[r#"0 "data: 1\r\n\r\n""#, r#"20 "data: 2""#, "20 complete"][..],
+        ),
+        ("play = \"b.ndjson\"\nevery_ms = 5", "application/x-ndjson", &[r#"0 "{}\n""#, r#"5 "{}\n""#, "5 complete"]),
+        (
+            "play = \"c.bin\"\nbytes = 2\nevery_ms = 1",
+            "application/octet-stream",
+            &[r#"0 "ab""#, r#"1 "cd""#, r#"2 "e""#, "2 complete"],
+        ),
+    ] {
+        let shown = played(&folder, response, "", 100);
+        assert!(shown.starts_with(&format!("0 200 content-type: {content_type};")), "{shown}");
+        assert_eq!(shown.lines().skip(1).collect::<Vec<_>>(), expected, "{response}");
+    }
+}
+
+#[test]
+fn a_recording_with_a_length_keeps_the_length() {
+    let text = r#"{"t_ms":0,"kind":"head","status":200,"headers":[["content-length","3"]]}
+{"t_ms":0,"kind":"write","text":"abc"}
+{"t_ms":0,"kind":"end","how":"complete"}
+"#;
+    let folder = folder("length", &[("a.jsonl", text)]);
+    assert!(played(&folder, "play = \"a.jsonl\"", "", 1).starts_with("0 200 content-length: 3;\n0 \"abc\"\n"));
+    let beaten = played(&folder, "play = \"a.jsonl\"\nheartbeat = { every_ms = 1 }", "", 1);
+    assert!(beaten.starts_with("0 200 transfer-encoding: chunked;"), "{beaten}");
+}
+
+#[test]
+fn the_streams_of_the_fixtures_are_played_as_they_are() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/streams");
+    for name in ["stream-text", "sse-data"] {
+        let file = std::fs::read_to_string(fixtures.join(format!("{name}.jsonl"))).expect("a fixture");
+        let shown = played(&fixtures, &format!("play = \"{name}.jsonl\""), "", 30_000);
+        let times = |text: &str| text.lines().filter(|line| line.contains("\"kind\":\"write\"")).count();
+        assert_eq!(shown.lines().count(), times(&file) + 2, "{name}");
+    }
+}

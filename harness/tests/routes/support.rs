@@ -1,0 +1,93 @@
+//! Worlds with the routes of a text.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onbeat::lab::{self, Application, Lab, Setup};
+use onbeat::player::Client;
+use onbeat_routes::{Model, Routes, read_text};
+use onbeat_server::random::Seed;
+use onbeat_server::router::router_with;
+use onbeat_wire::{Transcript, What};
+
+/// Where snapshots are: beside the packages, not inside one.
+pub(crate) const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots");
+
+/// Holds `$text` against the snapshot `$name`. The name must be a literal here, so that orphans can be found.
+macro_rules! assert_snapshot {
+    ($name:literal, $text:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path($crate::support::SNAPSHOTS);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, $text));
+    }};
+}
+pub(crate) use assert_snapshot;
+
+/// Returns the model in a text, which plays files from `folder`.
+pub(crate) fn model(text: &str, folder: &Path) -> Model {
+    read_text("routes.toml", &format!("onbeat = 1\n{text}"), folder).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Plays `scene` in a fresh world with the routes of a text, and of a scenario.
+pub(crate) fn play_model<T>(model: Model, scenario: Option<&'static str>, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+    let application = Application::with_router(move |world| {
+        let routes = Routes::new(Arc::clone(&world), &model, scenario, false);
+        router_with(world, None, Arc::new(routes))
+    });
+    let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
+    lab::run_with(&setup, &application, scene).expect("the scene ends in time")
+}
+
+/// Plays `scene` in a fresh world with the routes of a text.
+pub(crate) fn play<T>(text: &str, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+    play_model(model(text, Path::new("")), None, scene)
+}
+
+/// A client that has sent a request, and has seen what comes at once.
+pub(crate) async fn asked(lab: &mut Lab, method: &str, target: &str, headers: &str, body: &str) -> Client {
+    let mut client = lab.connect();
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: onbeat\r\n{headers}{length}\r\n{body}");
+    client.send(request.as_bytes()).await;
+    lab.settle().await;
+    client
+}
+
+/// What a client has seen `ms` milliseconds later, when the client leaves.
+pub(crate) async fn seen(lab: &mut Lab, client: Client, ms: u64) -> String {
+    let now = lab.world().clock().now().since_epoch();
+    lab.until(now + Duration::from_millis(ms)).await;
+    shown(&client.close().await.into_transcript())
+}
+
+/// What a `GET` brings within `ms` milliseconds.
+pub(crate) fn got(text: &str, target: &str, ms: u64) -> String {
+    play(text, async |lab| {
+        let client = asked(lab, "GET", target, "", "").await;
+        seen(lab, client, ms).await
+    })
+}
+
+/// The parts of a response, each with its time in milliseconds, up to the end.
+pub(crate) fn shown(transcript: &Transcript) -> String {
+    let mut text = String::new();
+    for entry in &transcript.entries {
+        let at = entry.at.as_millis();
+        let what = match &entry.what {
+            What::Head(head) => {
+                let fields = head.headers.iter().map(|(name, value)| format!(" {name}: {value};"));
+                format!("{}{}", head.status, fields.collect::<String>())
+            }
+            What::Write(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+            What::End(how) => how.to_string(),
+        };
+        text += &format!("{at} {what}\n");
+        if let What::End(_) = entry.what {
+            break;
+        }
+    }
+    text
+}

@@ -1,0 +1,288 @@
+//! The routes of a world as an application: finds the response to a request, and plays it.
+
+use std::sync::Arc;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use onbeat_faults::{ContentTypeChange, Fault, Kind};
+use onbeat_server::application::Application;
+use onbeat_server::channel::{Delivery, Event};
+use onbeat_server::context::RequestContext;
+use onbeat_server::driver::HeadChange;
+use onbeat_server::random::Random;
+use onbeat_server::respond::{Playing, at_once, respond};
+use onbeat_server::script::Start;
+use onbeat_server::world::World;
+use onbeat_wire::stringify;
+use serde::Serialize;
+
+use crate::channels::{ChannelReport, Channels, NamedChannel, NoSuchChannel};
+use crate::chunk::{EventFields, published};
+use crate::cors;
+use crate::fault_hook::FaultHook;
+use crate::model::{Model, Route, StepAction, Subscribe};
+use crate::request::Request;
+use crate::response::Answer;
+use crate::steps::steps;
+use crate::table::{RouteReport, RouteTable, TooManyRoutes};
+use crate::template::Moment;
+
+/// The routes and channels of a world.
+#[derive(Debug)]
+pub struct Routes {
+    world: Arc<World>,
+    table: RouteTable,
+    channels: Arc<Channels>,
+    /// Whether the built-in endpoints answer where no route matches.
+    has_built_in: bool,
+}
+
+/// The delivery of an event to the subscribers of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// The ID of the event, if it has one.
+    pub id: Option<String>,
+    /// How many clients get the event.
+    pub clients: usize,
+    /// Whether a mailbox is filling: the publisher should let the subscribers read first.
+    #[serde(skip)]
+    pub filling: bool,
+    /// The bytes of the event.
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+impl Routes {
+    /// Returns the routes of a model in a world, with those of a scenario before all others. Where no route matches, the
+    /// built-in endpoints answer, if the world `has_built_in` ones, or else a 404 that says why none matches.
+    #[must_use]
+    pub fn new(world: Arc<World>, model: &Model, scenario: Option<&str>, has_built_in: bool) -> Self {
+        let channels = Arc::new(Channels::new(world.limits().mailbox_events_max, &model.channels));
+        Self { world, table: RouteTable::new(model, scenario), channels, has_built_in }
+    }
+
+    /// Adds a route before all others. Returns the id.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    pub fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
+        self.declare_channels(&route);
+        self.table.add(route)
+    }
+
+    /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the old ones, and of
+    /// the new ones, of which the first is the highest.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many: the old ones stay.
+    pub fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
+        for route in &routes {
+            self.declare_channels(route);
+        }
+        self.table.replace(routes)
+    }
+
+    /// Makes the channels of a route: an event can be published before the first client subscribes.
+    fn declare_channels(&self, route: &Route) {
+        let subscribed = route.responses.iter().flat_map(steps).filter_map(|step| match &step.action {
+            StepAction::Subscribe(Subscribe { channels, .. }) => Some(channels),
+            _ => None,
+        });
+        for name in subscribed.flatten() {
+            self.channels.named(name);
+        }
+    }
+
+    /// Deletes the route with this id, or all that were added. Returns the deleted routes.
+    pub fn delete(&self, id: Option<u64>) -> Vec<RouteReport> {
+        self.table.delete(id)
+    }
+
+    /// Returns all routes, in the order in which they match.
+    #[must_use]
+    pub fn reports(&self) -> Vec<RouteReport> {
+        self.table.reports()
+    }
+
+    /// Returns all channels, by name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelReport> {
+        self.channels.reports()
+    }
+
+    /// Returns the channel with this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn channel(&self, name: &str) -> Result<ChannelReport, NoSuchChannel> {
+        Ok(self.channels.find(name)?.report(name))
+    }
+
+    /// Waits for the next subscription to a channel, from this call on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn next_subscribed(&self, channel: &str) -> Result<impl Future<Output = ()> + use<>, NoSuchChannel> {
+        Ok(self.channels.find(channel)?.log().next_subscribed())
+    }
+
+    /// Sends an event to the subscribers of a channel, now. An event without an ID gets its number, if the channel has a
+    /// history.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn publish(&self, channel: &str, event: EventFields) -> Result<Published, NoSuchChannel> {
+        let channel = self.channels.find(channel)?;
+        let (_, number) = channel.count();
+        let id = event.id.clone().or(number);
+        let bytes = EventFields { id: id.clone(), ..event }.encode();
+        Ok(self.send(&channel, bytes, id))
+    }
+
+    /// Sends bytes to the subscribers of a channel, now, as an event with this ID.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel.
+    pub fn publish_bytes(&self, channel: &str, bytes: Bytes, id: Option<String>) -> Result<Published, NoSuchChannel> {
+        let channel = self.channels.find(channel)?;
+        channel.count();
+        Ok(self.send(&channel, bytes, id))
+    }
+
+    fn send(&self, channel: &NamedChannel, bytes: Bytes, id: Option<String>) -> Published {
+        let event = Event::from([bytes.clone()]).with_id(id.clone());
+        let Delivery { clients, filling, .. } = self.world.publish_to(&channel.log(), self.world.clock().now(), event);
+        Published { id, clients, filling, bytes }
+    }
+
+    /// Returns the start of a response, now.
+    fn start(&self, context: &RequestContext) -> Start {
+        self.world.start(&context.connection, context.request)
+    }
+
+    /// Answers a request, unless the built-in endpoints are to answer.
+    async fn respond(self: Arc<Self>, context: RequestContext, head: Parts) -> Option<Response> {
+        let request = Arc::new(Request::new(&head, context.body.clone()));
+        let connection = Arc::clone(&context.connection);
+        let mut response = if let Some(answer) = self.table.answer(&request) {
+            let start = self.start(&context);
+            let answer = Answer { response: answer, request, start, channels: Arc::clone(&self.channels) };
+            if answer.is_at_once() {
+                at_once(&self.world, &connection, self.play(context, &head, answer)).await
+            } else {
+                self.play(context, &head, answer).await
+            }
+        } else if let Some(channel) = self.channels.published_by(&request) {
+            let publishing = Arc::clone(&self).publish_request(context, channel, request);
+            at_once(&self.world, &connection, publishing).await
+        } else if cors::is_preflight(&head) && (!self.has_built_in || self.has_path(head.uri.path())) {
+            return Some(cors::preflight(&head.headers));
+        } else if self.has_built_in {
+            return None;
+        } else {
+            let not_found = async { (StatusCode::NOT_FOUND, self.table.why_not(&request)).into_response() };
+            at_once(&self.world, &connection, changed(&context, not_found)).await
+        };
+        cors::let_read(&head.headers, response.headers_mut());
+        Some(response)
+    }
+
+    /// Plays the response of a route, through the faults of the route and of the world.
+    async fn play(&self, context: RequestContext, head: &Parts, answer: Answer) -> Response {
+        let faults: Vec<_> = answer.response.faults.iter().map(Arc::clone).collect();
+        let (playing, in_place) = (context.clone(), in_place_of(&faults));
+        changed(&context, async {
+            if let Some(response) = in_place {
+                return response;
+            }
+            let of_body: Vec<_> = faults.iter().filter(|fault| !fault.kind.changes_head()).map(Arc::clone).collect();
+            let is_played = head.method != Method::HEAD;
+            if !of_body.is_empty() && is_played {
+                playing.alter(Box::new(FaultHook::new(&of_body, answer.start.at)));
+            }
+            let path = onbeat_server::context::clipped(head.uri.path().to_owned()).into();
+            let how = Playing { start: answer.start, path, subscription: None, is_played };
+            let mut response = respond(&self.world, playing, answer.script(), how).await;
+            for fault in &faults {
+                if let Kind::ContentType(ContentTypeChange { content_type }) = &fault.kind {
+                    response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+                }
+            }
+            response
+        })
+        .await
+    }
+
+    /// Publishes the event of a request.
+    async fn publish_request(
+        self: Arc<Self>,
+        context: RequestContext,
+        channel: Arc<NamedChannel>,
+        request: Arc<Request>,
+    ) -> Response {
+        let Start { epoch, at, seed, connection, request: number } = self.start(&context);
+        changed(&context, async {
+            let publish = channel.publish().expect("the channel was found by its request");
+            let (seq, id) = channel.count();
+            let mut random = Random::new(seed, connection, number);
+            let (request, now, t_ms) = (&*request, epoch.at(at), at.as_millis());
+            let mut moment = Moment { request, now, t_ms, seq, random: &mut random };
+            let (bytes, id) = published(&publish.event, &mut moment, id);
+            let answer = self.send(&channel, bytes, id);
+            if answer.filling {
+                // A burst of events must not run ahead of the readers.
+                tokio::task::yield_now().await;
+            }
+            let json = HeaderValue::from_static("application/json");
+            (publish.status, [(CONTENT_TYPE, json)], stringify(&answer)).into_response()
+        })
+        .await
+    }
+
+    /// Returns whether a route or a publish request has this path.
+    fn has_path(&self, path: &str) -> bool {
+        self.table.has_path(path) || self.channels.publish_at(path)
+    }
+}
+
+impl Application for Routes {
+    fn takes(&self, head: &Parts) -> bool {
+        !self.has_built_in || self.table.may_answer(head) || self.channels.publish_at(head.uri.path())
+    }
+
+    fn answer(self: Arc<Self>, context: RequestContext, head: Parts) -> BoxFuture<'static, Option<Response>> {
+        self.respond(context, head).boxed()
+    }
+}
+
+/// Answers, and lets the faults of the world change the head.
+async fn changed(context: &RequestContext, answer: impl Future<Output = Response>) -> Response {
+    match context.change_head() {
+        HeadChange::None => answer.await,
+        HeadChange::Answer(response) => *response,
+        HeadChange::Field(name, value) => {
+            let mut response = answer.await;
+            response.headers_mut().insert(name, value);
+            response
+        }
+    }
+}
+
+/// Returns the response of a `status` fault among the faults of a route.
+fn in_place_of(faults: &[Arc<Fault>]) -> Option<Response> {
+    faults.iter().find_map(|fault| match &fault.kind {
+        Kind::Status(change) => Some(change.response()),
+        _ => None,
+    })
+}

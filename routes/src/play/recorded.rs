@@ -1,0 +1,90 @@
+//! Recordings: the exchanges of a file, each as the cues of a response.
+
+mod exchange;
+mod head;
+
+use std::collections::BTreeMap;
+
+use onbeat_server::script::Cue;
+use onbeat_wire::jsonl::{Problem, lines};
+use onbeat_wire::recording::{FORMAT, Fact, Line, Notes};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::exchange::RecordedExchange;
+use super::PlayError;
+
+/// The notes of recorders, fixtures and people about a line: no part of a response.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct AnyNotes {
+    #[serde(flatten)]
+    _notes: serde_json::Map<String, Value>,
+}
+
+impl Notes for AnyNotes {
+    const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may", "cases"];
+}
+
+/// Returns the cues of the exchange with this number, from 0, in the order in which the exchanges begin.
+pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
+    let mut exchanges = Exchanges::default();
+    for (line_number, text) in lines(text(bytes)?) {
+        let taken = Line::read(text).and_then(|line| exchanges.take_in(line_number, line));
+        taken.map_err(|problem| problem.at(line_number))?;
+    }
+    // A file that was cut off can end between two lines.
+    for exchange in &exchanges.list {
+        exchange.check_end().map_err(|problem| problem.at(exchange.last_line()))?;
+    }
+    match (exchanges.list.len(), exchanges.list.into_iter().nth(number)) {
+        (_, Some(exchange)) => Ok(exchange.into_cues()),
+        (0, None) => Err(PlayError::File("expected a recording, got a file without an exchange".into())),
+        (count, None) => {
+            let expected = format!("an exchange from 0 to {}", count - 1);
+            Err(PlayError::File(format!("expected {expected}, as the recording has {count}, got {number}")))
+        }
+    }
+}
+
+/// Returns the text of a file.
+fn text(bytes: &[u8]) -> Result<&str, PlayError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        PlayError::Line(Problem::line("UTF-8, got other bytes").at(line))
+    })
+}
+
+/// The exchanges of a file, in the order in which they begin.
+#[derive(Default)]
+struct Exchanges {
+    list: Vec<RecordedExchange>,
+    /// The last exchange of each connection and request.
+    last: BTreeMap<(Option<u64>, Option<u32>), usize>,
+}
+
+impl Exchanges {
+    fn take_in(&mut self, line_number: usize, line: Line<AnyNotes>) -> Result<(), Problem> {
+        let Line { t_ms, exchange, fact, .. } = line;
+        match &fact {
+            Fact::Log(_) => {
+                let expected = "a recording, got the log of a served world: play it with onbeat replay --log";
+                return Err(Problem::field("kind", expected));
+            }
+            Fact::Recording(start) if start.format != FORMAT => {
+                return Err(Problem::field("format", format_args!("{FORMAT}, got {}", start.format)));
+            }
+            _ => {}
+        }
+        let key = (exchange.connection, exchange.request);
+        let known = self.last.get(&key).copied().filter(|known| !self.list[*known].is_followed_by(&fact));
+        let number = known.unwrap_or_else(|| {
+            self.list.push(RecordedExchange::default());
+            self.last.insert(key, self.list.len() - 1);
+            self.list.len() - 1
+        });
+        self.list[number].take_in(line_number, t_ms, fact)
+    }
+}
+
+#[cfg(test)]
+mod tests;

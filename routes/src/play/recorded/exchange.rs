@@ -1,0 +1,112 @@
+//! One exchange of a recording, as the cues of a response.
+
+use std::time::Duration;
+
+use onbeat_server::script::{Action, Cue};
+use onbeat_wire::jsonl::{self, Problem};
+use onbeat_wire::recording::Fact;
+use onbeat_wire::{How, TIME_MS_MAX};
+
+use super::head;
+
+/// An exchange, as far as the lines have been read.
+#[derive(Default)]
+pub(super) struct RecordedExchange {
+    /// The number of the last line, from 1.
+    last_line: usize,
+    /// The time of the request.
+    since_ms: u64,
+    /// The time of the last line.
+    last_ms: u64,
+    has_request: bool,
+    has_head: bool,
+    has_ended: bool,
+    cues: Vec<Cue>,
+}
+
+impl RecordedExchange {
+    /// Returns whether a line with this fact begins the next exchange.
+    pub(super) fn is_followed_by(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Recording(_) => true,
+            Fact::Request(_) | Fact::RawRequest(_) => self.has_request || self.has_head || self.has_ended,
+            // The recording of a replay has no requests.
+            Fact::Head(_) => self.has_ended,
+            _ => false,
+        }
+    }
+
+    /// Takes in a line.
+    pub(super) fn take_in(&mut self, line: usize, t_ms: u64, fact: Fact) -> Result<(), Problem> {
+        self.last_line = line;
+        if matches!(fact, Fact::Recording(_)) {
+            return Ok(());
+        }
+        jsonl::within("t_ms", t_ms, self.last_ms..=TIME_MS_MAX)?;
+        self.last_ms = t_ms;
+        if let Some(action) = self.action(fact, t_ms)? {
+            self.cues.push(Cue { at: Duration::from_millis(t_ms - self.since_ms), action });
+        }
+        Ok(())
+    }
+
+    /// Returns the action of a fact at this time, if the fact is part of the response.
+    fn action(&mut self, fact: Fact, t_ms: u64) -> Result<Option<Action>, Problem> {
+        if self.has_ended && matches!(fact, Fact::Head(_) | Fact::Write(_) | Fact::End(_)) {
+            return Err(Problem::line(format_args!("no {} behind the end of the exchange", fact.kind())));
+        }
+        match fact {
+            Fact::Request(_) | Fact::RawRequest(_) => {
+                self.has_request = true;
+                self.since_ms = t_ms;
+                Ok(None)
+            }
+            Fact::Head(_) if self.has_head => Err(Problem::line("one head of an exchange, got another")),
+            // Interim heads, such as 103 with early hints, come before the head of the response.
+            Fact::Head(head) if matches!(head.status, 100 | 102..200) => Ok(None),
+            Fact::Head(head) => {
+                self.has_head = true;
+                Ok(Some(Action::Head(Box::new(head::read(&head)?))))
+            }
+            Fact::Write(_) if !self.has_head => Err(Problem::line("a head before the first write")),
+            // An empty chunk would end the body (RFC 9112, 7.1).
+            Fact::Write(write) => Ok((!write.bytes.is_empty()).then_some(Action::Write(write.bytes))),
+            Fact::End(end) => {
+                self.has_ended = true;
+                match end.how {
+                    How::Closed if !self.has_head => {
+                        Err(Problem::line("a head before the end: the client left before the server answered"))
+                    }
+                    // Without a head there is nothing to complete.
+                    How::Complete if !self.has_head => Ok(Some(Action::End(How::Cut))),
+                    how => Ok(Some(Action::End(how))),
+                }
+            }
+            // Events follow from the writes, and a client that leaves is followed by the end.
+            Fact::Event(_) | Fact::Leave(_) => Ok(None),
+            other => {
+                let expected = "a line of a recording, such as request, head, write or end";
+                Err(Problem::field("kind", format_args!("{expected}, got {}", other.kind())))
+            }
+        }
+    }
+
+    /// Checks that the exchange is complete.
+    pub(super) fn check_end(&self) -> Result<(), Problem> {
+        let end = format_args!(r#"{{"t_ms":{},"kind":"end","how":"closed"}}"#, self.last_ms);
+        let expected =
+            format_args!("the end of the exchange behind this line, such as {end}: the recording breaks off here");
+        if self.has_ended { Ok(()) } else { Err(Problem::line(expected)) }
+    }
+
+    /// Returns the number of the last line, from 1.
+    pub(super) fn last_line(&self) -> usize {
+        self.last_line
+    }
+
+    /// Returns the cues, each with its time since the request.
+    pub(super) fn into_cues(mut self) -> Vec<Cue> {
+        head::check_length(&mut self.cues);
+        self.cues
+    }
+}

@@ -1,0 +1,56 @@
+//! The head of a recorded response, as the head of a response to play.
+
+use axum::http::header::{CONNECTION, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use onbeat_server::script::{Action, Cue, ResponseHead};
+use onbeat_wire::How;
+use onbeat_wire::jsonl::Problem;
+use onbeat_wire::recording;
+
+/// The headers of a connection (RFC 9110, 7.6.1), which the server writes anew.
+const CONNECTION_HEADERS: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Returns the head without the headers of the connection.
+pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Problem> {
+    let status = StatusCode::from_u16(head.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
+    let Some(status) = status else {
+        return Err(Problem::field("status", format_args!("a status from 200 to 599, got {}", head.status)));
+    };
+    let mut headers = HeaderMap::new();
+    for (number, (name, value)) in head.headers.iter().enumerate() {
+        let wrong = |expected| {
+            Problem::field(format!("headers[{number}]"), format_args!("{expected}, got {name:?}: {value:?}"))
+        };
+        let name: HeaderName = name.parse().map_err(|_| wrong("the name of a header"))?;
+        headers.append(name, HeaderValue::from_str(value).map_err(|_| wrong("the value of a header"))?);
+    }
+    // A Connection header names further headers of the connection.
+    let named: Vec<_> = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).collect();
+    for name in named.join(",").split(',').map(str::trim).chain(CONNECTION_HEADERS) {
+        headers.remove(name);
+    }
+    Ok(ResponseHead { status, headers })
+}
+
+/// Removes a Content-Length that the body does not have, such as that of an answer to `HEAD`.
+pub(super) fn check_length(cues: &mut [Cue]) {
+    let length = |cue: &Cue| if let Action::Write(bytes) = &cue.action { bytes.len() } else { 0 };
+    let sent: usize = cues.iter().map(length).sum();
+    let is_complete = cues.last().is_some_and(|cue| cue.action == Action::End(How::Complete));
+    let Some(Cue { action: Action::Head(head), .. }) = cues.first_mut() else { return };
+    let told = head.headers.get(CONTENT_LENGTH).map(|told| told.to_str().ok()?.parse::<usize>().ok());
+    // Less than the whole body comes where the response is cut off.
+    let fits = |told: usize| if is_complete { told == sent } else { told >= sent };
+    if told.is_some_and(|told| !told.is_some_and(fits)) {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+}

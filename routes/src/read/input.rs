@@ -1,0 +1,134 @@
+//! The files that are read: a routes file, and the files that routes play.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::nearest::nearest;
+use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
+
+/// The most bytes of a routes file.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// The folder of the files that are played.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Folder<'a> {
+    /// Any file, relative to this folder.
+    AnyFrom(&'a Path),
+    /// Files in this folder and below.
+    Below(&'a Path),
+    /// No file.
+    None,
+}
+
+/// Reads a routes file, without a byte order mark. An error has the line, if a line is wrong.
+pub(super) fn text_of(file: &Path) -> Result<String, (Option<usize>, String)> {
+    let bytes = File::open(file).and_then(|open| limited(open, FILE_BYTES_MAX));
+    let bytes = bytes.map_err(|error| (None, unreadable(file, &error)))?;
+    // Text from PowerShell has a byte order mark of UTF-16, or NUL beside each character in ASCII.
+    if matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] | [1..=0x7f, 0, ..]) {
+        return Err((Some(1), "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)".into()));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let lines: Vec<&[u8]> = valid.split(|byte| *byte == b'\n').collect();
+        let column = lines.last().map_or(0, |last| last.len()) + 1;
+        (Some(lines.len()), format!("expected UTF-8, got a byte at column {column} that is none"))
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
+}
+
+/// The files that the routes of a form play. Responses that play the same file in the same way share the content.
+#[derive(Debug)]
+pub(super) struct PlayedFiles<'a> {
+    folder: Folder<'a>,
+    read: RefCell<BTreeMap<(String, PlayOptions), Arc<Played>>>,
+}
+
+impl<'a> PlayedFiles<'a> {
+    /// Returns the files in a folder, none of which has been read.
+    pub(super) fn of(folder: Folder<'a>) -> Self {
+        Self { folder, read: RefCell::default() }
+    }
+
+    /// Reads a file, or returns what was expected.
+    pub(super) fn read(&self, name: &str, options: PlayOptions) -> Result<Arc<Played>, String> {
+        let key = (name.to_owned(), options);
+        if let Some(played) = self.read.borrow().get(&key) {
+            return Ok(Arc::clone(played));
+        }
+        let bytes = self.bytes(name)?;
+        let played = Played::read(name, &bytes, &options).map_err(|error| format!("{name}: {error}"))?;
+        let played = Arc::new(played);
+        self.read.borrow_mut().insert(key, Arc::clone(&played));
+        Ok(played)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Bytes, String> {
+        let path = match self.folder {
+            Folder::AnyFrom(folder) => folder.join(name),
+            Folder::Below(folder) => below(name, folder)?,
+            Folder::None => return Err("expected no file: the server was started without a routes file".into()),
+        };
+        let read = || {
+            // A pipe or a device may have no end; opening a pipe would wait for a writer.
+            if !std::fs::metadata(&path)?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+            }
+            limited(File::open(&path)?, PLAYED_BYTES_MAX)
+        };
+        read().map(Bytes::from).map_err(|error| unreadable(&path, &error))
+    }
+}
+
+/// Returns the path of a file in a folder or below, with all links followed.
+fn below(name: &str, folder: &Path) -> Result<PathBuf, String> {
+    let refused = || {
+        let expected = "a file in the folder of the routes file or below, as a relative path";
+        format!("expected {expected}, got {name}")
+    };
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(refused());
+    }
+    let path = folder.join(name);
+    let real = |path: &Path| path.canonicalize().map_err(|error| unreadable(path, &error));
+    let (real_folder, real_path) = (real(folder)?, real(&path)?);
+    if real_path.starts_with(real_folder) { Ok(real_path) } else { Err(refused()) }
+}
+
+/// Reads at most so many bytes.
+fn limited(input: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = input.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if read as u64 > bytes_max {
+        let why = format!("it is longer than {} MiB", bytes_max >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
+}
+
+/// Returns what is said of a file that can't be read, with the nearest name in its folder.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let said = format!("expected a file that can be read, got {}: {error}", path.display());
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
+    // A name alone is in the current folder, although the parent is empty.
+    let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let mut names: Vec<String> =
+        folder.and_then(|folder| std::fs::read_dir(folder).ok()).map_or_else(Vec::new, |entries| {
+            entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
+        });
+    names.sort_unstable();
+    match nearest(&name, names.iter().map(String::as_str)) {
+        Some(nearest) => format!("{said}: did you mean {nearest}?"),
+        None => said,
+    }
+}

@@ -1,0 +1,158 @@
+//! A response of a route, as a script: the head, and the content with its heartbeats.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use bytes::Bytes;
+use onbeat_server::random::Random;
+use onbeat_server::script::{Action, Cue, ResponseHead, Start};
+use onbeat_wire::How;
+
+use crate::channels::Channels;
+use crate::chunk::Values;
+use crate::heartbeats::{WithHeartbeats, has_heartbeats};
+use crate::model::{Content, Response};
+use crate::play::Played;
+use crate::request::Request;
+use crate::resume::{AnyScript, resumed};
+use crate::steps::{LONGEST, Steps};
+use crate::template::Template;
+
+/// A response to one request.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) response: Arc<Response>,
+    pub(crate) request: Arc<Request>,
+    pub(crate) start: Start,
+    pub(crate) channels: Arc<Channels>,
+}
+
+impl Answer {
+    /// Returns the script of the response.
+    pub(crate) fn script(self) -> AnyScript {
+        let response = Arc::clone(&self.response);
+        match &response.content {
+            Content::Body(template) => self.at_once(template),
+            Content::Steps(steps) if steps.is_empty() => self.with_body(HeaderMap::new(), Bytes::new()),
+            Content::Steps(_) => {
+                let mut headers = content_type("text/event-stream");
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+                self.stream(headers, StatusCode::OK)
+            }
+            Content::Play(played) => self.play(played),
+        }
+    }
+
+    /// Returns whether the whole response is due at once.
+    pub(crate) fn is_at_once(&self) -> bool {
+        let has_length = match &self.response.content {
+            Content::Body(_) => true,
+            Content::Steps(steps) => steps.is_empty(),
+            Content::Play(_) => false,
+        };
+        has_length && self.response.wait.is_zero()
+    }
+
+    fn at_once(self, template: &Template) -> AnyScript {
+        let text = self.values().text(template, self.response.wait);
+        let is_json = text.starts_with(['{', '[']);
+        self.with_body(
+            content_type(if is_json { "application/json" } else { "text/plain; charset=utf-8" }),
+            text.into(),
+        )
+    }
+
+    /// Returns a response with a body of known length.
+    fn with_body(self, mut headers: HeaderMap, body: Bytes) -> AnyScript {
+        let status = self.response.status.unwrap_or(StatusCode::OK);
+        // A response without a body has no length (RFC 9110, 8.6).
+        let has_body = ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+        if self.response.faults.is_empty() && has_body {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let write = (!body.is_empty()).then_some(Action::Write(body));
+        let rest = write.into_iter().chain([Action::End(How::Complete)]);
+        let at = self.response.wait;
+        Box::new([self.head(headers, StatusCode::OK)].into_iter().chain(rest.map(move |action| Cue { at, action })))
+    }
+
+    /// Returns the response of a recording or of a raw body.
+    fn play(self, played: &Arc<Played>) -> AnyScript {
+        let mut cues = played.script();
+        match cues.next().map(|cue| cue.action) {
+            Some(Action::Head(head)) => {
+                let ResponseHead { status, mut headers } = *head;
+                let changes_length = has_heartbeats(&self.response) || self.last_event_id().is_some();
+                if changes_length || !self.response.faults.is_empty() {
+                    headers.remove(CONTENT_LENGTH);
+                }
+                self.stream(headers, status)
+            }
+            // The server broke off before the head.
+            Some(Action::End(How::Cut | How::Reset)) => Box::new(played.script()),
+            _ => self.stream(content_type(played.content_type()), StatusCode::OK),
+        }
+    }
+
+    /// Returns a response with the content as a stream.
+    fn stream(self, headers: HeaderMap, status: StatusCode) -> AnyScript {
+        let head = self.head(headers, status);
+        let content = resumed(|| self.content(), self.last_event_id().as_deref());
+        if has_heartbeats(&self.response) {
+            let Start { seed, connection, request, .. } = self.start;
+            let values = Values::new(Arc::clone(&self.request), self.start, Random::beside(seed, connection, request));
+            return Box::new([head].into_iter().chain(WithHeartbeats::new(content, self.response, values)));
+        }
+        Box::new([head].into_iter().chain(content))
+    }
+
+    /// Returns the content, without a head.
+    fn content(&self) -> AnyScript {
+        let wait = self.response.wait;
+        if let Content::Play(played) = &self.response.content {
+            let body = played.script().filter(|cue| !matches!(cue.action, Action::Head(_)));
+            return Box::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
+        }
+        let last_event_id = self.request.header("last-event-id").map(str::to_owned);
+        Box::new(Steps::new(Arc::clone(&self.response), Arc::clone(&self.channels), self.values(), last_event_id))
+    }
+
+    /// Returns the head: the given fields, with those of the response in their place.
+    fn head(&self, mut headers: HeaderMap, status: StatusCode) -> Cue {
+        let Response { wait, content, .. } = &*self.response;
+        let at = match content {
+            // A recorded head is as late as it was.
+            Content::Play(played) => later(played.head_at(), *wait),
+            Content::Steps(_) | Content::Body(_) => *wait,
+        };
+        let mut values = self.values();
+        for (name, template) in &self.response.headers {
+            // A value of a request may be no value of a header.
+            if let Ok(value) = HeaderValue::from_str(&values.text(template, at)) {
+                headers.insert(name, value);
+            }
+        }
+        let head = ResponseHead { status: self.response.status.unwrap_or(status), headers };
+        Cue { at, action: Action::Head(Box::new(head)) }
+    }
+
+    /// Returns the ID of the event behind which the response resumes.
+    fn last_event_id(&self) -> Option<String> {
+        let id = self.request.header("last-event-id").filter(|_| self.response.resumes);
+        id.map(str::to_owned)
+    }
+
+    fn values(&self) -> Values {
+        Values::new(Arc::clone(&self.request), self.start, self.start.random())
+    }
+}
+
+fn content_type(value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))])
+}
+
+fn later(at: Duration, wait: Duration) -> Duration {
+    at.saturating_add(wait).min(LONGEST)
+}
