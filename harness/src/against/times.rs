@@ -16,8 +16,6 @@ const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 5;
 /// A busy machine makes a recording longer by this part at most.
 const DRIFT_PARTS: u64 = 3;
-/// So many stalls of the machine in a row may make a single write late.
-const TURNS_MAX: u64 = 3;
 /// The check looks for stalls of the machine by timers of this length.
 const TIMER_MS: u64 = 10;
 /// Fewer gaps of one kind have no median worth the name.
@@ -84,10 +82,8 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
         .collect();
     let at = |ms| began + Duration::from_millis(ms);
     let held_up = |from_ms: u64, to_ms: u64| whole_ms(stalls.within(at(from_ms), at(to_ms)));
-    // A write waits for a few turns on the processor, and not for all that other writes wait for.
-    let excused = |from_ms: u64, to_ms: u64| {
-        held_up(from_ms, to_ms).min(TURNS_MAX * whole_ms(stalls.longest(at(from_ms), at(to_ms))))
-    };
+    // A write waits for its turn on the processor, and not for all that other writes wait for.
+    let excused = |from_ms: u64, to_ms: u64| whole_ms(stalls.longest(at(from_ms), at(to_ms)));
     let mut wrong = Vec::new();
     let mut explained = vec![false; lines.len()];
     for gaps in kinds_of_gaps(&lines) {
@@ -271,9 +267,9 @@ fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64
 
 /// Returns how late timers usually were in a span, of which the machine held the check up for a part.
 fn usual_lateness(held_up_ms: u64, span_ms: u64) -> u64 {
-    // The check sets a timer every few milliseconds, and each timer may be late. Two of them make a gap.
+    // The check sets one timer after another, and each may be late.
     let free_ms = span_ms.saturating_sub(held_up_ms).max(1);
-    2 * TIMER_MS * held_up_ms / free_ms
+    TIMER_MS * held_up_ms / free_ms
 }
 
 fn whole_ms(duration: Duration) -> u64 {
