@@ -1,5 +1,4 @@
 //! The connection table: the open connections of a world, and the exchanges on each.
-
 //!
 //! ```text
 //!  pushes ── exchange     the writes that a test pushes into a response, an exchange

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! `openapi.json` describes the interface. A request for control is no part of the world: the request takes no ordinal,
-//! meets no fault and is not logged. No byte of a stream depends on such a request.
+//! meets no fault and is not logged. A stream depends on what a test does by such a request, and not on the request itself.
 
 mod access;
 mod body;

@@ -1,6 +1,6 @@
 //! The request log: the exchanges of a world, in order, as lines of a recording.
 //!
-//! The log has all that a replay of the world needs: requests, faults, and the connections that a test closed.
+//! The log has all that a replay of the world needs: requests, faults, and what a test wrote to connections and closed.
 //!
 //! ```text
 //!  secret_json ── redaction    the secrets left out

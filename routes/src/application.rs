@@ -22,8 +22,9 @@ use onbeat_wire::stringify;
 use serde::Serialize;
 
 use crate::channels::{ChannelReport, Channels, NamedChannel, NoSuchChannel};
-use crate::chunk::{EventFields, published};
+use crate::chunk::published;
 use crate::cors;
+use crate::event_fields::EventFields;
 use crate::fault_hook::FaultHook;
 use crate::model::{Model, Route, StepAction, Subscribe};
 use crate::request::Request;

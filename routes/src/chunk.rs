@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use onbeat_server::random::Random;
 use onbeat_server::script::Start;
-use onbeat_wire::{FieldText, Lines};
 
+use crate::event_fields::EventFields;
 use crate::model::{Chunk, EventForm};
 use crate::request::Request;
 use crate::template::{Moment, Template};
@@ -51,65 +51,16 @@ impl Values {
 /// Returns whether a chunk has a number among the numbered chunks of the response.
 fn uses_seq(chunk: &Chunk) -> bool {
     match chunk {
-        Chunk::Event(form) => templates(form).into_iter().flatten().any(Template::uses_seq),
+        Chunk::Event(form) => form.templates().into_iter().flatten().any(Template::uses_seq),
         Chunk::Text(template) => template.uses_seq(),
         Chunk::Bytes(_) => false,
     }
 }
 
-fn templates(form: &EventForm) -> [Option<&Template>; 4] {
-    [&form.comment, &form.event, &form.id, &form.data].map(Option::as_ref)
-}
-
 /// Returns the fields of an event at this moment.
 fn fields(form: &EventForm, moment: &mut Moment<'_>) -> EventFields {
-    let [comment, event, id, data] = templates(form).map(|template| template.map(|template| template.render(moment)));
+    let [comment, event, id, data] = form.templates().map(|template| template.map(|template| template.render(moment)));
     EventFields { comment, event, id, retry_ms: form.retry_ms, data }
-}
-
-/// The fields of an event, as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFields {
-    /// A comment before the fields.
-    pub comment: Option<String>,
-    /// The type.
-    pub event: Option<String>,
-    /// The ID.
-    pub id: Option<String>,
-    /// The reconnection time in milliseconds.
-    pub retry_ms: Option<u64>,
-    /// The data.
-    pub data: Option<String>,
-}
-
-impl EventFields {
-    /// Returns the event as one chunk (WHATWG HTML, 9.2.5). A comment of several lines becomes several comments; another
-    /// value ends at its first line break.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        let mut lines = Lines::new();
-        for line in self.comment.iter().flat_map(|comment| comment.split(['\r', '\n'])) {
-            lines = lines.comment(first_line(line));
-        }
-        if let Some(event) = &self.event {
-            lines = lines.event(first_line(event));
-        }
-        if let Some(id) = &self.id {
-            lines = lines.id(first_line(id));
-        }
-        if let Some(retry_ms) = self.retry_ms {
-            lines = lines.retry(Duration::from_millis(retry_ms));
-        }
-        if let Some(data) = &self.data {
-            lines = lines.data(data);
-        }
-        lines.dispatch()
-    }
-}
-
-fn first_line(text: &str) -> FieldText<'_> {
-    let line = text.split(['\r', '\n']).next().unwrap_or_default();
-    FieldText::new(line).expect("the text ends before its first line break")
 }
 
 /// Returns the bytes of the event that a publish request sends, and the ID; `id` is the ID of an event without one.

@@ -6,6 +6,8 @@
 //! ```text
 //!  nearest ── glob ── request ── template  the nearest name; patterns; a request; text with placeholders
 //!     │
+//!  event_fields                    an event as a chunk
+//!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
 //!   model ── matching              routes as data; the requests that match
@@ -25,6 +27,7 @@ mod application;
 mod channels;
 mod chunk;
 mod cors;
+mod event_fields;
 mod fault_hook;
 mod glob;
 mod heartbeats;
@@ -43,7 +46,7 @@ mod template;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};
-pub use self::chunk::EventFields;
+pub use self::event_fields::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
 pub use self::read::{Problems, read_file, read_route, read_routes, read_text};

@@ -10,6 +10,7 @@ use onbeat_faults::Fault;
 use onbeat_wire::How;
 use serde_json::Value;
 
+use crate::event_fields::EventFields;
 use crate::play::Played;
 use crate::request::RequestPart;
 use crate::template::Template;
@@ -135,6 +136,31 @@ pub struct EventForm {
     pub retry_ms: Option<u64>,
     /// The data; a field for each line.
     pub data: Option<Template>,
+}
+
+impl EventForm {
+    /// Returns the texts of the fields.
+    pub(crate) fn templates(&self) -> [Option<&Template>; 4] {
+        [&self.comment, &self.event, &self.id, &self.data].map(Option::as_ref)
+    }
+}
+
+impl Chunk {
+    /// Returns the chunk as bytes, made once for all clients, if the chunk has no placeholders.
+    pub(crate) fn made_once(self) -> Self {
+        let text = |template: &Option<Template>| template.as_ref().and_then(Template::constant);
+        match &self {
+            Self::Event(form)
+                if form.templates().into_iter().flatten().all(|template| template.constant().is_some()) =>
+            {
+                let EventForm { comment, event, id, retry_ms, data } = form;
+                let (comment, event, id, data) = (text(comment), text(event), text(id), text(data));
+                Self::Bytes(EventFields { comment, event, id, retry_ms: *retry_ms, data }.encode())
+            }
+            Self::Text(template) => template.constant().map_or(self.clone(), |text| Self::Bytes(text.into())),
+            Self::Event(_) | Self::Bytes(_) => self,
+        }
+    }
 }
 
 /// A subscription to channels.

@@ -105,6 +105,13 @@ impl Template {
         Self { pieces: vec![Piece::Text(text.into())] }
     }
 
+    /// Returns the text, if there are no placeholders.
+    #[must_use]
+    pub fn constant(&self) -> Option<String> {
+        let text = |piece: &Piece| if let Piece::Text(text) = piece { Some(text.clone()) } else { None };
+        self.pieces.iter().map(text).collect()
+    }
+
     /// Returns whether the text has a number among the texts of its response.
     #[must_use]
     pub fn uses_seq(&self) -> bool {

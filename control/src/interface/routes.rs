@@ -15,6 +15,9 @@ use super::request::ControlRequest;
 use super::router::Id;
 use super::{Control, Instance, Json};
 
+/// The most bytes of the routes in one request.
+const ROUTES_BYTES_MAX: usize = 1024 * 1024;
+
 #[derive(Serialize)]
 pub(super) struct RoutesAnswer {
     routes: Vec<RouteReport>,
@@ -37,7 +40,7 @@ pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<N
 /// Adds a route before all others.
 pub(super) async fn post(
     State(control): State<Arc<Control>>,
-    ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value, ROUTES_BYTES_MAX>,
 ) -> Result<(StatusCode, Json<AddedAnswer>), Refusal> {
     let route = read_route(form, control.settings.routes.folder.as_deref())?;
     let form = route.form.clone();
@@ -51,7 +54,7 @@ pub(super) async fn post(
 /// Replaces the routes that were added.
 pub(super) async fn put(
     State(control): State<Arc<Control>>,
-    ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value, ROUTES_BYTES_MAX>,
 ) -> Result<Json<ReplacedAnswer>, Refusal> {
     let routes = read_routes(form, control.settings.routes.folder.as_deref())?;
     let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();

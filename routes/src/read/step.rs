@@ -51,7 +51,7 @@ pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
 
 fn action(table: &Table<'_>, problems: &mut Problems) -> Option<StepAction> {
     if !table.present(&CHUNK_KEYS).is_empty() {
-        return chunk(table, problems).map(StepAction::Send);
+        return chunk(table, problems).map(Chunk::made_once).map(StepAction::Send);
     }
     if table.has("subscribe") {
         return subscribe(table, problems).map(StepAction::Subscribe);
@@ -81,7 +81,7 @@ fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
     let history = table.word("history", &uses, problems).unwrap_or_default();
     let heartbeat = match (table.get("heartbeat"), table.ms("heartbeat_ms", 1, problems)) {
         (Some(node), None) => heartbeat(node, problems),
-        (None, every) => every.map(|every| Heartbeat { every, times: None, chunk: empty_comment() }),
+        (None, every) => every.map(|every| Heartbeat { every, times: None, chunk: empty_comment().made_once() }),
         (Some(node), Some(_)) => {
             problems.add(&node.place, "expected heartbeat or heartbeat_ms, got both");
             None
@@ -116,7 +116,7 @@ pub(super) fn heartbeat(node: &Node, problems: &mut Problems) -> Option<Heartbea
     }
     let times = table.whole("times", 1..=TIMES_MAX, problems);
     let has_chunk = !table.present(&CHUNK_KEYS).is_empty();
-    let chunk = if has_chunk { chunk(&table, problems)? } else { empty_comment() };
+    let chunk = if has_chunk { chunk(&table, problems)? } else { empty_comment() }.made_once();
     Some(Heartbeat { every: every?, times, chunk })
 }
 
