@@ -42,6 +42,8 @@ pub use self::headers::{ExtraHeaders, WrongHeader};
 pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
 
+pub(crate) use self::live::look_for_stalls;
+
 use self::lines_seen::LinesSeen;
 use self::other_clients::{HEARTBEAT, Noise, OtherClients};
 use self::tag::Tag;

@@ -50,9 +50,11 @@ pub use self::case::{Aspect, Tier};
 pub use self::finding::Finding;
 pub use self::selection::{NoSuchCase, Selection};
 pub use self::timeline::{Mark, Timeline};
-pub use self::verdict::{Hint, Jitter, Outcome, Report, Verdict};
+pub use self::verdict::{Hint, Jitter, Measured, Outcome, Report, Verdict};
 
+pub(crate) use self::align::{Step, UNIT, align};
 pub(crate) use self::case::Case;
+pub(crate) use self::compare::first_difference;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
 pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
@@ -63,4 +65,4 @@ pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLin
 pub(crate) use self::skipped::Skipped;
 pub(crate) use self::stalls::{SharedStalls, Stalls};
 pub(crate) use self::trial::judge;
-pub(crate) use self::vary::{Rule, Vary};
+pub(crate) use self::vary::{Rule, Vary, decimals};

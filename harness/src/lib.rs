@@ -24,6 +24,8 @@
 //!      │
 //!  check         any server, judged by the fixtures
 //!      │
+//!  against       any server, judged by recordings of its own
+//!      │
 //!  simulate      random worlds under faults, judged by invariants
 //!      │
 //!  cli           the command line
@@ -75,6 +77,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod against;
 pub mod check;
 pub mod cli;
 pub mod fixtures;

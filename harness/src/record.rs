@@ -26,6 +26,7 @@ mod store;
 mod tap;
 
 pub use self::compare::proposals;
+pub(crate) use self::compare::{is_uuid, varying_values};
 pub use self::connect::{ConnectError, Connector};
 pub use self::lines::{RecordedLine, Summary};
 pub use self::once::{OneRequest, RecordError, record_once};

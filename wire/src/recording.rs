@@ -14,6 +14,7 @@
 mod arrival;
 mod fact;
 mod read;
+mod vary;
 mod write;
 
 use serde::de::DeserializeOwned;
@@ -24,6 +25,7 @@ pub use self::fact::{
     Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Framing, How, Leave, LeftHow, LogStart, NoKeys,
     Publish, Push, RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Write,
 };
+pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;
 
 /// The version of the form of a recording.

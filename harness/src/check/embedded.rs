@@ -2,7 +2,7 @@
 
 use super::{Embedded, OtherClients, Scope, application, play, requests};
 use crate::fixtures;
-use crate::judge::{Evidence, NoSuchCase, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
+use crate::judge::{Evidence, Measured, NoSuchCase, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::lab::{self, Application, Overdue, Setup};
 use crate::player::Bounds;
 
@@ -39,7 +39,8 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
         evidence.add(request.judge(&golden.cases, settled(log).as_ref()));
     }
     let verdicts = evidence.verdicts(|id| scope.cases.has(id), None);
-    Ok(Report { target: "the embedded server, in virtual time".into(), verdicts, timelines, trouble: None, hint: None })
+    let target = "the embedded server, in virtual time".into();
+    Ok(Report { target, verdicts, timelines, trouble: None, hint: None, by: Measured::Fixtures })
 }
 
 fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Observation {

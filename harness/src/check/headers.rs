@@ -8,6 +8,10 @@ const RESERVED: &str = "accept-encoding access-control-request-headers connectio
      if-modified-since if-none-match keep-alive last-event-id proxy-connection range te trailer \
      transfer-encoding upgrade";
 
+/// The fields that frame a request, or are about a single connection.
+const FRAMING: &str =
+    "connection content-length expect keep-alive proxy-connection te trailer transfer-encoding upgrade";
+
 /// A field is a secret if the name contains a secret word.
 const SECRET_WORDS: [&str; 12] =
     ["auth", "cookie", "cred", "csrf", "jwt", "key", "pass", "secret", "session", "sid", "signature", "token"];
@@ -48,8 +52,28 @@ impl ExtraHeaders {
     ///
     /// If a text is not a header, or the header must not be set.
     pub fn read(texts: &[String]) -> Result<Self, WrongHeader> {
-        let fields: Result<Vec<_>, WrongHeader> = texts.iter().map(|text| field(text)).collect();
+        Self::read_except(texts, RESERVED)
+    }
+
+    /// Reads headers for the requests of recordings, which ask for the answer of the recording, whatever that is.
+    ///
+    /// # Errors
+    ///
+    /// If a text is not a header, or the header must not be set.
+    pub fn read_for_recordings(texts: &[String]) -> Result<Self, WrongHeader> {
+        Self::read_except(texts, FRAMING)
+    }
+
+    fn read_except(texts: &[String], reserved: &str) -> Result<Self, WrongHeader> {
+        let fields: Result<Vec<_>, WrongHeader> = texts.iter().map(|text| field(text, reserved)).collect();
         Ok(Self { fields: fields? })
+    }
+
+    /// Returns the headers as names and values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     }
 
     /// Returns the value of `Host`, if given.
@@ -71,7 +95,7 @@ impl ExtraHeaders {
     }
 
     /// Replaces every secret in a text.
-    pub(super) fn hide(&self, text: &mut String) {
+    pub(crate) fn hide(&self, text: &mut String) {
         for secret in self.secrets() {
             if text.contains(&secret) {
                 *text = text.replace(&secret, HIDDEN);
@@ -102,12 +126,12 @@ impl ExtraHeaders {
     }
 }
 
-fn field(text: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
+fn field(text: &str, reserved: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
     // Before the first colon there may be a text of any length.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
-    if RESERVED.split(' ').any(|reserved| name == reserved) {
+    if reserved.split(' ').any(|reserved| name == reserved) {
         return Err(WrongHeader::Reserved(shown()));
     }
     let value = value.trim_matches([' ', '\t']);

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use super::{Noise, OtherClients, application};
 use crate::fixtures::read_back::Golden;
 use crate::judge::report::{html, jsonl, junit, text};
-use crate::judge::{Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
+use crate::judge::{Measured, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::{self, WINDOW_BYTES};
 
@@ -180,7 +180,8 @@ fn report_on(golden: &Golden, scenario: &Scenario, logs: Vec<(String, ClientLog)
         let timelines = vec![Timeline::of(scenario, &seen, &pace)];
         let evidence = judge(&golden.cases, scenario, &seen, &pace, &Stalls::default());
         let verdicts = evidence.verdicts(|_| true, None);
-        let report = Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None };
+        let report =
+            Report { target: "a test".into(), verdicts, timelines, trouble: None, hint: None, by: Measured::Fixtures };
         let made = junit::Made { began: "2025-12-01T00:00:00Z".parse().expect("a time"), took: Duration::ZERO };
         junit::render(&report, made).expect("JUnit");
         let _ = (text::render(&report), jsonl::render(&report), html::render(&report));

@@ -15,13 +15,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use self::inspection::{Findings, Inspection, OVERTIME_MAX};
-use self::machine::{look_for_stalls, probe};
+pub(crate) use self::machine::look_for_stalls;
+use self::machine::probe;
 use self::plan::Plan;
 use self::reach::{reach, trouble};
 use super::hint::{Cause, Pulse};
 use super::{ExtraHeaders, Scope};
 use crate::fixtures::read_back::order_of_stream;
-use crate::judge::{Case, Hint, NoSuchCase, Outcome, Report, Verdict};
+use crate::judge::{Case, Hint, Measured, NoSuchCase, Outcome, Report, Verdict};
 
 /// A server over TCP, and how the server is judged.
 #[derive(Clone, Debug)]
@@ -118,7 +119,7 @@ pub async fn check_live(
     timelines.sort_by_key(|timeline| order_of_stream(&timeline.name));
     let verdicts = evidence.verdicts(|id| scope.cases.has(id), trouble.as_deref());
     let hint = hint(remote, scope, &golden.cases, &verdicts, &pulses);
-    let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint };
+    let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint, by: Measured::Fixtures };
     // A server may repeat a secret header in any text.
     report.texts_mut().for_each(|text| remote.headers.hide(text));
     Ok(report)

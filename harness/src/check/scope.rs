@@ -1,7 +1,7 @@
 //! The scope of a check: how much of the contract is judged.
 
 use crate::fixtures::read_back::Golden;
-use crate::judge::{Evidence, NoSuchCase, Selection, Skipped};
+use crate::judge::{Evidence, Measured, NoSuchCase, Selection, Skipped};
 
 /// A quick check leaves out all that needs more of the contract's time: 10 s, without the writes of that moment.
 const QUICK_MS: u64 = 9_500;
@@ -21,7 +21,7 @@ impl Scope {
     /// Returns the fixtures by which the scope is judged. All cases stay; streams are cut short where time is short.
     pub(super) fn contract(&self) -> Result<Golden, NoSuchCase> {
         let golden = Golden::read();
-        self.cases.among(&golden.cases)?;
+        self.cases.among(&golden.cases, Measured::Fixtures)?;
         let mut golden = if self.behind_proxy { golden.end_to_end() } else { golden };
         let watched_ms = if self.quick { QUICK_MS } else { u64::MAX };
         let streams = golden.streams.into_iter().filter(|stream| self.cases.has_any(stream.cases()));

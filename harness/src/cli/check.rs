@@ -1,5 +1,7 @@
 //! `onbeat check`.
 
+mod against;
+
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -15,10 +17,11 @@ use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedd
 use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
 use crate::judge::report::{html, jsonl, junit, text};
-use crate::judge::{Outcome, Report, Selection, Verdict};
+use crate::judge::{Measured, Outcome, Report, Selection, Verdict};
 use crate::lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option without a value")]
 pub(super) struct CheckArguments {
     /// The server's URL; the embedded server without it
     url: Option<String>,
@@ -31,6 +34,24 @@ pub(super) struct CheckArguments {
     /// Leave out what takes longer than 10 s
     #[arg(long)]
     quick: bool,
+    /// Judge the server by this recording of it, or by all recordings (*.jsonl) in this folder, instead of the fixtures
+    #[arg(long, value_name = "FILE|DIR", requires = "url")]
+    against: Option<PathBuf>,
+    /// Compare the dispatched events, or the lines of other streams, however they come in chunks
+    #[arg(long, requires = "against")]
+    events: bool,
+    /// How long to watch each response; without it as long as the recording lasts
+    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true, requires = "against")]
+    watched: Option<Duration>,
+    /// Play the recordings of a folder one by one, instead of all at once
+    #[arg(long, requires = "against")]
+    one_by_one: bool,
+    /// Write what comes into the recordings, which keep `vary` and `may`
+    #[arg(long, requires = "against", conflicts_with_all = ["only", "skip", "quick", "watched", "events", "behind_proxy", "expect_failures", "write_expect_failures"])]
+    accept: bool,
+    /// Trust the root certificates in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", requires = "against")]
+    cacert: Option<PathBuf>,
     /// Leave out what a proxy between the check and the server may change, such as chunks and connections
     #[arg(long, requires = "url")]
     behind_proxy: bool,
@@ -74,13 +95,21 @@ fn parse_tolerance(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // A check takes a minute or more, so wrong arguments and paths are found out first.
-    let known = arguments.expect_failures.as_deref().map(known_failures).transpose()?;
+    let recordings = arguments.against.as_deref().map(against::read).transpose()?;
+    let (ids, by) = match &recordings {
+        Some(recordings) => (recordings.case_ids(), Measured::Recordings),
+        None => (case_ids(), Measured::Fixtures),
+    };
+    let known = arguments.expect_failures.as_deref().map(|path| known_failures(path, &ids, by)).transpose()?;
     files::check_writable(arguments.files())?;
     if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
         return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
     }
     let (clock, began) = (TokioClock::start(), epoch_today());
-    let mut report = report(arguments)?;
+    let (mut report, accepted) = match &recordings {
+        Some(recordings) => against::check(arguments, recordings)?,
+        None => (report(arguments)?, Vec::new()),
+    };
     let made = Made { began, took: clock.now() - Instant::EPOCH };
     let known = match (known, &arguments.write_expect_failures) {
         // The listed failures are known from now on.
@@ -97,12 +126,15 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     explain(arguments, &report);
     write_files(arguments, &report, &known, made)?;
     printed?;
+    if let (true, Some(recordings)) = (arguments.accept, &recordings) {
+        return recordings.accept(&report, &accepted, out);
+    }
     Ok(if report.conforms() { Exit::Holds } else { Exit::Differs })
 }
 
-fn known_failures(path: &Path) -> Result<Expectations, String> {
+fn known_failures(path: &Path, ids: &[String], by: Measured) -> Result<Expectations, String> {
     let text = input::read(path)?;
-    Expectations::read(&text, &case_ids()).map_err(|error| format!("failed to read {}: {error}", input::name(path)))
+    Expectations::read(&text, ids, by).map_err(|error| format!("failed to read {}: {error}", input::name(path)))
 }
 
 /// Tells on stderr why the check fails, besides the report.

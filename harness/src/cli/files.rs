@@ -33,6 +33,24 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
+/// Replaces a file as a whole: another program sees the older text or the new one.
+///
+/// # Errors
+///
+/// If the file can't be replaced.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
+    // A link stays, and leads to the new text.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let replaced = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
+    replaced.map_err(|error| {
+        let _ = fs::remove_file(&new);
+        unwritable(&path, &error)
+    })
+}
+
 /// Returns where a path leads: to an existing file, or to a name in a folder.
 fn place(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -2,7 +2,7 @@
 
 /// One step of an alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The write came as the piece, right or wrong.
     Came(usize, usize),
     /// The write is missing.
@@ -12,11 +12,11 @@ pub(super) enum Step {
 }
 
 /// The unit of costs.
-pub(super) const UNIT: u32 = 100;
+pub(crate) const UNIT: u32 = 100;
 
 /// Aligns `expected` writes with `got` pieces. To take piece `g` for write `e` costs `cost(e, g)`, which is 0 if the piece
 /// conforms. An extra piece costs `extra(g)`, and a missing write a [`UNIT`].
-pub(super) fn align(
+pub(crate) fn align(
     expected: usize,
     got: usize,
     cost: impl Fn(usize, usize) -> u32,

@@ -85,7 +85,7 @@ pub(super) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)
 }
 
 /// Returns the first byte in which two texts differ; nothing if they are the same.
-pub(super) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
+pub(crate) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
     let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
     (expected != got).then_some(same)
 }

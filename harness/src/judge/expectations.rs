@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Outcome, Report};
+use super::{Measured, Outcome, Report};
 
 /// The cases that are known to fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,11 +14,12 @@ pub struct Expectations {
 
 /// A line that names no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {id:?} is no case; the nearest is {nearest}, and fixtures/cases.json has all ids")]
+#[error("line {line}: {id:?} is no case; the nearest is {nearest}, and {}", .by.list_of_ids())]
 pub struct UnknownCase {
     line: usize,
     id: String,
     nearest: String,
+    by: Measured,
 }
 
 impl Expectations {
@@ -27,7 +28,7 @@ impl Expectations {
     /// # Errors
     ///
     /// If a line names an unknown case.
-    pub fn read(text: &str, cases: &[String]) -> Result<Self, UnknownCase> {
+    pub fn read(text: &str, cases: &[String], by: Measured) -> Result<Self, UnknownCase> {
         let mut ids = BTreeSet::new();
         // An editor may have put a byte order mark before the first line.
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -38,7 +39,7 @@ impl Expectations {
             if !cases.iter().any(|case| case == id) {
                 let nearest = cases.iter().min_by_key(|case| strsim::damerau_levenshtein(case, id));
                 let nearest = nearest.cloned().unwrap_or_default();
-                return Err(UnknownCase { line: number + 1, id: id.into(), nearest });
+                return Err(UnknownCase { line: number + 1, id: id.into(), nearest, by });
             }
             ids.insert(id.to_owned());
         }
@@ -88,7 +89,7 @@ mod tests {
         let ids = ["a.x", "a.y", "a.z"].map(String::from);
         let mut bad = report(&[("a.x", Fail), ("a.y", Pass), ("a.z", Fail)]);
         let written = Expectations::of(&bad).to_text(&bad);
-        let list = Expectations::read(&written, &ids).expect("known ids");
+        let list = Expectations::read(&written, &ids, Measured::Fixtures).expect("known ids");
         list.apply(&mut bad);
         assert_eq!(outcomes(&bad), [KnownFailure, Pass, KnownFailure], "{written}");
         let mut better = report(&[("a.x", Pass), ("a.y", Fail), ("a.z", Skipped)]);
@@ -99,7 +100,8 @@ mod tests {
     #[test]
     fn a_misspelled_id_is_an_error_that_names_the_nearest() {
         let ids = ["a.x", "letters.done", "letters.status"].map(String::from);
-        let error = Expectations::read("\u{feff}# why\r\n\r\na.x # because\r\nleters.staus\n", &ids);
+        let error =
+            Expectations::read("\u{feff}# why\r\n\r\na.x # because\r\nleters.staus\n", &ids, Measured::Fixtures);
         assert_eq!(
             error.expect_err("no case").to_string(),
             "line 4: \"leters.staus\" is no case; the nearest is letters.status, and fixtures/cases.json has all ids"

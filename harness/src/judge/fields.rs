@@ -13,7 +13,7 @@ fn value(head: &Head, name: &str) -> Option<String> {
 }
 
 /// Returns the expected and the actual field, if the field is missing or means anything else.
-pub(super) fn breach(head: &Head, name: &str, expected: &str) -> Option<(String, String)> {
+pub(crate) fn breach(head: &Head, name: &str, expected: &str) -> Option<(String, String)> {
     let came = value(head, name);
     if came.as_ref().is_some_and(|came| same(name, expected, came)) {
         return None;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use onbeat_wire::recording::{End, Fact, RawRequest, ResponseHead, Write};
 use onbeat_wire::{Head, How, Instant, What};
 
-use super::{Aspect, Case, Outcome, Report, Scenario, ScenarioLine, Tier, Verdict};
+use super::{Aspect, Case, Measured, Outcome, Report, Scenario, ScenarioLine, Tier, Verdict};
 use crate::player::{Action, ClientLog, LogEntry};
 
 /// Returns a required case that looks at the aspects.
@@ -23,7 +23,14 @@ pub(super) fn verdict(id: &str, outcome: Outcome) -> Verdict {
 /// Returns a report of these verdicts.
 pub(super) fn report(verdicts: &[(&str, Outcome)]) -> Report {
     let verdicts = verdicts.iter().map(|(id, outcome)| verdict(id, *outcome)).collect();
-    Report { target: "a test".into(), verdicts, timelines: Vec::new(), trouble: None, hint: None }
+    Report {
+        target: "a test".into(),
+        verdicts,
+        timelines: Vec::new(),
+        trouble: None,
+        hint: None,
+        by: Measured::Fixtures,
+    }
 }
 
 /// Returns the log of each client of a conforming server, if all lines, also the lines beyond a cut, come at `when`.

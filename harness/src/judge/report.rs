@@ -43,7 +43,7 @@ mod tests {
 
     use super::junit::Made;
     use super::*;
-    use crate::judge::{Finding, Mark, Outcome, Timeline, Verdict, made_up};
+    use crate::judge::{Finding, Mark, Measured, Outcome, Timeline, Verdict, made_up};
 
     /// What steers a terminal, turns a line around, or makes XML ill-formed.
     const HOSTILE: &str = "\x1b]52;c;aGk=\x07\u{9b}31m\u{202e}\u{200b}\u{fffe}\u{ffff}\0\u{feff}";
@@ -78,6 +78,7 @@ mod tests {
             timelines: vec![timeline],
             trouble: None,
             hint: None,
+            by: Measured::Fixtures,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use glob::Pattern;
 
-use super::Case;
+use super::{Case, Measured};
 
 /// Which cases are judged.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +15,13 @@ pub struct Selection {
 
 /// A pattern of a selection that matches no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no case matches {0:?}: fixtures/cases.json has their ids")]
-pub struct NoSuchCase(pub String);
+#[error("no case matches {pattern:?}: {}", .by.place_of_ids())]
+pub struct NoSuchCase {
+    /// The pattern.
+    pub pattern: String,
+    /// The contract with the cases.
+    pub by: Measured,
+}
 
 impl Selection {
     /// Returns whether a case is judged.
@@ -32,9 +37,9 @@ impl Selection {
     }
 
     /// Refuses a pattern that matches no case, and therefore is misspelled.
-    pub(crate) fn among(&self, cases: &[Case]) -> Result<(), NoSuchCase> {
+    pub(crate) fn among(&self, cases: &[Case], by: Measured) -> Result<(), NoSuchCase> {
         let in_vain = |pattern: &&Pattern| !cases.iter().any(|case| pattern.matches(&case.id));
         let misspelled = self.only.iter().chain(&self.skip).find(in_vain);
-        misspelled.map_or(Ok(()), |pattern| Err(NoSuchCase(pattern.as_str().into())))
+        misspelled.map_or(Ok(()), |pattern| Err(NoSuchCase { pattern: pattern.as_str().into(), by }))
     }
 }

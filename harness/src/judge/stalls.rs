@@ -69,6 +69,11 @@ impl Stalls {
         sum
     }
 
+    /// Returns the longest time for which the machine held up the checker at once in between.
+    pub(crate) fn longest(&self, from: Instant, to: Instant) -> Duration {
+        self.own.iter().map(|(start, end)| *end.min(&to) - *start.max(&from)).max().unwrap_or_default()
+    }
+
     /// Returns how much later than on an idle machine the server usually answered in between.
     pub(crate) fn jitter(&self, from: Instant, to: Instant) -> Duration {
         let during = self.probes.iter().filter(|probe| overlaps(**probe, (from, to)));
@@ -121,6 +126,9 @@ mod tests {
         assert_eq!(stalls.within(at(0), at(1000)), ms(150));
         assert_eq!(stalls.within(at(150), at(310)), ms(60));
         assert_eq!(stalls.within(at(200), at(300)), ms(0));
+        assert_eq!(stalls.longest(at(0), at(1000)), ms(100));
+        assert_eq!(stalls.longest(at(150), at(310)), ms(50));
+        assert_eq!(stalls.longest(at(200), at(300)), ms(0));
     }
 
     #[test]

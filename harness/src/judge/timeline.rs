@@ -32,8 +32,11 @@ pub struct Mark {
 const TEXT_CHARS_MAX: usize = 160;
 const MARKS_MAX: usize = 2048;
 
-fn mark(t_ms: f64, bytes: &[u8]) -> Mark {
-    Mark { t_ms, text: visible(bytes).chars().take(TEXT_CHARS_MAX).collect() }
+impl Mark {
+    /// Returns the mark of a write.
+    pub(crate) fn new(t_ms: f64, bytes: &[u8]) -> Self {
+        Self { t_ms, text: visible(bytes).chars().take(TEXT_CHARS_MAX).collect() }
+    }
 }
 
 impl Timeline {
@@ -42,10 +45,10 @@ impl Timeline {
         #[expect(clippy::cast_precision_loss, reason = "a scenario lasts minutes")]
         let ms = |ms: u64| ms as f64;
         let writes = scenario.first_writes();
-        let expected = writes.iter().map(|(_, line)| mark(ms(line.t_ms), line.written().as_bytes())).collect();
+        let expected = writes.iter().map(|(_, line)| Mark::new(ms(line.t_ms), line.written().as_bytes())).collect();
         let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
             let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
-            pieces.into_iter().take(MARKS_MAX).map(move |piece| mark(after(piece.at), &piece.bytes))
+            pieces.into_iter().take(MARKS_MAX).map(move |piece| Mark::new(after(piece.at), &piece.bytes))
         });
         // Beyond the cut of a scenario there is no expected line beside a write.
         let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= ms(scenario.length_ms));

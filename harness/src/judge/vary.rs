@@ -104,7 +104,7 @@ pub(super) fn number(json: &str) -> Option<f64> {
 }
 
 /// Returns how many decimals a number has in the spelling of ECMAScript.
-fn decimals(spelled: &str) -> i64 {
+pub(crate) fn decimals(spelled: &str) -> i64 {
     let (digits, exponent) = spelled.split_once('e').unwrap_or((spelled, "0"));
     let after_the_point = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     i64::try_from(after_the_point).unwrap_or(i64::MAX) - exponent.parse::<i64>().unwrap_or_default()

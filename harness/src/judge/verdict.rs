@@ -20,6 +20,51 @@ pub struct Report {
     pub trouble: Option<String>,
     /// The likeliest cause of all failures.
     pub hint: Option<Hint>,
+    /// The contract that the server was judged by.
+    pub by: Measured,
+}
+
+/// The contract that a server is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// The fixtures: the built-in contract.
+    Fixtures,
+    /// Recordings of the server itself; each line is a case.
+    Recordings,
+}
+
+impl Measured {
+    /// Returns where their ids are found, behind a pattern that matches none.
+    pub(super) fn place_of_ids(self) -> &'static str {
+        match self {
+            Self::Fixtures => "fixtures/cases.json has their ids",
+            Self::Recordings => self.list_of_ids(),
+        }
+    }
+
+    /// Returns where all ids of cases are listed.
+    pub(crate) fn list_of_ids(self) -> &'static str {
+        match self {
+            Self::Fixtures => "fixtures/cases.json has all ids",
+            Self::Recordings => "an id is the name of a recording and the number of a line, like chat.jsonl:4",
+        }
+    }
+
+    /// Returns the words before the reason for which a server could not be judged.
+    pub(super) fn words_of_trouble(self) -> &'static str {
+        match self {
+            Self::Fixtures => "This is not the server of the contract, or it is badly broken:",
+            Self::Recordings => "The server could not be judged to the end:",
+        }
+    }
+
+    /// Returns the contract in words.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Fixtures => "the contract",
+            Self::Recordings => "its recordings",
+        }
+    }
 }
 
 /// The likeliest cause of many failures at once.
@@ -159,7 +204,8 @@ impl Report {
 impl Verdict {
     /// Returns the part of the contract to which the case belongs, and the name of the case in the part.
     pub(super) fn part_and_name(&self) -> (&str, &str) {
-        self.id.split_once('.').unwrap_or((&self.id, ""))
+        // The line of a recording belongs to the file.
+        self.id.rsplit_once(':').or_else(|| self.id.split_once('.')).unwrap_or((&self.id, ""))
     }
 }
 

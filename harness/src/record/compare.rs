@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use onbeat_wire::Decoder;
-use onbeat_wire::recording::Fact;
+use onbeat_wire::recording::{Fact, NumberBounds, Vary, VaryPlace, VaryRule};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::RecordedLine;
 
 /// A difference between two recordings, at a line of the first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Proposal {
     /// The line of the first recording, from 1.
     line: usize,
@@ -19,13 +19,11 @@ pub struct Proposal {
 }
 
 /// A difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ProposedDifference {
-    /// Values in JSON differ.
-    Vary(Vec<VaryingValue>),
-    /// The values of a header differ.
-    Header(String),
+    /// Values in JSON, or of headers, differ. The key fits into the line.
+    Vary(Vec<Vary>),
     /// Texts differ, of which at least one is no JSON.
     Text([String; 2]),
     /// The statuses differ.
@@ -34,13 +32,6 @@ enum ProposedDifference {
     Count([usize; 2]),
     /// The ends differ.
     End([String; 2]),
-}
-
-/// A value that differs, by JSON pointer (RFC 6901), and the rule that both values keep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct VaryingValue {
-    pointer: String,
-    r#as: &'static str,
 }
 
 /// A text of a recording that is compared as a whole, and the line with its last byte.
@@ -88,15 +79,21 @@ fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Propos
     if head.status != other.status {
         differences.push(ProposedDifference::Status([head.status, other.status]));
     }
+    let mut headers = Vec::new();
     let names: BTreeSet<&String> = head.headers.iter().chain(&other.headers).map(|(name, _)| name).collect();
     for name in names {
         let values = |headers: &[(String, String)]| -> Vec<String> {
             headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
         };
-        if values(&head.headers) != values(&other.headers) {
-            differences.push(ProposedDifference::Header(name.clone()));
+        // The date of a response differs each second, and tells nothing.
+        if name != "date" && values(&head.headers) != values(&other.headers) {
+            let is_in = |headers: &[(String, String)]| headers.iter().any(|(known, _)| known == name);
+            let is_in_both = is_in(&head.headers) && is_in(&other.headers);
+            let rule = if is_in_both { VaryRule::String } else { VaryRule::Any };
+            headers.push(Vary { place: VaryPlace::Header(name.clone()), rule });
         }
     }
+    differences.extend((!headers.is_empty()).then_some(ProposedDifference::Vary(headers)));
     differences.into_iter().map(|difference| Proposal { line, difference }).collect()
 }
 
@@ -108,7 +105,7 @@ fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
     let values = [text, other].map(serde_json::from_str::<Value>);
     if let [Ok(value), Ok(other)] = values {
         let mut varying = Vec::new();
-        vary(&value, &other, "", &mut varying);
+        varying_values(&value, &other, "", &mut varying);
         // The same JSON in another spelling has no value that varies.
         return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
     }
@@ -159,48 +156,49 @@ fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
 }
 
 /// Adds the values that differ, with the rule that both keep.
-fn vary(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<VaryingValue>) {
+pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
+    let at = |pointer: &str, rule| Vary { place: VaryPlace::Pointer(pointer.to_owned()), rule };
     match (first, second) {
         (Value::Object(fields), Value::Object(others)) => {
             let more = others.keys().filter(|key| !fields.contains_key(*key));
             for key in fields.keys().chain(more) {
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                 match (fields.get(key), others.get(key)) {
-                    (Some(value), Some(other)) => vary(value, other, &pointer, varying),
-                    _ => varying.push(VaryingValue { pointer, r#as: "any" }),
+                    (Some(value), Some(other)) => varying_values(value, other, &pointer, varying),
+                    _ => varying.push(at(&pointer, VaryRule::Any)),
                 }
             }
         }
         (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
             for (index, (value, other)) in values.iter().zip(others).enumerate() {
-                vary(value, other, &format!("{pointer}/{index}"), varying);
+                varying_values(value, other, &format!("{pointer}/{index}"), varying);
             }
         }
         _ if first == second => {}
-        _ => varying.push(VaryingValue { pointer: pointer.to_owned(), r#as: rule(first, second) }),
+        _ => varying.push(at(pointer, rule(first, second))),
     }
 }
 
 /// Returns the narrowest rule that both values keep.
-fn rule(first: &Value, second: &Value) -> &'static str {
+fn rule(first: &Value, second: &Value) -> VaryRule {
     match (first, second) {
-        (Value::Number(_), Value::Number(_)) => "number",
+        (Value::Number(_), Value::Number(_)) => VaryRule::Number(NumberBounds::default()),
         (Value::String(first), Value::String(second)) => {
             let both = |is_one: fn(&str) -> bool| is_one(first) && is_one(second);
             if both(|text| text.parse::<jiff::Timestamp>().is_ok()) {
-                "timestamp"
+                VaryRule::Timestamp
             } else if both(is_uuid) {
-                "uuid"
+                VaryRule::Uuid
             } else {
-                "string"
+                VaryRule::String
             }
         }
-        _ => "any",
+        _ => VaryRule::Any,
     }
 }
 
 /// Returns whether a text is a UUID (RFC 9562, 4).
-fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let parts: Vec<&str> = text.split('-').collect();
     parts.len() == lengths.len()
@@ -251,7 +249,8 @@ mod tests {
             r#"{"line":3,"vary":[{"pointer":"/a~1b/c~0d","as":"string"},{"pointer":"/at","as":"timestamp"},"#,
             r#"{"pointer":"/id","as":"uuid"},{"pointer":"/n/1","as":"number"}]}"#
         );
-        assert_proposed(&first, &second, &[r#"{"line":1,"header":"x-request-id"}"#, vary]);
+        let header = r#"{"line":1,"vary":[{"header":"x-request-id","as":"string"}]}"#;
+        assert_proposed(&first, &second, &[header, vary]);
         assert_proposed(&first, &first, &[]);
         let third = stream("1", r#"{"id":null}"#, "[END]");
         let any = r#"{"line":3,"vary":[{"pointer":"/a~1b","as":"any"},{"pointer":"/at","as":"any"},{"pointer":"/id","as":"any"},{"pointer":"/n","as":"any"}]}"#;

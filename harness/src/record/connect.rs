@@ -72,13 +72,18 @@ impl Connector {
     }
 
     /// Returns the server that the connector connects to.
-    pub(super) fn upstream(&self) -> &ServerUrl {
+    pub(crate) fn upstream(&self) -> &ServerUrl {
         &self.upstream
     }
 
     /// Returns the clock that stamps what is recorded.
-    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Connects once, and leaves.
+    pub(crate) async fn try_out(&self) -> Result<(), ConnectError> {
+        self.connect().await.map(drop)
     }
 
     /// Connects to the first address of the server that answers.

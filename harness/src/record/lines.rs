@@ -31,6 +31,8 @@ pub(super) struct ExchangeLines {
     /// Lines that wait for the head of the response.
     interim: Vec<RecordedLine>,
     has_begun: bool,
+    /// When the request began, in milliseconds since the proxy began, if there is a proxy.
+    at_ms: Option<u64>,
     summary: Summary,
 }
 
@@ -47,6 +49,8 @@ struct RequestText {
 /// What was recorded, in short.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
+    /// When the request began, on the clock of the recorder.
+    pub began: Instant,
     /// The status; nothing if no head came.
     pub status: Option<u16>,
     /// The coding of the body, such as `gzip`.
@@ -70,8 +74,14 @@ impl ExchangeLines {
             request,
             interim: Vec::new(),
             has_begun: false,
-            summary: Summary::default(),
+            at_ms: None,
+            summary: Summary { began, ..Summary::default() },
         }
+    }
+
+    /// Returns the lines as a part of the timeline of a proxy, whose clock began with the proxy.
+    pub(super) fn on_timeline(self) -> Self {
+        Self { at_ms: Some(self.began.as_millis()), ..self }
     }
 
     /// Takes in the next bytes of the request's body.
@@ -153,7 +163,7 @@ impl ExchangeLines {
         }
         let onbeat = env!("CARGO_PKG_VERSION").to_owned();
         let from = std::mem::take(&mut self.from);
-        lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing }));
+        lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing, at_ms: self.at_ms }));
         let RequestText { head, content_type, body, is_complete, is_cut } = &mut self.request;
         let mut request = line(0, 0, RawRequest { text: std::mem::take(head) });
         // The secrets in a body are found now, since a key and its value may come in different pieces.
@@ -170,7 +180,7 @@ impl ExchangeLines {
 }
 
 fn line(t_ms: u64, first_ms: u64, fact: impl Into<Fact>) -> RecordedLine {
-    let notes = ArrivalNotes { body: None, first_ms: (first_ms < t_ms).then_some(first_ms) };
+    let notes = ArrivalNotes { first_ms: (first_ms < t_ms).then_some(first_ms), ..ArrivalNotes::default() };
     Line { t_ms, exchange: Exchange::default(), fact: fact.into(), notes }
 }
 

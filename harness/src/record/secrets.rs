@@ -20,6 +20,11 @@ impl Secrets {
         Redaction::of(names).map(Self)
     }
 
+    /// Returns whether the values with a name are secrets.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        self.0.covers(name)
+    }
+
     /// Returns a URL without the secrets in its query.
     pub(super) fn url(&self, url: &str) -> String {
         self.0.url(url.into()).into_owned()

@@ -1,5 +1,6 @@
 //! `onbeat check` from outside: verdicts, reports, lists of known failures, and targets over real sockets.
 
+mod against;
 mod clocks;
 mod headers;
 mod known_failures;

@@ -53,6 +53,22 @@ fn record(addr: SocketAddr, arguments: &[&str]) -> Result<Vec<super::support::Re
 }
 
 #[test]
+fn a_check_against_a_recording_speaks_tls_as_the_recorder_does() {
+    let addr = tls_server(&["http/1.1"], |stream| {
+        stream.write_all(&chunked([&b"data: 1\n\n"[..]])).expect("a reader");
+    });
+    let file = super::support::folder("https-against").join("chat.jsonl");
+    let file = file.to_str().expect("UTF-8");
+    let url = format!("https://localhost:{}", addr.port());
+    let recorded = onbeat(&["record", &url, "--cacert", CA, "-o", file]);
+    assert_eq!(recorded.status.code(), Some(0), "{}", String::from_utf8_lossy(&recorded.stderr));
+    let checked = onbeat(&["check", &url, "--against", file, "--cacert", CA]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
+    let untrusted = onbeat(&["check", &url, "--against", file]);
+    assert_eq!(untrusted.status.code(), Some(2));
+}
+
+#[test]
 fn a_stream_by_tls_is_recorded_where_the_root_is_trusted() {
     let addr = tls_server(&["h2", "http/1.1"], |stream| {
         for piece in chunked([&b"data: 1\n\n"[..], b"data: 2\n\n"]).chunks(7) {

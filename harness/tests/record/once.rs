@@ -31,8 +31,13 @@ fn a_recording_begins_with_the_server_the_request_and_the_head() {
     let addr = answering(vec![chunked([&b"data: 1\n\n"[..]])]);
     let recorded = record(addr, &["-H", "Accept: text/event-stream"]);
     let from = format!("http://{addr}/chat");
-    let start =
-        RecordingStart { format: 1, onbeat: env!("CARGO_PKG_VERSION").into(), from, framing: Some(Framing::Chunked) };
+    let start = RecordingStart {
+        format: 1,
+        onbeat: env!("CARGO_PKG_VERSION").into(),
+        from,
+        framing: Some(Framing::Chunked),
+        at_ms: None,
+    };
     assert_eq!(recorded[0].fact, Fact::Recording(start));
     let text = format!(
         "GET /chat HTTP/1.1\r\nHost: {addr}\r\nUser-Agent: onbeat/{}\r\nAccept: text/event-stream\r\n\r\n",

@@ -1,13 +1,14 @@
-//! The keys that a recorder adds to the lines: the body of a request, and the time of a first byte.
+//! The keys of a recording beside the facts: the body of a request and the time of a first byte, by a recorder; and what may
+//! differ next time, by people.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, Notes};
+use super::{Fact, Notes, Vary, VaryPlace};
 use crate::jsonl::Problem;
 
-/// The body of a request, and when the first byte of a head or a write came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The body of a request, when the first byte of a head or a write came, and what may differ next time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ArrivalNotes {
     /// The body of a request; nothing for an empty body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,20 +17,44 @@ pub struct ArrivalNotes {
     /// millisecond. `t_ms` is the time of the last byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ms: Option<u64>,
+    /// The values that may vary: in a write, among the headers of a head, or, on the first line, in each line of the
+    /// recording.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vary: Vec<Vary>,
+    /// Whether a write may come at any time, any number of times, or not at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may: bool,
 }
 
 impl Notes for ArrivalNotes {
-    const KEYS: &'static [&'static str] = &["body", "first_ms"];
+    const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may"];
 
     fn check(&self, fact: &Fact) -> Result<(), Problem> {
-        let misplaced = if self.body.is_some() && !matches!(fact, Fact::RawRequest(_)) {
-            "body"
-        } else if self.first_ms.is_some() && !matches!(fact, Fact::Head(_) | Fact::Write(_)) {
-            "first_ms"
-        } else {
-            return Ok(());
+        let is_misplaced = match fact {
+            Fact::Recording(_) => [self.body.is_some(), self.first_ms.is_some(), false, self.may],
+            Fact::RawRequest(_) => [false, self.first_ms.is_some(), !self.vary.is_empty(), self.may],
+            Fact::Head(_) => [self.body.is_some(), false, false, self.may],
+            Fact::Write(_) => [self.body.is_some(), false, false, false],
+            _ => [self.body.is_some(), self.first_ms.is_some(), !self.vary.is_empty(), self.may],
         };
-        Err(Problem::field(misplaced, format_args!("no such key in a line of kind {}", fact.kind())))
+        if let Some((misplaced, _)) = Self::KEYS.iter().zip(is_misplaced).find(|(_, is_misplaced)| *is_misplaced) {
+            let expected = format_args!("no such key in a line of kind {}", fact.kind());
+            return Err(Problem::field(*misplaced, expected));
+        }
+        // Headers are in heads, and all other values in writes.
+        let fits = |vary: &Vary| match fact {
+            Fact::Head(_) => matches!(vary.place, VaryPlace::Header(_)),
+            Fact::Write(_) => !matches!(vary.place, VaryPlace::Header(_)),
+            _ => true,
+        };
+        match self.vary.iter().position(|vary| !fits(vary)) {
+            None => Ok(()),
+            Some(at) => {
+                let expected =
+                    if matches!(fact, Fact::Head(_)) { "a header in a head" } else { "no header in a write" };
+                Err(Problem::field(format!("vary[{at}]"), expected))
+            }
+        }
     }
 }
 

@@ -65,6 +65,10 @@ pub struct RecordingStart {
     /// The framing of the body; nothing if no head came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framing: Option<Framing>,
+    /// When the request began, in milliseconds since the proxy began; nothing outside a proxy. The recordings of a proxy are
+    /// parts of one timeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
 }
 
 /// The framing of a body (RFC 9112, 6): what the boundaries of the writes are worth.

@@ -87,14 +87,18 @@ fn a_line_of_each_kind_has_its_keys_in_order_and_is_read_again() {
 
 #[test]
 fn a_recording_has_its_keys_in_order_and_is_read_again() {
-    let notes = |body, first_ms| ArrivalNotes { body, first_ms };
+    let notes = |body, first_ms| ArrivalNotes { body, first_ms, ..ArrivalNotes::default() };
     let body = |bytes, is_cut| Some(Body { bytes: Bytes::from_static(bytes), is_cut });
     let start = RecordingStart {
         format: FORMAT,
         onbeat: "0.1.0".into(),
         from: "http://127.0.0.1:8000/chat".into(),
         framing: Some(Framing::Chunked),
+        at_ms: None,
     };
+    let of_proxy = RecordingStart { at_ms: Some(5), ..start.clone() };
+    let id = Vary { place: VaryPlace::Pointer("/id".into()), rule: VaryRule::Uuid };
+    let loosened = ArrivalNotes { vary: vec![id.clone()], may: true, ..ArrivalNotes::default() };
     let request = || Fact::RawRequest(RawRequest { text: "POST /chat HTTP/1.1\r\n\r\n".into() });
     let line = |t_ms, fact, notes| Line { t_ms, exchange: Exchange::default(), fact, notes };
     for (line, text) in [
@@ -115,6 +119,14 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
             r#"{"t_ms":0,"kind":"request","text":"POST /chat HTTP/1.1\r\n\r\n","body":{"base64":"/w==","cut":true}}"#,
         ),
         (line(9, write(b"hi").into(), notes(None, Some(7))), r#"{"t_ms":9,"kind":"write","text":"hi","first_ms":7}"#),
+        (
+            line(9, write(b"hi").into(), loosened),
+            r#"{"t_ms":9,"kind":"write","text":"hi","vary":[{"pointer":"/id","as":"uuid"}],"may":true}"#,
+        ),
+        (
+            line(0, of_proxy.into(), ArrivalNotes { vary: vec![id], ..ArrivalNotes::default() }),
+            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked","at_ms":5,"vary":[{"pointer":"/id","as":"uuid"}]}"#,
+        ),
     ] {
         assert_eq!(serde_json::to_string(&line).expect("plain data"), text);
         assert_eq!(Line::<ArrivalNotes>::read(text), Ok(line));
@@ -134,6 +146,23 @@ fn a_key_that_does_not_belong_in_a_recording_is_told() {
         (r#"{"t_ms":0,"kind":"end","how":"cut","first_ms":1}"#, "field \"first_ms\": expected no such key"),
         (r#"{"t_ms":0,"kind":"request","text":"","body":{"txt":""}}"#, "unknown field `txt`"),
         (r#"{"t_ms":0,"kind":"request","text":"","body":{}}"#, "expected either text or base64"),
+        (r#"{"t_ms":0,"kind":"end","how":"cut","may":true}"#, "field \"may\": expected no such key"),
+        (
+            r#"{"t_ms":0,"kind":"request","text":"","vary":[{"pointer":"","as":"any"}]}"#,
+            "field \"vary\": expected no such key",
+        ),
+        (
+            r#"{"t_ms":0,"kind":"head","status":200,"headers":[],"vary":[{"pointer":"/id","as":"any"}]}"#,
+            "field \"vary[0]\": expected a header in a head",
+        ),
+        (
+            r#"{"t_ms":0,"kind":"write","text":"","vary":[{"header":"etag","as":"any"}]}"#,
+            "field \"vary[0]\": expected no header in a write",
+        ),
+        (
+            r#"{"t_ms":0,"kind":"write","text":"","vary":[{"pointer":"","as":"uid"}]}"#,
+            "field \"vary[0].as\": unknown variant `uid`",
+        ),
     ] {
         let error = Line::<ArrivalNotes>::read(text).expect_err(text).at(1).to_string();
         assert!(error.contains(told), "{text}: {error}");
@@ -215,9 +244,9 @@ proptest! {
         let request = Fact::RawRequest(RawRequest { text: request });
         let head = Fact::Head(ResponseHead { status: 200, headers });
         for (fact, notes) in [
-            (request, ArrivalNotes { body, first_ms: None }),
-            (head, ArrivalNotes { body: None, first_ms }),
-            (Write { bytes: bytes.into() }.into(), ArrivalNotes { body: None, first_ms }),
+            (request, ArrivalNotes { body, ..ArrivalNotes::default() }),
+            (head, ArrivalNotes { first_ms, ..ArrivalNotes::default() }),
+            (Write { bytes: bytes.into() }.into(), ArrivalNotes { first_ms, ..ArrivalNotes::default() }),
         ] {
             let line = Line { t_ms, exchange: Exchange::default(), fact, notes };
             let text = crate::printable::to_json(&line);

@@ -15,7 +15,7 @@ const STALL_MIN: Duration = Duration::from_millis(5);
 const PROBE_TICK: Duration = Duration::from_millis(100);
 
 /// Notes the times at which no part of the checker ran, for ever.
-pub(super) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
+pub(crate) async fn look_for_stalls(clock: Arc<dyn Clock>, stalls: SharedStalls) {
     loop {
         let due = clock.now() + STALL_TICK;
         clock.sleep_until(due).await;

@@ -13,7 +13,7 @@ use self::drawing::Drawing;
 use self::found::Found;
 use self::pairs::FAR_MS;
 use super::{STALE, printable_report};
-use crate::judge::{Outcome, Report, Verdict};
+use crate::judge::{Measured, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown at once; further findings are a click away.
 const FINDINGS_SHOWN: usize = 3;
@@ -134,7 +134,7 @@ impl<'a> CaseRow<'a> {
 mod tests {
     use super::*;
     use crate::judge::made_up::verdict;
-    use crate::judge::{Finding, Jitter, Mark, Timeline};
+    use crate::judge::{Finding, Jitter, Mark, Measured, Timeline};
 
     fn marks(marks: &[(f64, &str)]) -> Vec<Mark> {
         marks.iter().map(|(t_ms, text)| Mark { t_ms: *t_ms, text: (*text).into() }).collect()
@@ -170,6 +170,7 @@ mod tests {
             timelines: vec![timeline],
             trouble: None,
             hint: None,
+            by: Measured::Fixtures,
         }
     }
 

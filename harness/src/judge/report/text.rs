@@ -4,13 +4,15 @@ use anstyle::{AnsiColor, Style};
 
 use super::cut::{Cut, same_chars};
 use super::{STALE, printable_report};
-use crate::judge::{Finding, Jitter, Outcome, Report, Verdict};
+use crate::judge::{Finding, Jitter, Measured, Outcome, Report, Verdict};
 
 /// How many findings of a case are shown in full.
 const FINDINGS_SHOWN: usize = 3;
 /// How many characters are shown before the first character that differs, and after.
 const BEFORE_CHARS: usize = 40;
 const AFTER_CHARS: usize = 79;
+/// So many lines of a recording that hold share a row.
+const FOLDED_MIN: usize = 4;
 /// The length of a line of a hint.
 const WIDTH_MAX: usize = 98;
 
@@ -25,7 +27,7 @@ pub fn render(report: &Report) -> String {
     let report = &printable_report(report);
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
-        text += &format!("\n{BAD}This is not the server of the contract, or it is badly broken:{BAD:#}\n  {trouble}\n");
+        text += &format!("\n{BAD}{}{BAD:#}\n  {trouble}\n", report.by.words_of_trouble());
         if report.is_empty() {
             return text;
         }
@@ -41,7 +43,11 @@ pub fn render(report: &Report) -> String {
     let width = judged.map(|verdict| verdict.id.len()).max().unwrap_or_default();
     for (_, verdicts) in report.parts() {
         let rows = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
-        let rows: String = rows.map(|verdict| row(verdict, width, follows.is_none())).collect();
+        let rows: Vec<&Verdict> = rows.copied().collect();
+        let rows: String = match report.by {
+            Measured::Fixtures => rows.iter().map(|verdict| row(verdict, width, follows.is_none())).collect(),
+            Measured::Recordings => folded_rows(&rows, width, follows.is_none()),
+        };
         // A blank line parts the parts of the contract.
         text.extend(["\n", &rows].into_iter().filter(|_| !rows.is_empty()));
     }
@@ -65,6 +71,21 @@ fn wrapped(text: &str) -> String {
         }
     }
     lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+/// Returns the rows of the lines of a recording, where lines that hold share a row.
+fn folded_rows(verdicts: &[&Verdict], width: usize, in_full: bool) -> String {
+    let holds = |verdict: &Verdict| verdict.outcome == Outcome::Pass;
+    let runs = verdicts.chunk_by(|a, b| holds(a) && holds(b));
+    let rows = runs.map(|run| match run {
+        [first, .., last] if run.len() >= FOLDED_MIN => {
+            let (_, line) = last.part_and_name();
+            let ids = format!("{}…{line}", first.id);
+            format!("{GOOD}{:>8}{GOOD:#}  {ids:width$}  {DIM}{} lines{DIM:#}\n", "pass", run.len())
+        }
+        _ => run.iter().map(|verdict| row(verdict, width, in_full)).collect(),
+    });
+    rows.collect()
 }
 
 fn row(verdict: &Verdict, width: usize, in_full: bool) -> String {

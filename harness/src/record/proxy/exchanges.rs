@@ -50,7 +50,8 @@ impl<'p> Exchanges<'p> {
     pub(super) fn request(&mut self, at: Instant, method: &str, target: &str, head: &str) {
         let upstream = self.proxy.connector.upstream();
         self.tap.expect(method);
-        let lines = ExchangeLines::new(Arc::clone(&self.proxy.secrets), at, &upstream.url_of(target), head);
+        let lines =
+            ExchangeLines::new(Arc::clone(&self.proxy.secrets), at, &upstream.url_of(target), head).on_timeline();
         self.open.push_back(OpenExchange { lines, file: self.proxy.store.file(method, target), has_failed: false });
     }
 

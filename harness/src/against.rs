@@ -1,0 +1,55 @@
+//! Any server, held against recordings of its own.
+//!
+//! A recording is the contract: for the same request the server has to send the same response again, except for values with
+//! `vary` and writes with `may`.
+//!
+//! ```text
+//!  rule ── text                 values that may vary, and texts compared except for them
+//!        │
+//!  facts                        a response: recorded once, or seen now
+//!        │
+//!  request                      the recorded request, sent again
+//!        │
+//!  contract ── cases            a recording, read as a contract; each line is a case
+//!        │
+//!  body ── unit                 bodies, divided into blocks, lines or pieces
+//!        │
+//!  align ── pieces              pairs of expected and seen units
+//!        │
+//!  head    times                heads, and times with the jitter of two machines
+//!        │
+//!  compare                      one exchange, held against the recording ──► evidence
+//!        │
+//!  accept    timeline    hint   the next recording; a drawing; the likeliest cause
+//!        │
+//!  schedule ── live             exchanges side by side, over real sockets
+//! ```
+//!
+//! All but `live` is pure: lines go in, evidence comes out.
+
+mod accept;
+mod align;
+mod body;
+mod cases;
+mod compare;
+mod contract;
+mod facts;
+mod head;
+mod hint;
+mod live;
+mod pieces;
+mod request;
+mod rule;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeline;
+mod times;
+mod unit;
+
+pub use self::body::Measure;
+pub use self::compare::CompareRules;
+pub use self::contract::RecordingContract;
+pub use self::live::{CheckedRecordings, NotChecked, RecordingCheck, check_against, recording_case_ids};
+pub use self::times::TimeRules;

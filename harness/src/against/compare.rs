@@ -1,0 +1,180 @@
+//! One exchange, held against its recording: head, body, times and end.
+
+mod body;
+mod end;
+
+use std::time::Duration;
+
+use onbeat_wire::How;
+use onbeat_wire::printable::printable;
+use onbeat_wire::recording::Framing;
+
+use super::align::Aligned;
+use super::body::Measure;
+use super::contract::{ContractExchange, RecordingContract};
+use super::facts::{HeadFact, SeenResponse};
+use super::head::{header_findings, status_finding};
+use super::times::{TimeRules, TimedLine, wrong_times};
+use super::unit::Unit;
+use crate::judge::{Aspect, Case, Evidence, Finding, Skipped, Stalls, fields};
+
+/// The number of characters shown of a body in the place of another one.
+const BODY_CHARS_MAX: usize = 200;
+/// How exchanges are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct CompareRules {
+    /// How closely bodies are compared.
+    pub measure: Measure,
+    /// Whether a proxy between the check and the server may change headers and ends of connections.
+    pub behind_proxy: bool,
+    /// How times are judged.
+    pub times: TimeRules,
+}
+
+/// The result of a comparison.
+pub(super) struct Comparison<'c> {
+    pub(super) evidence: Evidence<'c>,
+    /// The seen lines, each with the time in the recording and now.
+    pub(super) came: Vec<TimedLine>,
+    /// Whether more than times and chunks is wrong.
+    pub(super) has_other_findings: bool,
+    pub(super) has_chunk_findings: bool,
+    pub(super) expected_units: Vec<Unit>,
+    pub(super) seen_units: Vec<Unit>,
+    pub(super) steps: Vec<Aligned>,
+}
+
+/// Compares an exchange, which was watched until `watched_ms` at most.
+pub(super) fn compare<'c>(
+    cases: &'c [Case],
+    (contract, exchange): (&RecordingContract, &ContractExchange),
+    (seen, watched_ms): (&SeenResponse, u64),
+    rules: &CompareRules,
+    stalls: &Stalls,
+) -> Comparison<'c> {
+    let comparison = Comparison {
+        evidence: Evidence::new(cases),
+        came: Vec::new(),
+        has_other_findings: false,
+        has_chunk_findings: false,
+        expected_units: Vec::new(),
+        seen_units: Vec::new(),
+        steps: Vec::new(),
+    };
+    let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, result: comparison };
+    if let Some(head) = &exchange.response.head
+        && trial.head(head)
+    {
+        trial.body(head);
+        trial.end();
+        trial.times(stalls);
+    }
+    trial.result.evidence.took(Duration::from_millis(seen.facts.length_ms()));
+    trial.result
+}
+
+/// One exchange being compared.
+struct ExchangeTrial<'t, 'c> {
+    contract: &'t RecordingContract,
+    exchange: &'t ContractExchange,
+    seen: &'t SeenResponse,
+    watched_ms: u64,
+    rules: &'t CompareRules,
+    result: Comparison<'c>,
+}
+
+impl ExchangeTrial<'_, '_> {
+    fn place(&self, line: usize) -> String {
+        self.contract.case_id(line)
+    }
+
+    fn judged(&mut self, lines: impl IntoIterator<Item = usize>) {
+        let cases: Vec<String> = lines.into_iter().map(|line| self.place(line)).collect();
+        self.result.evidence.judged(&cases);
+    }
+
+    fn found(&mut self, line: usize, aspect: Aspect, finding: &Finding) {
+        self.result.has_chunk_findings |= aspect == Aspect::Framing;
+        self.result.has_other_findings |= !matches!(aspect, Aspect::Framing | Aspect::Time);
+        self.result.evidence.found(&[self.place(line)], aspect, finding);
+    }
+
+    fn skip(&mut self, lines: impl IntoIterator<Item = usize>, why: &Skipped) {
+        let cases: Vec<String> = lines.into_iter().map(|line| self.place(line)).collect();
+        self.result.evidence.skipped(&cases, why);
+    }
+
+    /// Judges the head; returns whether the rest can be judged.
+    fn head(&mut self, expected: &HeadFact) -> bool {
+        let place = self.place(expected.line);
+        let rest: Vec<usize> = self.exchange.response.writes.iter().map(|write| write.line).collect();
+        let rest: Vec<usize> = rest.into_iter().chain(self.exchange.response.end.map(|end| end.line)).collect();
+        let Some(got) = &self.seen.facts.head else {
+            let why = self.why_no_more();
+            let finding = Finding::new(&place, format!("HTTP {}", expected.head.status), why, "no answer");
+            self.found(expected.line, Aspect::Status, &finding);
+            self.skip(rest, &Skipped::OtherAnswer("no answer came".into()));
+            return false;
+        };
+        self.judged([expected.line]);
+        self.result.came.push(TimedLine {
+            line: expected.line,
+            write: usize::MAX,
+            due: expected.times,
+            came: got.times,
+            is_after_hole: false,
+        });
+        let body: Vec<u8> = self.seen.facts.writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
+        let body = printable(&String::from_utf8_lossy(&body), BODY_CHARS_MAX);
+        if let Some(finding) = status_finding(&place, &expected.head, &got.head, &body) {
+            self.found(expected.line, Aspect::Status, &finding);
+            self.skip(rest, &Skipped::OtherAnswer("the answer has another status".into()));
+            return false;
+        }
+        for finding in header_findings(&place, expected, &got.head, self.rules.behind_proxy) {
+            self.found(expected.line, Aspect::Header, &finding);
+        }
+        let (wanted, came) = (fields::coding(&expected.head), fields::coding(&got.head));
+        if wanted != came {
+            let named = |coding: Option<String>| coding.unwrap_or_else(|| "no coding".to_owned());
+            let finding = Finding::new(&place, named(wanted), named(came), "the content-encoding of the body");
+            self.found(expected.line, Aspect::Header, &finding);
+            self.skip(rest, &Skipped::OtherAnswer("the body has another content-encoding".into()));
+            return false;
+        }
+        let (wanted, came) = (self.exchange.response.framing, self.seen.facts.framing);
+        if self.rules.measure == Measure::Chunks && wanted == Some(Framing::Chunked) && came != wanted {
+            let finding = Finding::new(&place, "a body in chunks", "a body without chunks", "the framing");
+            self.found(expected.line, Aspect::Framing, &finding);
+        }
+        true
+    }
+
+    /// Judges the times of the seen lines.
+    fn times(&mut self, stalls: &Stalls) {
+        for wrong in wrong_times(&self.result.came, self.seen.began, self.rules.times, stalls) {
+            let place = self.place(wrong.line);
+            let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);
+            let finding = finding.after(Duration::from_millis(wrong.came_ms));
+            // A busy machine may explain a wrong time, until the same line is wrong again.
+            self.result.evidence.found_late(&[place], &[Aspect::Time], &finding);
+        }
+    }
+
+    /// Returns the tolerance in milliseconds.
+    fn tolerance_ms(&self) -> u64 {
+        u64::try_from(self.rules.times.tolerance.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn why_no_more(&self) -> String {
+        if let Some(trouble) = &self.seen.trouble {
+            return trouble.clone();
+        }
+        match self.seen.facts.end.map(|end| (end.how, end.at_ms)) {
+            Some((How::Complete, ms)) => format!("the response ended after {ms} ms"),
+            Some((How::Cut, ms)) => format!("the server closed the connection after {ms} ms"),
+            Some((How::Reset, ms)) => format!("the connection was reset after {ms} ms"),
+            Some((How::Closed, _)) | None => format!("nothing more came within {} ms", self.watched_ms),
+        }
+    }
+}

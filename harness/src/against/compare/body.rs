@@ -1,0 +1,255 @@
+//! The body of a response: right, wrong, missing and extra units.
+
+use std::time::Duration;
+
+use onbeat_wire::How;
+use onbeat_wire::printable::visible;
+use onbeat_wire::recording::Framing;
+
+use super::{BODY_CHARS_MAX, ExchangeTrial};
+use crate::against::align::{Aligned, align, may, vary};
+use crate::against::body::{BodyKind, Measure};
+use crate::against::facts::HeadFact;
+use crate::against::pieces::pieces;
+use crate::against::times::TimedLine;
+use crate::against::unit::{Unit, units};
+use crate::judge::{Aspect, Finding, Skipped};
+
+/// Where more units are missing and extra, none of them is looked for in another place.
+const MOVES_MAX: usize = 10_000;
+
+/// The missing and extra units between two seen units.
+#[derive(Debug, Default)]
+struct Hole {
+    missing: Vec<usize>,
+    extra: Vec<usize>,
+    /// The expected unit before the hole.
+    before: Option<usize>,
+    /// Whether a unit is missing, perhaps moved to another place.
+    has_missing: bool,
+}
+
+impl ExchangeTrial<'_, '_> {
+    /// Judges the body, unit by unit.
+    pub(super) fn body(&mut self, head: &HeadFact) {
+        let (exchange, seen, measure) = (self.exchange, self.seen, self.rules.measure);
+        let writes = &exchange.response.writes;
+        let kind = BodyKind::of(&head.head, writes);
+        let expected = units(writes, kind, measure);
+        let got = match kind {
+            BodyKind::Pieces => pieces(writes, &expected, &seen.facts.writes, measure),
+            _ => units(&seen.facts.writes, kind, measure),
+        };
+        self.result.steps = align(writes, &expected, &got);
+        (self.result.expected_units, self.result.seen_units) = (expected, got);
+        self.steps(kind);
+        // A write without a unit, such as a comment among events, is not judged.
+        let without_unit: Vec<usize> = (0..writes.len())
+            .filter(|at| !self.result.expected_units.iter().any(|unit| (unit.writes.0..=unit.writes.1).contains(at)))
+            .map(|at| writes[at].line)
+            .collect();
+        self.skip(without_unit, &Skipped::OtherAnswer("an application gets nothing of it".into()));
+        let optional = writes.iter().filter(|write| write.may).map(|write| write.line).collect::<Vec<_>>();
+        self.skip(optional, &Skipped::OtherAnswer("it may come, and did not".into()));
+    }
+
+    /// Judges each step of the alignment. A hole is judged at the next seen unit, or at the end.
+    fn steps(&mut self, kind: BodyKind) {
+        let steps = self.result.steps.clone();
+        let moves = self.moves(&steps);
+        for (e, g) in &moves {
+            self.moved(*e, *g, &steps);
+        }
+        let is_moved = |is_one: &dyn Fn(&(usize, usize)) -> bool| moves.iter().any(is_one);
+        let mut hole = Hole::default();
+        for (at, step) in steps.iter().enumerate() {
+            match *step {
+                Aligned::Same(e, g) | Aligned::Wrong(e, g) => {
+                    let is_after_hole = hole.has_missing;
+                    self.hole(std::mem::take(&mut hole), false);
+                    hole.before = Some(e);
+                    self.came(e, g, is_after_hole);
+                    if matches!(step, Aligned::Wrong(..)) {
+                        self.wrong(e, g, false);
+                    } else {
+                        self.chunks(e, g, kind, steps.get(at + 1));
+                    }
+                }
+                Aligned::May(e, g) => {
+                    // Equal optional lines stand for each other.
+                    let writes = &self.exchange.response.writes;
+                    let is_optional = |e: &usize| may(writes, &self.result.expected_units[*e]);
+                    let equal = (e..self.result.expected_units.len()).filter(|e| is_optional(e) && self.is_same(*e, g));
+                    let lines: Vec<usize> = equal.flat_map(|e| self.lines(e)).collect();
+                    self.judged(lines);
+                }
+                Aligned::Missing(e) => {
+                    hole.has_missing = true;
+                    hole.missing.extend((!is_moved(&|moved| moved.0 == e)).then_some(e));
+                }
+                Aligned::Extra(g) => hole.extra.extend((!is_moved(&|moved| moved.1 == g)).then_some(g)),
+            }
+        }
+        self.hole(hole, true);
+    }
+
+    /// Returns the moved units: expected and seen, by index.
+    fn moves(&self, steps: &[Aligned]) -> Vec<(usize, usize)> {
+        let missing = steps.iter().filter_map(|step| if let Aligned::Missing(e) = step { Some(*e) } else { None });
+        let extra = steps.iter().filter_map(|step| if let Aligned::Extra(g) = step { Some(*g) } else { None });
+        let (missing, mut extra): (Vec<usize>, Vec<usize>) = (missing.collect(), extra.collect());
+        if missing.len() * extra.len() > MOVES_MAX {
+            return Vec::new();
+        }
+        let moved = missing.into_iter().filter_map(|e| {
+            let at = extra.iter().position(|g| self.is_same(e, *g))?;
+            Some((e, extra.remove(at)))
+        });
+        moved.collect()
+    }
+
+    fn is_same(&self, e: usize, g: usize) -> bool {
+        let unit = &self.result.expected_units[e];
+        unit.difference(&self.result.seen_units[g], &vary(&self.exchange.response.writes, unit)).is_none()
+    }
+
+    fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
+        let mut before = steps.iter().filter_map(|step| match step {
+            Aligned::Same(e, before) | Aligned::Wrong(e, before) if *before < g => Some(*e),
+            _ => None,
+        });
+        let after = before.next_back().map_or_else(
+            || "before all other lines".to_owned(),
+            |e| format!("after line {}", self.lines(e).last().copied().unwrap_or_default()),
+        );
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let (line, at_ms) = (self.exchange.response.writes[unit.writes.1].line, got.times.last_ms);
+        let finding = Finding::new(self.place(line), visible(&unit.bytes), format!("it came {after}"), "out of order");
+        self.found(line, Aspect::Order, &finding.after(Duration::from_millis(at_ms)));
+    }
+
+    /// Judges the missing and extra units between two seen units, or behind the last.
+    fn hole(&mut self, hole: Hole, is_trailing: bool) {
+        let Hole { missing, mut extra, before, .. } = hole;
+        extra.retain(|g| !(is_trailing && self.is_beyond(*g)));
+        // A unit in the place of a missing unit is most likely the missing unit with a mistake.
+        let pairs = missing.len().min(extra.len());
+        for (e, g) in missing.iter().zip(&extra) {
+            self.wrong(*e, *g, true);
+        }
+        for g in &extra[pairs..] {
+            self.extra(*g, before);
+        }
+        for (number, e) in missing[pairs..].iter().enumerate() {
+            self.missing(*e, is_trailing, number > 0 || pairs > 0 || self.is_broken_off());
+        }
+    }
+
+    /// Returns whether a unit came after the end of an endless recording.
+    fn is_beyond(&self, g: usize) -> bool {
+        let scale = u64::from(self.rules.times.scale);
+        let end = self.exchange.response.end.filter(|end| end.how != How::Closed);
+        let recorded_ms = self.exchange.response.length_ms() / scale;
+        end.is_none() && self.result.seen_units[g].times.last_ms + self.tolerance_ms() >= recorded_ms
+    }
+
+    /// Returns whether the response broke off within a unit, so that the unit is wrong already.
+    fn is_broken_off(&self) -> bool {
+        let last = self.result.seen_units.len().wrapping_sub(1);
+        let breaks = self.seen.facts.end.is_some_and(|end| matches!(end.how, How::Cut | How::Reset));
+        breaks && self.result.steps.iter().any(|step| matches!(step, Aligned::Wrong(_, g) if *g == last))
+    }
+
+    fn lines(&self, e: usize) -> Vec<usize> {
+        let (first, last) = self.result.expected_units[e].writes;
+        self.exchange.response.writes[first..=last].iter().map(|write| write.line).collect()
+    }
+
+    fn came(&mut self, e: usize, g: usize, is_after_hole: bool) {
+        let lines = self.lines(e);
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let line = lines.last().copied().unwrap_or_default();
+        let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, is_after_hole };
+        self.result.came.push(timed);
+        self.judged(lines);
+    }
+
+    fn wrong(&mut self, e: usize, g: usize, is_other: bool) {
+        let writes = &self.exchange.response.writes;
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let why = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
+        let why = if is_other && why.is_empty() { "something else came".to_owned() } else { why };
+        let line = writes[unit.differing_write(got)].line;
+        let finding = Finding::new(self.place(line), visible(&unit.bytes), visible(&got.bytes), why)
+            .differing(&unit.bytes, &got.bytes)
+            .after(Duration::from_millis(got.times.last_ms));
+        self.found(line, Aspect::Bytes, &finding);
+    }
+
+    fn extra(&mut self, g: usize, before: Option<usize>) {
+        let is_repeat = |e: &usize| self.is_same(*e, g);
+        let repeated = before.filter(is_repeat).or_else(|| (0..self.result.expected_units.len()).find(is_repeat));
+        let near = repeated.or(before).map(|e| self.lines(e).last().copied().unwrap_or_default());
+        let head = self.exchange.response.head.as_ref().map_or(1, |head| head.line);
+        let (line, got) = (near.unwrap_or(head), &self.result.seen_units[g]);
+        let why = if repeated.is_some() { "one too many: it came again" } else { "one too many, behind this line" };
+        let finding = Finding::new(self.place(line), "no further write here", visible(&got.bytes), why);
+        let finding = finding.after(Duration::from_millis(got.times.last_ms));
+        self.found(line, Aspect::Presence, &finding);
+    }
+
+    fn missing(&mut self, e: usize, is_trailing: bool, is_told: bool) {
+        let lines = self.lines(e);
+        let unit = &self.result.expected_units[e];
+        let due_ms = unit.times.last_ms / u64::from(self.rules.times.scale);
+        let has_left = self.seen.facts.end.is_some_and(|end| end.how == How::Closed);
+        if has_left && due_ms + self.tolerance_ms() > self.watched_ms {
+            return self.skip(lines, &Skipped::NoTime);
+        }
+        // After an early end all lines are missing: the first missing line is enough.
+        if is_trailing && is_told {
+            return self.skip(lines, &Skipped::OtherAnswer(format!("not judged: {}", self.why_no_more())));
+        }
+        let line = lines.last().copied().unwrap_or_default();
+        let actual = if is_trailing { self.why_no_more() } else { "the lines before and behind it came".to_owned() };
+        let finding = Finding::new(self.place(line), visible(&unit.bytes), actual, "missing");
+        self.found(line, Aspect::Presence, &finding);
+    }
+
+    /// Judges whether the chunks end where the recorded chunks end.
+    fn chunks(&mut self, e: usize, g: usize, kind: BodyKind, next: Option<&Aligned>) {
+        let is_chunked = |framing| framing == Some(Framing::Chunked);
+        let are_chunks = is_chunked(self.exchange.response.framing) && is_chunked(self.seen.facts.framing);
+        if self.rules.measure != Measure::Chunks || !are_chunks {
+            return;
+        }
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let is_exact = unit.bytes == got.bytes;
+        if kind == BodyKind::Whole && !is_exact {
+            return;
+        }
+        let writes = &self.exchange.response.writes;
+        let is_required = |e: usize| self.result.expected_units.get(e).is_none_or(|unit| !may(writes, unit));
+        // Optional units may share a chunk with their neighbours.
+        let is_next = matches!(next, None | Some(Aligned::Same(..))) && is_required(e + 1);
+        let parts = |unit: &Unit| unit.cuts.len() + 1;
+        let line = writes[unit.writes.1].line;
+        let in_chunks = |unit: &Unit| match parts(unit) {
+            1 => "in one chunk".to_owned(),
+            parts => format!("in {parts} chunks, which end at byte {:?}", unit.cuts),
+        };
+        let joined = |unit: &Unit| if unit.ends_write { "the chunk ends here" } else { "the chunk goes on behind it" };
+        let (wanted, came) = if is_exact && unit.cuts != got.cuts || parts(unit) != parts(got) {
+            (in_chunks(unit), in_chunks(got))
+        } else if is_next && unit.ends_write != got.ends_write {
+            (joined(unit).to_owned(), joined(got).to_owned())
+        } else {
+            return;
+        };
+        let text = visible(&unit.bytes);
+        let shown: String = text.chars().take(BODY_CHARS_MAX).collect();
+        let finding = Finding::new(self.place(line), wanted, came, format!("other chunks: {shown}"));
+        let finding = finding.after(Duration::from_millis(got.times.last_ms));
+        self.found(line, Aspect::Framing, &finding);
+    }
+}

@@ -1,0 +1,180 @@
+//! The contract: a recording, read as what a server has to do.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use onbeat_wire::TIME_MS_MAX;
+use onbeat_wire::jsonl::{self, Problem};
+use onbeat_wire::recording::{FORMAT, Fact, Vary};
+use serde::Deserialize;
+
+use super::facts::ResponseFacts;
+use super::request::ReplayRequest;
+use super::rule::Loosening;
+use crate::record::RecordedLine;
+
+/// A recording that a server is held against.
+#[derive(Clone, Debug)]
+pub struct RecordingContract {
+    /// The name of the file, without folders.
+    pub(super) name: String,
+    pub(super) lines: Vec<(usize, RecordedLine)>,
+    /// When the first request began, on the timeline of the proxy that recorded.
+    pub(super) at_ms: Option<u64>,
+    pub(super) exchanges: Vec<ContractExchange>,
+}
+
+/// One exchange of a recording.
+#[derive(Clone, Debug)]
+pub(super) struct ContractExchange {
+    /// When the request begins, in milliseconds since the beginning of the recording.
+    pub(super) start_ms: u64,
+    pub(super) request: ReplayRequest,
+    pub(super) response: ResponseFacts,
+}
+
+/// The kind of a line, whatever else is in the line.
+#[derive(Deserialize)]
+struct AnyLine {
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+impl RecordingContract {
+    /// Reads a recording.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no recording, or no server can be held against the recording. The error names the line and the field.
+    pub fn read(name: &str, text: &str) -> Result<Self, String> {
+        read_lines(text).and_then(|lines| Self::new(name, lines)).map_err(|why| format!("failed to read {name}: {why}"))
+    }
+
+    fn new(name: &str, lines: Vec<(usize, RecordedLine)>) -> Result<Self, String> {
+        let Some((_, Fact::Recording(start))) = lines.first().map(|(number, line)| (number, &line.fact)) else {
+            return Err("expected a recording, got an empty file".into());
+        };
+        let (framing, at_ms) = (start.framing, start.at_ms);
+        let mut wide = Vec::new();
+        let mut exchanges: Vec<ContractExchange> = Vec::new();
+        let mut at_by_key = BTreeMap::new();
+        let mut last_ms = 0;
+        for (number, line) in &lines {
+            let at = |problem: Problem| problem.at(*number).to_string();
+            let own = compiled(&line.notes.vary).map_err(at)?;
+            if let Fact::Recording(_) = line.fact {
+                wide = own;
+                continue;
+            }
+            jsonl::within("t_ms", line.t_ms, last_ms..=TIME_MS_MAX).map_err(at)?;
+            last_ms = line.t_ms;
+            let key = (line.exchange.connection, line.exchange.request);
+            if let Fact::RawRequest(request) = &line.fact {
+                let request = ReplayRequest::read(&request.text, line.notes.body.as_ref()).map_err(at)?;
+                let response = ResponseFacts { framing, ..ResponseFacts::default() };
+                if at_by_key.insert(key, exchanges.len()).is_some() {
+                    return Err(at(Problem::line("one request for each exchange, got a second one")));
+                }
+                exchanges.push(ContractExchange { start_ms: line.t_ms, request, response });
+                continue;
+            }
+            let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
+                let expected = format_args!("the line of the request before, got a line of kind {}", line.fact.kind());
+                return Err(at(Problem::line(expected)));
+            };
+            check_order(&exchange.response, line).map_err(at)?;
+            let vary = own.into_iter().chain(wide.clone()).collect();
+            exchange.response.add(*number, line, exchange.start_ms, vary);
+        }
+        if exchanges.is_empty() {
+            return Err("expected a line of kind request, got none: there is no request to send".into());
+        }
+        if exchanges.iter().any(|exchange| exchange.response.head.is_none()) {
+            return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
+        }
+        Ok(Self { name: name.to_owned(), lines, at_ms, exchanges })
+    }
+
+    /// Returns the id of the case of a line.
+    pub(super) fn case_id(&self, line: usize) -> String {
+        format!("{}:{line}", self.name)
+    }
+}
+
+/// Reads the lines, of which the first has to begin a recording.
+fn read_lines(text: &str) -> Result<Vec<(usize, RecordedLine)>, String> {
+    let mut lines = Vec::new();
+    let last = jsonl::lines(text).map(|(number, _)| number).last();
+    for (number, line) in jsonl::lines(text) {
+        let at = |problem: Problem| problem.at(number).to_string();
+        if lines.is_empty() {
+            check_first(line).map_err(at)?;
+        }
+        let read = RecordedLine::read(line).map_err(|problem| {
+            // A recorder writes whole lines, each with a line end.
+            let is_broken_off = last == Some(number) && !text.ends_with('\n');
+            let hint = if is_broken_off {
+                "; the last line is incomplete, as when the recorder was killed: delete the line, or record again"
+            } else {
+                ""
+            };
+            format!("{}{hint}", at(problem))
+        })?;
+        check_fact(&read, lines.is_empty()).map_err(at)?;
+        lines.push((number, read));
+    }
+    Ok(lines)
+}
+
+/// Checks that the first line begins a recording, and no other file of lines.
+fn check_first(line: &str) -> Result<(), Problem> {
+    let expected = |got: &dyn Display| {
+        Problem::line(format_args!(
+            "a recording, which begins with {{\"kind\":\"recording\",…}}, got {got}; \
+                                    onbeat record makes one"
+        ))
+    };
+    match jsonl::read::<AnyLine>(line)?.kind.as_deref() {
+        Some("recording") => Ok(()),
+        Some("log") => Err(expected(&"the log of a served world")),
+        Some(kind) => Err(expected(&format_args!("a line of kind {kind:?}"))),
+        None => Err(expected(&"another object")),
+    }
+}
+
+/// Checks whether a recording that a server is held against has such a line.
+fn check_fact(line: &RecordedLine, is_first: bool) -> Result<(), Problem> {
+    match &line.fact {
+        Fact::Recording(_) if !is_first => Err(Problem::line("a recording alone, got the beginning of another one")),
+        Fact::Recording(start) => jsonl::ensure(
+            start.format == FORMAT,
+            "format",
+            format_args!("{FORMAT}, got {}: another version of onbeat wrote the file", start.format),
+        ),
+        Fact::Head(head) => jsonl::within("status", head.status.into(), 100..=999),
+        Fact::RawRequest(_) | Fact::Write(_) | Fact::End(_) => Ok(()),
+        fact => {
+            Err(Problem::field("kind", format_args!("request (with a text), head, write or end, got {}", fact.kind())))
+        }
+    }
+}
+
+/// Checks whether a line may follow the lines before.
+fn check_order(response: &ResponseFacts, line: &RecordedLine) -> Result<(), Problem> {
+    let kind = line.fact.kind();
+    if response.end.is_some() {
+        return Err(Problem::line(format_args!("nothing behind the end, got a line of kind {kind}")));
+    }
+    match (&line.fact, &response.head) {
+        (Fact::Head(_), Some(_)) => Err(Problem::line("one head, got a second one")),
+        (Fact::Write(_), None) => Err(Problem::line("the head before the first write")),
+        _ => Ok(()),
+    }
+}
+
+fn compiled(vary: &[Vary]) -> Result<Vec<Loosening>, Problem> {
+    let compiled = vary.iter().enumerate().map(|(index, vary)| {
+        Loosening::compile(vary).map_err(|expected| Problem::field(format!("vary[{index}].pattern"), expected))
+    });
+    compiled.collect()
+}

@@ -1,0 +1,71 @@
+//! The head of a response: status and headers, without those that are about a single connection.
+
+use std::collections::BTreeSet;
+
+use onbeat_wire::Head;
+use onbeat_wire::recording::VaryPlace;
+use serde_json::Value;
+
+use super::facts::HeadFact;
+use super::request::is_masked;
+use crate::judge::{Finding, fields};
+
+/// Headers that are about a single connection or moment, or that proxies put in place of the server's.
+const UNJUDGED: [&str; 13] = [
+    "age",
+    "alt-svc",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+/// A header to a proxy, which the proxy takes out.
+const TO_PROXY: &str = "x-accel-buffering";
+
+/// Returns how a status differs.
+pub(super) fn status_finding(place: &str, expected: &Head, got: &Head, body: &str) -> Option<Finding> {
+    let more = if body.is_empty() { String::new() } else { format!(": {body}") };
+    (expected.status != got.status)
+        .then(|| Finding::new(place, expected.status.to_string(), format!("{}{more}", got.status), "the status"))
+}
+
+/// Returns how the headers that the recording names differ. Further headers may come.
+pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behind_proxy: bool) -> Vec<Finding> {
+    let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let is_judged = |name: &&str| !(UNJUDGED.contains(name) || behind_proxy && *name == TO_PROXY);
+    let mut findings = Vec::new();
+    for name in names.into_iter().filter(is_judged) {
+        let rule = expected.vary.iter().find(|vary| vary.place == VaryPlace::Header(name.to_owned()));
+        let wanted = joined(&expected.head, name).unwrap_or_default();
+        let came = joined(got, name);
+        let why = match (rule, &came) {
+            (Some(rule), None) if rule.allows_absence() => continue,
+            (Some(rule), Some(came)) => match rule.breach(&Value::from(came.as_str())) {
+                Some(expected) => format!("{name}: expected {expected}"),
+                None => continue,
+            },
+            // The recorder left the value out; the header has to be there all the same.
+            (None, Some(_)) if wanted.split(", ").all(|value| is_masked(name, value)) => continue,
+            _ if fields::breach(got, name, &wanted).is_none() => continue,
+            (_, None) => format!("{name} is missing"),
+            _ => name.to_owned(),
+        };
+        let actual = came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"));
+        findings.push(Finding::new(place, format!("{name}: {wanted}"), actual, why));
+    }
+    findings
+}
+
+/// Returns the values of a header, joined as one list.
+fn joined(head: &Head, name: &str) -> Option<String> {
+    let values: Vec<&str> =
+        head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}

@@ -1,0 +1,169 @@
+//! Hints: the likeliest cause of many findings at once.
+
+use onbeat_wire::printable::to_json;
+use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
+use serde_json::Value;
+
+use super::align::Aligned;
+use super::compare::Comparison;
+use super::contract::ContractExchange;
+use super::facts::SeenResponse;
+use super::times::TimedLine;
+use crate::judge::{Hint, fields};
+use crate::record::varying_values;
+
+/// Lines that come within this time of each other came at once.
+const AT_ONCE_MS: u64 = 20;
+/// A stream with fewer bursts, or a shorter one, says little about buffers.
+const BURSTS_MIN: usize = 3;
+const SPAN_MS_MIN: u64 = 300;
+/// A stream is held back if the lines come in so many times fewer bursts than recorded.
+const FEWER_BURSTS: usize = 3;
+/// Values that differ in so many lines differ most likely each time; more values are no pattern.
+const LINES_MIN: usize = 2;
+const VALUES_MAX: usize = 5;
+
+/// Returns the likeliest cause of what was found in one exchange, if there is such a cause.
+pub(super) fn hint(exchange: &ContractExchange, seen: &SeenResponse, comparison: &Comparison) -> Option<Hint> {
+    if comparison.evidence.is_clean() {
+        return None;
+    }
+    let response = &exchange.response;
+    if seen.facts.head.is_none() {
+        let silent = seen.trouble.is_none() && !response.writes.is_empty();
+        return silent.then(|| Hint { text: SILENT.into(), explains_all: false });
+    }
+    let (wanted, got) = (response.head.as_ref()?, seen.facts.head.as_ref()?);
+    let refused = |status| matches!(status, 401 | 403 | 407);
+    if refused(got.head.status) && !refused(wanted.head.status) && !exchange.request.masked.is_empty() {
+        return Some(Hint { text: masked(got.head.status, &exchange.request.masked), explains_all: false });
+    }
+    if got.head.status == 404 && wanted.head.status != 404 {
+        let target = &exchange.request.target;
+        let text = format!(
+            "The server knows no {target}. The path of the URL comes before the target of the recording: give the URL at \
+             which {target} is found, most likely without a path."
+        );
+        return Some(Hint { text, explains_all: false });
+    }
+    let (was, is) = (fields::coding(&wanted.head), fields::coding(&got.head));
+    if was != is {
+        let text = format!(
+            "The body is encoded as {}, and in the recording as {}. Send the header 'Accept-Encoding' with --header as the \
+             recorded request has it, or record anew with 'Accept-Encoding: identity'.",
+            is.as_deref().unwrap_or("it is"),
+            was.as_deref().unwrap_or("it is")
+        );
+        return Some(Hint { text, explains_all: false });
+    }
+    if comparison.has_other_findings {
+        return varying(comparison).map(|text| Hint { text, explains_all: false });
+    }
+    if let Some((first_ms, last_ms)) = held_back(&comparison.came) {
+        return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
+    }
+    let only_chunks = comparison.has_chunk_findings && comparison.came.iter().all(|line| !is_late(line));
+    only_chunks.then(|| Hint { text: ONLY_CHUNKS.into(), explains_all: false })
+}
+
+/// Returns a proposal to loosen values that differ in several lines, if nothing else is wrong with the lines.
+fn varying(comparison: &Comparison) -> Option<String> {
+    let (mut count, mut proposed): (usize, Vec<Vary>) = (0, Vec::new());
+    for step in &comparison.steps {
+        let Aligned::Wrong(e, g) = *step else { continue };
+        let values = [&comparison.expected_units[e], &comparison.seen_units[g]]
+            .map(|unit| serde_json::from_str::<Value>(unit.data()?).ok());
+        let [Some(wanted), Some(came)] = values else { return None };
+        let mut varying = Vec::new();
+        varying_values(&wanted, &came, "", &mut varying);
+        // Keys that come and go, and values of other types, are rather mistakes.
+        if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any) {
+            return None;
+        }
+        count += 1;
+        for vary in varying.into_iter().filter(|vary| vary.place != VaryPlace::Pointer(String::new())) {
+            match proposed.iter_mut().find(|known| known.place == vary.place) {
+                // The wider of two rules fits both lines.
+                Some(known) if known.rule != vary.rule => known.rule = VaryRule::String,
+                Some(_) => {}
+                None => proposed.push(vary),
+            }
+        }
+    }
+    if count < LINES_MIN || proposed.is_empty() || proposed.len() > VALUES_MAX {
+        return None;
+    }
+    Some(format!(
+        "The same values differ in {count} lines. If they differ each time, say so once, at the end of the first line of the \
+         recording: \"vary\":{}",
+        to_json(&proposed)
+    ))
+}
+
+const SILENT: &str = "Nothing came at all. If there is a proxy between the check and the server, it may hold the response back until its \
+                      buffer is full: switch the buffering off (nginx: `proxy_buffering off`, or `X-Accel-Buffering: no` \
+                      in the response), or check the server itself.";
+const ONLY_CHUNKS: &str = "All bytes are right, and only divided into other chunks. A proxy between the check and the server does this: check with \
+                           `--behind-proxy`. If there is no proxy, the server joins or splits its writes.";
+
+fn buffered(lines: &[TimedLine], first_ms: u64, last_ms: u64) -> String {
+    let span = if bursts(lines.iter().skip(1).map(|line| line.came.last_ms)) == 1 {
+        format!("All writes came together at {:.1} s", seconds(last_ms))
+    } else {
+        format!("The writes came in a few bursts up to {:.1} s", seconds(last_ms))
+    };
+    let due_ms = lines.last().map_or(0, |line| line.due.last_ms);
+    format!(
+        "{span}, though the recording has them from {:.1} s to {:.1} s. Their bytes are right. Something between the server \
+         and the check buffers: have a proxy pass on each write at once (nginx: `proxy_buffering off`, or \
+         `X-Accel-Buffering: no` in the response), or check the server itself. If there is no proxy, the server does not flush \
+         its writes, as with a middleware that compresses.",
+        seconds(first_ms),
+        seconds(due_ms)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time of a report")]
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Returns when the first write was due and when the last came, if the writes come in far fewer bursts than recorded, and
+/// none of them early.
+fn held_back(lines: &[TimedLine]) -> Option<(u64, u64)> {
+    let lines = lines.get(1..)?;
+    let (first, last) = (lines.first()?, lines.last()?);
+    let due = bursts(lines.iter().map(|line| line.due.last_ms));
+    let came = bursts(lines.iter().map(|line| line.came.last_ms));
+    let spans = last.due.last_ms.saturating_sub(first.due.last_ms) >= SPAN_MS_MIN;
+    let is_early = lines.iter().any(|line| line.came.last_ms + SPAN_MS_MIN / 2 < line.due.last_ms);
+    (spans && due >= BURSTS_MIN && came * FEWER_BURSTS <= due && !is_early)
+        .then_some((first.due.last_ms, last.came.last_ms))
+}
+
+fn bursts(times: impl Iterator<Item = u64>) -> usize {
+    let (mut count, mut last) = (0, None);
+    for ms in times {
+        count += usize::from(last.is_none_or(|last| ms > last + AT_ONCE_MS));
+        last = Some(ms);
+    }
+    count
+}
+
+fn is_late(line: &TimedLine) -> bool {
+    line.came.last_ms > line.due.last_ms + SPAN_MS_MIN
+}
+
+fn masked(status: u16, names: &[String]) -> String {
+    let (parameters, headers): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| name.starts_with('?'));
+    let mut text = format!("The server answers {status}, and the recording has no secrets.");
+    if let Some(first) = headers.first() {
+        let names = headers.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        text += &format!(" Send what the recorder left out ({names}): --header '{first}: …'.");
+    }
+    if !parameters.is_empty() {
+        let names = parameters.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        text += &format!(" In the query {names} was left out: edit the line of the request.");
+    }
+    text
+}

@@ -1,0 +1,312 @@
+//! Plays the exchanges of recordings on a server, in real time, and compares what comes.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use onbeat_wire::How;
+use onbeat_wire::Instant;
+use onbeat_wire::recording::Fact;
+use tokio::task::JoinSet;
+
+use super::accept::accepted;
+use super::cases::cases;
+use super::compare::{CompareRules, Comparison, compare};
+use super::contract::RecordingContract;
+use super::facts::{ResponseFacts, SeenResponse};
+use super::hint::hint;
+use super::schedule::{PlannedExchange, Round, rounds};
+use super::timeline::timeline;
+use crate::check::{ExtraHeaders, Progress, look_for_stalls};
+use crate::judge::{Case, Evidence, Hint, Measured, NoSuchCase, Report, Selection, SharedStalls};
+use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once};
+
+/// A round is played again so often at most, while a busy machine may explain wrong times.
+const REPEATS_MAX: usize = 2;
+/// A response that should have ended is given up so long after.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// An endless response is watched so much longer than the recording.
+const OVERTIME: Duration = Duration::from_secs(1);
+/// A response may be so many times as long as the recording, and so many bytes longer.
+const BYTES_FACTOR: usize = 8;
+const BYTES_MORE: usize = 1 << 20;
+/// The time between two looks at the progress.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A server that is held against recordings, and how.
+pub struct RecordingCheck {
+    /// Connects to the server.
+    pub connector: Connector,
+    /// Additional headers for every request.
+    pub headers: ExtraHeaders,
+    /// The cases that are judged.
+    pub cases: Selection,
+    /// How exchanges are compared.
+    pub rules: CompareRules,
+    /// How long each response is watched, if that was asked for.
+    pub watched: Option<Duration>,
+    /// Whether the recordings are played one by one.
+    pub one_by_one: bool,
+}
+
+/// The result of a check.
+#[derive(Debug)]
+pub struct CheckedRecordings {
+    /// The verdicts.
+    pub report: Report,
+    /// For each recording, the lines of the next recording; nothing where the exchange did not come to its end.
+    pub accepted: Vec<Option<Vec<RecordedLine>>>,
+}
+
+/// Why a server can't be held against recordings.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChecked {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The selection is wrong.
+    #[error(transparent)]
+    NoSuchCase(#[from] NoSuchCase),
+}
+
+/// One exchange that was played.
+struct PlayedExchange {
+    planned: PlannedExchange,
+    seen: SeenResponse,
+    lines: Vec<RecordedLine>,
+    watched_ms: u64,
+}
+
+/// Returns the ids of the cases of recordings, in order.
+#[must_use]
+pub fn recording_case_ids(contracts: &[RecordingContract]) -> Vec<String> {
+    cases(contracts).into_iter().map(|case| case.id).collect()
+}
+
+/// Holds a server against recordings. When `stop` is ready, the check is broken off, and the report has all that is known by
+/// then.
+///
+/// # Errors
+///
+/// If no server listens there, or the selection names no case.
+pub async fn check_against(
+    check: &RecordingCheck,
+    contracts: &[RecordingContract],
+    progress: &impl Progress,
+    stop: impl Future<Output = ()>,
+) -> Result<CheckedRecordings, NotChecked> {
+    let cases = cases(contracts);
+    check.cases.among(&cases, Measured::Recordings)?;
+    check.connector.try_out().await?;
+    let stalls = SharedStalls::default();
+    let mut watch = JoinSet::new();
+    watch.spawn(look_for_stalls(Arc::clone(check.connector.clock()), stalls.clone()));
+    let mut rounds = rounds(contracts, check.one_by_one);
+    for round in &mut rounds {
+        round.retain(|planned| check.is_selected(&contracts[planned.contract]));
+    }
+    rounds.retain(|round| !round.is_empty());
+    progress.planned(rounds.iter().map(|round| check.length(contracts, round)).sum());
+
+    let mut results = CheckResults {
+        evidence: Evidence::new(&cases),
+        timelines: Vec::new(),
+        hints: Vec::new(),
+        accepted: contracts.iter().map(|_| None).collect(),
+        rounds_done: 0,
+    };
+    let trouble = {
+        let results = parking_lot::Mutex::new(&mut results);
+        let work = pin!(async {
+            for round in &rounds {
+                let played = check.round(contracts, round, &cases, &stalls).await;
+                results.lock().add(contracts, round, played);
+            }
+        });
+        let shown = pin!(async {
+            let clock = check.connector.clock();
+            let start = clock.now();
+            loop {
+                progress.passed(clock.now() - start, results.lock().rounds_done, rounds.len());
+                clock.sleep_until(clock.now() + TICK).await;
+            }
+        });
+        tokio::select! {
+            biased;
+            () = work => None,
+            () = stop => Some("the check was told to end before its time".to_owned()),
+            () = shown => unreachable!("showing progress has no end"),
+        }
+    };
+    let verdicts = results.evidence.verdicts(|id| check.cases.has(id), trouble.as_deref());
+    let hint = common_hint(&results.hints);
+    let target = check.connector.upstream().to_string();
+    let mut report = Report { target, verdicts, timelines: results.timelines, trouble, hint, by: Measured::Recordings };
+    report.texts_mut().for_each(|text| check.headers.hide(text));
+    Ok(CheckedRecordings { report, accepted: results.accepted })
+}
+
+/// Returns the hint of the first exchange, if each exchange with findings has a hint.
+fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
+    let hints: Option<Vec<&Hint>> = hints.iter().map(Option::as_ref).collect();
+    let hints = hints?;
+    let explains_all = hints.iter().all(|hint| hint.explains_all);
+    hints.first().map(|first| Hint { text: first.text.clone(), explains_all })
+}
+
+/// What is known so far.
+struct CheckResults<'c> {
+    evidence: Evidence<'c>,
+    timelines: Vec<crate::judge::Timeline>,
+    /// The hint of each exchange with findings.
+    hints: Vec<Option<Hint>>,
+    accepted: Vec<Option<Vec<RecordedLine>>>,
+    rounds_done: usize,
+}
+
+impl<'c> CheckResults<'c> {
+    fn add(&mut self, contracts: &[RecordingContract], round: &Round, played: PlayedRound<'c>) {
+        for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
+            let contract = &contracts[one.planned.contract];
+            let exchange = &contract.exchanges[one.planned.exchange];
+            if !comparison.evidence.is_clean() {
+                let hint = hint(exchange, &one.seen, comparison);
+                self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
+            }
+            self.timelines.push(timeline(contract, one.planned.exchange, comparison));
+            let is_whole = one.seen.trouble.is_none() && one.seen.facts.head.is_some() && one.seen.facts.end.is_some();
+            if is_whole && contract.exchanges.len() == 1 {
+                self.accepted[one.planned.contract] = Some(accepted(contract, &one.lines, comparison));
+            }
+        }
+        debug_assert_eq!(round.len(), played.exchanges.len());
+        self.evidence.add(played.evidence);
+        self.rounds_done += 1;
+    }
+}
+
+/// A round that was played, and the evidence of all plays together.
+struct PlayedRound<'c> {
+    exchanges: Vec<PlayedExchange>,
+    comparisons: Vec<Comparison<'c>>,
+    evidence: Evidence<'c>,
+}
+
+impl RecordingCheck {
+    fn is_selected(&self, contract: &RecordingContract) -> bool {
+        self.cases.has_any(&recording_case_ids(std::slice::from_ref(contract)))
+    }
+
+    /// Returns how long a round takes at least.
+    fn length(&self, contracts: &[RecordingContract], round: &Round) -> Duration {
+        let length = |planned: &PlannedExchange| {
+            let recorded = &contracts[planned.contract].exchanges[planned.exchange];
+            let length = Duration::from_millis(recorded.response.length_ms()) / self.rules.times.scale;
+            Duration::from_millis(planned.start_ms) / self.rules.times.scale
+                + self.watched.map_or(length, |watched| watched.min(length))
+        };
+        round.iter().map(length).max().unwrap_or_default()
+    }
+
+    /// Plays a round, and again where a busy machine may explain the evidence.
+    async fn round<'c>(
+        &self,
+        contracts: &[RecordingContract],
+        round: &Round,
+        cases: &'c [Case],
+        stalls: &SharedStalls,
+    ) -> PlayedRound<'c> {
+        let mut first = self.play_round(contracts, round, cases, stalls).await;
+        let writes = round
+            .iter()
+            .map(|planned| contracts[planned.contract].exchanges[planned.exchange].response.writes.len())
+            .sum();
+        for _ in 0..REPEATS_MAX {
+            if !first.evidence.is_in_doubt(writes) {
+                break;
+            }
+            let again = self.play_round(contracts, round, cases, stalls).await;
+            first.evidence.settle_doubts(again.evidence.clone());
+            for (comparison, again) in first.comparisons.iter_mut().zip(again.comparisons) {
+                comparison.evidence.settle_doubts(again.evidence);
+            }
+        }
+        first
+    }
+
+    async fn play_round<'c>(
+        &self,
+        contracts: &[RecordingContract],
+        round: &Round,
+        cases: &'c [Case],
+        stalls: &SharedStalls,
+    ) -> PlayedRound<'c> {
+        let start = self.connector.clock().now();
+        // The comparisons take time of the machine, and come when nothing is under way any more.
+        let exchanges = join_all(round.iter().map(|planned| self.play(contracts, *planned, start))).await;
+        let stalls = stalls.lock();
+        let compared = exchanges.iter().map(|one| {
+            let contract = &contracts[one.planned.contract];
+            let exchange = &contract.exchanges[one.planned.exchange];
+            compare(cases, (contract, exchange), (&one.seen, one.watched_ms), &self.rules, &stalls)
+        });
+        let comparisons: Vec<Comparison> = compared.collect();
+        let mut evidence = Evidence::new(cases);
+        for comparison in &comparisons {
+            evidence.add(comparison.evidence.clone());
+        }
+        PlayedRound { exchanges, comparisons, evidence }
+    }
+
+    /// Plays one exchange.
+    async fn play(&self, contracts: &[RecordingContract], planned: PlannedExchange, start: Instant) -> PlayedExchange {
+        let recorded = &contracts[planned.contract].exchanges[planned.exchange];
+        let clock = self.connector.clock();
+        let due = start + Duration::from_millis(planned.start_ms) / self.rules.times.scale;
+        clock.sleep_until(due).await;
+        let watched = self.watched(&recorded.response);
+        let request = recorded.request.to(self.connector.upstream(), &self.headers, watched);
+        let recorded_bytes: usize = recorded.response.writes.iter().map(|write| write.bytes.len()).sum();
+        let mut room = BYTES_FACTOR * recorded_bytes + BYTES_MORE;
+        let mut lines: Vec<RecordedLine> = Vec::new();
+        let mut is_too_much = false;
+        let collect = |line: &RecordedLine| {
+            if let Fact::Write(write) = &line.fact {
+                is_too_much |= write.bytes.len() > room;
+                room = room.saturating_sub(write.bytes.len());
+            }
+            if !is_too_much {
+                lines.push(line.clone());
+            }
+            Ok(!is_too_much)
+        };
+        let never = std::future::pending();
+        let played = record_once(&self.connector, &request, &Arc::new(Secrets::default()), never, collect).await;
+        let (began, trouble) = match played {
+            Ok((summary, malformed)) => {
+                let more = "far more came than the recording has, and the rest was not read".to_owned();
+                let trouble = malformed.map(|malformed| malformed.to_string());
+                (summary.began, trouble.or_else(|| is_too_much.then_some(more)))
+            }
+            Err(error) => (due, Some(error.to_string())),
+        };
+        let seen = SeenResponse { facts: ResponseFacts::of(&lines), began, trouble };
+        let watched_ms = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        PlayedExchange { planned, seen, lines, watched_ms }
+    }
+
+    /// Returns how long a response is watched at most.
+    fn watched(&self, recorded: &ResponseFacts) -> Duration {
+        let (length, tolerance) =
+            (Duration::from_millis(recorded.length_ms()) / self.rules.times.scale, self.rules.times.tolerance);
+        // A late write is late, and not missing, for a while.
+        let is_endless = recorded.end.is_none_or(|end| end.how == How::Closed);
+        let usual = if is_endless { length + tolerance * 2 + OVERTIME } else { length * 5 / 4 + tolerance + PATIENCE };
+        match self.watched {
+            Some(watched) if is_endless => watched,
+            Some(watched) => watched.min(usual),
+            None => usual,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The request of a recording, as it is sent again.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use onbeat_wire::jsonl::Problem;
+use onbeat_wire::recording::Body;
+
+use crate::check::ExtraHeaders;
+use crate::record::{OneRequest, Secrets};
+use crate::server_url::ServerUrl;
+
+/// Fields that the connection to the server decides, or the framing of the body.
+const OWN_FIELDS: [&str; 9] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "content-length",
+    "expect",
+    "te",
+    "upgrade",
+];
+/// A value of so many `x` and nothing else is a secret that the recorder left out.
+const MASK_MIN: usize = 4;
+
+/// The request of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReplayRequest {
+    pub(super) method: String,
+    pub(super) target: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    /// The names of the headers and query parameters whose values the recorder left out.
+    pub(super) masked: Vec<String>,
+}
+
+impl ReplayRequest {
+    /// Reads the request out of the text of a head.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no head of a request, or the body is incomplete.
+    pub(super) fn read(text: &str, body: Option<&Body>) -> Result<Self, Problem> {
+        let mut lines = text.trim_end_matches(['\r', '\n']).lines();
+        let first = lines.next().unwrap_or_default();
+        let words: Vec<&str> = first.split(' ').collect();
+        let [method, target, version] = words[..] else {
+            return Err(Problem::field(
+                "text",
+                format_args!("METHOD TARGET HTTP/1.1 as the first line, got {first:?}"),
+            ));
+        };
+        let is_plain = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_plain(method) || !is_plain(target) || !version.starts_with("HTTP/1.") {
+            return Err(Problem::field(
+                "text",
+                format_args!("METHOD TARGET HTTP/1.1 as the first line, got {first:?}"),
+            ));
+        }
+        if body.is_some_and(|body| body.is_cut) {
+            return Err(Problem::field(
+                "body.cut",
+                "the whole body: the recorder kept the beginning alone, so that the request can't be sent again; put the \
+                 whole body here, and delete the key",
+            ));
+        }
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for line in lines {
+            // A line that begins with a space continues the field before (RFC 9112, 5.2).
+            if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), headers.last_mut()) {
+                *value += &format!(" {}", line.trim());
+                continue;
+            }
+            let Some((name, value)) = line.split_once(':').filter(|(name, _)| is_plain(name)) else {
+                return Err(Problem::field("text", format_args!("header lines like Name: value, got {line:?}")));
+            };
+            if value.chars().any(|char| char.is_control() && char != '\t') {
+                return Err(Problem::field("text", format_args!("a header without control characters, got {line:?}")));
+            }
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        let body = body.map(|body| body.bytes.clone()).unwrap_or_default();
+        let masked = headers.iter().filter(|(name, value)| is_masked(name, value)).map(|(name, _)| name.clone());
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+        let parameters = parameters.filter(|(name, value)| is_masked(name, value)).map(|(name, _)| format!("?{name}"));
+        let masked = masked.chain(parameters).collect();
+        Ok(Self { method: method.to_owned(), target: origin_form(target), headers, body, masked })
+    }
+
+    /// Returns the request to a server, with further headers, which replace the recorded ones of the same names.
+    pub(super) fn to(&self, server: &ServerUrl, more: &ExtraHeaders, watched: Duration) -> OneRequest {
+        let more: Vec<(String, String)> = more.pairs().collect();
+        let is_given = |name: &str| more.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        let is_own = |name: &str| OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let kept = self.headers.iter().filter(|(name, value)| {
+            // A request without a body may say so.
+            let says_empty = name.eq_ignore_ascii_case("content-length") && value == "0" && self.body.is_empty();
+            says_empty || !is_own(name) && !is_given(name) && !is_masked(name, value)
+        });
+        OneRequest {
+            method: self.method.clone(),
+            target: self.target_at(server),
+            headers: kept.cloned().chain(more.iter().cloned()).collect(),
+            body: self.body.to_vec(),
+            watched: Some(watched),
+        }
+    }
+
+    /// Returns the target on a server whose URL has a path. The path comes before the target, unless it is the target.
+    fn target_at(&self, server: &ServerUrl) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        if path.trim_end_matches('/') == server.path || !self.target.starts_with('/') {
+            self.target.clone()
+        } else {
+            format!("{}{}", server.path, self.target)
+        }
+    }
+}
+
+/// Returns the path and the query of a target, without a scheme and a host.
+fn origin_form(target: &str) -> String {
+    let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| scheme.len() <= "https".len()) else {
+        return target.to_owned();
+    };
+    rest.find(['/', '?']).map_or_else(|| "/".to_owned(), |at| rest[at..].to_owned())
+}
+
+/// Returns whether the recorder left out the value of a header or a query parameter.
+pub(super) fn is_masked(name: &str, value: &str) -> bool {
+    let only_x = !value.is_empty() && value.bytes().all(|byte| byte == b'x');
+    only_x && (value.len() >= MASK_MIN || Secrets::default().covers(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> ReplayRequest {
+        ReplayRequest::read(text, None).unwrap_or_else(|problem| panic!("{text}: {}", problem.at(1)))
+    }
+
+    fn sent(text: &str, url: &str, headers: &[&str]) -> (String, Vec<String>) {
+        let headers: Vec<String> = headers.iter().map(|text| (*text).to_owned()).collect();
+        let headers = ExtraHeaders::read_for_recordings(&headers).expect("headers");
+        let one = request(text).to(&ServerUrl::read(url).expect("a URL"), &headers, Duration::ZERO);
+        (one.target, one.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect())
+    }
+
+    #[test]
+    fn the_host_the_framing_and_the_secrets_of_a_recording_are_not_sent() {
+        let text = "POST /chat?a=1 HTTP/1.1\r\nHost: old:1\r\nAccept: text/event-stream\r\nAuthorization: xxxxxxxxx\r\n\
+                    Connection: keep-alive\r\nTransfer-Encoding: chunked\r\nX-Room: 7\r\n\r\n";
+        let (target, headers) = sent(text, "localhost:3000", &["X-Room: 8", "Authorization: Bearer a"]);
+        assert_eq!(target, "/chat?a=1");
+        assert_eq!(headers, ["Accept: text/event-stream", "x-room: 8", "authorization: Bearer a"]);
+        assert_eq!(request(text).masked, ["Authorization"]);
+        assert_eq!(request("GET /?token=xxx&a=x HTTP/1.1\r\nX-Flag: x\r\n\r\n").masked, ["?token"]);
+    }
+
+    #[test]
+    fn the_path_of_the_url_comes_before_the_target_unless_it_is_the_target() {
+        for (target, url, expected) in [
+            ("/chat", "localhost:3000", "/chat"),
+            ("/chat?a=1", "localhost:3000/api/", "/api/chat?a=1"),
+            ("/chat?a=1", "localhost:3000/chat", "/chat?a=1"),
+            ("http://old/chat", "localhost:3000", "/chat"),
+            ("http://old", "localhost:3000", "/"),
+            ("*", "localhost:3000/api", "*"),
+        ] {
+            assert_eq!(sent(&format!("GET {target} HTTP/1.1\r\n\r\n"), url, &[]).0, expected, "{target} {url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_told() {
+        for (text, told) in [
+            ("", "expected METHOD TARGET HTTP/1.1 as the first line, got \"\""),
+            ("GET /a b HTTP/1.1\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
+            ("GET / HTTP/2\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
+            ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
+            ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
+        ] {
+            let problem = ReplayRequest::read(text, None).expect_err(text).at(2).to_string();
+            assert!(problem.starts_with("line 2, field \"text\": ") && problem.contains(told), "{problem}");
+        }
+        let body = Body { bytes: Bytes::from_static(b"a"), is_cut: true };
+        let problem = ReplayRequest::read("POST / HTTP/1.1\r\n\r\n", Some(&body)).expect_err("cut").at(2).to_string();
+        assert!(problem.starts_with("line 2, field \"body.cut\": expected the whole body"), "{problem}");
+    }
+}

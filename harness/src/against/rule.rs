@@ -1,0 +1,167 @@
+//! Rules for values that may vary, ready for use.
+
+use onbeat_wire::recording::{NumberBounds, Vary, VaryPlace, VaryRule};
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use crate::judge::decimals;
+use crate::record::is_uuid;
+
+/// The largest size of a compiled regular expression, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// A value that may vary: a place, and the rule for the value.
+#[derive(Clone, Debug)]
+pub(super) struct Loosening {
+    pub(super) place: VaryPlace,
+    rule: ValueRule,
+}
+
+#[derive(Clone, Debug)]
+enum ValueRule {
+    Any,
+    String,
+    Number(NumberBounds),
+    Timestamp,
+    TextAndTimestamp(String),
+    Uuid,
+    Regex { pattern: String, whole: Regex },
+    Count,
+}
+
+impl Loosening {
+    /// Returns the rule of a recording, ready for use.
+    ///
+    /// # Errors
+    ///
+    /// If the regular expression is wrong.
+    pub(super) fn compile(vary: &Vary) -> Result<Self, String> {
+        let rule = match &vary.rule {
+            VaryRule::Any => ValueRule::Any,
+            VaryRule::String => ValueRule::String,
+            VaryRule::Number(bounds) => ValueRule::Number(*bounds),
+            VaryRule::Timestamp => ValueRule::Timestamp,
+            VaryRule::TextAndTimestamp(text) => ValueRule::TextAndTimestamp(text.clone()),
+            VaryRule::Uuid => ValueRule::Uuid,
+            VaryRule::Regex(pattern) => ValueRule::Regex { pattern: pattern.clone(), whole: whole(pattern)? },
+            VaryRule::Count => ValueRule::Count,
+        };
+        Ok(Self { place: vary.place.clone(), rule })
+    }
+
+    /// Returns whether the value may be missing.
+    pub(super) fn allows_absence(&self) -> bool {
+        matches!(self.rule, ValueRule::Any)
+    }
+
+    /// Returns the expectation in words, if a value breaks the rule.
+    pub(super) fn breach(&self, value: &Value) -> Option<String> {
+        let text = value.as_str();
+        let (holds, expected) = match &self.rule {
+            ValueRule::Any => (true, String::new()),
+            ValueRule::String => (text.is_some(), "a string".to_owned()),
+            ValueRule::Number(bounds) => (is_within(value, bounds), described(bounds)),
+            ValueRule::Timestamp => {
+                (text.is_some_and(is_timestamp), "a timestamp like 2025-12-01T00:00:00Z".to_owned())
+            }
+            ValueRule::TextAndTimestamp(start) => {
+                let stamp = text.and_then(|text| text.strip_prefix(start.as_str()));
+                (stamp.is_some_and(is_timestamp), format!("{start:?} and a timestamp"))
+            }
+            ValueRule::Uuid => (text.is_some_and(is_uuid), "a UUID".to_owned()),
+            ValueRule::Regex { pattern, whole } => {
+                let matches = text.map_or_else(|| whole.is_match(&value.to_string()), |text| whole.is_match(text));
+                (matches, format!("a text like {pattern}"))
+            }
+            ValueRule::Count => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
+        };
+        (!holds).then_some(expected)
+    }
+}
+
+/// Returns an expression that matches a text as a whole.
+fn whole(pattern: &str) -> Result<Regex, String> {
+    // Compiled alone first, so that the message shows the pattern as it was written.
+    let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+    let compiled = compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$")));
+    compiled.map_err(|error| {
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("a regular expression, got {pattern:?}: {why}")
+    })
+}
+
+fn is_timestamp(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+}
+
+fn is_within(value: &Value, bounds: &NumberBounds) -> bool {
+    let Some(number) = value.as_f64() else { return false };
+    bounds.minimum.is_none_or(|minimum| number >= minimum)
+        && bounds.maximum.is_none_or(|maximum| number <= maximum)
+        && bounds.below.is_none_or(|below| number < below)
+        && bounds.decimals_max.is_none_or(|max| decimals(&value.to_string()) <= i64::from(max))
+}
+
+fn described(bounds: &NumberBounds) -> String {
+    let parts = [
+        bounds.minimum.map(|minimum| format!(" from {minimum}")),
+        bounds.maximum.map(|maximum| format!(" to {maximum}")),
+        bounds.below.map(|below| format!(" below {below}")),
+        bounds.decimals_max.map(|max| format!(" with at most {max} decimals")),
+    ];
+    format!("a number{}", parts.into_iter().flatten().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeps(rule: &str, value: &str) -> bool {
+        let vary: Vary = serde_json::from_str(&format!("{{\"pointer\":\"/a\",{rule}}}")).expect(rule);
+        let value: Value = serde_json::from_str(value).expect(value);
+        Loosening::compile(&vary).expect(rule).breach(&value).is_none()
+    }
+
+    #[test]
+    fn a_value_keeps_or_breaks_a_rule() {
+        for (rule, kept, broken) in [
+            (r#""as":"any""#, &["1", "null", "{}"][..], &[][..]),
+            (r#""as":"string""#, &[r#""""#], &["1", "null"]),
+            (r#""as":"number""#, &["1", "-1.5e3"], &[r#""1""#, "true"]),
+            (r#""as":"number","minimum":0,"below":1"#, &["0", "0.99"], &["-0.1", "1"]),
+            (r#""as":"number","maximum":10,"decimals_max":1"#, &["10", "9.5"], &["10.1", "9.55"]),
+            (
+                r#""as":"timestamp""#,
+                &[r#""2025-12-01T00:00:00Z""#, r#""2025-12-01T08:00:00.123456+08:00""#],
+                &["1", r#""now""#],
+            ),
+            (r#""as":"text-and-timestamp","text":"at ""#, &[r#""at 2025-12-01T00:00:00Z""#], &[r#""at""#]),
+            (
+                r#""as":"uuid""#,
+                &[r#""0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f""#],
+                &[r#""0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5""#, r#""zb8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f""#],
+            ),
+            (r#""as":"regex","pattern":"chatcmpl-\\w+|x""#, &[r#""chatcmpl-1a""#, r#""x""#], &[r#""a x""#, r#""xx""#]),
+            (r#""as":"regex","pattern":"\\d+""#, &["12"], &["1.5"]),
+            (r#""as":"count""#, &["0", "7"], &["-1", "1.5", r#""1""#]),
+        ] {
+            for (values, expected) in [(kept, true), (broken, false)] {
+                for value in values {
+                    assert_eq!(keeps(rule, value), expected, "{rule} {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_expression_is_told_as_it_was_written() {
+        let rule = |pattern: &str| Vary {
+            place: VaryPlace::Pointer(String::new()),
+            rule: VaryRule::Regex(pattern.to_owned()),
+        };
+        let told = Loosening::compile(&rule("a)|(b")).expect_err("no expression");
+        assert!(told.starts_with("a regular expression, got \"a)|(b\": unopened group"), "{told}");
+        assert!(Loosening::compile(&rule("(((a{99}){99}){99}){99}")).is_err());
+    }
+}

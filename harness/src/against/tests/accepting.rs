@@ -1,0 +1,62 @@
+//! What came is accepted with the notes of the old lines.
+
+use onbeat_wire::printable::to_json;
+use serde_json::json;
+
+use super::super::accept::accepted;
+use super::{MadeUpResponse, Measure, cases, compared, failing, rules};
+use crate::against::RecordingContract;
+
+#[test]
+fn notes_stay_on_the_lines_that_came_for_the_old_ones() {
+    let vary = json!({"vary": [{"pointer": "/id", "as": "number"}]});
+    let mut recorded = MadeUpResponse::events(&[
+        (10, "data: {\"id\":1,\"t\":\"a\"}\n\n"),
+        (20, ":hb\n\n"),
+        (30, "data: old\n\n"),
+        (40, ":may\n\n"),
+    ])
+    .with(0, vary.clone())
+    .with(1, json!({"may": true}))
+    .with(3, json!({"may": true}));
+    recorded.wide = json!({"vary": [{"header": "etag", "as": "any"}]});
+    let came = MadeUpResponse::events(&[
+        (11, ":hb\n\n"),
+        (12, "data: {\"id\":2,\"t\":\"b\"}\n\n"),
+        (25, ":hb\n\n"),
+        (31, "data: new\n\n"),
+    ]);
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let with = compared(&cases, &contract, &came, &rules(Measure::Chunks));
+    let lines = accepted(&contract, &came.lines(), &with);
+    let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
+    let shown: Vec<&str> = text.lines().skip(3).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"{"t_ms":11,"kind":"write","text":":hb\n\n","may":true}"#,
+            r#"{"t_ms":12,"kind":"write","text":"data: {\"id\":2,\"t\":\"b\"}\n\n","vary":[{"pointer":"/id","as":"number"}]}"#,
+            r#"{"t_ms":31,"kind":"write","text":"data: new\n\n"}"#,
+            r#"{"t_ms":40,"kind":"write","text":":may\n\n","may":true}"#,
+            r#"{"t_ms":41,"kind":"end","how":"complete"}"#,
+        ]
+    );
+    assert!(text.starts_with(r#"{"kind":"recording""#) && text.contains(r#""vary":[{"header":"etag","as":"any"}]"#));
+    // What was accepted holds from now on.
+    RecordingContract::read("a.jsonl", &text).expect("a recording");
+    let mut next = came.clone();
+    next.writes = lines_of(&text);
+    assert_eq!(failing(&next, &came, Measure::Chunks), []);
+}
+
+fn lines_of(text: &str) -> Vec<(u64, String, serde_json::Value)> {
+    let values = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let writes = values.filter(|line| line["kind"] == "write").map(|line| {
+        let notes =
+            line.as_object().expect("an object").iter().filter(|(key, _)| matches!(key.as_str(), "vary" | "may"));
+        let notes = notes.map(|(key, value)| (key.clone(), value.clone())).collect::<serde_json::Map<_, _>>();
+        (line["t_ms"].as_u64().expect("a time"), line["text"].as_str().expect("a text").to_owned(), notes.into())
+    });
+    writes.collect()
+}

@@ -1,0 +1,62 @@
+//! One cause of many findings is told once.
+
+use super::super::hint::hint;
+use super::{MadeUpResponse, Measure, cases, compared, rules};
+
+/// Returns the hint where all writes of a stream come as `came` says.
+fn hinted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> Option<String> {
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let comparison = compared(&cases, &contract, came, &rules(Measure::Chunks));
+    hint(&contract.exchanges[0], &came.seen(), &comparison).map(|hint| hint.text)
+}
+
+fn ticks(count: u64, at: impl Fn(u64) -> u64) -> MadeUpResponse {
+    let writes: Vec<(u64, String)> = (1..=count).map(|n| (at(n), format!("data: {n}\n\n"))).collect();
+    let writes: Vec<(u64, &str)> = writes.iter().map(|(ms, text)| (*ms, text.as_str())).collect();
+    MadeUpResponse::events(&writes)
+}
+
+#[test]
+fn a_server_that_is_right_but_buffered_is_told_as_that() {
+    let recorded = ticks(20, |n| n * 1000);
+    let mut joined = ticks(1, |_| 20_001);
+    joined.writes[0].1 = recorded.writes.iter().map(|write| write.1.as_str()).collect();
+    let told = hinted(&recorded, &joined).expect("a hint");
+    assert!(told.starts_with("All writes came together at 20.0 s, though the recording has them from 1.0 s"), "{told}");
+    assert!(told.contains("proxy_buffering off"), "{told}");
+    let told = hinted(&recorded, &ticks(20, |n| if n <= 10 { 10_000 } else { 20_000 })).expect("a hint");
+    assert!(told.starts_with("The writes came in a few bursts up to 20.0 s"), "{told}");
+}
+
+#[test]
+fn other_chunks_alone_are_most_likely_made_by_a_proxy() {
+    let recorded = ticks(4, |n| n * 100);
+    let mut split = recorded.clone();
+    split.writes[1].1 = "data".into();
+    split.writes.insert(2, (200, ": 2\n\n".into(), serde_json::json!({})));
+    assert!(hinted(&recorded, &split).expect("a hint").contains("--behind-proxy"));
+    assert_eq!(hinted(&recorded, &recorded), None);
+}
+
+#[test]
+fn values_that_differ_in_many_lines_are_proposed_as_values_that_may_vary() {
+    let stream = |id: &str| {
+        let data = |n: u64| format!("data: {{\"id\":\"{id}\",\"n\":{n}}}\n\n");
+        MadeUpResponse::events(&[(10, &data(1)), (20, &data(2)), (30, "data: [DONE]\n\n")])
+    };
+    let told = hinted(&stream("a"), &stream("b")).expect("a hint");
+    assert!(
+        told.contains("differ in 2 lines") && told.ends_with(r#""vary":[{"pointer":"/id","as":"string"}]"#),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_mistake_of_the_server_itself_has_no_hint() {
+    let recorded = ticks(8, |n| n * 1000);
+    assert_eq!(hinted(&recorded, &ticks(8, |n| n * 500)), None);
+    let mut other = ticks(8, |_| 8000);
+    other.writes[3].1 = "data: other\n\n".into();
+    assert_eq!(hinted(&recorded, &other), None);
+}

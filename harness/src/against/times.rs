@@ -1,0 +1,365 @@
+//! Times: early, late, or at another pace than in the recording.
+
+use std::time::Duration;
+
+use onbeat_wire::Instant;
+
+use super::facts::ByteTimes;
+use crate::judge::Stalls;
+
+/// Times in a steady recording are known to this part of the tolerance.
+const STEADY: (u32, u32) = (2, 5);
+/// A recording is steady if its steady gaps differ by no more.
+const STEADY_MS: u64 = 20;
+/// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
+const SAME_GAP_PARTS: u64 = 4;
+const SAME_GAP_MS: u64 = 5;
+/// A busy machine makes a recording longer by this part at most.
+const DRIFT_PARTS: u64 = 3;
+/// The check looks for stalls of the machine by timers of this length.
+const TIMER_MS: u64 = 10;
+/// Fewer gaps of one kind have no median worth the name.
+const GAPS_MIN: usize = 3;
+/// The median of fewer gaps is less exact.
+const FEW: usize = 10;
+
+/// How times are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeRules {
+    /// How late a write may be.
+    pub tolerance: Duration,
+    /// How many times as fast as in the recording the server's time runs.
+    pub scale: u32,
+}
+
+/// A line that came: its times in the recording, and now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimedLine {
+    /// The number of the line.
+    pub(super) line: usize,
+    /// The write with the line, by index; lines of the same write have no time in between.
+    pub(super) write: usize,
+    pub(super) due: ByteTimes,
+    pub(super) came: ByteTimes,
+    /// Whether lines before are missing, so that the gap before the line says nothing.
+    pub(super) is_after_hole: bool,
+}
+
+/// A line that came at a wrong time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct WrongTime {
+    pub(super) line: usize,
+    pub(super) came_ms: u64,
+    pub(super) expected: String,
+    pub(super) actual: String,
+    pub(super) why: String,
+}
+
+/// A gap between two lines, in milliseconds: in the recording, and now.
+#[derive(Clone, Copy, Debug)]
+struct TimedGap {
+    at: usize,
+    due_ms: u64,
+    came_ms: u64,
+}
+
+impl TimedGap {
+    #[expect(clippy::cast_possible_wrap, reason = "a recording lasts a century at most")]
+    fn off_ms(self) -> i64 {
+        self.came_ms as i64 - self.due_ms as i64
+    }
+}
+
+/// Returns the lines that came at a wrong time. The head comes first; the request began at `began`.
+pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules, stalls: &Stalls) -> Vec<WrongTime> {
+    let scaled = |ms: u64| ms / u64::from(rules.scale);
+    let lines: Vec<TimedLine> = lines
+        .iter()
+        .map(|line| {
+            let due = ByteTimes { first_ms: scaled(line.due.first_ms), last_ms: scaled(line.due.last_ms) };
+            TimedLine { due, ..*line }
+        })
+        .collect();
+    let at = |ms| began + Duration::from_millis(ms);
+    let held_up = |from_ms: u64, to_ms: u64| whole_ms(stalls.within(at(from_ms), at(to_ms)));
+    // A write waits for its turn on the processor, and not for all that other writes wait for.
+    let excused = |from_ms: u64, to_ms: u64| whole_ms(stalls.longest(at(from_ms), at(to_ms)));
+    let mut wrong = Vec::new();
+    let mut explained = vec![false; lines.len()];
+    for gaps in kinds_of_gaps(&lines) {
+        if let Some(found) = wrong_pace(&lines, &gaps, &held_up) {
+            // The pace explains each gap of the kind, except a gap that is wrong by itself.
+            let median = median_off(&gaps);
+            let near = |gap: &&TimedGap| gap.off_ms().abs_diff(median) <= whole_ms(rules.tolerance);
+            gaps.iter().filter(near).for_each(|gap| explained[gap.at] = true);
+            wrong.push(found);
+        }
+    }
+    let usual = usual_gaps(&lines, whole_ms(rules.tolerance));
+    let slack = early_slack(&lines, &usual, rules.tolerance);
+    for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
+        let before = at.checked_sub(1).map(|before| lines[before]);
+        wrong.extend(late(*line, before, rules, &excused));
+        wrong.extend(early(&lines, at, usual[at], if at == 1 { rules.tolerance } else { slack }));
+    }
+    // Single gaps may be too short to tell. Nothing explains a response in much less than the recorded time.
+    if wrong.is_empty() {
+        let whole = lines.iter().take_while(|line| !line.is_after_hole);
+        wrong.extend(whole.skip(1).find_map(|line| far_too_early(lines[0], *line, rules)));
+    }
+    wrong.sort_by_key(|wrong| wrong.line);
+    wrong
+}
+
+/// Returns how early a write may be: a recording has jitter of its own, of which its steady gaps tell.
+fn early_slack(lines: &[TimedLine], usual: &[Option<u64>], tolerance: Duration) -> Duration {
+    // The gap before the first write is the wait of the server, and not one of its steady gaps.
+    let gap_ms = |at: usize| lines[at].due.last_ms.saturating_sub(lines[at - 1].due.last_ms);
+    let offs: Vec<u64> = (2..lines.len()).filter_map(|at| Some(gap_ms(at).abs_diff(usual[at]?))).collect();
+    let is_steady = !offs.is_empty() && offs.iter().all(|off| *off <= STEADY_MS);
+    if is_steady { tolerance * STEADY.0 / STEADY.1 } else { tolerance }
+}
+
+/// Returns the line as late, if so: since the request, and since the line before.
+fn late(
+    line: TimedLine,
+    before: Option<TimedLine>,
+    rules: TimeRules,
+    excused: &impl Fn(u64, u64) -> u64,
+) -> Option<WrongTime> {
+    let tolerance = whole_ms(rules.tolerance);
+    let gap_ms = before.map_or(line.due.last_ms, |before| line.due.last_ms.saturating_sub(before.due.first_ms));
+    let from_ms = before.map_or(0, |before| before.came.last_ms);
+    let due_ms = (from_ms + gap_ms).max(line.due.last_ms);
+    let by_ms = line.came.first_ms.saturating_sub(due_ms);
+    (by_ms > tolerance + excused(due_ms, line.came.first_ms)).then(|| untimely(line, due_ms, "late", by_ms))
+}
+
+/// Returns the line as early, if so: since the request, since the head, and since the line before.
+fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, slack: Duration) -> Option<WrongTime> {
+    let (line, head) = (lines[at], lines[0]);
+    // A head may come as early as it can.
+    let before = *lines.get(at.checked_sub(1)?)?;
+    // A server that leaves a line out often leaves the wait before the line out as well.
+    if line.is_after_hole {
+        return None;
+    }
+    let due_ms = line.due.first_ms;
+    let since = |due: ByteTimes, came: ByteTimes| (due_ms.saturating_sub(due.last_ms), came.last_ms);
+    let gap = since(before.due, before.came);
+    let gap = (usual.map_or(gap.0, |usual| gap.0.min(usual)), gap.1);
+    let from_head = since(head.due, head.came);
+    // The first write often comes with the head, late or early as both may be.
+    let bounds = if at == 1 { vec![(due_ms, 0)] } else { vec![(due_ms, 0), from_head, gap] };
+    let by_ms = bounds.iter().map(|(after, from)| (from + after).saturating_sub(line.came.last_ms)).min()?;
+    (by_ms > whole_ms(slack)).then(|| untimely(line, line.came.last_ms + by_ms, "early", by_ms))
+}
+
+/// Returns the line as early, if so much of the recorded time is missing that no jitter explains it: since the request, and
+/// since the head.
+fn far_too_early(head: TimedLine, line: TimedLine, rules: TimeRules) -> Option<WrongTime> {
+    let since_head_ms = |line_ms: u64, head_ms: u64| line_ms.saturating_sub(head_ms);
+    let by = |due_ms: u64, came_ms: u64| {
+        let slack_ms = whole_ms(rules.tolerance) + due_ms / DRIFT_PARTS;
+        due_ms.saturating_sub(came_ms).checked_sub(slack_ms + 1)
+    };
+    let (due_ms, came_ms) = (line.due.first_ms, line.came.last_ms);
+    by(due_ms, came_ms)?;
+    by(since_head_ms(due_ms, head.due.last_ms), since_head_ms(came_ms, head.came.last_ms))?;
+    Some(untimely(line, due_ms, "early", due_ms - came_ms))
+}
+
+fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> WrongTime {
+    let came_ms = if how == "late" { line.came.first_ms } else { line.came.last_ms };
+    WrongTime {
+        line: line.line,
+        came_ms,
+        expected: format!("{due_ms} ms after the request"),
+        actual: format!("{came_ms} ms after the request"),
+        why: format!("{by_ms} ms too {how}"),
+    }
+}
+
+/// Returns the gaps between lines that follow each other, in kinds of about the same length in the recording.
+fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
+    let gap = |at: usize| {
+        let (before, line) = (lines[at - 1], lines[at]);
+        let is_gap = !line.is_after_hole && line.write != before.write;
+        is_gap.then(|| TimedGap {
+            at,
+            due_ms: line.due.last_ms.saturating_sub(before.due.last_ms),
+            came_ms: line.came.last_ms.saturating_sub(before.came.last_ms),
+        })
+    };
+    let mut gaps: Vec<TimedGap> = (1..lines.len()).filter_map(gap).collect();
+    gaps.sort_by_key(|gap| (gap.due_ms, gap.at));
+    let mut kinds: Vec<Vec<TimedGap>> = Vec::new();
+    for gap in gaps {
+        match kinds.last_mut() {
+            Some(kind) if kind.last().is_some_and(|shorter| is_of_kind(shorter.due_ms, gap.due_ms)) => kind.push(gap),
+            _ => kinds.push(vec![gap]),
+        }
+    }
+    kinds.retain(|kind| kind.len() >= GAPS_MIN);
+    kinds
+}
+
+fn is_of_kind(shorter_ms: u64, gap_ms: u64) -> bool {
+    gap_ms <= shorter_ms + shorter_ms / SAME_GAP_PARTS + SAME_GAP_MS
+}
+
+/// Returns, for each line, the gap before the line without what held up the recording: a gap that is longer than a steady
+/// gap by no more than the tolerance may have been held up.
+fn usual_gaps(lines: &[TimedLine], tolerance_ms: u64) -> Vec<Option<u64>> {
+    let steady: Vec<u64> = kinds_of_gaps(lines).iter().filter_map(|kind| steady_gap(kind)).collect();
+    let usual = (0..lines.len()).map(|at| {
+        let before = lines[at.checked_sub(1)?];
+        let gap_ms = lines[at].due.last_ms.saturating_sub(before.due.last_ms);
+        steady.iter().copied().filter(|steady| (*steady..=steady + tolerance_ms).contains(&gap_ms)).min()
+    });
+    usual.collect()
+}
+
+/// Returns the median of a kind of gaps, if the middle half of the gaps is about as long.
+fn steady_gap(kind: &[TimedGap]) -> Option<u64> {
+    let (last, median) = (kind.len() - 1, kind[kind.len() / 2].due_ms);
+    let spread = kind[last - last / 4].due_ms - kind[last / 4].due_ms;
+    (median > 0 && spread <= median / SAME_GAP_PARTS + SAME_GAP_MS).then_some(median)
+}
+
+fn median_off(gaps: &[TimedGap]) -> i64 {
+    let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
+    offs.sort_unstable();
+    offs[offs.len() / 2]
+}
+
+/// Returns the first line of a kind of gaps, if three quarters of the gaps are too long, or too short.
+fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64) -> u64) -> Option<WrongTime> {
+    let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
+    offs.sort_unstable();
+    let last = offs.len() - 1;
+    // Of the middle half, the gap that is nearest to the recording decides: machines are busy in one of the two.
+    let nearest = 0.clamp(offs[last / 4], offs[last - last / 4]);
+    let due_ms = gaps[gaps.len() / 2].due_ms;
+    let count = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
+    // Timers drift by a part of the gap, and fire some milliseconds late.
+    let drift = due_ms * 4 / 100 + if gaps.len() < FEW { 30 } else { 10 };
+    let from_ms = gaps.iter().map(|gap| lines[gap.at - 1].came.last_ms).min().unwrap_or_default();
+    let to_ms = gaps.iter().map(|gap| lines[gap.at].came.last_ms).max().unwrap_or_default();
+    // A busy machine makes a server slow, and never fast.
+    let lateness = usual_lateness(held_up(from_ms, to_ms), to_ms.saturating_sub(from_ms));
+    let busy = if nearest > 0 { lateness } else { 0 };
+    if nearest.unsigned_abs() <= drift + busy {
+        return None;
+    }
+    let first = lines[gaps.iter().map(|gap| gap.at).min()?];
+    let mut came: Vec<u64> = gaps.iter().map(|gap| gap.came_ms).collect();
+    came.sort_unstable();
+    let way = if nearest > 0 { "slow" } else { "fast" };
+    Some(WrongTime {
+        line: first.line,
+        came_ms: first.came.last_ms,
+        expected: format!("{due_ms} ms since the line before, the median of {count} such gaps"),
+        actual: format!("{} ms, the median", came[came.len() / 2]),
+        why: format!("the pace is too {way}"),
+    })
+}
+
+/// Returns how late timers usually were in a span, of which the machine held the check up for a part.
+fn usual_lateness(held_up_ms: u64, span_ms: u64) -> u64 {
+    // The check sets one timer after another, and each may be late.
+    let free_ms = span_ms.saturating_sub(held_up_ms).max(1);
+    TIMER_MS * held_up_ms / free_ms
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: TimeRules = TimeRules { tolerance: Duration::from_millis(250), scale: 1 };
+
+    /// Returns what is wrong where lines are due and come at these times; the head is line 1, at 0 ms.
+    fn wrong(due: &[u64], came: &[u64]) -> Vec<(usize, String)> {
+        let at = |ms: u64| ByteTimes { first_ms: ms, last_ms: ms };
+        let times = [(0, 0)].into_iter().chain(due.iter().copied().zip(came.iter().copied()));
+        let lines: Vec<TimedLine> = times
+            .enumerate()
+            .map(|(n, (due, came))| TimedLine {
+                line: n + 1,
+                write: n,
+                due: at(due),
+                came: at(came),
+                is_after_hole: false,
+            })
+            .collect();
+        let found = wrong_times(&lines, Instant::EPOCH, RULES, &Stalls::default());
+        found.into_iter().map(|wrong| (wrong.line, wrong.why)).collect()
+    }
+
+    fn every(ms: u64, count: u64) -> Vec<u64> {
+        (1..=count).map(|n| n * ms).collect()
+    }
+
+    fn one(line: usize, why: &str) -> Vec<(usize, String)> {
+        vec![(line, why.to_owned())]
+    }
+
+    #[test]
+    fn a_late_write_is_found_once_whether_the_rest_is_late_as_well_or_not() {
+        let due = [300, 900, 1800, 3300];
+        assert_eq!(wrong(&due, &due), []);
+        assert_eq!(wrong(&due, &[300, 1150, 2050, 3550]), []);
+        assert_eq!(wrong(&due, &[300, 1151, 2051, 3551]), one(3, "251 ms too late"));
+        assert_eq!(wrong(&due, &[300, 1400, 1800, 3300]), one(3, "500 ms too late"));
+        assert_eq!(wrong(&due, &[600, 1200, 2100, 3600]), one(2, "300 ms too late"));
+    }
+
+    #[test]
+    fn an_early_write_is_found_and_the_jitter_of_a_recording_is_not() {
+        // Steady gaps tell that the recording has little jitter, and unequal ones tell nothing.
+        let due = [300, 400, 500, 600, 1500];
+        assert_eq!(wrong(&due, &[300, 400, 500, 600, 1399]), one(6, "101 ms too early"));
+        assert_eq!(wrong(&due, &[300, 400, 500, 600, 1400]), []);
+        let due = [300, 900, 1800, 3300];
+        assert_eq!(wrong(&due, &[300, 649, 1549, 3049]), one(3, "251 ms too early"));
+        assert_eq!(wrong(&due, &[300, 650, 1550, 3050]), []);
+        // The first write waits for a cold server once.
+        assert_eq!(wrong(&due, &[60, 660, 1560, 3060]), []);
+        assert_eq!(wrong(&due, &[40, 640, 1540, 3040]), one(2, "260 ms too early"));
+        // A late write makes the next gap short, and no write early.
+        assert_eq!(wrong(&due, &[300, 1100, 1800, 3300]), []);
+        // The machine held up a single write of a steady recording.
+        let mut held_up = every(1000, 8);
+        held_up[3] += 120;
+        assert_eq!(wrong(&held_up, &every(1000, 8)), []);
+    }
+
+    #[test]
+    fn much_less_time_than_recorded_is_found_whatever_the_jitter() {
+        let unequal = |by: u64| (1..=40).map(|n| n * by + (n % 4) * by / 3).collect::<Vec<_>>();
+        let found = wrong(&unequal(60), &unequal(15));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(wrong(&unequal(60), &unequal(52)), []);
+    }
+
+    #[test]
+    fn another_pace_is_found_once() {
+        assert_eq!(wrong(&every(1000, 10), &every(1100, 10)), one(2, "the pace is too slow"));
+        assert_eq!(wrong(&every(1000, 10), &every(500, 10)), one(2, "the pace is too fast"));
+        assert_eq!(wrong(&every(50, 40), &every(35, 40)), one(2, "the pace is too fast"));
+        assert_eq!(wrong(&every(50, 40), &every(57, 40)), []);
+        assert_eq!(wrong(&every(1000, 10), &every(1020, 10)), []);
+    }
+
+    #[test]
+    fn a_write_that_is_late_by_itself_is_found_beside_another_pace() {
+        let mut came = every(1100, 10);
+        came.iter_mut().skip(6).for_each(|ms| *ms += 2000);
+        let found = wrong(&every(1000, 10), &came);
+        assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 8]);
+    }
+}

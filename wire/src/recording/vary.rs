@@ -1,0 +1,216 @@
+//! Values of a recording that may differ from what comes next time, each by a rule.
+
+use serde::{Deserialize, Serialize};
+
+/// A value that may vary: a place, and the rule that the value keeps all the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "VaryKeys", into = "VaryKeys")]
+pub struct Vary {
+    /// The place of the value.
+    pub place: VaryPlace,
+    /// The rule.
+    pub rule: VaryRule,
+}
+
+/// The place of a value that may vary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VaryPlace {
+    /// A value in JSON, by JSON pointer (RFC 6901); the empty pointer means the whole text, whether JSON or not.
+    Pointer(String),
+    /// A field of an event other than the data, such as `id`; the empty name means a comment.
+    Field(String),
+    /// A header, by the name in lower case.
+    Header(String),
+}
+
+/// The rule that a varying value keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VaryRule {
+    /// Any value, or none.
+    Any,
+    /// A string.
+    String,
+    /// A number within bounds, with so many decimals at most.
+    Number(NumberBounds),
+    /// A timestamp (RFC 3339).
+    Timestamp,
+    /// A text and then a timestamp.
+    TextAndTimestamp(String),
+    /// A UUID (RFC 9562, 4).
+    Uuid,
+    /// A string that matches a regular expression as a whole.
+    Regex(String),
+    /// A number of clients, or of anything else that is counted.
+    Count,
+}
+
+/// The bounds of a number; a missing bound excludes no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NumberBounds {
+    /// The least number.
+    pub minimum: Option<f64>,
+    /// The greatest number.
+    pub maximum: Option<f64>,
+    /// A number greater than any.
+    pub below: Option<f64>,
+    /// The largest number of decimals.
+    pub decimals_max: Option<u32>,
+}
+
+/// The keys of a varying value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VaryKeys {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
+    r#as: RuleName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    minimum: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    maximum: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    below: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decimals_max: Option<u32>,
+}
+
+/// The name of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RuleName {
+    Any,
+    String,
+    Number,
+    Timestamp,
+    TextAndTimestamp,
+    Uuid,
+    Regex,
+    #[serde(alias = "removals")]
+    Count,
+}
+
+impl TryFrom<VaryKeys> for Vary {
+    type Error = &'static str;
+
+    fn try_from(keys: VaryKeys) -> Result<Self, Self::Error> {
+        let VaryKeys { pointer, field, header, r#as, pattern, text, minimum, maximum, below, decimals_max } = keys;
+        let place = match (pointer, field, header) {
+            (Some(pointer), None, None) if pointer.is_empty() || pointer.starts_with('/') => {
+                VaryPlace::Pointer(pointer)
+            }
+            (Some(_), None, None) => return Err("expected a JSON pointer, which is empty or begins with /"),
+            (None, Some(field), None) if field == "data" => {
+                return Err("expected \"pointer\":\"\" for the data as a whole");
+            }
+            (None, Some(field), None) => VaryPlace::Field(field),
+            (None, None, Some(header)) => VaryPlace::Header(header.to_ascii_lowercase()),
+            _ => return Err("expected one of pointer, field and header"),
+        };
+        let bounds = NumberBounds { minimum, maximum, below, decimals_max };
+        // A key that the rule does not know would loosen nothing, against the intention.
+        if pattern.is_some() != (r#as == RuleName::Regex) {
+            return Err("expected a pattern for regex, and for no other rule");
+        }
+        if text.is_some() != (r#as == RuleName::TextAndTimestamp) {
+            return Err("expected a text for text-and-timestamp, and for no other rule");
+        }
+        if bounds != NumberBounds::default() && r#as != RuleName::Number {
+            return Err("expected bounds for number, and for no other rule");
+        }
+        let rule = match r#as {
+            RuleName::Any => VaryRule::Any,
+            RuleName::String => VaryRule::String,
+            RuleName::Number => VaryRule::Number(bounds),
+            RuleName::Timestamp => VaryRule::Timestamp,
+            RuleName::TextAndTimestamp => VaryRule::TextAndTimestamp(text.unwrap_or_default()),
+            RuleName::Uuid => VaryRule::Uuid,
+            RuleName::Regex => VaryRule::Regex(pattern.unwrap_or_default()),
+            RuleName::Count => VaryRule::Count,
+        };
+        Ok(Self { place, rule })
+    }
+}
+
+impl From<Vary> for VaryKeys {
+    fn from(Vary { place, rule }: Vary) -> Self {
+        let (r#as, mut pattern, mut text, mut bounds) = (rule.name(), None, None, NumberBounds::default());
+        match rule {
+            VaryRule::Number(given) => bounds = given,
+            VaryRule::TextAndTimestamp(given) => text = Some(given),
+            VaryRule::Regex(given) => pattern = Some(given),
+            _ => {}
+        }
+        let (mut pointer, mut field, mut header) = (None, None, None);
+        match place {
+            VaryPlace::Pointer(name) => pointer = Some(name),
+            VaryPlace::Field(name) => field = Some(name),
+            VaryPlace::Header(name) => header = Some(name),
+        }
+        let NumberBounds { minimum, maximum, below, decimals_max } = bounds;
+        Self { pointer, field, header, r#as, pattern, text, minimum, maximum, below, decimals_max }
+    }
+}
+
+impl VaryRule {
+    fn name(&self) -> RuleName {
+        match self {
+            Self::Any => RuleName::Any,
+            Self::String => RuleName::String,
+            Self::Number(_) => RuleName::Number,
+            Self::Timestamp => RuleName::Timestamp,
+            Self::TextAndTimestamp(_) => RuleName::TextAndTimestamp,
+            Self::Uuid => RuleName::Uuid,
+            Self::Regex(_) => RuleName::Regex,
+            Self::Count => RuleName::Count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varying_value_is_read_and_written_again() {
+        for text in [
+            r#"{"pointer":"/id","as":"uuid"}"#,
+            r#"{"pointer":"","as":"regex","pattern":"[a-z]+"}"#,
+            r#"{"pointer":"/n","as":"number","minimum":0.0,"below":1.5,"decimals_max":2}"#,
+            r#"{"pointer":"/m","as":"text-and-timestamp","text":"at "}"#,
+            r#"{"header":"x-request-id","as":"any"}"#,
+            r#"{"field":"id","as":"string"}"#,
+            r#"{"pointer":"/clients","as":"count"}"#,
+            r#"{"pointer":"/at","as":"timestamp"}"#,
+        ] {
+            let vary: Vary = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(serde_json::to_string(&vary).expect("plain data"), text);
+        }
+    }
+
+    #[test]
+    fn a_wrong_varying_value_is_refused_with_what_was_expected() {
+        for (text, told) in [
+            (r#"{"as":"any"}"#, "expected one of pointer, field and header"),
+            (r#"{"pointer":"/a","header":"b","as":"any"}"#, "expected one of pointer, field and header"),
+            (r#"{"pointer":"id","as":"any"}"#, "expected a JSON pointer, which is empty or begins with /"),
+            (r#"{"pointer":"/id","as":"uid"}"#, "unknown variant `uid`, expected one of `any`, `string`"),
+            (r#"{"pointer":"/id"}"#, "missing field `as`"),
+            (r#"{"pointer":"/id","as":"regex"}"#, "expected a pattern for regex"),
+            (r#"{"pointer":"/id","as":"any","pattern":"a"}"#, "expected a pattern for regex"),
+            (r#"{"pointer":"/id","as":"any","minimum":1}"#, "expected bounds for number"),
+            (r#"{"pointer":"/id","as":"any","min":1}"#, "unknown field `min`"),
+            (r#"{"field":"data","as":"any"}"#, "expected \"pointer\":\"\" for the data"),
+        ] {
+            let error = serde_json::from_str::<Vary>(text).expect_err(text).to_string();
+            assert!(error.contains(told), "{text}: {error}");
+        }
+    }
+}
