@@ -129,10 +129,11 @@ impl Answer {
         };
         let mut values = self.values();
         for (name, template) in &self.response.headers {
-            match HeaderValue::from_str(&values.text(template, at)) {
-                Ok(value) => drop(headers.insert(name, value)),
+            if let Ok(value) = HeaderValue::from_str(&values.text(template, at)) {
+                headers.insert(name, value);
+            } else {
                 // A value of a request may be no value of a header.
-                Err(_) => tracing::warn!(%name, "a header is left out: its value has a control character"),
+                tracing::warn!(%name, "a header is left out: its value has a control character");
             }
         }
         let head = ResponseHead { status: self.response.status.unwrap_or(status), headers };

@@ -9,8 +9,12 @@ use crate::judge::Stalls;
 
 /// Times in a steady recording are known to this part of the tolerance.
 const STEADY: (u32, u32) = (2, 5);
-/// A recording is steady if its steady gaps differ by no more.
+/// A steady gap differs from the usual gap by no more.
 const STEADY_MS: u64 = 20;
+/// A recording is steady if at most one gap in so many differs by more, such as a pause of the server.
+const ODD_GAPS: usize = 8;
+/// A steady recording was held up by this part of the tolerance at most: a longer gap is a pause of the server.
+const HELD_UP: (u32, u32) = (3, 5);
 /// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
 const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 5;
@@ -95,8 +99,9 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
             wrong.push(found);
         }
     }
-    let usual = usual_gaps(&lines, whole_ms(rules.tolerance));
-    let slack = early_slack(&lines, &usual, rules.tolerance);
+    let is_steady = is_steady(&lines, &usual_gaps(&lines, rules.tolerance));
+    let part = |(part, of): (u32, u32)| if is_steady { rules.tolerance * part / of } else { rules.tolerance };
+    let (slack, usual) = (part(STEADY), usual_gaps(&lines, part(HELD_UP)));
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
         let before = at.checked_sub(1).map(|before| lines[before]);
         wrong.extend(late(*line, before, rules, &excused));
@@ -111,13 +116,13 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
     wrong
 }
 
-/// Returns how early a write may be: a recording has jitter of its own, of which its steady gaps tell.
-fn early_slack(lines: &[TimedLine], usual: &[Option<u64>], tolerance: Duration) -> Duration {
+/// Returns whether the jitter of the recording is small: nearly all gaps are as long as usual.
+fn is_steady(lines: &[TimedLine], usual: &[Option<u64>]) -> bool {
     // The gap before the first write is the wait of the server, and not one of its steady gaps.
     let gap_ms = |at: usize| lines[at].due.last_ms.saturating_sub(lines[at - 1].due.last_ms);
     let offs: Vec<u64> = (2..lines.len()).filter_map(|at| Some(gap_ms(at).abs_diff(usual[at]?))).collect();
-    let is_steady = !offs.is_empty() && offs.iter().all(|off| *off <= STEADY_MS);
-    if is_steady { tolerance * STEADY.0 / STEADY.1 } else { tolerance }
+    let odd = offs.iter().filter(|off| **off > STEADY_MS).count();
+    !offs.is_empty() && odd * ODD_GAPS <= offs.len()
 }
 
 /// Returns the line as late, if so: since the request, and since the line before.
@@ -209,13 +214,14 @@ fn is_of_kind(shorter_ms: u64, gap_ms: u64) -> bool {
 }
 
 /// Returns, for each line, the gap before the line without what held up the recording: a gap that is longer than a steady
-/// gap by no more than the tolerance may have been held up.
-fn usual_gaps(lines: &[TimedLine], tolerance_ms: u64) -> Vec<Option<u64>> {
+/// gap by no more than `held_up` may have been held up.
+fn usual_gaps(lines: &[TimedLine], held_up: Duration) -> Vec<Option<u64>> {
+    let held_up_ms = whole_ms(held_up);
     let steady: Vec<u64> = kinds_of_gaps(lines).iter().filter_map(|kind| steady_gap(kind)).collect();
     let usual = (0..lines.len()).map(|at| {
         let before = lines[at.checked_sub(1)?];
         let gap_ms = lines[at].due.last_ms.saturating_sub(before.due.last_ms);
-        steady.iter().copied().filter(|steady| (*steady..=steady + tolerance_ms).contains(&gap_ms)).min()
+        steady.iter().copied().filter(|steady| (*steady..=steady + held_up_ms).contains(&gap_ms)).min()
     });
     usual.collect()
 }
@@ -336,6 +342,15 @@ mod tests {
         let mut held_up = every(1000, 8);
         held_up[3] += 120;
         assert_eq!(wrong(&held_up, &every(1000, 8)), []);
+    }
+
+    #[test]
+    fn a_pause_that_is_left_out_of_a_steady_stream_is_found() {
+        let paused = |pause: u64| -> Vec<u64> { (0..14).map(|n| 50 * n + if n > 4 { pause } else { 0 }).collect() };
+        assert_eq!(wrong(&paused(250), &paused(0)), one(7, "250 ms too early"));
+        assert_eq!(wrong(&paused(350), &paused(200)), one(7, "150 ms too early"));
+        // So much may be the jitter of the machine that recorded.
+        assert_eq!(wrong(&paused(150), &paused(0)), []);
     }
 
     #[test]
