@@ -5,10 +5,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, Method, Version, request, response};
 use bytes::Bytes;
-use onbeat_faults::{Alterations, ContentTypeChange, Kind, Tally};
+use onbeat_faults::{Alterations, Tally};
 use onbeat_server::connection::Connection;
 use onbeat_server::context::{RequestContext, plain_path};
 use onbeat_server::driver::{HeadChange, ResponseHook};
@@ -93,16 +93,12 @@ impl ResponseHook for ExchangeHook {
         let path = std::mem::take(&mut self.path);
         let mut change = HeadChange::None;
         for applied in self.monitor.faults().meet(&path, self.exchange.connection, has_no_body) {
-            match &applied.fault.kind {
-                Kind::Status(status) => {
+            match applied.fault.kind.head_change() {
+                HeadChange::None => self.alterations.add(applied, self.written, Duration::ZERO),
+                changed => {
                     applied.fired();
-                    change = HeadChange::Answer(Box::new(status.response()));
+                    change = changed;
                 }
-                Kind::ContentType(ContentTypeChange { content_type }) => {
-                    applied.fired();
-                    change = HeadChange::Field(CONTENT_TYPE, content_type.clone());
-                }
-                _ => self.alterations.add(applied, self.written, Duration::ZERO),
             }
         }
         change
@@ -165,7 +161,7 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
     use axum::http::StatusCode;
-    use axum::http::header::{LOCATION, RETRY_AFTER};
+    use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
     use axum::response::Response;
     use http_body::Body as _;
     use onbeat_server::clock::{Clock, TokioClock};
@@ -181,7 +177,7 @@ mod tests {
     use super::*;
     use crate::log::Redaction;
     use crate::monitor::{END_TIME_MAX, PushError, Pushed};
-    use onbeat_faults::{Fault, Place, ReconnectionTime, StatusChange, Target};
+    use onbeat_faults::{ContentTypeChange, Fault, Kind, Place, ReconnectionTime, StatusChange, Target};
 
     const ANSWER: &str = r#"{"ok":true,"clients":0,"removed":0}"#;
 

@@ -7,7 +7,7 @@
 //!    │
 //!  unread                                    answers that no client has read yet
 //!    │
-//!  chunk                                                               the bytes that a test sends
+//!  chunk ── waiting                                                    the bytes that a test sends; waits for clients
 //!    │
 //!  clock  connections  driving  channels  faults  log  reset  routes    one file each
 //!    │
@@ -32,6 +32,7 @@ mod reset;
 mod router;
 mod routes;
 mod unread;
+mod waiting;
 
 use std::convert::Infallible;
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
 //! A fault: what is to go wrong, for which responses, and where in a response the fault begins.
 
-use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, LOCATION, RETRY_AFTER};
+use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use onbeat_server::driver::HeadChange;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -109,6 +110,18 @@ impl Kind {
         matches!(self, Self::Status(_) | Self::ContentType(_))
     }
 
+    /// Returns the change of the head; none for a fault of the body.
+    #[must_use]
+    pub fn head_change(&self) -> HeadChange {
+        match self {
+            Self::Status(change) => HeadChange::Answer(Box::new(change.response())),
+            Self::ContentType(ContentTypeChange { content_type }) => {
+                HeadChange::Field(CONTENT_TYPE, content_type.clone())
+            }
+            _ => HeadChange::None,
+        }
+    }
+
     /// Returns whether the fault breaks a response off.
     #[must_use]
     pub fn breaks_off(&self) -> bool {
@@ -138,8 +151,7 @@ pub struct StatusChange {
 
 impl StatusChange {
     /// Returns the response in place of the endpoint's.
-    #[must_use]
-    pub fn response(&self) -> Response {
+    fn response(&self) -> Response {
         let Self { status, location, retry_after_s } = self;
         let mut response = match *status {
             StatusCode::NO_CONTENT => status.into_response(),

@@ -9,13 +9,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use onbeat_faults::{ContentTypeChange, Fault, Kind};
 use onbeat_server::application::Application;
 use onbeat_server::channel::{Delivery, Event};
-use onbeat_server::context::RequestContext;
-use onbeat_server::driver::HeadChange;
+use onbeat_server::context::{RequestContext, clipped};
 use onbeat_server::random::Random;
-use onbeat_server::respond::{Playing, at_once, respond};
+use onbeat_server::respond::{Playing, at_once, respond, with_head_change};
 use onbeat_server::script::Start;
 use onbeat_server::world::World;
 use onbeat_wire::stringify;
@@ -199,7 +197,7 @@ impl Routes {
             return None;
         } else {
             let not_found = async { (StatusCode::NOT_FOUND, self.table.why_not(&request)).into_response() };
-            at_once(&self.world, &connection, changed(&context, not_found)).await
+            at_once(&self.world, &connection, with_head_change(&context, not_found)).await
         };
         cors::let_read(&head.headers, response.headers_mut());
         Some(response)
@@ -207,28 +205,14 @@ impl Routes {
 
     /// Plays the response of a route, through the faults of the route and of the world.
     async fn play(&self, context: RequestContext, head: &Parts, answer: Answer) -> Response {
-        let faults: Vec<_> = answer.response.faults.iter().map(Arc::clone).collect();
-        let (playing, in_place) = (context.clone(), in_place_of(&faults));
-        changed(&context, async {
-            if let Some(response) = in_place {
-                return response;
-            }
-            let of_body: Vec<_> = faults.iter().filter(|fault| !fault.kind.changes_head()).map(Arc::clone).collect();
-            let is_played = head.method != Method::HEAD;
-            if !of_body.is_empty() && is_played {
-                playing.alter(Box::new(FaultHook::new(&of_body, answer.start.at)));
-            }
-            let path = onbeat_server::context::clipped(head.uri.path().to_owned()).into();
-            let how = Playing { start: answer.start, path, subscription: None, is_played };
-            let mut response = respond(&self.world, playing, answer.script(), how).await;
-            for fault in &faults {
-                if let Kind::ContentType(ContentTypeChange { content_type }) = &fault.kind {
-                    response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
-                }
-            }
-            response
-        })
-        .await
+        let is_played = head.method != Method::HEAD;
+        let faults = &answer.response.faults;
+        if !faults.is_empty() {
+            context.alter(Box::new(FaultHook::new(faults, answer.start.at)));
+        }
+        let path = clipped(head.uri.path().to_owned()).into();
+        let how = Playing { start: answer.start, path, subscription: None, is_played };
+        with_head_change(&context, respond(&self.world, context.clone(), answer.script(), how)).await
     }
 
     /// Publishes the event of a request.
@@ -239,7 +223,7 @@ impl Routes {
         request: Arc<Request>,
     ) -> Response {
         let Start { epoch, at, seed, connection, request: number } = self.start(&context);
-        changed(&context, async {
+        with_head_change(&context, async {
             let publish = channel.publish().expect("the channel was found by its request");
             let (seq, id) = channel.count();
             let mut random = Random::new(seed, connection, number);
@@ -271,25 +255,4 @@ impl Application for Routes {
     fn answer(self: Arc<Self>, context: RequestContext, head: Parts) -> BoxFuture<'static, Option<Response>> {
         self.respond(context, head).boxed()
     }
-}
-
-/// Answers, and lets the faults of the world change the head.
-async fn changed(context: &RequestContext, answer: impl Future<Output = Response>) -> Response {
-    match context.change_head() {
-        HeadChange::None => answer.await,
-        HeadChange::Answer(response) => *response,
-        HeadChange::Field(name, value) => {
-            let mut response = answer.await;
-            response.headers_mut().insert(name, value);
-            response
-        }
-    }
-}
-
-/// Returns the response of a `status` fault among the faults of a route.
-fn in_place_of(faults: &[Arc<Fault>]) -> Option<Response> {
-    faults.iter().find_map(|fault| match &fault.kind {
-        Kind::Status(change) => Some(change.response()),
-        _ => None,
-    })
 }

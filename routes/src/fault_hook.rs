@@ -1,16 +1,17 @@
 //! The faults of one response of a route, as a hook before the hook of the interceptor.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_faults::{Alterations, AppliedFault, Fault, Tally};
 use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::script::Action;
 use onbeat_wire::{How, Instant};
-use std::time::Duration;
 
 /// Alters a response that began at one time.
 pub(crate) struct FaultHook {
+    head: HeadChange,
     alterations: Alterations,
     started: Instant,
 }
@@ -18,17 +19,22 @@ pub(crate) struct FaultHook {
 impl FaultHook {
     /// Returns the hook of these faults.
     pub(crate) fn new(faults: &[Arc<Fault>], started: Instant) -> Self {
-        let mut alterations = Alterations::default();
+        let mut hook = Self { head: HeadChange::None, alterations: Alterations::default(), started };
         for fault in faults {
-            alterations.add(AppliedFault::of(Arc::clone(fault)), Tally::default(), Duration::ZERO);
+            match fault.kind.head_change() {
+                HeadChange::None => {
+                    hook.alterations.add(AppliedFault::of(Arc::clone(fault)), Tally::default(), Duration::ZERO);
+                }
+                change => hook.head = change,
+            }
         }
-        Self { alterations, started }
+        hook
     }
 }
 
 impl ResponseHook for FaultHook {
     fn change_head(&mut self) -> HeadChange {
-        HeadChange::None
+        std::mem::replace(&mut self.head, HeadChange::None)
     }
 
     fn alters(&self) -> bool {

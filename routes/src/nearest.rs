@@ -5,8 +5,8 @@ use strsim::damerau_levenshtein;
 /// How many characters two names have in common at least, if one is the beginning of the other.
 const BEGINNING_MIN: usize = 4;
 
-/// Returns the known name that is most like `name`, if one is like it: at most one edit for each four characters, and one;
-/// or else a name that begins with `name`, or the other way round, as `wait_ms` and `wait`.
+/// Returns the known name with the fewest edits, at most one edit for each four characters of `name`, and one more. Returns
+/// else a known name with `name` as the beginning, or the other way round, as `wait_ms` and `wait`.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let edits_max = 1 + name.chars().count() / 4;
     let rated =

@@ -91,7 +91,7 @@ impl Answer {
                 self.stream(headers, status)
             }
             // The server broke off before the head.
-            Some(Action::End(How::Cut | How::Reset)) => Box::new(played.script()),
+            Some(Action::End(How::Cut | How::Reset)) => self.content(),
             _ => self.stream(content_type(played.content_type()), StatusCode::OK),
         }
     }

@@ -53,8 +53,7 @@ impl RequestContext {
     }
 
     /// Lets the hooks of the response decide on the head, before an endpoint answers.
-    #[must_use]
-    pub fn change_head(&self) -> HeadChange {
+    pub(crate) fn change_head(&self) -> HeadChange {
         self.hook.change_head()
     }
 

@@ -5,7 +5,10 @@
 //! - the **key** is the seed as eight little-endian bytes, then 24 zero bytes;
 //! - the **stream number** (nonce) is the ordinal of the connection, counted from 0 in the order of their first requests;
 //! - the **block counter** starts at 2³² × the ordinal of the request on the connection, counted from 0;
-//! - the keystream is read as little-endian `u64`s, and a value in [0, 1) is `(x >> 11) × 2⁻⁵³`.
+//! - heartbeats beside the content of a response draw from the blocks 2³¹ later, so that the content draws the same values
+//!   with and without heartbeats;
+//! - the keystream is read as little-endian `u64`s. A value in [0, 1) is `(x >> 11) × 2⁻⁵³`, and a whole number below `n` is
+//!   `(x × n) >> 64`.
 //!
 //! No client can change the values that another client gets.
 
@@ -44,7 +47,7 @@ impl Random {
         Self(rng)
     }
 
-    /// Returns other values for the same request: those of the second half of its blocks.
+    /// Returns the values for heartbeats in answer to a request: those of the second half of the blocks.
     #[must_use]
     pub fn beside(seed: Seed, connection: u64, request: u32) -> Self {
         let Self(mut rng) = Self::new(seed, connection, request);
@@ -52,9 +55,9 @@ impl Random {
         Self(rng)
     }
 
-    /// Returns a number below `end`, for tests that choose by a seed; 0 if `end` is 0.
+    /// Returns a whole number below `end`; 0 if `end` is 0.
     pub fn next_below(&mut self, end: u64) -> u64 {
-        // The upper half of the product is even enough for a test.
+        // The upper half of the product is even enough for data of a test.
         let product = u128::from(self.0.next_u64()) * u128::from(end);
         u64::try_from(product >> 64).unwrap_or_default()
     }

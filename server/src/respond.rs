@@ -1,4 +1,4 @@
-//! Answers requests: with a script, or at once.
+//! Answers requests: with a script, with another head, or at once.
 
 use std::borrow::Cow;
 use std::future::pending;
@@ -12,7 +12,7 @@ use onbeat_wire::How;
 use crate::channel::Subscription;
 use crate::connection::{Connection, Ending};
 use crate::context::RequestContext;
-use crate::driver::{Driver, Opening};
+use crate::driver::{Driver, HeadChange, Opening};
 use crate::entrance::has_no_body;
 use crate::script::{Script, Start};
 use crate::world::World;
@@ -64,6 +64,19 @@ pub async fn respond<S: Script>(world: &World, context: RequestContext, script: 
         driver = driver.with_hook(hook);
     }
     response.map(|_: Body| Body::new(driver))
+}
+
+/// Answers, unless the hooks of the request answer in place of `answer`, or set a field of the head.
+pub async fn with_head_change(context: &RequestContext, answer: impl Future<Output = Response>) -> Response {
+    match context.change_head() {
+        HeadChange::None => answer.await,
+        HeadChange::Answer(response) => *response,
+        HeadChange::Field(name, value) => {
+            let mut response = answer.await;
+            response.headers_mut().insert(name, value);
+            response
+        }
+    }
 }
 
 /// Answers when the server has taken in all arrived bytes. Meanwhile no time passes, and the connection stays open, also for

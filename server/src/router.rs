@@ -13,12 +13,11 @@ use axum::routing::{MethodRouter, get};
 
 use crate::application::{Application, answer_by_application};
 use crate::context::{RequestContext, plain_path};
-use crate::driver::HeadChange;
 use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
 use crate::entrance::{Entrance, enter};
 use crate::interceptor::Interceptor;
 use crate::query::Message;
-use crate::respond::{Playing, at_once, respond};
+use crate::respond::{Playing, at_once, respond, with_head_change};
 use crate::script::{Start, event_stream};
 use crate::world::World;
 use crate::{cors, malformed};
@@ -101,16 +100,8 @@ fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
 
 /// Lets the hook of a request change the head, before an endpoint answers.
 async fn change_head(request: Request, next: Next) -> Response {
-    let context = request.extensions().get::<RequestContext>();
-    match context.map_or(HeadChange::None, RequestContext::change_head) {
-        HeadChange::None => next.run(request).await,
-        HeadChange::Answer(response) => *response,
-        HeadChange::Field(name, value) => {
-            let mut response = next.run(request).await;
-            response.headers_mut().insert(name, value);
-            response
-        }
-    }
+    let context = request.extensions().get::<RequestContext>().cloned().expect("every request enters the world");
+    with_head_change(&context, next.run(request)).await
 }
 
 /// Answers by publishing an event, with the delivery of the event.

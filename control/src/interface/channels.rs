@@ -1,22 +1,20 @@
 //! `GET /channels`, `POST /channels/{name}` and `POST /channels/{name}/wait`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use onbeat_faults::form::{Nothing, within};
 use onbeat_routes::{ChannelReport, NoSuchChannel, Published};
-use onbeat_server::clock::machine_pause;
 use onbeat_wire::recording::{Body, Exchange, Publish};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::chunk::{self, SentChunk};
-use super::driving::{CLIENTS_MAX, WAIT_MS_MAX, WRITE_BYTES_MAX, ended, one, wait_ms_default};
+use super::chunk::{self, CHUNK_BYTES_MAX, SentChunk};
 use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::router::Name;
+use super::waiting::{CLIENTS_MAX, WAIT_MS_MAX, one, wait_for, wait_ms_default};
 use super::{Control, Instance, Json};
 
 #[derive(Serialize)]
@@ -32,7 +30,7 @@ pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<N
 pub(super) async fn publish(
     State(control): State<Arc<Control>>,
     Name(name): Name,
-    ControlRequest { form, open: _open, .. }: ControlRequest<Value, WRITE_BYTES_MAX>,
+    ControlRequest { form, open: _open, .. }: ControlRequest<Value, CHUNK_BYTES_MAX>,
 ) -> Result<Json<Published>, Refusal> {
     let chunk = chunk::read(form)?;
     let (instance, _rest) = control.instance_at_rest().await;
@@ -53,52 +51,41 @@ pub(super) async fn publish(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SubscribersForm {
-    #[serde(default = "one", deserialize_with = "within::<_, _, 1, { CLIENTS_MAX as u64 }>")]
+    #[serde(default = "one", deserialize_with = "within::<_, _, 1, CLIENTS_MAX>")]
     at_least: usize,
     #[serde(default = "wait_ms_default", deserialize_with = "within::<_, _, 0, WAIT_MS_MAX>")]
     timeout_ms: u64,
 }
 
-/// Waits until enough clients are subscribed. No part of the world depends on the wait, and nothing waits for the wait.
+/// Waits until enough clients are subscribed.
 pub(super) async fn wait(
     State(control): State<Arc<Control>>,
     Name(name): Name,
     ControlRequest { form, connection, open: _open }: ControlRequest<SubscribersForm>,
 ) -> Result<Json<ChannelReport>, Refusal> {
     let SubscribersForm { at_least, timeout_ms } = form;
-    let refuse = |field: &str, reason: String| Err(Refusal::new(StatusCode::CONFLICT, field, reason));
     let instance = control.instance();
-    let report = || instance.routes.channel(&name);
-    tokio::select! {
-        biased;
-        is_current = enough(&control, &instance, &name, at_least) => {
-            let is_current = is_current?;
-            if is_current { Ok(Json(report()?)) } else { refuse("clients", "the server was reset while clients were waited for".into()) }
-        }
-        () = ended(connection.as_deref()) => refuse("server", "is about to end".into()),
-        () = machine_pause(Duration::from_millis(timeout_ms)) => {
-            let got = report()?.subscribers;
-            refuse("channel", format!("expected {at_least} subscribed to {name} within {timeout_ms} ms, got {got}"))
-        }
-    }
+    instance.routes.channel(&name)?;
+    let too_late = || {
+        let got = instance.routes.channel(&name).map_or(0, |channel| channel.subscribers);
+        ("channel", format!("expected {at_least} subscribed to {name} within {timeout_ms} ms, got {got}"))
+    };
+    let enough = enough(&control, &instance, &name, at_least);
+    wait_for(enough, connection.as_deref(), timeout_ms, too_late).await.map(Json)
 }
 
-/// Waits until so many clients are subscribed; returns `false` after a reset.
-async fn enough(
-    control: &Control,
-    instance: &Arc<Instance>,
-    name: &str,
-    at_least: usize,
-) -> Result<bool, NoSuchChannel> {
+/// Waits until so many clients are subscribed to a channel, which is there; returns `None` after a reset.
+async fn enough(control: &Control, instance: &Arc<Instance>, name: &str, at_least: usize) -> Option<ChannelReport> {
     loop {
         // Registered before the looks, so that no subscription in between is missed.
         let next = instance.monitor.connections().next_begun();
-        let subscribed = instance.routes.next_subscribed(name)?;
+        let subscribed = instance.routes.next_subscribed(name).ok()?;
         if !control.is_current(instance) {
-            return Ok(false);
+            return None;
         }
-        if instance.routes.channel(name)?.subscribers >= at_least {
-            return Ok(true);
+        let channel = instance.routes.channel(name).ok()?;
+        if channel.subscribers >= at_least {
+            return Some(channel);
         }
         tokio::select! {
             biased;

@@ -8,6 +8,9 @@ use onbeat_wire::FieldText;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+/// The most bytes of the body of a request with a chunk.
+pub(super) const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+
 /// The form: some of the fields of an event, or `text` alone, or `base64` alone.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,35 +1,25 @@
 //! `POST /connections/{id}/write` and `POST /connections/wait`: a test decides what a live response sends, and when.
 
 use std::fmt::Write as _;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use onbeat_faults::form::{self, fitting, within};
-use onbeat_server::clock::machine_pause;
-use onbeat_server::connection::Connection;
 use onbeat_server::context::{clipped, plain_path};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::chunk::{self, CHUNK_BYTES_MAX};
 use super::connections::{ConnectionsAnswer, request_ordinal};
 use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::router::Id;
-use super::{Control, Instance, Json, chunk};
+use super::waiting::{CLIENTS_MAX, WAIT_MS_MAX, one, wait_for, wait_ms_default};
+use super::{Control, Instance, Json};
 use crate::connections::{ExpectedRequest, OpenConnection};
 use crate::monitor::{PushError, Pushed};
 
-/// The most bytes of the body of a request to write.
-pub(super) const WRITE_BYTES_MAX: usize = 1024 * 1024;
-/// How long a request may wait for clients, in the machine's time, and how long a request waits that does not say so.
-pub(super) const WAIT_MS_MAX: u64 = 600_000;
-const WAIT_MS_DEFAULT: u64 = 10_000;
-/// How many clients a request may wait for: more than a machine has ports.
-pub(super) const CLIENTS_MAX: usize = 100_000;
 /// How many responses under way a refusal lists.
 const LISTED_MAX: usize = 10;
 
@@ -52,7 +42,7 @@ struct AddressForm {
 pub(super) async fn write(
     State(control): State<Arc<Control>>,
     Id(id): Id,
-    ControlRequest { mut form, open: _open, .. }: ControlRequest<Value, WRITE_BYTES_MAX>,
+    ControlRequest { mut form, open: _open, .. }: ControlRequest<Value, CHUNK_BYTES_MAX>,
 ) -> Result<Json<WrittenAnswer>, Refusal> {
     let address = form.as_object_mut().into_iter().filter_map(|form| form.remove_entry("request")).collect();
     let AddressForm { request } = form::read(Value::Object(address))?;
@@ -87,18 +77,10 @@ pub(super) struct WaitForm {
     path: String,
     #[serde(default, deserialize_with = "method")]
     method: Option<Method>,
-    #[serde(default = "one", deserialize_with = "within::<_, _, 1, { CLIENTS_MAX as u64 }>")]
+    #[serde(default = "one", deserialize_with = "within::<_, _, 1, CLIENTS_MAX>")]
     at_least: usize,
     #[serde(default = "wait_ms_default", deserialize_with = "within::<_, _, 0, WAIT_MS_MAX>")]
     timeout_ms: u64,
-}
-
-pub(super) fn one() -> usize {
-    1
-}
-
-pub(super) fn wait_ms_default() -> u64 {
-    WAIT_MS_DEFAULT
 }
 
 fn path<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
@@ -112,30 +94,24 @@ fn method<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Method>, D::Error
     fitting(json, "a method, such as \"POST\"", |value| value.as_str()?.parse().ok().map(Some))
 }
 
-/// Waits until enough clients wait for a response. No part of the world depends on the wait, and nothing waits for the wait:
-/// an advance, a reset and the end of the server go on.
+/// Waits until enough clients wait for a response.
 pub(super) async fn wait(
     State(control): State<Arc<Control>>,
     ControlRequest { form, connection, open: _open }: ControlRequest<WaitForm>,
 ) -> Result<Json<ConnectionsAnswer>, Refusal> {
     let WaitForm { path, method, at_least, timeout_ms } = form;
     let expected = ExpectedRequest { method, path: clipped(plain_path(&path)) };
-    let refuse = |field: &str, reason| Err(Refusal::new(StatusCode::CONFLICT, field, reason));
     let instance = control.instance();
-    tokio::select! {
-        biased;
-        like = enough(&control, &instance, &expected, at_least) => match like {
-            Some(like) => Ok(Json(ConnectionsAnswer::of(&like))),
-            None => refuse("clients", "the server was reset while clients were waited for".to_owned()),
-        },
-        () = ended(connection.as_deref()) => refuse("server", "is about to end".to_owned()),
-        () = machine_pause(Duration::from_millis(timeout_ms)) => {
-            let like = instance.monitor.connections().count_like(&expected);
-            let asked = expected.method.as_ref().map_or_else(String::new, |method| format!("{method} "));
-            let now = under_way(&instance.monitor.connections().under_way());
-            refuse("path", format!("expected {at_least} under way to {asked}{path} within {timeout_ms} ms, got {like}; {now}"))
-        }
-    }
+    let too_late = || {
+        let like = instance.monitor.connections().count_like(&expected);
+        let asked = expected.method.as_ref().map_or_else(String::new, |method| format!("{method} "));
+        let now = under_way(&instance.monitor.connections().under_way());
+        let expected = format!("expected {at_least} under way to {asked}{path} within {timeout_ms} ms");
+        ("path", format!("{expected}, got {like}; {now}"))
+    };
+    let enough = enough(&control, &instance, &expected, at_least);
+    let like = wait_for(enough, connection.as_deref(), timeout_ms, too_late).await?;
+    Ok(Json(ConnectionsAnswer::of(&like)))
 }
 
 /// Waits until so many responses are under way to requests like the expected one; returns `None` after a reset.
@@ -161,15 +137,6 @@ async fn enough(
         }
         next.await;
     }
-}
-
-/// Waits until the server ends the connection of a request, as at the end of the server.
-pub(super) async fn ended(connection: Option<&Connection>) {
-    // Polled whenever the task of the connection is woken, as an ending does.
-    poll_fn(|_| {
-        if connection.is_some_and(|connection| connection.ending().is_some()) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// Returns the responses under way in words.

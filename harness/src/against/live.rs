@@ -104,7 +104,7 @@ pub async fn check_against(
     watch.spawn(look_for_stalls(Arc::clone(check.connector.clock()), stalls.clone()));
     let mut rounds = rounds(contracts, check.one_by_one);
     for round in &mut rounds {
-        round.retain(|planned| check.is_selected(&contracts[planned.contract]));
+        round.retain(|planned| check.is_selected(planned.of(contracts).0));
     }
     rounds.retain(|round| !round.is_empty());
     progress.planned(rounds.iter().map(|round| check.length(contracts, round)).sum());
@@ -168,8 +168,7 @@ struct CheckResults<'c> {
 impl<'c> CheckResults<'c> {
     fn add(&mut self, contracts: &[RecordingContract], round: &Round, played: PlayedRound<'c>) {
         for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
-            let contract = &contracts[one.planned.contract];
-            let exchange = &contract.exchanges[one.planned.exchange];
+            let (contract, exchange) = one.planned.of(contracts);
             if !comparison.evidence.is_clean() {
                 let hint = hint(exchange, &one.seen, comparison);
                 self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
@@ -201,7 +200,7 @@ impl RecordingCheck {
     /// Returns how long a round takes at least.
     fn length(&self, contracts: &[RecordingContract], round: &Round) -> Duration {
         let length = |planned: &PlannedExchange| {
-            let recorded = &contracts[planned.contract].exchanges[planned.exchange];
+            let (_, recorded) = planned.of(contracts);
             let length = Duration::from_millis(recorded.response.length_ms()) / self.rules.times.scale;
             Duration::from_millis(planned.start_ms) / self.rules.times.scale
                 + self.watched.map_or(length, |watched| watched.min(length))
@@ -218,10 +217,7 @@ impl RecordingCheck {
         stalls: &SharedStalls,
     ) -> PlayedRound<'c> {
         let mut first = self.play_round(contracts, round, cases, stalls).await;
-        let writes = round
-            .iter()
-            .map(|planned| contracts[planned.contract].exchanges[planned.exchange].response.writes.len())
-            .sum();
+        let writes = round.iter().map(|planned| planned.of(contracts).1.response.writes.len()).sum();
         for _ in 0..REPEATS_MAX {
             if !first.evidence.is_in_doubt(writes) {
                 break;
@@ -247,8 +243,7 @@ impl RecordingCheck {
         let exchanges = join_all(round.iter().map(|planned| self.play(contracts, *planned, start))).await;
         let stalls = stalls.lock();
         let compared = exchanges.iter().map(|one| {
-            let contract = &contracts[one.planned.contract];
-            let exchange = &contract.exchanges[one.planned.exchange];
+            let (contract, exchange) = one.planned.of(contracts);
             compare(cases, (contract, exchange), (&one.seen, one.watched_ms), &self.rules, &stalls)
         });
         let comparisons: Vec<Comparison> = compared.collect();
@@ -261,7 +256,7 @@ impl RecordingCheck {
 
     /// Plays one exchange.
     async fn play(&self, contracts: &[RecordingContract], planned: PlannedExchange, start: Instant) -> PlayedExchange {
-        let recorded = &contracts[planned.contract].exchanges[planned.exchange];
+        let (_, recorded) = planned.of(contracts);
         let clock = self.connector.clock();
         let due = start + Duration::from_millis(planned.start_ms) / self.rules.times.scale;
         clock.sleep_until(due).await;

@@ -14,19 +14,9 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Loosening {
     pub(super) place: VaryPlace,
-    rule: ValueRule,
-}
-
-#[derive(Clone, Debug)]
-enum ValueRule {
-    Any,
-    String,
-    Number(NumberBounds),
-    Timestamp,
-    TextAndTimestamp(String),
-    Uuid,
-    Regex { pattern: String, whole: Regex },
-    Count,
+    rule: VaryRule,
+    /// The regular expression of the rule.
+    whole: Option<Regex>,
 }
 
 impl Loosening {
@@ -36,44 +26,35 @@ impl Loosening {
     ///
     /// If the regular expression is wrong.
     pub(super) fn compile(vary: &Vary) -> Result<Self, String> {
-        let rule = match &vary.rule {
-            VaryRule::Any => ValueRule::Any,
-            VaryRule::String => ValueRule::String,
-            VaryRule::Number(bounds) => ValueRule::Number(*bounds),
-            VaryRule::Timestamp => ValueRule::Timestamp,
-            VaryRule::TextAndTimestamp(text) => ValueRule::TextAndTimestamp(text.clone()),
-            VaryRule::Uuid => ValueRule::Uuid,
-            VaryRule::Regex(pattern) => ValueRule::Regex { pattern: pattern.clone(), whole: whole(pattern)? },
-            VaryRule::Count => ValueRule::Count,
-        };
-        Ok(Self { place: vary.place.clone(), rule })
+        let Vary { place, rule } = vary.clone();
+        let whole = if let VaryRule::Regex(pattern) = &rule { Some(whole(pattern)?) } else { None };
+        Ok(Self { place, rule, whole })
     }
 
     /// Returns whether the value may be missing.
     pub(super) fn allows_absence(&self) -> bool {
-        matches!(self.rule, ValueRule::Any)
+        matches!(self.rule, VaryRule::Any)
     }
 
     /// Returns the expectation in words, if a value breaks the rule.
     pub(super) fn breach(&self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let (holds, expected) = match &self.rule {
-            ValueRule::Any => (true, String::new()),
-            ValueRule::String => (text.is_some(), "a string".to_owned()),
-            ValueRule::Number(bounds) => (is_within(value, bounds), described(bounds)),
-            ValueRule::Timestamp => {
-                (text.is_some_and(is_timestamp), "a timestamp like 2025-12-01T00:00:00Z".to_owned())
-            }
-            ValueRule::TextAndTimestamp(start) => {
+            VaryRule::Any => (true, String::new()),
+            VaryRule::String => (text.is_some(), "a string".to_owned()),
+            VaryRule::Number(bounds) => (is_within(value, bounds), described(bounds)),
+            VaryRule::Timestamp => (text.is_some_and(is_timestamp), "a timestamp like 2025-12-01T00:00:00Z".to_owned()),
+            VaryRule::TextAndTimestamp(start) => {
                 let stamp = text.and_then(|text| text.strip_prefix(start.as_str()));
                 (stamp.is_some_and(is_timestamp), format!("{start:?} and a timestamp"))
             }
-            ValueRule::Uuid => (text.is_some_and(is_uuid), "a UUID".to_owned()),
-            ValueRule::Regex { pattern, whole } => {
-                let matches = text.map_or_else(|| whole.is_match(&value.to_string()), |text| whole.is_match(text));
-                (matches, format!("a text like {pattern}"))
+            VaryRule::Uuid => (text.is_some_and(is_uuid), "a UUID".to_owned()),
+            VaryRule::Regex(pattern) => {
+                let matches = |text: &str| self.whole.as_ref().is_some_and(|whole| whole.is_match(text));
+                let holds = text.map_or_else(|| matches(&value.to_string()), matches);
+                (holds, format!("a text like {pattern}"))
             }
-            ValueRule::Count => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
+            VaryRule::Count => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
         };
         (!holds).then_some(expected)
     }

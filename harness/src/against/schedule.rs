@@ -1,6 +1,6 @@
 //! The schedule: which exchanges are played side by side, and when each begins.
 
-use super::contract::RecordingContract;
+use super::contract::{ContractExchange, RecordingContract};
 
 /// A pause in which no exchange was open is left out, except for so much, in milliseconds.
 const PAUSE_MS_MAX: u64 = 500;
@@ -15,6 +15,14 @@ pub(super) struct PlannedExchange {
     pub(super) exchange: usize,
     /// In milliseconds since the beginning of the round, in the time of the recording.
     pub(super) start_ms: u64,
+}
+
+impl PlannedExchange {
+    /// Returns the recording, and the exchange there.
+    pub(super) fn of<'c>(&self, contracts: &'c [RecordingContract]) -> (&'c RecordingContract, &'c ContractExchange) {
+        let contract = &contracts[self.contract];
+        (contract, &contract.exchanges[self.exchange])
+    }
 }
 
 /// Returns the rounds, which are played one after another.

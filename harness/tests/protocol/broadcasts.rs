@@ -8,7 +8,8 @@ use onbeat_wire::recording::LeftHow;
 use proptest::prelude::*;
 
 use crate::leaving::leave;
-use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
+use crate::snapshot::assert_snapshot;
+use crate::support::{ask, listener, ms, play, play_with_mailboxes, tell, writes};
 
 #[test]
 fn clients_who_join_and_leave_get_just_the_broadcasts_in_between() {

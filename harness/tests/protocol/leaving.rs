@@ -6,7 +6,8 @@ use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
 use proptest::prelude::*;
 
-use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, tell, writes};
+use crate::snapshot::assert_snapshot;
+use crate::support::{ask, listener, ms, play, play_with_mailboxes, tell, writes};
 
 pub(crate) const WAYS: [LeftHow; 3] = [LeftHow::Closed, LeftHow::HalfClosed, LeftHow::Reset];
 

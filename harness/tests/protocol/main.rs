@@ -16,3 +16,6 @@ mod player;
 mod snapshots;
 mod streams;
 mod support;
+
+#[path = "../snapshot/mod.rs"]
+mod snapshot;

@@ -1,6 +1,7 @@
 //! The contract's table "Other requests", row by row.
 
-use crate::support::{assert_snapshot, listener, ms, play, send, statuses, tell, writes};
+use crate::snapshot::assert_snapshot;
+use crate::support::{listener, ms, play, send, statuses, tell, writes};
 
 /// A request with nothing but what HTTP/1.1 asks for.
 fn plain(method: &str, target: &str) -> String {

@@ -5,7 +5,8 @@ use onbeat::player::{Action, Client};
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
 
-use crate::support::{ask, assert_snapshot, listener, ms, play, play_with_mailboxes, statuses, tell, writes};
+use crate::snapshot::assert_snapshot;
+use crate::support::{ask, listener, ms, play, play_with_mailboxes, statuses, tell, writes};
 
 /// Sends so many requests for `target` in one go.
 async fn pipeline(client: &mut Client, target: &str, count: usize) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::SNAPSHOTS;
+use crate::snapshot::SNAPSHOTS;
 
 #[test]
 fn every_snapshot_belongs_to_a_trace() {

@@ -3,7 +3,8 @@
 use onbeat::replay::{Stream, replay};
 use onbeat_wire::{How, Transcript, What};
 
-use crate::support::{assert_snapshot, listener, ms, named, play, setup, writes};
+use crate::snapshot::assert_snapshot;
+use crate::support::{listener, ms, named, play, setup, writes};
 
 fn played(stream: Stream) -> Transcript {
     replay(stream, &setup(), ms(95_000)).expect("the stream ends in time")

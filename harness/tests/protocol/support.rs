@@ -10,21 +10,6 @@ use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
 use onbeat_wire::{Transcript, What};
 
-/// Where snapshots are: beside the packages, not inside one.
-pub(crate) const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots");
-
-/// Holds `$text` against the snapshot `$name`. The name must be a literal here, so that orphans can be found.
-macro_rules! assert_snapshot {
-    ($name:literal, $text:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path($crate::support::SNAPSHOTS);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!($name, $text));
-    }};
-}
-pub(crate) use assert_snapshot;
-
 /// The setup of every trace that doesn't need another.
 pub(crate) fn setup() -> Setup {
     Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::folder;
 use crate::support::{asked, play_model, seen};
 
 /// A recording, under the name that the documentation uses.
@@ -13,14 +14,10 @@ const RECORDING: &str = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from
 {"t_ms":9000,"kind":"end","how":"cut"}
 "#;
 
-/// Returns a new folder with these files, and a recording.
-fn folder(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("routes-check").join(name);
-    std::fs::create_dir_all(&folder).expect("a folder");
-    for (name, bytes) in files.iter().copied().chain([("chat.jsonl", RECORDING.as_bytes())]) {
-        std::fs::write(folder.join(name), bytes).expect("a file");
-    }
-    folder
+/// Returns a folder with these files, and a recording.
+fn folder_with_recording(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+    let files: Vec<_> = files.iter().copied().chain([("chat.jsonl", RECORDING.as_bytes())]).collect();
+    folder(&format!("check-{name}"), &files)
 }
 
 fn onbeat(folder: &Path, arguments: &[&str]) -> Output {
@@ -43,7 +40,7 @@ const GOOD: &[u8] = b"onbeat = 1\n[[route]]\npath = \"/a\"\nplay = \"chat.jsonl\
 
 #[test]
 fn a_good_file_is_told_in_a_line() {
-    let folder = folder("good", &[("good.toml", GOOD), ("empty.toml", b"onbeat = 1")]);
+    let folder = folder_with_recording("good", &[("good.toml", GOOD), ("empty.toml", b"onbeat = 1")]);
     let line = "good.toml: 2 routes, 1 channel, 1 scenario\nempty.toml: 0 routes\n";
     assert_prints(&folder, &["routes", "check", "good.toml", "empty.toml"], 0, line, "");
     let line = "{\"file\":\"good.toml\",\"routes\":2,\"responses\":3,\"channels\":1,\"scenarios\":1}\n";
@@ -53,7 +50,8 @@ fn a_good_file_is_told_in_a_line() {
 #[test]
 fn all_problems_of_all_files_are_told_with_exit_code_2() {
     let one = b"onbeat = 1\n[[route]]\npath = \"/a\"\nplay = \"chat.json\"\nstatsu = 3\n";
-    let folder = folder("bad", &[("one.toml", one), ("two.toml", b"onbeat = 1\n\xff"), ("good.toml", GOOD)]);
+    let folder =
+        folder_with_recording("bad", &[("one.toml", one), ("two.toml", b"onbeat = 1\n\xff"), ("good.toml", GOOD)]);
     let said = "one.toml:4: route[0].play: expected a file that can be read, got chat.json: No such file or directory \
                 (os error 2): did you mean chat.jsonl?\n\
                 one.toml:5: route[0]: expected a known key, got statsu: did you mean status?\n\
@@ -67,7 +65,7 @@ fn all_problems_of_all_files_are_told_with_exit_code_2() {
 #[test]
 fn a_program_gets_an_object_for_each_file_with_the_problems_of_the_file() {
     let wrong = b"onbeat = 1\n[[route]]\npath = \"a\"\nstatus = 99\n";
-    let folder = folder("jsonl", &[("wrong.toml", wrong), ("good.toml", GOOD)]);
+    let folder = folder_with_recording("jsonl", &[("wrong.toml", wrong), ("good.toml", GOOD)]);
     let lines = "{\"file\":\"wrong.toml\",\"problems\":[\
         {\"line\":3,\"field\":\"route[0].path\",\"problem\":\"expected a path like /v1/chat, in ASCII, without a query, got \\\"a\\\"\"},\
         {\"line\":4,\"field\":\"route[0].status\",\"problem\":\"expected a whole number from 200 to 599, got 99\"}]}\n\
@@ -88,7 +86,7 @@ fn what_is_no_routes_file_is_refused_in_plain_words() {
         ("long.toml", long.as_bytes(), "long.toml: expected a file that can be read, got long.toml: it is longer than"),
         ("log.toml", RECORDING.as_bytes(), "log.toml:1: expected TOML, got JSON"),
     ];
-    let folder = folder("strange", &files.map(|(name, bytes, _)| (name, bytes)));
+    let folder = folder_with_recording("strange", &files.map(|(name, bytes, _)| (name, bytes)));
     for (name, _, said) in files.into_iter().chain([
         (".", &[][..], ".: expected a file that can be read, got .: Is a directory"),
         ("logs.toml", &[], "logs.toml: expected a file that can be read, got logs.toml: No such file or directory"),
@@ -110,7 +108,7 @@ fn the_schema_is_printed_as_it_is() {
 fn the_documented_routes_file_is_right() {
     let page = include_str!("../../../docs/routes.md");
     let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
-    let folder = folder("documented", &[("chat.toml", block.as_bytes())]);
+    let folder = folder_with_recording("documented", &[("chat.toml", block.as_bytes())]);
     let line = "chat.toml: 3 routes, 1 channel, 1 scenario\n";
     assert_prints(&folder, &["routes", "check", "chat.toml"], 0, line, "");
 }
@@ -119,7 +117,7 @@ fn the_documented_routes_file_is_right() {
 fn the_documented_routes_are_served_as_the_documentation_says() {
     let page = include_str!("../../../docs/routes.md");
     let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
-    let folder = folder("served", &[("chat.toml", block.as_bytes())]);
+    let folder = folder_with_recording("served", &[("chat.toml", block.as_bytes())]);
     let model = || onbeat_routes::read_file(&folder.join("chat.toml")).unwrap_or_else(|problems| panic!("{problems}"));
     let chat = play_model(model(), None, async |lab| {
         let body = r#"{"stream":true,"model":"gpt-4o"}"#;

@@ -8,3 +8,6 @@ mod problems;
 mod responses;
 mod support;
 mod tutorial;
+
+#[path = "../snapshot/mod.rs"]
+mod snapshot;

@@ -1,6 +1,6 @@
 //! Recordings and raw bodies, played.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use onbeat_server::random::{Random, Seed};
@@ -8,17 +8,7 @@ use onbeat_wire::How;
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{End, Fact, Line, ResponseHead, Write};
 
-use crate::support::{asked, model, play_model, seen};
-
-/// A new folder for the files of one test.
-fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("routes").join(name);
-    std::fs::create_dir_all(&folder).expect("a folder");
-    for (name, text) in files {
-        std::fs::write(folder.join(name), text).expect("a file");
-    }
-    folder
-}
+use crate::support::{asked, folder, model, play_model, seen};
 
 fn played(folder: &Path, response: &str, headers: &str, ms: u64) -> String {
     let model = model(&format!("[[route]]\npath = \"/play\"\n{response}"), folder);

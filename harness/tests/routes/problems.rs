@@ -5,7 +5,7 @@ use std::path::Path;
 use onbeat_routes::{read_route, read_text};
 use serde_json::json;
 
-use crate::support::assert_snapshot;
+use crate::snapshot::assert_snapshot;
 
 fn problems(text: &str) -> String {
     match read_text("routes.toml", text, Path::new("/nowhere")) {

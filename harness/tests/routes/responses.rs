@@ -1,6 +1,6 @@
 //! The steps of responses, heartbeats, sequences, faults and heads.
 
-use crate::support::{asked, got, play, seen};
+use crate::support::{asked, folder, got, play, seen};
 
 const FEED: &str = r#"
     [[route]]
@@ -188,24 +188,14 @@ fn the_head_of_a_get_answers_head_without_playing_the_body() {
 
 #[test]
 fn a_cut_in_place_of_a_head_answers_nothing() {
-    let folder = tempfile();
-    std::fs::write(
-        folder.join("gone.jsonl"),
-        "{\"t_ms\":0,\"kind\":\"request\",\"text\":\"GET / HTTP/1.1\\r\\n\\r\\n\"}\n{\"t_ms\":40,\"kind\":\"end\",\"how\":\"reset\"}\n",
-    )
-    .expect("a folder of the test");
-    let model = super::support::model(&format!("{FEED} play = \"gone.jsonl\""), &folder);
+    let gone = "{\"t_ms\":0,\"kind\":\"request\",\"text\":\"GET / HTTP/1.1\\r\\n\\r\\n\"}\n\
+        {\"t_ms\":40,\"kind\":\"end\",\"how\":\"reset\"}\n";
+    let folder = folder("gone", &[("gone.jsonl", gone)]);
+    let model = super::support::model(&format!("{FEED} play = \"gone.jsonl\"\nwait_ms = 100"), &folder);
     let shown = super::support::play_model(model, None, async |lab| {
         let client = asked(lab, "GET", "/feed", "", "").await;
-        lab.until(std::time::Duration::from_millis(50)).await;
+        lab.until(std::time::Duration::from_millis(150)).await;
         client.close().await.to_string()
     });
-    assert!(shown.contains("40 ms  server closes the connection") && !shown.contains("200"), "{shown}");
-}
-
-/// A folder for the files of one test.
-fn tempfile() -> std::path::PathBuf {
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("routes-responses");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    folder
+    assert!(shown.contains("140 ms  server closes the connection") && !shown.contains("200"), "{shown}");
 }

@@ -1,6 +1,6 @@
 //! Worlds with the routes of a text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +11,15 @@ use onbeat_server::random::Seed;
 use onbeat_server::router::router_with;
 use onbeat_wire::{Transcript, What};
 
-/// Where snapshots are: beside the packages, not inside one.
-pub(crate) const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots");
-
-/// Holds `$text` against the snapshot `$name`. The name must be a literal here, so that orphans can be found.
-macro_rules! assert_snapshot {
-    ($name:literal, $text:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path($crate::support::SNAPSHOTS);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!($name, $text));
-    }};
+/// Returns a folder of this name for one test, with these files.
+pub(crate) fn folder<B: AsRef<[u8]>>(name: &str, files: &[(&str, B)]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("routes").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).expect("a file");
+    }
+    folder
 }
-pub(crate) use assert_snapshot;
 
 /// Returns the model in a text, which plays files from `folder`.
 pub(crate) fn model(text: &str, folder: &Path) -> Model {

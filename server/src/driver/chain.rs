@@ -29,9 +29,11 @@ impl Chain {
 
 impl ResponseHook for Chain {
     fn change_head(&mut self) -> HeadChange {
-        match self.first.change_head() {
-            HeadChange::None => self.second.change_head(),
-            change => change,
+        // Both are asked: the second may count. The second has the last word.
+        match (self.first.change_head(), self.second.change_head()) {
+            (first, HeadChange::None) => first,
+            (answer @ HeadChange::Answer(_), HeadChange::Field(..)) => answer,
+            (_, second) => second,
         }
     }
 
