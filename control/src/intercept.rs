@@ -164,7 +164,7 @@ mod tests {
     use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
     use axum::response::Response;
     use http_body::Body as _;
-    use onbeat_server::clock::{Clock, TokioClock};
+    use onbeat_clock::{Clock, TokioClock};
     use onbeat_server::connection::Ending;
     use onbeat_server::endpoints::{send_heartbeat, sse, sse_data, stream_text};
     use onbeat_server::limits::Limits;

@@ -5,7 +5,7 @@ mod pushing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, machine_pause};
+use onbeat_clock::{Clock, machine_pause};
 use onbeat_server::connection::{BrokenOff, Ending};
 use onbeat_wire::recording::{Close, ClosedHow, Exchange, Fact, FaultAdded, FaultsDeleted};
 use tokio::sync::Notify;
@@ -164,7 +164,7 @@ fn added(report: &Report) -> FaultAdded {
 
 #[cfg(test)]
 mod tests {
-    use onbeat_server::clock::TokioClock;
+    use onbeat_clock::TokioClock;
     use onbeat_server::connection::Connection;
     use onbeat_wire::Instant;
 

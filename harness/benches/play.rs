@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onbeat::lab::{self, Application, Setup};
+use onbeat::world_lab::{self, Application, Setup};
 use onbeat_routes::{Model, Routes, read_file, read_text};
 use onbeat_server::random::Seed;
 use onbeat_server::router::router_with;
@@ -53,7 +53,7 @@ const PLAY: &str = "onbeat = 1\n[[route]]\npath = \"/sse\"\nplay = \"sse.jsonl\"
 fn watch(application: &Application) -> Transcript {
     let mut setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     setup.deadline = 2 * WATCHED;
-    let watched = lab::run_with(&setup, application, async |lab| {
+    let watched = world_lab::run_with(&setup, application, async |lab| {
         let mut client = lab.connect();
         client.get("/sse").await;
         lab.until(WATCHED).await;

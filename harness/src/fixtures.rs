@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use onbeat_server::random::Seed;
 
 pub use self::folder::{Drift, verify, write};
-use crate::lab::{Overdue, Setup};
+use crate::world_lab::{Overdue, Setup};
 
 /// The seed of the corpus.
 const SEED: u64 = 42;

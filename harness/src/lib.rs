@@ -10,7 +10,7 @@
 //!      │
 //!  player        clients that act on a connection, and the log of each
 //!      │
-//!  lab           a world in paused time, with the server ── idle, sleepers
+//!  world_lab     a world in paused time, with the built-in server ── idle, sleepers
 //!      │
 //!  replay        one endpoint from head to end
 //!      │
@@ -41,7 +41,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use onbeat::lab::Setup;
+//! use onbeat::world_lab::Setup;
 //! use onbeat::replay::replay;
 //! use onbeat_server::random::Seed;
 //!
@@ -57,11 +57,11 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use onbeat::lab::{self, Setup};
+//! use onbeat::world_lab::{self, Setup};
 //! use onbeat_server::random::Seed;
 //!
 //! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
-//! lab::run(&setup, async |lab| {
+//! world_lab::run(&setup, async |lab| {
 //!     let mut alice = lab.connect();
 //!     alice.get("/sse").await;
 //!     lab.until(Duration::from_secs(30)).await;
@@ -83,7 +83,6 @@ pub mod cli;
 pub mod fixtures;
 mod idle;
 pub mod judge;
-pub mod lab;
 pub mod log_replay;
 pub mod player;
 pub mod record;
@@ -92,3 +91,4 @@ pub mod server_url;
 pub mod simulate;
 mod sleepers;
 pub mod transport;
+pub mod world_lab;

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
+use onbeat_clock::Clock;
 use onbeat_control::{Monitor, Redaction};
 use onbeat_faults::Fault;
 use onbeat_routes::{Model, Routes, read_route};
-use onbeat_server::clock::Clock;
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::router::router_with;
 use onbeat_server::world::World;
@@ -29,9 +29,9 @@ use serde_json::Value;
 pub use self::difference::{ReplayDifference, Replayed};
 pub use self::log::LogError;
 use self::meter::{Meter, MeteredClock, metered};
-use crate::lab::{self, Application, Lab, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport::WINDOW_BYTES;
+use crate::world_lab::{self, Application, Setup, WorldLab};
 
 /// The log of a served world.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl LoggedWorld {
             let observed = || Observed::new(Arc::new(clock), &setup, &given.model, scenario.as_deref(), has_built_in);
             slot.get_or_init(observed).router()
         });
-        let (logs, time) = lab::run_with(&setup, &application, async |lab| {
+        let (logs, time) = world_lab::run_with(&setup, &application, async |lab| {
             let Observed { world, monitor, routes } = observed.get().expect("the lab has made its router");
             let (clients, meter) = (BTreeMap::new(), Arc::clone(&meter));
             let mut scheduler = LogScheduler { monitor, routes, folder, clients, meter: Arc::clone(&meter) };
@@ -188,7 +188,7 @@ struct LogScheduler<'a> {
 
 impl LogScheduler<'_> {
     /// Does all actions of the log at their times; returns the log of each client.
-    async fn play(&mut self, lab: &mut Lab, logged: &LoggedWorld, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
+    async fn play(&mut self, lab: &mut WorldLab, logged: &LoggedWorld, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
         for (at, number, action) in &logged.actions {
             // The world settles after each action: logged actions of an instant have an order.
             line.set(*number);
@@ -208,7 +208,7 @@ impl LogScheduler<'_> {
         logs
     }
 
-    async fn act(&mut self, lab: &mut Lab, logged: &LoggedAction) {
+    async fn act(&mut self, lab: &mut WorldLab, logged: &LoggedAction) {
         match logged {
             LoggedAction::Client { connection, action } => {
                 let client = self.clients.entry(*connection).or_insert_with(|| {

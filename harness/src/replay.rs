@@ -8,7 +8,7 @@ use onbeat_server::endpoints::{self, STREAMS};
 use onbeat_wire::{Entry, Transcript};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::lab::{self, Overdue, Setup};
+use crate::world_lab::{self, Overdue, Setup};
 
 /// A stream of the registry.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +122,7 @@ pub fn replay_each(
     if !stream.ends() {
         setup.deadline = setup.deadline.max(watched.saturating_add(Duration::from_secs(1)));
     }
-    lab::run(&setup, async |lab| {
+    world_lab::run(&setup, async |lab| {
         let mut client = lab.connect();
         client.get(stream.path()).await;
         if stream.ends() {

@@ -30,7 +30,7 @@ use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
 use crate::fixtures::read_back::Golden;
-use crate::lab::Application;
+use crate::world_lab::Application;
 
 /// A failed world.
 #[derive(Clone, Debug, PartialEq, Eq)]

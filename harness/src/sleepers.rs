@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onbeat_server::clock::{Clock, Sleep};
+use onbeat_clock::{Clock, Sleep};
 use onbeat_wire::Instant;
 
 /// A clock that counts its sleepers.

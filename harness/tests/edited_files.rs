@@ -4,9 +4,9 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use onbeat::lab::Application;
 use onbeat::log_replay::LoggedWorld;
 use onbeat::simulate::{History, Simulator, histories};
+use onbeat::world_lab::Application;
 use proptest::prelude::*;
 
 const LOG: &str = include_str!("log.jsonl");

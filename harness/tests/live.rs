@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 use onbeat_wire::{Part, Responses};
 
 use self::served::Served;

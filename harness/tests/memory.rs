@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use futures_util::FutureExt;
-use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Arrival, Sender, Tap};
+use onbeat::world_lab::{self, Application, Setup, WorldLab};
+use onbeat_clock::Kind;
 use onbeat_control::{Access, Monitor, Redaction, RouteSettings, Settings};
-use onbeat_server::clock::Kind;
 use onbeat_server::random::Seed;
 use onbeat_server::router::intercepted_router;
 use onbeat_server::world::World;
@@ -60,7 +60,7 @@ fn held_by_logging(requests: usize, request: &str) -> u64 {
         let world = World::new(clock, setup.seed, setup.epoch, setup.limits);
         intercepted_router(Arc::new(world), Arc::new(monitor))
     });
-    let scene = async |lab: &mut Lab| {
+    let scene = async |lab: &mut WorldLab| {
         for _ in 0..requests {
             let (mut sender, mut tap) = lab.pipe();
             sender.send(request.as_bytes()).await.expect("the server reads");
@@ -68,7 +68,7 @@ fn held_by_logging(requests: usize, request: &str) -> u64 {
             skip_all(&mut tap);
         }
     };
-    measure(|| lab::run_with(&setup, &noted, scene).expect("in time")).bytes_max
+    measure(|| world_lab::run_with(&setup, &noted, scene).expect("in time")).bytes_max
 }
 
 /// Takes out what has come, until nothing comes.
@@ -105,7 +105,7 @@ fn held_behind_a_stream(target: &str) -> u64 {
         let access = Access::new(&[([127, 0, 0, 1], 80).into()], "127.0.0.1", None, &[]).expect("a local address");
         onbeat_control::router(settings, access)
     });
-    let scene = async |lab: &mut Lab| {
+    let scene = async |lab: &mut WorldLab| {
         let (mut sender, mut tap) = ask(lab, "/sse").await;
         skip(&mut tap).await;
         let request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
@@ -117,7 +117,7 @@ fn held_behind_a_stream(target: &str) -> u64 {
             lab.settle().await;
         }
     };
-    measure(|| lab::run_with(&setup, &application, scene).expect("in time")).bytes_max
+    measure(|| world_lab::run_with(&setup, &application, scene).expect("in time")).bytes_max
 }
 
 #[derive(Clone, Copy)]
@@ -130,7 +130,7 @@ enum Reader {
 fn held_at_most(events: usize, readers: &[Reader]) -> u64 {
     let mut setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     setup.limits.mailbox_events_max = 8;
-    let scene = async |lab: &mut Lab| {
+    let scene = async |lab: &mut WorldLab| {
         let mut clients = Vec::new();
         for reader in readers {
             clients.push((*reader, ask(lab, "/sse").await));
@@ -151,12 +151,12 @@ fn held_at_most(events: usize, readers: &[Reader]) -> u64 {
         lab.world().broadcasts().subscribers()
     };
     let mut left = 0;
-    let held = measure(|| left = lab::run(&setup, scene).expect("in time")).bytes_max;
+    let held = measure(|| left = world_lab::run(&setup, scene).expect("in time")).bytes_max;
     assert_eq!(left, readers.iter().filter(|reader| matches!(reader, Reader::Reads)).count());
     held
 }
 
-async fn ask(lab: &mut Lab, target: &str) -> (Sender, Tap) {
+async fn ask(lab: &mut WorldLab, target: &str) -> (Sender, Tap) {
     let (mut sender, tap) = lab.pipe();
     let request = format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\n\r\n");
     sender.send(request.as_bytes()).await.expect("the server reads");

@@ -3,8 +3,8 @@
 
 use std::process::{Command, Output};
 
-use onbeat::lab::Application;
 use onbeat::simulate::{Run, Simulator};
+use onbeat::world_lab::Application;
 
 fn simulate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onbeat")).arg("simulate").args(arguments).output().expect("onbeat runs")

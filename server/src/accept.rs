@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::arrivals::Arrivals;
-use crate::clock::machine_pause;
 use crate::connection::{Connection, Ending};
+use onbeat_clock::machine_pause;
 
 /// How long the loop pauses when the machine lacks a resource, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);

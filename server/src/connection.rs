@@ -28,7 +28,7 @@ use self::held_turns::HeldTurns;
 use self::place::Place;
 use self::task::Task;
 use crate::arrivals::Arrivals;
-use crate::clock::{Clock, SocketState, Turn};
+use onbeat_clock::{Clock, SocketState, Turn};
 
 #[cfg(test)]
 mod tests;

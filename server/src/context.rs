@@ -9,10 +9,10 @@ use bytes::Bytes;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::start;
 
-use crate::clock::Waiter;
 use crate::connection::Connection;
 use crate::driver::{HeadChange, HookSlot, ResponseHook};
 use crate::world::World;
+use onbeat_clock::Waiter;
 
 /// The most bytes kept of a text that a client chose, such as a path: connections are many.
 const KEPT_BYTES_MAX: usize = 1024;

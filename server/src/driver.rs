@@ -33,9 +33,9 @@ use self::hooked::Hooked;
 pub(crate) use self::source::Opening;
 pub use self::source::{BodySource, DueAction, ScriptSource, Source};
 use crate::channel::Subscription;
-use crate::clock::{Clock, Waiter};
 use crate::connection::{Connection, Ending, end_of_dropped_response};
 use crate::script::{Action, Script, Start};
+use onbeat_clock::{Clock, Waiter};
 
 /// How many bytes are handed over before a pause. Waiting writes are sent together, but hyper keeps the largest buffer of
 /// all times.

@@ -44,7 +44,6 @@ mod tests {
     use tower_service::Service;
 
     use super::*;
-    use crate::clock::TokioClock;
     use crate::driver::{HeadChange, HookSlot};
     use crate::endpoints::{PUBLISHERS, STREAMS};
     use crate::limits::Limits;
@@ -52,6 +51,7 @@ mod tests {
     use crate::router::intercepted_router;
     use crate::script::Action;
     use crate::world::World;
+    use onbeat_clock::TokioClock;
 
     /// The calls, in order.
     type Calls = Arc<Mutex<Vec<String>>>;

@@ -4,7 +4,7 @@
 //! script, driver, HTTP. A module uses only earlier modules of this map:
 //!
 //! ```text
-//!  clock ── random                           time and random values
+//!  random                                       the random values of a seed
 //!                    │
 //!    arrivals ── connection ── channel ── query   one client; broadcasts; query strings
 //!                    │
@@ -39,7 +39,6 @@ pub mod accept;
 pub mod application;
 pub mod arrivals;
 pub mod channel;
-pub mod clock;
 pub mod connection;
 pub mod context;
 mod cors;

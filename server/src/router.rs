@@ -150,10 +150,10 @@ mod tests {
     use tower_service::Service;
 
     use super::*;
-    use crate::clock::TokioClock;
     use crate::endpoints::broadcast_text;
     use crate::limits::Limits;
     use crate::random::Seed;
+    use onbeat_clock::TokioClock;
 
     /// Returns a new world, and the router of the world.
     fn application() -> (Arc<World>, Router) {

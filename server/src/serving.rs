@@ -13,10 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::clock::machine_pause;
 use crate::connection::{Connection, Ending};
 use crate::service::answer;
 use crate::watched::{Left, Watched, Written};
+use onbeat_clock::machine_pause;
 
 /// How many bytes hyper buffers of a head. The bound of the guard is lower, but leaves out the separators.
 const HYPER_BUFFER_BYTES_MAX: usize = 24 * 1024;

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicU64;
 use onbeat_wire::{Epoch, Instant, Timestamp};
 
 use crate::channel::{Channel, Delivery, Event};
-use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::limits::Limits;
 use crate::random::Seed;
 use crate::script::Start;
+use onbeat_clock::Clock;
 
 /// The dependencies of one server.
 #[derive(Debug)]

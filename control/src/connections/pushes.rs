@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
-use onbeat_server::clock::Turn;
+use onbeat_clock::Turn;
 use onbeat_wire::Instant;
 
 /// The most pushed writes that wait for one response.

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
-use onbeat_server::clock;
+use onbeat_clock::machine_pause;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
@@ -43,7 +43,7 @@ pub(super) async fn read(request: Request, bytes_max: usize, memory: &Arc<Semaph
     tokio::select! {
         biased;
         body = collect(request, bytes_max, memory) => body.map(Some),
-        () = clock::machine_pause(BODY_TIME_MAX) => {
+        () = machine_pause(BODY_TIME_MAX) => {
             let reason = format!("expected all of the body within {} s", BODY_TIME_MAX.as_secs());
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body", reason))
         }

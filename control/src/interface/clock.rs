@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use onbeat_server::clock::{Advance, Advanced, Kind, ManualClock, Waiter};
+use onbeat_clock::{Advance, Advanced, Kind, ManualClock, Waiter};
 use onbeat_wire::{Instant, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -105,7 +105,7 @@ impl FromRequestParts<Arc<Control>> for Name {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Method;
-    use onbeat_server::clock::Kind;
+    use onbeat_clock::Kind;
     use onbeat_server::limits::Limits;
     use onbeat_server::random::Seed;
     use onbeat_server::ready;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use onbeat_server::clock::machine_pause;
+use onbeat_clock::machine_pause;
 use onbeat_server::connection::Connection;
 
 use super::refusal::Refusal;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_server::clock::{Turn, TurnEnd, machine_pause};
+use onbeat_clock::{Turn, TurnEnd, machine_pause};
 use onbeat_wire::recording::{Exchange, Push};
 
 use super::{END_TIME_MAX, Monitor};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::ValueEnum;
-use onbeat_server::clock::{TokioClock, epoch_today};
+use onbeat_clock::{TokioClock, epoch_today};
 use onbeat_server::limits::Limits;
 use onbeat_server::listener;
 use onbeat_server::random::Seed;

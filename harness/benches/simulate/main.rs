@@ -30,8 +30,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use onbeat::lab::Application;
 use onbeat::simulate::{History, Simulator};
+use onbeat::world_lab::Application;
 use onbeat_server::connection::Connection;
 use onbeat_server::serving;
 use parking_lot::Mutex;

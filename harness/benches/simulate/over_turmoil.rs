@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
-use onbeat::lab::Setup;
 use onbeat::simulate::{History, Operation, OperationKind};
-use onbeat_server::clock::{Clock, Sleep, TokioClock};
+use onbeat::world_lab::Setup;
+use onbeat_clock::{Clock, Sleep, TokioClock};
 use onbeat_server::connection::{Connection, Ending};
 use onbeat_server::random::Seed;
 use onbeat_server::router::router;

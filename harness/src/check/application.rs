@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 use parking_lot::Mutex;
 use reqwest::StatusCode;
 use tokio::sync::oneshot;
@@ -117,7 +117,7 @@ async fn apart(clock: &dyn Clock, work: impl FnOnce() -> Dispatched + Send + 'st
 
 #[cfg(test)]
 mod tests {
-    use onbeat_server::clock::TokioClock;
+    use onbeat_clock::TokioClock;
     use onbeat_wire::{Decoder, Event};
     use proptest::prelude::*;
 

@@ -3,8 +3,8 @@
 use super::{Embedded, OtherClients, Scope, application, play, requests};
 use crate::fixtures;
 use crate::judge::{Evidence, Measured, NoSuchCase, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
-use crate::lab::{self, Application, Overdue, Setup};
 use crate::player::Bounds;
+use crate::world_lab::{self, Application, Overdue, Setup};
 
 /// Judges `application` by the fixtures, each scenario in a world of its own.
 ///
@@ -33,7 +33,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
         evidence.add(judge(&golden.cases, scenario, &seen, &pace, &stalls));
     }
     for request in &golden.requests {
-        let log = lab::run_with(&setup, application, async |lab| {
+        let log = world_lab::run_with(&setup, application, async |lab| {
             requests::perform(&mut Embedded { lab, pace: pace.clone() }, request, &golden.cases).await
         });
         evidence.add(request.judge(&golden.cases, settled(log).as_ref()));
@@ -44,7 +44,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
 }
 
 fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Observation {
-    let seen = lab::run_with(setup, application, async |lab| {
+    let seen = world_lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
         let bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 };
         play::play(&mut target, scenario, &OtherClients::default(), bounds).await

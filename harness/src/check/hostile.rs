@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 use onbeat_wire::recording::{Fact, RawRequest, ResponseHead, Write};
 use proptest::prelude::*;
 use proptest::sample::Index;

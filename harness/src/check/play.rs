@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 
 use crate::judge::{Pace, SharedStalls};
-use crate::lab::Lab;
 use crate::player::{Action, Bounds, Client, ClientLog};
 use crate::transport;
+use crate::world_lab::WorldLab;
 
 /// A server under test.
 pub(super) trait Target {
@@ -43,7 +43,7 @@ pub(super) trait Target {
 
 /// The server in a lab.
 pub(super) struct Embedded<'a> {
-    pub(super) lab: &'a mut Lab,
+    pub(super) lab: &'a mut WorldLab,
     pub(super) pace: Pace,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
-use onbeat_server::clock::{Clock, TokioClock, epoch_today};
+use onbeat_clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::Instant;
 
 use super::{Exit, Format, Output, files, input, parse_count, parse_duration, tell, told_to_end};
@@ -18,7 +18,7 @@ use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
 use crate::judge::report::{html, jsonl, junit, text};
 use crate::judge::{Measured, Outcome, Report, Selection, Verdict};
-use crate::lab::Application;
+use crate::world_lab::Application;
 
 #[derive(Clone, Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option without a value")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};

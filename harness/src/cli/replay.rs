@@ -11,9 +11,9 @@ use onbeat_server::random::Seed;
 use onbeat_wire::Epoch;
 
 use super::{Exit, Format, Output, input, parse_duration, parse_seed};
-use crate::lab::Setup;
 use crate::log_replay::{LoggedRoutes, LoggedWorld, Replayed};
 use crate::replay::{Stream, replay_each};
+use crate::world_lab::Setup;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArguments {

@@ -6,10 +6,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use onbeat_clock::{Kind, TokioClock};
 use onbeat_control::{Access, Redaction, RouteSettings, Settings};
 use onbeat_routes::Routes;
 use onbeat_server::arrivals::Arrivals;
-use onbeat_server::clock::{Kind, TokioClock};
 use onbeat_server::limits::Limits;
 use onbeat_server::listener::{self, Sockets};
 use onbeat_server::random::Seed;

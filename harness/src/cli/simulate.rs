@@ -11,11 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 
 use super::{Exit, Output, files, input, parse_count, parse_duration, told_to_end};
-use crate::lab::Application;
 use crate::simulate::{Failure, Run, Simulator, histories};
+use crate::world_lab::Application;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimulateArguments {

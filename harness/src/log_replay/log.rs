@@ -17,8 +17,8 @@ use onbeat_wire::recording::{
 use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What};
 
 use super::{Answers, LoggedAction, LoggedAnswer, LoggedWorld};
-use crate::lab::{Overdue, Setup};
 use crate::player::Action;
+use crate::world_lab::{Overdue, Setup};
 
 /// The version of the form of the log that is read.
 const VERSION: u32 = 1;

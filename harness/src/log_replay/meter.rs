@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use onbeat_server::clock::{Clock, Sleep};
+use onbeat_clock::{Clock, Sleep};
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, DuplexStream, Join, ReadBuf, ReadHalf, WriteHalf, join, split};
 use tokio::sync::Notify;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use onbeat_server::clock::{Clock, Sleep};
+use onbeat_clock::{Clock, Sleep};
 use onbeat_server::random::Random;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};

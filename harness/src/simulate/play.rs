@@ -11,8 +11,8 @@ use onbeat_wire::recording::LeftHow;
 use super::history::{History, Operation, OperationKind};
 use super::network::Network;
 use crate::fixtures;
-use crate::lab::{self, Application, Lab, Overdue, Setup};
 use crate::player::{Action, Bounds, Client, ClientLog};
+use crate::world_lab::{self, Application, Overdue, Setup, WorldLab};
 
 /// The observations in a world.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Obser
     setup.limits = Limits { mailbox_events_max, connections_max, ..setup.limits };
     let recovery = Duration::from_millis(history.end_ms);
     setup.deadline = recovery + RECOVERY + OVERTIME;
-    lab::run_with(&setup, application, async |lab| {
+    world_lab::run_with(&setup, application, async |lab| {
         let mut scheduler = HistoryScheduler::new(history);
         let mut done = Vec::with_capacity(history.operations.len());
         let mut stray_timers = None;
@@ -101,7 +101,7 @@ impl<'a> HistoryScheduler<'a> {
         self.clients.iter().zip(&self.streams).filter(|(client, _)| !has_gone(client)).map(|(_, streams)| streams).sum()
     }
 
-    fn client(&mut self, lab: &mut Lab, number: usize) -> &mut Client {
+    fn client(&mut self, lab: &mut WorldLab, number: usize) -> &mut Client {
         self.clients[number].get_or_insert_with(|| {
             // Neither a connection of the world nor the generator has the same ordinal.
             let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
@@ -115,7 +115,7 @@ impl<'a> HistoryScheduler<'a> {
 
     /// Does an operation; returns whether the operation was possible: the client is still connected, or can connect, as
     /// the server has not been told to end.
-    async fn act(&mut self, lab: &mut Lab, operation: &Operation) -> bool {
+    async fn act(&mut self, lab: &mut WorldLab, operation: &Operation) -> bool {
         let Operation { client: number, kind, .. } = operation;
         match kind {
             OperationKind::ShutDown => {

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::{FutureExt, StreamExt, stream};
-use onbeat::lab::Application;
+use onbeat::world_lab::Application;
 use onbeat_server::driver::Driver;
 use onbeat_server::router::router;
 use onbeat_server::script::{Start, Write, Writes, event_stream};

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use kit::Mutant;
 use onbeat::check::{Scope, check_embedded};
 use onbeat::judge::{Outcome, Tier};
-use onbeat::lab::Application;
 use onbeat::simulate::Simulator;
+use onbeat::world_lab::Application;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/mutants");
 

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use futures_util::FutureExt;
-use onbeat::lab::Application;
+use onbeat::world_lab::Application;
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::limits::Limits;
 use onbeat_server::router::router;

@@ -1,6 +1,6 @@
 //! Bad input of any kind: a 4xx, or nothing, and nobody else notices.
 
-use onbeat::lab::Setup;
+use onbeat::world_lab::Setup;
 use onbeat_server::limits::Limits;
 use onbeat_wire::Instant;
 use proptest::prelude::*;

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_control::{Monitor, Redaction};
 use onbeat_faults::{Batch, Fault, Kind, Pieces, Place, Target};
 use onbeat_server::channel::Event;
-use onbeat_server::clock::{Advance, Advanced, Clock, EndOfTime, ManualClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::router::{intercepted_router, router};

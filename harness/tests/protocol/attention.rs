@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use onbeat_clock::{Advance, Clock, ManualClock, TokioClock};
 use onbeat_server::channel::Event;
-use onbeat_server::clock::{Advance, Clock, ManualClock, TokioClock};
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::router::router;
 use onbeat_server::serving;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onbeat::lab::Lab;
 use onbeat::player::Client;
+use onbeat::world_lab::WorldLab;
 use onbeat_wire::recording::LeftHow;
 use proptest::prelude::*;
 
@@ -185,7 +185,13 @@ impl Model {
 }
 
 /// Does it in the lab and in the model, and holds the answer against the model's.
-async fn enact(lab: &mut Lab, deed: &Deed, clients: &mut BTreeMap<usize, Client>, model: &mut Model, next: &mut usize) {
+async fn enact(
+    lab: &mut WorldLab,
+    deed: &Deed,
+    clients: &mut BTreeMap<usize, Client>,
+    model: &mut Model,
+    next: &mut usize,
+) {
     match deed {
         Deed::Join => {
             clients.insert(*next, listener(lab, "/sse").await);

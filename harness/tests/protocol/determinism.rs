@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use onbeat::lab::Setup;
 use onbeat::replay::{Stream, replay};
+use onbeat::world_lab::Setup;
 use onbeat_server::random::Seed;
 use onbeat_wire::Transcript;
 

@@ -10,9 +10,9 @@ use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
-use onbeat::lab::{self, Application, Lab};
 use onbeat::player::{Action, Client};
-use onbeat_server::clock::Clock;
+use onbeat::world_lab::{self, Application, WorldLab};
+use onbeat_clock::Clock;
 use onbeat_wire::recording::LeftHow;
 
 use crate::leaving::{WAYS, leave};
@@ -60,7 +60,7 @@ async fn soon() -> &'static str {
 }
 
 /// Plays `scene` with the application, and what is under way in it.
-fn play<T>(scene: impl AsyncFnOnce(&mut Lab, &UnderWay) -> T) -> T {
+fn play<T>(scene: impl AsyncFnOnce(&mut WorldLab, &UnderWay) -> T) -> T {
     let under_way = UnderWay::default();
     let counting = under_way.clone();
     let application = Application::with_router(move |world| {
@@ -72,7 +72,7 @@ fn play<T>(scene: impl AsyncFnOnce(&mut Lab, &UnderWay) -> T) -> T {
             .route("/soon", get(soon))
             .route("/slow", post(slow))
     });
-    lab::run_with(&setup(), &application, async |lab| scene(lab, &under_way).await).expect("no scene is overdue")
+    world_lab::run_with(&setup(), &application, async |lab| scene(lab, &under_way).await).expect("no scene is overdue")
 }
 
 /// Takes a second for each piece of the body.
@@ -86,7 +86,7 @@ async fn slow(body: Body, clock: Arc<dyn Clock>) -> String {
     length.to_string()
 }
 
-async fn asks(lab: &mut Lab, target: &str, behind: &[&str]) -> Client {
+async fn asks(lab: &mut WorldLab, target: &str, behind: &[&str]) -> Client {
     let mut client = lab.connect();
     client.get(target).await;
     lab.settle().await;

@@ -1,7 +1,7 @@
 //! Requests that do not wait for the answer before: each is executed and answered when its turn comes.
 
-use onbeat::lab::Lab;
 use onbeat::player::{Action, Client};
+use onbeat::world_lab::WorldLab;
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
 
@@ -15,7 +15,7 @@ async fn pipeline(client: &mut Client, target: &str, count: usize) {
 }
 
 /// A client that has asked for `/stream-text`, which ends at 4800 ms, and for `behind` with it.
-async fn text_and(lab: &mut Lab, behind: &[(&str, &str)]) -> Client {
+async fn text_and(lab: &mut WorldLab, behind: &[(&str, &str)]) -> Client {
     let mut client = listener(lab, "/stream-text").await;
     for (method, target) in behind {
         client.request(method, target, &[]).await;

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use onbeat::lab::{self, Lab, Setup};
 use onbeat::player::{Client, ClientLog};
 use onbeat::replay::Stream;
+use onbeat::world_lab::{self, Setup, WorldLab};
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
 use onbeat_wire::{Transcript, What};
@@ -16,22 +16,22 @@ pub(crate) fn setup() -> Setup {
 }
 
 /// Plays `scene` in a fresh world.
-pub(crate) fn play<T>(scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+pub(crate) fn play<T>(scene: impl AsyncFnOnce(&mut WorldLab) -> T) -> T {
     play_in(&setup(), scene)
 }
 
 /// Plays `scene` in a fresh world with mailboxes of this size.
-pub(crate) fn play_with_mailboxes<T>(mailbox_events_max: u64, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+pub(crate) fn play_with_mailboxes<T>(mailbox_events_max: u64, scene: impl AsyncFnOnce(&mut WorldLab) -> T) -> T {
     let setup = setup();
     play_in(&Setup { limits: Limits { mailbox_events_max, ..setup.limits }, ..setup }, scene)
 }
 
-pub(crate) fn play_in<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
-    lab::run(setup, scene).expect("the scene ends in time")
+pub(crate) fn play_in<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut WorldLab) -> T) -> T {
+    world_lab::run(setup, scene).expect("the scene ends in time")
 }
 
 /// A client that has asked for `target` and seen what comes at once.
-pub(crate) async fn listener(lab: &mut Lab, target: &str) -> Client {
+pub(crate) async fn listener(lab: &mut WorldLab, target: &str) -> Client {
     let mut client = lab.connect();
     client.get(target).await;
     lab.settle().await;
@@ -39,7 +39,7 @@ pub(crate) async fn listener(lab: &mut Lab, target: &str) -> Client {
 }
 
 /// The body of the answer to a single `GET`, by a client of its own that leaves again.
-pub(crate) async fn ask(lab: &mut Lab, target: &str) -> String {
+pub(crate) async fn ask(lab: &mut WorldLab, target: &str) -> String {
     let mut client = lab.connect();
     client.get(target).await;
     client.responses(1).await;
@@ -48,7 +48,7 @@ pub(crate) async fn ask(lab: &mut Lab, target: &str) -> String {
 }
 
 /// The log of a client that sends these bytes, on a connection of its own, and closes once all has settled.
-pub(crate) async fn send(lab: &mut Lab, bytes: impl AsRef<[u8]>) -> ClientLog {
+pub(crate) async fn send(lab: &mut WorldLab, bytes: impl AsRef<[u8]>) -> ClientLog {
     let mut client = lab.connect();
     client.send(bytes.as_ref()).await;
     lab.settle().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onbeat::lab::Lab;
+use onbeat::world_lab::WorldLab;
 
 use crate::support::{asked, play, seen, shown};
 
@@ -20,7 +20,7 @@ const NEWS: &str = r#"
     publish = { method = "PUT", path = "/alerts", event = "alert", data = '{"by":{{json query.by}},"n":{{seq}}}', status = 202 }
 "#;
 
-async fn publish(lab: &mut Lab, method: &str, target: &str, body: &str) -> String {
+async fn publish(lab: &mut WorldLab, method: &str, target: &str, body: &str) -> String {
     let client = asked(lab, method, target, "", body).await;
     let shown = shown(&client.close().await.into_transcript());
     let answer = shown.lines().map(|line| line.split_once(' ').expect("a time").1);

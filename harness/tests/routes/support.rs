@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat::lab::{self, Application, Lab, Setup};
 use onbeat::player::Client;
+use onbeat::world_lab::{self, Application, Setup, WorldLab};
 use onbeat_routes::{Model, Routes, read_text};
 use onbeat_server::random::Seed;
 use onbeat_server::router::router_with;
@@ -27,22 +27,26 @@ pub(crate) fn model(text: &str, folder: &Path) -> Model {
 }
 
 /// Plays `scene` in a fresh world with the routes of a text, and of a scenario.
-pub(crate) fn play_model<T>(model: Model, scenario: Option<&'static str>, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+pub(crate) fn play_model<T>(
+    model: Model,
+    scenario: Option<&'static str>,
+    scene: impl AsyncFnOnce(&mut WorldLab) -> T,
+) -> T {
     let application = Application::with_router(move |world| {
         let routes = Routes::new(Arc::clone(&world), &model, scenario, false);
         router_with(world, None, Arc::new(routes))
     });
     let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
-    lab::run_with(&setup, &application, scene).expect("the scene ends in time")
+    world_lab::run_with(&setup, &application, scene).expect("the scene ends in time")
 }
 
 /// Plays `scene` in a fresh world with the routes of a text.
-pub(crate) fn play<T>(text: &str, scene: impl AsyncFnOnce(&mut Lab) -> T) -> T {
+pub(crate) fn play<T>(text: &str, scene: impl AsyncFnOnce(&mut WorldLab) -> T) -> T {
     play_model(model(text, Path::new("")), None, scene)
 }
 
 /// A client that has sent a request, and has seen what comes at once.
-pub(crate) async fn asked(lab: &mut Lab, method: &str, target: &str, headers: &str, body: &str) -> Client {
+pub(crate) async fn asked(lab: &mut WorldLab, method: &str, target: &str, headers: &str, body: &str) -> Client {
     let mut client = lab.connect();
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let request = format!("{method} {target} HTTP/1.1\r\nHost: onbeat\r\n{headers}{length}\r\n{body}");
@@ -52,7 +56,7 @@ pub(crate) async fn asked(lab: &mut Lab, method: &str, target: &str, headers: &s
 }
 
 /// What a client has seen `ms` milliseconds later, when the client leaves.
-pub(crate) async fn seen(lab: &mut Lab, client: Client, ms: u64) -> String {
+pub(crate) async fn seen(lab: &mut WorldLab, client: Client, ms: u64) -> String {
     let now = lab.world().clock().now().since_epoch();
     lab.until(now + Duration::from_millis(ms)).await;
     shown(&client.close().await.into_transcript())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat::lab::{self, Application, Lab, Setup};
+use onbeat::world_lab::{self, Application, Setup, WorldLab};
 use onbeat_routes::{Model, Routes, read_file};
 use onbeat_server::endpoints::STREAMS;
 use onbeat_server::random::Seed;
@@ -33,7 +33,7 @@ fn of_file() -> Application {
 
 /// Returns what clients see: of a connection with a request for each stream, and of a connection for each stream, which are
 /// opened one after another, each together with the next request of the first.
-async fn scene(lab: &mut Lab) -> Vec<Vec<Entry>> {
+async fn scene(lab: &mut WorldLab) -> Vec<Vec<Entry>> {
     let mut first = lab.connect();
     let mut others = Vec::new();
     let ends_first = STREAMS.iter().filter(|stream| stream.ends).chain(STREAMS.iter().filter(|stream| !stream.ends));
@@ -59,8 +59,8 @@ fn the_file_of_the_built_in_streams_gives_the_same_heads_chunks_bytes_and_times(
         [(0, "2025-12-01T00:00:00Z"), (42, "1999-12-31T23:59:58.999Z"), (u64::MAX, "2024-02-29T12:00:00Z")]
     {
         let setup = Setup::new(Seed(seed), epoch.parse().expect("an epoch"));
-        let built_in = lab::run(&setup, scene).expect("the scene ends in time");
-        let file = lab::run_with(&setup, &of_file(), scene).expect("the scene ends in time");
+        let built_in = world_lab::run(&setup, scene).expect("the scene ends in time");
+        let file = world_lab::run_with(&setup, &of_file(), scene).expect("the scene ends in time");
         assert_eq!(built_in.len(), 1 + STREAMS.len());
         for (client, (built_in, file)) in built_in.iter().zip(&file).enumerate() {
             for (number, (expected, came)) in built_in.iter().zip(file).enumerate() {

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_test::task::{self, Spawn};
 
 use super::*;
-use crate::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 
 /// The result of one accept.
 enum Comes {

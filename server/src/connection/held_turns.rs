@@ -2,7 +2,7 @@
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::clock::Turn;
+use onbeat_clock::Turn;
 
 /// The turns of one connection.
 #[derive(Default)]
@@ -69,7 +69,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock, SocketState};
+    use onbeat_clock::{Clock, ManualClock, SocketState};
 
     /// A clock, the turns of one connection, and how many of those the clock still waits for.
     struct Scene {

@@ -2,7 +2,7 @@ use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use onbeat_clock::{Clock, ManualClock};
 
 /// Reads the state of a connection, as another thread may, at the very moment at which the task is woken.
 struct Looks {

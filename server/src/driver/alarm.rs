@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use onbeat_wire::Instant;
 
-use crate::clock::{Clock, Turn, TurnSleep, Waiter};
 use crate::connection::Connection;
+use onbeat_clock::{Clock, Turn, TurnSleep, Waiter};
 
 /// The waits of one stream.
 pub(super) struct Alarm {

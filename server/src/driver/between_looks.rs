@@ -5,10 +5,10 @@ use parking_lot::Mutex;
 use super::tests::body_at;
 use super::*;
 use crate::channel::{Channel, Event};
-use crate::clock::{Sleep, TokioClock};
 use crate::connection::BrokenOff;
 use crate::endpoints::sse;
 use crate::script::event_stream;
+use onbeat_clock::{Sleep, TokioClock};
 
 /// Something that another thread may do, and its name.
 type Meddle = (&'static str, fn(&Channel, &Connection));

@@ -9,9 +9,9 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::tests::{PolledBody, body_at};
 use super::*;
-use crate::clock::TokioClock;
 use crate::connection::BrokenOff;
 use crate::script::Cue;
+use onbeat_clock::TokioClock;
 
 /// Replaces the actions of the source by these actions, and notes the end of the response.
 #[derive(Default)]

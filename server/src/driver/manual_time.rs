@@ -6,9 +6,9 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::tests::body_at;
 use super::*;
-use crate::clock::{Advance, ManualClock};
 use crate::endpoints::sse;
 use crate::script::event_stream;
+use onbeat_clock::{Advance, ManualClock};
 
 fn waiter(connection: &Connection) -> Waiter {
     let socket = Arc::clone(connection.socket_state());

@@ -10,8 +10,8 @@ use onbeat_wire::{How, Instant};
 
 use super::alarm::Alarm;
 use crate::channel::Subscription;
-use crate::clock::Clock;
 use crate::script::{Action, Cue, ResponseHead, Script, Subscribing};
+use onbeat_clock::Clock;
 
 /// The next due action, with the due time.
 pub type DueAction = Poll<Result<(Instant, Action), axum::Error>>;

@@ -13,11 +13,11 @@ use tokio_test::{assert_pending, assert_ready};
 use super::chain::Chain;
 use super::*;
 use crate::channel::{Channel, Event};
-use crate::clock::TokioClock;
 use crate::connection::BrokenOff;
 use crate::endpoints::{sse, stream_text};
 use crate::random::Seed;
 use crate::script::{Cue, ResponseHead, Writes, event_stream};
+use onbeat_clock::TokioClock;
 
 /// A body, polled by hand, with the clock, channel and connection of the body.
 pub(super) struct PolledBody<S: Script> {

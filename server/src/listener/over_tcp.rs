@@ -8,9 +8,9 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::clock::{TokioClock, machine_pause};
 use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
+use onbeat_clock::{TokioClock, machine_pause};
 
 /// How long a test waits at most, so that a bug fails instead of hanging.
 const WAIT_MAX: Duration = Duration::from_secs(30);

@@ -12,12 +12,12 @@ use tokio_test::task;
 
 use super::*;
 use crate::channel::Event;
-use crate::clock::{Clock, ManualClock, TokioClock};
 use crate::connection::BrokenOff;
 use crate::endpoints::{sse, stream_text};
 use crate::limits::Limits;
 use crate::random::Seed;
 use crate::world::World;
+use onbeat_clock::{Clock, ManualClock, TokioClock};
 
 /// How many bytes the pipe holds in one direction.
 const PIPE_BYTES: usize = 256 * 1024;

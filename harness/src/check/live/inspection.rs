@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onbeat_server::clock::epoch_today;
+use onbeat_clock::epoch_today;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{Progress, Remote};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 
 use crate::check::Live;
 use crate::judge::SharedStalls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use onbeat_server::clock::{Clock, TokioClock};
+use onbeat_clock::{Clock, TokioClock};
 
 use super::{Remote, Unreachable};
 use crate::check::{LinesSeen, Live, Target};

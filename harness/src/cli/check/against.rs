@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_server::clock::TokioClock;
+use onbeat_clock::TokioClock;
 use onbeat_wire::printable::to_json;
 
 use super::{Bar, CheckArguments, Exit, Output, files, input, told_to_end};

@@ -1,7 +1,7 @@
 //! From the server to the client: every byte is passed on, and a copy is recorded.
 
 use bytes::BytesMut;
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 

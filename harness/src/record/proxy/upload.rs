@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use onbeat_server::clock::Clock;
+use onbeat_clock::Clock;
 use onbeat_wire::{Instant, RequestHead, RequestPart, Requests};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWriteExt};

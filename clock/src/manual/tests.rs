@@ -94,7 +94,7 @@ async fn an_advance_waits_for_turns_that_were_taken_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_blocked_reader_is_waited_for_once() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let (stuck, fine) = (waiter(0), waiter(1));
     stuck.socket.set_blocked(true);
     let sleepers = [sleeper(&clock, 10, &stuck), sleeper(&clock, 20, &stuck)];
@@ -121,7 +121,7 @@ async fn a_blocked_reader_is_waited_for_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_blocked_readers_cost_no_more_than_one() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let all: Vec<Waiter> = (0..1000).map(waiter).collect();
     let _sleepers: Vec<_> = all.iter().map(|waiter| sleeper(&clock, 10, waiter)).collect();
     for waiter in &all {
@@ -133,7 +133,7 @@ async fn a_thousand_blocked_readers_cost_no_more_than_one() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let slow = waiter(0);
     slow.socket.set_blocked(true);
     let mut sleeping = sleeper(&clock, 10, &slow);
@@ -199,7 +199,7 @@ async fn a_deadline_that_has_passed_is_ready_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_advance_takes_no_time_of_the_machine_where_nobody_is_waited_for() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let mut sleeper = sleeper(&clock, 10, &waiter(0));
     let broadcast = clock.turn(&Arc::default());
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(20))), async {
@@ -226,7 +226,7 @@ async fn a_sleeper_that_moves_to_another_task_is_woken_there() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_to_a_reader_that_is_held_up_is_waited_for_no_more() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let stuck: Arc<SocketState> = Arc::default();
     stuck.set_blocked(true);
     let turn = clock.turn(&stuck);
@@ -246,7 +246,7 @@ async fn who_is_blocked_does_not_have_others_given_up() {
     let (stuck, fine) = (waiter(0), waiter(1));
     stuck.socket.set_blocked(true);
     let (stuck_turn, fine_turn) = (clock.turn(&stuck.socket), clock.turn(&fine.socket));
-    let machine = crate::clock::TokioClock::start();
+    let machine = crate::TokioClock::start();
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(1))), async {
         machine.sleep_until(Instant::EPOCH + BLOCKED_TIME_MAX * 2).await;
         drop(fine_turn);
@@ -277,7 +277,7 @@ async fn what_falls_due_is_counted_beyond_what_is_listed() {
 
 #[tokio::test(start_paused = true)]
 async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let (stuck, fine) = (waiter(0), waiter(1));
     stuck.socket.set_blocked(true);
     let _stuck = sleeper(&clock, 10, &stuck);
@@ -308,7 +308,7 @@ async fn to_next_is_to_the_first_deadline_and_wakes_all_of_that_instant() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_little_by_little_is_waited_for_longer_too() {
-    let (clock, machine) = (ManualClock::start(), crate::clock::TokioClock::start());
+    let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
     let slow = waiter(0);
     slow.socket.set_blocked(true);
     let sleeping = sleeper(&clock, 10, &slow);

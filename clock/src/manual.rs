@@ -88,8 +88,8 @@ impl ManualClock {
     }
 
     /// Returns how many turns are waited for.
-    #[cfg(test)]
-    pub(crate) fn awaited(&self) -> usize {
+    #[must_use]
+    pub fn awaited(&self) -> usize {
         self.turns.lock().awaited()
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::{self, BoxFuture, FutureExt};
+use onbeat_clock::{Clock, TokioClock};
 use onbeat_server::accept::{Listener, accept};
-use onbeat_server::clock::{Clock, TokioClock};
 use onbeat_server::connection::Connection;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
@@ -57,7 +57,7 @@ impl Setup {
 pub struct Overdue(pub Duration);
 
 /// A world in paused time.
-pub struct Lab {
+pub struct WorldLab {
     world: Arc<World>,
     /// The clock for all parts but the server, of which the sleepers are counted.
     clock: Arc<dyn Clock>,
@@ -104,7 +104,7 @@ impl Listener for Pipes {
 /// # Panics
 ///
 /// If the test panics, or the server does.
-pub fn run<T>(setup: &Setup, test: impl AsyncFnOnce(&mut Lab) -> T) -> Result<T, Overdue> {
+pub fn run<T>(setup: &Setup, test: impl AsyncFnOnce(&mut WorldLab) -> T) -> Result<T, Overdue> {
     run_with(setup, &Application::embedded(), test)
 }
 
@@ -135,9 +135,9 @@ impl Application {
     }
 }
 
-impl fmt::Debug for Lab {
+impl fmt::Debug for WorldLab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lab").field("world", &self.world).finish_non_exhaustive()
+        f.debug_struct("WorldLab").field("world", &self.world).finish_non_exhaustive()
     }
 }
 
@@ -159,7 +159,7 @@ impl fmt::Debug for Application {
 pub fn run_with<T>(
     setup: &Setup,
     application: &Application,
-    test: impl AsyncFnOnce(&mut Lab) -> T,
+    test: impl AsyncFnOnce(&mut WorldLab) -> T,
 ) -> Result<T, Overdue> {
     let idle = Idle::default();
     let signal = idle.clone();
@@ -182,7 +182,7 @@ pub fn run_with<T>(
         let (arrivals, listener) = mpsc::unbounded_channel();
         let (running, end) = oneshot::channel();
         let (held, mut panics) = mpsc::unbounded_channel();
-        let mut lab = Lab {
+        let mut lab = WorldLab {
             world: Arc::clone(&world),
             clock,
             sleepers,
@@ -219,7 +219,7 @@ pub fn run_with<T>(
     })
 }
 
-impl Lab {
+impl WorldLab {
     /// Returns the world under test.
     #[must_use]
     pub fn world(&self) -> &World {

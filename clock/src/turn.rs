@@ -55,7 +55,8 @@ impl SocketState {
     }
 
     /// Returns how often the client has taken bytes.
-    pub(crate) fn taken(&self) -> u64 {
+    #[must_use]
+    pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
@@ -104,7 +105,8 @@ impl Turn {
     }
 
     /// Returns whether a clock, or another task, waits for the end of the turn.
-    pub(crate) fn is_awaited(&self) -> bool {
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
         self.0.is_some()
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use onbeat_wire::{Instant, TIME_MAX};
 
 use super::wait_limits::WaitLimits;
-use crate::clock::Waiter;
+use crate::Waiter;
 
 /// The greatest number of sleepers that an answer lists one by one, due or pending.
 pub const LISTED_MAX: usize = 1000;

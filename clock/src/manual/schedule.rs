@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use onbeat_wire::{Instant, TIME_MAX};
 
 use super::advance::{Advance, Advanced, EndOfTime, LISTED_MAX, UnderWay};
-use crate::clock::{SocketState, Waiter};
+use crate::{SocketState, Waiter};
 
 /// A deadline and the number of the sleeper, which is also the number of the turn.
 pub(super) type Key = (Instant, u64);
@@ -185,7 +185,6 @@ impl Schedule {
     }
 
     /// Returns how many turns are waited for.
-    #[cfg(test)]
     pub(super) fn awaited(&self) -> usize {
         self.awaited.len()
     }
