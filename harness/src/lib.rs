@@ -83,6 +83,7 @@ pub mod cli;
 pub mod fixtures;
 mod idle;
 pub mod judge;
+mod lab;
 pub mod log_replay;
 pub mod player;
 pub mod record;
@@ -92,3 +93,9 @@ pub mod simulate;
 mod sleepers;
 pub mod transport;
 pub mod world_lab;
+
+pub use self::lab::{
+    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Response, Socket, lab, lab_with, ms, secs,
+};
+pub use onbeat_wire::{How, Transcript};

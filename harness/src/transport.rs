@@ -1,7 +1,7 @@
 //! Transports: a pipe in memory, a TCP connection, and the tap, which stamps arriving bytes with the time.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,6 +105,22 @@ impl AsyncWrite for ServerEnd {
             Some(failure) => Poll::Ready(failure),
             None => Pin::new(&mut self.pipe).poll_write(cx, bytes),
         }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.failure(Err(io::ErrorKind::BrokenPipe)) {
+            Some(failure) => Poll::Ready(failure),
+            None => Pin::new(&mut self.pipe).poll_write_vectored(cx, bytes),
+        }
+    }
+
+    /// As a TCP socket does; hyper then holds few writes of its own.
+    fn is_write_vectored(&self) -> bool {
+        self.pipe.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -35,7 +35,7 @@ mod timestamp;
 mod transcript;
 
 pub use self::body::Malformed;
-pub use self::event_decoder::{Decoder, Event};
+pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
 pub use self::json::stringify;
