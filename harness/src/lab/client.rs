@@ -7,7 +7,7 @@ use super::connection::Handle;
 use super::request::RequestBuilder;
 use crate::player::{Action, ClientLog};
 use axum::http::Method;
-use onbeat_wire::recording::LeftHow;
+use onbeat_wire::LeftHow;
 
 /// A client of a lab with one connection (keep-alive).
 ///

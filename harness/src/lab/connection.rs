@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_wire::LeftHow;
 use onbeat_wire::What;
-use onbeat_wire::recording::LeftHow;
 use parking_lot::Mutex;
 
 use super::Lab;

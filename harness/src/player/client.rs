@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use onbeat_clock::Clock;
-use onbeat_wire::recording::LeftHow;
+use onbeat_wire::LeftHow;
 use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
