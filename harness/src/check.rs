@@ -22,7 +22,6 @@
 
 mod application;
 mod embedded;
-#[cfg(feature = "live")]
 mod headers;
 #[cfg(feature = "live")]
 mod hint;
@@ -41,7 +40,6 @@ mod target;
 mod tests;
 
 pub use self::embedded::check_embedded;
-#[cfg(feature = "live")]
 pub use self::headers::{ExtraHeaders, WrongHeader};
 #[cfg(feature = "live")]
 pub use self::live::{Progress, Remote, Unreachable, check_live};

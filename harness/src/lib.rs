@@ -99,19 +99,21 @@ mod sleepers;
 pub mod world_lab;
 
 #[cfg(feature = "check")]
+pub mod against;
+#[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "check")]
 pub mod fixtures;
 #[cfg(feature = "check")]
+mod input;
+#[cfg(feature = "check")]
 pub mod judge;
+#[cfg(feature = "check")]
+pub mod record;
 
 #[cfg(feature = "simulate")]
 pub mod simulate;
 
-#[cfg(feature = "live")]
-pub mod against;
-#[cfg(feature = "live")]
-pub mod record;
 #[cfg(feature = "live")]
 #[doc(hidden)]
 pub mod server_url;

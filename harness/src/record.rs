@@ -17,9 +17,12 @@
 //! ```
 
 mod compare;
+#[cfg(feature = "live")]
 mod connect;
 mod lines;
+#[cfg(feature = "live")]
 mod once;
+#[cfg(feature = "live")]
 mod proxy;
 mod secrets;
 mod store;
@@ -27,12 +30,16 @@ mod tap;
 
 pub use self::compare::proposals;
 pub(crate) use self::compare::{is_uuid, varying_values};
+#[cfg(feature = "live")]
 pub use self::connect::{ConnectError, Connector};
 pub use self::lines::{RecordedLine, Summary};
+#[cfg(feature = "live")]
 pub use self::once::{OneRequest, RecordError, record_once};
+#[cfg(feature = "live")]
 pub use self::proxy::{News, Proxy};
 pub use self::secrets::Secrets;
 pub use self::store::RecordingFile;
 
 /// The largest number of bytes that are read from a socket at a time.
+#[cfg(feature = "live")]
 const READ_BYTES: usize = 64 * 1024;

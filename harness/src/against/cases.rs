@@ -27,6 +27,12 @@ pub(super) fn cases(contracts: &[RecordingContract]) -> Vec<Case> {
     contracts.iter().flat_map(cases_of).collect()
 }
 
+/// Returns the ids of the cases of recordings, in order.
+#[must_use]
+pub fn recording_case_ids(contracts: &[RecordingContract]) -> Vec<String> {
+    cases(contracts).into_iter().map(|case| case.id).collect()
+}
+
 fn cases_of(contract: &RecordingContract) -> Vec<Case> {
     let mut clauses: Vec<(usize, String)> = Vec::new();
     for exchange in &contract.exchanges {
