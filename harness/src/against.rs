@@ -16,7 +16,7 @@
 //!        │
 //!  align ── pieces              pairs of expected and seen units
 //!        │
-//!  head    times                heads, and times with the jitter of two machines
+//!  head    times ── exact_times heads, and times with the jitter of two machines, or with none
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
 //!        │
@@ -35,6 +35,7 @@ mod body;
 mod cases;
 mod compare;
 mod contract;
+mod exact_times;
 mod facts;
 mod head;
 mod hint;

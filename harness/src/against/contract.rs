@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use onbeat_wire::TIME_MS_MAX;
 use onbeat_wire::jsonl::{self, Problem};
-use onbeat_wire::recording::{FORMAT, Fact, Vary};
+use onbeat_wire::recording::{FORMAT, Fact, Times, Vary};
 use serde::Deserialize;
 
 use super::facts::ResponseFacts;
@@ -21,6 +21,8 @@ pub struct RecordingContract {
     pub(super) lines: Vec<(usize, RecordedLine)>,
     /// When the first request began, on the timeline of the proxy that recorded.
     pub(super) at_ms: Option<u64>,
+    /// Whether the recording was made in virtual time.
+    pub(super) has_exact_times: bool,
     pub(super) exchanges: Vec<ContractExchange>,
 }
 
@@ -29,6 +31,8 @@ pub struct RecordingContract {
 pub(super) struct ContractExchange {
     /// When the request begins, in milliseconds since the beginning of the recording.
     pub(super) start_ms: u64,
+    /// The connection; nothing in a recording of one exchange.
+    pub(super) connection: Option<u64>,
     pub(super) request: ReplayRequest,
     pub(super) response: ResponseFacts,
 }
@@ -54,7 +58,7 @@ impl RecordingContract {
         let Some((_, Fact::Recording(start))) = lines.first().map(|(number, line)| (number, &line.fact)) else {
             return Err("expected a recording, got an empty file".into());
         };
-        let (framing, at_ms) = (start.framing, start.at_ms);
+        let (framing, at_ms, has_exact_times) = (start.framing, start.at_ms, start.times == Some(Times::Exact));
         let mut wide = Vec::new();
         let mut exchanges: Vec<ContractExchange> = Vec::new();
         let mut at_by_key = BTreeMap::new();
@@ -75,7 +79,7 @@ impl RecordingContract {
                 if at_by_key.insert(key, exchanges.len()).is_some() {
                     return Err(at(Problem::line("one request for each exchange, got a second one")));
                 }
-                exchanges.push(ContractExchange { start_ms: line.t_ms, request, response });
+                exchanges.push(ContractExchange { start_ms: line.t_ms, connection: key.0, request, response });
                 continue;
             }
             let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
@@ -94,7 +98,7 @@ impl RecordingContract {
         if exchanges.iter().any(|exchange| exchange.response.head.is_none()) {
             return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
         }
-        Ok(Self { name: name.to_owned(), lines, at_ms, exchanges })
+        Ok(Self { name: name.to_owned(), lines, at_ms, has_exact_times, exchanges })
     }
 
     /// Returns the id of the case of a line.

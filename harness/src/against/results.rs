@@ -23,6 +23,7 @@ pub(super) struct PlayedRound<'c> {
     exchanges: Vec<PlayedExchange>,
     pub(super) comparisons: Vec<Comparison<'c>>,
     pub(super) evidence: Evidence<'c>,
+    in_lab: bool,
 }
 
 impl<'c> PlayedRound<'c> {
@@ -42,7 +43,7 @@ impl<'c> PlayedRound<'c> {
         for comparison in &comparisons {
             evidence.add(comparison.evidence.clone());
         }
-        Self { exchanges, comparisons, evidence }
+        Self { exchanges, comparisons, evidence, in_lab: rules.in_lab }
     }
 }
 
@@ -74,7 +75,7 @@ impl<'c> CheckResults<'c> {
         for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
             let (contract, exchange) = one.planned.of(contracts);
             if !comparison.evidence.is_clean() {
-                let hint = hint(exchange, &one.seen, comparison);
+                let hint = hint(exchange, &one.seen, comparison, played.in_lab);
                 self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
             }
             self.timelines.push(timeline(contract, one.planned.exchange, comparison));

@@ -86,7 +86,7 @@ pub(super) fn check(
         connector: Connector::new(server, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?,
         headers,
         cases: Selection { only, skip },
-        rules: CompareRules { measure, behind_proxy, times },
+        rules: CompareRules { measure, behind_proxy, times, in_lab: false },
         watched: if quick { Some(watched.map_or(QUICK, |watched| watched.min(QUICK))) } else { watched },
         one_by_one: arguments.one_by_one,
     };
