@@ -24,10 +24,13 @@
 //!        │
 //!  schedule ── results          exchanges side by side, and what came of all
 //!        │
-//!      live                     over real sockets
+//!  files                        the files of recordings
+//!        │
+//!  lab_player ── in_lab         an application in a lab, in virtual time
+//!      live                     a server over real sockets
 //! ```
 //!
-//! All but `live` is pure: lines go in, evidence comes out.
+//! All but `files`, `lab_player`, `in_lab` and `live` is pure: lines go in, evidence comes out.
 
 mod accept;
 mod align;
@@ -37,8 +40,11 @@ mod compare;
 mod contract;
 mod exact_times;
 mod facts;
+mod files;
 mod head;
 mod hint;
+mod in_lab;
+mod lab_player;
 #[cfg(feature = "live")]
 mod live;
 mod pieces;
@@ -57,6 +63,8 @@ pub use self::body::Measure;
 pub use self::cases::recording_case_ids;
 pub use self::compare::CompareRules;
 pub use self::contract::RecordingContract;
+pub use self::files::Recordings;
+pub use self::in_lab::CheckAgainst;
 #[cfg(feature = "live")]
 pub use self::live::{CheckedRecordings, NotChecked, RecordingCheck, check_against};
 pub use self::times::TimeRules;

@@ -11,6 +11,8 @@
 //!    │
 //!  response ── request ── client    what a test works with
 //!    │
+//!  checked                          what recorders and checks need of a lab
+//!    │
 //!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
 //!    │
 //!  state                            what the handles of a lab share
@@ -20,6 +22,7 @@
 
 mod application;
 mod blocking;
+mod checked;
 mod client;
 mod connection;
 mod failure;
@@ -49,6 +52,7 @@ use onbeat_wire::Instant;
 pub use self::application::Application;
 use self::application::Served;
 pub use self::client::Client;
+pub(crate) use self::connection::OrderedLog;
 use self::connection::{Connection, Handle};
 pub use self::network::Network;
 pub use self::open::OpenRequest;

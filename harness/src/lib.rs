@@ -129,3 +129,11 @@ pub use self::lab::{
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;
+
+#[cfg(feature = "check")]
+pub use self::{
+    against::CheckAgainst,
+    check::{CheckContract, CheckError},
+    judge::{Finding, Outcome, Report, Verdict},
+    record::Recording,
+};

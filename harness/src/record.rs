@@ -11,7 +11,7 @@
 //!      │
 //!  store                    files, written line by line
 //!      │
-//!  once      proxy          one exchange, and all that pass between clients and the server
+//!  once  proxy  in_lab      one exchange, all that pass between clients and the server, and those of a lab
 //!      │
 //!  compare                  what differs between two recordings of the same request
 //! ```
@@ -19,6 +19,8 @@
 mod compare;
 #[cfg(feature = "live")]
 mod connect;
+mod in_lab;
+mod lab_exchange;
 mod lines;
 #[cfg(feature = "live")]
 mod once;
@@ -32,6 +34,8 @@ pub use self::compare::proposals;
 pub(crate) use self::compare::{is_uuid, varying_values};
 #[cfg(feature = "live")]
 pub use self::connect::{ConnectError, Connector};
+pub use self::in_lab::Recording;
+pub(crate) use self::lab_exchange::{LabExchange, framing_of};
 pub use self::lines::{RecordedLine, Summary};
 #[cfg(feature = "live")]
 pub use self::once::{OneRequest, RecordError, record_once};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::facts::ResponseFacts;
 use super::request::ReplayRequest;
 use super::rule::Loosening;
-use crate::record::RecordedLine;
+use crate::record::{RecordedLine, framing_of};
 
 /// A recording that a server is held against.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct RecordingContract {
 pub(super) struct ContractExchange {
     /// When the request begins, in milliseconds since the beginning of the recording.
     pub(super) start_ms: u64,
+    /// The number of the line of the request.
+    pub(super) line: usize,
     /// The connection; nothing in a recording of one exchange.
     pub(super) connection: Option<u64>,
     pub(super) request: ReplayRequest,
@@ -79,7 +81,13 @@ impl RecordingContract {
                 if at_by_key.insert(key, exchanges.len()).is_some() {
                     return Err(at(Problem::line("one request for each exchange, got a second one")));
                 }
-                exchanges.push(ContractExchange { start_ms: line.t_ms, connection: key.0, request, response });
+                exchanges.push(ContractExchange {
+                    start_ms: line.t_ms,
+                    line: *number,
+                    connection: key.0,
+                    request,
+                    response,
+                });
                 continue;
             }
             let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
@@ -97,6 +105,12 @@ impl RecordingContract {
         }
         if exchanges.iter().any(|exchange| exchange.response.head.is_none()) {
             return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
+        }
+        // The exchanges of several connections may have several framings, which their heads tell.
+        for exchange in exchanges.iter_mut().filter(|exchange| exchange.connection.is_some()) {
+            let (method, response) = (&exchange.request.method, &mut exchange.response);
+            let of_head = response.head.as_ref().map(|head| framing_of(method, &head.head));
+            response.framing = response.framing.or(of_head);
         }
         Ok(Self { name: name.to_owned(), lines, at_ms, has_exact_times, exchanges })
     }

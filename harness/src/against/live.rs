@@ -10,7 +10,7 @@ use onbeat_wire::Instant;
 use onbeat_wire::recording::Fact;
 use tokio::task::JoinSet;
 
-use super::cases::{cases, recording_case_ids};
+use super::cases::cases;
 use super::compare::CompareRules;
 use super::contract::RecordingContract;
 use super::facts::{ResponseFacts, SeenResponse};
@@ -88,7 +88,7 @@ pub async fn check_against(
     watch.spawn(look_for_stalls(Arc::clone(check.connector.clock()), stalls.clone()));
     let mut rounds = rounds(contracts, check.one_by_one);
     for round in &mut rounds {
-        round.retain(|planned| check.is_selected(planned.of(contracts).0));
+        round.retain(|planned| planned.of(contracts).0.is_selected(&check.cases));
     }
     rounds.retain(|round| !round.is_empty());
     progress.planned(rounds.iter().map(|round| check.length(contracts, round)).sum());
@@ -124,10 +124,6 @@ pub async fn check_against(
 }
 
 impl RecordingCheck {
-    fn is_selected(&self, contract: &RecordingContract) -> bool {
-        self.cases.has_any(&recording_case_ids(std::slice::from_ref(contract)))
-    }
-
     /// Returns how long a round takes at least.
     fn length(&self, contracts: &[RecordingContract], round: &Round) -> Duration {
         let length = |planned: &PlannedExchange| {

@@ -105,6 +105,27 @@ impl ReplayRequest {
     }
 }
 
+impl ReplayRequest {
+    /// Returns the bytes of the request to an application in a lab: for the recorded host, unless another is given.
+    pub(super) fn in_lab(&self, more: &ExtraHeaders) -> Bytes {
+        let fields = self.fields(more);
+        let host = |fields: &[(String, String)]| {
+            fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.clone())
+        };
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if host(&fields).is_none() {
+            head += &format!("host: {}\r\n", host(&self.headers).unwrap_or_else(|| "onbeat".into()));
+        }
+        for (name, value) in &fields {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !self.body.is_empty() {
+            head += &format!("content-length: {}\r\n", self.body.len());
+        }
+        [head.as_bytes(), b"\r\n", &self.body].concat().into()
+    }
+}
+
 /// Returns the path and the query of a target, without a scheme and a host.
 fn origin_form(target: &str) -> String {
     let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| scheme.len() <= "https".len()) else {

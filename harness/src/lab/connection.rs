@@ -19,6 +19,16 @@ pub(super) struct Connection {
     player: tokio::sync::Mutex<player::Client>,
     log: LogReader,
     seen: Mutex<Seen>,
+    /// The ordinals of the logged actions among the actions of all clients.
+    order: Mutex<Vec<u64>>,
+}
+
+/// The log of a client, and the order of the actions there among the actions of all clients.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderedLog {
+    pub(crate) log: ClientLog,
+    /// For each action of the log, the ordinal among the actions of all clients.
+    pub(crate) order: Vec<u64>,
 }
 
 /// The exchanges so far, folded out of as much of the log as has been read.
@@ -35,7 +45,14 @@ impl Connection {
     /// Returns the connection of a client with this number.
     pub(super) fn new(lab: Lab, number: usize, player: player::Client) -> Self {
         let log = player.log_reader();
-        Self { lab, number, player: tokio::sync::Mutex::new(player), log, seen: Mutex::default() }
+        Self {
+            lab,
+            number,
+            player: tokio::sync::Mutex::new(player),
+            log,
+            seen: Mutex::default(),
+            order: Mutex::default(),
+        }
     }
 
     /// Returns the lab.
@@ -51,8 +68,17 @@ impl Connection {
     /// Acts, and waits until everything has happened that follows at this instant.
     pub(super) async fn act(&self, action: Action) {
         self.lab.state.touch();
-        self.player.lock().await.act(action).await;
+        self.do_action(action).await;
         self.lab.settle().await;
+    }
+
+    async fn do_action(&self, action: Action) {
+        let mut player = self.player.lock().await;
+        // A log has no pauses of reading.
+        if !matches!(action, Action::Pause | Action::Resume) {
+            self.order.lock().push(self.lab.state.next_action());
+        }
+        player.act(action).await;
     }
 
     /// Sends a request, and returns the ordinal on the connection.
@@ -68,7 +94,7 @@ impl Connection {
 
     /// Leaves, without a wait for what follows.
     pub(super) async fn leave(&self) {
-        self.player.lock().await.act(Action::Leave(LeftHow::Closed)).await;
+        self.do_action(Action::Leave(LeftHow::Closed)).await;
     }
 
     /// Calls `read` with the exchange as far as it has come.
@@ -99,6 +125,11 @@ impl Connection {
     /// Returns the log so far.
     pub(super) fn log(&self) -> ClientLog {
         self.log.read(Clone::clone)
+    }
+
+    /// Returns the log so far, and the order of the actions.
+    pub(super) fn ordered_log(&self) -> OrderedLog {
+        OrderedLog { log: self.log(), order: self.order.lock().clone() }
     }
 }
 
