@@ -2,11 +2,19 @@
 
 #![allow(clippy::disallowed_methods, reason = "the applications under test wait as applications do")]
 
+#[cfg(feature = "check")]
+mod against;
 mod applications;
+#[cfg(feature = "check")]
+mod contract;
 mod failures;
 mod hosts;
 mod leaving;
 mod reading;
+#[cfg(feature = "check")]
+mod recordings;
+#[cfg(feature = "check")]
+mod scripted;
 mod times;
 
 #[path = "../snapshot/mod.rs"]
