@@ -109,14 +109,11 @@ impl LabPlayer<'_> {
     /// Returns how long a response is watched at most.
     fn watched(&self, round: &Round, planned: &PlannedExchange) -> Duration {
         let (contract, recorded) = planned.of(self.contracts);
-        let end_ms = |planned: &PlannedExchange| planned.start_ms + planned.of(self.contracts).1.response.length_ms();
-        let last_ms = round.iter().map(end_ms).max().unwrap_or_default();
         let length = Duration::from_millis(recorded.response.length_ms());
         let tolerance = if contract.has_exact_times { Duration::ZERO } else { self.rules.times.tolerance };
         let is_endless = recorded.response.end.is_none_or(|end| end.how == How::Closed);
         let usual = match is_endless {
-            // A client that leaves before others leaves at the recorded time, since others may see the leave.
-            true if contract.has_exact_times && end_ms(planned) < last_ms => length,
+            true if contract.has_exact_times && !self.is_last(round, planned) => length,
             true => length + tolerance * 2 + OVERTIME,
             false => length * 5 / 4 + tolerance + PATIENCE,
         };
@@ -125,6 +122,16 @@ impl LabPlayer<'_> {
             Some(watched) => watched.min(usual),
             None => usual,
         }
+    }
+
+    /// Returns whether nothing follows the end of an exchange. Before that a client leaves at the recorded time, since others
+    /// may see the leave.
+    fn is_last(&self, round: &Round, planned: &PlannedExchange) -> bool {
+        let end_ms = |planned: &PlannedExchange| planned.start_ms + planned.of(self.contracts).1.response.length_ms();
+        let line = |planned: &PlannedExchange| planned.of(self.contracts).1.response.end.map_or(0, |end| end.line);
+        let end = (end_ms(planned), planned.contract, line(planned));
+        let begins = |other: &PlannedExchange| (other.start_ms, other.contract, other.of(self.contracts).1.line);
+        round.iter().all(|other| end_ms(other) <= end.0 && begins(other) <= end)
     }
 
     /// Sends the request of an exchange on its connection.

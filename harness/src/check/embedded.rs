@@ -18,7 +18,7 @@ use crate::world_lab::{self, Application, Overdue, Setup};
 /// If the application panics, or never lets go of a connection.
 pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report, NoSuchCase> {
     let golden = scope.contract()?;
-    let (mut check, setup) = (ExactCheck::new(&golden, scope), fixtures::setup());
+    let (mut check, setup) = (ExactCheck::new(&golden, scope, Pace::exact()), fixtures::setup());
     // No noise comes either: each scenario has a world of its own.
     for stream in &golden.streams {
         check.stream(stream, see(application, stream, &setup));

@@ -17,10 +17,10 @@ pub(super) struct ExactCheck<'g> {
 
 impl<'g> ExactCheck<'g> {
     /// Returns a check that has no findings yet.
-    pub(super) fn new(golden: &'g Golden, scope: &Scope) -> Self {
+    pub(super) fn new(golden: &'g Golden, scope: &Scope, pace: Pace) -> Self {
         let mut evidence = Evidence::new(&golden.cases);
         scope.explain(&mut evidence);
-        Self { golden, evidence, timelines: Vec::new(), pace: Pace::exact() }
+        Self { golden, evidence, timelines: Vec::new(), pace }
     }
 
     /// Judges a stream, also as an application sees the stream.

@@ -29,6 +29,7 @@ pub struct CheckContract {
 
 impl Lab {
     /// Begins to hold the application against the fixtures: the contract of the tutorial server, as `onbeat check` does. All
+    /// scenarios are played one after another, in some minutes of virtual time; timestamps have to follow tokio's time. All
     /// clients of the check have left when the report comes.
     ///
     /// ```
@@ -72,8 +73,8 @@ impl CheckContract {
         let Self { lab, only, skip, quick, behind_proxy } = self;
         let scope = Scope { cases: selection(&only, &skip)?, quick, behind_proxy };
         let golden = scope.contract()?;
-        let mut check = ExactCheck::new(&golden, &scope);
-        let mut target = InLab { lab, pace: Pace::exact() };
+        let mut target = InLab { lab, pace: Pace::exact_since_any_epoch() };
+        let mut check = ExactCheck::new(&golden, &scope, target.pace.clone());
         let others = OtherClients::default();
         for stream in &golden.streams {
             let seen = play::play(&mut target, stream, &others, EXACT_BOUNDS).await;
