@@ -16,11 +16,13 @@
 //!      │
 //!  log_replay    the log of a served world, played again
 //!      │
-//!  record        any server's responses, recorded over real sockets
+//!  record        any server's responses, recorded over real sockets, or in a lab
 //!      │
 //!  judge         what was seen, held against what should have been, whatever the contract
 //!      │
 //!  fixtures      the contract as data
+//!      │
+//!  input         files of text
 //!      │
 //!  check         any server, judged by the fixtures
 //!      │

@@ -41,7 +41,7 @@ impl LabExchange {
     /// Returns one exchange of a client, if the client sent a request with this ordinal.
     pub(crate) fn of(log: &OrderedLog, ordinal: usize, now: Instant) -> Option<Self> {
         let exchange = log.log.exchanges().into_iter().nth(ordinal).filter(|exchange| exchange.is_asked)?;
-        let request = SentRequest::of(log, ordinal)?;
+        let request = LabRequest::of(log, ordinal)?;
         let left = left(log, ordinal);
         let framing = exchange.head.as_ref().map(|(_, head)| framing_of(&request.method, head));
         let url = format!("http://{}{}", request.host(), request.target());
@@ -95,7 +95,7 @@ pub(crate) fn framing_of(method: &str, head: &Head) -> Framing {
 }
 
 /// A request, as a client of a lab sent the request.
-struct SentRequest {
+struct LabRequest {
     method: String,
     head: String,
     body: Bytes,
@@ -103,7 +103,7 @@ struct SentRequest {
     order: u64,
 }
 
-impl SentRequest {
+impl LabRequest {
     /// Returns the request with an ordinal on the connection. Bytes that the client sent behind belong to the request.
     fn of(log: &OrderedLog, ordinal: usize) -> Option<Self> {
         let actions = log.log.entries.iter().filter_map(|(_, entry)| match entry {

@@ -24,6 +24,9 @@ fn built_in() -> Router {
     router(Arc::new(World::new(Arc::new(TokioClock::start()), Seed(42), epoch, Limits::default())))
 }
 
+/// The name of a bug, the case that catches the bug, and the change of the built-in server.
+type Mutant = (&'static str, &'static str, fn(Router) -> Router);
+
 fn failing(report: &Report) -> Vec<&str> {
     let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
     failed.map(|verdict| verdict.id.as_str()).collect()
@@ -70,19 +73,21 @@ fn each_planted_bug_is_caught_by_the_case_of_its_clause() {
         *request.uri_mut() = Uri::try_from(path).expect("a path");
         next.run(request).await
     }
-    async fn bell(request: Request, next: Next) -> Response {
+    async fn another_word(request: Request, next: Next) -> Response {
         let response = next.run(request).await;
-        response.map(|body| Body::from_stream(body.into_data_stream().map(|piece| piece.map(beeping))))
+        response.map(|body| {
+            Body::from_stream(body.into_data_stream().map(|piece| piece.map(|piece| with_another_word(&piece))))
+        })
     }
-    fn beeping(piece: Bytes) -> Bytes {
-        String::from_utf8_lossy(&piece).replace("pause", "break").into()
+    fn with_another_word(piece: &[u8]) -> Bytes {
+        String::from_utf8_lossy(piece).replace("pause", "break").into()
     }
-    let mutants: [(&str, &str, fn(Router) -> Router); 6] = [
+    let mutants: [Mutant; 6] = [
         ("a charset", "stream-text.content-type", |app| app.layer(middleware::from_fn(charset))),
         ("no Cache-Control", "sse.cache-control", |app| app.layer(middleware::from_fn(caching))),
         ("a millisecond late", "dynamic-counter.period", |app| app.layer(middleware::from_fn(a_millisecond_late))),
         ("the message is lost", "fan-out.broadcast", |app| app.layer(middleware::from_fn(no_message))),
-        ("another word", "sse-data.pause", |app| app.layer(middleware::from_fn(bell))),
+        ("another word", "sse-data.pause", |app| app.layer(middleware::from_fn(another_word))),
         ("no streams", "stream-json.status", |_| Router::new()),
     ];
     for (name, case, change) in mutants {
