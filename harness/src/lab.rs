@@ -247,14 +247,14 @@ impl Lab {
         let clock = Arc::clone(&self.state.clock);
         let window_bytes = network.window_bytes;
         let (end, ends) = if network.is_plain() {
-            transport::connect_through(clock, window_bytes, |pipe, _| pipe)
+            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| pipe)
         } else {
             let over = Arc::clone(&clock);
-            transport::connect_through(clock, window_bytes, |pipe, _| network.over(pipe, over))
+            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| network.over(pipe, over))
         };
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
-        let player = player::Client::new(Arc::clone(&self.state.clock), ends, Bounds::NONE);
+        let player = player::Client::with_notice(clock, ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(Connection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
