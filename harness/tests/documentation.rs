@@ -131,6 +131,15 @@ fn every_link_within_the_repository_leads_somewhere() {
 }
 
 #[test]
+fn the_oldest_rust_is_the_same_everywhere() {
+    let oldest = concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"));
+    for (page, place) in [("README.md", oldest.replace(' ', "](https://rustup.rs) ")), ("test.sh", oldest.to_owned())] {
+        let text = fs::read_to_string(root().join(page)).expect("readable");
+        assert!(text.contains(&place), "{page} does not say that it needs {oldest}");
+    }
+}
+
+#[test]
 fn the_readme_is_short() {
     let lines = fs::read_to_string(root().join("README.md")).expect("the README").lines().count();
     assert!(lines <= 150, "{lines} lines");

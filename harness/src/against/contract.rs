@@ -80,7 +80,9 @@ impl RecordingContract {
             }
             let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
                 let kind = line.fact.kind();
-                return Err(at(Problem::line(format_args!("the line of the request before, got a line of kind {kind}"))));
+                return Err(at(Problem::line(format_args!(
+                    "the line of the request before, got a line of kind {kind}"
+                ))));
             };
             check_order(&exchange.response, line).map_err(at)?;
             let vary = own.into_iter().chain(wide.clone()).collect();
