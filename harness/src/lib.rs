@@ -83,6 +83,7 @@
 )]
 
 mod idle;
+mod lab;
 #[doc(hidden)]
 pub mod player;
 #[doc(hidden)]
@@ -118,3 +119,11 @@ pub mod server_url;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+
+pub use onbeat_wire::{Entry, Head, How, Transcript, What};
+
+pub use self::lab::{
+    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Response, Socket, lab, lab_with, ms, secs,
+};
+pub use self::player::ClientLog;

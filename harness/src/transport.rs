@@ -4,7 +4,7 @@
 mod over_tcp;
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,6 +94,22 @@ impl AsyncWrite for ServerEnd {
             Some(failure) => Poll::Ready(failure),
             None => Pin::new(&mut self.pipe).poll_write(cx, bytes),
         }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.failure(Err(io::ErrorKind::BrokenPipe)) {
+            Some(failure) => Poll::Ready(failure),
+            None => Pin::new(&mut self.pipe).poll_write_vectored(cx, bytes),
+        }
+    }
+
+    /// As a TCP socket does; hyper then holds few writes of its own.
+    fn is_write_vectored(&self) -> bool {
+        self.pipe.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -43,7 +43,7 @@ mod transcript;
 
 pub use self::body::{Framing, Malformed};
 pub use self::ends::{How, LeftHow};
-pub use self::event_decoder::{Decoder, Event};
+pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
 #[cfg(feature = "json")]
