@@ -25,6 +25,13 @@ unpack "$folder"
 project "$folder" without
 printf 'tokio-test = "0.4"\n' >>"$folder/without/Cargo.toml"
 rm "$folder/without/tests/onbeat.rs"
+cat >"$folder/without/tests/alone.rs" <<'END'
+#[tokio::test]
+async fn a_task_is_pending() {
+    let router = project::router();
+    tokio_test::assert_pending!(tokio_test::task::spawn(std::future::pending::<axum::Router>()).poll(), "{router:?}");
+}
+END
 project_with_onbeat "$folder" with ''
 total_without=0 total_with=0
 for pair in $(seq "${PAIRS:-1}"); do
