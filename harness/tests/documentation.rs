@@ -35,11 +35,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
 }
 
-/// Returns the README and every guide.
+/// Returns the pages at the top, and every guide.
 fn pages() -> Vec<Page> {
     let guides = fs::read_dir(root().join("docs")).expect("docs/").map(|entry| entry.expect("an entry").path());
     let mut paths: Vec<PathBuf> =
-        guides.chain(["README.md", "CONTRIBUTING.md"].map(|page| root().join(page))).collect();
+        guides.chain(["CHANGELOG.md", "CONTRIBUTING.md", "README.md"].map(|page| root().join(page))).collect();
     paths.sort();
     let page = |path: PathBuf| Page { text: fs::read_to_string(&path).expect("a page"), path };
     paths.into_iter().map(page).collect()
