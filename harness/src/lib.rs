@@ -28,6 +28,8 @@
 //!      │
 //!  simulate      random worlds under faults, judged by invariants
 //!      │
+//!  server        a server in the process of a test, for those who test a client
+//!      │
 //!  cli           the command line
 //! ```
 //!
@@ -87,8 +89,11 @@ pub mod log_replay;
 pub mod player;
 pub mod record;
 pub mod replay;
+pub mod server;
 pub mod server_url;
 pub mod simulate;
 mod sleepers;
 pub mod transport;
 pub mod world_lab;
+
+pub use self::server::Server;

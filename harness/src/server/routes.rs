@@ -1,0 +1,126 @@
+//! The routes of a server: listed, added and deleted.
+
+use std::path::Path;
+
+use onbeat_routes::{Origin, RouteReport, read_inline_routes};
+
+use super::{Reply, Server};
+
+/// A route of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedRoute {
+    /// The id.
+    pub id: u64,
+    /// Where the route is from.
+    pub origin: RouteOrigin,
+    /// How many requests the route has answered.
+    pub requests: u64,
+    /// The route, in JSON.
+    pub route: String,
+}
+
+/// Where a route is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteOrigin {
+    /// The test has added the route.
+    Added,
+    /// The scenario of the world.
+    Scenario,
+    /// The routes with which the server was started.
+    Started,
+}
+
+impl From<RouteReport> for ListedRoute {
+    fn from(RouteReport { id, origin, requests, route }: RouteReport) -> Self {
+        let origin = match origin {
+            Origin::Added => RouteOrigin::Added,
+            Origin::Scenario => RouteOrigin::Scenario,
+            Origin::File => RouteOrigin::Started,
+        };
+        Self { id, origin, requests, route: route.to_string() }
+    }
+}
+
+impl Server {
+    /// Adds routes before all others: in TOML, the keys of one route, or a table `[[route]]` for each; or the same in JSON.
+    /// Returns the ids, in the order of the text. Channels and scenarios belong to
+    /// [`ServerBuilder::routes`](super::ServerBuilder::routes), but a channel without a history needs no declaration.
+    ///
+    /// ```
+    /// # use onbeat::Server;
+    /// let server = Server::start().wait()?;
+    /// server.route(r#"
+    ///     method = "POST"
+    ///     path = "/v1/chat"
+    ///     steps = [{ data = "Hel" }, { wait_ms = 50, data = "lo" }, { end = "cut" }]
+    /// "#).wait()?;
+    /// server.route(r#"{"path": "/health", "body": "ok"}"#).wait()?;
+    /// assert_eq!(server.routes().wait()?.len(), 2);
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the text has problems: the error tells all, each with its line.
+    pub fn route(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
+        let text = text.into();
+        self.shared.ask(async move |shared| {
+            let controller = &shared.controller;
+            let folder = controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
+            let routes = read_inline_routes(&text, folder)?;
+            // The last is added first, so that the first comes first.
+            let mut ids = Vec::new();
+            for route in routes.into_iter().rev() {
+                ids.insert(0, controller.add_route(route).await?);
+            }
+            Ok(ids)
+        })
+    }
+
+    /// Returns all routes, in the order in which they are tried.
+    ///
+    /// # Errors
+    ///
+    /// If the server has ended.
+    pub fn routes(&self) -> Reply<Vec<ListedRoute>> {
+        self.shared.ask(async |shared| Ok(listed(shared.controller.routes())))
+    }
+
+    /// Puts these routes in the place of those that were added. Returns the ids, in the order of the text.
+    ///
+    /// # Errors
+    ///
+    /// If the text has problems: all of these. The old routes stay.
+    pub fn replace_routes(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
+        let text = text.into();
+        self.shared.ask(async move |shared| {
+            let folder = shared.controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
+            let routes = read_inline_routes(&text, folder)?;
+            Ok(shared.controller.replace_routes(routes).await?)
+        })
+    }
+
+    /// Deletes a route by its id. Returns the route.
+    ///
+    /// # Errors
+    ///
+    /// If no route has this id.
+    pub fn delete_route(&self, id: u64) -> Reply<ListedRoute> {
+        self.shared.ask(async move |shared| Ok(shared.controller.delete_route(id).await?.into()))
+    }
+
+    /// Deletes the routes that were added. Returns the deleted routes.
+    ///
+    /// # Errors
+    ///
+    /// If the server has ended.
+    pub fn delete_routes(&self) -> Reply<Vec<ListedRoute>> {
+        self.shared.ask(async |shared| Ok(listed(shared.controller.delete_routes().await)))
+    }
+}
+
+fn listed(routes: Vec<RouteReport>) -> Vec<ListedRoute> {
+    routes.into_iter().map(ListedRoute::from).collect()
+}
