@@ -101,7 +101,7 @@ impl RequestLog {
 impl Iterator for LogReader {
     type Item = Result<Bytes, LogGone>;
 
-    /// Returns the next bytes, at most [`PIECE_BYTES_MAX`]. A piece need not end with a line: a long log blocks no thread.
+    /// Returns the next bytes, at most `PIECE_BYTES_MAX`. A piece need not end with a line: a long log blocks no thread.
     fn next(&mut self) -> Option<Result<Bytes, LogGone>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));

@@ -121,7 +121,6 @@ impl Server {
     }
 
     /// Returns the options of a server that is to be started.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }

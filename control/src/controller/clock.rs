@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use onbeat_clock::{Advance, Advanced, Kind, ManualClock, Waiter};
-use onbeat_faults::form::WrongField;
 use onbeat_wire::{Instant, Timestamp};
 use serde::Serialize;
 
@@ -126,8 +125,7 @@ impl Controller {
         if let Advance::By(by) = advance
             && (by.as_millis() > u128::from(ADVANCE_MS_MAX) || by.subsec_nanos() % 1_000_000 != 0)
         {
-            let reason = format!("expected whole milliseconds, from 0 to {ADVANCE_MS_MAX}, got {by:?}");
-            return Err(WrongField::new("ms", reason).into());
+            return Err(OperationError::WrongTime(by));
         }
         // Kept for the whole advance, in which a reset may open another world.
         let instance = self.instance();

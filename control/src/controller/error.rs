@@ -1,11 +1,13 @@
 //! The refusals of operations: what was expected, and what came. What to do next depends on the way in, which adds the advice.
 
+use std::time::Duration;
+
 use onbeat_clock::EndOfTime;
 use onbeat_faults::TooMany;
 use onbeat_faults::form::WrongField;
 use onbeat_routes::{NoSuchChannel, Problems, TooManyRoutes};
 
-use super::NoSuchScenario;
+use super::{ADVANCE_MS_MAX, NoSuchScenario};
 use crate::connections::OtherRequest;
 use crate::monitor::PushError;
 
@@ -49,6 +51,9 @@ pub enum OperationError {
     /// The clock is not manual.
     #[error("passes by itself and can't be advanced")]
     NotManual,
+    /// The time to advance by is too long, or no whole number of milliseconds.
+    #[error("expected whole milliseconds, at most a week ({ADVANCE_MS_MAX} ms), got {0:?}")]
+    WrongTime(Duration),
     /// Time would pass the end of time.
     #[error("{error}; it is {now_ms} ms")]
     EndOfTime {

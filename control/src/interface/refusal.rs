@@ -55,6 +55,7 @@ impl From<OperationError> for Refusal {
             E::Wrong(wrong) => return wrong.clone().into(),
             E::Routes(_) => (StatusCode::BAD_REQUEST, "route", ""),
             E::NoScenario(_) => (StatusCode::BAD_REQUEST, "scenario", ""),
+            E::WrongTime(_) => (StatusCode::BAD_REQUEST, "ms", ""),
             E::EndOfTime { .. } => (StatusCode::BAD_REQUEST, "ms", ": reset the server"),
             E::NoRoute(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/routes lists those that are"),
             E::NoFault(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/faults lists those that there are"),

@@ -48,6 +48,11 @@ impl ServerError {
         Self::new(ServerErrorKind::WrongValue, text)
     }
 
+    /// Returns the error with the name of the wrong value before the text.
+    pub(super) fn of(self, name: &str) -> Self {
+        Self { text: format!("{name}: {}", self.text), ..self }
+    }
+
     /// Returns the error with more text at the end.
     pub(super) fn and(self, text: &str) -> Self {
         Self { text: self.text + text, ..self }
@@ -80,7 +85,7 @@ impl From<OperationError> for ServerError {
         use ServerErrorKind::{NotPossible, NotThere, TooLate, WrongValue};
         // The kind, what the text is about, and the advice for a program.
         let (kind, about, advice) = match &error {
-            E::Wrong(_) | E::Routes(_) => (WrongValue, "", ""),
+            E::Wrong(_) | E::WrongTime(_) | E::Routes(_) => (WrongValue, "", ""),
             E::NoScenario(_) => (WrongValue, "scenario: ", ""),
             E::EndOfTime { .. } => (WrongValue, "", ": reset the server with Server::reset"),
             E::NoRoute(_) => (NotThere, "", ": Server::routes lists those that are"),

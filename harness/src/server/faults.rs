@@ -30,7 +30,7 @@ impl From<Report> for FaultReport {
 }
 
 impl Server {
-    /// Adds a fault of the next responses to a path, once each that the fault has struck is counted.
+    /// Adds a fault of the next responses to a path. A response meets the oldest fault of each kind that has yet to strike.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Connection {
 }
 
 async fn add(shared: &Shared, form: Value) -> Result<FaultReport, ServerError> {
-    let fault = onbeat_faults::Fault::from_json(form)?;
+    let fault = onbeat_faults::Fault::from_json(form).map_err(|wrong| ServerError::from(wrong).of("fault"))?;
     Ok(shared.controller.add_fault(fault).await?.into())
 }
 
