@@ -1,4 +1,4 @@
-//! What a write costs that is played from a recording, beside the same write of a built-in stream: `cargo bench --bench play`.
+//! What a write costs that is played from a recording, beside the same write of a built-in stream: `cargo bench --all-features --bench play`.
 //!
 //! One client watches `/sse` in virtual time: as the built-in stream, as a recording of just that, and as the steps of
 //! `examples/tutorial.toml`. All three are served in the same way and read by the same client. The rounds take turns, so that

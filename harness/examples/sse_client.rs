@@ -1,4 +1,4 @@
-//! A small SSE client that reconnects, and its test against a server in the same process: `cargo run --example sse_client`.
+//! A small SSE client that reconnects, and its test against a server in the same process: `cargo run -p onbeat --features server --example sse_client`.
 //!
 //! The client waits the reconnection time that the stream has set, and asks with `Last-Event-ID` for what it has missed.
 

@@ -16,6 +16,8 @@
 //!      │
 //!  log_replay    the log of a served world, played again
 //!      │
+//!  server        a server in the process of a test, over real sockets, for those who test a client
+//!      │
 //!  record        any server's responses, recorded over real sockets
 //!      │
 //!  judge         what was seen, held against what should have been, whatever the contract
@@ -27,8 +29,6 @@
 //!  against       any server, judged by recordings of its own
 //!      │
 //!  simulate      random worlds under faults, judged by invariants
-//!      │
-//!  server        a server in the process of a test, for those who test a client
 //!      │
 //!  cli           the command line
 //! ```
@@ -79,21 +79,57 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod against;
-pub mod check;
-pub mod cli;
-pub mod fixtures;
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, unused_imports, reason = "a feature alone does not use every part; `cli` does")
+)]
+
 mod idle;
-pub mod judge;
-pub mod log_replay;
+mod lab;
+#[doc(hidden)]
 pub mod player;
-pub mod record;
-pub mod replay;
-pub mod server;
-pub mod server_url;
-pub mod simulate;
-mod sleepers;
+#[doc(hidden)]
 pub mod transport;
+
+#[cfg(feature = "server")]
+pub mod log_replay;
+#[cfg(feature = "server")]
+pub mod replay;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+mod sleepers;
+#[cfg(feature = "server")]
 pub mod world_lab;
 
+#[cfg(feature = "check")]
+pub mod check;
+#[cfg(feature = "check")]
+pub mod fixtures;
+#[cfg(feature = "check")]
+pub mod judge;
+
+#[cfg(feature = "simulate")]
+pub mod simulate;
+
+#[cfg(feature = "live")]
+pub mod against;
+#[cfg(feature = "live")]
+pub mod record;
+#[cfg(feature = "live")]
+#[doc(hidden)]
+pub mod server_url;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+pub use onbeat_wire::{Entry, Head, How, Transcript, What};
+
+pub use self::lab::{
+    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Response, Socket, lab, lab_with, ms, secs,
+};
+pub use self::player::ClientLog;
+#[cfg(feature = "server")]
 pub use self::server::Server;
