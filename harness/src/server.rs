@@ -1,14 +1,14 @@
-//! A server of event streams in the process of a test, for those who test a *client*.
+//! A server of event streams in the process of a test, to test a *client*.
 //!
-//! The streams are served over a real socket on this machine; their time, their bytes and their faults are the test's. The
-//! methods have the names that the client in JavaScript has.
+//! The server serves streams over a real socket on this machine. The test decides on their time, bytes and faults. Methods
+//! have the names of the npm package `onbeat`.
 //!
 //! ```text
 //!  error ── reply              refusals; answers to come, to be awaited or waited for
 //!     │
 //!  thread                      the thread that serves
 //!     │
-//!  chunk ── fault              what a test sends, and what is to go wrong
+//!  chunk ── fault              the chunks of a test, and the alterations of responses
 //!     │
 //!  clock  connections  routes  channels  faults  log  reset     the operations, one file each
 //!     │
@@ -47,8 +47,11 @@
 //! # Threads and time
 //!
 //! A server has a thread of its own, and therefore works in a test with any runtime or with none. The world of the server
-//! begins at 0 ms, and with a manual clock its time passes only when a test calls [`Server::advance`]. The time of the client
-//! is the machine's: leave tokio's time running in the client's test, since paused time skips each wait for a socket.
+//! begins at 0 ms, and with a manual clock time passes there only by [`Server::advance`].
+//!
+//! The client has a time of its own, usually the machine's. In a test with `#[tokio::test(start_paused = true)]` the waits of
+//! the client, such as the reconnection time, take no time. Timeouts of the client take none either, and may then end a
+//! request before the answer: leave timeouts out of such a test.
 
 mod builder;
 mod channels;
@@ -93,7 +96,7 @@ pub use self::log::{Log, LoggedRequest};
 pub use self::reply::Reply;
 pub use self::reset::ResetOptions;
 pub use self::routes::{ListedRoute, RouteOrigin};
-use self::thread::{ServerThread, Shared};
+use self::thread::{RunningServer, ServerThread};
 
 /// A server of event streams, on a thread of its own in this process. The server ends when dropped, and its port is free
 /// again.
@@ -105,7 +108,7 @@ use self::thread::{ServerThread, Shared};
 /// # Ok::<(), onbeat::server::ServerError>(())
 /// ```
 pub struct Server {
-    shared: Arc<Shared>,
+    server: Arc<RunningServer>,
     thread: ServerThread,
 }
 
@@ -129,13 +132,13 @@ impl Server {
     /// server, without a slash at the end.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        self.shared.url(path)
+        self.server.url(path)
     }
 
     /// Returns the address that the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.shared.addr
+        self.server.addr
     }
 
     /// Ends all streams in good order, and then the server. The reply comes when the clients have taken the end of their
@@ -160,7 +163,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { controller, .. } = &*self.shared;
+        let RunningServer { controller, .. } = &*self.server;
         f.debug_struct("Server")
             .field("url", &self.url(""))
             .field("now_ms", &controller.clock().now_ms)

@@ -1,16 +1,16 @@
-//! A chunk that a test sends: an event by its fields, or bytes as they are.
+//! A chunk of a test: an event by the fields, or bytes, unchanged.
 
 use bytes::Bytes;
 use onbeat_faults::form::{WrongField, shown};
 use onbeat_routes::EventFields;
 use onbeat_wire::FieldText;
 
-/// What is expected of a field of a single line.
+/// The expected value of a field of a single line.
 pub(crate) const LINE: &str = "a text without a line end";
-/// What is expected of an event ID.
+/// The expected event ID.
 pub(crate) const EVENT_ID: &str = "an event ID without a line end or NUL";
 
-/// A chunk that a test sends.
+/// A chunk of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SentChunk {
     /// An event.

@@ -1,4 +1,5 @@
-//! The refusals of operations: what was expected, and what came. What to do next depends on the way in, which adds the advice.
+//! The refusals of operations: the expected value, and the given value. The control interface and the server of a test add
+//! advice, each in the words of their callers.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::{ADVANCE_MS_MAX, NoSuchScenario};
 use crate::connections::OtherRequest;
 use crate::monitor::PushError;
 
-/// An operation that is refused. Nothing has changed.
+/// A refused operation. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperationError {

@@ -43,13 +43,13 @@ pub struct RouteSettings {
     pub alone: bool,
 }
 
-/// A scenario that the routes do not have.
+/// A scenario without routes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}, got {given:?}", self.expected())]
 pub struct NoSuchScenario {
-    /// The scenarios that there are.
+    /// The known scenarios.
     pub known: Vec<String>,
-    /// The scenario that was asked for.
+    /// The given scenario.
     pub given: String,
 }
 

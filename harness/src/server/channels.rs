@@ -32,22 +32,40 @@ impl Server {
     /// If there is no such channel, or a field of the event is wrong.
     pub fn publish(&self, channel: impl Into<String>, chunk: impl Into<Chunk>) -> Reply<Published> {
         let (channel, Chunk(chunk)) = (channel.into(), chunk.into());
-        self.shared.ask(async move |shared| {
-            let published = shared.controller.publish(&channel, chunk).await?;
+        self.server.ask(async move |server| {
+            let published = server.controller.publish(&channel, chunk).await?;
             Ok(Published { id: published.id, clients: published.clients })
         })
     }
 
     /// Returns the channels, by name.
     ///
+    /// ```
+    /// # use onbeat::Server;
+    /// let server = Server::builder().routes("[channel.news]\nhistory = 100").start().wait()?;
+    /// assert_eq!(server.channels().wait()?[0].name, "news");
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the server has ended.
     pub fn channels(&self) -> Reply<Vec<ChannelReport>> {
-        self.shared.ask(async |shared| Ok(shared.controller.channels()))
+        self.server.ask(async |server| Ok(server.controller.channels()))
     }
 
-    /// Waits until a channel has so many subscribers; at once, if it has.
+    /// Waits until a channel has so many subscribers; not at all, if the channel has.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # let server = onbeat::Server::start().wait()?;
+    /// # server.route(r#"{"path": "/news", "steps": [{"subscribe": "news"}]}"#).wait()?;
+    /// # let mut client = std::net::TcpStream::connect(server.addr())?;
+    /// # client.write_all(b"GET /news HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    /// server.subscribed("news", 1).wait()?;
+    /// assert_eq!(server.publish("news", "data: hello\n\n").wait()?.clients, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -55,9 +73,9 @@ impl Server {
     /// [`ServerBuilder::patience`](super::ServerBuilder::patience) says.
     pub fn subscribed(&self, channel: impl Into<String>, count: usize) -> Reply<ChannelReport> {
         let channel = channel.into();
-        self.shared.ask(async move |shared| {
+        self.server.ask(async move |server| {
             at_least_one(count)?;
-            Ok(shared.controller.subscribed(&channel, count, shared.patience).await?)
+            Ok(server.controller.subscribed(&channel, count, server.patience).await?)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a test sends: text or bytes as they are, or an event by its fields.
+//! A chunk that a test sends: text or bytes, unchanged, or an event by its fields.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use onbeat_control::SentChunk;
 use onbeat_routes::EventFields as Fields;
 
-/// What is sent as one chunk: text or bytes, as they are, or an event, which ends with a blank line.
+/// One chunk of a body: text or bytes, unchanged, or an event, which ends with a blank line.
 ///
 /// Half an event, or half a character, is a chunk as well:
 ///

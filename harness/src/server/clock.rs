@@ -7,13 +7,21 @@ use onbeat_clock::Advance;
 use super::{AdvanceReport, ClockReport, Reply, Server};
 
 impl Server {
-    /// Returns the time in the world of the server, the epoch, and the responses that wait for a time.
+    /// Returns the time in the world of the server, the epoch, and the waits of responses.
+    ///
+    /// ```
+    /// # use onbeat::Server;
+    /// let server = Server::start().wait()?;
+    /// let clock = server.clock().wait()?;
+    /// assert_eq!((clock.now_ms, clock.epoch.to_string().as_str()), (0, "2025-12-01T00:00:00.000Z"));
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// If the server has ended.
     pub fn clock(&self) -> Reply<ClockReport> {
-        self.shared.ask(async |shared| Ok(shared.controller.clock()))
+        self.server.ask(async |server| Ok(server.controller.clock()))
     }
 
     /// Lets time pass: whole milliseconds, at most a week at once. The reply comes when every write that fell due has been
@@ -35,15 +43,23 @@ impl Server {
     ///
     /// If the clock is not manual, the time is too long or no whole number of milliseconds, or the server is reset meanwhile.
     pub fn advance(&self, by: Duration) -> Reply<AdvanceReport> {
-        self.shared.ask(async move |shared| Ok(shared.controller.advance(Advance::By(by)).await?))
+        self.server.ask(async move |server| Ok(server.controller.advance(Advance::By(by)).await?))
     }
 
     /// Lets time pass to the next time for which a response waits; not at all if none waits.
+    ///
+    /// ```
+    /// # use onbeat::Server;
+    /// let server = Server::start().wait()?;
+    /// let advanced = server.advance_to_next().wait()?;
+    /// assert_eq!(advanced.advanced_ms, 0);
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// If the clock is not manual, or the server is reset meanwhile.
     pub fn advance_to_next(&self) -> Reply<AdvanceReport> {
-        self.shared.ask(async |shared| Ok(shared.controller.advance(Advance::ToNext).await?))
+        self.server.ask(async |server| Ok(server.controller.advance(Advance::ToNext).await?))
     }
 }

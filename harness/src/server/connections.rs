@@ -7,41 +7,45 @@ use axum::http::Method;
 use onbeat_control::OperationError;
 use onbeat_wire::recording::ClosedHow;
 
-use super::thread::Shared;
+use super::thread::RunningServer;
 use super::{Chunk, CloseReport, ConnectionReport, Log, Reply, Server, ServerError, WriteReport};
 
 /// How many requests a refusal lists.
 const LISTED_MAX: usize = 5;
 
-/// A connection of a client, and the response that the connection carries, or carried last, as the server listed these. The
-/// methods are for that response: once the connection carries another one, they are refused.
+/// A connection of a client, and the response under way there, or else the last. The methods are for this response: once the
+/// connection carries another response, the server refuses the calls.
 #[derive(Clone)]
 pub struct Connection {
-    shared: Arc<Shared>,
+    server: Arc<RunningServer>,
     report: ConnectionReport,
 }
 
 impl Server {
-    /// Returns the open connections that have carried a request, in the order of their ordinals.
+    /// Returns the open connections with a request so far, in the order of their ordinals.
     ///
     /// # Errors
     ///
     /// If the server has ended.
     pub fn connections(&self) -> Reply<Vec<Connection>> {
-        self.shared.ask(async |shared| Ok(connections(&shared, shared.controller.connections())))
+        self.server.ask(async |server| Ok(connections(&server, server.controller.connections())))
     }
 
     /// Waits until so many responses are under way to a path; at once, if they are. Returns their connections, the oldest
     /// request first. The path may stand after a method, as in `POST /chat`, and then counts for that method alone. A query is
     /// left out.
     ///
-    /// ```no_run
-    /// # async fn test(server: onbeat::Server) -> Result<(), Box<dyn std::error::Error>> {
-    /// let chat = &server.connected("POST /v1/chat", 1).await?[0];
-    /// chat.send("data: Hel").await?;
-    /// chat.cut().await?;
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # use std::io::Write;
+    /// # let server = onbeat::Server::start().wait()?;
+    /// # server.route(r#"{"method": "POST", "path": "/v1/chat", "steps": [{"open": true}]}"#).wait()?;
+    /// # let mut client = std::net::TcpStream::connect(server.addr())?;
+    /// # client.write_all(b"POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")?;
+    /// let chat = server.connected("POST /v1/chat", 1).wait()?.remove(0);
+    /// let written = chat.send("data: Hel").wait()?;
+    /// assert!(written.written);
+    /// chat.cut().wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -50,14 +54,14 @@ impl Server {
     /// error tells the last requests that came.
     pub fn connected(&self, request: &str, count: usize) -> Reply<Vec<Connection>> {
         let request = request.to_owned();
-        self.shared.ask(async move |shared| {
+        self.server.ask(async move |server| {
             let (method, path) = expected_request(&request)?;
             at_least_one(count)?;
-            match shared.controller.connected(method, path, count, shared.patience).await {
-                Ok(reports) => Ok(connections(&shared, reports)),
+            match server.controller.connected(method, path, count, server.patience).await {
+                Ok(reports) => Ok(connections(&server, reports)),
                 Err(error @ OperationError::NotConnected { .. }) => {
-                    let requests = last_requests(&Log::read(&shared)?);
-                    let advice = format!(". Does the client ask for {}? {requests}", shared.url(path));
+                    let requests = last_requests(&Log::read(&server)?);
+                    let advice = format!(". Does the client ask for {}? {requests}", server.url(path));
                     Err(ServerError::from(error).and(&advice))
                 }
                 Err(error) => Err(error.into()),
@@ -93,7 +97,7 @@ impl Connection {
     /// If the response has ended, or takes no more, or a field of an event is wrong.
     pub fn send(&self, chunk: impl Into<Chunk>) -> Reply<WriteReport> {
         let (ConnectionReport { id, request, .. }, Chunk(chunk)) = (self.report.clone(), chunk.into());
-        self.shared.ask(async move |shared| Ok(shared.controller.write(id, Some(request), chunk).await?))
+        self.server.ask(async move |server| Ok(server.controller.write(id, Some(request), chunk).await?))
     }
 
     /// Ends the response in good order, and then the connection.
@@ -134,11 +138,11 @@ impl Connection {
 
     fn close(&self, how: ClosedHow) -> Reply<CloseReport> {
         let ConnectionReport { id, request, .. } = self.report;
-        self.shared.ask(async move |shared| Ok(shared.controller.close(id, Some(request), how).await?))
+        self.server.ask(async move |server| Ok(server.controller.close(id, Some(request), how).await?))
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(super) fn server(&self) -> &Arc<RunningServer> {
+        &self.server
     }
 }
 
@@ -148,8 +152,8 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn connections(shared: &Arc<Shared>, reports: Vec<ConnectionReport>) -> Vec<Connection> {
-    reports.into_iter().map(|report| Connection { shared: Arc::clone(shared), report }).collect()
+fn connections(server: &Arc<RunningServer>, reports: Vec<ConnectionReport>) -> Vec<Connection> {
+    reports.into_iter().map(|report| Connection { server: Arc::clone(server), report }).collect()
 }
 
 /// Reads a path, perhaps after a method.

@@ -1,4 +1,4 @@
-//! The errors of a server: what was expected, what came, and what to do next.
+//! The errors of a server: the expected value, the given value, and the next step.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use onbeat_control::{NoSuchScenario, OperationError, PushError};
 use onbeat_faults::form::WrongField;
 use onbeat_routes::Problems;
 
-/// A call that a server refused. Nothing has changed.
+/// A refused call. Nothing has changed.
 ///
-/// The debug form is the text itself, since a test that returns an error, or unwraps one, prints that form.
+/// The debug form is the text itself: a test prints the debug form of an error, returned or unwrapped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerError {
     kind: ServerErrorKind,
@@ -27,7 +27,7 @@ pub enum ServerErrorKind {
     NotThere,
     /// The call is not possible as things are.
     NotPossible,
-    /// The clients that were waited for did not come in time.
+    /// Too few clients came in time.
     TooLate,
     /// The server has ended.
     Stopped,
@@ -38,12 +38,12 @@ impl ServerError {
         Self { kind, text: text.into() }
     }
 
-    /// Returns the error of a server that has ended.
+    /// Returns the error of a server after the end.
     pub(super) fn stopped() -> Self {
         Self::new(ServerErrorKind::Stopped, "expected a server that runs: it was stopped or dropped, or has failed")
     }
 
-    /// Returns the error about a value that is not as expected.
+    /// Returns the error about a wrong value.
     pub(super) fn wrong(text: impl Into<String>) -> Self {
         Self::new(ServerErrorKind::WrongValue, text)
     }
@@ -83,7 +83,7 @@ impl From<OperationError> for ServerError {
     fn from(error: OperationError) -> Self {
         use OperationError as E;
         use ServerErrorKind::{NotPossible, NotThere, TooLate, WrongValue};
-        // The kind, what the text is about, and the advice for a program.
+        // The kind, the subject of the text, and the advice for a program.
         let (kind, about, advice) = match &error {
             E::Wrong(_) | E::WrongTime(_) | E::Routes(_) => (WrongValue, "", ""),
             E::NoScenario(_) => (WrongValue, "scenario: ", ""),

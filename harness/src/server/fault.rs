@@ -1,11 +1,11 @@
-//! A fault that a test adds: what is to go wrong, where in a response, and how often.
+//! A fault: an alteration of responses, with a place and a number of times.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// What is to go wrong in a response: [`Server::fault`](super::Server::fault) says for which path,
-/// [`Connection::fault`](super::Connection::fault) on which connection.
+/// An alteration of responses: [`Server::fault`](super::Server::fault) adds one for a path,
+/// [`Connection::fault`](super::Connection::fault) one for a connection.
 ///
 /// ```
 /// # use onbeat::Server;
@@ -144,7 +144,7 @@ impl Fault {
         self
     }
 
-    /// Returns the form in JSON, in which all that is wrong is found.
+    /// Returns the form in JSON, whose reader finds wrong values.
     pub(super) fn into_json(self) -> Value {
         Value::Object(self.0)
     }

@@ -3,7 +3,7 @@
 use onbeat_faults::Report;
 use serde_json::Value;
 
-use super::thread::Shared;
+use super::thread::RunningServer;
 use super::{Connection, Fault, Reply, Server, ServerError};
 
 /// A fault of a server, and how often the fault has struck.
@@ -32,12 +32,21 @@ impl From<Report> for FaultReport {
 impl Server {
     /// Adds a fault of the next responses to a path. A response meets the oldest fault of each kind that has yet to strike.
     ///
+    /// ```
+    /// # use onbeat::Server;
+    /// # use onbeat::server::Fault;
+    /// # let server = Server::start().wait()?;
+    /// let fault = server.fault("/feed", Fault::cut().after_bytes(40).times(2)).wait()?;
+    /// assert_eq!((fault.left, fault.fired), (2, 0));
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If a value of the fault is wrong, or there are too many faults.
     pub fn fault(&self, path: &str, fault: Fault) -> Reply<FaultReport> {
         let form = fault.with("path", path).into_json();
-        self.shared.ask(async move |shared| add(&shared, form).await)
+        self.server.ask(async move |server| add(&server, form).await)
     }
 
     /// Returns the faults, in the order of their ids.
@@ -46,7 +55,7 @@ impl Server {
     ///
     /// If the server has ended.
     pub fn faults(&self) -> Reply<Vec<FaultReport>> {
-        self.shared.ask(async |shared| Ok(reports(shared.controller.faults())))
+        self.server.ask(async |server| Ok(reports(server.controller.faults())))
     }
 
     /// Deletes a fault by its id. Returns how often the fault has struck.
@@ -55,7 +64,7 @@ impl Server {
     ///
     /// If no fault has this id.
     pub fn delete_fault(&self, id: u64) -> Reply<FaultReport> {
-        self.shared.ask(async move |shared| Ok(shared.controller.delete_fault(id).await?.into()))
+        self.server.ask(async move |server| Ok(server.controller.delete_fault(id).await?.into()))
     }
 
     /// Deletes all faults. Returns how often each has struck.
@@ -64,7 +73,7 @@ impl Server {
     ///
     /// If the server has ended.
     pub fn delete_faults(&self) -> Reply<Vec<FaultReport>> {
-        self.shared.ask(async |shared| Ok(reports(shared.controller.delete_faults().await)))
+        self.server.ask(async |server| Ok(reports(server.controller.delete_faults().await)))
     }
 }
 
@@ -76,13 +85,13 @@ impl Connection {
     /// If a value of the fault is wrong, or there are too many faults.
     pub fn fault(&self, fault: Fault) -> Reply<FaultReport> {
         let form = fault.with("connection", self.id()).into_json();
-        self.shared().ask(async move |shared| add(&shared, form).await)
+        self.server().ask(async move |server| add(&server, form).await)
     }
 }
 
-async fn add(shared: &Shared, form: Value) -> Result<FaultReport, ServerError> {
+async fn add(server: &RunningServer, form: Value) -> Result<FaultReport, ServerError> {
     let fault = onbeat_faults::Fault::from_json(form).map_err(|wrong| ServerError::from(wrong).of("fault"))?;
-    Ok(shared.controller.add_fault(fault).await?.into())
+    Ok(server.controller.add_fault(fault).await?.into())
 }
 
 fn reports(faults: Vec<Report>) -> Vec<FaultReport> {

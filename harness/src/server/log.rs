@@ -1,4 +1,4 @@
-//! The log of a server: what clients asked for, what they got, and what the test did.
+//! The log of a server: requests, responses, and the actions of the test.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use onbeat_wire::recording::{Fact, Line, Request, ResponseHead};
 
-use super::thread::Shared;
+use super::thread::RunningServer;
 use super::{Reply, Server, ServerError};
 
 /// The log of a world, from the start of the server or the last reset on.
@@ -17,7 +17,7 @@ pub struct Log {
     text: String,
 }
 
-/// A request that a client has sent.
+/// A request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoggedRequest {
@@ -49,16 +49,16 @@ impl LoggedRequest {
 
 impl Log {
     /// Reads the log of the world of the moment.
-    pub(super) fn read(shared: &Shared) -> Result<Self, ServerError> {
+    pub(super) fn read(server: &RunningServer) -> Result<Self, ServerError> {
         let mut bytes = Vec::new();
-        for piece in shared.controller.log() {
+        for piece in server.controller.log() {
             // The world of the moment keeps its log while nothing else runs.
             bytes.extend_from_slice(&piece.map_err(|_| ServerError::stopped())?);
         }
         Ok(Self { text: String::from_utf8(bytes).expect("a log is JSON") })
     }
 
-    /// Returns the log as lines of JSON: what `onbeat replay --log FILE` reads.
+    /// Returns the log as lines of JSON, for `onbeat replay --log FILE`.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -116,12 +116,20 @@ impl fmt::Display for Log {
 }
 
 impl Server {
-    /// Returns what has happened since the start or the last reset.
+    /// Returns the log since the start or the last reset.
+    ///
+    /// ```no_run
+    /// # use onbeat::Server;
+    /// # let server = Server::start().wait()?;
+    /// let requests = server.log().wait()?.requests();
+    /// assert_eq!(requests[1].header("last-event-id"), Some("7"));
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// If the server has ended.
     pub fn log(&self) -> Reply<Log> {
-        self.shared.ask(async |shared| Log::read(&shared))
+        self.server.ask(async |server| Log::read(&server))
     }
 }

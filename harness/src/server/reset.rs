@@ -37,7 +37,7 @@ impl ResetOptions {
 }
 
 impl Server {
-    /// Begins a new world: streams ended, time 0, connections counted from 0, no faults, an empty log, no routes but those
+    /// Begins a new world: streams ended, time 0, connections counted from 0, no faults, an empty log, and only the routes
     /// with which the server was started.
     ///
     /// ```
@@ -64,7 +64,7 @@ impl Server {
     /// If the routes have no such scenario.
     pub fn reset_with(&self, options: ResetOptions) -> Reply<ResetReport> {
         let ResetOptions { scenario, seed } = options;
-        self.shared
-            .ask(async move |shared| Ok(shared.controller.reset(scenario.as_deref(), seed.map(Seed), || {}).await?))
+        self.server
+            .ask(async move |server| Ok(server.controller.reset(scenario.as_deref(), seed.map(Seed), || {}).await?))
     }
 }

@@ -66,8 +66,8 @@ impl Server {
     /// If the text has problems: the error tells all, each with its line.
     pub fn route(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
         let text = text.into();
-        self.shared.ask(async move |shared| {
-            let controller = &shared.controller;
+        self.server.ask(async move |server| {
+            let controller = &server.controller;
             let folder = controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
             let routes = read_inline_routes(&text, folder)?;
             // The last is added first, so that the first comes first.
@@ -85,20 +85,28 @@ impl Server {
     ///
     /// If the server has ended.
     pub fn routes(&self) -> Reply<Vec<ListedRoute>> {
-        self.shared.ask(async |shared| Ok(listed(shared.controller.routes())))
+        self.server.ask(async |server| Ok(listed(server.controller.routes())))
     }
 
-    /// Puts these routes in the place of those that were added. Returns the ids, in the order of the text.
+    /// Replaces the added routes by the routes in this text. Returns the ids, in the order of the text.
+    ///
+    /// ```
+    /// # use onbeat::Server;
+    /// # let server = Server::start().wait()?;
+    /// server.replace_routes(r#"{"route": [{"path": "/a", "body": "1"}, {"path": "/b", "body": "2"}]}"#).wait()?;
+    /// assert_eq!(server.delete_routes().wait()?.len(), 2);
+    /// # Ok::<(), onbeat::server::ServerError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// If the text has problems: all of these. The old routes stay.
     pub fn replace_routes(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
         let text = text.into();
-        self.shared.ask(async move |shared| {
-            let folder = shared.controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
+        self.server.ask(async move |server| {
+            let folder = server.controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
             let routes = read_inline_routes(&text, folder)?;
-            Ok(shared.controller.replace_routes(routes).await?)
+            Ok(server.controller.replace_routes(routes).await?)
         })
     }
 
@@ -108,7 +116,7 @@ impl Server {
     ///
     /// If no route has this id.
     pub fn delete_route(&self, id: u64) -> Reply<ListedRoute> {
-        self.shared.ask(async move |shared| Ok(shared.controller.delete_route(id).await?.into()))
+        self.server.ask(async move |server| Ok(server.controller.delete_route(id).await?.into()))
     }
 
     /// Deletes the routes that were added. Returns the deleted routes.
@@ -117,7 +125,7 @@ impl Server {
     ///
     /// If the server has ended.
     pub fn delete_routes(&self) -> Reply<Vec<ListedRoute>> {
-        self.shared.ask(async |shared| Ok(listed(shared.controller.delete_routes().await)))
+        self.server.ask(async |server| Ok(listed(server.controller.delete_routes().await)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that serves: a runtime of its own, of a single thread.
 //!
-//! A client in the test shares neither thread nor runtime with the server: bytes reach the socket of a client that is not
-//! running at the moment. The single thread takes in all that has arrived before an operation.
+//! A client in the test shares neither thread nor runtime with the server: bytes reach the socket of a client even while the
+//! client is not running. Before an operation the single thread takes in all arrivals.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 use super::reply::Answer;
 use super::{Reply, Server, ServerError, ServerErrorKind};
 
-/// The parts of a server that the test and the thread share.
-pub(super) struct Shared {
+/// A running server, shared by the test and the thread.
+pub(super) struct RunningServer {
     pub(super) addr: SocketAddr,
     pub(super) controller: Arc<Controller>,
     /// How long clients are waited for, in the machine's time.
@@ -30,27 +30,27 @@ pub(super) struct Shared {
     runtime: Handle,
 }
 
-impl Shared {
+impl RunningServer {
     /// Returns the URL of a path.
     pub(super) fn url(&self, path: &str) -> String {
         let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
         format!("http://{}{slash}{path}", self.addr)
     }
 
-    /// Has the thread do an operation, when all that has arrived at the sockets has been taken in.
+    /// Has the thread do an operation, after all earlier arrivals at the sockets.
     pub(super) fn ask<T, F>(self: &Arc<Self>, operation: impl FnOnce(Arc<Self>) -> F + Send + 'static) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ServerError>> + Send + 'static,
     {
-        let shared = Arc::clone(self);
+        let server = Arc::clone(self);
         Reply::new(move || {
             let (answer, answered) = oneshot::channel();
-            let runtime = shared.runtime.clone();
+            let runtime = server.runtime.clone();
             runtime.spawn(async move {
-                shared.arrivals.settle_last().await;
+                server.arrivals.settle_last().await;
                 // Nobody may wait for the answer any more.
-                let _ = answer.send(operation(shared).await);
+                let _ = answer.send(operation(server).await);
             });
             answered
         })
@@ -66,7 +66,7 @@ pub(super) struct ServerThread {
     ended: Mutex<mpsc::Receiver<Infallible>>,
 }
 
-/// The way to say that the server has ended in good order.
+/// Tells a test of the end in good order.
 type EndReply = oneshot::Sender<Result<(), ServerError>>;
 
 impl ServerThread {
@@ -140,7 +140,7 @@ impl Listening {
         Ok(Self { runtime, sockets, addr: addrs[0] })
     }
 
-    /// Serves until the end. Returns the way to say so, if the server was told to end in good order.
+    /// Serves until the end. Returns the sender that tells of the end, if the end was in good order.
     fn serve(
         self,
         settings: Settings,
@@ -154,11 +154,11 @@ impl Listening {
         runtime.block_on(async move {
             let (arrivals, runtime) = (Arc::default(), Handle::current());
             let controller = Arc::new(Controller::new(settings));
-            let shared = Arc::new(Shared { addr, controller, patience, arrivals, runtime });
-            let (router, arrivals) = (shared.controller.router(), Some(Arc::clone(&shared.arrivals)));
+            let server = Arc::new(RunningServer { addr, controller, patience, arrivals, runtime });
+            let (router, arrivals) = (server.controller.router(), Some(Arc::clone(&server.arrivals)));
             let thread = ServerThread { id: thread::current().id(), end: Some(end), ended };
             // A server that nobody takes tells itself to end.
-            let _ = started.send(Ok(Server { shared, thread }));
+            let _ = started.send(Ok(Server { server, thread }));
             let (end_streams, streams_end) = oneshot::channel();
             let serving = serve_router(sockets, router, limits, arrivals, async {
                 let _ = streams_end.await;

@@ -54,3 +54,19 @@ async fn a_client_goes_on_behind_its_last_event_wherever_the_stream_was_cut() {
     assert_eq!(seen, (1..=20).map(|number: u32| number.to_string()).collect::<Vec<_>>());
     assert_eq!(server.log().await.expect("a server").requests().len(), 7);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_in_paused_time_waits_its_reconnection_time_in_no_time() {
+    let server = Server::start().await.expect("a server");
+    server
+        .route(r#"{"path": "/once", "steps": [{"retry": 86400000, "id": "{{t_ms}}", "data": "x"}]}"#)
+        .await
+        .expect("a route");
+    let started = onbeat_clock::TokioClock::start();
+    let mut once = Subscription::new(server.url("/once"));
+    for _ in 0..10 {
+        assert_eq!(once.next().await.data, "x");
+    }
+    assert!(onbeat_clock::Clock::now(&started).since_epoch() >= Duration::from_secs(9 * 86_400));
+    assert_eq!(server.log().await.expect("a server").requests().len(), 10);
+}
