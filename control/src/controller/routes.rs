@@ -19,17 +19,30 @@ impl Controller {
         self.instance().routes.takes_get(path)
     }
 
-    /// Adds a route before all others. Returns the id.
+    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids.
     ///
     /// # Errors
     ///
     /// If there are too many.
-    pub async fn add_route(&self, route: Route) -> Result<u64, OperationError> {
-        let form = route.form.clone();
+    pub async fn add_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
         let (instance, _rest) = self.instance_at_rest().await;
-        let id = instance.routes.add(route)?;
-        note_added(&instance, id, form);
-        Ok(id)
+        let mut added = Vec::new();
+        for route in routes.into_iter().rev() {
+            let form = route.form.clone();
+            match instance.routes.add(route) {
+                Ok(id) => added.push((id, form)),
+                Err(error) => {
+                    // All are added, or none.
+                    added.iter().for_each(|(id, _)| drop(instance.routes.delete(Some(*id))));
+                    return Err(error.into());
+                }
+            }
+        }
+        let ids = added.iter().rev().map(|(id, _)| *id).collect();
+        for (id, form) in added {
+            note_added(&instance, id, form);
+        }
+        Ok(ids)
     }
 
     /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the new ones.

@@ -44,8 +44,8 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<AddedAnswer>), Refusal> {
     let folder = control.controller.settings().routes.folder.as_deref();
     let route = read_route(form, folder).map_err(OperationError::from)?;
-    let id = control.controller.add_route(route).await?;
-    Ok((StatusCode::CREATED, Json(AddedAnswer { id })))
+    let ids = control.controller.add_routes(vec![route]).await?;
+    Ok((StatusCode::CREATED, Json(AddedAnswer { id: ids[0] })))
 }
 
 /// Replaces the routes that were added.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use onbeat_routes::{Origin, RouteReport, read_inline_routes};
+use onbeat_routes::{Origin, Route, RouteReport, read_inline_routes};
 
-use super::{Reply, Server};
+use super::thread::RunningServer;
+use super::{Reply, Server, ServerError};
 
 /// A route of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,15 +68,8 @@ impl Server {
     pub fn route(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
         let text = text.into();
         self.server.ask(async move |server| {
-            let controller = &server.controller;
-            let folder = controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
-            let routes = read_inline_routes(&text, folder)?;
-            // The last is added first, so that the first comes first.
-            let mut ids = Vec::new();
-            for route in routes.into_iter().rev() {
-                ids.insert(0, controller.add_route(route).await?);
-            }
-            Ok(ids)
+            let routes = read(&server, &text)?;
+            Ok(server.controller.add_routes(routes).await?)
         })
     }
 
@@ -104,8 +98,7 @@ impl Server {
     pub fn replace_routes(&self, text: impl Into<String>) -> Reply<Vec<u64>> {
         let text = text.into();
         self.server.ask(async move |server| {
-            let folder = server.controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
-            let routes = read_inline_routes(&text, folder)?;
+            let routes = read(&server, &text)?;
             Ok(server.controller.replace_routes(routes).await?)
         })
     }
@@ -127,6 +120,12 @@ impl Server {
     pub fn delete_routes(&self) -> Reply<Vec<ListedRoute>> {
         self.server.ask(async |server| Ok(listed(server.controller.delete_routes().await)))
     }
+}
+
+/// Reads routes, which find recordings from the folder of the server.
+fn read(server: &RunningServer, text: &str) -> Result<Vec<Route>, ServerError> {
+    let folder = server.controller.settings().routes.folder.as_deref().unwrap_or(Path::new(""));
+    Ok(read_inline_routes(text, folder)?)
 }
 
 fn listed(routes: Vec<RouteReport>) -> Vec<ListedRoute> {

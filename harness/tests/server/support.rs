@@ -80,6 +80,22 @@ impl PlainClient {
         }
     }
 
+    /// Returns what is there already. Nothing is waited for.
+    pub(crate) fn there(&mut self) -> Vec<String> {
+        self.socket.set_nonblocking(true).expect("a socket option");
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(length @ 1..) = self.socket.read(&mut buffer) {
+            self.responses.push(&buffer[..length].to_vec().into());
+        }
+        self.socket.set_nonblocking(false).expect("a socket option");
+        let parts = std::iter::from_fn(|| self.responses.next_part().expect("HTTP/1.1"));
+        let data = parts.filter_map(|part| match part {
+            Part::Data(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Part::Head(_) | Part::End => None,
+        });
+        data.collect()
+    }
+
     /// Returns all that comes until the end.
     pub(crate) fn rest(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
