@@ -33,7 +33,9 @@ impl Controller {
                 Ok(id) => added.push((id, form)),
                 Err(error) => {
                     // All are added, or none.
-                    added.iter().for_each(|(id, _)| drop(instance.routes.delete(Some(*id))));
+                    for (id, _) in added {
+                        instance.routes.delete(Some(id));
+                    }
                     return Err(error.into());
                 }
             }

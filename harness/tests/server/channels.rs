@@ -69,6 +69,21 @@ async fn routes_are_replaced_and_deleted() {
 }
 
 #[tokio::test]
+async fn of_several_routes_all_are_added_or_none() {
+    let many = |numbers: std::ops::Range<u32>| {
+        let routes: Vec<_> = numbers.map(|number| format!(r#"{{"path": "/{number}", "status": 204}}"#)).collect();
+        format!(r#"{{"route": [{}]}}"#, routes.join(","))
+    };
+    let server = Server::start().await.expect("a server");
+    server.route(many(0..9_999)).await.expect("room");
+    let refused = server.route(many(9_999..10_001)).await.expect_err("no room for the second");
+    assert!(refused.to_string().ends_with("delete some with Server::delete_routes"), "{refused}");
+    assert_eq!(server.routes().await.expect("a server").len(), 9_999);
+    assert!(!server.log().await.expect("a server").text().contains("/9999\""));
+    assert_eq!(server.route(many(9_999..10_000)).await.expect("room").len(), 1);
+}
+
+#[tokio::test]
 async fn the_built_in_streams_are_there_if_asked_for() {
     let server = Server::builder().built_in_streams().start().await.expect("a server");
     let mut client = EventClient::open(&server, "/sse").await;
