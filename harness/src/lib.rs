@@ -31,6 +31,8 @@
 //!      │
 //!  log_replay    the log of a served world, played again
 //!      │
+//!  server        a server in the process of a test, over real sockets, for those who test a client
+//!      │
 //!  record        any server's responses, recorded over real sockets
 //!      │
 //!  judge         what was seen, held against what should have been, whatever the contract
@@ -95,6 +97,8 @@ pub mod log_replay;
 #[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
 mod sleepers;
 #[cfg(feature = "server")]
 pub mod world_lab;
@@ -132,3 +136,5 @@ pub use self::lab::{
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;
+#[cfg(feature = "server")]
+pub use self::server::Server;
