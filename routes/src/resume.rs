@@ -29,8 +29,8 @@ pub(crate) fn resumed(make: impl Fn() -> AnyScript, last_event_id: Option<&str>)
                 }
             }
             _ if seen.ends_with_cr => return behind(subscriptions, Some(cue), script, first_at.unwrap_or_default()),
-            // A client that comes back hears the same channels.
-            Action::Subscribe(_) => subscriptions.push(cue),
+            // A client that comes back hears the same channels, and the same heartbeats.
+            Action::Subscribe(_) | Action::Heartbeats(_) => subscriptions.push(cue),
             Action::Head(_) | Action::Flush | Action::End(_) => {}
         }
     }

@@ -10,6 +10,7 @@ use onbeat_wire::{How, TIME_MS_MAX};
 
 use crate::channels::Channels;
 use crate::chunk::Values;
+use crate::heartbeats::HeartbeatValues;
 use crate::model::{Content, HistoryUse, Response, Step, StepAction, Subscribe};
 
 /// The most time that a response can take.
@@ -20,6 +21,7 @@ pub(crate) struct Steps {
     response: Arc<Response>,
     channels: Arc<Channels>,
     values: Values,
+    heartbeats: HeartbeatValues,
     last_event_id: Option<String>,
     /// When the last step was due, since the request.
     at: Duration,
@@ -38,11 +40,12 @@ impl Steps {
         response: Arc<Response>,
         channels: Arc<Channels>,
         values: Values,
+        heartbeats: HeartbeatValues,
         last_event_id: Option<String>,
     ) -> Self {
         let (at, ready) = (response.wait, VecDeque::new());
         let (next, done, stays_open, is_over) = (0, 0, false, false);
-        Self { response, channels, values, last_event_id, at, next, done, ready, stays_open, is_over }
+        Self { response, channels, values, heartbeats, last_event_id, at, next, done, ready, stays_open, is_over }
     }
 
     /// Goes on to the time of the next step. Returns the number of the step; nothing after the last.
@@ -68,7 +71,7 @@ impl Steps {
                 // An empty chunk would end the body (RFC 9112, 7.1).
                 self.ready.extend((!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) }));
             }
-            StepAction::Subscribe(Subscribe { channels, history, .. }) => {
+            StepAction::Subscribe(Subscribe { channels, history, heartbeat }) => {
                 self.stays_open = true;
                 let beginning = self.beginning(*history);
                 for name in channels {
@@ -76,6 +79,8 @@ impl Steps {
                     let subscribing = Box::new(Subscribing { channel, beginning: beginning.clone() });
                     self.ready.push_back(Cue { at, action: Action::Subscribe(subscribing) });
                 }
+                let heartbeats = heartbeat.as_ref().map(|heartbeat| self.heartbeats.begin(heartbeat));
+                self.ready.extend(heartbeats.map(|action| Cue { at, action }));
             }
             StepAction::Open => self.is_over = true,
             StepAction::End(how) => self.end(*how),
@@ -122,21 +127,9 @@ pub(crate) fn steps(response: &Response) -> &[Step] {
     if let Content::Steps(steps) = &response.content { steps } else { &[] }
 }
 
-/// Returns when each step of a response begins, since the request.
-pub(crate) fn begins(response: &Response) -> impl Iterator<Item = (&Step, Duration)> {
-    let mut at = response.wait;
-    steps(response).iter().map(move |step| {
-        let begins = at.saturating_add(step.wait).min(LONGEST);
-        let repetitions = u32::try_from(step.times - 1).unwrap_or(u32::MAX);
-        at = begins.saturating_add(step.every.saturating_mul(repetitions)).min(LONGEST);
-        (step, begins)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::testing::{cues, response};
+    use crate::testing::cues;
 
     #[test]
     fn a_step_is_due_after_the_step_before() {
@@ -195,16 +188,5 @@ mod tests {
             cues(steps, &[])[1..],
             [format!("{last} a"), format!("{last} a"), format!("{last} b"), format!("{last} Complete")]
         );
-        assert!(begins(&response(steps)).all(|(_, at)| at == LONGEST));
-    }
-
-    #[test]
-    fn each_step_begins_behind_all_repetitions_of_the_one_before() {
-        let response = response(
-            r#"wait_ms = 3
-            steps = [{ wait_ms = 1, send = "a", times = 4, every_ms = 10 }, { send = "b" }, { wait_ms = 5 }, { wait_ms = 2 }]"#,
-        );
-        let times: Vec<_> = begins(&response).map(|(_, at)| at.as_millis()).collect();
-        assert_eq!(times, [4, 34, 39, 41]);
     }
 }
