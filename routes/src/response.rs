@@ -74,7 +74,8 @@ impl Answer {
         let write = (!body.is_empty()).then_some(Action::Write(body));
         let rest = write.into_iter().chain([Action::End(How::Complete)]);
         let at = self.response.wait;
-        Box::new([self.head(headers, StatusCode::OK)].into_iter().chain(rest.map(move |action| Cue { at, action })))
+        let head = self.head(headers, StatusCode::OK);
+        AnyScript::new(rest.map(move |action| Cue { at, action })).behind([head])
     }
 
     /// Returns the response of a recording or of a raw body.
@@ -102,7 +103,7 @@ impl Answer {
         let content = resumed(|| self.content(&values), self.last_event_id().as_deref());
         let heartbeats = self.response.heartbeat.as_ref().map(|heartbeat| values.begin(heartbeat));
         let heartbeats = heartbeats.map(|action| Cue { at: head.at, action });
-        Box::new([head].into_iter().chain(heartbeats).chain(content))
+        content.behind([head].into_iter().chain(heartbeats))
     }
 
     /// Returns the content, without a head.
@@ -110,10 +111,10 @@ impl Answer {
         let wait = self.response.wait;
         if let Content::Play(played) = &self.response.content {
             let body = played.script().filter(|cue| !matches!(cue.action, Action::Head(_)));
-            return Box::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
+            return AnyScript::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
         }
         let last_event_id = self.request.header("last-event-id").map(str::to_owned);
-        Box::new(Steps::new(
+        AnyScript::new(Steps::new(
             Arc::clone(&self.response),
             Arc::clone(&self.channels),
             self.values(),

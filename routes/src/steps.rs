@@ -28,7 +28,7 @@ pub(crate) struct Steps {
     /// The number of the next step, and how often this step was done.
     next: usize,
     done: u64,
-    /// The cues of the last step that have not been taken.
+    /// The further cues of the last step.
     ready: VecDeque<Cue>,
     /// Whether the response stays open after the last step.
     stays_open: bool,
@@ -61,44 +61,42 @@ impl Steps {
         Some(number)
     }
 
-    /// Does the step with this number: the cues are ready then.
-    fn act(&mut self, number: usize) {
-        let (response, at) = (Arc::clone(&self.response), self.at);
-        match &steps(&response)[number].action {
-            StepAction::Wait => {}
+    /// Does the step with this number. Returns the first cue, and keeps the others ready.
+    fn act(&mut self, number: usize) -> Option<Cue> {
+        let Self { response, channels, values, heartbeats, at, .. } = self;
+        let at = *at;
+        match &steps(response)[number].action {
+            StepAction::Wait => None,
             StepAction::Send(chunk) => {
-                let bytes = self.values.chunk(chunk, at);
+                let bytes = values.chunk(chunk, at);
                 // An empty chunk would end the body (RFC 9112, 7.1).
-                self.ready.extend((!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) }));
+                (!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) })
             }
-            StepAction::Subscribe(Subscribe { channels, history, heartbeat }) => {
+            StepAction::Subscribe(Subscribe { channels: names, history, heartbeat }) => {
                 self.stays_open = true;
-                let beginning = self.beginning(*history);
-                for name in channels {
-                    let channel = self.channels.named(name).log();
-                    let subscribing = Box::new(Subscribing { channel, beginning: beginning.clone() });
-                    self.ready.push_back(Cue { at, action: Action::Subscribe(subscribing) });
-                }
-                let heartbeats = heartbeat.as_ref().map(|heartbeat| self.heartbeats.begin(heartbeat));
-                self.ready.extend(heartbeats.map(|action| Cue { at, action }));
+                let beginning = beginning(*history, self.last_event_id.as_deref());
+                let subscribing = names.iter().map(|name| {
+                    let channel = channels.named(name).log();
+                    Action::Subscribe(Box::new(Subscribing { channel, beginning: beginning.clone() }))
+                });
+                let heartbeats = heartbeat.as_ref().map(|heartbeat| heartbeats.begin(heartbeat));
+                self.ready.extend(subscribing.chain(heartbeats).map(|action| Cue { at, action }));
+                self.ready.pop_front()
             }
-            StepAction::Open => self.is_over = true,
-            StepAction::End(how) => self.end(*how),
+            StepAction::Open => {
+                self.is_over = true;
+                None
+            }
+            StepAction::End(how) => {
+                let how = *how;
+                Some(self.end(how))
+            }
         }
     }
 
-    fn end(&mut self, how: How) {
+    fn end(&mut self, how: How) -> Cue {
         self.is_over = true;
-        self.ready.push_back(Cue { at: self.at, action: Action::End(how) });
-    }
-
-    /// Returns the first event that a subscription gets.
-    fn beginning(&self, history: HistoryUse) -> Beginning {
-        match (history, &self.last_event_id) {
-            (HistoryUse::Missed | HistoryUse::All, Some(id)) => Beginning::Behind(id.clone()),
-            (HistoryUse::All, None) => Beginning::Oldest,
-            (HistoryUse::Missed, None) | (HistoryUse::None, _) => Beginning::Next,
-        }
+        Cue { at: self.at, action: Action::End(how) }
     }
 }
 
@@ -113,12 +111,27 @@ impl Iterator for Steps {
             if self.is_over {
                 return None;
             }
-            match self.advance() {
+            let cue = match self.advance() {
                 Some(number) => self.act(number),
-                None if self.stays_open => self.is_over = true,
-                None => self.end(How::Complete),
+                None if self.stays_open => {
+                    self.is_over = true;
+                    None
+                }
+                None => Some(self.end(How::Complete)),
+            };
+            if cue.is_some() {
+                return cue;
             }
         }
+    }
+}
+
+/// Returns the first event that a subscription gets.
+fn beginning(history: HistoryUse, last_event_id: Option<&str>) -> Beginning {
+    match (history, last_event_id) {
+        (HistoryUse::Missed | HistoryUse::All, Some(id)) => Beginning::Behind(id.to_owned()),
+        (HistoryUse::All, None) => Beginning::Oldest,
+        (HistoryUse::Missed, None) | (HistoryUse::None, _) => Beginning::Next,
     }
 }
 
