@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use onbeat_faults::form::Nothing;
-use onbeat_faults::{Fault, Report};
+use onbeat_faults::{Fault, Report, Target};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,6 +30,10 @@ pub(super) async fn post(
     let fault = Fault::from_json(form)?;
     // A wrong fault was refused before the wait for an advance.
     let (instance, _rest) = control.instance_at_rest().await;
+    if fault.target == Target::Path("/".into()) && !instance.routes.has_path("/") {
+        let reason = r#"expected the path of a stream, got "/": the page is there, and meets no fault. Add a route for "/" first"#;
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "path", reason));
+    }
     let added = instance.monitor.add_fault(fault);
     let report =
         added.map_err(|error| Refusal::new(StatusCode::CONFLICT, "faults", format!("{error}: delete some")))?;
