@@ -100,7 +100,9 @@ mod tests {
 
     fn schedule(series: &[Arc<Heartbeats>]) -> HeartbeatSchedule {
         let mut schedule = HeartbeatSchedule::default();
-        series.iter().for_each(|heartbeats| schedule.begin(Duration::from_millis(5), Arc::clone(heartbeats)));
+        for heartbeats in series {
+            schedule.begin(Duration::from_millis(5), Arc::clone(heartbeats));
+        }
         schedule
     }
 
