@@ -30,16 +30,20 @@ tool deny 0.20.2
 say "formatting"
 cargo fmt --all --check
 say "lints"
-cargo clippy --locked --workspace --all-targets -- -D warnings
+cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
+# Each feature of the library builds alone, as in the project of a user.
+for feature in default server check simulate live; do
+    cargo clippy --locked --package onbeat --features "$feature" -- -D warnings
+done
 say "dependencies"
 cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
 say "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-cargo test --locked --workspace --doc
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --document-private-items
+cargo test --locked --workspace --all-features --doc
 say "fixtures, read from JavaScript and Python"
 consumers/test.sh
 say "tests"
-cargo nextest run --locked --workspace --profile ci
+cargo nextest run --locked --workspace --all-features --profile ci
 say "the client for tests, and streams in a browser"
 clients/js/test.sh
 say "the examples"

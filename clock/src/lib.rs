@@ -4,6 +4,8 @@
 //! that a test decides how time passes: as on the wall (*real*), N times as fast (*scaled*), only while all tasks sleep
 //! (*paused*, tokio's test time), or only by an advance (*manual*).
 
+#[cfg(feature = "calendar")]
+mod calendar;
 mod manual;
 mod turn;
 
@@ -14,8 +16,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat_wire::{Epoch, Instant};
+use onbeat_wire::Instant;
 
+#[cfg(feature = "calendar")]
+pub use self::calendar::{MANUAL_EPOCH, epoch_today};
 pub use self::manual::{
     Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, Rest, SLOW_TIME_MAX, Timer,
 };
@@ -86,29 +90,6 @@ impl Kind {
             Self::Manual => "manual",
         }
     }
-
-    /// Returns the epoch of a world with such a clock, unless another one is given.
-    ///
-    /// # Panics
-    ///
-    /// Never: [`MANUAL_EPOCH`] is a valid epoch.
-    #[must_use]
-    pub fn epoch(self) -> Epoch {
-        match self {
-            Self::Manual => MANUAL_EPOCH.parse().expect("a valid epoch"),
-            Self::Real | Self::Scaled(_) => epoch_today(),
-        }
-    }
-}
-
-/// The epoch of a world with a manual clock, unless another one is given.
-pub const MANUAL_EPOCH: &str = "2025-12-01T00:00:00Z";
-
-/// Returns the machine's wall-clock time, the epoch of a world that runs in real time.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one look at the machine's calendar, before a world begins")]
-pub fn epoch_today() -> Epoch {
-    std::time::SystemTime::now().into()
 }
 
 /// Waits in the machine's time, whatever the time in the world.

@@ -13,8 +13,8 @@ export const paths = readdirSync(folder, { recursive: true })
   .filter((path) => statSync(join(folder, path)).isFile())
   .sort();
 
-/** The data that the manifest must name: all but the manifest, the schemas and the files for people. */
-export const data = paths.filter((path) => !/^(manifest\.json|README\.md|LICENSE|schema\/.*)$/.test(path));
+/** The data that the manifest must name: all but the manifest, the schemas, the files for people, and the crate of Rust. */
+export const data = paths.filter((path) => !/^(manifest\.json|README\.md|LICENSE|Cargo\.toml|lib\.rs|schema\/.*)$/.test(path));
 export const transcripts = data.filter((path) => path.endsWith('.jsonl'));
 export const exchanges = data.filter((path) => path.startsWith('requests/'));
 

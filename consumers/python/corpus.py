@@ -9,8 +9,8 @@ FOLDER = Path(os.environ.get("ONBEAT_FIXTURES") or Path(__file__).resolve().pare
 
 # The paths of all files, with / between parts.
 PATHS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
-# The data that the manifest must name: all but the manifest, the schemas and the files for people.
-DATA = [path for path in PATHS if not re.fullmatch(r"manifest\.json|README\.md|LICENSE|schema/.*", path)]
+# The data that the manifest must name: all but the manifest, the schemas, the files for people, and the crate of Rust.
+DATA = [path for path in PATHS if not re.fullmatch(r"manifest\.json|README\.md|LICENSE|Cargo\.toml|lib\.rs|schema/.*", path)]
 TRANSCRIPTS = [path for path in DATA if path.endswith(".jsonl")]
 EXCHANGES = [path for path in DATA if path.startswith("requests/")]
 

@@ -1,4 +1,5 @@
-//! What a write of a team's own route costs, beside the same write of a built-in stream: `cargo bench --bench play`.
+//! What a write of a team's own route costs, beside the same write of a built-in stream:
+//! `cargo bench --all-features --bench play`.
 //!
 //! One client watches `/sse` in virtual time: as the built-in stream, as a recording of just that, as steps, and as heartbeats
 //! beside a response that stays open. The bytes are the same; all are served in the same way and read by the same client.

@@ -1,4 +1,4 @@
-//! What a write costs in a replay, beside a bare axum stream over the same kind of pipe: `cargo bench --bench replay`.
+//! What a write costs in a replay, beside a bare axum stream over the same kind of pipe: `cargo bench --all-features --bench replay`.
 //!
 //! The throughput is in writes, so criterion prints the time for each. The peer sends the same number of chunks of the
 //! usual size with a wait before each, reads them, and does nothing else: no script, no hub, no transcript.

@@ -22,11 +22,14 @@
 
 mod application;
 mod embedded;
+#[cfg(feature = "live")]
 mod headers;
+#[cfg(feature = "live")]
 mod hint;
 #[cfg(test)]
 mod hostile;
 mod lines_seen;
+#[cfg(feature = "live")]
 mod live;
 mod other_clients;
 mod play;
@@ -38,16 +41,19 @@ mod target;
 mod tests;
 
 pub use self::embedded::check_embedded;
+#[cfg(feature = "live")]
 pub use self::headers::{ExtraHeaders, WrongHeader};
+#[cfg(feature = "live")]
 pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
 
+#[cfg(feature = "live")]
 pub(crate) use self::live::look_for_stalls;
 
 use self::lines_seen::LinesSeen;
 use self::other_clients::{HEARTBEAT, Noise, OtherClients};
 use self::tag::Tag;
-use self::target::{Embedded, Live, Target};
+use self::target::{Embedded, Target};
 use crate::fixtures::read_back::Golden;
 
 /// Returns the ids of all cases, in their order.

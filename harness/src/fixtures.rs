@@ -26,15 +26,6 @@ const SEED: u64 = 42;
 /// The wall-clock time at the beginning of each world.
 pub(crate) const EPOCH: &str = "2025-12-01T00:00:00Z";
 
-/// The schemas. Schemas and cases are written by hand, and are part of the corpus.
-const SCHEMAS: [(&str, &str); 5] = [
-    ("schema/cases.schema.json", include_str!("../../fixtures/schema/cases.schema.json")),
-    ("schema/manifest.schema.json", include_str!("../../fixtures/schema/manifest.schema.json")),
-    ("schema/requests.schema.json", include_str!("../../fixtures/schema/requests.schema.json")),
-    ("schema/scene.schema.json", include_str!("../../fixtures/schema/scene.schema.json")),
-    ("schema/stream.schema.json", include_str!("../../fixtures/schema/stream.schema.json")),
-];
-
 /// The files of the corpus, by the path within `fixtures/` with `/` as the separator.
 pub type Corpus = BTreeMap<String, Vec<u8>>;
 
@@ -53,8 +44,9 @@ pub fn corpus() -> Result<Corpus, Overdue> {
     corpus.extend(streams::files(&setup)?);
     corpus.extend(fan_out::files(&setup)?);
     corpus.extend(requests::files(&setup)?);
-    corpus.insert("cases.json".into(), read_back::CASES.into());
-    corpus.extend(SCHEMAS.map(|(path, schema)| (path.to_owned(), schema.as_bytes().to_vec())));
+    // Cases and schemas are written by hand, and are part of the corpus.
+    corpus.insert(read_back::CASES.into(), read_back::cases().into());
+    corpus.extend(onbeat_fixtures::folder("schema").map(|schema| (schema.path.to_owned(), schema.text.into())));
     corpus.insert("manifest.json".into(), manifest::file(&corpus));
     Ok(corpus)
 }

@@ -1,31 +1,21 @@
 //! Tells when everything has happened that can happen at an instant.
 //!
 //! A paused runtime parks just when no task can run, and only then lets time pass. The runtime signals an [`Idle`] before
-//! parking, and the waiting task runs at the same instant. A test that settles therefore sees all consequences, without a
+//! parking, and the waiting tasks run at the same instant. A test that settles therefore sees all consequences, without a
 //! guess how often to yield.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
-use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
 
 /// The idleness of one runtime.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Idle(Arc<IdleState>);
-
-#[derive(Debug, Default)]
-struct IdleState {
-    waiting: AtomicWaker,
-    is_signalled: AtomicBool,
-}
+pub(crate) struct Idle(Arc<Notify>);
 
 impl Idle {
-    /// Wakes the waiting task; the runtime calls the function before parking.
+    /// Wakes the waiting tasks; the runtime calls the function before parking.
     pub(crate) fn signal(&self) {
-        self.0.is_signalled.store(true, Ordering::Release);
-        self.0.waiting.wake();
+        self.0.notify_waiters();
     }
 
     /// Returns a function that tells a test whether the state is freed.
@@ -37,13 +27,6 @@ impl Idle {
 
     /// Waits until no other task can run at this instant.
     pub(crate) async fn wait(&self) {
-        self.0.is_signalled.store(false, Ordering::Release);
-        poll_fn(|cx| {
-            self.0.waiting.register(cx.waker());
-            if self.0.is_signalled.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        // The runtime holds the state, and the waker the runtime: this circle would never be freed.
-        drop(self.0.waiting.take());
+        self.0.notified().await;
     }
 }

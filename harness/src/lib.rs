@@ -77,18 +77,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod against;
-pub mod check;
-pub mod cli;
-pub mod fixtures;
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, unused_imports, reason = "a feature alone does not use every part; `cli` does")
+)]
+
 mod idle;
-pub mod judge;
-pub mod log_replay;
+mod lab;
+#[doc(hidden)]
 pub mod player;
-pub mod record;
-pub mod replay;
-pub mod server_url;
-pub mod simulate;
-mod sleepers;
+#[doc(hidden)]
 pub mod transport;
+
+#[cfg(feature = "server")]
+pub mod log_replay;
+#[cfg(feature = "server")]
+pub mod replay;
+#[cfg(feature = "server")]
+mod sleepers;
+#[cfg(feature = "server")]
 pub mod world_lab;
+
+#[cfg(feature = "check")]
+pub mod check;
+#[cfg(feature = "check")]
+pub mod fixtures;
+#[cfg(feature = "check")]
+pub mod judge;
+
+#[cfg(feature = "simulate")]
+pub mod simulate;
+
+#[cfg(feature = "live")]
+pub mod against;
+#[cfg(feature = "live")]
+pub mod record;
+#[cfg(feature = "live")]
+#[doc(hidden)]
+pub mod server_url;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+pub use onbeat_wire::{Entry, Head, How, Transcript, What};
+
+pub use self::lab::{
+    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Response, Socket, lab, lab_with, ms, secs,
+};
+pub use self::player::ClientLog;

@@ -1,19 +1,22 @@
 //! Transports: a pipe in memory, a TCP connection, and the tap, which stamps arriving bytes with the time.
 
+#[cfg(feature = "live")]
+mod over_tcp;
+
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use onbeat_clock::Clock;
 use onbeat_wire::Instant;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::{TcpStream, ToSocketAddrs};
+
+#[cfg(feature = "live")]
+pub use self::over_tcp::connect_tcp;
 
 /// How many bytes may be in flight in each direction, as in the buffers of a socket.
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
@@ -47,20 +50,6 @@ impl Breaker {
     pub fn reset(&self) {
         self.0.store(true, Ordering::Release);
     }
-}
-
-/// Returns the ends of a connection to `addr` over TCP, with `TCP_NODELAY`.
-///
-/// # Errors
-///
-/// If the connection can't be established.
-pub async fn connect_tcp(addr: impl ToSocketAddrs, clock: Arc<dyn Clock>) -> io::Result<(Sender, Tap)> {
-    let socket = TcpStream::connect(addr).await?;
-    socket.set_nodelay(true)?;
-    // Closing a socket without lingering resets the connection (RFC 9293, 3.6.1).
-    let twin = SockRef::from(&socket).try_clone()?;
-    let reset = move || drop(twin.set_linger(Some(Duration::ZERO)));
-    Ok(ends(socket, Box::new(reset), clock))
 }
 
 fn ends<P>(pipe: P, reset: Box<dyn FnOnce() + Send>, clock: Arc<dyn Clock>) -> (Sender, Tap)
@@ -105,6 +94,22 @@ impl AsyncWrite for ServerEnd {
             Some(failure) => Poll::Ready(failure),
             None => Pin::new(&mut self.pipe).poll_write(cx, bytes),
         }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.failure(Err(io::ErrorKind::BrokenPipe)) {
+            Some(failure) => Poll::Ready(failure),
+            None => Pin::new(&mut self.pipe).poll_write_vectored(cx, bytes),
+        }
+    }
+
+    /// As a TCP socket does; hyper then holds few writes of its own.
+    fn is_write_vectored(&self) -> bool {
+        self.pipe.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

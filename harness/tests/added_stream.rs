@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 use self::served::Served;
 
 /// The folders of the workspace without a part in the program.
-const LEFT_OUT: [&str; 8] = [".git", "clients", "consumers", "docs", "node_modules", "snapshots", "target", "tests"];
+const LEFT_OUT: [&str; 7] = [".git", "clients", "consumers", "docs", "node_modules", "snapshots", "target"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
@@ -48,7 +48,8 @@ impl Workspace {
         let _ = fs::remove_dir_all(&folder);
         copy(root(), &folder);
         let workspace = Self { folder };
-        let manifest = workspace.read("Cargo.toml").replacen("version = \"", "version = \"9", 1);
+        let version = concat!("version = \"", env!("CARGO_PKG_VERSION"));
+        let manifest = workspace.read("Cargo.toml").replace(version, &version.replace('"', "\"9"));
         write(&workspace.folder.join("Cargo.toml"), manifest);
         workspace
     }
@@ -90,7 +91,7 @@ impl Workspace {
         fs::create_dir_all(self.folder.join("harness/tests")).expect("a writable folder");
         write(&self.folder.join("harness/tests/empty.rs"), "");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--offline", "--workspace", "--bin", "onbeat", "--test", "empty"]);
+        cargo.args(["build", "--offline", "--workspace", "--all-features", "--bin", "onbeat", "--test", "empty"]);
         cargo.current_dir(&self.folder).env("CARGO_TARGET_DIR", self.folder.join("target"));
         cargo.env("CARGO_BUILD_BUILD_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder"));
         let output = cargo.output().expect("Cargo runs");
@@ -139,15 +140,17 @@ fn a_stream_that_is_added_by_contributing_alone_is_served_on_the_page_replayed_c
     let workspace = Workspace::copied();
     let contributing = fs::read_to_string(root().join("CONTRIBUTING.md")).expect("readable");
     let blocks = blocks(&contributing);
-    let [("rust", script), ("diff", registry), ("json", cases), ("diff", golden)] = &blocks[..] else {
+    let [("rust", script), ("diff", registry), ("json", cases), ("diff", fixture), ("diff", its_cases)] = &blocks[..]
+    else {
         panic!("expected the blocks of the five steps, got {blocks:?}")
     };
     write(&workspace.folder.join("server/src/endpoints/ticks.rs"), script);
     workspace.apply(registry);
     workspace.add_cases(cases);
-    workspace.apply(golden);
-    let fixture = "fixtures/streams/ticks.jsonl";
-    write(&workspace.folder.join(fixture), "");
+    workspace.apply(fixture);
+    workspace.apply(its_cases);
+    let golden = "fixtures/streams/ticks.jsonl";
+    write(&workspace.folder.join(golden), "");
     workspace.build();
 
     let replayed = workspace.printed(&["replay", "ticks"]);
@@ -155,7 +158,7 @@ fn a_stream_that_is_added_by_contributing_alone_is_served_on_the_page_replayed_c
         assert!(replayed.contains(line), "{replayed}");
     }
     workspace.printed(&["fixtures", "write"]);
-    assert!(workspace.read(fixture).contains(r#""text":"data: 1\n\n","cases":["ticks.count","#));
+    assert!(workspace.read(golden).contains(r#""text":"data: 1\n\n","cases":["ticks.count","#));
 
     workspace.build();
     workspace.printed(&["fixtures", "verify"]);

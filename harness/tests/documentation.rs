@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use self::served::Served;
 
 /// How the documentation calls the program.
-const PROGRAM: &str = "cargo run -- ";
+const PROGRAM: &str = "cargo onbeat ";
 /// How the documentation calls a server.
 const SERVER: &str = "serve --addr 127.0.0.1:3000";
 
@@ -90,8 +90,10 @@ fn every_option_that_the_documentation_names_exists() {
     // Options of cargo and npm, and of the tools that contributors and front-end teams use.
     let others = [
         "--all",
+        "--all-features",
         "--bench",
         "--check",
+        "--features",
         "--locked",
         "--open",
         "--package",

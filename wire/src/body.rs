@@ -1,8 +1,20 @@
 //! The bodies of HTTP/1.1 messages out of raw bytes (RFC 9112, 6 and 7), in pieces of any size.
 
 use bytes::{Buf, Bytes, BytesMut};
+#[cfg(feature = "json")]
+use serde::{Deserialize, Serialize};
 
-use crate::recording::Framing;
+/// The framing of a body (RFC 9112, 6): what the boundaries of the writes are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
+pub enum Framing {
+    /// Chunks: a write is a chunk, as the server made it.
+    Chunked,
+    /// A length, or no body: a write is a piece as it came, which the network may have split or joined.
+    Length,
+    /// Neither: the body ends with the connection. A write is a piece as it came.
+    Close,
+}
 
 /// The largest length of a head, and of a chunk-size line.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;

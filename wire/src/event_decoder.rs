@@ -14,6 +14,17 @@ pub struct Event {
     pub last_event_id: String,
 }
 
+/// A part of a stream that says something to one who reads all of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamItem {
+    /// An event, as a parser dispatches it.
+    Event(Event),
+    /// A comment: the text behind the colon, without one leading space. No parser shows comments.
+    Comment(String),
+    /// A new reconnection time in milliseconds.
+    Retry(u64),
+}
+
 /// The parser's state between two pieces of a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
@@ -33,7 +44,13 @@ pub struct Decoder {
 impl Decoder {
     /// Reads a piece of the stream, and returns the completed events.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Event> {
-        let mut events = Vec::new();
+        let items = self.push_all(bytes).into_iter();
+        items.filter_map(|item| if let StreamItem::Event(event) = item { Some(event) } else { None }).collect()
+    }
+
+    /// Reads a piece of the stream, and returns the completed events, comments and reconnection times in their order.
+    pub fn push_all(&mut self, bytes: &[u8]) -> Vec<StreamItem> {
+        let mut items = Vec::new();
         for &byte in bytes {
             let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
             match byte {
@@ -41,12 +58,12 @@ impl Decoder {
                 b'\n' if after_cr => {}
                 b'\r' | b'\n' => {
                     let line = std::mem::take(&mut self.line);
-                    events.extend(self.line(&line));
+                    items.extend(self.line(&line));
                 }
                 _ => self.line.push(byte),
             }
         }
-        events
+        items
     }
 
     /// Returns the reconnection time set by the stream, in milliseconds.
@@ -61,12 +78,12 @@ impl Decoder {
         &self.last_event_id
     }
 
-    fn line(&mut self, line: &[u8]) -> Option<Event> {
+    fn line(&mut self, line: &[u8]) -> Option<StreamItem> {
         // Only the first line of a stream can begin with a BOM.
         let first = !std::mem::replace(&mut self.begun, true);
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
-            return self.dispatch();
+            return self.dispatch().map(StreamItem::Event);
         }
         // A line without a colon is a field with an empty value; a line that begins with a colon has an empty name, and is
         // a comment.
@@ -83,7 +100,9 @@ impl Decoder {
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.reconnection_time_ms = value.parse().ok();
+                return self.reconnection_time_ms.map(StreamItem::Retry);
             }
+            "" => return Some(StreamItem::Comment(value.to_owned())),
             _ => {}
         }
         None
@@ -140,6 +159,14 @@ mod tests {
                 expected.iter().map(|(t, d, i)| (t.to_string(), d.to_string(), i.to_string())).collect();
             assert_eq!(events(stream.as_bytes()), expected, "{stream:?}");
         }
+    }
+
+    #[test]
+    fn comments_and_reconnection_times_come_between_the_events() {
+        let items = Decoder::default().push_all(b": ping\n\n:\nretry: 5000\ndata: a\n\nretry: soon\n");
+        let comment = |text: &str| StreamItem::Comment(text.into());
+        let event = Event { event_type: "message".into(), data: "a".into(), last_event_id: String::new() };
+        assert_eq!(items, [comment("ping"), comment(""), StreamItem::Retry(5000), StreamItem::Event(event)]);
     }
 
     #[test]

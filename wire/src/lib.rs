@@ -12,35 +12,44 @@
 //!      │
 //!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
 //!      │
-//!  recording                exchanges as lines of JSON: written, and read
+//!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
-//!  body                     HTTP/1.1: the bodies of messages out of raw bytes
+//!  recording                exchanges as lines of JSON: written, and read
 //!      │
 //!  request    response      HTTP/1.1: heads, bodies and ends out of raw bytes
 //!      │
 //!  transcript               the parts of responses that a client saw, with times
 //! ```
+//!
+//! The feature `json` has all that reads or writes JSON, and with it recordings; `calendar` has timestamps.
 
 mod body;
+mod ends;
 mod event_decoder;
 mod event_encoder;
 mod instant;
+#[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
 pub mod jsonl;
 pub mod printable;
+#[cfg(feature = "json")]
 pub mod recording;
 mod request;
 mod response;
+#[cfg(feature = "calendar")]
 mod timestamp;
 mod transcript;
 
-pub use self::body::Malformed;
-pub use self::event_decoder::{Decoder, Event};
+pub use self::body::{Framing, Malformed};
+pub use self::ends::{How, LeftHow};
+pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
 pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
+#[cfg(feature = "json")]
 pub use self::json::stringify;
-pub use self::recording::How;
 pub use self::request::{RequestHead, RequestPart, Requests};
 pub use self::response::{Head, Part, Responses};
+#[cfg(feature = "calendar")]
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
 pub use self::transcript::{Entry, Transcript, What};

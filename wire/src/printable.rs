@@ -3,11 +3,13 @@
 //! Text from a server or a file may steer a terminal, reverse the order of a line, hide, or make XML ill-formed. A character
 //! with such an effect becomes an escape like `\u{1b}`. Ordinary text stays unchanged, in any script, with emoji.
 
-use std::fmt::Write as _;
-use std::io::{self, Write};
+#[cfg(feature = "json")]
+mod json;
 
-use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use std::fmt::Write as _;
+
+#[cfg(feature = "json")]
+pub use self::json::to_json;
 
 /// The number of characters shown of a short text, such as a header.
 pub const LINE_CHARS_MAX: usize = 300;
@@ -79,40 +81,6 @@ pub fn clipped(mut text: String, chars_max: usize) -> String {
     text
 }
 
-/// Returns `value` as one line of JSON, without a line end. Unprintable characters become JSON escapes: a reader
-/// gets them back.
-///
-/// # Panics
-///
-/// If `value` cannot be JSON at all, such as a map whose keys are not strings.
-#[must_use]
-pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut bytes = Vec::with_capacity(128);
-    value.serialize(&mut Serializer::with_formatter(&mut bytes, Printable)).expect("plain data, written to memory");
-    String::from_utf8(bytes).expect("serde_json writes UTF-8")
-}
-
-/// Writes compact JSON whose strings are printable.
-struct Printable;
-
-impl Formatter for Printable {
-    fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Printable ASCII, by far the most frequent text, needs no look at each character.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        for (char, is_printable) in chars(fragment) {
-            if is_printable {
-                write!(writer, "{char}")?;
-            } else {
-                // JSON escapes a character beyond U+FFFF as two UTF-16 units.
-                char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Returns each character of `text`, and whether the character is printable in its place.
 fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut before = '\0';
@@ -174,7 +142,6 @@ mod tests {
         ] {
             assert_eq!(visible(text.as_bytes()), text);
             assert_eq!(printable_lines(text), text);
-            assert_eq!(to_json(&text), serde_json::to_string(text).expect("JSON"));
         }
     }
 
@@ -194,14 +161,6 @@ mod tests {
         }
         assert_eq!(visible(b"a\r\nb\xff\xed\xa0\x80"), "a␍⏎b\\xff\\xed\\xa0\\x80");
         assert_eq!(printable_lines("a\r\nb"), "a\\u{d}\nb");
-    }
-
-    #[test]
-    fn json_stays_the_same_value() {
-        let text = "\u{9b}\u{202e}\x1b\"\\\u{10ffff}\u{feff}你";
-        let json = to_json(text);
-        assert_eq!(json, r#""\u009b\u202e\u001b\"\\\udbff\udfff\ufeff你""#);
-        assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
     }
 
     #[test]

@@ -22,11 +22,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::arrival::{ArrivalNotes, Body};
 pub use self::fact::{
-    Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Framing, How, Leave, LeftHow, LogStart, NoKeys,
-    Publish, Push, RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Write,
+    Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Leave, LogStart, NoKeys, Publish, Push,
+    RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Write,
 };
 pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;
+pub use crate::{Framing, How, LeftHow};
 
 /// The version of the form of a recording.
 pub const FORMAT: u32 = 1;

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::Framing;
 use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_length, last_coding, lossy};
-use crate::recording::Framing;
 
 /// The largest number of header lines in a response.
 const HEADERS_MAX: usize = 100;

@@ -8,14 +8,15 @@
 //! {"t_ms":20000,"kind":"end","how":"complete"}
 //! ```
 
+#[cfg(feature = "json")]
+mod jsonl;
+
 use std::fmt;
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
 
-use crate::printable::{LINE_CHARS_MAX, printable, to_json, visible};
-use crate::recording::{End, Fact, How, Line, ResponseHead, Write};
-use crate::{Head, Instant};
+use crate::printable::{LINE_CHARS_MAX, printable, visible};
+use crate::{Head, How, Instant};
 
 /// The parts of responses that a client saw on one connection, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,16 +32,6 @@ impl Transcript {
             What::Write(bytes) => Some((entry.at, bytes)),
             What::Head(_) | What::End(_) => None,
         })
-    }
-
-    /// Returns the transcript as jsonl: an object a line, each line ended.
-    ///
-    /// # Panics
-    ///
-    /// Never: an entry has no map with other keys than strings, and memory takes every byte.
-    #[must_use]
-    pub fn to_jsonl(&self) -> String {
-        self.entries.iter().map(|entry| to_json(entry) + "\n").collect()
     }
 }
 
@@ -87,32 +78,13 @@ impl fmt::Display for Entry {
     }
 }
 
-impl From<&Entry> for Line {
-    fn from(entry: &Entry) -> Self {
-        let fact: Fact = match &entry.what {
-            What::Head(Head { status, headers, .. }) => {
-                ResponseHead { status: *status, headers: headers.clone() }.into()
-            }
-            What::Write(bytes) => Write { bytes: bytes.clone() }.into(),
-            What::End(how) => End { how: *how }.into(),
-        };
-        Self::new(entry.at.as_millis(), fact)
-    }
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Line::from(self).serialize(serializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    fn transcript() -> Transcript {
+    pub(super) fn transcript() -> Transcript {
         let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
         let entry = |ms, what| Entry { at: Instant::EPOCH + Duration::from_millis(ms), what };
         let entries = vec![
@@ -122,17 +94,6 @@ mod tests {
             entry(20_000, What::End(How::Complete)),
         ];
         Transcript { entries }
-    }
-
-    #[test]
-    fn jsonl_has_one_object_a_line_with_its_keys_in_order() {
-        let lines = [
-            r#"{"t_ms":0,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}"#,
-            r#"{"t_ms":0,"kind":"write","text":"data: \"你\"\n\n"}"#,
-            r#"{"t_ms":50,"kind":"write","base64":"Yf8ADQo="}"#,
-            r#"{"t_ms":20000,"kind":"end","how":"complete"}"#,
-        ];
-        assert_eq!(transcript().to_jsonl(), lines.map(|line| format!("{line}\n")).concat());
     }
 
     #[test]

@@ -13,7 +13,8 @@ export function findBinary(binary, env = process.env) {
     if (runs(resolve(given))) return resolve(given);
     throw new Error(
       `expected ${whence} to name the program onbeat, got ${given}, where there is none that may be run. ` +
-        'Build it with `cargo build --release` in the folder of Onbeat; it is then target/release/onbeat.',
+        'Build it with `cargo build --release --package onbeat --features cli` in the folder of Onbeat; it is then ' +
+        'target/release/onbeat.',
     );
   }
   const names = process.platform === 'win32' ? ['onbeat.exe'] : ['onbeat'];
@@ -21,8 +22,8 @@ export function findBinary(binary, env = process.env) {
   const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(runs);
   if (found) return found;
   throw new Error(
-    'expected the program onbeat on the PATH, found none. Install it with `cargo install --locked --path harness` in the ' +
-      'folder of Onbeat, or name it by the option `binary` or the variable ONBEAT_BIN.',
+    'expected the program onbeat on the PATH, found none. Install it with `cargo install --locked --path harness --features cli` ' +
+      'in the folder of Onbeat, or name it by the option `binary` or the variable ONBEAT_BIN.',
   );
 }
 

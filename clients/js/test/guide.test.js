@@ -17,7 +17,7 @@ test('docs/front-end.md leads from an empty folder to tests that pass', async ()
 
   const said = {};
   for (const command of guide.commands().filter((command) => !IS_THERE.test(command))) said[command] = await run(folder, command);
-  assert.match(said['npm install --save-dev ./onbeat-0.1.0.tgz'], /added 1 package/);
+  assert.match(said['npm install --save-dev ./onbeat-0.2.0.tgz'], /added 1 package/);
   assert.match(said['npx playwright test chat'], /\b1 passed/);
   assert.match(said['npx playwright test'], /\b5 passed/);
   assert.match(said['npx vitest run unit'], /Tests +1 passed/);

@@ -1,4 +1,4 @@
-//! What a broadcast costs with many clients, beside a plain axum server, over loopback: `cargo bench --bench fan_out`.
+//! What a broadcast costs with many clients, beside a plain axum server, over loopback: `cargo bench --all-features --bench fan_out`.
 //!
 //! Each server runs in a process of its own, so that its memory and its limits are its own, and on all cores. The
 //! clients are one thread that reads whatever is ready: it shares the cores with the server, so it does as little as it

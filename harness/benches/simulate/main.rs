@@ -1,5 +1,5 @@
 //! How many random worlds a core simulates, what memory they take, and the same worlds over turmoil:
-//! `cargo bench --bench simulate`.
+//! `cargo bench --all-features --bench simulate`.
 //!
 //! The worlds are those of `onbeat simulate`, on one thread. `ONBEAT_BENCH_WORLDS` sets in how many the memory is
 //! watched.

@@ -79,8 +79,10 @@ impl RecordingContract {
                 continue;
             }
             let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
-                let expected = format_args!("the line of the request before, got a line of kind {}", line.fact.kind());
-                return Err(at(Problem::line(expected)));
+                let kind = line.fact.kind();
+                return Err(at(Problem::line(format_args!(
+                    "the line of the request before, got a line of kind {kind}"
+                ))));
             };
             check_order(&exchange.response, line).map_err(at)?;
             let vary = own.into_iter().chain(wide.clone()).collect();

@@ -66,7 +66,7 @@ impl MadeUpResponse {
             line
         };
         let start =
-            json!({"kind": "recording", "format": 1, "onbeat": "0.1.0", "from": "http://a/", "framing": self.framing});
+            json!({"kind": "recording", "format": 1, "onbeat": "0.2.0", "from": "http://a/", "framing": self.framing});
         let head = json!({"t_ms": 5, "kind": "head", "status": 200, "headers": [["content-type", self.content_type]]});
         let mut lines = vec![
             with(start, &self.wide),

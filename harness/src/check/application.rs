@@ -1,80 +1,12 @@
-//! The view of an application: the events that `eventsource-stream` dispatches, from bytes in memory or through reqwest.
+//! The view of an application: the events that `eventsource-stream` dispatches.
 
 mod library;
 mod lines;
 
-use std::thread;
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures_util::StreamExt;
-use onbeat_clock::Clock;
-use parking_lot::Mutex;
-use reqwest::StatusCode;
-use tokio::sync::oneshot;
 
 use self::library::{Library, Stopped, guarded};
-use super::LinesSeen;
 use crate::judge::Dispatched;
-
-/// A client library that takes longer never comes back.
-const LIBRARY_MAX: Duration = Duration::from_secs(10);
-
-/// A stream as an application receives the stream.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Download {
-    chunks: Vec<Bytes>,
-    lines: LinesSeen,
-    /// Why the stream can't be read any further.
-    failed: Option<String>,
-    is_over: bool,
-}
-
-impl Download {
-    /// Returns a download that counts lines in the same way.
-    pub(super) fn counting(lines: LinesSeen) -> Self {
-        Self { lines, ..Self::default() }
-    }
-
-    /// Returns whether no more comes, or so many lines have come.
-    pub(super) fn has(&self, lines: usize) -> bool {
-        self.is_over || self.lines.lines() >= lines
-    }
-
-    /// Returns the events that the client library dispatches. The library reads on a thread, which is left behind if the
-    /// library never comes back.
-    pub(super) async fn dispatched(self, clock: &dyn Clock) -> Dispatched {
-        let mut dispatched = apart(clock, move || dispatch(&self.chunks)).await;
-        dispatched.failed = dispatched.failed.or(self.failed);
-        dispatched
-    }
-}
-
-/// Asks for `url` as an application does, and reads the stream up to so many bytes.
-pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: usize, download: &Mutex<Download>) {
-    let outcome = async {
-        let response = client.get(url).send().await.map_err(|error| error.to_string())?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("the status is {}", response.status()));
-        }
-        let (mut chunks, mut left) = (response.bytes_stream(), bytes_max);
-        while let Some(chunk) = chunks.next().await {
-            let bytes = chunk.map_err(|error| error.to_string())?;
-            left = left.saturating_sub(bytes.len());
-            if left == 0 {
-                break;
-            }
-            let mut download = download.lock();
-            download.lines.read(&bytes);
-            download.chunks.push(bytes);
-        }
-        Ok(())
-    };
-    // The chunks before an error count all the same.
-    let outcome: Result<(), String> = outcome.await;
-    let mut download = download.lock();
-    (download.failed, download.is_over) = (outcome.err(), true);
-}
 
 /// Returns the events of a stream that came in these chunks.
 pub(super) fn dispatch<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Dispatched {
@@ -98,26 +30,8 @@ pub(super) fn dispatch<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Dispa
     dispatched
 }
 
-/// Has a client library work on a thread, and waits for as long as a library may take.
-async fn apart(clock: &dyn Clock, work: impl FnOnce() -> Dispatched + Send + 'static) -> Dispatched {
-    let gave_up = |why: String| Dispatched { gave_up: Some(why), ..Dispatched::default() };
-    let (tell, told) = oneshot::channel();
-    let work = || drop(tell.send(work()));
-    if let Err(error) = thread::Builder::new().name("eventsource-stream".into()).spawn(work) {
-        return gave_up(format!("no thread for the client library: {error}"));
-    }
-    tokio::select! {
-        biased;
-        dispatched = told => dispatched.unwrap_or_else(|_| gave_up("the client library eventsource-stream gave up".into())),
-        () = clock.sleep_until(clock.now() + LIBRARY_MAX) => {
-            gave_up(format!("the client library eventsource-stream is still busy after {LIBRARY_MAX:?}"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use onbeat_clock::TokioClock;
     use onbeat_wire::{Decoder, Event};
     use proptest::prelude::*;
 
@@ -177,22 +91,6 @@ mod tests {
         assert_eq!(events, [Event::default()]);
         let Err(Stopped::ByLibrary(why)) = outcome else { panic!("{outcome:?}") };
         assert!(why.contains("eventsource-stream gave up: it panicked: end byte index 1"), "{why}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_library_that_never_comes_back_is_left_behind() {
-        let forever = || loop {
-            thread::park();
-        };
-        let dispatched = apart(&TokioClock::start(), forever).await;
-        assert!(dispatched.gave_up.expect("no end").contains("still busy after 10s"));
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_broke_off_has_its_events_and_the_reason() {
-        let (chunks, failed) = (vec![Bytes::from_static(b"data: a\n\ndata: b\n")], Some("reset".into()));
-        let dispatched = Download { chunks, failed, ..Download::default() }.dispatched(&TokioClock::start()).await;
-        assert_eq!((dispatched.events.len(), dispatched.failed.as_deref()), (1, Some("reset")));
     }
 
     /// Returns parts of streams, and bytes that break parsers.

@@ -1,6 +1,7 @@
 //! The check of a server over TCP, in real time.
 
 mod again;
+mod download;
 mod inspection;
 mod machine;
 mod plan;
@@ -8,6 +9,7 @@ mod reach;
 mod requests;
 mod scenarios;
 mod streams;
+mod target;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

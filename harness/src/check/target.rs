@@ -1,16 +1,14 @@
-//! The target of a check: the embedded server in virtual time, or any server over TCP.
+//! The target of a check: the embedded server in virtual time, or any other server.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 
-use crate::judge::{Pace, SharedStalls};
-use crate::player::{Action, Bounds, Client, ClientLog};
-use crate::transport;
+use crate::judge::Pace;
+use crate::player::{Bounds, Client};
 use crate::world_lab::WorldLab;
 
 /// A server under test.
@@ -62,105 +60,5 @@ impl Target for Embedded<'_> {
 
     async fn settle(&self) {
         self.lab.settle().await;
-    }
-}
-
-/// A server over TCP.
-#[derive(Clone, Debug)]
-pub(super) struct Live {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) pace: Pace,
-    pub(super) addr: SocketAddr,
-    /// The value of `Host`.
-    pub(super) host: String,
-    /// The prefix of each path; empty, or without a slash at the end.
-    pub(super) prefix: String,
-    /// Additional lines for the head of each request; empty, or each with CR LF.
-    pub(super) headers: String,
-    /// The URL of the server.
-    pub(super) url: String,
-    /// When the server, or the checker, was held up.
-    pub(super) stalls: SharedStalls,
-}
-
-/// A request that any server answers at once.
-const PROBE: &str = "OPTIONS /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n";
-/// A probe without an answer is given up then.
-const PROBE_MAX: Duration = Duration::from_secs(10);
-/// The answer to the second of two probes comes after all that the server had to do before the second.
-const PROBES: usize = 2;
-
-impl Live {
-    /// Sends a probe on a new connection, and returns whether an answer came in time.
-    pub(super) async fn probe(&self) -> bool {
-        let Ok(mut client) = self.clone().connect(Bounds::SHORT).await else { return false };
-        client.act(Action::request(self.address(PROBE))).await;
-        let is_answered = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| exchange.head.is_some());
-        let is_answered = client.until_within(PROBE_MAX, is_answered).await;
-        client.close().await;
-        is_answered
-    }
-
-    /// Puts the host and the additional headers into each head of a request. A request that tests a limit keeps
-    /// the same length.
-    fn with_headers(&self, request: &str) -> String {
-        let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
-        // Additional headers must not push a request over a limit that the request tests: the filler gets shorter.
-        let line = if line.len() > LONG_LINE_MIN {
-            line.replacen(&FILLER.repeat(self.headers.len()), "", 1)
-        } else {
-            line.to_owned()
-        };
-        if request.contains(HOST) {
-            let host = format!("\r\nHost: {}\r\n{}", self.host, self.headers);
-            format!("{line}\r\n{rest}").replace(HOST, &host)
-        } else {
-            format!("{line}\r\n{}{rest}", self.headers)
-        }
-    }
-}
-
-/// The host of every request in the fixtures.
-const HOST: &str = "\r\nHost: onbeat\r\n";
-/// A request line of at least so many bytes tests a server's limit, and is filled with the filler.
-const LONG_LINE_MIN: usize = 8192;
-const FILLER: &str = "a";
-
-impl Target for Live {
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.clock)
-    }
-
-    fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        Ok(Client::new(self.clock(), transport::connect_tcp(self.addr, self.clock()).await?, bounds))
-    }
-
-    async fn settle(&self) {
-        self.clock.sleep_until(self.clock.now() + self.pace.settling).await;
-        self.catch_up().await;
-    }
-
-    async fn catch_up(&self) {
-        for _ in 0..PROBES {
-            if !self.probe().await {
-                return;
-            }
-        }
-    }
-
-    fn held_up(&self, from: Instant, to: Instant) -> Duration {
-        self.stalls.lock().within(from, to)
-    }
-
-    fn address(&self, request: &str) -> String {
-        let request = match request.split_once(" /") {
-            Some((method, rest)) => format!("{method} {}/{rest}", self.prefix),
-            None => request.to_owned(),
-        };
-        self.with_headers(&request)
     }
 }

@@ -1,8 +1,10 @@
 //! The report in each form: for people, for programs, for CI, and for a browser.
 
 mod cut;
+#[cfg(feature = "cli")]
 pub mod html;
 pub mod jsonl;
+#[cfg(feature = "cli")]
 pub mod junit;
 pub mod text;
 
@@ -37,7 +39,7 @@ fn printable_report(report: &Report) -> Report {
     report
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use std::time::Duration;
 

@@ -8,8 +8,8 @@ use onbeat_faults::Fault;
 use onbeat_routes::read_route;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
+use onbeat_wire::LeftHow;
 use onbeat_wire::jsonl::{self, Problem, WrongLine, ensure};
-use onbeat_wire::recording::LeftHow;
 use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Push, Request, ResponseHead,
     RouteAdded, RoutesDeleted, Write,

@@ -1,7 +1,7 @@
 //! The actions of a client on a connection.
 
 use bytes::Bytes;
-use onbeat_wire::recording::LeftHow;
+use onbeat_wire::LeftHow;
 
 /// An action of a client on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use onbeat_clock::Clock;
-use onbeat_wire::recording::LeftHow;
+use onbeat_wire::LeftHow;
 use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -122,12 +122,12 @@ impl Client {
 
     /// Waits until so many responses in all have ended, or the connection has.
     pub async fn responses(&self, count: usize) {
-        self.wait_for(|state| state.ended >= count).await;
+        self.shared.wait_for(|state| state.ended >= count).await;
     }
 
     /// Waits until the log is `enough`, or [no more can come](Self::is_over).
     pub async fn until(&self, mut enough: impl FnMut(&ClientLog) -> bool) {
-        self.wait_for(|state| enough(&state.log)).await;
+        self.shared.wait_for(|state| enough(&state.log)).await;
     }
 
     /// Waits as [`until`](Self::until) does, but no longer than `patience`; returns whether the log is `enough`.
@@ -140,17 +140,10 @@ impl Client {
         enough(&self.shared.state.lock().log)
     }
 
-    async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
-        loop {
-            let next = self.shared.arrived.notified();
-            {
-                let state = self.shared.state.lock();
-                if state.is_over || is_enough(&state) {
-                    return;
-                }
-            }
-            next.await;
-        }
+    /// Returns a reader of the log, which can be used while the client acts.
+    #[must_use]
+    pub fn log_reader(&self) -> LogReader {
+        LogReader(Arc::clone(&self.shared))
     }
 
     /// Returns whether no more can come: the connection has ended, or the server's bytes can't be read.
@@ -190,6 +183,28 @@ impl Client {
     }
 }
 
+/// A reader of a client's log, beside the client.
+#[derive(Clone, Debug)]
+pub struct LogReader(Arc<Shared>);
+
+impl LogReader {
+    /// Waits until the log is `enough`, or no more can come.
+    pub async fn until(&self, mut enough: impl FnMut(&ClientLog) -> bool) {
+        self.0.wait_for(|state| enough(&state.log)).await;
+    }
+
+    /// Calls `read` with the log so far, and returns the result. The client neither acts nor reads meanwhile.
+    pub fn read<T>(&self, read: impl FnOnce(&ClientLog) -> T) -> T {
+        read(&self.0.state.lock().log)
+    }
+
+    /// Returns whether no more can come: the connection has ended, or the server's bytes can't be read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.state.lock().is_over
+    }
+}
+
 async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
     loop {
         let (at, arrival) = {
@@ -221,6 +236,21 @@ struct Shared {
     arrived: Notify,
     /// Wakes the reading task when the client reads on.
     resumed: AtomicWaker,
+}
+
+impl Shared {
+    async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
+        loop {
+            let next = self.arrived.notified();
+            {
+                let state = self.state.lock();
+                if state.is_over || is_enough(&state) {
+                    return;
+                }
+            }
+            next.await;
+        }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use onbeat_wire::LeftHow;
 use onbeat_wire::printable::visible;
-use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{Entry, Instant, Transcript, What};
 
 use super::Action;

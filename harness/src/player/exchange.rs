@@ -22,49 +22,70 @@ pub struct HttpExchange {
     pub broken: Option<String>,
 }
 
+/// The exchanges of a connection, folded out of a client log entry by entry. Responses come in the order of their requests
+/// (RFC 9112, 9.3.2); interim responses (1xx) are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Exchanges {
+    all: Vec<HttpExchange>,
+    /// The first exchange without an end.
+    current: usize,
+    is_closed: bool,
+}
+
+impl Exchanges {
+    /// Takes in the next entry of the log.
+    pub fn take_in(&mut self, at: Instant, entry: &LogEntry) {
+        match entry {
+            // Each request opens an exchange, which waits for a response.
+            LogEntry::Did(Action::Request { .. }) => {
+                let broken = self.is_closed.then(|| "the server had closed the connection".to_owned());
+                self.all.push(HttpExchange { broken, ..HttpExchange::new(at, true) });
+            }
+            // A client logs a second end of a response when the server has cut the response and the client leaves later.
+            LogEntry::Saw(what) if !self.is_closed => self.see(at, what),
+            // After a failure, or the end of the connection, waiting exchanges get no response.
+            LogEntry::Unreadable(why) => {
+                if let Some(exchange) = self.all.iter_mut().find(|exchange| exchange.end.is_none()) {
+                    exchange.broken = Some(why.clone());
+                }
+            }
+            LogEntry::ServerClosed => {
+                self.is_closed = true;
+                for exchange in self.all.iter_mut().filter(|exchange| exchange.head.is_none()) {
+                    exchange.broken = Some("the server closed the connection without an answer".into());
+                }
+            }
+            LogEntry::Did(_) | LogEntry::Saw(_) => {}
+        }
+    }
+
+    /// Adds a part of a response to the first exchange without an end.
+    fn see(&mut self, at: Instant, what: &What) {
+        while self.all.get(self.current).is_some_and(|exchange| exchange.end.is_some()) {
+            self.current += 1;
+        }
+        if self.current == self.all.len() && matches!(what, What::Head(head) if head.status >= 200) {
+            self.all.push(HttpExchange::new(at, false));
+        }
+        if let Some(exchange) = self.all.get_mut(self.current) {
+            exchange.see(at, what);
+        }
+    }
+
+    /// Returns the exchange with this ordinal on the connection, from 0.
+    #[must_use]
+    pub fn get(&self, ordinal: usize) -> Option<&HttpExchange> {
+        self.all.get(ordinal)
+    }
+}
+
 impl ClientLog {
-    /// Returns the exchanges. Responses come in the order of their requests (RFC 9112, 9.3.2); interim responses (1xx) are
-    /// left out.
+    /// Returns the exchanges.
     #[must_use]
     pub fn exchanges(&self) -> Vec<HttpExchange> {
-        let mut exchanges: Vec<HttpExchange> = Vec::new();
-        let (mut current, mut is_closed) = (0, false);
-        for (at, entry) in &self.entries {
-            match entry {
-                // Each request opens an exchange, which waits for a response.
-                LogEntry::Did(Action::Request { .. }) => {
-                    let broken = is_closed.then(|| "the server had closed the connection".to_owned());
-                    exchanges.push(HttpExchange { broken, ..HttpExchange::new(*at, true) });
-                }
-                // A client logs a second end of a response when the server has cut the response and the client leaves later.
-                LogEntry::Saw(what) if !is_closed => {
-                    // A part belongs to the first exchange without an end.
-                    while exchanges.get(current).is_some_and(|exchange| exchange.end.is_some()) {
-                        current += 1;
-                    }
-                    if current == exchanges.len() && matches!(what, What::Head(head) if head.status >= 200) {
-                        exchanges.push(HttpExchange::new(*at, false));
-                    }
-                    if let Some(exchange) = exchanges.get_mut(current) {
-                        exchange.see(*at, what);
-                    }
-                }
-                // After a failure, or the end of the connection, waiting exchanges get no response.
-                LogEntry::Unreadable(why) => {
-                    if let Some(exchange) = exchanges.iter_mut().find(|exchange| exchange.end.is_none()) {
-                        exchange.broken = Some(why.clone());
-                    }
-                }
-                LogEntry::ServerClosed => {
-                    is_closed = true;
-                    for exchange in exchanges.iter_mut().filter(|exchange| exchange.head.is_none()) {
-                        exchange.broken = Some("the server closed the connection without an answer".into());
-                    }
-                }
-                LogEntry::Did(_) | LogEntry::Saw(_) => {}
-            }
-        }
-        exchanges
+        let mut exchanges = Exchanges::default();
+        self.entries.iter().for_each(|(at, entry)| exchanges.take_in(*at, entry));
+        exchanges.all
     }
 
     /// Returns the first exchange.

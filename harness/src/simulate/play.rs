@@ -6,7 +6,7 @@ use std::time::Duration;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::{Random, Seed};
 use onbeat_wire::Instant;
-use onbeat_wire::recording::LeftHow;
+use onbeat_wire::LeftHow;
 
 use super::history::{History, Operation, OperationKind};
 use super::network::Network;

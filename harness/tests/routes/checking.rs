@@ -7,7 +7,7 @@ use crate::support::folder;
 use crate::support::{asked, play_model, seen};
 
 /// A recording, under the name that the documentation uses.
-const RECORDING: &str = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}
+const RECORDING: &str = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}
 {"t_ms":0,"kind":"request","text":"POST /chat HTTP/1.1\r\nHost: onbeat\r\n\r\n","body":{"text":"{}"}}
 {"t_ms":412,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}
 {"t_ms":455,"kind":"write","text":"data: hello\n\n"}

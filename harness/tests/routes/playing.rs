@@ -18,7 +18,7 @@ fn played(folder: &Path, response: &str, headers: &str, ms: u64) -> String {
     })
 }
 
-const CHAT: &str = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}
+const CHAT: &str = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}
 {"t_ms":5,"kind":"request","text":"POST /chat HTTP/1.1\r\nHost: onbeat\r\n\r\n","body":{"text":"{}"}}
 {"t_ms":417,"kind":"head","status":201,"headers":[["content-type","text/event-stream"],["transfer-encoding","chunked"],["connection","keep-alive"],["x-id","7"]]}
 {"t_ms":460,"kind":"write","text":"id: 1\ndata: hello\n\nid: 2\n","first_ms":450}

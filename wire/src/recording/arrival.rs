@@ -38,8 +38,8 @@ impl Notes for ArrivalNotes {
             _ => [self.body.is_some(), self.first_ms.is_some(), !self.vary.is_empty(), self.may],
         };
         if let Some((misplaced, _)) = Self::KEYS.iter().zip(is_misplaced).find(|(_, is_misplaced)| *is_misplaced) {
-            let expected = format_args!("no such key in a line of kind {}", fact.kind());
-            return Err(Problem::field(*misplaced, expected));
+            let kind = fact.kind();
+            return Err(Problem::field(*misplaced, format_args!("no such key in a line of kind {kind}")));
         }
         // Headers are in heads, and all other values in writes.
         let fits = |vary: &Vary| match fact {

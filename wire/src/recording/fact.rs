@@ -1,12 +1,11 @@
 //! The facts of a recording, by kind. The fields are the keys of a line, in order.
 
-use std::fmt;
-
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Body;
+use crate::{Framing, How, LeftHow};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,18 +68,6 @@ pub struct RecordingStart {
     /// parts of one timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
-}
-
-/// The framing of a body (RFC 9112, 6): what the boundaries of the writes are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Framing {
-    /// Chunks: a write is a chunk, as the server made it.
-    Chunked,
-    /// A length, or no body: a write is a piece as it came, which the network may have split or joined.
-    Length,
-    /// Neither: the body ends with the connection. A write is a piece as it came.
-    Close,
 }
 
 /// The first line of a log: the dependencies of its world.
@@ -171,49 +158,12 @@ pub struct End {
     pub how: How,
 }
 
-/// How a response ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum How {
-    /// With the last chunk, at the length, or without either by closing.
-    Complete,
-    /// The client closed the connection.
-    Closed,
-    /// The client, or the server, reset the connection.
-    Reset,
-    /// The server closed the connection in the middle.
-    Cut,
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Complete => "complete",
-            Self::Closed => "closed by the client",
-            Self::Reset => "reset",
-            Self::Cut => "cut off by the server",
-        })
-    }
-}
-
 /// A client leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leave {
     /// How the client leaves.
     pub how: LeftHow,
-}
-
-/// How a client leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeftHow {
-    /// By closing the connection (FIN).
-    Closed,
-    /// By sending no more. The client reads on.
-    HalfClosed,
-    /// By resetting the connection (RST).
-    Reset,
 }
 
 /// The server is told to write these bytes, as one chunk, to the response under way on a connection. The keys are those of a

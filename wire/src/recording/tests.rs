@@ -91,7 +91,7 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
     let body = |bytes, is_cut| Some(Body { bytes: Bytes::from_static(bytes), is_cut });
     let start = RecordingStart {
         format: FORMAT,
-        onbeat: "0.1.0".into(),
+        onbeat: "0.2.0".into(),
         from: "http://127.0.0.1:8000/chat".into(),
         framing: Some(Framing::Chunked),
         at_ms: None,
@@ -104,11 +104,11 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
     for (line, text) in [
         (
             line(0, start.clone().into(), ArrivalNotes::default()),
-            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}"#,
+            r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat","framing":"chunked"}"#,
         ),
         (
             line(0, RecordingStart { framing: None, ..start }.into(), ArrivalNotes::default()),
-            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat"}"#,
+            r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat"}"#,
         ),
         (
             line(0, request(), notes(body(b"{}", false), None)),
@@ -125,7 +125,7 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
         ),
         (
             line(0, of_proxy.into(), ArrivalNotes { vary: vec![id], ..ArrivalNotes::default() }),
-            r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://127.0.0.1:8000/chat","framing":"chunked","at_ms":5,"vary":[{"pointer":"/id","as":"uuid"}]}"#,
+            r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat","framing":"chunked","at_ms":5,"vary":[{"pointer":"/id","as":"uuid"}]}"#,
         ),
     ] {
         assert_eq!(serde_json::to_string(&line).expect("plain data"), text);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::MadeUpResponse;
 use crate::against::RecordingContract;
 
-const START: &str = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://a/","framing":"chunked"}"#;
+const START: &str = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://a/","framing":"chunked"}"#;
 const REQUEST: &str = r#"{"t_ms":0,"kind":"request","text":"GET / HTTP/1.1\r\n\r\n"}"#;
 const HEAD: &str = r#"{"t_ms":1,"kind":"head","status":200,"headers":[]}"#;
 const END: &str = r#"{"t_ms":9,"kind":"end","how":"complete"}"#;

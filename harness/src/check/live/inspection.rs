@@ -5,10 +5,11 @@ use std::time::Duration;
 use onbeat_clock::epoch_today;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::target::Live;
 use super::{Progress, Remote};
 use crate::check::hint::Pulse;
 use crate::check::tag::MARK;
-use crate::check::{Live, Tag, Target};
+use crate::check::{Tag, Target};
 use crate::judge::{Case, Evidence, Observation, Scenario, Timeline, judge};
 
 /// A check that takes so much longer than planned is broken off.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onbeat_clock::Clock;
 
-use crate::check::Live;
+use super::target::Live;
 use crate::judge::SharedStalls;
 
 /// The time between two looks of the checker for a stall of the checker itself, and the lateness of a look that is a stall.

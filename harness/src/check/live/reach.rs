@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use onbeat_clock::{Clock, TokioClock};
 
+use super::target::Live;
 use super::{Remote, Unreachable};
-use crate::check::{LinesSeen, Live, Target};
+use crate::check::{LinesSeen, Target};
 use crate::judge::{Pace, SharedStalls, fields};
 use crate::player::{Action, Bounds, ClientLog};
 use crate::replay::Stream;

@@ -6,7 +6,8 @@
 //! clients are an explanation only when known to be there: a message was heard, or clients come while the check has none.
 
 use super::inspection::{Inspection, TICK};
-use crate::check::{Live, Noise, OtherClients, Target, play};
+use super::target::Live;
+use crate::check::{Noise, OtherClients, Target, play};
 use crate::judge::{Evidence, Observation, PATIENCE, Scenario};
 use crate::player::{Action, Bounds, ClientLog};
 

@@ -5,8 +5,8 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 
+use super::download::{self, Download};
 use super::inspection::{Inspection, TICK};
-use crate::check::application::{self, Download};
 use crate::check::hint::Pulse;
 use crate::check::{LinesSeen, Noise, OtherClients, play};
 use crate::judge::{Observation, PATIENCE, Scenario, Timeline};
@@ -37,7 +37,7 @@ impl Inspection<'_> {
         let url = format!("{}/{}", self.live.url, stream.name());
         let others = OtherClients { noise, ..OtherClients::default() };
         let download = Mutex::new(Download::counting(LinesSeen::beside(&others)));
-        let by_application = application::download(self.application.clone(), url, bounds.bytes_max, &download);
+        let by_application = download::download(self.application.clone(), url, bounds.bytes_max, &download);
         let raw = async {
             let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
             // The application's stream may have begun later, and gets as much time as the raw stream.

@@ -33,7 +33,7 @@ fn times_count_from_the_request() {
 
 #[test]
 fn a_file_may_have_several_exchanges() {
-    let start = r#"{"kind":"recording","format":1,"onbeat":"0.1.0","from":"http://a/"}"#;
+    let start = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://a/"}"#;
     let other = HEAD.replace("200", "404");
     let replayed = [HEAD, WRITE, END, &other, END];
     let recorded = [start, REQUEST, HEAD, WRITE, END, start, REQUEST, &other, END];

@@ -1,0 +1,341 @@
+//! The lab: an application of yours in virtual time, with clients over HTTP/1.1 in memory.
+//!
+//! ```text
+//!  peer ── open                     who asks, and what the application is at work on
+//!    │
+//!  watched_body ── application      the application under test, served by hyper
+//!    │
+//!  network ── socket                the way between
+//!    │
+//!  connection ── sse                a client's connection, and the events in a response
+//!    │
+//!  response ── request ── client    what a test works with
+//!    │
+//!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
+//!    │
+//!  state                            what the handles of a lab share
+//!    │
+//!  run ── options                   a runtime in paused time, and the end of a test
+//! ```
+
+mod application;
+mod blocking;
+mod client;
+mod connection;
+mod failure;
+mod network;
+mod open;
+mod options;
+mod panics;
+mod peer;
+mod request;
+mod response;
+mod run;
+mod socket;
+mod sse;
+mod state;
+mod watchdog;
+mod watched_body;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Method;
+use bytes::Bytes;
+use onbeat_wire::Instant;
+
+pub use self::application::Application;
+use self::application::Served;
+pub use self::client::Client;
+use self::connection::{Connection, Handle};
+pub use self::network::Network;
+pub use self::open::OpenRequest;
+pub use self::options::LabOptions;
+pub use self::peer::Peer;
+pub use self::request::RequestBuilder;
+pub use self::response::Response;
+pub use self::socket::{Connector, Socket};
+pub use self::sse::{Comment, Event};
+use self::state::LabState;
+use crate::player::{self, Bounds};
+use crate::transport;
+
+/// Tests an application in virtual time: runs `test` with a lab around `application`, and returns what `test` returns.
+///
+/// Time passes only while everything sleeps, and then at once: an hour takes milliseconds, and each event has an exact
+/// time. Whatever the test asks of the [`Lab`], everything that happens at that instant has happened when the call returns.
+///
+/// The application runs on tokio, and its time must be tokio's: `tokio::time::sleep`, `interval`, `timeout`, `Instant`.
+/// `std::time`, `chrono::Utc::now`, threads and sockets know nothing of virtual time.
+///
+/// `application` is built before the lab exists. Where building needs a runtime, for example for `tokio::spawn`, take
+/// [`lab_with`].
+///
+/// # Panics
+///
+/// If the test panics, with what the clients saw on stderr; if the application panics; if the test waits longer than the
+/// [patience](LabOptions::patience) of the lab; if requests are open after all clients have left; if nothing happens for
+/// the [limit](LabOptions::real_time_limit) of the machine's time; and if it is called on a thread with a tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use axum::response::sse::{Event, KeepAlive, Sse};
+/// use axum::{Router, routing::get};
+/// use futures_util::{Stream, StreamExt, stream};
+/// use onbeat::secs;
+/// use tokio::time::{interval, Interval};
+///
+/// async fn ticks() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+///     let ticks = stream::unfold(interval(secs(30)), |mut interval: Interval| async {
+///         interval.tick().await;
+///         Some((Ok(Event::default().data("tick")), interval))
+///     });
+///     Sse::new(ticks).keep_alive(KeepAlive::new())
+/// }
+///
+/// onbeat::lab(Router::new().route("/ticks", get(ticks)), async |lab| {
+///     let ticks = lab.get("/ticks").await;
+///     lab.advance(secs(95)).await;
+///     assert_eq!(ticks.times_ms(), [0, 30_000, 60_000, 90_000]);
+/// });
+/// ```
+pub fn lab<T>(application: impl Application, test: impl AsyncFnOnce(Lab) -> T) -> T {
+    LabOptions::new().run(application, test)
+}
+
+/// Tests an application as [`lab()`] does. `build` makes the application in the runtime of the lab, and may spawn tasks, and
+/// add hosts that the application calls.
+///
+/// # Panics
+///
+/// As [`lab()`] does.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, routing::get};
+///
+/// async fn build(_: onbeat::Lab) -> Router {
+///     tokio::spawn(async { /* a task of the application */ });
+///     Router::new().route("/", get(|| async { "hello" }))
+/// }
+///
+/// onbeat::lab_with(build, async |lab| {
+///     assert_eq!(lab.get("/").await.text(), "hello");
+/// });
+/// ```
+pub fn lab_with<A, T>(build: impl AsyncFnOnce(Lab) -> A, test: impl AsyncFnOnce(Lab) -> T) -> T
+where
+    A: Application,
+{
+    LabOptions::new().run_with(build, test)
+}
+
+/// Returns a duration of so many milliseconds.
+#[must_use]
+pub const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Returns a duration of so many seconds.
+#[must_use]
+pub const fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// The lab of a test: moves time, and makes clients. A clone is the same lab, and may be moved into tasks.
+#[derive(Clone)]
+pub struct Lab {
+    state: Arc<LabState>,
+}
+
+impl Lab {
+    // Time.
+
+    /// Returns the virtual time since the beginning of the lab.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.state.clock.now().since_epoch()
+    }
+
+    /// Returns the virtual time since the beginning of the lab, in milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.state.clock.now().as_millis()
+    }
+
+    /// Lets so much time pass. All timers fire one after another, each at its time, those of the last instant too.
+    pub async fn advance(&self, by: Duration) {
+        self.advance_to(self.now() + by).await;
+    }
+
+    /// Lets time pass until `time` after the beginning of the lab; not at all if that is in the past.
+    pub async fn advance_to(&self, time: Duration) {
+        self.state.touch_until(time);
+        self.state.clock.sleep_until(Instant::EPOCH + time).await;
+        self.settle().await;
+    }
+
+    /// Waits until everything has happened that happens at this instant, blocking tasks included. All other methods do so, too.
+    pub async fn settle(&self) {
+        self.state.settle().await;
+    }
+
+    // Clients.
+
+    /// Begins a `GET` by a new client: `lab.get("/events").await` returns the response once the head has come.
+    ///
+    /// ```
+    /// # use axum::{Router, http::HeaderMap, routing::get};
+    /// # let app = Router::new().route("/events", get(|headers: HeaderMap| async move {
+    /// #     headers["last-event-id"].to_str().unwrap().to_owned()
+    /// # }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let response = lab.get("/events").header("last-event-id", "7").await;
+    ///     assert_eq!((response.status().as_u16(), response.text()), (200, "7".into()));
+    /// });
+    /// ```
+    pub fn get(&self, target: &str) -> RequestBuilder {
+        self.client().get(target)
+    }
+
+    /// Begins a `POST` with a body by a new client.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::post};
+    /// # let app = Router::new().route("/chat", post(|body: String| async move { body }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let reply = lab.post("/chat", r#"{"stream":true}"#).header("content-type", "application/json").await;
+    ///     assert_eq!(reply.text(), r#"{"stream":true}"#);
+    /// });
+    /// ```
+    pub fn post(&self, target: &str, body: impl Into<Bytes>) -> RequestBuilder {
+        self.client().post(target, body)
+    }
+
+    /// Begins a request with any method by a new client.
+    pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
+        self.client().request(method, target)
+    }
+
+    /// Returns a new client with a connection of its own, for several requests on one connection.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_over(Network::new())
+    }
+
+    /// Returns a new client behind a network: with little room, slow, or far away.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use onbeat::{Network, ms};
+    /// # let app = Router::new().route("/long", get(|| async { "x".repeat(4096) }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let slow = lab.client_over(Network::new().pace(1024, ms(500)));
+    ///     let long = slow.get("/long").await;
+    ///     long.ended().await;
+    ///     assert!(lab.now_ms() >= 1500);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn client_over(&self, network: Network) -> Client {
+        let clock = Arc::clone(&self.state.clock);
+        let window_bytes = network.window_bytes;
+        let (end, ends) = if network.is_plain() {
+            transport::connect_through(clock, window_bytes, |pipe, _| pipe)
+        } else {
+            let over = Arc::clone(&clock);
+            transport::connect_through(clock, window_bytes, |pipe, _| network.over(pipe, over))
+        };
+        let number = self.state.next_client();
+        self.state.serve_application(end, Peer::Client(number));
+        let player = player::Client::new(Arc::clone(&self.state.clock), ends, Bounds::NONE);
+        let connection = Arc::new(Connection::new(self.clone(), number, player));
+        self.state.add_client(Arc::clone(&connection));
+        Client { connection: Handle::new(connection) }
+    }
+
+    // Hosts.
+
+    /// Adds another server to the lab, for example a fake upstream, under a name that [`connect`](Self::connect) and
+    /// [`connector`](Self::connector) know. A second host with the name replaces the first.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use axum::body::Body;
+    /// # use axum::http::Request;
+    /// # use hyper_util::rt::TokioIo;
+    /// let upstream = Router::new().route("/model", get(|| async { "gpt" }));
+    /// onbeat::lab_with(
+    ///     async |lab| {
+    ///         lab.add_host("llm.test", upstream);
+    ///         // An application that asks the upstream, here by hyper's client.
+    ///         Router::new().route("/ask", get(async move || {
+    ///             let io = TokioIo::new(lab.connect("llm.test").unwrap());
+    ///             let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    ///             tokio::spawn(connection);
+    ///             let request = Request::get("/model").header("host", "llm.test").body(Body::empty()).unwrap();
+    ///             Body::new(sender.send_request(request).await.unwrap().into_body())
+    ///         }))
+    ///     },
+    ///     async |lab| assert_eq!(lab.get("/ask").await.text(), "gpt"),
+    /// );
+    /// ```
+    pub fn add_host(&self, name: impl Into<String>, server: impl Application) {
+        self.state.add_host(name.into(), Served::new(server));
+    }
+
+    /// Connects to a host that [`add_host`](Self::add_host) has added, or to the application under test by the name `onbeat`:
+    /// the connection is in memory, and the server speaks HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such host ([`NotFound`](io::ErrorKind::NotFound)).
+    pub fn connect(&self, host: &str) -> io::Result<Socket> {
+        self.state.connect(host)
+    }
+
+    /// Returns a connector to the hosts of the lab, for clients that take a [`tower::Service`](tower_service::Service) of a
+    /// [`Uri`](axum::http::Uri), such as that of hyper-util.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        Connector(self.clone())
+    }
+
+    // The application.
+
+    /// Returns the requests that the application, and the hosts, are at work on: those without an answer, and those whose
+    /// body is not dropped yet.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # let app = Router::new().route("/never", get(std::future::pending::<()>));
+    /// onbeat::lab(app, async |lab| {
+    ///     let never = lab.get("/never").start().await;
+    ///     assert_eq!(lab.open()[0].to_string(), "GET /never, client 1, since 0 ms, not answered yet");
+    ///     never.close().await;
+    ///     assert!(lab.open().is_empty(), "the handler has been cancelled");
+    /// });
+    /// ```
+    #[must_use]
+    pub fn open(&self) -> Vec<OpenRequest> {
+        self.state.open.list()
+    }
+
+    /// Returns how many tasks live that the application has spawned, or the test.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.state.foreign_tasks()
+    }
+}
+
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lab").field("now", &self.now()).field("open", &self.open()).finish_non_exhaustive()
+    }
+}

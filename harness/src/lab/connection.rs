@@ -1,0 +1,171 @@
+//! A connection of a test's client: what the client does, and the exchanges so far.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use onbeat_wire::LeftHow;
+use onbeat_wire::What;
+use parking_lot::Mutex;
+
+use super::Lab;
+use super::peer::Peer;
+use crate::player::{self, Action, ClientLog, Exchanges, HttpExchange, LogEntry, LogReader};
+
+/// The connection of a client.
+pub(super) struct Connection {
+    lab: Lab,
+    number: usize,
+    player: tokio::sync::Mutex<player::Client>,
+    log: LogReader,
+    seen: Mutex<Seen>,
+}
+
+/// The exchanges so far, folded out of as much of the log as has been read.
+#[derive(Default)]
+struct Seen {
+    exchanges: Exchanges,
+    entries_read: usize,
+    /// The length of the last entry, if a write: a write without chunks can still grow.
+    write_bytes: usize,
+    requests: usize,
+}
+
+impl Connection {
+    /// Returns the connection of a client with this number.
+    pub(super) fn new(lab: Lab, number: usize, player: player::Client) -> Self {
+        let log = player.log_reader();
+        Self { lab, number, player: tokio::sync::Mutex::new(player), log, seen: Mutex::default() }
+    }
+
+    /// Returns the lab.
+    pub(super) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Returns the name of the client in messages.
+    pub(super) fn peer(&self) -> Peer {
+        Peer::Client(self.number)
+    }
+
+    /// Acts, and waits until everything has happened that follows at this instant.
+    pub(super) async fn act(&self, action: Action) {
+        self.lab.state.touch();
+        self.player.lock().await.act(action).await;
+        self.lab.settle().await;
+    }
+
+    /// Sends a request, and returns the ordinal on the connection.
+    pub(super) async fn request(&self, action: Action) -> usize {
+        let ordinal = {
+            let mut seen = self.seen.lock();
+            seen.requests += 1;
+            seen.requests - 1
+        };
+        self.act(action).await;
+        ordinal
+    }
+
+    /// Leaves, without a wait for what follows.
+    pub(super) async fn leave(&self) {
+        self.player.lock().await.act(Action::Leave(LeftHow::Closed)).await;
+    }
+
+    /// Calls `read` with the exchange as far as it has come.
+    pub(super) fn with_exchange<T>(&self, ordinal: usize, read: impl FnOnce(Option<&HttpExchange>) -> T) -> T {
+        self.log.read(|log| {
+            let mut seen = self.seen.lock();
+            seen.read_on(log);
+            read(seen.exchanges.get(ordinal))
+        })
+    }
+
+    /// Waits until `enough` is true of the exchange, or no more can come.
+    pub(super) async fn until(&self, ordinal: usize, mut enough: impl FnMut(&HttpExchange) -> bool) {
+        self.log
+            .until(|log| {
+                let mut seen = self.seen.lock();
+                seen.read_on(log);
+                seen.exchanges.get(ordinal).is_some_and(&mut enough)
+            })
+            .await;
+    }
+
+    /// Returns whether no more can come.
+    pub(super) fn is_over(&self) -> bool {
+        self.log.is_over()
+    }
+
+    /// Returns the log so far.
+    pub(super) fn log(&self) -> ClientLog {
+        self.log.read(Clone::clone)
+    }
+}
+
+impl Seen {
+    /// Takes in the entries that have come since the last call.
+    fn read_on(&mut self, log: &ClientLog) {
+        let last = self.entries_read.checked_sub(1).and_then(|last| log.entries.get(last));
+        if let Some((at, LogEntry::Saw(What::Write(bytes)))) = last
+            && bytes.len() > self.write_bytes
+        {
+            let rest = bytes.slice(self.write_bytes..);
+            self.exchanges.take_in(*at, &LogEntry::Saw(What::Write(rest)));
+        }
+        for (at, entry) in &log.entries[self.entries_read..] {
+            self.exchanges.take_in(*at, entry);
+        }
+        self.entries_read = log.entries.len();
+        self.write_bytes = match log.entries.last() {
+            Some((_, LogEntry::Saw(What::Write(bytes)))) => bytes.len(),
+            _ => 0,
+        };
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("client", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// A handle of a connection: when the last one is dropped, the client leaves.
+#[derive(Clone, Debug)]
+pub(super) struct Handle(Arc<LeaveOnDrop>);
+
+#[derive(Debug)]
+struct LeaveOnDrop(Arc<Connection>);
+
+impl Handle {
+    /// Returns the first handle of a connection.
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self(Arc::new(LeaveOnDrop(connection)))
+    }
+}
+
+impl std::ops::Deref for Handle {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0.0
+    }
+}
+
+impl Drop for LeaveOnDrop {
+    fn drop(&mut self) {
+        let connection = Arc::clone(&self.0);
+        let lab = connection.lab.clone();
+        // A response that outlives the lab has no runtime any more, and the lab has closed its connection.
+        lab.state.spawn(async move { connection.leave().await });
+    }
+}
+
+/// Returns the bytes of a request.
+pub(super) fn request_bytes(method: &str, target: &str, headers: &[(String, String)], body: &Bytes) -> Bytes {
+    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat().into()
+}

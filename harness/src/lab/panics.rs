@@ -1,0 +1,69 @@
+//! The panics of a lab's thread, noted with their places, whoever catches them.
+//!
+//! tokio catches the panic of a task, and a layer may catch the panic of a handler. The process has one panic hook: the first
+//! lab puts a hook before it that notes the panics of threads with a lab, and then goes on as before.
+
+use std::cell::RefCell;
+use std::panic::{self, PanicHookInfo};
+use std::sync::Once;
+
+thread_local! {
+    /// The panics of the thread so far; none on a thread without a lab.
+    static NOTED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// The noting of the thread's panics, until dropped.
+pub(super) struct PanicNotes(());
+
+impl PanicNotes {
+    /// Begins to note the panics of this thread.
+    pub(super) fn begin() -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                note(info);
+                before(info);
+            }));
+        });
+        NOTED.with_borrow_mut(|noted| *noted = Some(Vec::new()));
+        Self(())
+    }
+
+    /// Takes out the panics so far.
+    pub(super) fn take() -> Vec<String> {
+        NOTED.with_borrow_mut(|noted| noted.as_mut().map(std::mem::take).unwrap_or_default())
+    }
+}
+
+impl Drop for PanicNotes {
+    fn drop(&mut self) {
+        NOTED.with_borrow_mut(|noted| *noted = None);
+    }
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    let message = text.unwrap_or("a panic without a message");
+    let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
+    let note = format!("{message}{place}{}", hint(message));
+    // A panic while the notes are borrowed is lost here, and printed all the same.
+    let _ =
+        NOTED.try_with(|noted| noted.try_borrow_mut().map(|mut noted| noted.as_mut().map(|noted| noted.push(note))));
+}
+
+/// Returns what to do about a panic in the words of tokio: a lab has neither sockets nor several threads.
+fn hint(message: &str) -> &'static str {
+    if message.contains("IO is disabled") || message.contains("enable_io") {
+        "\n  help: a lab has no sockets, since no time passes while a socket is waited for. Put the other server into the lab \
+         with `Lab::add_host`, and connect to it with `Lab::connect` or `Lab::connector`."
+    } else if message.contains("can call blocking only when running on the multi-threaded runtime") {
+        "\n  help: a lab has one thread, so that the order of all things is always the same. Use `tokio::task::spawn_blocking` \
+         in place of `block_in_place`."
+    } else if message.contains("Cannot start a runtime from within a runtime") {
+        "\n  help: the code runs in the lab's runtime already. Await the future in place of `block_on`."
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,144 @@
+//! Runs a test in a lab: a runtime in paused time, the test, and what is held against the application at the end.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use onbeat_clock::TokioClock;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use super::Lab;
+use super::application::{Application, Served};
+use super::blocking::BlockingThreads;
+use super::failure::Failure;
+use super::options::LabOptions;
+use super::panics::PanicNotes;
+use super::state::{APPLICATION, LabState};
+use super::watchdog::{Steps, Watchdog};
+use crate::idle::Idle;
+
+/// Builds the application, runs the test, and returns what the test returns.
+pub(super) fn run<A, T>(options: &LabOptions, build: impl AsyncFnOnce(Lab) -> A, test: impl AsyncFnOnce(Lab) -> T) -> T
+where
+    A: Application,
+{
+    assert!(
+        Handle::try_current().is_err(),
+        "a lab has a runtime of its own, in paused time: make the test a `#[test]` function, not a `#[tokio::test]`"
+    );
+    let (idle, blocking, steps) = (Idle::default(), BlockingThreads::default(), Steps::default());
+    let runtime = {
+        let (idle, steps) = (idle.clone(), steps.clone());
+        let (begun, ended) = (blocking.clone(), blocking.clone());
+        Builder::new_current_thread()
+            // Without an I/O driver a stray socket panics instead of disturbing the time.
+            .enable_time()
+            .start_paused(true)
+            .on_thread_park(move || {
+                steps.count();
+                idle.signal();
+            })
+            .thread_keep_alive(Duration::ZERO)
+            .thread_name_fn(move || {
+                begun.begin();
+                "onbeat-blocking".into()
+            })
+            .on_thread_stop(move || ended.end())
+            .build()
+            .expect("a runtime without I/O asks nothing of the machine")
+    };
+    let notes = PanicNotes::begin();
+    let (failing, mut failures) = mpsc::unbounded_channel();
+    let _watchdog = Watchdog::start(steps, options.real_time_limit, failing.clone());
+    let outcome = runtime.block_on(async {
+        let clock = Arc::new(TokioClock::start());
+        let state = Arc::new(LabState::new(clock, options.patience, (idle, blocking), failing));
+        let lab = Lab { state: Arc::clone(&state) };
+        let tested = async {
+            let application = Served::new(build(lab.clone()).await);
+            state.add_host(APPLICATION.into(), application);
+            state.settle().await;
+            let outcome = test(lab).await;
+            state.close_all().await;
+            outcome
+        };
+        // The test lives until the report has been made, which says what the test waits for.
+        let mut tested = pin!(AssertUnwindSafe(tested).catch_unwind());
+        let ended = tokio::select! {
+            biased;
+            failure = failures.recv() => Ended::Failed(failure),
+            outcome = &mut tested => Ended::Tested(outcome),
+            () = state.impatience() => Ended::Failed(Some(Failure::NothingComes(options.patience))),
+        };
+        let outcome = judge(&state, options, ended, &mut failures);
+        // Clients and hosts hold the lab, and the lab holds them.
+        state.clear();
+        outcome
+    });
+    drop(notes);
+    match outcome {
+        Ok(value) => value,
+        Err(Panic::OfTest(panic)) => resume_unwind(panic),
+        Err(Panic::OfLab(message)) => panic!("{message}"),
+    }
+}
+
+/// How a test ended.
+enum Ended<T> {
+    /// The test returned, or panicked.
+    Tested(thread::Result<T>),
+    /// The lab ended the test.
+    Failed(Option<Failure>),
+}
+
+/// How a failed test goes on.
+enum Panic {
+    /// With the panic of the test.
+    OfTest(Box<dyn Any + Send>),
+    /// With a message of the lab.
+    OfLab(String),
+}
+
+/// Holds the end of the test against what the lab knows.
+fn judge<T>(
+    state: &LabState,
+    options: &LabOptions,
+    ended: Ended<T>,
+    failures: &mut UnboundedReceiver<Failure>,
+) -> Result<T, Panic> {
+    let outcome = match ended {
+        Ended::Tested(Ok(value)) => Ok(value),
+        Ended::Tested(Err(panic)) => {
+            tell(&format!("the lab when the test panicked, {}", state.report()));
+            return Err(Panic::OfTest(panic));
+        }
+        Ended::Failed(failure) => Err(failure),
+    };
+    let failed = outcome.as_ref().err().and_then(Option::as_ref).map(ToString::to_string);
+    let leaked =
+        || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(|leaked| Failure::Leaked(leaked).to_string());
+    let panics = PanicNotes::take();
+    let panicked = || (!panics.is_empty() && !options.allows_panics).then(|| Failure::Panicked(None).to_string());
+    let failed = failed
+        .or_else(|| failures.try_recv().ok().map(|failure| failure.to_string()))
+        .or_else(leaked)
+        .or_else(panicked);
+    match (failed, outcome) {
+        (None, Ok(value)) => Ok(value),
+        (failed, _) => {
+            let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
+            Err(Panic::OfLab(format!("{}{panics}\n{}", failed.unwrap_or_default(), state.report())))
+        }
+    }
+}
+
+/// Prints beside the message of a panic.
+#[expect(clippy::print_stderr, reason = "the test harness shows what a failed test has printed")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,309 @@
+//! What the handles of a lab share: time, connections, and what is waited for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use onbeat_clock::Clock;
+use onbeat_wire::Instant;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::application::Served;
+use super::blocking::BlockingThreads;
+use super::connection::Connection;
+use super::failure::Failure;
+use super::open::{OpenRequest, OpenRequests};
+use super::peer::Peer;
+use super::socket::Socket;
+use crate::idle::Idle;
+use crate::transport::WINDOW_BYTES;
+
+/// The name of the application under test among the hosts.
+pub(super) const APPLICATION: &str = "onbeat";
+
+/// How often the lab looks whether the application has noticed that all clients have left.
+const LEAVING_STEP: Duration = Duration::from_secs(10);
+
+/// What the handles of a lab share.
+pub(super) struct LabState {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) open: OpenRequests,
+    pub(super) patience: Duration,
+    idle: Idle,
+    blocking: BlockingThreads,
+    runtime: Handle,
+    failures: UnboundedSender<Failure>,
+    hosts: Mutex<BTreeMap<String, Served>>,
+    clients: Mutex<Vec<Arc<Connection>>>,
+    sockets_made: AtomicUsize,
+    /// How many tasks of the lab's own live.
+    own_tasks: Arc<AtomicUsize>,
+    /// Until when the test may wait.
+    deadline: Mutex<Instant>,
+    /// What the test waits for.
+    waits: Mutex<BTreeMap<u64, Waiting>>,
+    waits_made: Mutex<u64>,
+}
+
+/// A wait of the test.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    what: &'static str,
+    of: Arc<str>,
+    since: Instant,
+}
+
+impl LabState {
+    /// Returns the state of a lab that begins now, on the current runtime.
+    pub(super) fn new(
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+        (idle, blocking): (Idle, BlockingThreads),
+        failures: UnboundedSender<Failure>,
+    ) -> Self {
+        Self {
+            open: OpenRequests::new(Arc::clone(&clock)),
+            deadline: Mutex::new(clock.now() + patience),
+            clock,
+            patience,
+            idle,
+            blocking,
+            runtime: Handle::current(),
+            failures,
+            hosts: Mutex::default(),
+            clients: Mutex::default(),
+            sockets_made: AtomicUsize::new(0),
+            own_tasks: Arc::default(),
+            waits: Mutex::default(),
+            waits_made: Mutex::default(),
+        }
+    }
+
+    /// Waits until everything has happened that happens at this instant.
+    pub(super) async fn settle(&self) {
+        self.blocking.settle(&self.idle).await;
+        let now = self.clock.now().since_epoch();
+        if !now.subsec_nanos().is_multiple_of(1_000_000) {
+            let _ = self.failures.send(Failure::OffGrid(now));
+        }
+    }
+
+    /// Spawns a task of the lab's own.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let counted = Counted::new(&self.own_tasks);
+        drop(self.runtime.spawn(async move {
+            task.await;
+            drop(counted);
+        }));
+    }
+
+    // Patience.
+
+    /// Gives the test the whole patience again: the test has done something.
+    pub(super) fn touch(&self) {
+        self.touch_until(Duration::ZERO);
+    }
+
+    /// Gives the test the whole patience again, from `time` on if that is later than now.
+    pub(super) fn touch_until(&self, time: Duration) {
+        *self.deadline.lock() = self.clock.now().max(Instant::EPOCH + time) + self.patience;
+    }
+
+    /// Waits until the patience is over.
+    pub(super) async fn impatience(&self) {
+        loop {
+            let deadline = *self.deadline.lock();
+            self.clock.sleep_until(deadline).await;
+            if *self.deadline.lock() == deadline {
+                return;
+            }
+        }
+    }
+
+    /// Notes that the test waits for something, until the return value is dropped.
+    pub(super) fn wait_for<'a>(&'a self, what: &'static str, of: &Arc<str>) -> WaitGuard<'a> {
+        let mut made = self.waits_made.lock();
+        *made += 1;
+        self.waits.lock().insert(*made, Waiting { what, of: Arc::clone(of), since: self.clock.now() });
+        WaitGuard { state: self, number: *made }
+    }
+
+    // Connections.
+
+    /// Adds a server under a name.
+    pub(super) fn add_host(&self, name: String, server: Served) {
+        self.hosts.lock().insert(name, server);
+    }
+
+    /// Connects to a server.
+    pub(super) fn connect(&self, host: &str) -> io::Result<Socket> {
+        let server = self.hosts.lock().get(host).cloned();
+        let server = server.ok_or_else(|| self.no_host(host))?;
+        let number = self.sockets_made.fetch_add(1, Ordering::Relaxed) + 1;
+        let (end, client) = tokio::io::duplex(WINDOW_BYTES);
+        self.serve(server, end, Peer::Socket(number));
+        Ok(Socket(client))
+    }
+
+    fn no_host(&self, host: &str) -> io::Error {
+        let hosts = self.hosts.lock();
+        let names: Vec<&str> = hosts.keys().map(String::as_str).collect();
+        let text = format!("expected a host of the lab, one of {}, got {host:?}", names.join(", "));
+        io::Error::new(io::ErrorKind::NotFound, text)
+    }
+
+    /// Lets the application under test serve a connection.
+    pub(super) fn serve_application<I>(&self, end: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // While the application is being built nothing is served, and the client sees a closed connection.
+        let application = self.hosts.lock().get(APPLICATION).cloned();
+        if let Some(application) = application {
+            self.serve(application, end, peer);
+        }
+    }
+
+    /// Serves a connection in a task of its own. A panic ends the connection, and the test.
+    fn serve<I>(&self, server: Served, end: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (open, failures) = (self.open.clone(), self.failures.clone());
+        self.spawn(async move {
+            let serving = server.serve(end, peer, open.clone());
+            if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
+                let _ = failures.send(Failure::Panicked(open.take_panicked()));
+            }
+        });
+    }
+
+    // Clients.
+
+    /// Returns the number of the next client.
+    pub(super) fn next_client(&self) -> usize {
+        self.clients.lock().len() + 1
+    }
+
+    /// Adds a client.
+    pub(super) fn add_client(&self, client: Arc<Connection>) {
+        self.clients.lock().push(client);
+    }
+
+    /// Returns all clients, in their order.
+    pub(super) fn clients(&self) -> Vec<Arc<Connection>> {
+        self.clients.lock().clone()
+    }
+
+    /// Lets all clients leave.
+    pub(super) async fn close_all(&self) {
+        for client in self.clients() {
+            client.leave().await;
+        }
+        self.settle().await;
+        // hyper does not see that a client has left while a further request waits, until the next write fails.
+        let end = self.clock.now() + self.patience;
+        while !self.leaked().is_empty() && self.clock.now() < end {
+            self.touch();
+            self.clock.sleep_until(self.clock.now() + LEAVING_STEP).await;
+            self.settle().await;
+        }
+    }
+
+    /// Returns the open requests of clients that have left.
+    pub(super) fn leaked(&self) -> Vec<OpenRequest> {
+        let mut open = self.open.list();
+        open.retain(|request| matches!(request.peer, Peer::Client(_)));
+        open
+    }
+
+    /// Forgets all clients and hosts, which hold the lab.
+    pub(super) fn clear(&self) {
+        let (clients, hosts) = (std::mem::take(&mut *self.clients.lock()), std::mem::take(&mut *self.hosts.lock()));
+        drop((clients, hosts));
+    }
+
+    /// Returns how many tasks live that are neither the lab's nor a client's.
+    pub(super) fn foreign_tasks(&self) -> usize {
+        let readers = self.clients.lock().iter().filter(|client| !client.is_over()).count();
+        let own = readers + self.own_tasks.load(Ordering::Relaxed);
+        self.runtime.metrics().num_alive_tasks().saturating_sub(own)
+    }
+
+    /// Returns what the test waits for, what the application is at work on, and what the clients saw, for people.
+    pub(super) fn report(&self) -> String {
+        let list = |title: &str, lines: Vec<String>| {
+            if lines.is_empty() { String::new() } else { format!("\n{title}:\n  {}", lines.join("\n  ")) }
+        };
+        let waits = self.waits.lock().values().map(ToString::to_string).collect();
+        let open = self.open.list().iter().map(ToString::to_string).collect();
+        let clients: String = self
+            .clients()
+            .iter()
+            .map(|client| format!("\n{}:\n{}", client.peer(), clipped(&client.log().to_string())))
+            .collect();
+        format!(
+            "at {} ms{}{}{clients}",
+            self.clock.now().as_millis(),
+            list("waited for", waits),
+            list("open requests", open)
+        )
+    }
+}
+
+/// Returns the first and the last lines of a log, and of each line the beginning.
+fn clipped(log: &str) -> String {
+    const FIRST: usize = 8;
+    const LAST: usize = 24;
+    const WIDTH: usize = 160;
+    let lines: Vec<&str> = log.lines().collect();
+    let left_out = lines.len().saturating_sub(FIRST + LAST);
+    let clip = |line: &&str| match line.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}…\n", &line[..at]),
+        None => format!("{line}\n"),
+    };
+    let gap = (left_out > 0).then(|| format!("           … {left_out} lines more …\n"));
+    let (first, last) = (lines.iter().take(FIRST), lines.iter().skip(FIRST + left_out));
+    first.map(clip).chain(gap).chain(last.map(clip)).collect()
+}
+
+impl std::fmt::Display for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}, since {} ms", self.what, self.of, self.since.as_millis())
+    }
+}
+
+/// A wait of the test, until dropped.
+pub(super) struct WaitGuard<'a> {
+    state: &'a LabState,
+    number: u64,
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        self.state.waits.lock().remove(&self.number);
+    }
+}
+
+/// Counts one until dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
