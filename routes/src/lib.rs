@@ -18,7 +18,7 @@
 //!     │
 //!  channels ── chunk               logs of events; the bytes of a chunk, made when due
 //!     │
-//!   steps ── heartbeats ── response    a response as a script
+//!   heartbeats ── steps ── response    a response as a script
 //!     │
 //!   table ── fault_hook ── cors    the routes in order; their faults; access from other origins
 //!     │

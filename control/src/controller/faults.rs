@@ -1,6 +1,7 @@
 //! The faults: listed, added and deleted.
 
-use onbeat_faults::{Fault, Report};
+use onbeat_faults::form::WrongField;
+use onbeat_faults::{Fault, Report, Target};
 
 use super::{Controller, OperationError};
 
@@ -15,9 +16,13 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// If there are too many, in the world or on the response under way.
+    /// If there are too many, in the world or on the response under way; and if the fault is for the page, which meets none.
     pub async fn add_fault(&self, fault: Fault) -> Result<Report, OperationError> {
         let (instance, _rest) = self.instance_at_rest().await;
+        if fault.target == Target::Path("/".into()) && !instance.routes.has_path("/") {
+            let reason = r#"expected the path of a stream, got "/": the page is there, and meets no fault. Add a route for "/" first"#;
+            return Err(WrongField::new("path", reason).into());
+        }
         Ok(instance.monitor.add_fault(fault)?)
     }
 
