@@ -326,6 +326,27 @@ impl Lab {
         self.state.open.list()
     }
 
+    /// Shuts the servers down as `axum::serve` with `with_graceful_shutdown` does: no connection is accepted any more, idle ones
+    /// are closed, and each response goes on until its end.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use axum::{Router, response::sse::{Event, Sse}, routing::get};
+    /// # use futures_util::stream;
+    /// # let app = Router::new().route("/ever", get(|| async { Sse::new(stream::pending::<Result<Event, Infallible>>()) }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let (stream, idle) = (lab.get("/ever").await, lab.client());
+    ///     lab.shut_down().await;
+    ///     assert!(stream.is_open(), "an endless stream holds the shutdown up, unless the application ends it");
+    ///     assert!(!idle.is_connected());
+    /// });
+    /// ```
+    pub async fn shut_down(&self) {
+        self.state.touch();
+        self.state.shut_down();
+        self.settle().await;
+    }
+
     /// Returns how many tasks live that the application has spawned, or the test.
     #[must_use]
     pub fn tasks(&self) -> usize {

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::application::Served;
 use super::blocking::BlockingThreads;
@@ -45,6 +46,8 @@ pub(super) struct LabState {
     sockets_made: AtomicUsize,
     /// How many tasks of the lab's own live.
     own_tasks: Arc<AtomicUsize>,
+    /// Whether the servers have been told to end.
+    shutdown: watch::Sender<bool>,
     /// Until when the test may wait.
     deadline: Mutex<Instant>,
     /// What the test waits for.
@@ -86,6 +89,7 @@ impl LabState {
             clients: Mutex::default(),
             sockets_made: AtomicUsize::new(0),
             own_tasks: Arc::default(),
+            shutdown: watch::channel(false).0,
             waits: Mutex::default(),
         }
     }
@@ -189,8 +193,8 @@ impl LabState {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // While the application is being built nothing is served, and the client sees a closed connection.
-        let application = self.hosts.lock().get(APPLICATION).cloned();
+        // While the application is being built, and after the shutdown, the client sees a closed connection.
+        let application = self.hosts.lock().get(APPLICATION).filter(|_| !*self.shutdown.borrow()).cloned();
         if let Some(application) = application {
             self.serve(application, end, peer);
         }
@@ -202,8 +206,13 @@ impl LabState {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (open, failures) = (self.open.clone(), self.failures.clone());
+        let mut shutdown = self.shutdown.subscribe();
+        let ending = async move {
+            // The sender lives as long as the lab.
+            let _ = shutdown.wait_for(|is_over| *is_over).await;
+        };
         self.spawn(async move {
-            let serving = server.serve(end, peer, open.clone());
+            let serving = server.serve(end, peer, open.clone(), ending);
             if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
                 let _ = failures.send(Failure::Panicked(open.take_panicked()));
             }
@@ -225,6 +234,11 @@ impl LabState {
     /// Returns all clients, in their order.
     pub(super) fn clients(&self) -> Vec<Arc<Connection>> {
         self.clients.lock().clone()
+    }
+
+    /// Tells the servers to end.
+    pub(super) fn shut_down(&self) {
+        self.shutdown.send_replace(true);
     }
 
     /// Lets all clients leave.
