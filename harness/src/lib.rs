@@ -6,6 +6,7 @@
 //! | to test | use | feature |
 //! |---|---|---|
 //! | an application of axum or tower | [`lab()`] | |
+//! | a client, against a server in the process of the test | `Server` | `server` |
 //! | the built-in streams, or streams of a file | `replay`, `world_lab` | `server` |
 //! | a server of the built-in contract | `check`, `fixtures` | `check` |
 //! | the same in random worlds | `simulate` | `simulate` |
