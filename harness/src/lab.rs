@@ -43,7 +43,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use bytes::Bytes;
 use onbeat_wire::Instant;
 
 pub use self::application::Application;
@@ -204,18 +203,18 @@ impl Lab {
         self.client().get(target)
     }
 
-    /// Begins a `POST` with a body by a new client.
+    /// Begins a `POST` by a new client, with [`body`](RequestBuilder::body) or [`json`](RequestBuilder::json).
     ///
     /// ```
     /// # use axum::{Router, routing::post};
     /// # let app = Router::new().route("/chat", post(|body: String| async move { body }));
     /// onbeat::lab(app, async |lab| {
-    ///     let reply = lab.post("/chat", r#"{"stream":true}"#).header("content-type", "application/json").await;
+    ///     let reply = lab.post("/chat").json(r#"{"stream":true}"#).await;
     ///     assert_eq!(reply.text(), r#"{"stream":true}"#);
     /// });
     /// ```
-    pub fn post(&self, target: &str, body: impl Into<Bytes>) -> RequestBuilder {
-        self.client().post(target, body)
+    pub fn post(&self, target: &str) -> RequestBuilder {
+        self.client().post(target)
     }
 
     /// Begins a request with any method by a new client.
