@@ -91,7 +91,11 @@ impl ServeArguments {
             && !model.scenarios.contains_key(name)
         {
             let known: Vec<_> = model.scenarios.keys().map(String::as_str).collect();
-            return Err(format!("--scenario: expected one of {}, got {name}", known.join(", ")).into());
+            let expected = match known[..] {
+                [] => format!("no scenario: {} has none", file.display()),
+                _ => format!("one of {}", known.join(", ")),
+            };
+            return Err(format!("--scenario: expected {expected}, got {name}").into());
         }
         let name = Some(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
         let (scenario, folder) = (self.scenario.clone(), Some(folder.to_owned()));
