@@ -22,6 +22,7 @@
 
 mod application;
 mod blocking;
+#[cfg(feature = "check")]
 mod checked;
 mod client;
 mod connection;
@@ -46,13 +47,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use bytes::Bytes;
 use onbeat_wire::Instant;
 
 pub use self::application::Application;
 use self::application::Served;
+#[cfg(feature = "check")]
+pub(crate) use self::checked::OrderedLog;
 pub use self::client::Client;
-pub(crate) use self::connection::OrderedLog;
 use self::connection::{Connection, Handle};
 pub use self::network::Network;
 pub use self::open::OpenRequest;
@@ -208,18 +209,18 @@ impl Lab {
         self.client().get(target)
     }
 
-    /// Begins a `POST` with a body by a new client.
+    /// Begins a `POST` by a new client, with [`body`](RequestBuilder::body) or [`json`](RequestBuilder::json).
     ///
     /// ```
     /// # use axum::{Router, routing::post};
     /// # let app = Router::new().route("/chat", post(|body: String| async move { body }));
     /// onbeat::lab(app, async |lab| {
-    ///     let reply = lab.post("/chat", r#"{"stream":true}"#).header("content-type", "application/json").await;
+    ///     let reply = lab.post("/chat").json(r#"{"stream":true}"#).await;
     ///     assert_eq!(reply.text(), r#"{"stream":true}"#);
     /// });
     /// ```
-    pub fn post(&self, target: &str, body: impl Into<Bytes>) -> RequestBuilder {
-        self.client().post(target, body)
+    pub fn post(&self, target: &str) -> RequestBuilder {
+        self.client().post(target)
     }
 
     /// Begins a request with any method by a new client.
@@ -251,14 +252,14 @@ impl Lab {
         let clock = Arc::clone(&self.state.clock);
         let window_bytes = network.window_bytes;
         let (end, ends) = if network.is_plain() {
-            transport::connect_through(clock, window_bytes, |pipe, _| pipe)
+            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| pipe)
         } else {
             let over = Arc::clone(&clock);
-            transport::connect_through(clock, window_bytes, |pipe, _| network.over(pipe, over))
+            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| network.over(pipe, over))
         };
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
-        let player = player::Client::new(Arc::clone(&self.state.clock), ends, Bounds::NONE);
+        let player = player::Client::with_notice(clock, ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(Connection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
@@ -329,6 +330,27 @@ impl Lab {
     #[must_use]
     pub fn open(&self) -> Vec<OpenRequest> {
         self.state.open.list()
+    }
+
+    /// Shuts the servers down as `axum::serve` with `with_graceful_shutdown` does: no connection is accepted any more, idle ones
+    /// are closed, and each response goes on until its end.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use axum::{Router, response::sse::{Event, Sse}, routing::get};
+    /// # use futures_util::stream;
+    /// # let app = Router::new().route("/ever", get(|| async { Sse::new(stream::pending::<Result<Event, Infallible>>()) }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let (stream, idle) = (lab.get("/ever").await, lab.client());
+    ///     lab.shut_down().await;
+    ///     assert!(stream.is_open(), "an endless stream holds the shutdown up, unless the application ends it");
+    ///     assert!(!idle.is_connected());
+    /// });
+    /// ```
+    pub async fn shut_down(&self) {
+        self.state.touch();
+        self.state.shut_down();
+        self.settle().await;
     }
 
     /// Returns how many tasks live that the application has spawned, or the test.

@@ -6,12 +6,26 @@ use bytes::Bytes;
 use onbeat_clock::Clock;
 
 use super::client::Client;
-use super::connection::{Connection, OrderedLog};
+use super::connection::Connection;
 use super::peer::Peer;
 use super::response::Response;
 use super::{Lab, Network};
-use crate::player::{self, Action, Bounds, HttpExchange};
+use crate::player::{self, Action, Bounds, ClientLog, HttpExchange};
 use crate::transport;
+
+/// The log of a client, and the order of the actions there among the actions of all clients.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderedLog {
+    pub(crate) log: ClientLog,
+    /// For each action of the log, the ordinal among the actions of all clients.
+    pub(crate) order: Vec<u64>,
+}
+
+impl OrderedLog {
+    fn of(connection: &Connection) -> Self {
+        Self { log: connection.log(), order: connection.order.lock().clone() }
+    }
+}
 
 impl Lab {
     /// Returns the clock of the lab.
@@ -21,7 +35,7 @@ impl Lab {
 
     /// Returns the logs of all clients of the test, in the order in which the clients were made.
     pub(crate) fn ordered_logs(&self) -> Vec<OrderedLog> {
-        self.state.clients().iter().map(|client| Connection::ordered_log(client)).collect()
+        self.state.clients().iter().map(|client| OrderedLog::of(client)).collect()
     }
 
     /// Returns a client that does nothing but its own actions: no action waits for what follows.
@@ -50,7 +64,7 @@ impl Client {
 
     /// Returns the log, and the order of the actions.
     pub(crate) fn ordered_log(&self) -> OrderedLog {
-        self.connection.ordered_log()
+        OrderedLog::of(&self.connection)
     }
 
     /// Returns the error of the application that ended the answer to a request.
@@ -62,6 +76,6 @@ impl Client {
 impl Response {
     /// Returns the log of the client, and the ordinal of the request on the connection.
     pub(crate) fn ordered_log(&self) -> (OrderedLog, usize) {
-        (self.connection.ordered_log(), self.ordinal)
+        (OrderedLog::of(&self.connection), self.ordinal)
     }
 }

@@ -20,15 +20,7 @@ pub(super) struct Connection {
     log: LogReader,
     seen: Mutex<Seen>,
     /// The ordinals of the logged actions among the actions of all clients.
-    order: Mutex<Vec<u64>>,
-}
-
-/// The log of a client, and the order of the actions there among the actions of all clients.
-#[derive(Clone, Debug)]
-pub(crate) struct OrderedLog {
-    pub(crate) log: ClientLog,
-    /// For each action of the log, the ordinal among the actions of all clients.
-    pub(crate) order: Vec<u64>,
+    pub(super) order: Mutex<Vec<u64>>,
 }
 
 /// The exchanges so far, folded out of as much of the log as has been read.
@@ -106,15 +98,11 @@ impl Connection {
         })
     }
 
-    /// Waits until `enough` is true of the exchange, or no more can come.
+    /// Waits until `enough` is true of the exchange, or no more can come, and for all that follows at that instant.
     pub(super) async fn until(&self, ordinal: usize, mut enough: impl FnMut(&HttpExchange) -> bool) {
-        self.log
-            .until(|log| {
-                let mut seen = self.seen.lock();
-                seen.read_on(log);
-                seen.exchanges.get(ordinal).is_some_and(&mut enough)
-            })
-            .await;
+        while !self.is_over() && !self.with_exchange(ordinal, |exchange| exchange.is_some_and(&mut enough)) {
+            self.lab.state.arrival().await;
+        }
     }
 
     /// Returns whether no more can come.
@@ -125,11 +113,6 @@ impl Connection {
     /// Returns the log so far.
     pub(super) fn log(&self) -> ClientLog {
         self.log.read(Clone::clone)
-    }
-
-    /// Returns the log so far, and the order of the actions.
-    pub(super) fn ordered_log(&self) -> OrderedLog {
-        OrderedLog { log: self.log(), order: self.order.lock().clone() }
     }
 }
 

@@ -58,6 +58,7 @@ where
     let outcome = runtime.block_on(async {
         let clock = Arc::new(TokioClock::start());
         let state = Arc::new(LabState::new(clock, options.patience, (idle, blocking), failing));
+        state.watch_patience();
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
             let application = Served::new(build(lab.clone()).await);
@@ -73,7 +74,6 @@ where
             biased;
             failure = failures.recv() => Ended::Failed(failure),
             outcome = &mut tested => Ended::Tested(outcome),
-            () = state.impatience() => Ended::Failed(Some(Failure::NothingComes(options.patience))),
         };
         let outcome = judge(&state, options, ended, &mut failures);
         // Clients and hosts hold the lab, and the lab holds them.

@@ -13,7 +13,7 @@ use crate::applications::ticker;
 use crate::snapshot::assert_snapshot;
 
 /// Returns the message of a failing test, without the places of panics.
-fn message(test: impl FnOnce()) -> String {
+pub(crate) fn message(test: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("the test fails");
     let text = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(ToString::to_string));
     let text = text.expect("a message");

@@ -8,6 +8,7 @@ mod applications;
 #[cfg(feature = "check")]
 mod contract;
 mod failures;
+mod guide;
 mod hosts;
 mod leaving;
 mod reading;

@@ -63,12 +63,12 @@ fn notes(name: &str) -> PathBuf {
         let _listener = lab.get("/notes").await;
         let publisher = lab.client();
         lab.advance(ms(250)).await;
-        publisher.post("/notes", "tea").await;
+        publisher.post("/notes").body("tea").await;
         lab.advance(ms(1)).await;
-        publisher.post("/notes", "cake").await;
+        publisher.post("/notes").body("cake").await;
         lab.advance(secs(1)).await;
         let _back = lab.get("/notes").header("last-event-id", "1").await;
-        publisher.post("/notes", "bread").await;
+        publisher.post("/notes").body("bread").await;
         lab.advance(secs(1)).await;
     })
 }
@@ -120,9 +120,9 @@ fn requests_of_the_same_millisecond_keep_their_order() {
     let path = saved(Notifications::new().router(), "order.jsonl", async |lab| {
         let (publisher, listener) = (lab.client(), lab.client());
         let first = listener.get("/notes").await;
-        publisher.post("/notes", "first").await;
+        publisher.post("/notes").body("first").await;
         first.close().await;
-        publisher.post("/notes", "second").await;
+        publisher.post("/notes").body("second").await;
         assert_eq!(first.data(), ["first"]);
     });
     let text = std::fs::read_to_string(&path).unwrap();
@@ -139,8 +139,7 @@ fn requests_of_the_same_millisecond_keep_their_order() {
 fn a_post_is_recorded_with_its_body_and_sent_again() {
     let path = file("chat.jsonl");
     lab(chat(), async |lab| {
-        let reply =
-            lab.post("/chat", r#"{"prompt":"three short words"}"#).header("content-type", "application/json").await;
+        let reply = lab.post("/chat").json(r#"{"prompt":"three short words"}"#).await;
         reply.ended().await;
         reply.recording().save(&path).unwrap();
     });
