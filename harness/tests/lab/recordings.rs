@@ -116,6 +116,75 @@ fn clients_leave_at_their_recorded_times() {
 }
 
 #[test]
+fn whichever_way_a_client_leaves_the_recording_says_that_the_client_closed() {
+    for how in ["close", "reset", "half_close"] {
+        let path = saved(room(), &format!("leave-{how}.jsonl"), async |lab| {
+            let _stays = lab.get("/room").await;
+            let leaves = lab.get("/room").await;
+            lab.advance(ms(500)).await;
+            match how {
+                "close" => leaves.close().await,
+                "reset" => leaves.reset().await,
+                _ => leaves.half_close().await,
+            }
+            lab.advance(secs(1)).await;
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#"{"t_ms":500,"kind":"end","connection":1,"request":0,"how":"closed"}"#), "{text}");
+        checked(room(), &path).assert_conforms();
+    }
+}
+
+#[test]
+fn a_request_without_an_answer_is_sent_again_and_not_judged() {
+    let app = || {
+        let never = get(async |State(count): State<Arc<watch::Sender<usize>>>| {
+            count.send_modify(|count| *count += 10);
+            std::future::pending::<()>().await;
+        });
+        let count = Arc::new(watch::channel(0).0);
+        let changes = get(async |State(count): State<Arc<watch::Sender<usize>>>| {
+            let counts = stream::unfold(count.subscribe(), async |mut counts| {
+                counts.changed().await.ok()?;
+                let count = counts.borrow_and_update().to_string();
+                Some((Ok::<_, Infallible>(Event::default().data(count)), counts))
+            });
+            Sse::new(counts)
+        });
+        Router::new().route("/never", never).route("/changes", changes).with_state(count)
+    };
+    let path = saved(app(), "never.jsonl", async |lab| {
+        let changes = lab.get("/changes").await;
+        lab.advance(ms(20)).await;
+        let _never = lab.get("/never").start().await;
+        lab.advance(ms(20)).await;
+        assert_eq!(changes.data(), ["10"]);
+    });
+    checked(app(), &path).assert_conforms();
+    // A recording without any answer holds nothing.
+    let path = file("never-alone.jsonl");
+    lab(app(), async |lab| {
+        let never = lab.get("/never").start().await;
+        never.recording().save(&path).unwrap();
+        let refused = lab.check_against(&path).await.unwrap_err().to_string();
+        assert!(refused.contains("expected a line of kind head, got none"), "{refused}");
+    });
+}
+
+#[test]
+fn a_body_in_chunks_is_recorded_without_the_lines_of_chunks() {
+    let echo = || Router::new().route("/echo", axum::routing::post(async |body: String| body));
+    let path = saved(echo(), "chunks.jsonl", async |lab| {
+        let body = "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+        let reply = lab.post("/echo").header("transfer-encoding", "chunked").body(body).await;
+        assert_eq!(reply.text(), "hello world");
+    });
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#""body":{"text":"hello world"}}"#), "{text}");
+    checked(echo(), &path).assert_conforms();
+}
+
+#[test]
 fn requests_of_the_same_millisecond_keep_their_order() {
     let path = saved(Notifications::new().router(), "order.jsonl", async |lab| {
         let (publisher, listener) = (lab.client(), lab.client());
