@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::cases::recording_case_ids;
 use super::contract::RecordingContract;
 use crate::input;
+use crate::judge::{Outcome, Report, Verdict};
 
 /// The recordings that a server is held against, each with the file.
 #[derive(Clone, Debug)]
@@ -35,6 +37,16 @@ impl Recordings {
             }
         }
         if wrong.is_empty() { Ok(Self { paths, contracts }) } else { Err(wrong.join("\n")) }
+    }
+
+    /// Returns how many lines of each recording fail.
+    pub(crate) fn failing_lines(&self, report: &Report) -> Vec<usize> {
+        let failing = self.contracts.iter().map(|contract| {
+            let ids = recording_case_ids(std::slice::from_ref(contract));
+            let fails = |verdict: &&Verdict| verdict.outcome == Outcome::Fail && ids.contains(&verdict.id);
+            report.verdicts.iter().filter(fails).count()
+        });
+        failing.collect()
     }
 }
 

@@ -18,6 +18,7 @@ use super::times::TimeRules;
 use crate::check::{CheckError, ExtraHeaders, IN_LAB, selection};
 use crate::judge::{Measured, Report, Stalls};
 use crate::lab::Lab;
+use crate::record::{RecordedLine, Recording};
 
 /// How late a write may be, where the recording was made over sockets.
 const TOLERANCE: Duration = Duration::from_millis(250);
@@ -33,6 +34,7 @@ pub struct CheckAgainst {
     headers: Vec<String>,
     events: bool,
     one_by_one: bool,
+    accept: bool,
     tolerance: Duration,
     watched: Option<Duration>,
 }
@@ -70,6 +72,7 @@ impl Lab {
             headers: Vec::new(),
             events: false,
             one_by_one: false,
+            accept: false,
             tolerance: TOLERANCE,
             watched: None,
         }
@@ -117,29 +120,76 @@ impl CheckAgainst {
         Self { watched: Some(watched), ..self }
     }
 
+    /// Writes what comes into the recordings in which something differs: they keep `vary` and `may`. The report has what
+    /// differed. A recording of several exchanges can't be accepted, and is recorded anew by [`Lab::recording`].
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # let path = std::env::temp_dir().join("onbeat-doc-accept").join("hello.jsonl");
+    /// # let app = Router::new().route("/hello", get(|| async { "hello" }));
+    /// # onbeat::lab(app, async |lab| lab.get("/hello").await.recording().save(&path).unwrap());
+    /// # let app = Router::new().route("/hello", get(|| async { "good evening" }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let report = lab.check_against(&path).accept().await.unwrap();
+    ///     assert!(!report.conforms());
+    ///     lab.check_against(&path).await.unwrap().assert_conforms();
+    /// });
+    /// ```
+    pub fn accept(self) -> Self {
+        Self { accept: true, ..self }
+    }
+
     async fn check(self) -> Result<Report, CheckError> {
-        let contracts = Recordings::read(&self.path).map_err(CheckError::Recordings)?.contracts;
+        let is_part = self.events || self.watched.is_some() || !self.only.is_empty() || !self.skip.is_empty();
+        if self.accept && is_part {
+            return Err(CheckError::AcceptsPart);
+        }
+        let recordings = Recordings::read(&self.path).map_err(CheckError::Recordings)?;
+        let contracts = &recordings.contracts;
         let headers = ExtraHeaders::read_for_recordings(&self.headers)?;
-        let (cases, selected) = (cases(&contracts), selection(&self.only, &self.skip)?);
+        let (cases, selected) = (cases(contracts), selection(&self.only, &self.skip)?);
         selected.among(&cases, Measured::Recordings)?;
         let measure = if self.events { Measure::Events } else { Measure::Chunks };
         let times = TimeRules { tolerance: self.tolerance, scale: 1 };
         let rules = CompareRules { measure, behind_proxy: false, times, in_lab: true };
         let (lab, watched) = (&self.lab, self.watched);
-        let player = LabPlayer { lab, contracts: &contracts, headers: &headers, rules, watched };
+        let player = LabPlayer { lab, contracts, headers: &headers, rules, watched };
         let mut results = CheckResults::new(&cases, contracts.len());
-        for mut round in rounds(&contracts, self.one_by_one) {
-            round.retain(|planned| planned.of(&contracts).0.is_selected(&selected));
+        for mut round in rounds(contracts, self.one_by_one) {
+            round.retain(|planned| planned.of(contracts).0.is_selected(&selected));
             if round.is_empty() {
                 continue;
             }
             let played = player.round(&round).await;
-            results.add(&contracts, PlayedRound::new(&contracts, played, &cases, &rules, &Stalls::default()));
+            results.add(contracts, PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
         }
-        let (mut report, _) = results.report(IN_LAB.to_owned(), &selected, None);
+        let (mut report, accepted) = results.report(IN_LAB.to_owned(), &selected, None);
         report.texts_mut().for_each(|text| headers.hide(text));
+        if self.accept {
+            accept(&recordings, &report, accepted)?;
+        }
         Ok(report)
     }
+}
+
+/// Writes what came into the files in which something differs.
+fn accept(
+    recordings: &Recordings,
+    report: &Report,
+    accepted: Vec<Option<Vec<RecordedLine>>>,
+) -> Result<(), CheckError> {
+    let mut failed = Vec::new();
+    for ((path, count), lines) in recordings.paths.iter().zip(recordings.failing_lines(report)).zip(accepted) {
+        match lines {
+            _ if count == 0 => {}
+            Some(lines) => failed.extend(Recording::new(lines).save(path).err().map(|error| error.to_string())),
+            None => failed.push(format!(
+                "{} stays as it was: expected one whole exchange to accept; record several anew by `Lab::recording`",
+                path.display()
+            )),
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(CheckError::Recordings(failed.join("\n"))) }
 }
 
 impl IntoFuture for CheckAgainst {

@@ -11,9 +11,12 @@ use crate::judge::{NoSuchCase, Selection};
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// A recording can't be read, or is none.
+    /// A recording can't be read, is none, or can't be written.
     #[error("{0}")]
     Recordings(String),
+    /// Only a whole check can be accepted.
+    #[error("expected a whole check to accept what comes, got one with `only`, `skip`, `events` or `watch_for`")]
+    AcceptsPart,
     /// A header can't be sent.
     #[error(transparent)]
     Header(#[from] WrongHeader),

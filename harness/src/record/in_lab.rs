@@ -42,6 +42,11 @@ impl Recording {
         self.lines.iter().try_for_each(|line| file.write(line)).map_err(io::Error::other)
     }
 
+    /// Returns the recording with these lines.
+    pub(crate) fn new(lines: Vec<RecordedLine>) -> Self {
+        Self { lines }
+    }
+
     /// Returns the recording of these exchanges, which began at `start`.
     fn of(exchanges: Vec<(u64, LabExchange)>) -> Self {
         let start = exchanges.iter().map(|(_, exchange)| exchange.began).min().unwrap_or(Instant::EPOCH);

@@ -276,6 +276,32 @@ fn what_may_vary_may_vary_in_a_lab_too() {
     checked(with_value("b2"), &path).assert_conforms();
 }
 
+#[test]
+fn what_comes_is_accepted_and_keeps_what_may_vary() {
+    let path = file("accept.jsonl");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let may = "\": ping\\n\\n\",\"may\":true";
+    std::fs::write(&path, OVER_SOCKETS.replace("\": ping\\n\\n\"", may)).unwrap();
+    let other = || {
+        let mut script = Script::right();
+        script.writes[2].1 = "data: other\n\n".into();
+        script.application()
+    };
+    lab(other(), async |lab| {
+        let part = lab.check_against(&path).skip("accept.jsonl:3").accept().await.unwrap_err().to_string();
+        assert!(part.starts_with("expected a whole check to accept what comes"), "{part}");
+        assert!(!lab.check_against(&path).accept().await.unwrap().conforms());
+        lab.check_against(&path).await.unwrap().assert_conforms();
+    });
+    let accepted = std::fs::read_to_string(&path).unwrap();
+    assert!(accepted.contains(may) && accepted.contains("data: other"), "{accepted}");
+    // The request stays as it was recorded, and the times are those of the lab from now on.
+    assert!(accepted.contains("Host: 127.0.0.1:8000") && accepted.contains(r#""times":"exact""#), "{accepted}");
+    let path = notes("accept-notes.jsonl");
+    let several = lab(other(), async |lab| lab.check_against(&path).accept().await.unwrap_err().to_string());
+    assert!(several.contains("accept-notes.jsonl stays as it was: expected one whole exchange"), "{several}");
+}
+
 /// A recording as `onbeat record` makes one over sockets, a few milliseconds late all along.
 const OVER_SOCKETS: &str = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/tokens","framing":"chunked"}
 {"t_ms":0,"kind":"request","text":"GET /tokens HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: onbeat/0.2.0\r\nAccept: */*\r\n\r\n"}

@@ -9,9 +9,9 @@ use onbeat_clock::TokioClock;
 use onbeat_wire::printable::to_json;
 
 use super::{Bar, CheckArguments, Exit, Output, files, told_to_end};
-use crate::against::{CompareRules, Measure, RecordingCheck, Recordings, TimeRules, check_against, recording_case_ids};
+use crate::against::{CompareRules, Measure, RecordingCheck, Recordings, TimeRules, check_against};
 use crate::check::ExtraHeaders;
-use crate::judge::{Outcome, Report, Selection};
+use crate::judge::{Report, Selection};
 use crate::record::{Connector, RecordedLine};
 use crate::server_url::{ServerUrl, without_userinfo};
 
@@ -75,10 +75,8 @@ pub(super) fn accept(
     }
     let mut failed = Vec::new();
     out.line("");
-    for ((path, contract), lines) in recordings.paths.iter().zip(&recordings.contracts).zip(accepted) {
-        let ids = recording_case_ids(std::slice::from_ref(contract));
-        let differs = |verdict: &&crate::judge::Verdict| verdict.outcome == Outcome::Fail && ids.contains(&verdict.id);
-        let count = report.verdicts.iter().filter(differs).count();
+    let failing = recordings.failing_lines(report);
+    for ((path, count), lines) in recordings.paths.iter().zip(failing).zip(accepted) {
         let shown = path.display();
         match lines {
             _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
