@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::Lab;
 use super::application::{Application, Served};
 use super::blocking::BlockingThreads;
-use super::failure::Failure;
+use super::failure::LabFailure;
 use super::options::LabOptions;
 use super::panics::PanicNotes;
 use super::state::{APPLICATION, LabState};
@@ -83,8 +83,8 @@ where
     drop(notes);
     match outcome {
         Ok(value) => value,
-        Err(Panic::OfTest(panic)) => resume_unwind(panic),
-        Err(Panic::OfLab(message)) => panic!("{message}"),
+        Err(FailedTest::OfTest(panic)) => resume_unwind(panic),
+        Err(FailedTest::OfLab(message)) => panic!("{message}"),
     }
 }
 
@@ -93,11 +93,11 @@ enum Ended<T> {
     /// The test returned, or panicked.
     Tested(thread::Result<T>),
     /// The lab ended the test.
-    Failed(Option<Failure>),
+    Failed(Option<LabFailure>),
 }
 
 /// How a failed test goes on.
-enum Panic {
+enum FailedTest {
     /// With the panic of the test.
     OfTest(Box<dyn Any + Send>),
     /// With a message of the lab.
@@ -109,21 +109,22 @@ fn judge<T>(
     state: &LabState,
     options: &LabOptions,
     ended: Ended<T>,
-    failures: &mut UnboundedReceiver<Failure>,
-) -> Result<T, Panic> {
+    failures: &mut UnboundedReceiver<LabFailure>,
+) -> Result<T, FailedTest> {
     let outcome = match ended {
         Ended::Tested(Ok(value)) => Ok(value),
         Ended::Tested(Err(panic)) => {
             tell(&format!("the lab when the test panicked, {}", state.report()));
-            return Err(Panic::OfTest(panic));
+            return Err(FailedTest::OfTest(panic));
         }
         Ended::Failed(failure) => Err(failure),
     };
     let failed = outcome.as_ref().err().and_then(Option::as_ref).map(ToString::to_string);
-    let leaked =
-        || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(|leaked| Failure::Leaked(leaked).to_string());
+    let leaked = || {
+        Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(|leaked| LabFailure::Leaked(leaked).to_string())
+    };
     let panics = PanicNotes::take();
-    let panicked = || (!panics.is_empty() && !options.allows_panics).then(|| Failure::Panicked(None).to_string());
+    let panicked = || (!panics.is_empty() && !options.allows_panics).then(|| LabFailure::Panicked(None).to_string());
     let failed = failed
         .or_else(|| failures.try_recv().ok().map(|failure| failure.to_string()))
         .or_else(leaked)
@@ -132,7 +133,7 @@ fn judge<T>(
         (None, Ok(value)) => Ok(value),
         (failed, _) => {
             let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
-            Err(Panic::OfLab(format!("{}{panics}\n{}", failed.unwrap_or_default(), state.report())))
+            Err(FailedTest::OfLab(format!("{}{panics}\n{}", failed.unwrap_or_default(), state.report())))
         }
     }
 }

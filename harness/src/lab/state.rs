@@ -18,8 +18,8 @@ use tokio::sync::watch;
 
 use super::application::Served;
 use super::blocking::BlockingThreads;
-use super::connection::Connection;
-use super::failure::Failure;
+use super::connection::ClientConnection;
+use super::failure::LabFailure;
 use super::open::{OpenRequest, OpenRequests};
 use super::peer::Peer;
 use super::socket::Socket;
@@ -40,9 +40,9 @@ pub(super) struct LabState {
     idle: Idle,
     blocking: BlockingThreads,
     runtime: Handle,
-    failures: UnboundedSender<Failure>,
+    failures: UnboundedSender<LabFailure>,
     hosts: Mutex<BTreeMap<String, Served>>,
-    clients: Mutex<Vec<Arc<Connection>>>,
+    clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
     /// How many tasks of the lab's own live.
     own_tasks: Arc<AtomicUsize>,
@@ -74,7 +74,7 @@ impl LabState {
         clock: Arc<dyn Clock>,
         patience: Duration,
         (idle, blocking): (Idle, BlockingThreads),
-        failures: UnboundedSender<Failure>,
+        failures: UnboundedSender<LabFailure>,
     ) -> Self {
         Self {
             open: OpenRequests::new(Arc::clone(&clock)),
@@ -100,7 +100,7 @@ impl LabState {
         self.blocking.wait(&self.idle).await;
         let now = self.clock.now().since_epoch();
         if !now.subsec_nanos().is_multiple_of(1_000_000) {
-            let _ = self.failures.send(Failure::OffGrid(now));
+            let _ = self.failures.send(LabFailure::OffGrid(now));
         }
     }
 
@@ -146,7 +146,7 @@ impl LabState {
                 clock.sleep_until(deadline).await;
                 let Some(state) = state.upgrade() else { return };
                 if *state.deadline.lock() == deadline {
-                    let _ = state.failures.send(Failure::NothingComes(state.patience));
+                    let _ = state.failures.send(LabFailure::NothingComes(state.patience));
                     return;
                 }
             }
@@ -214,7 +214,7 @@ impl LabState {
         self.spawn(async move {
             let serving = server.serve(end, peer, open.clone(), ending);
             if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
-                let _ = failures.send(Failure::Panicked(open.take_panicked()));
+                let _ = failures.send(LabFailure::Panicked(open.take_panicked()));
             }
         });
     }
@@ -227,12 +227,12 @@ impl LabState {
     }
 
     /// Adds a client.
-    pub(super) fn add_client(&self, client: Arc<Connection>) {
+    pub(super) fn add_client(&self, client: Arc<ClientConnection>) {
         self.clients.lock().push(client);
     }
 
     /// Returns all clients, in their order.
-    pub(super) fn clients(&self) -> Vec<Arc<Connection>> {
+    pub(super) fn clients(&self) -> Vec<Arc<ClientConnection>> {
         self.clients.lock().clone()
     }
 
