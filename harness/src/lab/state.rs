@@ -20,7 +20,7 @@ use super::application::Served;
 use super::blocking::BlockingThreads;
 use super::connection::ClientConnection;
 use super::failure::LabFailure;
-use super::open::{OpenRequest, OpenRequests};
+use super::open::OpenRequests;
 use super::peer::Peer;
 use super::socket::Socket;
 use crate::idle::Idle;
@@ -249,18 +249,18 @@ impl LabState {
         self.settle().await;
         // hyper does not see that a client has left while a further request waits, until the next write fails.
         let end = self.clock.now() + self.patience;
-        while !self.leaked().is_empty() && self.clock.now() < end {
+        while self.leak().is_some() && self.clock.now() < end {
             self.touch();
             self.clock.sleep_until(self.clock.now() + LEAVING_STEP).await;
             self.settle().await;
         }
     }
 
-    /// Returns the open requests of clients that have left.
-    pub(super) fn leaked(&self) -> Vec<OpenRequest> {
+    /// Returns the failure that the application is still at work on requests of clients, all of which have left.
+    pub(super) fn leak(&self) -> Option<LabFailure> {
         let mut open = self.open.list();
         open.retain(|request| matches!(request.peer, Peer::Client(_)));
-        open
+        (!open.is_empty()).then_some(LabFailure::Leaked(open))
     }
 
     /// Forgets all clients and hosts, which hold the lab.
