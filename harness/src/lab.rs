@@ -54,14 +54,14 @@ use self::application::Served;
 #[cfg(feature = "check")]
 pub(crate) use self::checked::OrderedLog;
 pub use self::client::Client;
-use self::connection::{Connection, Handle};
+use self::connection::{ClientConnection, Handle};
 pub use self::network::Network;
 pub use self::open::OpenRequest;
 pub use self::options::LabOptions;
 pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
 pub use self::response::Response;
-pub use self::socket::{Connector, Socket};
+pub use self::socket::{HostConnector, Socket};
 pub use self::sse::{Comment, Event};
 use self::state::LabState;
 use crate::player::{self, Bounds};
@@ -260,7 +260,7 @@ impl Lab {
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
         let player = player::Client::with_notice(clock, ends, Bounds::NONE, self.state.notice());
-        let connection = Arc::new(Connection::new(self.clone(), number, player));
+        let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
     }
@@ -308,8 +308,8 @@ impl Lab {
     /// Returns a connector to the hosts of the lab, for clients that take a [`tower::Service`](tower_service::Service) of a
     /// [`Uri`](axum::http::Uri), such as that of hyper-util.
     #[must_use]
-    pub fn connector(&self) -> Connector {
-        Connector(self.clone())
+    pub fn connector(&self) -> HostConnector {
+        HostConnector(self.clone())
     }
 
     // The application.

@@ -138,7 +138,7 @@ pub use onbeat_wire::Epoch;
 pub use onbeat_wire::{Entry, Head, How, Transcript, What};
 
 pub use self::lab::{
-    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Application, Client, Comment, Event, HostConnector, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use onbeat_clock::Clock;
 
 use super::client::Client;
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::peer::Peer;
 use super::response::Response;
 use super::{Lab, Network};
@@ -22,7 +22,7 @@ pub(crate) struct OrderedLog {
 }
 
 impl OrderedLog {
-    fn of(connection: &Connection) -> Self {
+    fn of(connection: &ClientConnection) -> Self {
         Self { log: connection.log(), order: connection.order.lock().clone() }
     }
 }

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,7 +14,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::Lab;
 use super::application::{Application, Served};
 use super::blocking::BlockingThreads;
-use super::failure::Failure;
+use super::failure::LabFailure;
 use super::options::LabOptions;
 use super::panics::PanicNotes;
 use super::state::{APPLICATION, LabState};
@@ -72,8 +71,8 @@ where
         let mut tested = pin!(AssertUnwindSafe(tested).catch_unwind());
         let ended = tokio::select! {
             biased;
-            failure = failures.recv() => Ended::Failed(failure),
-            outcome = &mut tested => Ended::Tested(outcome),
+            Some(failure) = failures.recv() => Ended::Stopped(failure),
+            outcome = &mut tested => outcome.map_or_else(Ended::Panicked, Ended::Returned),
         };
         let outcome = judge(&state, options, ended, &mut failures);
         // Clients and hosts hold the lab, and the lab holds them.
@@ -81,23 +80,27 @@ where
         outcome
     });
     drop(notes);
+    // A blocking task that never ends must not hold up the message that says so.
+    runtime.shutdown_background();
     match outcome {
         Ok(value) => value,
-        Err(Panic::OfTest(panic)) => resume_unwind(panic),
-        Err(Panic::OfLab(message)) => panic!("{message}"),
+        Err(FailedTest::OfTest(panic)) => resume_unwind(panic),
+        Err(FailedTest::OfLab(message)) => panic!("{message}"),
     }
 }
 
 /// How a test ended.
 enum Ended<T> {
-    /// The test returned, or panicked.
-    Tested(thread::Result<T>),
+    /// The test returned.
+    Returned(T),
+    /// The test panicked.
+    Panicked(Box<dyn Any + Send>),
     /// The lab ended the test.
-    Failed(Option<Failure>),
+    Stopped(LabFailure),
 }
 
 /// How a failed test goes on.
-enum Panic {
+enum FailedTest {
     /// With the panic of the test.
     OfTest(Box<dyn Any + Send>),
     /// With a message of the lab.
@@ -109,32 +112,24 @@ fn judge<T>(
     state: &LabState,
     options: &LabOptions,
     ended: Ended<T>,
-    failures: &mut UnboundedReceiver<Failure>,
-) -> Result<T, Panic> {
-    let outcome = match ended {
-        Ended::Tested(Ok(value)) => Ok(value),
-        Ended::Tested(Err(panic)) => {
-            tell(&format!("the lab when the test panicked, {}", state.report()));
-            return Err(Panic::OfTest(panic));
-        }
-        Ended::Failed(failure) => Err(failure),
-    };
-    let failed = outcome.as_ref().err().and_then(Option::as_ref).map(ToString::to_string);
-    let leaked =
-        || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(|leaked| Failure::Leaked(leaked).to_string());
+    failures: &mut UnboundedReceiver<LabFailure>,
+) -> Result<T, FailedTest> {
     let panics = PanicNotes::take();
-    let panicked = || (!panics.is_empty() && !options.allows_panics).then(|| Failure::Panicked(None).to_string());
-    let failed = failed
-        .or_else(|| failures.try_recv().ok().map(|failure| failure.to_string()))
-        .or_else(leaked)
-        .or_else(panicked);
-    match (failed, outcome) {
-        (None, Ok(value)) => Ok(value),
-        (failed, _) => {
-            let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
-            Err(Panic::OfLab(format!("{}{panics}\n{}", failed.unwrap_or_default(), state.report())))
+    let has_panicked = !panics.is_empty() && !options.allows_panics;
+    let failure = match ended {
+        Ended::Stopped(failure) => failure,
+        Ended::Panicked(panic) => {
+            tell(&format!("the lab when the test panicked, {}", state.report()));
+            return Err(FailedTest::OfTest(panic));
         }
-    }
+        Ended::Returned(value) => {
+            let late = failures.try_recv().ok().or_else(|| state.leak());
+            let Some(failure) = late.or(has_panicked.then_some(LabFailure::Panicked(None))) else { return Ok(value) };
+            failure
+        }
+    };
+    let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
+    Err(FailedTest::OfLab(format!("{failure}{panics}\n{}", state.report())))
 }
 
 /// Prints beside the message of a panic.

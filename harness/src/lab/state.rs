@@ -18,9 +18,9 @@ use tokio::sync::watch;
 
 use super::application::Served;
 use super::blocking::BlockingThreads;
-use super::connection::Connection;
-use super::failure::Failure;
-use super::open::{OpenRequest, OpenRequests};
+use super::connection::ClientConnection;
+use super::failure::LabFailure;
+use super::open::OpenRequests;
 use super::peer::Peer;
 use super::socket::Socket;
 use crate::idle::Idle;
@@ -40,9 +40,9 @@ pub(super) struct LabState {
     idle: Idle,
     blocking: BlockingThreads,
     runtime: Handle,
-    failures: UnboundedSender<Failure>,
+    failures: UnboundedSender<LabFailure>,
     hosts: Mutex<BTreeMap<String, Served>>,
-    clients: Mutex<Vec<Arc<Connection>>>,
+    clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
     /// How many actions the clients have done.
     actions_done: AtomicU64,
@@ -76,7 +76,7 @@ impl LabState {
         clock: Arc<dyn Clock>,
         patience: Duration,
         (idle, blocking): (Idle, BlockingThreads),
-        failures: UnboundedSender<Failure>,
+        failures: UnboundedSender<LabFailure>,
     ) -> Self {
         Self {
             open: OpenRequests::new(Arc::clone(&clock)),
@@ -103,7 +103,7 @@ impl LabState {
         self.blocking.wait(&self.idle).await;
         let now = self.clock.now().since_epoch();
         if !now.subsec_nanos().is_multiple_of(1_000_000) {
-            let _ = self.failures.send(Failure::OffGrid(now));
+            let _ = self.failures.send(LabFailure::OffGrid(now));
         }
     }
 
@@ -149,7 +149,7 @@ impl LabState {
                 clock.sleep_until(deadline).await;
                 let Some(state) = state.upgrade() else { return };
                 if *state.deadline.lock() == deadline {
-                    let _ = state.failures.send(Failure::NothingComes(state.patience));
+                    let _ = state.failures.send(LabFailure::NothingComes(state.patience));
                     return;
                 }
             }
@@ -222,7 +222,7 @@ impl LabState {
         self.spawn(async move {
             let serving = server.serve(end, peer, open.clone(), ending);
             if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
-                let _ = failures.send(Failure::Panicked(open.take_panicked()));
+                let _ = failures.send(LabFailure::Panicked(open.take_panicked()));
             }
         });
     }
@@ -240,12 +240,12 @@ impl LabState {
     }
 
     /// Adds a client.
-    pub(super) fn add_client(&self, client: Arc<Connection>) {
+    pub(super) fn add_client(&self, client: Arc<ClientConnection>) {
         self.clients.lock().push(client);
     }
 
     /// Returns all clients, in their order.
-    pub(super) fn clients(&self) -> Vec<Arc<Connection>> {
+    pub(super) fn clients(&self) -> Vec<Arc<ClientConnection>> {
         self.clients.lock().clone()
     }
 
@@ -262,18 +262,18 @@ impl LabState {
         self.settle().await;
         // hyper does not see that a client has left while a further request waits, until the next write fails.
         let end = self.clock.now() + self.patience;
-        while !self.leaked().is_empty() && self.clock.now() < end {
+        while self.leak().is_some() && self.clock.now() < end {
             self.touch();
             self.clock.sleep_until(self.clock.now() + LEAVING_STEP).await;
             self.settle().await;
         }
     }
 
-    /// Returns the open requests of clients that have left.
-    pub(super) fn leaked(&self) -> Vec<OpenRequest> {
+    /// Returns the failure that the application is still at work on requests of clients, all of which have left.
+    pub(super) fn leak(&self) -> Option<LabFailure> {
         let mut open = self.open.list();
         open.retain(|request| matches!(request.peer, Peer::Client(_)));
-        open
+        (!open.is_empty()).then_some(LabFailure::Leaked(open))
     }
 
     /// Forgets all clients and hosts, which hold the lab.
