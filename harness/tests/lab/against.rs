@@ -8,7 +8,9 @@ use crate::scripted::{End, Script};
 
 /// Returns the path of a file of this test run.
 pub(crate) fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab-against").join(name)
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab-against");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder.join(name)
 }
 
 /// Records the right script.

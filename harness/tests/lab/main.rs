@@ -6,6 +6,8 @@
 mod against;
 mod applications;
 #[cfg(feature = "check")]
+mod checking;
+#[cfg(feature = "check")]
 mod contract;
 mod failures;
 mod guide;
