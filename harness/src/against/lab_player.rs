@@ -67,14 +67,18 @@ impl LabPlayer<'_> {
         let (start, mut clients) = (self.lab.now(), RoundClients::default());
         for step in self.steps(round) {
             let planned = &round[step.exchange];
-            // Time passes only as far as a response is open.
-            if step.does == StepKind::Leave && clients.is_answered(step.exchange) {
-                continue;
-            }
-            self.lab.advance_to(start + Duration::from_millis(step.at_ms)).await;
+            let due = self.lab.advance_to(start + Duration::from_millis(step.at_ms));
             match step.does {
-                StepKind::Send => self.send(step.exchange, planned, &mut clients).await,
-                StepKind::Leave => clients.leave(step.exchange).await,
+                StepKind::Send => {
+                    due.await;
+                    self.send(step.exchange, planned, &mut clients).await;
+                }
+                // Time passes only as far as the response is open.
+                StepKind::Leave => tokio::select! {
+                    biased;
+                    () = clients.answered(step.exchange) => {}
+                    () = due => clients.leave(step.exchange).await,
+                },
             }
         }
         let now = Instant::EPOCH + self.lab.now();
@@ -153,8 +157,11 @@ impl RoundClients {
         Some((self.clients.get(key)?, *ordinal))
     }
 
-    fn is_answered(&self, exchange: usize) -> bool {
-        self.of(exchange).is_some_and(|(client, ordinal)| client.is_answered(ordinal))
+    /// Waits until no more comes of the response.
+    async fn answered(&self, exchange: usize) {
+        if let Some((client, ordinal)) = self.of(exchange) {
+            client.answered(ordinal).await;
+        }
     }
 
     async fn leave(&self, exchange: usize) {

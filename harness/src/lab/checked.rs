@@ -10,7 +10,7 @@ use super::connection::ClientConnection;
 use super::peer::Peer;
 use super::response::Response;
 use super::{Lab, Network};
-use crate::player::{self, Action, Bounds, ClientLog, HttpExchange};
+use crate::player::{self, Action, Bounds, ClientLog};
 use crate::transport;
 
 /// The log of a client, and the order of the actions there among the actions of all clients.
@@ -54,12 +54,9 @@ impl Client {
         self.connection.request(Action::Request { method: method.to_owned(), bytes: bytes.into() }).await
     }
 
-    /// Returns whether no more comes of the response to a request.
-    pub(crate) fn is_answered(&self, ordinal: usize) -> bool {
-        let has_ended = |exchange: Option<&HttpExchange>| {
-            exchange.is_some_and(|exchange| exchange.end.is_some() || exchange.broken.is_some())
-        };
-        self.connection.is_over() || self.connection.with_exchange(ordinal, has_ended)
+    /// Waits until no more comes of the response to a request, and for all that follows at that instant.
+    pub(crate) async fn answered(&self, ordinal: usize) {
+        self.connection.until(ordinal, |exchange| exchange.end.is_some() || exchange.broken.is_some()).await;
     }
 
     /// Returns the log, and the order of the actions.

@@ -25,13 +25,21 @@ fn recorded(name: &str) -> PathBuf {
 }
 
 fn checked(script: Script, path: &Path) -> Report {
-    lab(script.application(), async |lab| lab.check_against(path).await.unwrap())
+    lab(script.application(), async |lab| {
+        let report = lab.check_against(path).await.unwrap();
+        assert!(lab.open().is_empty(), "all clients have left: {:?}", lab.open());
+        report
+    })
 }
 
 #[test]
 fn an_application_conforms_to_its_own_recording() {
     let path = recorded("own.jsonl");
-    let report = checked(Script::right(), &path);
+    let report = lab(Script::right().application(), async |lab| {
+        let report = lab.check_against(&path).await.unwrap();
+        assert_eq!(lab.now_ms(), 1960, "a check takes as long as the responses");
+        report
+    });
     report.assert_conforms();
     // The head, seven writes, and the end.
     let text = report.to_string();
