@@ -10,6 +10,7 @@ mod checking;
 #[cfg(feature = "check")]
 mod contract;
 mod failures;
+#[cfg(feature = "check")]
 mod guide;
 mod hosts;
 mod leaving;
