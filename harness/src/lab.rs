@@ -66,7 +66,7 @@ pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
 pub use self::response::Response;
 pub use self::socket::Socket;
-pub use self::sse::{Comment, Event};
+pub use self::sse::{Comment, Event, Retry, Write};
 use self::state::LabState;
 use crate::player::{self, Bounds};
 use crate::transport;

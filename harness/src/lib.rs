@@ -138,8 +138,8 @@ pub use onbeat_wire::Epoch;
 pub use onbeat_wire::{Entry, Head, How, Transcript, What};
 
 pub use self::lab::{
-    Application, Client, Comment, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder, Response, Socket,
-    lab, lab_with, ms, secs,
+    Application, Client, Comment, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder, Response, Retry,
+    Socket, Write, lab, lab_with, ms, secs,
 };
 #[cfg(feature = "hyper-client")]
 pub use self::lab::{HostConnector, HostSocket};

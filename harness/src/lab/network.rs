@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +16,8 @@ use crate::transport::WINDOW_BYTES;
 
 /// The most bytes of a piece.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// No cuts.
+const WHOLE: RangeInclusive<usize> = usize::MAX..=usize::MAX;
 
 /// The network of a client, which delivers everything at once unless told otherwise.
 ///
@@ -26,7 +29,9 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     pub(super) window_bytes: usize,
-    piece_bytes: usize,
+    pieces: RangeInclusive<usize>,
+    /// The state of the random sizes.
+    random: u64,
     latency: Duration,
     /// How long each piece takes.
     every: Duration,
@@ -34,7 +39,7 @@ pub struct Network {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { window_bytes: WINDOW_BYTES, piece_bytes: usize::MAX, latency: Duration::ZERO, every: Duration::ZERO }
+        Self { window_bytes: WINDOW_BYTES, pieces: WHOLE, random: 0, latency: Duration::ZERO, every: Duration::ZERO }
     }
 }
 
@@ -54,10 +59,18 @@ impl Network {
         Self { window_bytes: bytes.max(1), ..self }
     }
 
-    /// Cuts what the client receives into pieces of at most so many bytes; at least 1.
+    /// Cuts what the client receives into pieces of so many bytes; at least 1.
     #[must_use]
     pub fn pieces(self, bytes: usize) -> Self {
-        Self { piece_bytes: bytes.max(1), ..self }
+        let bytes = bytes.max(1);
+        Self { pieces: bytes..=bytes, ..self }
+    }
+
+    /// Cuts what the client receives into pieces of random sizes within `bytes`, which follow from `seed`; at least 1.
+    #[must_use]
+    pub fn random_pieces(self, seed: u64, bytes: RangeInclusive<usize>) -> Self {
+        let (least, most) = (bytes.start().max(&1), bytes.end().max(&1));
+        Self { pieces: *least..=*most, random: seed, ..self }
     }
 
     /// Delays what the client receives. Requests arrive at once.
@@ -75,6 +88,20 @@ impl Network {
     /// Returns whether the network delivers everything at once, as it comes.
     pub(super) fn is_plain(&self) -> bool {
         Self { window_bytes: WINDOW_BYTES, ..self.clone() } == Self::default()
+    }
+
+    /// Draws the size of the next piece (`SplitMix64`).
+    fn next_piece(&mut self) -> usize {
+        let (least, most) = (*self.pieces.start(), *self.pieces.end());
+        if least >= most {
+            return least.min(PIECE_BYTES_MAX);
+        }
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let sizes = (most - least) as u64 + 1;
+        let more = usize::try_from((mixed ^ (mixed >> 31)) % sizes).unwrap_or_default();
+        (least + more).min(PIECE_BYTES_MAX)
     }
 
     /// Returns the client's end of a pipe, behind the network.
@@ -104,7 +131,7 @@ impl<P: AsyncRead + Unpin> NetworkPipe<P> {
     fn take_pieces(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let now = self.clock.now();
         while !self.is_ended && self.next_piece <= now && self.bytes_under_way() < self.network.window_bytes {
-            let mut bytes = vec![0; self.network.piece_bytes.min(PIECE_BYTES_MAX)];
+            let mut bytes = vec![0; self.network.next_piece()];
             let mut buffer = ReadBuf::new(&mut bytes);
             let Poll::Ready(read) = Pin::new(&mut self.pipe).poll_read(cx, &mut buffer) else { return Ok(()) };
             read?;

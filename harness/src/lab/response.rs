@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::client::Client;
 use super::connection::Handle;
-use super::sse::{Comment, Event, EventStream};
+use super::sse::{Comment, Event, EventStream, Retry, Write};
 use crate::player::HttpExchange;
 
 /// A response, which goes on in the background: each method tells what the client has seen so far.
@@ -87,14 +87,11 @@ impl Response {
         String::from_utf8_lossy(&self.body()).into_owned()
     }
 
-    /// Returns the pieces of the body so far as they were written, each with its time since the beginning of the lab: each
-    /// is a chunk, or, without chunks, what came at one instant.
+    /// Returns the pieces of the body so far as they were written: each is a chunk, or, without chunks, what came at one instant.
     #[must_use]
-    pub fn writes(&self) -> Vec<(Duration, Bytes)> {
-        let writes = |exchange: &HttpExchange| {
-            exchange.writes.iter().map(|(at, bytes)| (at.since_epoch(), bytes.clone())).collect()
-        };
-        self.exchange(writes).unwrap_or_default()
+    pub fn writes(&self) -> Vec<Write> {
+        let write = |(at, bytes): &(Instant, Bytes)| Write { at: at.since_epoch(), bytes: bytes.clone() };
+        self.exchange(|exchange| exchange.writes.iter().map(write).collect()).unwrap_or_default()
     }
 
     // The events.
@@ -137,6 +134,28 @@ impl Response {
         self.stream(|stream| stream.events.iter().map(Event::at_ms).collect())
     }
 
+    /// Returns the last event IDs of the events so far.
+    ///
+    /// # Panics
+    ///
+    /// If the response is no event stream.
+    #[must_use]
+    #[track_caller]
+    pub fn ids(&self) -> Vec<String> {
+        self.stream(|stream| stream.events.iter().map(|event| event.id.clone()).collect())
+    }
+
+    /// Returns the types of the events so far.
+    ///
+    /// # Panics
+    ///
+    /// If the response is no event stream.
+    #[must_use]
+    #[track_caller]
+    pub fn kinds(&self) -> Vec<String> {
+        self.stream(|stream| stream.events.iter().map(|event| event.kind.clone()).collect())
+    }
+
     /// Returns the data of the events so far.
     ///
     /// # Panics
@@ -159,15 +178,15 @@ impl Response {
         self.stream(|stream| stream.comments.clone())
     }
 
-    /// Returns the reconnection times so far (`retry`), each with its time since the beginning of the lab.
+    /// Returns the reconnection times so far (`retry`).
     ///
     /// # Panics
     ///
     /// If the response is no event stream.
     #[must_use]
     #[track_caller]
-    pub fn retries(&self) -> Vec<(Duration, Duration)> {
-        self.stream(|stream| stream.retries.iter().map(|(at, ms)| (*at, Duration::from_millis(*ms))).collect())
+    pub fn retries(&self) -> Vec<Retry> {
+        self.stream(|stream| stream.retries.clone())
     }
 
     /// Waits for the next event that this method has not returned yet; returns nothing when the response has ended.
@@ -181,12 +200,16 @@ impl Response {
     pub async fn next_event(&mut self) -> Option<Event> {
         let next = self.events_taken;
         let taken = |stream: &mut EventStream| stream.events.get(next).cloned();
-        let (mut event, mut is_over) = (self.stream(taken), false);
-        while event.is_none() && !is_over {
-            let writes = self.stream.lock().writes_read;
-            self.wait("the next event", |exchange| exchange.writes.len() > writes || exchange.end.is_some()).await;
-            event = self.stream(taken);
-            is_over = event.is_none() && self.is_over();
+        let mut event = self.stream(taken);
+        if event.is_none() {
+            // One wait, however many comments come before the event.
+            let _waiting = self.connection.lab().state.wait_for("the next event", &self.name);
+            while event.is_none() && !self.is_over() {
+                let writes = self.stream.lock().writes_read;
+                let has_more = |exchange: &HttpExchange| exchange.writes.len() > writes || exchange.end.is_some();
+                self.connection.until(self.ordinal, has_more).await;
+                event = self.stream(taken);
+            }
         }
         self.events_taken += usize::from(event.is_some());
         event

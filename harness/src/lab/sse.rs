@@ -1,4 +1,4 @@
-//! The event stream in a response, read as the response comes.
+//! The event stream in a response, read as the response comes, and the times of all that comes.
 
 use std::time::Duration;
 
@@ -19,14 +19,6 @@ pub struct Event {
     pub data: String,
 }
 
-impl Event {
-    /// Returns the time since the beginning of the lab, in milliseconds.
-    #[must_use]
-    pub fn at_ms(&self) -> u64 {
-        Instant::as_millis(Instant::EPOCH + self.at)
-    }
-}
-
 /// A comment, and the time at which the last byte came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,6 +28,39 @@ pub struct Comment {
     /// The text behind the colon, without one leading space.
     pub text: String,
 }
+
+/// A reconnection time, and the time at which the last byte came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// The time since the beginning of the lab.
+    pub at: Duration,
+    /// How long a client waits before the next connection.
+    pub time: Duration,
+}
+
+/// A piece of a body as it was written, and the time at which the last byte came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Write {
+    /// The time since the beginning of the lab.
+    pub at: Duration,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+macro_rules! at_ms {
+    ($($timed:ty),+) => {
+        $(impl $timed {
+            /// Returns the time since the beginning of the lab, in milliseconds.
+            #[must_use]
+            pub fn at_ms(&self) -> u64 {
+                (Instant::EPOCH + self.at).as_millis()
+            }
+        })+
+    };
+}
+at_ms!(Event, Comment, Retry, Write);
 
 /// The event stream of a response so far (WHATWG HTML, 9.2).
 #[derive(Debug, Default)]
@@ -47,7 +72,7 @@ pub(super) struct EventStream {
     pub(super) writes_read: usize,
     pub(super) events: Vec<Event>,
     pub(super) comments: Vec<Comment>,
-    pub(super) retries: Vec<(Duration, u64)>,
+    pub(super) retries: Vec<Retry>,
 }
 
 impl EventStream {
@@ -61,7 +86,7 @@ impl EventStream {
                         self.events.push(Event { at, id: last_event_id, kind: event_type, data });
                     }
                     StreamItem::Comment(text) => self.comments.push(Comment { at, text }),
-                    StreamItem::Retry(ms) => self.retries.push((at, ms)),
+                    StreamItem::Retry(ms) => self.retries.push(Retry { at, time: Duration::from_millis(ms) }),
                 }
             }
         }

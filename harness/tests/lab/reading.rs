@@ -62,8 +62,13 @@ fn a_slow_client_gets_its_bytes_at_its_pace() {
 fn bytes_in_pieces_and_late_make_the_same_events() {
     use crate::applications::ticker;
     lab(ticker(), async |lab| {
-        let far = lab.client_over(Network::new().pieces(3).latency(ms(80))).get("/ticks").await;
+        let far = Network::new().latency(ms(80));
+        let far = [far.clone().pieces(3), far.clone().random_pieces(7, 1..=9), far.random_pieces(8, 1..=9)];
+        let [threes, some, others] = far.map(|network| lab.client_over(network).get("/ticks").start());
+        let (threes, some, others) = (threes.await, some.await, others.await);
         lab.advance(ms(60_080)).await;
-        assert_eq!(far.times_ms(), [80, 30_080, 60_080]);
+        for response in [threes, some, others] {
+            assert_eq!(response.times_ms(), [80, 30_080, 60_080]);
+        }
     });
 }
