@@ -8,13 +8,15 @@
 //! ```
 
 mod coverage;
+mod draws;
 mod generator;
 mod history;
 mod model;
-mod network;
+pub(crate) mod network;
 mod play;
 mod run;
 mod shrink;
+pub(crate) mod shrinking;
 mod trace;
 
 use std::fmt;
@@ -24,6 +26,7 @@ use sha2::{Digest, Sha256};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 pub use self::coverage::Coverage;
+pub use self::draws::Draws;
 pub use self::history::{History, Link, Manner, Message, Operation, OperationKind, Resource};
 use self::model::Violation;
 use self::play::Observations;
@@ -147,7 +150,7 @@ impl fmt::Display for Failure {
 }
 
 /// Returns the lines as far as people can take them in at a glance: of many lines the middle is left out.
-fn clipped(text: &str) -> String {
+pub(crate) fn clipped(text: &str) -> String {
     const WIDTH: usize = 160;
     const LINES: usize = 40;
     let clip = |line: &&str| match line.char_indices().nth(WIDTH) {

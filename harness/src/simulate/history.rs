@@ -6,6 +6,7 @@ use onbeat_server::endpoints::{broadcast_text, send_heartbeat};
 use onbeat_wire::printable::visible;
 use serde::{Deserialize, Serialize};
 
+use super::draws::Draws;
 use crate::replay::Stream;
 
 /// The history of a world.
@@ -268,7 +269,7 @@ impl OperationKind {
 
 impl Link {
     /// A network without faults.
-    pub(super) const PLAIN: Self = Self {
+    pub(crate) const PLAIN: Self = Self {
         window_bytes: 64 * 1024,
         piece_bytes: 4096,
         latency_ms: 0,
@@ -277,6 +278,23 @@ impl Link {
         breaks_after: None,
         again: None,
     };
+
+    /// Draws a network, every second without faults. Where messages are `long`, pieces are not all short.
+    pub(crate) fn draw(draws: &mut Draws, long: bool) -> Self {
+        if draws.chance(2) {
+            return Self::PLAIN;
+        }
+        let pieces = if long { [4096, 4096, 1000, 100] } else { [4096, 1, 3, 17] };
+        Self {
+            window_bytes: draws.one_of(&[64 * 1024, 64 * 1024, 1024, 64]),
+            piece_bytes: draws.one_of(&pieces),
+            latency_ms: draws.one_of(&[0, 0, 1, 40, 1000]),
+            jitter_ms: draws.one_of(&[0, 0, 1, 300]),
+            together_ms: draws.one_of(&[1, 1, 1, 100, 1000]),
+            breaks_after: if draws.chance(8) { Some(draws.index(2000)) } else { None },
+            again: None,
+        }
+    }
 
     /// Returns how long bytes travel at most, in milliseconds.
     pub(super) fn delay_ms_max(&self) -> u64 {

@@ -1,30 +1,20 @@
 //! Shrinks a history: takes clients, operations and faults away as long as the history still shows the violation.
 
 use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
+use super::shrinking::Shrinking;
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 4000;
 
 /// Returns the shortest history found that still `shows` the violation.
 pub(super) fn shrink(history: History, shows: impl Fn(&History) -> bool) -> History {
-    let mut shrinking = Shrinking { shortest: history, shows, attempts: 0 };
-    loop {
-        let before = shrinking.shortest.clone();
-        shrinking.remove_parts();
+    Shrinking::new(history, ATTEMPTS_MAX, shows).repeat(|shrinking| {
+        shrinking.remove_parts(|history| &mut history.operations);
         shrinking.remove_clients();
-        shrinking.remove_operations();
+        shrinking.remove_items(|history| &mut history.operations);
         shrinking.remove_faults();
         shrinking.remove_time();
-        if shrinking.shortest == before {
-            return shrinking.shortest;
-        }
-    }
-}
-
-struct Shrinking<F> {
-    shortest: History,
-    shows: F,
-    attempts: usize,
+    })
 }
 
 /// Changes that simplify an operation.
@@ -50,43 +40,10 @@ const SIMPLIFY: [fn(&mut Operation); 5] = [
     },
 ];
 
-impl<F: Fn(&History) -> bool> Shrinking<F> {
-    /// Changes the history, unless the changed history does not show the violation.
-    fn attempt(&mut self, change: impl FnOnce(&mut History)) {
-        let mut changed = self.shortest.clone();
-        change(&mut changed);
-        if changed != self.shortest && self.attempts < ATTEMPTS_MAX {
-            self.attempts += 1;
-            if (self.shows)(&changed) {
-                self.shortest = changed;
-            }
-        }
-    }
-
-    /// Removes half of the operations, then quarters, and so on.
-    fn remove_parts(&mut self) {
-        let mut part = self.shortest.operations.len() / 2;
-        while part > 1 {
-            let starts = (0..self.shortest.operations.len()).step_by(part);
-            for start in starts.rev() {
-                self.attempt(|history| {
-                    let end = (start + part).min(history.operations.len());
-                    history.operations.drain(start.min(end)..end);
-                });
-            }
-            part /= 2;
-        }
-    }
-
+impl<F: Fn(&History) -> bool> Shrinking<History, F> {
     fn remove_clients(&mut self) {
         for client in (0..self.shortest.clients.len()).rev() {
             self.attempt(|history| remove_client(history, client));
-        }
-    }
-
-    fn remove_operations(&mut self) {
-        for at in (0..self.shortest.operations.len()).rev() {
-            self.attempt(|history| drop(history.operations.remove(at)));
         }
     }
 
