@@ -9,7 +9,7 @@
 //!    │
 //!  connection ── sse                a client's connection, and the events in a response
 //!    │
-//!  response ── request ── client    what a test works with
+//!  request_parts ── response ── request ── client    what a test works with
 //!    │
 //!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
 //!    │
@@ -29,6 +29,7 @@ mod options;
 mod panics;
 mod peer;
 mod request;
+mod request_parts;
 mod response;
 mod run;
 mod socket;
@@ -44,23 +45,29 @@ use std::time::Duration;
 
 use axum::http::Method;
 use bytes::Bytes;
+use onbeat_clock::Clock;
 use onbeat_wire::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use self::application::Application;
-use self::application::Served;
+pub(crate) use self::application::Served;
 pub use self::client::Client;
 use self::connection::{Connection, Handle};
+pub(crate) use self::failure::Failure;
 pub use self::network::Network;
 pub use self::open::OpenRequest;
 pub use self::options::LabOptions;
+pub(crate) use self::panics::{PanicNotes, quietly};
 pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
+pub(crate) use self::request_parts::RequestParts;
 pub use self::response::Response;
+pub(crate) use self::run::{FailedTest, LabFailure, try_run};
 pub use self::socket::{Connector, Socket};
 pub use self::sse::{Comment, Event};
 use self::state::LabState;
 use crate::player::{self, Bounds};
-use crate::transport;
+use crate::transport::{self, Breaker};
 
 /// Tests an application in virtual time: runs `test` with a lab around `application`, and returns what `test` returns.
 ///
@@ -244,20 +251,35 @@ impl Lab {
     /// ```
     #[must_use]
     pub fn client_over(&self, network: Network) -> Client {
-        let clock = Arc::clone(&self.state.clock);
-        let window_bytes = network.window_bytes;
-        let (end, ends) = if network.is_plain() {
-            transport::connect_through(clock, window_bytes, |pipe, _| pipe)
+        let (clock, window_bytes) = (Arc::clone(&self.state.clock), network.window_bytes);
+        if network.is_plain() {
+            self.client_through(window_bytes, |pipe, _| pipe)
         } else {
-            let over = Arc::clone(&clock);
-            transport::connect_through(clock, window_bytes, |pipe, _| network.over(pipe, over))
-        };
+            self.client_through(window_bytes, |pipe, _| network.over(pipe, clock))
+        }
+    }
+
+    /// Returns a new client behind any network, with `window_bytes` of room in each direction.
+    pub(crate) fn client_through<P>(
+        &self,
+        window_bytes: usize,
+        network: impl FnOnce(DuplexStream, Breaker) -> P,
+    ) -> Client
+    where
+        P: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (end, ends) = transport::connect_through(Arc::clone(&self.state.clock), window_bytes, network);
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
         let player = player::Client::new(Arc::clone(&self.state.clock), ends, Bounds::NONE);
         let connection = Arc::new(Connection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
+    }
+
+    /// Returns the clock of the lab.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.state.clock
     }
 
     // Hosts.

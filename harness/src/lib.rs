@@ -28,6 +28,8 @@
 //!      │
 //!  simulate      random worlds under faults, judged by invariants
 //!      │
+//!  worlds        random worlds around any application
+//!      │
 //!  cli           the command line
 //! ```
 //!
@@ -107,6 +109,8 @@ pub mod judge;
 
 #[cfg(feature = "simulate")]
 pub mod simulate;
+#[cfg(feature = "simulate")]
+mod worlds;
 
 #[cfg(feature = "live")]
 pub mod against;
@@ -127,3 +131,7 @@ pub use self::lab::{
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;
+#[cfg(feature = "simulate")]
+pub use self::simulate::Draws;
+#[cfg(feature = "simulate")]
+pub use self::worlds::{ClientRequest, EndedWorld, Explored, Verdict, WorldClient, WorldExchange, Worlds};

@@ -7,6 +7,7 @@
 //!                        networks
 //! ```
 
+pub(crate) mod circle;
 mod coverage;
 mod draws;
 mod generator;
@@ -17,8 +18,10 @@ mod play;
 mod run;
 mod shrink;
 pub(crate) mod shrinking;
+pub(crate) mod timeline;
 mod trace;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -28,7 +31,7 @@ use tracing::subscriber::{NoSubscriber, with_default};
 pub use self::coverage::Coverage;
 pub use self::draws::Draws;
 pub use self::history::{History, Link, Manner, Message, Operation, OperationKind, Resource};
-use self::model::Violation;
+pub(crate) use self::model::Violation;
 use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
@@ -118,7 +121,9 @@ impl Simulator {
 
     /// Plays a history, and judges the world.
     fn play(&self, history: &History) -> Result<Observations, Violated> {
-        let violated = |invariant, detail| Err(Box::new((Violation { invariant, client: None, detail }, None)));
+        let violated = |invariant: &'static str, detail| {
+            Err(Box::new((Violation { invariant: Cow::Borrowed(invariant), client: None, detail }, None)))
+        };
         // A server under faults would log each of them.
         let play = || with_default(NoSubscriber::default(), || play::play(&self.application, history));
         match catch_unwind(AssertUnwindSafe(play)) {

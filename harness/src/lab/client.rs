@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Lab;
 use super::connection::Handle;
 use super::request::RequestBuilder;
+use super::response::Response;
 use crate::player::{Action, ClientLog};
 use axum::http::Method;
 use onbeat_wire::LeftHow;
@@ -63,6 +64,23 @@ impl Client {
     /// Sends no more, but goes on reading: a half-close. hyper, and with it axum, treats such a client as gone.
     pub async fn half_close(&self) {
         self.connection.act(Action::Leave(LeftHow::HalfClosed)).await;
+    }
+
+    /// Acts, without a wait for what follows.
+    pub(crate) async fn act_at_once(&self, action: Action) {
+        self.connection.act_at_once(action).await;
+    }
+
+    /// Sends a request without a wait for what follows; the name of the request is for messages.
+    pub(crate) async fn send_request(&self, action: Action, name: String) -> Response {
+        let ordinal = self.connection.send_request(action).await;
+        Response::new(self.connection.clone(), ordinal, name)
+    }
+
+    /// Returns how many bytes of bodies the application has handed over for the client, whether or not the client has read
+    /// them.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.lab().state.open.body_bytes(&self.connection.peer())
     }
 
     /// Returns whether the connection is open at both ends.

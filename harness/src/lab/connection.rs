@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use onbeat_wire::LeftHow;
 use onbeat_wire::What;
 use parking_lot::Mutex;
@@ -50,20 +49,32 @@ impl Connection {
 
     /// Acts, and waits until everything has happened that follows at this instant.
     pub(super) async fn act(&self, action: Action) {
-        self.lab.state.touch();
-        self.player.lock().await.act(action).await;
+        self.act_at_once(action).await;
         self.lab.settle().await;
     }
 
     /// Sends a request, and returns the ordinal on the connection.
     pub(super) async fn request(&self, action: Action) -> usize {
+        let ordinal = self.send_request(action).await;
+        self.lab.settle().await;
+        ordinal
+    }
+
+    /// Sends a request without a wait for what follows, and returns the ordinal on the connection.
+    pub(super) async fn send_request(&self, action: Action) -> usize {
         let ordinal = {
             let mut seen = self.seen.lock();
             seen.requests += 1;
             seen.requests - 1
         };
-        self.act(action).await;
+        self.act_at_once(action).await;
         ordinal
+    }
+
+    /// Acts, without a wait for what follows. A request is sent by [`send_request`](Self::send_request).
+    pub(super) async fn act_at_once(&self, action: Action) {
+        self.lab.state.touch();
+        self.player.lock().await.act(action).await;
     }
 
     /// Leaves, without a wait for what follows.
@@ -158,14 +169,4 @@ impl Drop for LeaveOnDrop {
         // A response that outlives the lab has no runtime any more, and the lab has closed its connection.
         lab.state.spawn(async move { connection.leave().await });
     }
-}
-
-/// Returns the bytes of a request.
-pub(super) fn request_bytes(method: &str, target: &str, headers: &[(String, String)], body: &Bytes) -> Bytes {
-    let mut head = format!("{method} {target} HTTP/1.1\r\n");
-    for (name, value) in headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head.push_str("\r\n");
-    [head.as_bytes(), body].concat().into()
 }

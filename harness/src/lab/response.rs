@@ -99,16 +99,20 @@ impl Response {
 
     // The events.
 
+    /// Returns whether the response is an event stream: the head has come, with status 200 and the content type
+    /// `text/event-stream`.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        self.exchange(is_event_stream).unwrap_or_default()
+    }
+
     /// Reads the event stream on, and returns what `read` makes of the stream.
     #[track_caller]
     fn stream<T>(&self, read: impl FnOnce(&mut EventStream) -> T) -> T {
         let mut stream = self.stream.lock();
         let is_stream = self.exchange(|exchange| {
             stream.read_on(&exchange.writes);
-            let media_type = exchange.header("content-type").and_then(|value| value.split(';').next());
-            exchange.head.is_none()
-                || exchange.status() == 200
-                    && media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/event-stream"))
+            exchange.head.is_none() || is_event_stream(exchange)
         });
         if is_stream == Some(false) {
             drop(stream);
@@ -328,4 +332,10 @@ impl Response {
             self.name
         )
     }
+}
+
+fn is_event_stream(exchange: &HttpExchange) -> bool {
+    let media_type = exchange.header("content-type").and_then(|value| value.split(';').next());
+    exchange.status() == 200
+        && media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/event-stream"))
 }

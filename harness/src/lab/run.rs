@@ -1,6 +1,7 @@
 //! Runs a test in a lab: a runtime in paused time, the test, and what is held against the application at the end.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,11 +23,24 @@ use super::state::{APPLICATION, LabState};
 use super::watchdog::{Steps, Watchdog};
 use crate::idle::Idle;
 
-/// Builds the application, runs the test, and returns what the test returns.
+/// Builds the application, runs the test, and returns what the test returns; panics if the test fails.
 pub(super) fn run<A, T>(options: &LabOptions, build: impl AsyncFnOnce(Lab) -> A, test: impl AsyncFnOnce(Lab) -> T) -> T
 where
     A: Application,
 {
+    match try_run(options, async |lab| Served::new(build(lab).await), test) {
+        Ok(value) => value,
+        Err(FailedTest::Panicked(panic)) => resume_unwind(panic),
+        Err(FailedTest::EndedByLab(failed)) => panic!("{failed}"),
+    }
+}
+
+/// Builds the application, runs the test, and returns what the test returns, or how the test failed.
+pub(crate) fn try_run<T>(
+    options: &LabOptions,
+    build: impl AsyncFnOnce(Lab) -> Served,
+    test: impl AsyncFnOnce(Lab) -> T,
+) -> Result<T, FailedTest> {
     assert!(
         Handle::try_current().is_err(),
         "a lab has a runtime of its own, in paused time: make the test a `#[test]` function, not a `#[tokio::test]`"
@@ -60,7 +74,7 @@ where
         let state = Arc::new(LabState::new(clock, options.patience, (idle, blocking), failing));
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
-            let application = Served::new(build(lab.clone()).await);
+            let application = build(lab.clone()).await;
             state.add_host(APPLICATION.into(), application);
             state.settle().await;
             let outcome = test(lab).await;
@@ -81,11 +95,7 @@ where
         outcome
     });
     drop(notes);
-    match outcome {
-        Ok(value) => value,
-        Err(Panic::OfTest(panic)) => resume_unwind(panic),
-        Err(Panic::OfLab(message)) => panic!("{message}"),
-    }
+    outcome
 }
 
 /// How a test ended.
@@ -96,12 +106,29 @@ enum Ended<T> {
     Failed(Option<Failure>),
 }
 
-/// How a failed test goes on.
-enum Panic {
-    /// With the panic of the test.
-    OfTest(Box<dyn Any + Send>),
-    /// With a message of the lab.
-    OfLab(String),
+/// How a test failed.
+pub(crate) enum FailedTest {
+    /// The test panicked.
+    Panicked(Box<dyn Any + Send>),
+    /// The lab ended the test, or found a failure at the end.
+    EndedByLab(Box<LabFailure>),
+}
+
+/// A failure that a lab has found.
+pub(crate) struct LabFailure {
+    pub(crate) failure: Option<Failure>,
+    /// The panics of the application, each with its place.
+    pub(crate) panics: Vec<String>,
+    /// What the lab knew when the test ended.
+    pub(crate) report: String,
+}
+
+impl fmt::Display for LabFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.as_ref().map_or(Ok(()), |failure| failure.fmt(f))?;
+        self.panics.iter().try_for_each(|panic| write!(f, "\n  panic: {panic}"))?;
+        write!(f, "\n{}", self.report)
+    }
 }
 
 /// Holds the end of the test against what the lab knows.
@@ -110,29 +137,28 @@ fn judge<T>(
     options: &LabOptions,
     ended: Ended<T>,
     failures: &mut UnboundedReceiver<Failure>,
-) -> Result<T, Panic> {
+) -> Result<T, FailedTest> {
     let outcome = match ended {
         Ended::Tested(Ok(value)) => Ok(value),
         Ended::Tested(Err(panic)) => {
             tell(&format!("the lab when the test panicked, {}", state.report()));
-            return Err(Panic::OfTest(panic));
+            return Err(FailedTest::Panicked(panic));
         }
         Ended::Failed(failure) => Err(failure),
     };
-    let failed = outcome.as_ref().err().and_then(Option::as_ref).map(ToString::to_string);
-    let leaked =
-        || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(|leaked| Failure::Leaked(leaked).to_string());
+    let (value, ended) = match outcome {
+        Ok(value) => (Some(value), None),
+        Err(failure) => (None, failure),
+    };
+    let leaked = || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(Failure::Leaked);
     let panics = PanicNotes::take();
-    let panicked = || (!panics.is_empty() && !options.allows_panics).then(|| Failure::Panicked(None).to_string());
-    let failed = failed
-        .or_else(|| failures.try_recv().ok().map(|failure| failure.to_string()))
-        .or_else(leaked)
-        .or_else(panicked);
-    match (failed, outcome) {
-        (None, Ok(value)) => Ok(value),
-        (failed, _) => {
-            let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
-            Err(Panic::OfLab(format!("{}{panics}\n{}", failed.unwrap_or_default(), state.report())))
+    let panicked = || (!panics.is_empty() && !options.allows_panics).then_some(Failure::Panicked(None));
+    let failure = ended.or_else(|| failures.try_recv().ok()).or_else(leaked).or_else(panicked);
+    match (failure, value) {
+        (None, Some(value)) => Ok(value),
+        (failure, _) => {
+            let report = state.report();
+            Err(FailedTest::EndedByLab(Box::new(LabFailure { failure, panics, report })))
         }
     }
 }

@@ -7,6 +7,7 @@ use onbeat_wire::printable::visible;
 use serde::{Deserialize, Serialize};
 
 use super::draws::Draws;
+use super::timeline::{OperationTime, Timeline};
 use crate::replay::Stream;
 
 /// The history of a world.
@@ -51,14 +52,14 @@ pub struct Link {
 /// An operation of a client, or on the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Operation {
+pub struct Operation<K = OperationKind> {
     /// When the operation begins, in milliseconds after the epoch.
     pub at_ms: u64,
     /// The number of the client; without a meaning for an operation on the world.
     pub client: usize,
     /// The kind of the operation.
     #[serde(rename = "what")]
-    pub kind: OperationKind,
+    pub kind: K,
     /// Whether the next operation waits for all consequences of this operation.
     pub settles: bool,
     /// Whether the operation begins before everything else that is due at the same instant.
@@ -251,11 +252,6 @@ impl OperationKind {
         matches!(self, Self::Close | Self::HalfClose | Self::Reset)
     }
 
-    /// Returns whether the operation is done to the world, and not by a client.
-    pub(super) fn is_of_the_world(&self) -> bool {
-        matches!(self, Self::Jump { .. } | Self::ShutDown)
-    }
-
     /// Returns whether a client requests a stream with a body.
     pub(super) fn joins_a_stream(&self) -> bool {
         self.request().is_some_and(|(resource, manner)| resource.is_stream() && manner != Manner::Head)
@@ -264,6 +260,32 @@ impl OperationKind {
     /// Returns whether a client that is not yet connected connects for the operation.
     pub(super) fn connects(&self) -> bool {
         matches!(self, Self::Request { .. } | Self::Garbage(_) | Self::HalfClose)
+    }
+}
+
+impl Timeline for History {
+    type Kind = OperationKind;
+
+    fn clients(&mut self) -> &mut Vec<Link> {
+        &mut self.clients
+    }
+
+    fn operations(&mut self) -> &mut Vec<Operation> {
+        &mut self.operations
+    }
+
+    fn end_ms(&mut self) -> &mut u64 {
+        &mut self.end_ms
+    }
+}
+
+impl OperationTime for OperationKind {
+    fn is_of_the_world(&self) -> bool {
+        matches!(self, Self::Jump { .. } | Self::ShutDown)
+    }
+
+    fn lasts_ms(&self) -> u64 {
+        if let Self::Jump { ms } = self { *ms } else { 0 }
     }
 }
 

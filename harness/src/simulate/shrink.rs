@@ -2,6 +2,7 @@
 
 use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
 use super::shrinking::Shrinking;
+use super::timeline::{Timeline, over_ms, remove_client};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 4000;
@@ -12,7 +13,10 @@ pub(super) fn shrink(history: History, shows: impl Fn(&History) -> bool) -> Hist
         shrinking.remove_parts(|history| &mut history.operations);
         shrinking.remove_clients();
         shrinking.remove_items(|history| &mut history.operations);
-        shrinking.remove_faults();
+        shrinking.attempt(|history| history.mailbox_events_max = 1024);
+        shrinking.attempt(|history| history.connections_max = 65_536);
+        shrinking.remove_network_faults();
+        shrinking.simplify(&SIMPLIFY);
         shrinking.remove_time();
     })
 }
@@ -40,56 +44,45 @@ const SIMPLIFY: [fn(&mut Operation); 5] = [
     },
 ];
 
-impl<F: Fn(&History) -> bool> Shrinking<History, F> {
-    fn remove_clients(&mut self) {
-        for client in (0..self.shortest.clients.len()).rev() {
+impl<H: Timeline, F: Fn(&H) -> bool> Shrinking<H, F> {
+    /// Removes each client in turn, with the operations of the client.
+    pub(crate) fn remove_clients(&mut self) {
+        for client in (0..self.shortest.clients().len()).rev() {
             self.attempt(|history| remove_client(history, client));
         }
     }
 
-    fn remove_faults(&mut self) {
-        self.attempt(|history| history.mailbox_events_max = 1024);
-        self.attempt(|history| history.connections_max = 65_536);
-        for client in 0..self.shortest.clients.len() {
-            self.attempt(|history| history.clients[client] = Link::PLAIN);
-            self.attempt(|history| history.clients[client].again = None);
+    /// Gives each client a network without faults, and makes each return a first visit.
+    pub(crate) fn remove_network_faults(&mut self) {
+        for client in 0..self.shortest.clients().len() {
+            self.attempt(|history| history.clients()[client] = Link::PLAIN);
+            self.attempt(|history| history.clients()[client].again = None);
         }
-        for at in 0..self.shortest.operations.len() {
-            for simplify in SIMPLIFY {
-                self.attempt(|history| simplify(&mut history.operations[at]));
+    }
+
+    /// Simplifies each operation by each of the changes.
+    pub(crate) fn simplify(&mut self, changes: &[fn(&mut Operation<H::Kind>)]) {
+        for at in 0..self.shortest.operations().len() {
+            for change in changes {
+                self.attempt(|history| change(&mut history.operations()[at]));
             }
         }
     }
 
     /// Moves operations to the time of the operation before, and ends the world sooner.
-    fn remove_time(&mut self) {
-        for at in 0..self.shortest.operations.len() {
+    pub(crate) fn remove_time(&mut self) {
+        for at in 0..self.shortest.operations().len() {
             self.attempt(|history| {
-                let (from, to) = (history.operations[at].at_ms, history.operations[..at].last().map_or(0, over));
-                for operation in history.operations.iter_mut().filter(|operation| operation.at_ms == from) {
+                let operations = history.operations();
+                let (from, to) = (operations[at].at_ms, operations[..at].last().map_or(0, over_ms));
+                for operation in operations.iter_mut().filter(|operation| operation.at_ms == from) {
                     operation.at_ms = to;
                 }
             });
         }
-        self.attempt(|history| history.end_ms = history.operations.last().map_or(0, over) + 1);
-        self.attempt(|history| history.end_ms = history.operations.last().map_or(0, over).next_multiple_of(30_000) + 1);
-    }
-}
-
-/// Returns when an operation is over.
-fn over(operation: &Operation) -> u64 {
-    if let OperationKind::Jump { ms } = operation.kind { operation.at_ms + ms } else { operation.at_ms }
-}
-
-/// Removes a client, and numbers the later clients anew.
-fn remove_client(history: &mut History, client: usize) {
-    history.operations.retain(|operation| operation.client != client || operation.kind.is_of_the_world());
-    history.clients.remove(client);
-    for operation in history.operations.iter_mut().filter(|operation| operation.client > client) {
-        operation.client -= 1;
-    }
-    for link in &mut history.clients {
-        link.again = link.again.filter(|again| *again != client).map(|again| again - usize::from(again > client));
+        let last_ms = |history: &mut H| history.operations().last().map_or(0, over_ms);
+        self.attempt(|history| *history.end_ms() = last_ms(history) + 1);
+        self.attempt(|history| *history.end_ms() = last_ms(history).next_multiple_of(30_000) + 1);
     }
 }
 
