@@ -3,6 +3,8 @@
 //! ```text
 //!  client_request                     what clients ask for, and what is declared of the responses
 //!    │
+//!  shorthand                          histories as short JSON
+//!    │
 //!  world_history ── world_generator   what each client does, and when: drawn from a seed
 //!    │
 //!  world_client                       what each client has seen
@@ -24,6 +26,7 @@ mod client_request;
 mod general_invariants;
 mod one_world;
 mod own_invariant;
+mod shorthand;
 mod verdict;
 mod world_client;
 mod world_failure;
@@ -100,6 +103,7 @@ pub struct Worlds<S = ()> {
     length: Duration,
     grace: Duration,
     is_deterministic: bool,
+    allows_panics: bool,
 }
 
 /// Builds the application of a world, and the state beside the application.
@@ -154,6 +158,7 @@ impl<S: 'static> Worlds<S> {
             length: Duration::from_secs(300),
             grace: Duration::from_secs(3600),
             is_deterministic: false,
+            allows_panics: false,
         }
     }
 
@@ -213,6 +218,11 @@ impl<S: 'static> Worlds<S> {
     /// same time. An application with randomness of its own breaks the declaration.
     pub fn deterministic(self) -> Self {
         Self { is_deterministic: true, ..self }
+    }
+
+    /// Lets panics of the application pass that the application, or tokio, catches.
+    pub fn allow_panics(self) -> Self {
+        Self { allows_panics: true, ..self }
     }
 
     // The run.

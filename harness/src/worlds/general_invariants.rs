@@ -68,7 +68,7 @@ fn is_whole(client: &WorldClient, WorldExchange { request, response, .. }: &Worl
 
 /// Judges what a client saw by what the calm client beside it saw.
 fn is_same_for_all(clients: &[WorldClient], client: &WorldClient, exchange: &WorldExchange) -> Result<(), Violation> {
-    let calm = exchange.calm_client.and_then(|calm| clients.get(calm - 1)).filter(|calm| calm.is_calm);
+    let calm = exchange.calm_client.and_then(|calm| clients.get(calm - 1)).filter(|calm| calm.is_calm());
     let Some(calm) = calm else { return Ok(()) };
     let Some(beside) = calm.exchanges.first() else { return Ok(()) };
     // An application may refuse one of the two clients.

@@ -92,7 +92,9 @@ impl<S: 'static> Worlds<S> {
             state.replace(Some(beside));
             application
         };
-        let played = try_run(&LabOptions::new(), build, async |lab| {
+        let options = LabOptions::new();
+        let options = if self.allows_panics { options.allow_panics() } else { options };
+        let played = try_run(&options, build, async |lab| {
             let state = state.take().expect("the application has been built");
             self.play(&lab, &plan, &state).await
         });
@@ -107,14 +109,19 @@ impl<S: 'static> Worlds<S> {
         let (begin, tasks) = (lab.now(), lab.tasks());
         let played = world_player::play(lab, plan).await;
         let clients = &played.clients;
-        let found = |violation| Box::new(FoundViolation { violation, logs: logs(clients) });
         let lasted = lab.now() - begin;
-        let world = EndedWorld { seed: plan.history.seed, clients, state };
-        if !PanicNotes::has_any() {
+        let tasks_left = world_player::rest(lab, tasks, self.grace).await;
+        // The lab tells of a panic when the test has ended.
+        if self.allows_panics || !PanicNotes::has_any() {
+            let found = |violation: Violation| {
+                let logs = logs(clients, violation.client);
+                Box::new(FoundViolation { violation, logs })
+            };
+            let world = EndedWorld { seed: plan.history.seed, clients, state };
             played.violation.map_or(Ok(()), Err).map_err(found)?;
             general_invariants::judge(clients).map_err(found)?;
             self.invariants.iter().try_for_each(|invariant| invariant.judge(&world)).map_err(found)?;
-            let leak = world_player::leak(lab, plan, tasks, self.grace).await;
+            let leak = world_player::leak(lab, plan, (tasks, tasks_left), self.grace).await;
             leak.map_or(Ok(()), Err).map_err(found)?;
         }
         Ok(HeldWorld { explored: explored(clients, lasted), logs: clients.iter().map(WorldClient::log).collect() })
@@ -144,10 +151,13 @@ fn differing_logs(client: usize, first: &ClientLog, second: &ClientLog) -> Found
     FoundViolation { violation, logs: format!("client {client}, the first time:\n{}", clipped(&first)) }
 }
 
-/// Returns the logs of the clients that have done anything, for people.
-fn logs(clients: &[WorldClient]) -> String {
-    let acted = clients.iter().filter(|client| !client.exchanges.is_empty());
-    acted.map(|client| clipped(&client.to_string()) + "\n").collect()
+/// Returns the logs of all clients that have done anything, or of one client and the calm one beside it, for people.
+fn logs(clients: &[WorldClient], only: Option<usize>) -> String {
+    let is_shown = |client: &&WorldClient| match only {
+        None => !client.exchanges.is_empty(),
+        Some(number) => client.number == number || client.calm_beside == Some(number),
+    };
+    clients.iter().filter(is_shown).map(|client| clipped(&client.to_string()) + "\n").collect()
 }
 
 fn explored(clients: &[WorldClient], lasted: std::time::Duration) -> Explored {

@@ -56,7 +56,7 @@ impl<S> OwnInvariant<S> {
         let why = match outcome {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
-            Err(_) => PanicNotes::take().join("\n  "),
+            Err(_) => PanicNotes::take().pop().unwrap_or_default(),
         };
         let (client, name) = stream.map_or((None, None), |(client, name)| (Some(client), Some(name)));
         let detail: Vec<String> = name.into_iter().chain([why]).filter(|part| !part.is_empty()).collect();

@@ -13,7 +13,8 @@ pub struct WorldClient {
     pub(super) client: Client,
     pub(super) number: usize,
     pub(super) came_back_from: Option<usize>,
-    pub(super) is_calm: bool,
+    /// The number of the client beside which the client is the calm one.
+    pub(super) calm_beside: Option<usize>,
     pub(super) exchanges: Vec<WorldExchange>,
 }
 
@@ -46,7 +47,7 @@ impl WorldClient {
     /// Returns whether the client is the calm one beside another client: on a perfect network, and to the end of the world.
     #[must_use]
     pub fn is_calm(&self) -> bool {
-        self.is_calm
+        self.calm_beside.is_some()
     }
 
     /// Returns the requests with their responses, in their order on the connection of the client.
@@ -106,7 +107,7 @@ impl<'a, S> EndedWorld<'a, S> {
 /// Prints the log under the name of the client.
 impl fmt::Display for WorldClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let calm = if self.is_calm { ", calm" } else { "" };
+        let calm = if self.is_calm() { ", calm" } else { "" };
         write!(f, "client {}{calm}:\n{}", self.number, self.log())
     }
 }

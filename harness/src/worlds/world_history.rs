@@ -5,8 +5,10 @@ use std::fmt;
 use onbeat_server::random::{Random, Seed};
 use onbeat_wire::LeftHow;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::client_request::{ClientRequest, RequestSource};
+use super::shorthand::{lengthen, shorten};
 use crate::player::Action;
 use crate::simulate::timeline::{OperationTime, Timeline, over_ms};
 use crate::simulate::{Draws, Link, Operation};
@@ -98,7 +100,12 @@ impl ClientAct {
 impl WorldHistory {
     /// Reads a history as a failed run printed the history. An error says what was expected.
     pub(super) fn read(json: &str, sources: usize) -> Result<Self, String> {
-        let history: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let mut json: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        if !json.is_object() {
+            return Err("the JSON is no object".into());
+        }
+        lengthen(&mut json);
+        let history: Self = serde_json::from_value(json).map_err(|error| error.to_string())?;
         let Self { clients, operations, end_ms, .. } = &history;
         let mut now = 0;
         for Operation { at_ms, client, kind, .. } in operations {
@@ -132,7 +139,9 @@ impl WorldHistory {
 
     /// Returns the history in one line, for [`read`](Self::read).
     pub(super) fn write(&self) -> String {
-        serde_json::to_string(self).expect("a history is plain data")
+        let mut json = serde_json::to_value(self).expect("a history is plain data");
+        shorten(&mut json);
+        json.to_string()
     }
 }
 

@@ -68,12 +68,17 @@ pub(super) async fn rest(lab: &Lab, tasks: usize, grace: Duration) -> usize {
     lab.tasks()
 }
 
-/// Looks for tasks that each client leaves behind, after a history has been played: `before` tasks lived at the beginning.
+/// Looks for tasks that each client leaves behind, when a history has been played: `before` tasks lived at the beginning, and
+/// `once` at the end.
 ///
 /// Tasks that begin with the first request, and then serve all clients, are no leak. The history is therefore played again,
 /// and may add no more tasks.
-pub(super) async fn leak(lab: &Lab, plan: &WorldPlan<'_>, before: usize, grace: Duration) -> Option<Violation> {
-    let once = rest(lab, before, grace).await;
+pub(super) async fn leak(
+    lab: &Lab,
+    plan: &WorldPlan<'_>,
+    (before, once): (usize, usize),
+    grace: Duration,
+) -> Option<Violation> {
     if once <= before {
         return None;
     }
@@ -103,22 +108,21 @@ impl<'a> WorldPlayer<'a> {
     /// Returns a player whose clients have all connected.
     fn new(lab: &'a Lab, plan: &'a WorldPlan<'a>) -> Self {
         let history = plan.history;
-        let mut clients = Vec::new();
-        for (number, link) in history.clients.iter().enumerate() {
+        let client = |client, number, came_back_from, calm_beside| WorldClient {
+            client,
+            number,
+            came_back_from,
+            calm_beside,
+            exchanges: Vec::new(),
+        };
+        let of_history = history.clients.iter().enumerate().map(|(number, link)| {
             let came_back_from = link.again.map(|again| again + 1);
-            let client = connect(lab, history.seed, number, link);
-            clients.push(WorldClient {
-                client,
-                number: number + 1,
-                came_back_from,
-                is_calm: false,
-                exchanges: Vec::new(),
-            });
-        }
-        for number in plan.calm_clients.iter().flatten().map(|number| number + 1) {
-            let (client, exchanges) = (lab.client(), Vec::new());
-            clients.push(WorldClient { client, number, came_back_from: None, is_calm: true, exchanges });
-        }
+            client(connect(lab, history.seed, number, link), number + 1, came_back_from, None)
+        });
+        let calm = history.operations.iter().zip(&plan.calm_clients).filter_map(|(operation, calm)| {
+            calm.map(|calm| client(lab.client(), calm + 1, None, Some(operation.client + 1)))
+        });
+        let clients = of_history.chain(calm).collect();
         Self { lab, plan, begin: lab.now(), clients, violation: None }
     }
 

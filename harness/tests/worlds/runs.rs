@@ -80,12 +80,12 @@ fn tasks_that_begin_with_the_first_client_and_serve_all_are_no_leak() {
 fn work_that_outlives_its_client_needs_grace() {
     fn long() -> Router {
         let handler = async || {
-            tokio::spawn(tokio::time::sleep(secs(7200)));
+            tokio::spawn(tokio::time::sleep(secs(86_400)));
             "accepted"
         };
         Router::new().route("/", get(handler))
     }
     let worlds = || Worlds::new(long).get("/").seeds(0..20);
     assert!(message(&worlds()).contains("raise `Worlds::grace`"));
-    assert_eq!(worlds().grace(secs(8000)).run().worlds, 20);
+    assert_eq!(worlds().grace(secs(90_000)).run().worlds, 20);
 }
