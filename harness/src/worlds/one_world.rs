@@ -14,6 +14,8 @@ use crate::simulate::{Operation, Violation, clipped};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 1500;
+/// How many lines of each log are shown.
+const SHOWN_LINES_MAX: usize = 20;
 
 const NOTHING_PANICS: &str = "nothing panics";
 const NOTHING_LEFT: &str = "nothing is left when all clients have gone";
@@ -148,7 +150,10 @@ fn differing_logs(client: usize, first: &ClientLog, second: &ClientLog) -> Found
     let line = |log: &str| log.lines().nth(same).unwrap_or("nothing more").trim().to_owned();
     let detail = format!("the first time {}\n  the second time {}", line(&first), line(&second));
     let violation = Violation { invariant: SAME_SEED.into(), client: Some(client), detail };
-    FoundViolation { violation, logs: format!("client {client}, the first time:\n{}", clipped(&first)) }
+    FoundViolation {
+        violation,
+        logs: format!("client {client}, the first time:\n{}", clipped(&first, SHOWN_LINES_MAX)),
+    }
 }
 
 /// Returns the logs of all clients that have done anything, or of one client and the calm one beside it, for people.
@@ -157,7 +162,7 @@ fn logs(clients: &[WorldClient], only: Option<usize>) -> String {
         None => !client.exchanges.is_empty(),
         Some(number) => client.number == number || client.calm_beside == Some(number),
     };
-    clients.iter().filter(is_shown).map(|client| clipped(&client.to_string()) + "\n").collect()
+    clients.iter().filter(is_shown).map(|client| clipped(&client.to_string(), SHOWN_LINES_MAX) + "\n").collect()
 }
 
 fn explored(clients: &[WorldClient], lasted: std::time::Duration) -> Explored {
