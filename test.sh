@@ -35,11 +35,21 @@ cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
 for feature in default server check simulate live; do
     cargo clippy --locked --package onbeat --features "$feature" -- -D warnings
 done
+say "the oldest Rust"
+oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+if command -v rustup >/dev/null; then
+    rustup run "$oldest" cargo --version >/dev/null 2>&1 || rustup toolchain install "$oldest" --profile minimal
+    CARGO_TARGET_DIR=target/oldest rustup run "$oldest" cargo check --locked --workspace --all-features
+else
+    say "without rustup there is no Rust $oldest: this step is left out"
+fi
 say "dependencies"
 cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --document-private-items
 cargo test --locked --workspace --all-features --doc
+say "packages"
+packages/test.sh
 say "fixtures, read from JavaScript and Python"
 consumers/test.sh
 say "tests"

@@ -4,8 +4,9 @@
 //! that a test decides how time passes: as on the wall (*real*), N times as fast (*scaled*), only while all tasks sleep
 //! (*paused*, tokio's test time), or only by an advance (*manual*).
 
-#[cfg(feature = "calendar")]
+#[cfg(feature = "served")]
 mod calendar;
+#[cfg(feature = "served")]
 mod manual;
 mod turn;
 
@@ -18,8 +19,9 @@ use std::time::Duration;
 
 use onbeat_wire::Instant;
 
-#[cfg(feature = "calendar")]
+#[cfg(feature = "served")]
 pub use self::calendar::{MANUAL_EPOCH, epoch_today};
+#[cfg(feature = "served")]
 pub use self::manual::{
     Advance, Advanced, BLOCKED_TIME_MAX, Due, EndOfTime, LISTED_MAX, ManualClock, Rest, SLOW_TIME_MAX, Timer,
 };

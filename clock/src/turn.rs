@@ -59,7 +59,10 @@ impl SocketState {
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
+}
 
+#[cfg(feature = "served")]
+impl SocketState {
     /// Notes that the clock does not wait for the socket until the socket is no longer blocked.
     pub(super) fn hold_up(&self) {
         self.held_up.store(true, Ordering::Release);

@@ -10,10 +10,13 @@
 //!               │
 //!           intercept              notes each exchange, and applies the faults
 //!               │
-//!     page ── interface            drives one world after another, by hand and over HTTP
+//!          controller              drives one world after another, by the operations of a test
+//!               │
+//!     page ── interface            the same by hand, and over HTTP
 //! ```
 
 mod connections;
+mod controller;
 mod intercept;
 mod interface;
 mod log;
@@ -21,8 +24,13 @@ mod monitor;
 mod page;
 
 pub use self::connections::OtherRequest;
-pub use self::interface::{Access, AccessError, OPENAPI, Refusal, RouteSettings, Settings, router};
-pub use self::log::{Redaction, RedactionError, TooLong, restore};
+pub use self::controller::{
+    ADVANCE_MS_MAX, AdvanceReport, ClockReport, CloseReport, ConnectionReport, ConnectionState, Controller, DueReport,
+    NoSuchScenario, OperationError, ResetReport, RouteSettings, SentChunk, Settings, TimerReport, TimersReport,
+    WriteReport,
+};
+pub use self::interface::{Access, AccessError, OPENAPI, Refusal, router};
+pub use self::log::{LogGone, LogReader, Redaction, RedactionError, TooLong, restore};
 pub use self::monitor::{END_TIME_MAX, Monitor, PushError};
 pub use self::page::{FILES, File};
 

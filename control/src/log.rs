@@ -50,7 +50,7 @@ struct LogText {
 
 /// Reads a log piece by piece, up to the end at one time.
 #[derive(Debug)]
-pub(crate) struct LogReader {
+pub struct LogReader {
     /// Not kept alive: a reader that does not read must not hold the log of an old world.
     log: Weak<RequestLog>,
     first: Option<Bytes>,
@@ -61,7 +61,7 @@ pub(crate) struct LogReader {
 /// The log was emptied before the log had been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server was reset before the log had been read")]
-pub(crate) struct LogGone;
+pub struct LogGone;
 
 impl RequestLog {
     /// Returns an empty log, without the secrets in `redaction`.
@@ -101,7 +101,7 @@ impl RequestLog {
 impl Iterator for LogReader {
     type Item = Result<Bytes, LogGone>;
 
-    /// Returns the next bytes, at most [`PIECE_BYTES_MAX`]. A piece need not end with a line: a long log blocks no thread.
+    /// Returns the next bytes, at most `PIECE_BYTES_MAX`. A piece need not end with a line: a long log blocks no thread.
     fn next(&mut self) -> Option<Result<Bytes, LogGone>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));

@@ -65,15 +65,15 @@ fn once() -> u64 {
 
 fn path<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
     let example = sse_data::STREAM.path;
-    let expected = format!("a path like \"{example}\", without a query, and not of the control interface or its page");
+    let expected = format!("a path like \"{example}\", without a query, and not of the control interface");
     fitting(json, &expected, |value| {
         let path = value.as_str()?;
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        // Requests for control and for the page meet no fault.
+        // Requests for control meet no fault.
         let path = plain_path(path);
         let is_control = path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        (fits && path != "/" && !is_control).then_some(Some(path))
+        (fits && !is_control).then_some(Some(path))
     })
 }
 
@@ -211,8 +211,6 @@ mod tests {
             (r#"{"path":"/a b","kind":"cut"}"#, "path"),
             (r#"{"path":"/__onbeat/reset","kind":"cut"}"#, "path"),
             (r#"{"path":"/__ONBEAT/","kind":"cut"}"#, "path"),
-            (r#"{"path":"/","kind":"cut"}"#, "path"),
-            (r#"{"path":"//","kind":"cut"}"#, "path"),
             (r#"{"path":"/a","connection":1,"kind":"cut"}"#, "connection"),
             (r#"{"connection":-1,"kind":"cut"}"#, "connection"),
             (r#"{"path":"/a","kind":"cut","times":0}"#, "times"),

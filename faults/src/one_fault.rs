@@ -54,7 +54,11 @@ impl Alteration {
                 self.let_go(out);
                 out.push(action.into());
             }
-            Action::Head(_) | Action::Flush | Action::Subscribe(_) | Action::End(How::Reset | How::Closed) => {
+            Action::Head(_)
+            | Action::Flush
+            | Action::Subscribe(_)
+            | Action::Heartbeats(_)
+            | Action::End(How::Reset | How::Closed) => {
                 out.push(action.into());
             }
         }

@@ -271,7 +271,8 @@ impl Lab {
         let (end, ends) = transport::connect_through(Arc::clone(&self.state.clock), window_bytes, network);
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
-        let player = player::Client::new(Arc::clone(&self.state.clock), ends, Bounds::NONE);
+        let player =
+            player::Client::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(Connection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }

@@ -1,6 +1,19 @@
 //! A deterministic simulation and conformance test harness for Server-Sent Events.
 //!
-//! Onbeat replays a server of event streams in virtual time, over real HTTP/1.1, and checks each byte and millisecond.
+//! Onbeat tests event streams, and any other response that is sent in pieces, without waiting: over real HTTP/1.1, with the
+//! time of each byte exact to the millisecond.
+//!
+//! | to test | use | feature |
+//! |---|---|---|
+//! | an application of axum or tower | [`lab()`] | |
+//! | the built-in streams, or streams of a file | `replay`, `world_lab` | `server` |
+//! | a server of the built-in contract | `check`, `fixtures` | `check` |
+//! | the same in random worlds | `simulate` | `simulate` |
+//! | a server over real sockets, by recordings of its own | `record`, `against` | `live` |
+//! | a server in any language, from a shell | the program `onbeat` | `cli` |
+//!
+//! # The map
+//!
 //! Data flows one way, and a module uses only those before it:
 //!
 //! ```text
@@ -10,11 +23,15 @@
 //!      │
 //!  player        clients that act on a connection, and the log of each
 //!      │
-//!  world_lab     a world in paused time, with the built-in server ── idle, sleepers
+//!  lab           an application in paused time, with clients over HTTP/1.1 in memory ── idle
+//!      │
+//!  world_lab     a world in paused time, with the built-in server ── sleepers
 //!      │
 //!  replay        one endpoint from head to end
 //!      │
 //!  log_replay    the log of a served world, played again
+//!      │
+//!  server        a server in the process of a test, over real sockets, for those who test a client
 //!      │
 //!  record        any server's responses, recorded over real sockets
 //!      │
@@ -38,45 +55,31 @@
 //!
 //! # Examples
 //!
-//! One stream, from head to end:
+//! An application in virtual time:
 //!
 //! ```
-//! use std::time::Duration;
+//! use std::convert::Infallible;
 //!
-//! use onbeat::world_lab::Setup;
-//! use onbeat::replay::replay;
-//! use onbeat_server::random::Seed;
+//! use axum::Router;
+//! use axum::response::sse::{Event, Sse};
+//! use axum::routing::get;
+//! use futures_util::{Stream, stream};
+//! use onbeat::secs;
+//! use tokio::time::interval;
 //!
-//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
-//! let transcript = replay("stream-text".parse()?, &setup, Duration::ZERO)?;
-//! let (at, bytes) = transcript.writes().last().expect("it says that it is done");
-//! assert_eq!((at.as_millis(), &bytes[..]), (4800, &b"data: {\"done\": true}\n\n"[..]));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! async fn ticks() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+//!     let ticks = stream::unfold(interval(secs(30)), async |mut interval| {
+//!         interval.tick().await;
+//!         Some((Ok(Event::default().data("tick")), interval))
+//!     });
+//!     Sse::new(ticks)
+//! }
 //!
-//! Two clients of a world. In the end the channel has no subscriber:
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use onbeat::world_lab::{self, Setup};
-//! use onbeat_server::random::Seed;
-//!
-//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
-//! world_lab::run(&setup, async |lab| {
-//!     let mut alice = lab.connect();
-//!     alice.get("/sse").await;
-//!     lab.until(Duration::from_secs(30)).await;
-//!     let mut bob = lab.connect();
-//!     bob.get("/broadcast-text?msg=hi").await;
-//!     lab.settle().await;
-//!     // A greeting, a heartbeat, and the two writes of a broadcast.
-//!     assert_eq!(alice.transcript().writes().count(), 4);
-//!     alice.close().await;
-//!     lab.settle().await;
-//!     assert_eq!(lab.world().broadcasts().subscribers(), 0);
-//! })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! onbeat::lab(Router::new().route("/ticks", get(ticks)), async |lab| {
+//!     let ticks = lab.get("/ticks").await;
+//!     lab.advance(secs(95)).await;
+//!     assert_eq!(ticks.times_ms(), [0, 30_000, 60_000, 90_000]);
+//! });
 //! ```
 
 #![cfg_attr(
@@ -95,6 +98,8 @@ pub mod transport;
 pub mod log_replay;
 #[cfg(feature = "server")]
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "server")]
 mod sleepers;
 #[cfg(feature = "server")]
@@ -124,6 +129,10 @@ pub mod server_url;
 #[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "server")]
+pub use onbeat_server::random::Seed;
+#[cfg(feature = "server")]
+pub use onbeat_wire::Epoch;
 pub use onbeat_wire::{Entry, Head, How, Transcript, What};
 
 pub use self::lab::{
@@ -131,6 +140,8 @@ pub use self::lab::{
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;
+#[cfg(feature = "server")]
+pub use self::server::Server;
 #[cfg(feature = "simulate")]
 pub use self::simulate::Draws;
 #[cfg(feature = "simulate")]

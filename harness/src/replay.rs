@@ -1,4 +1,22 @@
 //! Replays: a stream from head to end, in virtual time, in a fresh world.
+//!
+//! # Examples
+//!
+//! One stream, from head to end:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use onbeat::Seed;
+//! use onbeat::replay::replay;
+//! use onbeat::world_lab::Setup;
+//!
+//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
+//! let transcript = replay("stream-text".parse()?, &setup, Duration::ZERO)?;
+//! let (at, bytes) = transcript.writes().last().expect("it says that it is done");
+//! assert_eq!((at.as_millis(), &bytes[..]), (4800, &b"data: {\"done\": true}\n\n"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

@@ -22,6 +22,8 @@ pub use self::over_tcp::connect_tcp;
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
 /// How many bytes a client reads at a time.
 const READ_BYTES: usize = 4096;
+/// How many bytes of memory a client takes at a time: several reads share them.
+const BUFFER_BYTES: usize = 4 * READ_BYTES;
 
 /// Returns the ends of a connection in memory, with `window_bytes` of room in each direction: the end of the server, and
 /// the ends of the client behind a network.
@@ -173,7 +175,9 @@ pub struct Tap {
 impl Tap {
     /// Waits for the next bytes, or for the end; returns the time, and the arrival.
     pub async fn next(&mut self) -> (Instant, Arrival) {
-        self.buffer.reserve(READ_BYTES);
+        if self.buffer.capacity() < READ_BYTES {
+            self.buffer.reserve(BUFFER_BYTES);
+        }
         let read = self.pipe.read_buf(&mut self.buffer).await;
         let arrival = match read {
             Ok(0) => Arrival::End,

@@ -1,4 +1,31 @@
-//! The lab: a world in paused time with the real server, and clients over HTTP/1.1 in memory.
+//! The lab of the built-in server: a world in paused time, and clients over HTTP/1.1 in memory.
+//!
+//! # Examples
+//!
+//! Two clients of a world. In the end the channel has no subscriber:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use onbeat::Seed;
+//! use onbeat::world_lab::{self, Setup};
+//!
+//! let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse()?);
+//! world_lab::run(&setup, async |lab| {
+//!     let mut alice = lab.connect();
+//!     alice.get("/sse").await;
+//!     lab.until(Duration::from_secs(30)).await;
+//!     let mut bob = lab.connect();
+//!     bob.get("/broadcast-text?msg=hi").await;
+//!     lab.settle().await;
+//!     // A greeting, a heartbeat, and the two writes of a broadcast.
+//!     assert_eq!(alice.transcript().writes().count(), 4);
+//!     alice.close().await;
+//!     lab.settle().await;
+//!     assert_eq!(lab.world().broadcasts().subscribers(), 0);
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::any::Any;
 use std::convert::Infallible;

@@ -35,11 +35,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
 }
 
-/// Returns the README and every guide.
+/// Returns the pages at the top, and every guide.
 fn pages() -> Vec<Page> {
     let guides = fs::read_dir(root().join("docs")).expect("docs/").map(|entry| entry.expect("an entry").path());
     let mut paths: Vec<PathBuf> =
-        guides.chain(["README.md", "CONTRIBUTING.md"].map(|page| root().join(page))).collect();
+        guides.chain(["CHANGELOG.md", "CONTRIBUTING.md", "README.md"].map(|page| root().join(page))).collect();
     paths.sort();
     let page = |path: PathBuf| Page { text: fs::read_to_string(&path).expect("a page"), path };
     paths.into_iter().map(page).collect()
@@ -127,6 +127,15 @@ fn every_link_within_the_repository_leads_somewhere() {
             let target = page.path.parent().expect("a folder").join(file);
             assert!(target.exists(), "{} links to {link}", page.path.display());
         }
+    }
+}
+
+#[test]
+fn the_oldest_rust_is_the_same_everywhere() {
+    let oldest = concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"));
+    for (page, place) in [("README.md", oldest.replace(' ', "](https://rustup.rs) ")), ("test.sh", oldest.to_owned())] {
+        let text = fs::read_to_string(root().join(page)).expect("readable");
+        assert!(text.contains(&place), "{page} does not say that it needs {oldest}");
     }
 }
 

@@ -242,7 +242,8 @@ impl Routes {
     }
 
     /// Returns whether a route or a publish request has this path.
-    fn has_path(&self, path: &str) -> bool {
+    #[must_use]
+    pub fn has_path(&self, path: &str) -> bool {
         self.table.has_path(path) || self.channels.publish_at(path)
     }
 }

@@ -37,6 +37,7 @@ pub struct NoSuchChannel {
 
 /// A channel, as the control interface lists channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ChannelReport {
     /// The name.
     pub name: String,

@@ -1,99 +1,56 @@
-//! Heartbeats: chunks that are sent again and again beside the content of a response.
+//! The heartbeats of a response, as actions of its script.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use onbeat_server::script::{Action, Cue};
+use onbeat_server::heartbeats::{Heartbeats, MakeHeartbeat};
+use onbeat_server::random::Random;
+use onbeat_server::script::{Action, Start};
+use parking_lot::Mutex;
 
 use crate::chunk::Values;
-use crate::model::{Heartbeat, Response, Step, StepAction, Subscribe};
-use crate::steps::{begins, steps};
+use crate::model::{Chunk, Heartbeat, Response, StepAction, Subscribe};
+use crate::request::Request;
+use crate::steps::steps;
 
-/// A script, merged by time with heartbeats. Of two cues of one time that of the script goes first. The heartbeats end with
-/// the response.
-pub(crate) struct WithHeartbeats<S> {
-    script: S,
-    /// The next cue of the script.
-    next: Option<Cue>,
-    response: Arc<Response>,
-    series: Vec<Series>,
-    values: Values,
-    is_over: bool,
+/// The values of the placeholders in all heartbeats of one response. The content of the response has values of its own.
+#[derive(Clone)]
+pub(crate) struct HeartbeatValues {
+    request: Arc<Request>,
+    start: Start,
+    /// Made with the first heartbeat that has placeholders.
+    values: Arc<OnceLock<Mutex<Values>>>,
 }
 
-/// A series of heartbeats.
-struct Series {
-    /// The number of the step that begins the series; nothing for the heartbeats of the response.
-    step: Option<usize>,
-    /// When the next heartbeat is due, since the request.
-    at: Duration,
-    /// How many are left; nothing for any number.
-    left: Option<u64>,
-}
-
-impl<S: Iterator<Item = Cue>> WithHeartbeats<S> {
-    /// Merges a script with the heartbeats of a response, and of the subscriptions there.
-    pub(crate) fn new(script: S, response: Arc<Response>, values: Values) -> Self {
-        let of_response = response.heartbeat.iter().map(|heartbeat| Series::new(None, response.wait, heartbeat));
-        let of_steps = begins(&response).enumerate().filter_map(|(number, (step, begins))| {
-            heartbeat_of_step(step).map(|heartbeat| Series::new(Some(number), begins, heartbeat))
-        });
-        let series = of_response.chain(of_steps).collect();
-        Self { script, next: None, response, series, values, is_over: false }
+impl HeartbeatValues {
+    pub(crate) fn new(request: Arc<Request>, start: Start) -> Self {
+        Self { request, start, values: Arc::default() }
     }
 
-    /// Makes the next heartbeat of a series.
-    fn beat(&mut self, number: usize) -> Option<Cue> {
-        let series = &mut self.series[number];
-        let heartbeat = match series.step {
-            Some(step) => heartbeat_of_step(&steps(&self.response)[step]),
-            None => self.response.heartbeat.as_ref(),
-        }?;
-        let at = series.at;
-        series.at = at.saturating_add(heartbeat.every);
-        series.left = series.left.map(|left| left - 1);
-        Some(Cue { at, action: Action::Write(self.values.chunk(&heartbeat.chunk, at)) })
+    /// Returns the action that begins these heartbeats.
+    pub(crate) fn begin(&self, heartbeat: &Heartbeat) -> Action {
+        let Heartbeat { every, after_silence, times, chunk } = heartbeat.clone();
+        let make: MakeHeartbeat = if let Chunk::Bytes(bytes) = chunk {
+            Box::new(move |_| bytes.clone())
+        } else {
+            let beside = self.clone();
+            Box::new(move |at| beside.values().lock().chunk(&chunk, at))
+        };
+        Action::Heartbeats(Arc::new(Heartbeats { every, after_silence, times, make }))
     }
-}
 
-impl<S: Iterator<Item = Cue>> Iterator for WithHeartbeats<S> {
-    type Item = Cue;
-
-    fn next(&mut self) -> Option<Cue> {
-        if self.is_over {
-            return None;
-        }
-        if self.next.is_none() {
-            self.next = self.script.next();
-        }
-        let due = self.series.iter().enumerate().filter(|(_, series)| series.left != Some(0));
-        let earliest = due.min_by_key(|(_, series)| series.at).map(|(number, series)| (number, series.at));
-        let scripted = self.next.as_ref().map(|cue| cue.at);
-        if let Some((number, _)) = earliest.filter(|(_, at)| scripted.is_none_or(|scripted| *at < scripted)) {
-            return self.beat(number);
-        }
-        let cue = self.next.take()?;
-        self.is_over = matches!(cue.action, Action::End(_));
-        Some(cue)
-    }
-}
-
-impl Series {
-    fn new(step: Option<usize>, from: Duration, heartbeat: &Heartbeat) -> Self {
-        Self { step, at: from.saturating_add(heartbeat.every), left: heartbeat.times }
+    fn values(&self) -> &Mutex<Values> {
+        self.values.get_or_init(|| {
+            let Start { seed, connection, request, .. } = self.start;
+            let random = Random::beside(seed, connection, request);
+            Mutex::new(Values::new(Arc::clone(&self.request), self.start, random))
+        })
     }
 }
 
 /// Returns whether a response, or a subscription there, has heartbeats.
 pub(crate) fn has_heartbeats(response: &Response) -> bool {
-    response.heartbeat.is_some() || steps(response).iter().any(|step| heartbeat_of_step(step).is_some())
-}
-
-fn heartbeat_of_step(step: &Step) -> Option<&Heartbeat> {
-    match &step.action {
-        StepAction::Subscribe(Subscribe { heartbeat, .. }) => heartbeat.as_ref(),
-        _ => None,
-    }
+    let has = |action: &StepAction| matches!(action, StepAction::Subscribe(Subscribe { heartbeat: Some(_), .. }));
+    response.heartbeat.is_some() || steps(response).iter().any(|step| has(&step.action))
 }
 
 #[cfg(test)]
@@ -102,35 +59,28 @@ mod tests {
     use crate::testing::{cues, response};
 
     #[test]
-    fn heartbeats_come_beside_the_steps_and_after_them_at_the_same_time() {
-        let keys = r#"wait_ms = 5
-            heartbeat = { every_ms = 10, send = "beat {{seq}} " }
-            steps = [{ wait_ms = 10, send = "a {{seq}}" }, { wait_ms = 15, send = "b" }, { wait_ms = 5, end = "cut" }]"#;
-        let expected = ["5 200", "15 a 1", "15 beat 1 ", "25 beat 2 ", "30 b", "35 Cut"];
-        assert_eq!(cues(keys, &[]), expected);
-    }
-
-    #[test]
-    fn heartbeats_go_on_as_often_as_they_should() {
-        for (heartbeat, steps, expected) in [
-            ("every_ms = 10, times = 2", "{ open = true }", &["0 200", "10 :\n\n", "20 :\n\n"][..]),
-            ("every_ms = 1, times = 1, data = \"x\"", "{ open = true }", &["0 200", "1 data: x\n\n"]),
-            ("every_ms = 9", "{ wait_ms = 9, end = \"complete\" }", &["0 200", "9 Complete"]),
-            ("every_ms = 9", "{ wait_ms = 10, end = \"complete\" }", &["0 200", "9 :\n\n", "10 Complete"]),
-        ] {
-            let keys = format!("heartbeat = {{ {heartbeat} }}\nsteps = [{steps}]");
-            assert_eq!(cues(&keys, &[]), expected, "{heartbeat}");
-        }
-        let endless = cues("heartbeat = { every_ms = 10 }\nsteps = [{ open = true }]", &[]);
-        assert_eq!((endless.len(), endless[19].as_str()), (20, "190 :\n\n"));
+    fn the_heartbeats_of_a_response_begin_with_its_head() {
+        let keys = "wait_ms = 5\nheartbeat = { every_ms = 10 }\nsteps = [{ wait_ms = 10, end = \"cut\" }]";
+        assert_eq!(cues(keys, &[]), ["5 200", "5 every 10 ms", "15 Cut"]);
+        let keys =
+            "heartbeat = { after_silence_ms = 10, times = 2, data = \"{{seq}}\" }\nsteps = [{ end = \"complete\" }]";
+        assert_eq!(cues(keys, &[]), ["0 200", "0 after 10 ms of silence, 2 times", "0 Complete"]);
     }
 
     #[test]
     fn the_heartbeats_of_a_subscription_begin_with_it() {
         for heartbeat in ["heartbeat_ms = 10", "heartbeat = { every_ms = 10 }"] {
             let keys = format!("steps = [{{ wait_ms = 3 }}, {{ wait_ms = 2, subscribe = \"news\", {heartbeat} }}]");
-            assert_eq!(cues(&keys, &[])[..4], ["0 200", "5 Next", "15 :\n\n", "25 :\n\n"]);
+            assert_eq!(cues(&keys, &[]), ["0 200", "5 Next", "5 every 10 ms"]);
         }
+    }
+
+    #[test]
+    fn a_client_that_comes_back_gets_the_heartbeats_of_its_subscription_at_once() {
+        let keys = r#"after = "last-event-id"
+            steps = [{ id = "1" }, { wait_ms = 100, subscribe = "news", heartbeat_ms = 10 }, { wait_ms = 50, id = "2" }]"#;
+        assert_eq!(cues(keys, &[])[2..], ["100 Next", "100 every 10 ms", "150 id: 2\n\n"]);
+        assert_eq!(cues(keys, &[("last-event-id", "2")])[1..], ["0 Behind(\"2\")", "0 every 10 ms"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //!     │
 //!  channels ── chunk               logs of events; the bytes of a chunk, made when due
 //!     │
-//!   steps ── heartbeats ── response    a response as a script
+//!   heartbeats ── steps ── response    a response as a script
 //!     │
 //!   table ── fault_hook ── cors    the routes in order; their faults; access from other origins
 //!     │
@@ -54,7 +54,9 @@ pub use self::channels::{ChannelReport, NoSuchChannel};
 pub use self::event_fields::EventFields;
 pub use self::model::*;
 pub use self::play::{PLAYED_BYTES_MAX, PlayError, PlayOptions, Played};
-pub use self::read::{Problem, Problems, read_file, read_route, read_routes, read_text};
+pub use self::read::{
+    Problem, Problems, read_file, read_inline, read_inline_routes, read_route, read_routes, read_text,
+};
 pub use self::request::{Request, RequestPart};
 pub use self::schema::SCHEMA;
 pub use self::table::{Origin, ROUTES_MAX, RouteReport, TooManyRoutes};

@@ -191,6 +191,8 @@ pub enum HistoryUse {
 pub struct Heartbeat {
     /// The period, at least 1 ms. The first comes after one period.
     pub every: Duration,
+    /// Whether each write begins the period again, so that a part comes after silence alone.
+    pub after_silence: bool,
     /// How often; nothing for ever.
     pub times: Option<u64>,
     /// The part.

@@ -10,11 +10,12 @@
 //!    │
 //!  chunk ── step           one part of a body; one step of a response
 //!    │
-//!  response ── route ── file
+//!  response ── route ── file ── inline
 //! ```
 
 mod chunk;
 mod file;
+mod inline;
 mod input;
 mod node;
 mod problems;
@@ -24,6 +25,7 @@ mod step;
 mod table;
 
 pub use self::file::{read_file, read_route, read_routes, read_text};
+pub use self::inline::{read_inline, read_inline_routes};
 pub use self::problems::{Problem, Problems};
 
 /// The keys of each table of the form.

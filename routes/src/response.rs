@@ -6,13 +6,12 @@ use std::time::Duration;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
-use onbeat_server::random::Random;
 use onbeat_server::script::{Action, Cue, ResponseHead, Start};
 use onbeat_wire::How;
 
 use crate::channels::Channels;
 use crate::chunk::Values;
-use crate::heartbeats::{WithHeartbeats, has_heartbeats};
+use crate::heartbeats::{HeartbeatValues, has_heartbeats};
 use crate::model::{Content, Response};
 use crate::play::Played;
 use crate::request::Request;
@@ -75,7 +74,8 @@ impl Answer {
         let write = (!body.is_empty()).then_some(Action::Write(body));
         let rest = write.into_iter().chain([Action::End(How::Complete)]);
         let at = self.response.wait;
-        Box::new([self.head(headers, StatusCode::OK)].into_iter().chain(rest.map(move |action| Cue { at, action })))
+        let head = self.head(headers, StatusCode::OK);
+        AnyScript::new(rest.map(move |action| Cue { at, action })).behind([head])
     }
 
     /// Returns the response of a recording or of a raw body.
@@ -91,7 +91,7 @@ impl Answer {
                 self.stream(headers, status)
             }
             // The server broke off before the head.
-            Some(Action::End(How::Cut | How::Reset)) => self.content(),
+            Some(Action::End(How::Cut | How::Reset)) => self.content(&self.heartbeat_values()),
             _ => self.stream(content_type(played.content_type()), StatusCode::OK),
         }
     }
@@ -99,24 +99,28 @@ impl Answer {
     /// Returns a response with the content as a stream.
     fn stream(self, headers: HeaderMap, status: StatusCode) -> AnyScript {
         let head = self.head(headers, status);
-        let content = resumed(|| self.content(), self.last_event_id().as_deref());
-        if has_heartbeats(&self.response) {
-            let Start { seed, connection, request, .. } = self.start;
-            let values = Values::new(Arc::clone(&self.request), self.start, Random::beside(seed, connection, request));
-            return Box::new([head].into_iter().chain(WithHeartbeats::new(content, self.response, values)));
-        }
-        Box::new([head].into_iter().chain(content))
+        let values = self.heartbeat_values();
+        let content = resumed(|| self.content(&values), self.last_event_id().as_deref());
+        let heartbeats = self.response.heartbeat.as_ref().map(|heartbeat| values.begin(heartbeat));
+        let heartbeats = heartbeats.map(|action| Cue { at: head.at, action });
+        content.behind([head].into_iter().chain(heartbeats))
     }
 
     /// Returns the content, without a head.
-    fn content(&self) -> AnyScript {
+    fn content(&self, heartbeats: &HeartbeatValues) -> AnyScript {
         let wait = self.response.wait;
         if let Content::Play(played) = &self.response.content {
             let body = played.script().filter(|cue| !matches!(cue.action, Action::Head(_)));
-            return Box::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
+            return AnyScript::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
         }
         let last_event_id = self.request.header("last-event-id").map(str::to_owned);
-        Box::new(Steps::new(Arc::clone(&self.response), Arc::clone(&self.channels), self.values(), last_event_id))
+        AnyScript::new(Steps::new(
+            Arc::clone(&self.response),
+            Arc::clone(&self.channels),
+            self.values(),
+            heartbeats.clone(),
+            last_event_id,
+        ))
     }
 
     /// Returns the head: the given fields, with those of the response in their place.
@@ -144,6 +148,10 @@ impl Answer {
     fn last_event_id(&self) -> Option<String> {
         let id = self.request.header("last-event-id").filter(|_| self.response.resumes);
         id.map(str::to_owned)
+    }
+
+    fn heartbeat_values(&self) -> HeartbeatValues {
+        HeartbeatValues::new(Arc::clone(&self.request), self.start)
     }
 
     fn values(&self) -> Values {

@@ -1,12 +1,36 @@
 //! Resumes a script behind an event: what a client has seen is left out.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use onbeat_server::script::{Action, Cue};
 use onbeat_wire::Decoder;
 
-/// A script of any kind.
-pub(crate) type AnyScript = Box<dyn Iterator<Item = Cue> + Send>;
+/// A script of any kind: some cues, and then the rest. Each write takes a single dynamic call.
+pub(crate) struct AnyScript {
+    first: VecDeque<Cue>,
+    rest: Box<dyn Iterator<Item = Cue> + Send>,
+}
+
+impl AnyScript {
+    pub(crate) fn new(script: impl Iterator<Item = Cue> + Send + 'static) -> Self {
+        Self { first: VecDeque::new(), rest: Box::new(script) }
+    }
+
+    /// Returns the script with these cues before all others.
+    pub(crate) fn behind(self, cues: impl IntoIterator<Item = Cue>) -> Self {
+        let Self { first, rest } = self;
+        Self { first: cues.into_iter().chain(first).collect(), rest }
+    }
+}
+
+impl Iterator for AnyScript {
+    type Item = Cue;
+
+    fn next(&mut self) -> Option<Cue> {
+        self.first.pop_front().or_else(|| self.rest.next())
+    }
+}
 
 /// The most cues that are looked at in search of an event: an event behind these counts as unknown.
 const CUES_MAX: usize = 1_000_000;
@@ -29,8 +53,8 @@ pub(crate) fn resumed(make: impl Fn() -> AnyScript, last_event_id: Option<&str>)
                 }
             }
             _ if seen.ends_with_cr => return behind(subscriptions, Some(cue), script, first_at.unwrap_or_default()),
-            // A client that comes back hears the same channels.
-            Action::Subscribe(_) => subscriptions.push(cue),
+            // A client that comes back hears the same channels, and the same heartbeats.
+            Action::Subscribe(_) | Action::Heartbeats(_) => subscriptions.push(cue),
             Action::Head(_) | Action::Flush | Action::End(_) => {}
         }
     }
@@ -42,7 +66,7 @@ fn behind(subscriptions: Vec<Cue>, next: Option<Cue>, script: AnyScript, first_a
     let gone = next.as_ref().map_or(Duration::ZERO, |cue| cue.at.saturating_sub(first_at));
     let early = subscriptions.into_iter().map(move |cue| Cue { at: cue.at.min(first_at), ..cue });
     let left = next.into_iter().chain(script);
-    Box::new(early.chain(left.map(move |cue| Cue { at: cue.at.saturating_sub(gone), ..cue })))
+    AnyScript::new(left.map(move |cue| Cue { at: cue.at.saturating_sub(gone), ..cue })).behind(early)
 }
 
 /// The stream so far.
@@ -93,7 +117,7 @@ mod tests {
             .map(|(number, write)| Cue { at: at(number), action: Action::Write(Bytes::from(write.clone())) })
             .collect();
         let end = Cue { at: at(writes.len()), action: Action::End(How::Complete) };
-        Box::new(cues.into_iter().chain([end]))
+        AnyScript::new(cues.into_iter().chain([end]))
     }
 
     fn resumed_from(writes: &[&str], id: Option<&str>) -> Vec<String> {
@@ -134,7 +158,7 @@ mod tests {
                 Cue { at: Duration::from_millis(120), action: Action::Subscribe(Box::new(subscribing())) };
             let mut cues: Vec<_> = script(&writes.map(str::to_owned)).collect();
             cues.insert(1, subscription);
-            Box::new(cues.into_iter())
+            AnyScript::new(cues.into_iter())
         };
         let left: Vec<_> = resumed(subscribed, Some("2")).collect();
         assert!(matches!(left[..], [Cue { action: Action::Subscribe(_), .. }, Cue { action: Action::End(_), .. }]));
@@ -144,7 +168,10 @@ mod tests {
     #[test]
     fn an_id_that_never_comes_is_not_looked_for_without_end() {
         let endless = || -> AnyScript {
-            Box::new(std::iter::repeat(Cue { at: Duration::ZERO, action: Action::Write(Bytes::from_static(b"\n")) }))
+            AnyScript::new(std::iter::repeat(Cue {
+                at: Duration::ZERO,
+                action: Action::Write(Bytes::from_static(b"\n")),
+            }))
         };
         assert_eq!(resumed(endless, Some("1")).take(3).count(), 3);
     }

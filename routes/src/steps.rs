@@ -10,6 +10,7 @@ use onbeat_wire::{How, TIME_MS_MAX};
 
 use crate::channels::Channels;
 use crate::chunk::Values;
+use crate::heartbeats::HeartbeatValues;
 use crate::model::{Content, HistoryUse, Response, Step, StepAction, Subscribe};
 
 /// The most time that a response can take.
@@ -20,13 +21,14 @@ pub(crate) struct Steps {
     response: Arc<Response>,
     channels: Arc<Channels>,
     values: Values,
+    heartbeats: HeartbeatValues,
     last_event_id: Option<String>,
     /// When the last step was due, since the request.
     at: Duration,
     /// The number of the next step, and how often this step was done.
     next: usize,
     done: u64,
-    /// The cues of the last step that have not been taken.
+    /// The further cues of the last step.
     ready: VecDeque<Cue>,
     /// Whether the response stays open after the last step.
     stays_open: bool,
@@ -38,11 +40,12 @@ impl Steps {
         response: Arc<Response>,
         channels: Arc<Channels>,
         values: Values,
+        heartbeats: HeartbeatValues,
         last_event_id: Option<String>,
     ) -> Self {
         let (at, ready) = (response.wait, VecDeque::new());
         let (next, done, stays_open, is_over) = (0, 0, false, false);
-        Self { response, channels, values, last_event_id, at, next, done, ready, stays_open, is_over }
+        Self { response, channels, values, heartbeats, last_event_id, at, next, done, ready, stays_open, is_over }
     }
 
     /// Goes on to the time of the next step. Returns the number of the step; nothing after the last.
@@ -58,42 +61,42 @@ impl Steps {
         Some(number)
     }
 
-    /// Does the step with this number: the cues are ready then.
-    fn act(&mut self, number: usize) {
-        let (response, at) = (Arc::clone(&self.response), self.at);
-        match &steps(&response)[number].action {
-            StepAction::Wait => {}
+    /// Does the step with this number. Returns the first cue, and keeps the others ready.
+    fn act(&mut self, number: usize) -> Option<Cue> {
+        let Self { response, channels, values, heartbeats, at, .. } = self;
+        let at = *at;
+        match &steps(response)[number].action {
+            StepAction::Wait => None,
             StepAction::Send(chunk) => {
-                let bytes = self.values.chunk(chunk, at);
+                let bytes = values.chunk(chunk, at);
                 // An empty chunk would end the body (RFC 9112, 7.1).
-                self.ready.extend((!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) }));
+                (!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) })
             }
-            StepAction::Subscribe(Subscribe { channels, history, .. }) => {
+            StepAction::Subscribe(Subscribe { channels: names, history, heartbeat }) => {
                 self.stays_open = true;
-                let beginning = self.beginning(*history);
-                for name in channels {
-                    let channel = self.channels.named(name).log();
-                    let subscribing = Box::new(Subscribing { channel, beginning: beginning.clone() });
-                    self.ready.push_back(Cue { at, action: Action::Subscribe(subscribing) });
-                }
+                let beginning = beginning(*history, self.last_event_id.as_deref());
+                let subscribing = names.iter().map(|name| {
+                    let channel = channels.named(name).log();
+                    Action::Subscribe(Box::new(Subscribing { channel, beginning: beginning.clone() }))
+                });
+                let heartbeats = heartbeat.as_ref().map(|heartbeat| heartbeats.begin(heartbeat));
+                self.ready.extend(subscribing.chain(heartbeats).map(|action| Cue { at, action }));
+                self.ready.pop_front()
             }
-            StepAction::Open => self.is_over = true,
-            StepAction::End(how) => self.end(*how),
+            StepAction::Open => {
+                self.is_over = true;
+                None
+            }
+            StepAction::End(how) => {
+                let how = *how;
+                Some(self.end(how))
+            }
         }
     }
 
-    fn end(&mut self, how: How) {
+    fn end(&mut self, how: How) -> Cue {
         self.is_over = true;
-        self.ready.push_back(Cue { at: self.at, action: Action::End(how) });
-    }
-
-    /// Returns the first event that a subscription gets.
-    fn beginning(&self, history: HistoryUse) -> Beginning {
-        match (history, &self.last_event_id) {
-            (HistoryUse::Missed | HistoryUse::All, Some(id)) => Beginning::Behind(id.clone()),
-            (HistoryUse::All, None) => Beginning::Oldest,
-            (HistoryUse::Missed, None) | (HistoryUse::None, _) => Beginning::Next,
-        }
+        Cue { at: self.at, action: Action::End(how) }
     }
 }
 
@@ -108,12 +111,27 @@ impl Iterator for Steps {
             if self.is_over {
                 return None;
             }
-            match self.advance() {
+            let cue = match self.advance() {
                 Some(number) => self.act(number),
-                None if self.stays_open => self.is_over = true,
-                None => self.end(How::Complete),
+                None if self.stays_open => {
+                    self.is_over = true;
+                    None
+                }
+                None => Some(self.end(How::Complete)),
+            };
+            if cue.is_some() {
+                return cue;
             }
         }
+    }
+}
+
+/// Returns the first event that a subscription gets.
+fn beginning(history: HistoryUse, last_event_id: Option<&str>) -> Beginning {
+    match (history, last_event_id) {
+        (HistoryUse::Missed | HistoryUse::All, Some(id)) => Beginning::Behind(id.to_owned()),
+        (HistoryUse::All, None) => Beginning::Oldest,
+        (HistoryUse::Missed, None) | (HistoryUse::None, _) => Beginning::Next,
     }
 }
 
@@ -122,21 +140,9 @@ pub(crate) fn steps(response: &Response) -> &[Step] {
     if let Content::Steps(steps) = &response.content { steps } else { &[] }
 }
 
-/// Returns when each step of a response begins, since the request.
-pub(crate) fn begins(response: &Response) -> impl Iterator<Item = (&Step, Duration)> {
-    let mut at = response.wait;
-    steps(response).iter().map(move |step| {
-        let begins = at.saturating_add(step.wait).min(LONGEST);
-        let repetitions = u32::try_from(step.times - 1).unwrap_or(u32::MAX);
-        at = begins.saturating_add(step.every.saturating_mul(repetitions)).min(LONGEST);
-        (step, begins)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::testing::{cues, response};
+    use crate::testing::cues;
 
     #[test]
     fn a_step_is_due_after_the_step_before() {
@@ -195,16 +201,5 @@ mod tests {
             cues(steps, &[])[1..],
             [format!("{last} a"), format!("{last} a"), format!("{last} b"), format!("{last} Complete")]
         );
-        assert!(begins(&response(steps)).all(|(_, at)| at == LONGEST));
-    }
-
-    #[test]
-    fn each_step_begins_behind_all_repetitions_of_the_one_before() {
-        let response = response(
-            r#"wait_ms = 3
-            steps = [{ wait_ms = 1, send = "a", times = 4, every_ms = 10 }, { send = "b" }, { wait_ms = 5 }, { wait_ms = 2 }]"#,
-        );
-        let times: Vec<_> = begins(&response).map(|(_, at)| at.as_millis()).collect();
-        assert_eq!(times, [4, 34, 39, 41]);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The placeholders are a closed list: a test that needs more sends its own writes.
 
+use std::fmt::{self, Write};
+
 use onbeat_faults::form::shown;
 use onbeat_server::random::Random;
 use onbeat_wire::{Timestamp, stringify};
@@ -116,34 +118,46 @@ impl Template {
     /// Returns whether the text has a number among the texts of its response.
     #[must_use]
     pub fn uses_seq(&self) -> bool {
-        self.pieces.contains(&Piece::Seq)
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Seq))
     }
 
     /// Returns the text at this moment.
     #[must_use]
     pub fn render(&self, moment: &mut Moment<'_>) -> String {
-        self.pieces.iter().fold(String::new(), |text, piece| text + &piece.render(moment))
+        let mut text = String::new();
+        self.pieces.iter().for_each(|piece| piece.render(moment, &mut text));
+        text
     }
 }
 
 impl Piece {
-    fn render(&self, moment: &mut Moment<'_>) -> String {
+    /// Adds the piece at this moment to a text.
+    fn render(&self, moment: &mut Moment<'_>, text: &mut String) {
         let request = moment.request;
         match self {
-            Self::Text(text) => text.clone(),
-            Self::Now => moment.now.to_string(),
-            Self::TimeMs => moment.t_ms.to_string(),
-            Self::Seq => moment.seq.to_string(),
-            Self::Random(from, to, decimals) => random(*from, *to, *decimals, moment.random),
-            Self::Uuid => uuid(moment.random),
+            Self::Text(literal) => text.push_str(literal),
+            Self::Now => add(text, moment.now),
+            Self::TimeMs => add(text, moment.t_ms),
+            Self::Seq => add(text, moment.seq),
+            Self::Random(from, to, decimals) => text.push_str(&random(*from, *to, *decimals, moment.random)),
+            Self::Uuid => text.push_str(&uuid(moment.random)),
             Self::Pick(choices) => {
                 let number = moment.random.next_below(choices.len() as u64);
-                usize::try_from(number).ok().and_then(|number| choices.get(number)).cloned().unwrap_or_default()
+                let choice = usize::try_from(number).ok().and_then(|number| choices.get(number));
+                text.push_str(choice.map_or("", String::as_str));
             }
-            Self::Part(part) => request.text(part).unwrap_or_default().into_owned(),
-            Self::Json(part) => request.json(part).map_or_else(|| "null".into(), |json| json.to_string()),
+            Self::Part(part) => text.push_str(&request.text(part).unwrap_or_default()),
+            Self::Json(part) => match request.json(part) {
+                Some(json) => add(text, json),
+                None => text.push_str("null"),
+            },
         }
     }
+}
+
+/// Adds a value to a text.
+fn add(text: &mut String, value: impl fmt::Display) {
+    write!(text, "{value}").expect("a text takes whatever is written");
 }
 
 /// Returns a random number as ECMAScript prints it, rounded to decimal places as `Math.round` does: half up. Without decimal

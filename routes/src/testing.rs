@@ -59,6 +59,15 @@ pub(crate) fn shown(Cue { at, action }: &Cue) -> String {
         Action::Head(head) => head.status.as_u16().to_string(),
         Action::Write(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Action::Subscribe(subscribing) => format!("{:?}", subscribing.beginning),
+        Action::Heartbeats(heartbeats) => {
+            let every = heartbeats.every.as_millis();
+            let times = heartbeats.times.map_or(String::new(), |times| format!(", {times} times"));
+            if heartbeats.after_silence {
+                format!("after {every} ms of silence{times}")
+            } else {
+                format!("every {every} ms{times}")
+            }
+        }
         Action::Flush => "flush".into(),
         Action::End(how) => format!("{how:?}"),
     };

@@ -120,7 +120,7 @@ proptest! {
     fn a_damaged_recording_is_read_or_refused_with_a_line(mutations in prop::collection::vec(mutation(), 1..6)) {
         match read(mutated(RECORDING, &mutations)) {
             Ok(played) => prop_assert!(played.script().count() > 0),
-            Err(PlayError::Line(wrong)) => prop_assert!(wrong.to_string().starts_with("line "), "{wrong}"),
+            Err(PlayError::Line(wrong) | PlayError::NoRecording(wrong)) => prop_assert!(wrong.to_string().starts_with("line "), "{wrong}"),
             Err(PlayError::File(why)) => prop_assert!(why.starts_with("expected "), "{why}"),
         }
     }

@@ -47,7 +47,7 @@ impl Arrivals {
     }
 
     /// Holds a control request back until all earlier requests to the world go on.
-    pub(crate) async fn settle_last(self: &Arc<Self>) {
+    pub async fn settle_last(self: &Arc<Self>) {
         let _alone = self.driving.lock().await;
         self.look(|arrivals| arrivals.held.load(Ordering::Relaxed) == 0).await;
     }

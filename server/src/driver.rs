@@ -141,6 +141,9 @@ impl<S: Source> Driver<S> {
 
     fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
         let Some(source) = &mut self.source else { return Poll::Pending };
+        if let Some(at) = self.hooked.as_mut().and_then(|hooked| hooked.take_pushed_at()) {
+            source.note_write(at);
+        }
         let polled = source.poll_action(is_ending, cx);
         if let Poll::Ready(Ok((_, Action::End(_)))) = polled {
             self.source = None;
@@ -228,8 +231,8 @@ impl<S: Source> HttpBody for Driver<S> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Action::End(how)) => driver.end(how),
-                // The head was sent before the body began, and the source has subscribed.
-                Poll::Ready(Action::Head(_) | Action::Subscribe(_)) => {}
+                // The head was sent before the body began, and the source does the others.
+                Poll::Ready(Action::Head(_) | Action::Subscribe(_) | Action::Heartbeats(_)) => {}
                 Poll::Pending => {
                     driver.gathered = 0;
                     driver.hand_turns_on();

@@ -8,7 +8,7 @@
 //!                    │
 //!    arrivals ── connection ── channel ── query   one client; broadcasts; query strings
 //!                    │
-//!                 script                      what a response does, and when: head, writes, end; pure
+//!      heartbeats ── script                   what a response does, and when: head, writes, end; pure
 //!                    │
 //!                endpoints                    one file each
 //!                    │
@@ -45,6 +45,7 @@ mod cors;
 pub mod driver;
 pub mod endpoints;
 mod entrance;
+pub mod heartbeats;
 pub mod interceptor;
 pub mod limits;
 pub mod listener;

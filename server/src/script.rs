@@ -13,6 +13,7 @@ use bytes::Bytes;
 use onbeat_wire::{Epoch, How, Instant, Timestamp};
 
 use crate::channel::{Beginning, Channel};
+use crate::heartbeats::Heartbeats;
 use crate::random::{Random, Seed};
 
 /// One chunk of a stream. The boundaries are part of the contract.
@@ -54,6 +55,8 @@ pub enum Action {
     Flush,
     /// Subscribes to a channel, whose events are writes from here on.
     Subscribe(Box<Subscribing>),
+    /// Begins heartbeats, which are writes as well.
+    Heartbeats(Arc<Heartbeats>),
     /// Ends the response; [`How::Closed`] leaves the end to the client.
     End(How),
 }

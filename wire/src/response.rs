@@ -12,6 +12,8 @@ use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_leng
 
 /// The largest number of header lines in a response.
 const HEADERS_MAX: usize = 100;
+/// How many bytes of memory are taken at a time.
+const BLOCK_BYTES: usize = 4096;
 
 /// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,10 @@ impl Responses {
 
     /// Takes in received bytes.
     pub fn push(&mut self, bytes: &Bytes) {
+        // The parts of many small pieces share a block of memory.
+        if self.buffer.capacity() - self.buffer.len() < bytes.len() {
+            self.buffer.reserve(bytes.len().max(BLOCK_BYTES));
+        }
         self.buffer.extend_from_slice(bytes);
     }
 

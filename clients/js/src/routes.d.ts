@@ -59,8 +59,12 @@ export type Sent =
   | { send: string; send_b64?: never }
   | { send_b64: string; send?: never };
 
-/** Sent after `every_ms`, and then again and again. */
-export type Heartbeat = { every_ms: number; times?: number } & Partial<Sent>;
+/** Sent again and again: every so many milliseconds, or whenever nothing else has been sent for so many. */
+export type Heartbeat = { times?: number } & (
+  | { every_ms: number; after_silence_ms?: never }
+  | { after_silence_ms: number; every_ms?: never }
+) &
+  Partial<Sent>;
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 

@@ -4,9 +4,10 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use onbeat_faults::form::{self, INTEGER_MAX, WrongField, fitting, within};
 use onbeat_routes::EventFields;
-use onbeat_wire::FieldText;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::controller::{EVENT_ID, LINE, SentChunk, is_event_id, is_line};
 
 /// The most bytes of the body of a request with a chunk.
 pub(super) const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -29,25 +30,6 @@ struct ChunkForm {
     text: Option<String>,
     #[serde(default, deserialize_with = "raw_bytes")]
     base64: Option<Bytes>,
-}
-
-/// A chunk that a test sends.
-#[derive(Debug)]
-pub(super) enum SentChunk {
-    /// An event.
-    Event(EventFields),
-    /// Bytes, at least one.
-    Raw(Bytes),
-}
-
-impl SentChunk {
-    /// Returns the bytes of the chunk.
-    pub(super) fn bytes(self) -> Bytes {
-        match self {
-            Self::Event(fields) => fields.encode(),
-            Self::Raw(bytes) => bytes,
-        }
-    }
 }
 
 /// Reads a chunk, which has at least one byte.
@@ -74,18 +56,11 @@ pub(super) fn read(json: Value) -> Result<SentChunk, WrongField> {
 }
 
 fn line<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
-    fitting(json, "a text without a line end", |value| {
-        let text = value.as_str()?;
-        FieldText::new(text).map(|_| Some(text.to_owned()))
-    })
+    fitting(json, LINE, |value| value.as_str().filter(|text| is_line(text)).map(|text| Some(text.to_owned())))
 }
 
-/// Reads the field `id` of an event. Parsers ignore an ID with a NUL (WHATWG HTML, 9.2.6).
 fn event_id<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
-    fitting(json, "an event ID without a line end or NUL", |value| {
-        let text = value.as_str().filter(|text| !text.contains('\0'))?;
-        FieldText::new(text).map(|_| Some(text.to_owned()))
-    })
+    fitting(json, EVENT_ID, |value| value.as_str().filter(|text| is_event_id(text)).map(|text| Some(text.to_owned())))
 }
 
 fn text<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {

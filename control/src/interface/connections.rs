@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use onbeat_faults::form::{Nothing, fitting, whole};
 use onbeat_wire::recording::ClosedHow;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,67 +11,15 @@ use super::refusal::Refusal;
 use super::request::ControlRequest;
 use super::router::Id;
 use super::{Control, Json};
-use crate::connections::{OpenConnection, OtherRequest, Progress};
-use onbeat_faults::form::{Nothing, fitting, whole};
+use crate::controller::{CloseReport, ConnectionReport};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionsAnswer {
-    connections: Vec<ConnectionAnswer>,
-}
-
-impl ConnectionsAnswer {
-    /// Returns the answer that lists these connections.
-    pub(super) fn of(open: &[OpenConnection]) -> Self {
-        Self { connections: open.iter().map(connection).collect() }
-    }
-}
-
-#[derive(Serialize)]
-struct ConnectionAnswer {
-    id: u64,
-    request: u32,
-    method: String,
-    path: String,
-    since_ms: u64,
-    writes: u64,
-    bytes: u64,
-    last_event_id: Option<String>,
-    state: &'static str,
-}
-
-#[derive(Serialize)]
-pub(super) struct ClosedAnswer {
-    id: u64,
-    how: ClosedHow,
+    pub(super) connections: Vec<ConnectionReport>,
 }
 
 pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<ConnectionsAnswer> {
-    let open = control.instance().monitor.connections().open();
-    Json(ConnectionsAnswer::of(&open))
-}
-
-fn connection(open: &OpenConnection) -> ConnectionAnswer {
-    let OpenConnection { connection, exchange, .. } = open;
-    let Progress { written, is_stalled, is_over, .. } = exchange.progress();
-    // From the most lasting state to the most passing.
-    let state = match () {
-        () if connection.is_half_closed() => "half-closed",
-        () if is_over => "idle",
-        () if is_stalled => "stalled",
-        () if connection.is_blocked() => "blocked",
-        () => "streaming",
-    };
-    ConnectionAnswer {
-        id: exchange.connection,
-        request: exchange.request,
-        method: exchange.method.to_string(),
-        path: exchange.path.clone(),
-        since_ms: exchange.since.as_millis(),
-        writes: written.writes,
-        bytes: written.bytes,
-        last_event_id: exchange.last_event_id.clone(),
-        state,
-    }
+    Json(ConnectionsAnswer { connections: control.controller.connections() })
 }
 
 /// The form of a request to close a connection.
@@ -95,25 +43,10 @@ fn how<'de, D: Deserializer<'de>>(json: D) -> Result<ClosedHow, D::Error> {
     fitting(json, "\"end\", \"cut\", \"reset\" or \"half\"", |how| serde_json::from_value(how.clone()).ok())
 }
 
-impl From<OtherRequest> for Refusal {
-    fn from(error: OtherRequest) -> Self {
-        Self::new(StatusCode::CONFLICT, "request", error.to_string())
-    }
-}
-
 pub(super) async fn close(
     State(control): State<Arc<Control>>,
     Id(id): Id,
     ControlRequest { form: CloseForm { how, request }, open: _open, .. }: ControlRequest<CloseForm>,
-) -> Result<Json<ClosedAnswer>, Refusal> {
-    // The rest is kept until the response has ended, so that no time passes meanwhile.
-    let (instance, _rest) = control.instance_at_rest().await;
-    if let Some(open) = instance.monitor.connections().find(id) {
-        open.check_request(request)?;
-    }
-    let closed = instance.monitor.close_and_wait(id, how).await;
-    closed.then_some(Json(ClosedAnswer { id, how })).ok_or_else(|| {
-        let reason = format!("no connection {id} is open: GET /__onbeat/connections lists those that are");
-        Refusal::new(StatusCode::NOT_FOUND, "id", reason)
-    })
+) -> Result<Json<CloseReport>, Refusal> {
+    Ok(Json(control.controller.close(id, request, how).await?))
 }

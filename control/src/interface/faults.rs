@@ -20,7 +20,7 @@ pub(super) struct FaultsAnswer {
 }
 
 pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<FaultsAnswer> {
-    Json(FaultsAnswer { faults: control.instance().monitor.faults().reports() })
+    Json(FaultsAnswer { faults: control.controller.faults() })
 }
 
 pub(super) async fn post(
@@ -28,17 +28,11 @@ pub(super) async fn post(
     ControlRequest { form, open: _open, .. }: ControlRequest<Value>,
 ) -> Result<(StatusCode, Json<Report>), Refusal> {
     let fault = Fault::from_json(form)?;
-    // A wrong fault was refused before the wait for an advance.
-    let (instance, _rest) = control.instance_at_rest().await;
-    let added = instance.monitor.add_fault(fault);
-    let report =
-        added.map_err(|error| Refusal::new(StatusCode::CONFLICT, "faults", format!("{error}: delete some")))?;
-    Ok((StatusCode::CREATED, Json(report)))
+    Ok((StatusCode::CREATED, Json(control.controller.add_fault(fault).await?)))
 }
 
 pub(super) async fn delete_all(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<FaultsAnswer> {
-    let (instance, _rest) = control.instance_at_rest().await;
-    Json(FaultsAnswer { faults: instance.monitor.delete_faults(None) })
+    Json(FaultsAnswer { faults: control.controller.delete_faults().await })
 }
 
 pub(super) async fn delete(
@@ -46,12 +40,7 @@ pub(super) async fn delete(
     Id(id): Id,
     _: ControlRequest<Nothing>,
 ) -> Result<Json<Report>, Refusal> {
-    let (instance, _rest) = control.instance_at_rest().await;
-    let mut deleted = instance.monitor.delete_faults(Some(id));
-    deleted.pop().map(Json).ok_or_else(|| {
-        let reason = format!("there is no fault {id}: GET /__onbeat/faults lists those that there are");
-        Refusal::new(StatusCode::NOT_FOUND, "id", reason)
-    })
+    Ok(Json(control.controller.delete_fault(id).await?))
 }
 
 #[cfg(test)]

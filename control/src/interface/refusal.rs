@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Json;
+use crate::controller::OperationError;
+use crate::monitor::PushError;
 use onbeat_faults::form::WrongField;
 
 /// The answer to a refused request, which has changed no state.
@@ -42,6 +44,37 @@ impl Refusal {
 impl From<WrongField> for Refusal {
     fn from(WrongField { field, reason }: WrongField) -> Self {
         Self::new(StatusCode::BAD_REQUEST, field, reason)
+    }
+}
+
+impl From<OperationError> for Refusal {
+    fn from(error: OperationError) -> Self {
+        use OperationError as E;
+        // The status, the field, and the advice for a client of this interface.
+        let (status, field, advice) = match &error {
+            E::Wrong(wrong) => return wrong.clone().into(),
+            E::Routes(_) => (StatusCode::BAD_REQUEST, "route", ""),
+            E::NoScenario(_) => (StatusCode::BAD_REQUEST, "scenario", ""),
+            E::WrongTime(_) => (StatusCode::BAD_REQUEST, "ms", ""),
+            E::EndOfTime { .. } => (StatusCode::BAD_REQUEST, "ms", ": reset the server"),
+            E::NoRoute(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/routes lists those that are"),
+            E::NoFault(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/faults lists those that there are"),
+            E::NoConnection(_) | E::Push(PushError::NotOpen(_)) => {
+                (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/connections lists those that are")
+            }
+            E::NoChannel(_) => (StatusCode::NOT_FOUND, "channel", ""),
+            E::TooManyRoutes(_) => (StatusCode::CONFLICT, "routes", ": delete some"),
+            E::TooManyFaults(_) => (StatusCode::CONFLICT, "faults", ": delete some"),
+            E::OtherRequest(_) | E::Push(PushError::OtherRequest(_)) => (StatusCode::CONFLICT, "request", ""),
+            E::Push(PushError::TooManyWaiting(_)) => (StatusCode::TOO_MANY_REQUESTS, "connection", ""),
+            E::Push(_) => (StatusCode::CONFLICT, "connection", ""),
+            E::NotManual => (StatusCode::CONFLICT, "clock", ": start the server with --clock manual"),
+            E::ResetInAdvance => (StatusCode::CONFLICT, "clock", ""),
+            E::ResetInWait => (StatusCode::CONFLICT, "clients", ""),
+            E::NotConnected { .. } => (StatusCode::CONFLICT, "path", ""),
+            E::NotSubscribed { .. } => (StatusCode::CONFLICT, "channel", ""),
+        };
+        Self::new(status, field, format!("{error}{advice}"))
     }
 }
 

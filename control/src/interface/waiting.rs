@@ -1,17 +1,15 @@
-//! Waits for clients. No part of the world depends on such a wait, and nothing waits for the wait: an advance, a reset and the
-//! end of the server go on.
+//! Waits of requests for clients, until the server ends.
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
 
 use axum::http::StatusCode;
-use onbeat_clock::machine_pause;
 use onbeat_server::connection::Connection;
 
 use super::refusal::Refusal;
+use crate::controller::OperationError;
 
-/// How long a request may wait, in the machine's time, and how long a request waits that names no time.
+/// How long a request may wait for clients, in the machine's time, and how long a request waits that names no time.
 pub(super) const WAIT_MS_MAX: u64 = 600_000;
 const WAIT_MS_DEFAULT: u64 = 10_000;
 /// How many clients a request may wait for: more than a machine has ports.
@@ -27,30 +25,19 @@ pub(super) fn wait_ms_default() -> u64 {
     WAIT_MS_DEFAULT
 }
 
-/// Waits until `enough` returns what was waited for.
+/// Waits for clients on behalf of a request on this connection.
 ///
 /// # Errors
 ///
-/// If `enough` returns nothing, since the server was reset; if the server is about to end; or after `timeout_ms`, for the field
-/// and the reason that `too_late` returns.
-pub(super) async fn wait_for<T>(
-    enough: impl Future<Output = Option<T>>,
+/// If the wait is refused, or the server is about to end.
+pub(super) async fn wait_until_end<T>(
+    wait: impl Future<Output = Result<T, OperationError>>,
     connection: Option<&Connection>,
-    timeout_ms: u64,
-    too_late: impl FnOnce() -> (&'static str, String),
 ) -> Result<T, Refusal> {
-    let refuse = |field: &str, reason: String| Err(Refusal::new(StatusCode::CONFLICT, field, reason));
     tokio::select! {
         biased;
-        enough = enough => match enough {
-            Some(enough) => Ok(enough),
-            None => refuse("clients", "the server was reset while clients were waited for".to_owned()),
-        },
-        () = ended(connection) => refuse("server", "is about to end".to_owned()),
-        () = machine_pause(Duration::from_millis(timeout_ms)) => {
-            let (field, reason) = too_late();
-            refuse(field, reason)
-        }
+        waited = wait => Ok(waited?),
+        () = ended(connection) => Err(Refusal::new(StatusCode::CONFLICT, "server", "is about to end")),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::connections::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
     /// No connection with this ordinal is open.
-    #[error("no connection {0} is open: GET /__onbeat/connections lists those that are")]
+    #[error("no connection {0} is open")]
     NotOpen(u64),
     /// The server closes the connection already.
     #[error("expected a connection that stays open; connection {0} is about to be closed")]

@@ -35,6 +35,7 @@ fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
         Action::Write(bytes) => String::from_utf8_lossy(&bytes).replace('\n', "/").replace('\r', "~"),
         Action::Head(_) => "head".into(),
         Action::Subscribe(_) => "subscribe".into(),
+        Action::Heartbeats(_) => "heartbeats".into(),
         Action::Flush => "|".into(),
         Action::End(How::Complete | How::Closed) => ".".into(),
         Action::End(How::Cut) => "cut".into(),

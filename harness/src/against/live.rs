@@ -61,6 +61,7 @@ pub struct CheckedRecordings {
 
 /// Why a server can't be held against recordings.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotChecked {
     /// There is no connection.
     #[error(transparent)]

@@ -24,8 +24,9 @@ const DRIFT_PARTS: u64 = 3;
 const TIMER_MS: u64 = 10;
 /// Fewer gaps of one kind have no median worth the name.
 const GAPS_MIN: usize = 3;
-/// The median of fewer gaps is less exact.
+/// The median of fewer gaps is less exact, by so many milliseconds shared among the gaps.
 const FEW: usize = 10;
+const INEXACT_MS: u64 = 60;
 
 /// How times are judged.
 #[derive(Clone, Copy, Debug)]
@@ -251,7 +252,7 @@ fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64
     let due_ms = gaps[gaps.len() / 2].due_ms;
     let count = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
     // Timers drift by a part of the gap, and fire some milliseconds late.
-    let drift = due_ms * 4 / 100 + if gaps.len() < FEW { 30 } else { 10 };
+    let drift = due_ms * 4 / 100 + 10 + if gaps.len() < FEW { INEXACT_MS / count } else { 0 };
     let from_ms = gaps.iter().map(|gap| lines[gap.at - 1].came.last_ms).min().unwrap_or_default();
     let to_ms = gaps.iter().map(|gap| lines[gap.at].came.last_ms).max().unwrap_or_default();
     // A busy machine makes a server slow, and never fast.
@@ -371,6 +372,10 @@ mod tests {
         assert_eq!(wrong(&every(1000, 10), &every(500, 10)), one(2, "the pace is too fast"));
         assert_eq!(wrong(&every(50, 40), &every(35, 40)), one(2, "the pace is too fast"));
         assert_eq!(wrong(&every(50, 40), &every(57, 40)), []);
+        assert_eq!(wrong(&every(50, 8), &every(72, 8)), one(2, "the pace is too slow"));
+        assert_eq!(wrong(&every(50, 8), &every(66, 8)), []);
+        assert_eq!(wrong(&every(50, 3), &every(85, 3)), one(2, "the pace is too slow"));
+        assert_eq!(wrong(&every(50, 3), &every(80, 3)), []);
         assert_eq!(wrong(&every(1000, 10), &every(1020, 10)), []);
     }
 

@@ -30,6 +30,7 @@ pub struct ExtraHeaders {
 
 /// A header that can't be sent. The message does not show the value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WrongHeader {
     /// There is no colon.
     #[error("failed to read a header: expected 'Name: value', as in 'Authorization: Bearer TOKEN', got no colon")]

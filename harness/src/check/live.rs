@@ -41,6 +41,7 @@ pub struct Remote {
 
 /// Why a server can't be judged at all.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unreachable {
     /// The URL is wrong.
     #[error("failed to read the URL {url:?}: {why}")]

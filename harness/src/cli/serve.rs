@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::io;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use onbeat_clock::{Kind, TokioClock};
-use onbeat_control::{Access, Redaction, RouteSettings, Settings};
+use onbeat_control::{Access, NoSuchScenario, Redaction, RouteSettings, Settings};
 use onbeat_routes::Routes;
 use onbeat_server::arrivals::Arrivals;
 use onbeat_server::limits::Limits;
@@ -84,18 +84,14 @@ impl ServeArguments {
     /// Reads the routes in the file; none without a file.
     fn route_settings(&self) -> Result<RouteSettings, Box<dyn Error>> {
         let Some(file) = &self.routes else { return Ok(RouteSettings::default()) };
-        let model = Arc::new(routes::read(file)?);
-        // A path without a folder has an empty parent.
-        let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        if let Some(name) = &self.scenario
-            && !model.scenarios.contains_key(name)
-        {
-            let known: Vec<_> = model.scenarios.keys().map(String::as_str).collect();
-            return Err(format!("--scenario: expected one of {}, got {name}", known.join(", ")).into());
+        let mut settings = RouteSettings::of_file(file, routes::read(file)?);
+        if let Some(name) = &self.scenario {
+            settings.check_scenario(name).map_err(|NoSuchScenario { known, given }| {
+                format!("--scenario: expected one of {}, got {given}", known.join(", "))
+            })?;
         }
-        let name = Some(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        let (scenario, folder) = (self.scenario.clone(), Some(folder.to_owned()));
-        Ok(RouteSettings { model, name, scenario, folder, alone: true })
+        settings.scenario.clone_from(&self.scenario);
+        Ok(settings)
     }
 
     /// Returns which clients may drive the server; none without a control interface.

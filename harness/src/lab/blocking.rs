@@ -41,9 +41,8 @@ impl BlockingThreads {
         self.0.begun.load(Ordering::Acquire).saturating_sub(ended)
     }
 
-    /// Waits until no task can run at this instant, and no thread works.
-    pub(super) async fn settle(&self, idle: &Idle) {
-        idle.wait().await;
+    /// Waits until no thread works, and no task can run then.
+    pub(super) async fn wait(&self, idle: &Idle) {
         if self.0.begun.load(Ordering::Acquire) == 0 {
             return;
         }

@@ -91,15 +91,11 @@ impl Connection {
         })
     }
 
-    /// Waits until `enough` is true of the exchange, or no more can come.
+    /// Waits until `enough` is true of the exchange, or no more can come, and for all that follows at that instant.
     pub(super) async fn until(&self, ordinal: usize, mut enough: impl FnMut(&HttpExchange) -> bool) {
-        self.log
-            .until(|log| {
-                let mut seen = self.seen.lock();
-                seen.read_on(log);
-                seen.exchanges.get(ordinal).is_some_and(&mut enough)
-            })
-            .await;
+        while !self.is_over() && !self.with_exchange(ordinal, |exchange| exchange.is_some_and(&mut enough)) {
+            self.lab.state.arrival().await;
+        }
     }
 
     /// Returns whether no more can come.

@@ -110,11 +110,12 @@ impl Response {
     #[track_caller]
     fn stream<T>(&self, read: impl FnOnce(&mut EventStream) -> T) -> T {
         let mut stream = self.stream.lock();
-        let is_stream = self.exchange(|exchange| {
+        let is_other = self.exchange(|exchange| {
             stream.read_on(&exchange.writes);
-            exchange.head.is_none() || is_event_stream(exchange)
+            stream.is_known = stream.is_known || is_event_stream(exchange);
+            !stream.is_known && exchange.head.is_some()
         });
-        if is_stream == Some(false) {
+        if is_other == Some(true) {
             drop(stream);
             panic!("{}", self.no_stream());
         }
@@ -186,12 +187,13 @@ impl Response {
     /// If the response is no event stream.
     pub async fn next_event(&mut self) -> Option<Event> {
         let next = self.events_taken;
-        let have = |stream: &mut EventStream| stream.events.get(next).cloned();
-        let mut event = self.stream(have);
-        while event.is_none() && !self.is_over() {
-            let writes = self.exchange(|exchange| exchange.writes.len()).unwrap_or_default();
+        let taken = |stream: &mut EventStream| stream.events.get(next).cloned();
+        let (mut event, mut is_over) = (self.stream(taken), false);
+        while event.is_none() && !is_over {
+            let writes = self.stream.lock().writes_read;
             self.wait("the next event", |exchange| exchange.writes.len() > writes || exchange.end.is_some()).await;
-            event = self.stream(have);
+            event = self.stream(taken);
+            is_over = event.is_none() && self.is_over();
         }
         self.events_taken += usize::from(event.is_some());
         event
@@ -300,14 +302,12 @@ impl Response {
 
     // Waits and messages.
 
-    /// Waits until `enough` is true of the exchange, or no more can come, and for all that follows at that instant.
+    /// Waits as [`Connection::until`](super::connection::Connection::until) does, and tells the lab what is waited for.
     async fn wait(&self, what: &'static str, enough: impl FnMut(&HttpExchange) -> bool) {
         let lab = self.connection.lab();
-        lab.state.touch();
         let waiting = lab.state.wait_for(what, &self.name);
         self.connection.until(self.ordinal, enough).await;
         drop(waiting);
-        lab.settle().await;
     }
 
     fn no_answer(&self) -> String {
@@ -334,6 +334,7 @@ impl Response {
     }
 }
 
+/// Returns whether a response is an event stream (WHATWG HTML, 9.2.2).
 fn is_event_stream(exchange: &HttpExchange) -> bool {
     let media_type = exchange.header("content-type").and_then(|value| value.split(';').next());
     exchange.status() == 200

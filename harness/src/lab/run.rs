@@ -72,6 +72,7 @@ pub(crate) fn try_run<T>(
     let outcome = runtime.block_on(async {
         let clock = Arc::new(TokioClock::start());
         let state = Arc::new(LabState::new(clock, options.patience, (idle, blocking), failing));
+        state.watch_patience();
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
             let application = build(lab.clone()).await;
@@ -87,7 +88,6 @@ pub(crate) fn try_run<T>(
             biased;
             failure = failures.recv() => Ended::Failed(failure),
             outcome = &mut tested => Ended::Tested(outcome),
-            () = state.impatience() => Ended::Failed(Some(Failure::NothingComes(options.patience))),
         };
         let outcome = judge(&state, options, ended, &mut failures);
         // Clients and hosts hold the lab, and the lab holds them.

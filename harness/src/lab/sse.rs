@@ -41,8 +41,10 @@ pub struct Comment {
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     decoder: Decoder,
+    /// Whether the head has said that the body is an event stream.
+    pub(super) is_known: bool,
     /// How many writes of the response have been read.
-    writes_read: usize,
+    pub(super) writes_read: usize,
     pub(super) events: Vec<Event>,
     pub(super) comments: Vec<Comment>,
     pub(super) retries: Vec<(Duration, u64)>,

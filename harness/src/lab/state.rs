@@ -48,13 +48,18 @@ pub(super) struct LabState {
     /// Until when the test may wait.
     deadline: Mutex<Instant>,
     /// What the test waits for.
-    waits: Mutex<BTreeMap<u64, Waiting>>,
-    waits_made: Mutex<u64>,
+    waits: Mutex<Waits>,
+}
+
+/// The waits of the test, each with a number.
+#[derive(Default)]
+struct Waits {
+    made: u64,
+    waits: Vec<(u64, Waiting)>,
 }
 
 /// A wait of the test.
-#[derive(Clone)]
-pub(super) struct Waiting {
+struct Waiting {
     what: &'static str,
     of: Arc<str>,
     since: Instant,
@@ -82,17 +87,29 @@ impl LabState {
             sockets_made: AtomicUsize::new(0),
             own_tasks: Arc::default(),
             waits: Mutex::default(),
-            waits_made: Mutex::default(),
         }
     }
 
     /// Waits until everything has happened that happens at this instant.
     pub(super) async fn settle(&self) {
-        self.blocking.settle(&self.idle).await;
+        self.idle.wait().await;
+        self.blocking.wait(&self.idle).await;
         let now = self.clock.now().since_epoch();
         if !now.subsec_nanos().is_multiple_of(1_000_000) {
             let _ = self.failures.send(Failure::OffGrid(now));
         }
+    }
+
+    /// Waits until bytes have arrived, and everything has happened that happens at that instant.
+    pub(super) async fn arrival(&self) {
+        self.idle.after_arrival().await;
+        self.blocking.wait(&self.idle).await;
+    }
+
+    /// Returns a function that notes arrivals.
+    pub(super) fn notice(&self) -> impl Fn() + Send + 'static {
+        let idle = self.idle.clone();
+        move || idle.note_arrival()
     }
 
     /// Spawns a task of the lab's own.
@@ -116,23 +133,31 @@ impl LabState {
         *self.deadline.lock() = self.clock.now().max(Instant::EPOCH + time) + self.patience;
     }
 
-    /// Waits until the patience is over.
-    pub(super) async fn impatience(&self) {
-        loop {
-            let deadline = *self.deadline.lock();
-            self.clock.sleep_until(deadline).await;
-            if *self.deadline.lock() == deadline {
-                return;
+    /// Ends the test when the patience is over, in a task of its own: the test need not look at the time.
+    pub(super) fn watch_patience(self: &Arc<Self>) {
+        let state = Arc::downgrade(self);
+        let clock = Arc::clone(&self.clock);
+        self.spawn(async move {
+            while let Some(deadline) = state.upgrade().map(|state| *state.deadline.lock()) {
+                clock.sleep_until(deadline).await;
+                let Some(state) = state.upgrade() else { return };
+                if *state.deadline.lock() == deadline {
+                    let _ = state.failures.send(Failure::NothingComes(state.patience));
+                    return;
+                }
             }
-        }
+        });
     }
 
-    /// Notes that the test waits for something, until the return value is dropped.
+    /// Notes that the test waits for something, until the return value is dropped, and gives the test the whole patience.
     pub(super) fn wait_for<'a>(&'a self, what: &'static str, of: &Arc<str>) -> WaitGuard<'a> {
-        let mut made = self.waits_made.lock();
-        *made += 1;
-        self.waits.lock().insert(*made, Waiting { what, of: Arc::clone(of), since: self.clock.now() });
-        WaitGuard { state: self, number: *made }
+        let since = self.clock.now();
+        *self.deadline.lock() = since + self.patience;
+        let mut waits = self.waits.lock();
+        waits.made += 1;
+        let number = waits.made;
+        waits.waits.push((number, Waiting { what, of: Arc::clone(of), since }));
+        WaitGuard { state: self, number }
     }
 
     // Connections.
@@ -242,7 +267,7 @@ impl LabState {
         let list = |title: &str, lines: Vec<String>| {
             if lines.is_empty() { String::new() } else { format!("\n{title}:\n  {}", lines.join("\n  ")) }
         };
-        let waits = self.waits.lock().values().map(ToString::to_string).collect();
+        let waits = self.waits.lock().waits.iter().map(|(_, wait)| wait.to_string()).collect();
         let open = self.open.list().iter().map(ToString::to_string).collect();
         let clients: String = self
             .clients()
@@ -288,7 +313,7 @@ pub(super) struct WaitGuard<'a> {
 
 impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        self.state.waits.lock().remove(&self.number);
+        self.state.waits.lock().waits.retain(|(number, _)| *number != self.number);
     }
 }
 

@@ -28,6 +28,7 @@ const COST: u64 = 2 * 1024 * 1024;
 
 /// A log that can't be read, or not be played again.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LogError {
     /// The text is empty.
     #[error("expected a log, as GET /__onbeat/log answers it; it is empty")]

@@ -5,6 +5,7 @@ use onbeat_wire::LeftHow;
 
 /// An action of a client on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Sends a request, or the beginning of a request, and expects a response.
     Request {

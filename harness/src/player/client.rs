@@ -49,10 +49,21 @@ pub struct Client {
 impl Client {
     /// Returns a client with these ends of a connection; the client stops reading beyond the bounds.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, (sender, tap): (Sender, Tap), bounds: Bounds) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, ends: (Sender, Tap), bounds: Bounds) -> Self {
+        Self::with_notice(clock, ends, bounds, || ())
+    }
+
+    /// Returns a client as [`new`](Self::new) does, which calls `notice` whenever something has arrived.
+    #[must_use]
+    pub fn with_notice(
+        clock: Arc<dyn Clock>,
+        (sender, tap): (Sender, Tap),
+        bounds: Bounds,
+        notice: impl Fn() + Send + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let mut reader = JoinSet::new();
-        reader.spawn(read(tap, Arc::clone(&shared), bounds));
+        reader.spawn(read(tap, Arc::clone(&shared), bounds, notice));
         Self { clock, sender: Some(sender), shared, reader }
     }
 
@@ -188,11 +199,6 @@ impl Client {
 pub struct LogReader(Arc<Shared>);
 
 impl LogReader {
-    /// Waits until the log is `enough`, or no more can come.
-    pub async fn until(&self, mut enough: impl FnMut(&ClientLog) -> bool) {
-        self.0.wait_for(|state| enough(&state.log)).await;
-    }
-
     /// Calls `read` with the log so far, and returns the result. The client neither acts nor reads meanwhile.
     pub fn read<T>(&self, read: impl FnOnce(&ClientLog) -> T) -> T {
         read(&self.0.state.lock().log)
@@ -205,7 +211,7 @@ impl LogReader {
     }
 }
 
-async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
+async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds, notice: impl Fn()) {
     loop {
         let (at, arrival) = {
             let mut next = pin!(tap.next());
@@ -222,6 +228,7 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds) {
             state.is_over
         };
         shared.arrived.notify_waiters();
+        notice();
         if is_over {
             return;
         }
@@ -239,6 +246,7 @@ struct Shared {
 }
 
 impl Shared {
+    /// Waits until the state is enough, or no more can come.
     async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
         loop {
             let next = self.arrived.notified();

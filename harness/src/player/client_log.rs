@@ -18,6 +18,7 @@ pub struct ClientLog {
 
 /// An action or an observation of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogEntry {
     /// The client acted. Pauses of reading are not logged.
     Did(Action),

@@ -38,6 +38,7 @@ pub struct Connector {
 
 /// A server that can't be connected to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Nobody listens, or the name is unknown.
     #[error("failed to connect to {url}: {why}; start the server first, or correct the URL")]

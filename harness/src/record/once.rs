@@ -29,6 +29,7 @@ pub struct OneRequest {
 
 /// An exchange that can't be recorded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// There is no connection.
     #[error(transparent)]

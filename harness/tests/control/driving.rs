@@ -443,6 +443,23 @@ fn what_is_written_in_the_instant_of_a_step_follows_the_step() {
 }
 
 #[test]
+fn what_is_written_puts_off_the_heartbeats_after_silence() {
+    let served = manual();
+    let heartbeat = json!({"after_silence_ms": 1000, "data": "{{t_ms}}"});
+    route(&served, &json!({"path": "/quiet", "steps": [{"open": true}], "heartbeat": heartbeat}));
+    let mut client = served.stream("/quiet");
+    for _ in 0..3 {
+        served.advance(700);
+        write(&served, 0, &json!({"text": "x"}));
+    }
+    assert_eq!(client.there(), ["x", "x", "x"]);
+    let timers = served.did("GET", "/clock", &Value::Null)["timers"].clone();
+    assert_eq!(timers["next_ms"], 3100, "{timers}");
+    assert_eq!(served.advance(2000)["due_count"], 2);
+    assert_eq!(client.there(), ["data: 3100\n\n", "data: 4100\n\n"]);
+}
+
+#[test]
 fn a_request_counts_when_all_of_it_has_come() {
     let served = manual();
     route(&served, &json!({"method": "POST", "path": "/chat", "steps": [{"open": true}]}));

@@ -178,3 +178,18 @@ fn faults_and_time_act_on_routes_as_on_the_built_in_streams() {
     let connections = served.did("GET", "/connections", &Value::Null);
     assert_eq!(connections["connections"].as_array().map(Vec::len), Some(1), "{connections}");
 }
+
+#[test]
+fn a_fault_strikes_a_route_for_the_root_and_is_refused_where_the_page_is() {
+    let served = Served::start(&["--clock", "manual"]);
+    let cut = json!({"path": "/", "kind": "cut", "from": {"byte": 2}});
+    let (status, answer) = served.control("POST", "/faults", &cut);
+    assert_eq!((status, &answer["error"]["field"]), (400, &json!("path")), "{answer}");
+    served.did("POST", "/routes", &json!({"method": "POST", "path": "/", "steps": [{"data": "hi"}, {"open": true}]}));
+    assert_eq!(served.control("POST", "/faults", &cut).0, 201);
+    let mut client = served.connect();
+    client.expect("POST");
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    assert_eq!(client.rest(), ["da"]);
+}

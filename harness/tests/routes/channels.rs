@@ -92,3 +92,27 @@ fn a_response_hears_several_channels_and_goes_on_with_its_steps() {
         assert_eq!((body[0], &body[3..]), (expected[0], &expected[3..]));
     });
 }
+
+#[test]
+fn an_event_puts_off_the_heartbeats_after_silence() {
+    let feed = r#"
+        [[route]]
+        path = "/feed"
+        steps = [{ wait_ms = 5, subscribe = "news", heartbeat = { after_silence_ms = 10 } }]
+        [channel.news]
+        publish = { path = "/news" }
+    "#;
+    play(feed, async |lab| {
+        let feed = asked(lab, "GET", "/feed", "", "").await;
+        lab.until(Duration::from_millis(20)).await;
+        publish(lab, "POST", "/news", "a").await;
+        lab.until(Duration::from_millis(29)).await;
+        publish(lab, "POST", "/news", "b").await;
+        let feed = seen(lab, feed, 21).await;
+        let body: Vec<_> = feed.lines().skip(1).collect();
+        let beat = |at: u64| format!(r#"{at} ":\n\n""#);
+        let event = |at: u64, data: &str| format!(r#"{at} "data: {data}\n\n""#);
+        let expected = [beat(15), event(20, "a"), event(29, "b"), beat(39), beat(49), "50 closed by the client".into()];
+        assert_eq!(body, expected);
+    });
+}

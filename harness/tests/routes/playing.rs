@@ -96,6 +96,23 @@ fn a_recording_with_a_length_keeps_the_length() {
 }
 
 #[test]
+fn heartbeats_beside_a_recording_begin_with_its_head_and_go_on_until_the_client_leaves() {
+    let text = r#"{"t_ms":50,"kind":"head","status":200,"headers":[]}
+{"t_ms":95,"kind":"write","text":"a"}
+{"t_ms":100,"kind":"end","how":"closed"}
+"#;
+    let folder = folder("slow", &[("a.jsonl", text)]);
+    for (heartbeat, expected) in [
+        ("every_ms = 20", &[r#"70 ":\n\n""#, r#"90 ":\n\n""#, r#"95 "a""#, r#"110 ":\n\n""#, r#"130 ":\n\n""#][..]),
+        ("after_silence_ms = 20", &[r#"70 ":\n\n""#, r#"90 ":\n\n""#, r#"95 "a""#, r#"115 ":\n\n""#, r#"135 ":\n\n""#]),
+    ] {
+        let shown = played(&folder, &format!("play = \"a.jsonl\"\nheartbeat = {{ {heartbeat} }}"), "", 140);
+        let body: Vec<_> = shown.lines().skip(1).collect();
+        assert_eq!((&body[..5], body[5]), (expected, "140 closed by the client"), "{heartbeat}");
+    }
+}
+
+#[test]
 fn the_streams_of_the_fixtures_are_played_as_they_are() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/streams");
     for name in ["stream-text", "sse-data"] {

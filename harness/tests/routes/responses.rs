@@ -104,6 +104,22 @@ fn heartbeats_go_on_without_data_and_data_goes_on_without_heartbeats() {
 }
 
 #[test]
+fn heartbeats_after_silence_wait_until_nothing_was_sent_for_so_long() {
+    let keys = r#"heartbeat = { after_silence_ms = 10, comment = "{{seq}}" }
+        steps = [{ data = "a", times = 3, every_ms = 9 }, { wait_ms = 25, data = "b" }, { wait_ms = 10, end = "cut" }]"#;
+    let expected = [
+        r#"0 "data: a\n\n""#,
+        r#"9 "data: a\n\n""#,
+        r#"18 "data: a\n\n""#,
+        r#"28 ": 1\n\n""#,
+        r#"38 ": 2\n\n""#,
+        r#"43 "data: b\n\n""#,
+        "53 cut off by the server",
+    ];
+    assert_eq!(body(keys, 60), expected);
+}
+
+#[test]
 fn a_body_has_its_length_and_a_status_may_come_alone() {
     for (response, expected) in [
         (

@@ -32,7 +32,10 @@ pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
     let text = text_of(bytes).map_err(|(line, what)| Problem::told(what).at(line))?;
     for (line_number, text) in lines(text) {
         let taken = Line::read(text).and_then(|line| exchanges.take_in(line_number, line));
-        taken.map_err(|problem| problem.at(line_number))?;
+        taken.map_err(|problem| {
+            let wrong = problem.at(line_number);
+            if line_number == 1 && is_plain_json(text) { PlayError::NoRecording(wrong) } else { wrong.into() }
+        })?;
     }
     // A file that was cut off can end between two lines.
     for exchange in &exchanges.list {
@@ -46,6 +49,11 @@ pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
             Err(PlayError::File(format!("expected {expected}, as the recording has {count}, got {number}")))
         }
     }
+}
+
+/// Returns whether a line is JSON, and says nothing of its kind.
+fn is_plain_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|value| value.get("kind").is_none())
 }
 
 /// The exchanges of a file, in the order in which they begin.

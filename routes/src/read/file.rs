@@ -19,14 +19,14 @@ use crate::model::{ChannelForm, Chunk, EventForm, Model, Publish, Route};
 use crate::template::Template;
 
 /// The version of the form.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 pub(super) const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario"];
 pub(super) const SCENARIO_KEYS: [&str; 1] = ["route"];
 pub(super) const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
 pub(super) const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
 /// The longest text whose errors are all told.
 const RECOVERABLE_BYTES_MAX: usize = 1024 * 1024;
-const ROUTES_MAX: usize = 10_000;
+pub(super) const ROUTES_MAX: usize = 10_000;
 const HISTORY_MAX: u64 = 100_000;
 
 /// Reads a routes file in TOML. Files that routes play are found from the folder of the file.
@@ -56,17 +56,26 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
         Ok(document) => document,
         // Half a tree would lead to problems that are none.
         Err(errors) => {
-            add_toml_errors(&errors, text, &lines, &mut problems);
+            if text.trim_start().starts_with('{') {
+                let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
+                problems.add(&Place { line: Some(1), ..Place::default() }, what);
+            } else {
+                add_toml_errors(&errors, text, &lines, &mut problems);
+            }
             return Err(problems.sorted());
         }
     };
     let root = Node::of_toml(&document, &lines);
+    if root.get("onbeat").is_none() {
+        let what = format!("expected onbeat = {VERSION} before all tables, the version of the form, but it is missing");
+        problems.add(&root.place, what);
+    }
     let model = model(&root, &PlayedFiles::of(Folder::AnyFrom(folder)), &mut problems);
     model.filter(|_| problems.is_empty()).ok_or_else(|| problems.sorted())
 }
 
 /// Parses TOML.
-fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
+pub(super) fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
     // All errors of a long text, such as a log that is taken for a routes file, take much memory.
     if text.len() > RECOVERABLE_BYTES_MAX {
         return DeTable::parse(text).map_err(|error| vec![error]);
@@ -76,12 +85,7 @@ fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
 }
 
 /// Adds the errors of TOML: the first of each line, since others in the line most often follow from the first.
-fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
-    if text.trim_start().starts_with('{') {
-        let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
-        problems.add(&Place { line: Some(1), ..Place::default() }, what);
-        return;
-    }
+pub(super) fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
     let mut told = BTreeSet::new();
     for error in errors {
         // The parser does not say where a key has too many parts: most likely where there are most dots.
@@ -138,16 +142,10 @@ fn below(folder: Option<&Path>) -> PlayedFiles<'_> {
     PlayedFiles::of(folder.map_or(Folder::None, Folder::Below))
 }
 
-fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<Model> {
+/// Reads a form with routes, channels and scenarios.
+pub(super) fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problems) -> Option<Model> {
     let table = Table::read(root, &FILE_KEYS, problems)?;
-    if table.has("onbeat") {
-        table.whole("onbeat", VERSION..=VERSION, problems);
-    } else {
-        problems.add(
-            &root.place,
-            format!("expected onbeat = {VERSION} before all tables, the version of the form, but it is missing"),
-        );
-    }
+    table.whole("onbeat", VERSION..=VERSION, problems);
     let mut channels = BTreeMap::new();
     for (name, node) in table.entries("channel", problems) {
         let read = channel(node, problems);
@@ -191,7 +189,7 @@ fn routes(
 }
 
 /// Checks that no route answers all requests of a later route.
-fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
+pub(super) fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
     // A path without a star covers an equal path alone, so that thousands of routes need not be compared with each other.
     let mut with_path: BTreeMap<&str, Vec<&ReadRoute<'_>>> = BTreeMap::new();
     let mut with_star: Vec<&ReadRoute<'_>> = Vec::new();

@@ -12,7 +12,7 @@ use crate::template::Template;
 /// The keys of a step that are not those of a chunk.
 pub(super) const STEP_KEYS: [&str; 9] =
     ["wait_ms", "times", "every_ms", "subscribe", "history", "heartbeat_ms", "heartbeat", "open", "end"];
-pub(super) const HEARTBEAT_KEYS: [&str; 2] = ["every_ms", "times"];
+pub(super) const HEARTBEAT_KEYS: [&str; 3] = ["every_ms", "after_silence_ms", "times"];
 /// The most repetitions of a step.
 const TIMES_MAX: u64 = 1_000_000;
 /// The most channels of a subscription.
@@ -81,7 +81,10 @@ fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
     let history = table.word("history", &uses, problems).unwrap_or_default();
     let heartbeat = match (table.get("heartbeat"), table.ms("heartbeat_ms", 1, problems)) {
         (Some(node), None) => heartbeat(node, problems),
-        (None, every) => every.map(|every| Heartbeat { every, times: None, chunk: empty_comment().made_once() }),
+        (None, every) => {
+            let chunk = empty_comment().made_once();
+            every.map(|every| Heartbeat { every, after_silence: false, times: None, chunk })
+        }
         (Some(node), Some(_)) => {
             problems.add(&node.place, "expected heartbeat or heartbeat_ms, got both");
             None
@@ -109,15 +112,17 @@ pub(super) fn is_channel_name(name: &str) -> bool {
 /// Reads heartbeats.
 pub(super) fn heartbeat(node: &Node, problems: &mut Problems) -> Option<Heartbeat> {
     let table = Table::read(node, &[&HEARTBEAT_KEYS[..], &CHUNK_KEYS].concat(), problems)?;
-    let every = table.ms("every_ms", 1, problems);
-    if !table.has("every_ms") {
-        problems
-            .add(table.place, format!("expected every_ms, a whole number from 1 to {TIME_MS_MAX}, but it is missing"));
+    let periods = table.present(&["every_ms", "after_silence_ms"]);
+    if periods.len() != 1 {
+        let got = if periods.is_empty() { "neither" } else { "both" };
+        let expected = format!("every_ms or after_silence_ms, a whole number from 1 to {TIME_MS_MAX}");
+        problems.add(table.place, format!("expected {expected}, got {got}"));
     }
+    let (every, silence) = (table.ms("every_ms", 1, problems), table.ms("after_silence_ms", 1, problems));
     let times = table.whole("times", 1..=TIMES_MAX, problems);
     let has_chunk = !table.present(&CHUNK_KEYS).is_empty();
     let chunk = if has_chunk { chunk(&table, problems)? } else { empty_comment() }.made_once();
-    Some(Heartbeat { every: every?, times, chunk })
+    Some(Heartbeat { every: every.or(silence)?, after_silence: silence.is_some(), times, chunk })
 }
 
 /// Returns a comment without text, the usual heartbeat.

@@ -35,7 +35,7 @@ steps = [
   { comment = "hi", wait_ms = 50 },
   { event = "tick", id = "{{seq}}", retry = 5, data = '{"v":{{random 0 100 1}}}', times = 20, every_ms = 1000 },
   { send = "{{uuid}} {{pick a b}}\n" }, { send_b64 = "8J+Y" }, { wait_ms = 1 },
-  { subscribe = ["news"], history = "all", heartbeat = { every_ms = 1, send = ":\n\n" } },
+  { subscribe = ["news"], history = "all", heartbeat = { after_silence_ms = 1, send = ":\n\n" } },
   { end = "cut" },
 ]
 

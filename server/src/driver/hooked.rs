@@ -19,11 +19,13 @@ pub(super) struct Hooked {
     source_end: Option<How>,
     /// The time that the alarm waits for.
     deadline: Option<Instant>,
+    /// When a test pushed the last write, until the source has been told.
+    pushed_at: Option<Instant>,
 }
 
 impl Hooked {
     pub(super) fn new(hook: Box<dyn ResponseHook>, alarm: Alarm, started: Instant) -> Self {
-        Self { hook, alarm, at: started, source_end: None, deadline: None }
+        Self { hook, alarm, at: started, source_end: None, deadline: None, pushed_at: None }
     }
 
     /// Takes in an action of the source, and before it the pushed writes that are older.
@@ -41,7 +43,13 @@ impl Hooked {
     fn take_in_pushed(&mut self, until: Bound<Instant>) {
         while let Some((at, bytes)) = self.hook.pushed(until) {
             self.hook.take_in(at, Action::Write(bytes));
+            self.pushed_at = Some(at);
         }
+    }
+
+    /// Takes the time of the last pushed write, once.
+    pub(super) fn take_pushed_at(&mut self) -> Option<Instant> {
+        self.pushed_at.take()
     }
 
     /// Returns the next action out of the hook.

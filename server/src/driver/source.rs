@@ -10,6 +10,7 @@ use onbeat_wire::{How, Instant};
 
 use super::alarm::Alarm;
 use crate::channel::Subscription;
+use crate::heartbeats::HeartbeatSchedule;
 use crate::script::{Action, Cue, ResponseHead, Script, Subscribing};
 use onbeat_clock::Clock;
 
@@ -30,6 +31,9 @@ pub trait Source: Send + Unpin + 'static {
         SizeHint::default()
     }
 
+    /// Notes a write of another source at this time.
+    fn note_write(&mut self, _at: Instant) {}
+
     /// Hands the turn on: all due writes have been handed over.
     fn hand_turn_on(&mut self) {}
 }
@@ -45,12 +49,14 @@ pub(crate) enum Opening {
     End(How),
 }
 
-/// A script, merged by time with the events of subscriptions. The order of the writes never depends on the speed of the
-/// client: a write of the script goes before an event of the same instant or later, however late the body is polled.
+/// A script, merged by time with its heartbeats and with the events of subscriptions. The order of the writes never depends
+/// on the speed of the client: of one instant a write of the script goes before a heartbeat, and a heartbeat before an event,
+/// however late the body is polled.
 pub struct ScriptSource<S> {
     started: Instant,
     script: S,
     next: Option<Cue>,
+    heartbeats: HeartbeatSchedule,
     subscriptions: Vec<Subscription>,
     alarm: Alarm,
     /// The end is due with the last action.
@@ -59,8 +65,9 @@ pub struct ScriptSource<S> {
 
 impl<S: Script> ScriptSource<S> {
     pub(super) fn new(started: Instant, mut script: S, subscription: Option<Subscription>, alarm: Alarm) -> Self {
-        let next = script.next();
-        Self { started, script, next, subscriptions: subscription.into_iter().collect(), alarm, is_over: false }
+        let (next, heartbeats) = (script.next(), HeartbeatSchedule::default());
+        let subscriptions = subscription.into_iter().collect();
+        Self { started, script, next, heartbeats, subscriptions, alarm, is_over: false }
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -87,14 +94,30 @@ impl<S: Script> ScriptSource<S> {
         }
     }
 
+    /// Returns when the script goes on, or a heartbeat comes.
+    fn next_due(&self) -> Option<Instant> {
+        let script = self.next.as_ref().map(|cue| cue.at);
+        let at = script.into_iter().chain(self.heartbeats.next_at()).min()?;
+        Some(self.started + at)
+    }
+
+    /// Takes the next heartbeat, if the heartbeat goes before the next cue of the script.
+    fn take_heartbeat(&mut self) -> Option<Cue> {
+        let script = self.next.as_ref().map(|cue| cue.at);
+        self.heartbeats.next_at().filter(|at| script.is_none_or(|script| *at < script))?;
+        let (at, bytes) = self.heartbeats.take()?;
+        Some(Cue { at, action: Action::Write(bytes) })
+    }
+
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         loop {
             // The writes of one event belong together.
-            if let Some(write) = self.subscriptions.iter_mut().find_map(next_write) {
-                return Some(write);
+            if let Some((at, write)) = self.subscriptions.iter_mut().find_map(next_write) {
+                self.note_write(at);
+                return Some((at, write));
             }
-            let scripted = self.next.as_ref().map(|cue| self.started + cue.at);
+            let scripted = self.next_due();
             if let Some(subscription) = next_event(&mut self.subscriptions, scripted) {
                 subscription.take();
                 continue;
@@ -103,13 +126,23 @@ impl<S: Script> ScriptSource<S> {
             // The turn is taken with the first action of the instant, which may be the last action of the response.
             let _ = self.alarm.poll_turn(cx);
             self.alarm.cancel();
-            let action = std::mem::replace(&mut self.next, self.script.next())?.action;
+            let heartbeat = self.take_heartbeat();
+            let action = heartbeat.or_else(|| std::mem::replace(&mut self.next, self.script.next()))?.action;
             match action {
-                Action::Write(_) => self.alarm.count_write(),
+                // Only a heartbeat can be empty, and is left out then.
+                Action::Write(bytes) if bytes.is_empty() => continue,
+                Action::Write(_) => {
+                    self.alarm.count_write();
+                    self.note_write(scripted);
+                }
                 Action::Subscribe(subscribing) => {
                     let Subscribing { channel, beginning } = &*subscribing;
                     let connection = Arc::clone(self.alarm.connection());
                     self.subscriptions.push(channel.subscribe_from(beginning, connection, scripted));
+                    continue;
+                }
+                Action::Heartbeats(heartbeats) => {
+                    self.heartbeats.begin(scripted - self.started, heartbeats);
                     continue;
                 }
                 // The response stays open until the client leaves.
@@ -143,13 +176,20 @@ impl<S: Script> Source for ScriptSource<S> {
             if is_ending {
                 return Poll::Ready(Ok((self.alarm.now(), Action::End(How::Complete))));
             }
-            let Some(next) = &self.next else { return Poll::Pending };
-            ready!(self.alarm.poll(self.started + next.at, cx));
+            let Some(next) = self.next_due() else { return Poll::Pending };
+            ready!(self.alarm.poll(next, cx));
         }
     }
 
     fn is_end_stream(&self) -> bool {
         self.is_over
+    }
+
+    fn note_write(&mut self, at: Instant) {
+        if self.heartbeats.note_write(at - self.started) {
+            // The wait is for a later time now.
+            self.alarm.cancel();
+        }
     }
 
     fn hand_turn_on(&mut self) {

@@ -1,0 +1,84 @@
+//! The channels: listed, published to, and waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onbeat_routes::{ChannelReport, Published};
+use onbeat_wire::recording::{Body, Exchange, Publish};
+
+use super::waiting::wait_for;
+use super::{Controller, Instance, OperationError, SentChunk};
+
+impl Controller {
+    /// Returns all channels, by name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelReport> {
+        self.instance().routes.channels()
+    }
+
+    /// Publishes an event, or bytes, to the subscribers of a channel, now.
+    ///
+    /// # Errors
+    ///
+    /// If the chunk is wrong, or there is no such channel.
+    pub async fn publish(&self, name: &str, chunk: SentChunk) -> Result<Published, OperationError> {
+        chunk.check()?;
+        let (instance, _rest) = self.instance_at_rest().await;
+        let published = match chunk {
+            SentChunk::Event(fields) => instance.routes.publish(name, fields),
+            SentChunk::Raw(bytes) => instance.routes.publish_bytes(name, bytes, None),
+        }?;
+        let chunk = Body { bytes: published.bytes.clone(), is_cut: false };
+        let fact = Publish { channel: name.to_owned(), id: published.id.clone(), chunk };
+        instance.monitor.note(Exchange::default(), fact);
+        if published.filling {
+            // A burst of events must not run ahead of the readers.
+            tokio::task::yield_now().await;
+        }
+        Ok(published)
+    }
+
+    /// Waits until so many clients are subscribed to a channel.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such channel, after `time_max` of the machine's time, or if the server is reset.
+    pub async fn subscribed(
+        &self,
+        name: &str,
+        at_least: usize,
+        time_max: Duration,
+    ) -> Result<ChannelReport, OperationError> {
+        let instance = self.instance();
+        instance.routes.channel(name)?;
+        let too_late = || OperationError::NotSubscribed {
+            at_least,
+            channel: name.to_owned(),
+            timeout_ms: time_max.as_millis(),
+            got: instance.routes.channel(name).map_or(0, |channel| channel.subscribers),
+        };
+        wait_for(self.enough_subscribed(&instance, name, at_least), time_max, too_late).await
+    }
+
+    /// Waits until so many clients are subscribed to a channel, which is there; returns `None` after a reset.
+    async fn enough_subscribed(&self, instance: &Arc<Instance>, name: &str, at_least: usize) -> Option<ChannelReport> {
+        loop {
+            // Registered before the looks, so that no subscription in between is missed.
+            let next = instance.monitor.connections().next_begun();
+            let subscribed = instance.routes.next_subscribed(name).ok()?;
+            if !self.is_current(instance) {
+                return None;
+            }
+            let channel = instance.routes.channel(name).ok()?;
+            if channel.subscribers >= at_least {
+                return Some(channel);
+            }
+            tokio::select! {
+                biased;
+                () = subscribed => {}
+                // A reset wakes all that wait for requests.
+                () = next => {}
+            }
+        }
+    }
+}

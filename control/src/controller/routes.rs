@@ -1,0 +1,95 @@
+//! The routes: listed, added, replaced and deleted.
+
+use onbeat_routes::{Route, RouteReport};
+use onbeat_wire::recording::{Exchange, RouteAdded, RoutesDeleted};
+use serde_json::Value;
+
+use super::{Controller, Instance, OperationError};
+
+impl Controller {
+    /// Returns all routes, in the order in which they match.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteReport> {
+        self.instance().routes.reports()
+    }
+
+    /// Returns whether a route of the world of the moment takes `GET` requests to this path.
+    #[must_use]
+    pub fn takes_get(&self, path: &str) -> bool {
+        self.instance().routes.takes_get(path)
+    }
+
+    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    pub async fn add_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
+        let (instance, _rest) = self.instance_at_rest().await;
+        let mut added = Vec::new();
+        for route in routes.into_iter().rev() {
+            let form = route.form.clone();
+            match instance.routes.add(route) {
+                Ok(id) => added.push((id, form)),
+                Err(error) => {
+                    // All are added, or none.
+                    for (id, _) in added {
+                        instance.routes.delete(Some(id));
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        let ids = added.iter().rev().map(|(id, _)| *id).collect();
+        for (id, form) in added {
+            note_added(&instance, id, form);
+        }
+        Ok(ids)
+    }
+
+    /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the new ones.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    pub async fn replace_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
+        let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
+        let (instance, _rest) = self.instance_at_rest().await;
+        let (old, ids) = instance.routes.replace(routes)?;
+        note_deleted(&instance, old);
+        for (id, form) in ids.iter().zip(forms).rev() {
+            note_added(&instance, *id, form);
+        }
+        Ok(ids)
+    }
+
+    /// Deletes the route with this id, of any origin.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub async fn delete_route(&self, id: u64) -> Result<RouteReport, OperationError> {
+        let (instance, _rest) = self.instance_at_rest().await;
+        let deleted = instance.routes.delete(Some(id)).pop();
+        note_deleted(&instance, deleted.iter().map(|route| route.id).collect());
+        deleted.ok_or(OperationError::NoRoute(id))
+    }
+
+    /// Deletes the routes that were added.
+    pub async fn delete_routes(&self) -> Vec<RouteReport> {
+        let (instance, _rest) = self.instance_at_rest().await;
+        let routes = instance.routes.delete(None);
+        note_deleted(&instance, routes.iter().map(|route| route.id).collect());
+        routes
+    }
+}
+
+fn note_added(instance: &Instance, id: u64, route: Value) {
+    instance.monitor.note(Exchange::default(), RouteAdded { id, route });
+}
+
+fn note_deleted(instance: &Instance, ids: Vec<u64>) {
+    if !ids.is_empty() {
+        instance.monitor.note(Exchange::default(), RoutesDeleted { ids });
+    }
+}

@@ -1,0 +1,25 @@
+//! Waits for clients. No part of the world depends on such a wait, and nothing waits for the wait: an advance, a reset and the
+//! end of the server go on.
+
+use std::time::Duration;
+
+use onbeat_clock::machine_pause;
+
+use super::OperationError;
+
+/// Waits until `enough` returns what was waited for, at most `time_max` of the machine's time.
+///
+/// # Errors
+///
+/// If `enough` returns nothing, since the server was reset; or after `time_max`, as `too_late` says.
+pub(super) async fn wait_for<T>(
+    enough: impl Future<Output = Option<T>>,
+    time_max: Duration,
+    too_late: impl FnOnce() -> OperationError,
+) -> Result<T, OperationError> {
+    tokio::select! {
+        biased;
+        enough = enough => enough.ok_or(OperationError::ResetInWait),
+        () = machine_pause(time_max) => Err(too_late()),
+    }
+}
