@@ -257,6 +257,7 @@ impl<S: 'static> Worlds<S> {
     /// did and saw, and how to play the world again. If no request was ever answered with success. If there is no request, or
     /// a history can't be read. If called on a thread with a tokio runtime.
     #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "a test runs worlds to see none fail")]
     pub fn run(&self) -> Explored {
         match quietly(|| self.explore()) {
             Ok(explored) => explored,
@@ -300,7 +301,7 @@ impl<S: 'static> Worlds<S> {
 }
 
 /// What occurred in the worlds of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explored {
     /// How many worlds were played.

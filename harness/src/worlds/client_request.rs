@@ -1,4 +1,4 @@
-//! What clients of random worlds ask for.
+//! The requests of clients in random worlds.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::simulate::Draws;
 /// The length of a body in a message.
 const SHOWN_BYTES_MAX: usize = 40;
 
-/// A request that clients of random worlds send, and what must be true of the responses.
+/// A request of clients in random worlds, and what is declared of the responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRequest {
     parts: RequestParts,
@@ -96,12 +96,12 @@ impl ClientRequest {
         Self { backlog_bytes_max: Some(bytes), ..self }
     }
 
-    /// Returns whether the request is likely to change the application, and not only to read.
+    /// Returns whether the request is likely to change the application.
     pub(super) fn is_write(&self) -> bool {
         ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.parts.method)
     }
 
-    /// Returns the sending of the request, with the id that the client has seen last.
+    /// Returns the sending of the request, with the last id seen by the client.
     pub(super) fn action(&self, last_event_id: Option<&str>) -> Action {
         let mut parts = self.parts.clone();
         if let Some(id) = last_event_id {
@@ -111,7 +111,7 @@ impl ClientRequest {
         parts.action()
     }
 
-    /// Returns what makes the request another one: the method, the target and the body.
+    /// Returns the identity of the request: the method, the target and the body.
     pub(super) fn identity(&self) -> (&str, &str, &[u8]) {
         (self.parts.method.as_str(), &self.parts.target, &self.parts.body)
     }
@@ -131,7 +131,7 @@ impl fmt::Display for ClientRequest {
         let shown = visible(&body[..body.len().min(SHOWN_BYTES_MAX)]);
         match body.len() {
             0 => Ok(()),
-            ..=SHOWN_BYTES_MAX => write!(f, " \"{shown}\""),
+            1..=SHOWN_BYTES_MAX => write!(f, " \"{shown}\""),
             bytes => write!(f, " \"{shown}…\" ({bytes} B)"),
         }
     }

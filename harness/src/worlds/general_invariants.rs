@@ -1,4 +1,4 @@
-//! The invariants of all applications: true whatever an application does, or declared with a request.
+//! The general invariants: true of each application, or declared with a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ const WHOLE: &str = "a complete event stream ends behind a whole event";
 const SAME: &str = "a client sees what a calm client sees that asks at the same moment, up to some event";
 const ORDER: &str = "all clients see the ids in one order";
 
-/// Holds what the clients saw against the invariants.
+/// Judges the observations of all clients.
 pub(super) fn judge(clients: &[WorldClient]) -> Result<(), Violation> {
     for client in clients {
         if let Some(why) = client.log().unreadable() {
@@ -36,7 +36,7 @@ fn violated<T>(invariant: &'static str, client: &WorldClient, detail: impl Into<
     Err(Violation { invariant: invariant.into(), client: Some(client.number), detail: detail.into() })
 }
 
-/// Judges the encoding (WHATWG HTML, 9.2.4). A response that was cut may end in the middle of a character.
+/// Judges the encoding (WHATWG HTML, 9.2.4). A cut response may end in the middle of a character.
 fn is_utf_8(client: &WorldClient, WorldExchange { request, response, .. }: &WorldExchange) -> Result<(), Violation> {
     let body = response.body();
     let Err(error) = std::str::from_utf8(&body) else { return Ok(()) };
@@ -66,7 +66,7 @@ fn is_whole(client: &WorldClient, WorldExchange { request, response, .. }: &Worl
     }
 }
 
-/// Judges what a client saw by what the calm client beside it saw.
+/// Judges the events of a client by those of the calm client beside the client.
 fn is_same_for_all(clients: &[WorldClient], client: &WorldClient, exchange: &WorldExchange) -> Result<(), Violation> {
     let calm = exchange.calm_client.and_then(|calm| clients.get(calm - 1)).filter(|calm| calm.is_calm());
     let Some(calm) = calm else { return Ok(()) };

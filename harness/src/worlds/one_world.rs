@@ -22,13 +22,13 @@ const NOTHING_LEFT: &str = "nothing is left when all clients have gone";
 const ENDS: &str = "every world ends";
 const SAME_SEED: &str = "the same seed gives the same world";
 
-/// A played world that holds all invariants.
+/// A played world without a violation.
 struct HeldWorld {
     explored: Explored,
     logs: Vec<ClientLog>,
 }
 
-/// Changes that simplify an operation.
+/// The simplifications of an operation.
 const SIMPLIFY: [fn(&mut Operation<ClientAct>); 6] = [
     |operation| operation.settles = true,
     |operation| operation.races = false,
@@ -45,7 +45,7 @@ fn change_request(operation: &mut Operation<ClientAct>, change: fn(&mut u64, &mu
 }
 
 impl<S: 'static> Worlds<S> {
-    /// Plays the world of a history, once or twice; shrinks a history that fails.
+    /// Plays the world of a history, once or twice; shrinks a failing history.
     pub(super) fn checked_world(&self, history: &WorldHistory, twice: bool) -> Result<Explored, Box<WorldFailure>> {
         let held = self.world(history).map_err(|found| self.failure(history, *found))?;
         if twice {
@@ -59,7 +59,7 @@ impl<S: 'static> Worlds<S> {
         Ok(held.explored)
     }
 
-    /// Returns the failure of a history that is as short as possible.
+    /// Returns the failure, with the shortest history found.
     fn failure(&self, history: &WorldHistory, found: FoundViolation) -> Box<WorldFailure> {
         let invariant = &found.violation.invariant;
         let shows =
@@ -85,7 +85,7 @@ impl<S: 'static> Worlds<S> {
         WorldFailure { seed: history.seed, found, history: text, again: history.write(), is_repeatable }
     }
 
-    /// Plays a history in a lab of its own, and judges the world.
+    /// Plays a history in a new lab, and judges the world.
     fn world(&self, history: &WorldHistory) -> Result<HeldWorld, Box<FoundViolation>> {
         let plan = WorldPlan::new(history, &self.sources);
         let state = RefCell::new(None);
@@ -111,7 +111,7 @@ impl<S: 'static> Worlds<S> {
         let (begin, tasks) = (lab.now(), lab.tasks());
         let played = world_player::play(lab, plan).await;
         let clients = &played.clients;
-        let lasted = lab.now() - begin;
+        let lasted = lab.now().saturating_sub(begin);
         let tasks_left = world_player::rest(lab, tasks, self.grace).await;
         // The lab tells of a panic when the test has ended.
         if self.allows_panics || !PanicNotes::has_any() {
@@ -130,7 +130,7 @@ impl<S: 'static> Worlds<S> {
     }
 }
 
-/// Returns a failure that the lab has found as a violation.
+/// Turns a failure found by the lab into a violation.
 fn ended_by_lab(failed: &LabFailure) -> FoundViolation {
     let invariant = match &failed.failure {
         Some(Failure::Panicked(_)) => NOTHING_PANICS,
@@ -156,7 +156,7 @@ fn differing_logs(client: usize, first: &ClientLog, second: &ClientLog) -> Found
     }
 }
 
-/// Returns the logs of all clients that have done anything, or of one client and the calm one beside it, for people.
+/// Returns the logs of all active clients, or of one client and the calm client beside, for people.
 fn logs(clients: &[WorldClient], only: Option<usize>) -> String {
     let is_shown = |client: &&WorldClient| match only {
         None => !client.exchanges.is_empty(),

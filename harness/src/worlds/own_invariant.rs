@@ -14,9 +14,14 @@ pub(super) struct OwnInvariant<S> {
 }
 
 enum OwnCheck<S> {
-    World(Box<dyn for<'a> Fn(&'a EndedWorld<'a, S>) -> Result<(), String>>),
-    Stream(Box<dyn Fn(&Response) -> Result<(), String>>),
+    World(WorldCheck<S>),
+    Stream(StreamCheck),
 }
+
+/// Returns an error if a world violates the invariant.
+type WorldCheck<S> = Box<dyn for<'a> Fn(&'a EndedWorld<'a, S>) -> Result<(), String>>;
+/// Returns an error if an event stream violates the invariant.
+type StreamCheck = Box<dyn Fn(&Response) -> Result<(), String>>;
 
 impl<S> OwnInvariant<S> {
     /// Returns an invariant of each world.

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
-/// A verdict on a world or a response: what the closure of an invariant returns.
+/// A verdict on a world or a response: the result of an invariant's closure.
 ///
-/// A closure that returns nothing asserts, and a panic is a violation. A closure may also return whether the invariant holds,
-/// or an error that says why not.
+/// A closure without a result asserts, and a panic is a violation. Other closures return whether the invariant holds, or an
+/// error with the reason.
 pub trait Verdict {
     /// Returns an error if the invariant is violated; the error is empty if nothing more is known.
     ///

@@ -6,7 +6,7 @@ use super::client_request::ClientRequest;
 use crate::lab::{Client, Response};
 use crate::player::ClientLog;
 
-/// A client of a random world, with all that the client has seen.
+/// A client of a random world, with all observations of the client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorldClient {
@@ -97,7 +97,7 @@ impl<'a, S> EndedWorld<'a, S> {
         self.clients.iter().flat_map(WorldClient::exchanges)
     }
 
-    /// Returns what [`Worlds::with_state`](super::Worlds::with_state) has built beside the application.
+    /// Returns the state, built by [`Worlds::with_state`](super::Worlds::with_state) beside the application.
     #[must_use]
     pub fn state(&self) -> &'a S {
         self.state
