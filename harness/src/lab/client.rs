@@ -66,14 +66,16 @@ impl Client {
         self.connection.act(Action::Leave(LeftHow::HalfClosed)).await;
     }
 
-    /// Acts, without a wait for what follows.
-    pub(crate) async fn act_at_once(&self, action: Action) {
-        self.connection.act_at_once(action).await;
+    /// Acts, without a wait for what follows. If the application does not take in all bytes at this instant, the client gives
+    /// up, and resets the connection.
+    pub(crate) async fn act_or_reset(&self, action: Action) {
+        self.connection.act_or_reset(action).await;
     }
 
-    /// Sends a request without a wait for what follows; the name of the request is for messages.
-    pub(crate) async fn send_request(&self, action: Action, name: String) -> Response {
-        let ordinal = self.connection.send_request(action).await;
+    /// Sends a request as [`act_or_reset`](Self::act_or_reset) does; the name of the request is for messages.
+    pub(crate) async fn request_or_reset(&self, action: Action, name: String) -> Response {
+        let ordinal = self.connection.next_ordinal();
+        self.connection.act_or_reset(action).await;
         Response::new(self.connection.clone(), ordinal, name)
     }
 

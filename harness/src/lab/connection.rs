@@ -53,25 +53,31 @@ impl Connection {
         self.lab.settle().await;
     }
 
+    /// Acts as [`act_at_once`](Self::act_at_once) does. If the application does not take in all bytes at this instant, the
+    /// client gives up, and resets the connection.
+    pub(super) async fn act_or_reset(&self, action: Action) {
+        tokio::select! {
+            biased;
+            () = self.act_at_once(action) => {}
+            () = self.lab.settle() => self.act_at_once(Action::Leave(LeftHow::Reset)).await,
+        }
+    }
+
     /// Sends a request, and returns the ordinal on the connection.
     pub(super) async fn request(&self, action: Action) -> usize {
-        let ordinal = self.send_request(action).await;
-        self.lab.settle().await;
+        let ordinal = self.next_ordinal();
+        self.act(action).await;
         ordinal
     }
 
-    /// Sends a request without a wait for what follows, and returns the ordinal on the connection.
-    pub(super) async fn send_request(&self, action: Action) -> usize {
-        let ordinal = {
-            let mut seen = self.seen.lock();
-            seen.requests += 1;
-            seen.requests - 1
-        };
-        self.act_at_once(action).await;
-        ordinal
+    /// Counts a request that is about to be sent, and returns the ordinal on the connection.
+    pub(super) fn next_ordinal(&self) -> usize {
+        let mut seen = self.seen.lock();
+        seen.requests += 1;
+        seen.requests - 1
     }
 
-    /// Acts, without a wait for what follows. A request is sent by [`send_request`](Self::send_request).
+    /// Acts, without a wait for what follows.
     pub(super) async fn act_at_once(&self, action: Action) {
         self.lab.state.touch();
         self.player.lock().await.act(action).await;

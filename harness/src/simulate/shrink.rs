@@ -56,6 +56,10 @@ impl<H: Timeline, F: Fn(&H) -> bool> Shrinking<H, F> {
     pub(crate) fn remove_network_faults(&mut self) {
         for client in 0..self.shortest.clients().len() {
             self.attempt(|history| history.clients()[client] = Link::PLAIN);
+            self.attempt(|history| {
+                let link = &mut history.clients()[client];
+                *link = Link { again: link.again, ..Link::PLAIN };
+            });
             self.attempt(|history| history.clients()[client].again = None);
         }
     }

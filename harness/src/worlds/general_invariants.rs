@@ -15,6 +15,9 @@ const WHOLE: &str = "a complete event stream ends behind a whole event";
 const SAME: &str = "a client sees what a calm client sees that asks at the same moment, up to some event";
 const ORDER: &str = "all clients see the ids in one order";
 
+/// How many ids of a client a message shows.
+const SHOWN_IDS_MAX: usize = 12;
+
 /// Judges the observations of all clients.
 pub(super) fn judge(clients: &[WorldClient]) -> Result<(), Violation> {
     for client in clients {
@@ -117,9 +120,12 @@ fn is_ordered(clients: &[WorldClient]) -> Result<(), Violation> {
                 (client, ids)
             })
             .filter(|(_, ids)| ids.len() > 1)
-            .map(|(client, ids)| format!("\n  client {client} saw {}", ids.join(", ")))
+            .map(|(client, ids)| {
+                let more = if ids.len() > SHOWN_IDS_MAX { ", …" } else { "" };
+                format!("\n  client {client} saw {}{more}", ids[..ids.len().min(SHOWN_IDS_MAX)].join(", "))
+            })
             .collect();
-        let detail = format!("{method} {target}: there is no order of the ids that{seen}");
+        let detail = format!("{method} {target}: no single order of the ids fits what the clients saw{seen}");
         return Err(Violation { invariant: ORDER.into(), client: None, detail });
     }
     Ok(())

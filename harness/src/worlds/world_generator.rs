@@ -164,3 +164,59 @@ impl WorldGenerator<'_> {
         self.history.end_ms = self.history.end_ms.max(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::worlds::ClientRequest;
+
+    fn histories(count: u64) -> impl Iterator<Item = WorldHistory> {
+        (0..count).map(|seed| {
+            let sources: [RequestSource; 2] = [
+                Box::new(|_| ClientRequest::get("/events")),
+                Box::new(|draws| ClientRequest::post("/events", draws.below(9).to_string())),
+            ];
+            WorldHistory::draw(seed, &sources, 60_000)
+        })
+    }
+
+    #[test]
+    fn a_history_follows_from_its_seed_and_is_read_back_as_it_was_written() {
+        for (history, again) in histories(200).zip(histories(200)) {
+            assert_eq!(history, again);
+            assert_eq!(WorldHistory::read(&history.write(), 2), Ok(history));
+        }
+    }
+
+    #[test]
+    fn two_hundred_histories_have_all_that_happens_to_a_client() {
+        let mut seen = BTreeSet::new();
+        for WorldHistory { clients, operations, .. } in histories(200) {
+            for link in &clients {
+                seen.extend((link.window_bytes == 64).then_some("little room"));
+                seen.extend((link.piece_bytes == 100).then_some("small pieces"));
+                seen.extend((link.latency_ms + link.jitter_ms > 0).then_some("late"));
+                seen.extend((link.together_ms > 1).then_some("slow"));
+                seen.extend(link.breaks_after.map(|_| "cut off at any byte"));
+                seen.extend(link.again.map(|_| "back"));
+            }
+            for operation in &operations {
+                seen.extend(operation.races.then_some("a race"));
+                seen.insert(match &operation.kind {
+                    ClientAct::Request { times: 120, source: 1, .. } => "a flood",
+                    ClientAct::Request { cut: Some(_), .. } => "a cut request",
+                    ClientAct::Request { .. } => "a request",
+                    ClientAct::Pause => "a pause",
+                    ClientAct::Resume => "a resumption",
+                    ClientAct::Close => "FIN",
+                    ClientAct::HalfClose => "half-close",
+                    ClientAct::Reset => "RST",
+                    ClientAct::Jump { .. } => "a jump",
+                });
+            }
+        }
+        assert_eq!(seen.len(), 16, "{seen:?}");
+    }
+}

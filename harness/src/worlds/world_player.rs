@@ -49,7 +49,7 @@ pub(super) async fn play(lab: &Lab, plan: &WorldPlan<'_>) -> PlayedWorld {
     }
     lab.advance(RECOVERY).await;
     for client in &player.clients {
-        client.client.act_at_once(Action::Leave(LeftHow::Closed)).await;
+        client.client.act_or_reset(Action::Leave(LeftHow::Closed)).await;
     }
     lab.settle().await;
     PlayedWorld { clients: player.clients, violation: player.violation }
@@ -150,7 +150,7 @@ impl<'a> WorldPlayer<'a> {
             ClientAct::Resume => self.resume(client).await,
             act => {
                 if let Some(action) = act.action() {
-                    self.clients[client].client.act_at_once(action).await;
+                    self.clients[client].client.act_or_reset(action).await;
                 }
             }
         }
@@ -164,7 +164,8 @@ impl<'a> WorldPlayer<'a> {
         self.lab.settle().await;
     }
 
-    /// Sends the requests of an operation, each when the response before is complete.
+    /// Sends the requests of an operation, each when the response before is complete. A client whose request the application
+    /// does not take in at once gives up: no other client waits.
     async fn request(&mut self, at: usize, client: usize, cut: Option<usize>) {
         let plan = self.plan;
         let came_back_from = plan.history.clients[client].again;
@@ -205,12 +206,12 @@ impl<'a> WorldPlayer<'a> {
         if let (Action::Request { bytes, .. }, Some(cut)) = (&mut action, cut) {
             rest = Some(bytes.split_off(cut.min(bytes.len()))).filter(|rest| !rest.is_empty());
         }
-        let response = client.client.send_request(action, name).await;
+        let response = client.client.request_or_reset(action, name).await;
         let calm_client = calm_client.map(|calm| calm + 1);
         client.exchanges.push(WorldExchange { request: request.clone(), response, calm_client });
         if let Some(rest) = rest {
             self.lab.settle().await;
-            client.client.act_at_once(Action::Send(rest)).await;
+            client.client.act_or_reset(Action::Send(rest)).await;
         }
     }
 
@@ -219,12 +220,12 @@ impl<'a> WorldPlayer<'a> {
         let WorldClient { client, number, exchanges, .. } = &self.clients[client];
         let max = exchanges.last().and_then(|exchange| exchange.request.backlog_bytes_max);
         let Some(max) = max else {
-            client.act_at_once(Action::Resume).await;
+            client.act_or_reset(Action::Resume).await;
             return;
         };
         self.lab.settle().await;
         let before = client.body_bytes();
-        client.act_at_once(Action::Resume).await;
+        client.act_or_reset(Action::Resume).await;
         self.lab.settle().await;
         let backlog = client.body_bytes() - before;
         if backlog > max && self.violation.is_none() {

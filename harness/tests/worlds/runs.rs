@@ -89,3 +89,10 @@ fn work_that_outlives_its_client_needs_grace() {
     assert!(message(&worlds()).contains("raise `Worlds::grace`"));
     assert_eq!(worlds().grace(secs(90_000)).run().worlds, 20);
 }
+
+#[test]
+fn a_client_whose_request_is_not_taken_in_holds_up_nobody() {
+    let echo = || Router::new().route("/echo", axum::routing::post(async |body: axum::body::Body| body));
+    let worlds = Worlds::new(echo).post("/echo", "z".repeat(200_000)).deterministic();
+    assert_eq!(worlds.run().worlds, 200);
+}
