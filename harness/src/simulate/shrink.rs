@@ -93,6 +93,7 @@ impl<H: Timeline, F: Fn(&H) -> bool> Shrinking<H, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::timeline::OperationTime;
 
     #[test]
     fn needless_parts_are_taken_away() {
