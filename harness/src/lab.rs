@@ -44,7 +44,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use bytes::Bytes;
 use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
@@ -52,8 +51,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 pub use self::application::Application;
 pub(crate) use self::application::Served;
 pub use self::client::Client;
-use self::connection::{Connection, Handle};
-pub(crate) use self::failure::Failure;
+use self::connection::{ClientConnection, Handle};
+pub(crate) use self::failure::LabFailure;
 pub use self::network::Network;
 pub use self::open::OpenRequest;
 pub use self::options::LabOptions;
@@ -62,8 +61,8 @@ pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
 pub(crate) use self::request_parts::RequestParts;
 pub use self::response::Response;
-pub(crate) use self::run::{FailedTest, LabFailure, try_run};
-pub use self::socket::{Connector, Socket};
+pub(crate) use self::run::{EndedByLab, FailedTest, try_run};
+pub use self::socket::{HostConnector, Socket};
 pub use self::sse::{Comment, Event};
 use self::state::LabState;
 use crate::player::{self, Bounds};
@@ -211,18 +210,18 @@ impl Lab {
         self.client().get(target)
     }
 
-    /// Begins a `POST` with a body by a new client.
+    /// Begins a `POST` by a new client, with [`body`](RequestBuilder::body) or [`json`](RequestBuilder::json).
     ///
     /// ```
     /// # use axum::{Router, routing::post};
     /// # let app = Router::new().route("/chat", post(|body: String| async move { body }));
     /// onbeat::lab(app, async |lab| {
-    ///     let reply = lab.post("/chat", r#"{"stream":true}"#).header("content-type", "application/json").await;
+    ///     let reply = lab.post("/chat").json(r#"{"stream":true}"#).await;
     ///     assert_eq!(reply.text(), r#"{"stream":true}"#);
     /// });
     /// ```
-    pub fn post(&self, target: &str, body: impl Into<Bytes>) -> RequestBuilder {
-        self.client().post(target, body)
+    pub fn post(&self, target: &str) -> RequestBuilder {
+        self.client().post(target)
     }
 
     /// Begins a request with any method by a new client.
@@ -273,7 +272,7 @@ impl Lab {
         self.state.serve_application(end, Peer::Client(number));
         let player =
             player::Client::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
-        let connection = Arc::new(Connection::new(self.clone(), number, player));
+        let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
     }
@@ -326,8 +325,8 @@ impl Lab {
     /// Returns a connector to the hosts of the lab, for clients that take a [`tower::Service`](tower_service::Service) of a
     /// [`Uri`](axum::http::Uri), such as that of hyper-util.
     #[must_use]
-    pub fn connector(&self) -> Connector {
-        Connector(self.clone())
+    pub fn connector(&self) -> HostConnector {
+        HostConnector(self.clone())
     }
 
     // The application.
@@ -348,6 +347,27 @@ impl Lab {
     #[must_use]
     pub fn open(&self) -> Vec<OpenRequest> {
         self.state.open.list()
+    }
+
+    /// Shuts the servers down as `axum::serve` with `with_graceful_shutdown` does: no connection is accepted any more, idle ones
+    /// are closed, and each response goes on until its end.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use axum::{Router, response::sse::{Event, Sse}, routing::get};
+    /// # use futures_util::stream;
+    /// # let app = Router::new().route("/ever", get(|| async { Sse::new(stream::pending::<Result<Event, Infallible>>()) }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let (stream, idle) = (lab.get("/ever").await, lab.client());
+    ///     lab.shut_down().await;
+    ///     assert!(stream.is_open(), "an endless stream holds the shutdown up, unless the application ends it");
+    ///     assert!(!idle.is_connected());
+    /// });
+    /// ```
+    pub async fn shut_down(&self) {
+        self.state.touch();
+        self.state.shut_down();
+        self.settle().await;
     }
 
     /// Returns how many tasks live that the application has spawned, or the test.

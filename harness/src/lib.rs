@@ -6,6 +6,7 @@
 //! | to test | use | feature |
 //! |---|---|---|
 //! | an application of axum or tower | [`lab()`] | |
+//! | a client, against a server in the process of the test | `Server` | `server` |
 //! | the built-in streams, or streams of a file | `replay`, `world_lab` | `server` |
 //! | a server of the built-in contract | `check`, `fixtures` | `check` |
 //! | the same in random worlds | `simulate` | `simulate` |
@@ -83,8 +84,8 @@
 //! ```
 
 #![cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, unused_imports, reason = "a feature alone does not use every part; `cli` does")
+    all(feature = "check", not(feature = "cli")),
+    allow(dead_code, unused_imports, reason = "`check` alone does not use all that it shares with `live`")
 )]
 
 mod idle;
@@ -136,7 +137,7 @@ pub use onbeat_wire::Epoch;
 pub use onbeat_wire::{Entry, Head, How, Transcript, What};
 
 pub use self::lab::{
-    Application, Client, Comment, Connector, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
+    Application, Client, Comment, Event, HostConnector, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
     Response, Socket, lab, lab_with, ms, secs,
 };
 pub use self::player::ClientLog;

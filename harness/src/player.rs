@@ -16,4 +16,4 @@ mod exchange;
 pub use self::action::Action;
 pub use self::client::{Bounds, Client, LogReader};
 pub use self::client_log::{ClientLog, LogEntry};
-pub use self::exchange::{Exchanges, HttpExchange};
+pub use self::exchange::{ExchangeFold, HttpExchange};

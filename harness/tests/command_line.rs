@@ -109,6 +109,16 @@ fn serve_on_a_port_that_is_taken_says_so_and_exits_with_2() {
 }
 
 #[test]
+fn a_scenario_that_the_file_does_not_have_is_refused() {
+    let file = |name: &str| format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let tutorial = file("tutorial.toml");
+    let without = format!("--scenario: expected no scenario: {tutorial} has none, got busy");
+    assert_fails(&["serve", "--routes", &tutorial, "--scenario", "busy"], &without);
+    let chat = file("chat/routes.toml");
+    assert_fails(&["serve", "--routes", &chat, "--scenario", "ofline"], "--scenario: expected one of cut, ");
+}
+
+#[test]
 fn help_and_version_go_to_stdout() {
     for arguments in [["--help"], ["--version"]] {
         let output = onbeat(&arguments);

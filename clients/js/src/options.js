@@ -21,11 +21,16 @@ export function checkCount(count) {
 }
 
 /**
+ * Throws if options are no object, or have unknown names. A bare number would otherwise be left out without a word.
+ *
  * @param {string} call what they are given to
  * @param {object} options
  * @param {string[]} known
  */
 export function check(call, options, known) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`expected the options of ${call} in an object with ${known.join(', ')}, got ${JSON.stringify(options) ?? options}`);
+  }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) throw new TypeError(`expected the options of ${call} to be among ${known.join(', ')}, got ${unknown}`);
 }

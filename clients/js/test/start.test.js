@@ -121,6 +121,7 @@ test('a wrong option is refused, and not left out', async () => {
   }
   for (const count of [0, -1, NaN, 1.5, '2']) {
     await assert.rejects(onbeat.connected('/sse', { count }), /expected count to be a whole number from 1/);
+    await assert.rejects(onbeat.connected('/sse', count), /expected the options of connected in an object with count, method, timeout_ms, got/);
   }
 });
 

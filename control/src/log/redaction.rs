@@ -27,6 +27,8 @@ const ENDS: [&str; 12] = [
     "signature",
     "token",
 ];
+/// Names that end like those of secrets, and name none.
+const NO_SECRETS: [&str; 1] = ["accesscontrolallowcredentials"];
 /// Names of values that decide the answer. A log without these values could not be replayed.
 const NEEDED: [&str; 3] = ["accesscontrolrequestheaders", "connection", "msg"];
 
@@ -124,7 +126,8 @@ impl Redaction {
     pub fn covers(&self, name: &str) -> bool {
         let covers_part = |part: &str| {
             let part = plain(part);
-            NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end)) || self.names.contains(&part)
+            let is_usual = NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end));
+            is_usual && !NO_SECRETS.contains(&&*part) || self.names.contains(&part)
         };
         // Frameworks write a value within another as user[token], and a list as token[].
         covers_part(name) || name.split(['[', ']']).any(covers_part)
@@ -172,6 +175,7 @@ mod tests {
             ("referer", "http://localhost:5173/?token=abc&x=1", "http://localhost:5173/?token=xxx&x=1"),
             ("accept", "text/event-stream", "text/event-stream"),
             ("last-event-id", "7", "7"),
+            ("access-control-allow-credentials", "true", "true"),
         ] {
             assert_eq!(redaction.header(name, value.into()), logged, "{name}");
         }

@@ -87,7 +87,11 @@ impl ServeArguments {
         let mut settings = RouteSettings::of_file(file, routes::read(file)?);
         if let Some(name) = &self.scenario {
             settings.check_scenario(name).map_err(|NoSuchScenario { known, given }| {
-                format!("--scenario: expected one of {}, got {given}", known.join(", "))
+                let expected = match known[..] {
+                    [] => format!("no scenario: {} has none", file.display()),
+                    _ => format!("one of {}", known.join(", ")),
+                };
+                format!("--scenario: expected {expected}, got {given}")
             })?;
         }
         settings.scenario.clone_from(&self.scenario);

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -81,9 +82,9 @@ impl Served {
         application.into_served()
     }
 
-    /// Serves a connection of `peer` until the connection ends. hyper drops the handler or the body as soon as the peer has
-    /// left.
-    pub(super) async fn serve<I>(self, io: I, peer: Peer, open: OpenRequests)
+    /// Serves a connection of `peer` until the connection ends, after `shutdown` with the present response. hyper drops the
+    /// handler or the body as soon as the peer has left.
+    pub(super) async fn serve<I>(self, io: I, peer: Peer, open: OpenRequests, shutdown: impl Future<Output = ()>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -96,8 +97,16 @@ impl Served {
             // The date would be the machine's.
             .auto_date_header(false)
             .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
         // A client that breaks off, or sends no HTTP, is the test's own.
-        let _ = connection.await;
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => {}
+            () = shutdown => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        }
     }
 
     /// Answers a request, which is open until the body of the response is dropped.

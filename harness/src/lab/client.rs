@@ -25,9 +25,9 @@ impl Client {
         self.request(Method::GET, target)
     }
 
-    /// Begins a `POST` with a body; see [`Lab::post`].
-    pub fn post(&self, target: &str, body: impl Into<Bytes>) -> RequestBuilder {
-        self.request(Method::POST, target).body(body)
+    /// Begins a `POST`; see [`Lab::post`].
+    pub fn post(&self, target: &str) -> RequestBuilder {
+        self.request(Method::POST, target)
     }
 
     /// Begins a request with any method.

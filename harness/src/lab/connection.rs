@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 
 use super::Lab;
 use super::peer::Peer;
-use crate::player::{self, Action, ClientLog, Exchanges, HttpExchange, LogEntry, LogReader};
+use crate::player::{self, Action, ClientLog, ExchangeFold, HttpExchange, LogEntry, LogReader};
 
 /// The connection of a client.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     lab: Lab,
     number: usize,
     player: tokio::sync::Mutex<player::Client>,
@@ -23,14 +23,14 @@ pub(super) struct Connection {
 /// The exchanges so far, folded out of as much of the log as has been read.
 #[derive(Default)]
 struct Seen {
-    exchanges: Exchanges,
+    exchanges: ExchangeFold,
     entries_read: usize,
     /// The length of the last entry, if a write: a write without chunks can still grow.
     write_bytes: usize,
     requests: usize,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Returns the connection of a client with this number.
     pub(super) fn new(lab: Lab, number: usize, player: player::Client) -> Self {
         let log = player.log_reader();
@@ -136,9 +136,9 @@ impl Seen {
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for ClientConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("client", &self.number).finish_non_exhaustive()
+        f.debug_struct("ClientConnection").field("client", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -147,19 +147,19 @@ impl fmt::Debug for Connection {
 pub(super) struct Handle(Arc<LeaveOnDrop>);
 
 #[derive(Debug)]
-struct LeaveOnDrop(Arc<Connection>);
+struct LeaveOnDrop(Arc<ClientConnection>);
 
 impl Handle {
     /// Returns the first handle of a connection.
-    pub(super) fn new(connection: Arc<Connection>) -> Self {
+    pub(super) fn new(connection: Arc<ClientConnection>) -> Self {
         Self(Arc::new(LeaveOnDrop(connection)))
     }
 }
 
 impl std::ops::Deref for Handle {
-    type Target = Connection;
+    type Target = ClientConnection;
 
-    fn deref(&self) -> &Connection {
+    fn deref(&self) -> &ClientConnection {
         &self.0.0
     }
 }

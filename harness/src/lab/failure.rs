@@ -7,7 +7,7 @@ use super::open::OpenRequest;
 
 /// Why a lab ends a test.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum LabFailure {
     /// The application panicked, at work on a request if there is one.
     Panicked(Option<OpenRequest>),
     /// The test waits since so long in virtual time.
@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     Leaked(Vec<OpenRequest>),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for LabFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(Some(request)) => write!(f, "the application panicked at work on {request}"),

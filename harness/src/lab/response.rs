@@ -302,7 +302,7 @@ impl Response {
 
     // Waits and messages.
 
-    /// Waits as [`Connection::until`](super::connection::Connection::until) does, and tells the lab what is waited for.
+    /// Waits as [`ClientConnection::until`](super::connection::ClientConnection::until) does, and tells the lab what is waited for.
     async fn wait(&self, what: &'static str, enough: impl FnMut(&HttpExchange) -> bool) {
         let lab = self.connection.lab();
         let waiting = lab.state.wait_for(what, &self.name);

@@ -5,7 +5,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,7 +15,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::Lab;
 use super::application::{Application, Served};
 use super::blocking::BlockingThreads;
-use super::failure::Failure;
+use super::failure::LabFailure;
 use super::options::LabOptions;
 use super::panics::PanicNotes;
 use super::state::{APPLICATION, LabState};
@@ -86,8 +85,8 @@ pub(crate) fn try_run<T>(
         let mut tested = pin!(AssertUnwindSafe(tested).catch_unwind());
         let ended = tokio::select! {
             biased;
-            failure = failures.recv() => Ended::Failed(failure),
-            outcome = &mut tested => Ended::Tested(outcome),
+            Some(failure) = failures.recv() => Ended::Stopped(failure),
+            outcome = &mut tested => outcome.map_or_else(Ended::Panicked, Ended::Returned),
         };
         let outcome = judge(&state, options, ended, &mut failures);
         // Clients and hosts hold the lab, and the lab holds them.
@@ -95,15 +94,19 @@ pub(crate) fn try_run<T>(
         outcome
     });
     drop(notes);
+    // A blocking task that never ends must not hold up the message that says so.
+    runtime.shutdown_background();
     outcome
 }
 
 /// How a test ended.
 enum Ended<T> {
-    /// The test returned, or panicked.
-    Tested(thread::Result<T>),
+    /// The test returned.
+    Returned(T),
+    /// The test panicked.
+    Panicked(Box<dyn Any + Send>),
     /// The lab ended the test.
-    Failed(Option<Failure>),
+    Stopped(LabFailure),
 }
 
 /// How a test failed.
@@ -111,21 +114,21 @@ pub(crate) enum FailedTest {
     /// The test panicked.
     Panicked(Box<dyn Any + Send>),
     /// The lab ended the test, or found a failure at the end.
-    EndedByLab(Box<LabFailure>),
+    EndedByLab(Box<EndedByLab>),
 }
 
-/// A failure that a lab has found.
-pub(crate) struct LabFailure {
-    pub(crate) failure: Option<Failure>,
+/// A failure found by a lab, with all that people need to know.
+pub(crate) struct EndedByLab {
+    pub(crate) failure: LabFailure,
     /// The panics of the application, each with its place.
     pub(crate) panics: Vec<String>,
-    /// What the lab knew when the test ended.
+    /// The state of the lab at the end of the test.
     pub(crate) report: String,
 }
 
-impl fmt::Display for LabFailure {
+impl fmt::Display for EndedByLab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.as_ref().map_or(Ok(()), |failure| failure.fmt(f))?;
+        self.failure.fmt(f)?;
         self.panics.iter().try_for_each(|panic| write!(f, "\n  panic: {panic}"))?;
         write!(f, "\n{}", self.report)
     }
@@ -136,31 +139,24 @@ fn judge<T>(
     state: &LabState,
     options: &LabOptions,
     ended: Ended<T>,
-    failures: &mut UnboundedReceiver<Failure>,
+    failures: &mut UnboundedReceiver<LabFailure>,
 ) -> Result<T, FailedTest> {
-    let outcome = match ended {
-        Ended::Tested(Ok(value)) => Ok(value),
-        Ended::Tested(Err(panic)) => {
+    let panics = PanicNotes::take();
+    let has_panicked = !panics.is_empty() && !options.allows_panics;
+    let failure = match ended {
+        Ended::Stopped(failure) => failure,
+        Ended::Panicked(panic) => {
             tell(&format!("the lab when the test panicked, {}", state.report()));
             return Err(FailedTest::Panicked(panic));
         }
-        Ended::Failed(failure) => Err(failure),
-    };
-    let (value, ended) = match outcome {
-        Ok(value) => (Some(value), None),
-        Err(failure) => (None, failure),
-    };
-    let leaked = || Some(state.leaked()).filter(|leaked| !leaked.is_empty()).map(Failure::Leaked);
-    let panics = PanicNotes::take();
-    let panicked = || (!panics.is_empty() && !options.allows_panics).then_some(Failure::Panicked(None));
-    let failure = ended.or_else(|| failures.try_recv().ok()).or_else(leaked).or_else(panicked);
-    match (failure, value) {
-        (None, Some(value)) => Ok(value),
-        (failure, _) => {
-            let report = state.report();
-            Err(FailedTest::EndedByLab(Box::new(LabFailure { failure, panics, report })))
+        Ended::Returned(value) => {
+            let late = failures.try_recv().ok().or_else(|| state.leak());
+            let Some(failure) = late.or(has_panicked.then_some(LabFailure::Panicked(None))) else { return Ok(value) };
+            failure
         }
-    }
+    };
+    let report = state.report();
+    Err(FailedTest::EndedByLab(Box::new(EndedByLab { failure, panics, report })))
 }
 
 /// Prints beside the message of a panic.

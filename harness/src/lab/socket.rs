@@ -38,9 +38,9 @@ impl AsyncWrite for Socket {
 
 /// A connector to the hosts of a lab, by the host of a URI.
 #[derive(Clone, Debug)]
-pub struct Connector(pub(super) Lab);
+pub struct HostConnector(pub(super) Lab);
 
-impl Service<Uri> for Connector {
+impl Service<Uri> for HostConnector {
     type Response = TokioIo<Socket>;
     type Error = io::Error;
     type Future = Ready<io::Result<TokioIo<Socket>>>;

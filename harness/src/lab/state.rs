@@ -14,12 +14,13 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::application::Served;
 use super::blocking::BlockingThreads;
-use super::connection::Connection;
-use super::failure::Failure;
-use super::open::{OpenRequest, OpenRequests};
+use super::connection::ClientConnection;
+use super::failure::LabFailure;
+use super::open::OpenRequests;
 use super::peer::Peer;
 use super::socket::Socket;
 use crate::idle::Idle;
@@ -39,12 +40,14 @@ pub(super) struct LabState {
     idle: Idle,
     blocking: BlockingThreads,
     runtime: Handle,
-    failures: UnboundedSender<Failure>,
+    failures: UnboundedSender<LabFailure>,
     hosts: Mutex<BTreeMap<String, Served>>,
-    clients: Mutex<Vec<Arc<Connection>>>,
+    clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
     /// How many tasks of the lab's own live.
     own_tasks: Arc<AtomicUsize>,
+    /// Whether the servers have been told to end.
+    shutdown: watch::Sender<bool>,
     /// Until when the test may wait.
     deadline: Mutex<Instant>,
     /// What the test waits for.
@@ -71,7 +74,7 @@ impl LabState {
         clock: Arc<dyn Clock>,
         patience: Duration,
         (idle, blocking): (Idle, BlockingThreads),
-        failures: UnboundedSender<Failure>,
+        failures: UnboundedSender<LabFailure>,
     ) -> Self {
         Self {
             open: OpenRequests::new(Arc::clone(&clock)),
@@ -86,6 +89,7 @@ impl LabState {
             clients: Mutex::default(),
             sockets_made: AtomicUsize::new(0),
             own_tasks: Arc::default(),
+            shutdown: watch::channel(false).0,
             waits: Mutex::default(),
         }
     }
@@ -96,7 +100,7 @@ impl LabState {
         self.blocking.wait(&self.idle).await;
         let now = self.clock.now().since_epoch();
         if !now.subsec_nanos().is_multiple_of(1_000_000) {
-            let _ = self.failures.send(Failure::OffGrid(now));
+            let _ = self.failures.send(LabFailure::OffGrid(now));
         }
     }
 
@@ -142,7 +146,7 @@ impl LabState {
                 clock.sleep_until(deadline).await;
                 let Some(state) = state.upgrade() else { return };
                 if *state.deadline.lock() == deadline {
-                    let _ = state.failures.send(Failure::NothingComes(state.patience));
+                    let _ = state.failures.send(LabFailure::NothingComes(state.patience));
                     return;
                 }
             }
@@ -189,8 +193,8 @@ impl LabState {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // While the application is being built nothing is served, and the client sees a closed connection.
-        let application = self.hosts.lock().get(APPLICATION).cloned();
+        // While the application is being built, and after the shutdown, the client sees a closed connection.
+        let application = self.hosts.lock().get(APPLICATION).filter(|_| !*self.shutdown.borrow()).cloned();
         if let Some(application) = application {
             self.serve(application, end, peer);
         }
@@ -202,10 +206,15 @@ impl LabState {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (open, failures) = (self.open.clone(), self.failures.clone());
+        let mut shutdown = self.shutdown.subscribe();
+        let ending = async move {
+            // The sender lives as long as the lab.
+            let _ = shutdown.wait_for(|is_over| *is_over).await;
+        };
         self.spawn(async move {
-            let serving = server.serve(end, peer, open.clone());
+            let serving = server.serve(end, peer, open.clone(), ending);
             if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
-                let _ = failures.send(Failure::Panicked(open.take_panicked()));
+                let _ = failures.send(LabFailure::Panicked(open.take_panicked()));
             }
         });
     }
@@ -218,13 +227,18 @@ impl LabState {
     }
 
     /// Adds a client.
-    pub(super) fn add_client(&self, client: Arc<Connection>) {
+    pub(super) fn add_client(&self, client: Arc<ClientConnection>) {
         self.clients.lock().push(client);
     }
 
     /// Returns all clients, in their order.
-    pub(super) fn clients(&self) -> Vec<Arc<Connection>> {
+    pub(super) fn clients(&self) -> Vec<Arc<ClientConnection>> {
         self.clients.lock().clone()
+    }
+
+    /// Tells the servers to end.
+    pub(super) fn shut_down(&self) {
+        self.shutdown.send_replace(true);
     }
 
     /// Lets all clients leave.
@@ -235,18 +249,18 @@ impl LabState {
         self.settle().await;
         // hyper does not see that a client has left while a further request waits, until the next write fails.
         let end = self.clock.now() + self.patience;
-        while !self.leaked().is_empty() && self.clock.now() < end {
+        while self.leak().is_some() && self.clock.now() < end {
             self.touch();
             self.clock.sleep_until(self.clock.now() + LEAVING_STEP).await;
             self.settle().await;
         }
     }
 
-    /// Returns the open requests of clients that have left.
-    pub(super) fn leaked(&self) -> Vec<OpenRequest> {
+    /// Returns the failure that the application is still at work on requests of clients, all of which have left.
+    pub(super) fn leak(&self) -> Option<LabFailure> {
         let mut open = self.open.list();
         open.retain(|request| matches!(request.peer, Peer::Client(_)));
-        open
+        (!open.is_empty()).then_some(LabFailure::Leaked(open))
     }
 
     /// Forgets all clients and hosts, which hold the lab.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::failure::Failure;
+use super::failure::LabFailure;
 
 /// How often the watchdog looks.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -35,7 +35,7 @@ pub(super) struct Watchdog {
 impl Watchdog {
     /// Begins to watch. After [`NOTICE`] without a step the thread says so on stderr, and after `limit` ends the test, as soon
     /// as the thread of the test is free.
-    pub(super) fn start(steps: Steps, limit: Duration, failures: UnboundedSender<Failure>) -> Self {
+    pub(super) fn start(steps: Steps, limit: Duration, failures: UnboundedSender<LabFailure>) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -50,7 +50,7 @@ impl Watchdog {
                     tell(&test, idle, limit);
                 }
                 if idle >= limit {
-                    let _ = failures.send(Failure::Stuck(limit));
+                    let _ = failures.send(LabFailure::Stuck(limit));
                     return;
                 }
             }

@@ -25,14 +25,14 @@ pub struct HttpExchange {
 /// The exchanges of a connection, folded out of a client log entry by entry. Responses come in the order of their requests
 /// (RFC 9112, 9.3.2); interim responses (1xx) are left out.
 #[derive(Clone, Debug, Default)]
-pub struct Exchanges {
+pub struct ExchangeFold {
     all: Vec<HttpExchange>,
     /// The first exchange without an end.
     current: usize,
     is_closed: bool,
 }
 
-impl Exchanges {
+impl ExchangeFold {
     /// Takes in the next entry of the log.
     pub fn take_in(&mut self, at: Instant, entry: &LogEntry) {
         match entry {
@@ -83,7 +83,7 @@ impl ClientLog {
     /// Returns the exchanges.
     #[must_use]
     pub fn exchanges(&self) -> Vec<HttpExchange> {
-        let mut exchanges = Exchanges::default();
+        let mut exchanges = ExchangeFold::default();
         self.entries.iter().for_each(|(at, entry)| exchanges.take_in(*at, entry));
         exchanges.all
     }

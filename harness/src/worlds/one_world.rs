@@ -7,7 +7,7 @@ use super::world_client::{EndedWorld, WorldClient};
 use super::world_failure::{FoundViolation, WorldFailure};
 use super::world_history::{ClientAct, WorldHistory, WorldPlan};
 use super::{Explored, Worlds, general_invariants, world_player};
-use crate::lab::{FailedTest, Failure, Lab, LabFailure, LabOptions, PanicNotes, try_run};
+use crate::lab::{EndedByLab, FailedTest, Lab, LabFailure, LabOptions, PanicNotes, try_run};
 use crate::player::ClientLog;
 use crate::simulate::shrinking::Shrinking;
 use crate::simulate::{Operation, Violation, clipped};
@@ -131,15 +131,14 @@ impl<S: 'static> Worlds<S> {
 }
 
 /// Turns a failure found by the lab into a violation.
-fn ended_by_lab(failed: &LabFailure) -> FoundViolation {
+fn ended_by_lab(failed: &EndedByLab) -> FoundViolation {
     let invariant = match &failed.failure {
-        Some(Failure::Panicked(_)) => NOTHING_PANICS,
-        Some(Failure::Leaked(_)) => NOTHING_LEFT,
+        LabFailure::Panicked(_) => NOTHING_PANICS,
+        LabFailure::Leaked(_) => NOTHING_LEFT,
         _ => ENDS,
     };
-    let failure = failed.failure.as_ref().map(ToString::to_string);
-    let lines: Vec<String> =
-        failure.into_iter().chain(failed.panics.iter().map(|panic| format!("panic: {panic}"))).collect();
+    let failure = [failed.failure.to_string()].into_iter();
+    let lines: Vec<String> = failure.chain(failed.panics.iter().map(|panic| format!("panic: {panic}"))).collect();
     let violation = Violation { invariant: invariant.into(), client: None, detail: lines.join("\n  ") };
     FoundViolation { violation, logs: failed.report.clone() }
 }

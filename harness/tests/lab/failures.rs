@@ -13,7 +13,7 @@ use crate::applications::ticker;
 use crate::snapshot::assert_snapshot;
 
 /// Returns the message of a failing test, without the places of panics.
-fn message(test: impl FnOnce()) -> String {
+pub(crate) fn message(test: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("the test fails");
     let text = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(ToString::to_string));
     let text = text.expect("a message");
@@ -162,13 +162,10 @@ fn a_blocking_task_that_never_ends_is_stuck_for_real() {
         }),
     );
     let text = message(|| {
-        LabOptions::new().real_time_limit(Duration::from_secs(1)).run(app, async move |lab| {
-            // The blocking task ends when the test does.
-            let _release = release;
-            lab.get("/stuck").await.text()
-        });
+        LabOptions::new().real_time_limit(Duration::from_secs(1)).run(app, async |lab| lab.get("/stuck").await.text());
     });
     assert!(text.starts_with("nothing has happened for 1 s of the machine's time"), "{text}");
+    drop(release);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_handler_is_cancelled_when_its_client_leaves_before_the_head() {
     for way in 0..4 {
         let app = Router::new().route("/never", post(std::future::pending::<()>));
         lab(app, async |lab| {
-            let waits = lab.post("/never", "x").start().await;
+            let waits = lab.post("/never").body("x").start().await;
             lab.advance(secs(5)).await;
             assert!(!waits.has_head());
             assert_eq!(lab.open()[0].to_string(), "POST /never, client 1, since 0 ms, not answered yet");

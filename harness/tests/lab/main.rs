@@ -4,6 +4,7 @@
 
 mod applications;
 mod failures;
+mod guide;
 mod hosts;
 mod leaving;
 mod reading;

@@ -34,7 +34,7 @@ fn what_is_due_at_the_last_instant_is_there() {
 #[test]
 fn a_token_stream_comes_by_post_token_for_token() {
     lab(chat(), async |lab| {
-        let mut reply = lab.post("/chat", "").json(r#"{"prompt":"how are you"}"#).await;
+        let mut reply = lab.post("/chat").json(r#"{"prompt":"how are you"}"#).await;
         assert_eq!(lab.now_ms(), 400);
         let first = reply.next_event().await.expect("a token");
         assert_eq!((first.at_ms(), first.data.as_str()), (400, r#"{"token":"how"}"#));
@@ -49,7 +49,7 @@ fn a_token_stream_comes_by_post_token_for_token() {
 #[test]
 fn a_wrong_question_is_refused() {
     lab(chat(), async |lab| {
-        let refused = lab.post("/chat", "").json("{}").await;
+        let refused = lab.post("/chat").json("{}").await;
         assert_eq!((refused.status().as_u16(), refused.text().as_str()), (422, "no prompt"));
     });
 }
@@ -61,7 +61,7 @@ fn notifications_reach_all_and_are_repeated_to_one_that_comes_back() {
         let (mut one, two) = (lab.get("/notes").await, lab.get("/notes").await);
         assert_eq!(one.retries(), [(ms(0), secs(3))]);
         lab.advance(secs(5)).await;
-        lab.post("/notes", "first").await;
+        lab.post("/notes").body("first").await;
         let first = one.next_event().await.expect("a note");
         assert_eq!(
             (first.at_ms(), first.id.as_str(), first.kind.as_str(), first.data.as_str()),
@@ -69,8 +69,8 @@ fn notifications_reach_all_and_are_repeated_to_one_that_comes_back() {
         );
         assert_eq!(two.data(), ["first"]);
         two.close().await;
-        lab.post("/notes", "second").await;
-        lab.post("/notes", "third").await;
+        lab.post("/notes").body("second").await;
+        lab.post("/notes").body("third").await;
         let back = lab.get("/notes").header("last-event-id", "1").await;
         assert_eq!(back.data(), ["second", "third"]);
         assert_eq!(one.data(), ["first", "second", "third"]);
@@ -82,7 +82,7 @@ fn a_job_tells_its_progress_though_nobody_watches_at_first() {
     lab_with(
         async |_| jobs().await,
         async |lab| {
-            lab.post("/job", "").await;
+            lab.post("/job").await;
             assert_eq!(lab.tasks(), 1);
             lab.advance(ms(2500)).await;
             let progress = lab.get("/job/progress").await;

@@ -15,6 +15,7 @@ use super::*;
 use crate::channel::{Channel, Event};
 use crate::connection::BrokenOff;
 use crate::endpoints::{sse, stream_text};
+use crate::heartbeats::{Heartbeats, MakeHeartbeat};
 use crate::random::Seed;
 use crate::script::{Cue, ResponseHead, Writes, event_stream};
 use onbeat_clock::TokioClock;
@@ -120,6 +121,28 @@ async fn a_late_reader_gets_heartbeats_and_events_in_the_order_of_their_times() 
     let greeting = "data: {\"message\": \"连接成功\"}\n\n";
     let (beat, first, second) = ("heartbeat:\n\n", "event: at 30 s\n", "event: before 60 s\n");
     assert_eq!(polled.due(), [greeting, beat, first, "data: 1\n\n", second, "data: 2\n\n", beat, beat]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reader_gets_heartbeats_after_silence_where_there_was_silence() {
+    let ten = Duration::from_millis(10);
+    let script = move |_| {
+        let make: MakeHeartbeat = Box::new(|at| Bytes::from(format!("beat {}", at.as_millis())));
+        let heartbeats = Heartbeats { every: ten, after_silence: true, times: None, make };
+        [Cue { at: Duration::ZERO, action: Action::Heartbeats(Arc::new(heartbeats)) }].into_iter()
+    };
+    let mut polled = body_at(Arc::new(TokioClock::start()), script, true);
+    polled.until(5).await;
+    polled.publish(["a", "b"]);
+    // Of one instant the heartbeat goes before the event.
+    polled.until(15).await;
+    polled.publish(["c", "d"]);
+    polled.until(24).await;
+    assert_eq!(polled.due(), ["a", "b", "beat 15", "c", "d"]);
+    assert_pending!(polled.poll());
+    polled.until(34).await;
+    assert!(polled.body.is_woken());
+    assert_eq!(polled.due(), ["beat 25"]);
 }
 
 #[tokio::test(start_paused = true)]
