@@ -16,6 +16,8 @@
 //!  state                            what the handles of a lab share
 //!    │
 //!  run ── options                   a runtime in paused time, and the end of a test
+//!    │
+//!  for_worlds                       the parts of a lab that random worlds take
 //! ```
 
 mod application;
@@ -23,6 +25,8 @@ mod blocking;
 mod client;
 mod connection;
 mod failure;
+#[cfg(feature = "simulate")]
+pub(crate) mod for_worlds;
 mod network;
 mod open;
 mod options;
@@ -44,24 +48,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use self::application::Application;
-pub(crate) use self::application::Served;
+use self::application::Served;
 pub use self::client::Client;
 use self::connection::{ClientConnection, Handle};
-pub(crate) use self::failure::LabFailure;
 pub use self::network::Network;
 pub use self::open::OpenRequest;
 pub use self::options::LabOptions;
-pub(crate) use self::panics::{PanicNotes, quietly};
 pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
-pub(crate) use self::request_parts::RequestParts;
 pub use self::response::Response;
-pub(crate) use self::run::{EndedByLab, FailedTest, try_run};
 pub use self::socket::{HostConnector, Socket};
 pub use self::sse::{Comment, Event};
 use self::state::LabState;
@@ -275,11 +274,6 @@ impl Lab {
         let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }
-    }
-
-    /// Returns the clock of the lab.
-    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.state.clock
     }
 
     // Hosts.

@@ -48,7 +48,8 @@ use self::own_invariant::OwnInvariant;
 pub use self::verdict::Verdict;
 pub use self::world_client::{EndedWorld, WorldClient, WorldExchange};
 use self::world_history::WorldHistory;
-use crate::lab::{Application, Lab, Response, Served, quietly};
+use crate::lab::for_worlds::{Served, quietly};
+use crate::lab::{Application, Lab, Response};
 use crate::simulate::Draws;
 
 /// One of so many worlds is played twice where the application is declared to be deterministic.

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::Lab;
 use super::connection::Handle;
 use super::request::RequestBuilder;
-use super::response::Response;
 use crate::player::{Action, ClientLog};
 use axum::http::Method;
 use onbeat_wire::LeftHow;
@@ -64,25 +63,6 @@ impl Client {
     /// Sends no more, but goes on reading: a half-close. hyper, and with it axum, treats such a client as gone.
     pub async fn half_close(&self) {
         self.connection.act(Action::Leave(LeftHow::HalfClosed)).await;
-    }
-
-    /// Acts, without a wait for what follows. If the application does not take in all bytes at this instant, the client gives
-    /// up, and resets the connection.
-    pub(crate) async fn act_or_reset(&self, action: Action) {
-        self.connection.act_or_reset(action).await;
-    }
-
-    /// Sends a request as [`act_or_reset`](Self::act_or_reset) does; the name of the request is for messages.
-    pub(crate) async fn request_or_reset(&self, action: Action, name: String) -> Response {
-        let ordinal = self.connection.next_ordinal();
-        self.connection.act_or_reset(action).await;
-        Response::new(self.connection.clone(), ordinal, name)
-    }
-
-    /// Returns how many bytes of bodies the application has handed over for the client, whether or not the client has read
-    /// them.
-    pub(crate) fn body_bytes(&self) -> u64 {
-        self.lab().state.open.body_bytes(&self.connection.peer())
     }
 
     /// Returns whether the connection is open at both ends.

@@ -53,16 +53,6 @@ impl ClientConnection {
         self.lab.settle().await;
     }
 
-    /// Acts as [`act_at_once`](Self::act_at_once) does. If the application does not take in all bytes at this instant, the
-    /// client gives up, and resets the connection.
-    pub(super) async fn act_or_reset(&self, action: Action) {
-        tokio::select! {
-            biased;
-            () = self.act_at_once(action) => {}
-            () = self.lab.settle() => self.act_at_once(Action::Leave(LeftHow::Reset)).await,
-        }
-    }
-
     /// Sends a request, and returns the ordinal on the connection.
     pub(super) async fn request(&self, action: Action) -> usize {
         let ordinal = self.next_ordinal();

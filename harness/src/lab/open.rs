@@ -86,6 +86,7 @@ impl OpenRequests {
     }
 
     /// Returns how many bytes of bodies the application has handed over for a peer, whether or not the peer has read them.
+    #[cfg(feature = "simulate")]
     pub(super) fn body_bytes(&self, peer: &Peer) -> u64 {
         self.state.lock().body_bytes.get(peer).copied().unwrap_or_default()
     }

@@ -35,6 +35,7 @@ impl PanicNotes {
     }
 
     /// Returns whether the thread has panicked since the beginning of the notes.
+    #[cfg(feature = "simulate")]
     pub(crate) fn has_any() -> bool {
         NOTED.with_borrow(|noted| noted.as_ref().is_some_and(|noted| !noted.is_empty()))
     }
@@ -46,6 +47,7 @@ impl PanicNotes {
 }
 
 /// Calls `run`, and returns the result. Panics that a lab notes meanwhile are not printed: the caller tells of them.
+#[cfg(feature = "simulate")]
 pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     let before = QUIET.replace(true);
     let value = run();

@@ -6,7 +6,7 @@ use axum::http::Method;
 use bytes::Bytes;
 use onbeat_wire::printable::visible;
 
-use crate::lab::RequestParts;
+use crate::lab::for_worlds::RequestParts;
 use crate::player::Action;
 use crate::simulate::Draws;
 

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::verdict::Verdict;
 use super::world_client::EndedWorld;
-use crate::lab::{PanicNotes, Response};
+use crate::lab::Response;
+use crate::lab::for_worlds::PanicNotes;
 use crate::simulate::Violation;
 
 /// An invariant of the user.
