@@ -58,8 +58,8 @@ const TWICE_EVERY: u64 = 16;
 /// Random worlds around an application.
 ///
 /// In each world clients come at any moment, over networks that are late, slow, narrow, or cut bytes anywhere. They read,
-/// stop reading, and read on; they leave by FIN, RST or half-close, at any byte, and come back with `Last-Event-ID`. Time jumps.
-/// The same seed gives the same world.
+/// stop reading, and read on; they leave by FIN, RST or half-close, or are cut off at any byte, and come back with
+/// `Last-Event-ID`. They send further requests when a response is complete. Time jumps. The same seed gives the same clients.
 ///
 /// Of every application it must be true that
 ///

@@ -56,7 +56,7 @@ fn events_out_of_order_after_a_return() {
 
 #[test]
 fn a_buffer_without_bound() {
-    let worlds = notes(ClientRequest::get("/notes").backlog_max(1024), buggy::buffers_without_bound);
+    let worlds = notes(ClientRequest::get("/notes").backlog_max(256), buggy::buffers_without_bound);
     let (invariant, lines) = found(&worlds);
     assert!(invariant.ends_with("no more than the declared backlog") && lines <= 6, "{}", message(&worlds));
 }
