@@ -105,6 +105,7 @@ pub struct Worlds<S = ()> {
     grace: Duration,
     is_deterministic: bool,
     allows_panics: bool,
+    real_time_limit: Duration,
 }
 
 /// Builds the application of a world, and the state beside the application.
@@ -160,6 +161,7 @@ impl<S: 'static> Worlds<S> {
             grace: Duration::from_secs(3600),
             is_deterministic: false,
             allows_panics: false,
+            real_time_limit: Duration::from_secs(60),
         }
     }
 
@@ -248,6 +250,11 @@ impl<S: 'static> Worlds<S> {
     /// Sets how long the application may be at work after its clients have left; an hour by default.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Sets how much of the machine's time may pass in a world without anything happening; a minute by default.
+    pub fn real_time_limit(self, limit: Duration) -> Self {
+        Self { real_time_limit: limit, ..self }
     }
 
     /// Plays the worlds, and returns what occurred in them.

@@ -93,9 +93,9 @@ pub(crate) fn try_run<T>(
         state.clear();
         outcome
     });
-    drop(notes);
     // A blocking task that never ends must not hold up the message that says so.
     runtime.shutdown_background();
+    drop(notes);
     outcome
 }
 

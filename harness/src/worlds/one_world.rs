@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 
 use super::world_client::{EndedWorld, WorldClient};
-use super::world_failure::{FoundViolation, WorldFailure};
+use super::world_failure::{FoundViolation, Shrunk, WorldFailure};
 use super::world_history::{ClientAct, WorldHistory, WorldPlan};
 use super::{Explored, Worlds, general_invariants, world_player};
 use crate::lab::for_worlds::{EndedByLab, FailedTest, LabFailure, PanicNotes, try_run};
@@ -19,8 +19,8 @@ const ATTEMPTS_MAX: usize = 1500;
 const SHOWN_LINES_MAX: usize = 20;
 
 const NOTHING_PANICS: &str = "nothing panics";
-const NOTHING_LEFT: &str = "nothing is left when all clients have gone";
 const ENDS: &str = "every world ends";
+const ENDS_SOON: &str = "every world ends in the machine's time";
 const SAME_SEED: &str = "the same seed gives the same world";
 
 /// A played world without a violation.
@@ -33,15 +33,15 @@ struct HeldWorld {
 const SIMPLIFY: [fn(&mut Operation<ClientAct>); 6] = [
     |operation| operation.settles = true,
     |operation| operation.races = false,
-    |operation| change_request(operation, |_, _, cut| *cut = None),
-    |operation| change_request(operation, |_, times, _| *times = 1),
-    |operation| change_request(operation, |_, times, _| *times = times.div_ceil(2)),
-    |operation| change_request(operation, |_, times, _| *times = times.saturating_sub(1).max(1)),
+    |operation| change_request(operation, |_, cut| *cut = None),
+    |operation| change_request(operation, |times, _| *times = 1),
+    |operation| change_request(operation, |times, _| *times = times.div_ceil(2)),
+    |operation| change_request(operation, |times, _| *times = times.saturating_sub(1).max(1)),
 ];
 
-fn change_request(operation: &mut Operation<ClientAct>, change: fn(&mut u64, &mut u32, &mut Option<usize>)) {
-    if let ClientAct::Request { draw, times, cut, .. } = &mut operation.kind {
-        change(draw, times, cut);
+fn change_request(operation: &mut Operation<ClientAct>, change: fn(&mut u32, &mut Option<usize>)) {
+    if let ClientAct::Request { times, cut, .. } = &mut operation.kind {
+        change(times, cut);
     }
 }
 
@@ -54,7 +54,7 @@ impl<S: 'static> Worlds<S> {
             let differing = held.logs.iter().zip(&again.logs).position(|(first, second)| first != second);
             if let Some(client) = differing {
                 let found = differing_logs(client + 1, &held.logs[client], &again.logs[client]);
-                return Err(Box::new(self.told(history, found, false)));
+                return Err(Box::new(self.told(history, found, Shrunk::NotTheSameAgain)));
             }
         }
         Ok(held.explored)
@@ -65,8 +65,12 @@ impl<S: 'static> Worlds<S> {
         let invariant = &found.violation.invariant;
         let shows =
             |history: &WorldHistory| self.world(history).is_err_and(|other| other.violation.invariant == *invariant);
+        // Each attempt would take as long as the stuck world.
+        if *invariant == ENDS_SOON {
+            return Box::new(self.told(history, found, Shrunk::NotAttempted));
+        }
         if !shows(history) {
-            return Box::new(self.told(history, found, false));
+            return Box::new(self.told(history, found, Shrunk::NotTheSameAgain));
         }
         let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).repeat(|shrinking| {
             shrinking.remove_parts(|history| &mut history.operations);
@@ -78,12 +82,12 @@ impl<S: 'static> Worlds<S> {
         });
         // The shortest history may violate the invariant in another way.
         let found = self.world(&shortest).err().map_or(found, |found| *found);
-        Box::new(self.told(&shortest, found, true))
+        Box::new(self.told(&shortest, found, Shrunk::Shortest))
     }
 
-    fn told(&self, history: &WorldHistory, found: FoundViolation, is_repeatable: bool) -> WorldFailure {
+    fn told(&self, history: &WorldHistory, found: FoundViolation, shrunk: Shrunk) -> WorldFailure {
         let text = WorldPlan::new(history, &self.sources).to_string();
-        WorldFailure { seed: history.seed, found, history: text, again: history.write(), is_repeatable }
+        WorldFailure { seed: history.seed, found, history: text, again: history.write(), shrunk }
     }
 
     /// Plays a history in a new lab, and judges the world.
@@ -95,7 +99,7 @@ impl<S: 'static> Worlds<S> {
             state.replace(Some(beside));
             application
         };
-        let options = LabOptions::new();
+        let options = LabOptions::new().real_time_limit(self.real_time_limit);
         let options = if self.allows_panics { options.allow_panics() } else { options };
         let played = try_run(&options, build, async |lab| {
             let state = state.take().expect("the application has been built");
@@ -135,7 +139,8 @@ impl<S: 'static> Worlds<S> {
 fn ended_by_lab(failed: &EndedByLab) -> FoundViolation {
     let invariant = match &failed.failure {
         LabFailure::Panicked(_) => NOTHING_PANICS,
-        LabFailure::Leaked(_) => NOTHING_LEFT,
+        LabFailure::Leaked(_) => world_player::NOTHING_LEFT,
+        LabFailure::Stuck(_) => ENDS_SOON,
         _ => ENDS,
     };
     let failure = [failed.failure.to_string()].into_iter();

@@ -23,7 +23,7 @@ const GRACE_STEPS: [Duration; 4] =
 
 /// The rules that the player itself holds the application against.
 const BACKLOG: &str = "a client that reads on is handed no more than the declared backlog";
-const NOTHING_LEFT: &str = "nothing is left when all clients have gone";
+pub(super) const NOTHING_LEFT: &str = "nothing is left when all clients have gone";
 
 /// The end of a played history.
 pub(super) struct PlayedWorld {

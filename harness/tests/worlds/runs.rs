@@ -96,3 +96,19 @@ fn a_client_whose_request_is_not_taken_in_holds_up_nobody() {
     let worlds = Worlds::new(echo).post("/echo", "z".repeat(70_000)).deterministic().seeds(0..40);
     assert_eq!(worlds.run().worlds, 40);
 }
+
+#[test]
+fn a_world_that_is_stuck_is_not_shrunk() {
+    let stuck = || {
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let receiver = std::sync::Arc::new(std::sync::Mutex::new((sender, receiver)));
+        let wait = async move || {
+            let waits = tokio::task::spawn_blocking(move || receiver.lock().unwrap().1.recv().is_ok());
+            waits.await.unwrap().to_string()
+        };
+        Router::new().route("/", get(wait))
+    };
+    let message = message(&Worlds::new(stuck).get("/").real_time_limit(std::time::Duration::from_secs(1)));
+    assert!(message.starts_with("seed 0: every world ends in the machine's time"), "{message}");
+    assert!(message.contains("\nthe history:\n"), "{message}");
+}
