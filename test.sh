@@ -32,7 +32,7 @@ cargo fmt --all --check
 say "lints"
 cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
 # Each feature of the library builds alone, as in the project of a user.
-for feature in default server check simulate live; do
+for feature in default hyper-client server check simulate live; do
     cargo clippy --locked --package onbeat --features "$feature" -- -D warnings
 done
 say "the oldest Rust"

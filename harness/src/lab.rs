@@ -5,7 +5,7 @@
 //!    │
 //!  watched_body ── application      the application under test, served by hyper
 //!    │
-//!  network ── socket                the way between
+//!  network ── socket ── host_connector    the way between
 //!    │
 //!  connection ── sse                a client's connection, and the events in a response
 //!    │
@@ -27,6 +27,8 @@ mod connection;
 mod failure;
 #[cfg(feature = "simulate")]
 pub(crate) mod for_worlds;
+#[cfg(feature = "hyper-client")]
+mod host_connector;
 mod network;
 mod open;
 mod options;
@@ -55,13 +57,15 @@ pub use self::application::Application;
 use self::application::Served;
 pub use self::client::Client;
 use self::connection::{ClientConnection, Handle};
+#[cfg(feature = "hyper-client")]
+pub use self::host_connector::{HostConnector, HostSocket};
 pub use self::network::Network;
 pub use self::open::OpenRequest;
 pub use self::options::LabOptions;
 pub use self::peer::Peer;
 pub use self::request::RequestBuilder;
 pub use self::response::Response;
-pub use self::socket::{HostConnector, Socket};
+pub use self::socket::Socket;
 pub use self::sse::{Comment, Event};
 use self::state::LabState;
 use crate::player::{self, Bounds};
@@ -278,8 +282,8 @@ impl Lab {
 
     // Hosts.
 
-    /// Adds another server to the lab, for example a fake upstream, under a name that [`connect`](Self::connect) and
-    /// [`connector`](Self::connector) know. A second host with the name replaces the first.
+    /// Adds another server to the lab, for example a fake upstream, under a name that [`connect`](Self::connect) knows. A second
+    /// host with the name replaces the first.
     ///
     /// ```
     /// # use axum::{Router, routing::get};
@@ -316,8 +320,27 @@ impl Lab {
         self.state.connect(host)
     }
 
-    /// Returns a connector to the hosts of the lab, for clients that take a [`tower::Service`](tower_service::Service) of a
-    /// [`Uri`](axum::http::Uri), such as that of hyper-util.
+    /// Returns a connector to the hosts of the lab, for `hyper_util::client::legacy::Client`. Needs the feature
+    /// `hyper-client`.
+    ///
+    /// ```
+    /// # use axum::body::Body;
+    /// # use axum::{Router, routing::get};
+    /// # use hyper_util::client::legacy::Client;
+    /// # use hyper_util::rt::TokioExecutor;
+    /// let upstream = Router::new().route("/model", get(|| async { "gpt" }));
+    /// onbeat::lab_with(
+    ///     async |lab| {
+    ///         lab.add_host("llm.test", upstream);
+    ///         let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(lab.connector());
+    ///         Router::new().route("/ask", get(async move || {
+    ///             Body::new(client.get("http://llm.test/model".parse().unwrap()).await.unwrap().into_body())
+    ///         }))
+    ///     },
+    ///     async |lab| assert_eq!(lab.get("/ask").await.text(), "gpt"),
+    /// );
+    /// ```
+    #[cfg(feature = "hyper-client")]
     #[must_use]
     pub fn connector(&self) -> HostConnector {
         HostConnector(self.clone())

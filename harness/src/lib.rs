@@ -137,13 +137,15 @@ pub use onbeat_wire::Epoch;
 pub use onbeat_wire::{Entry, Head, How, Transcript, What};
 
 pub use self::lab::{
-    Application, Client, Comment, Event, HostConnector, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder,
-    Response, Socket, lab, lab_with, ms, secs,
+    Application, Client, Comment, Event, Lab, LabOptions, Network, OpenRequest, Peer, RequestBuilder, Response, Socket,
+    lab, lab_with, ms, secs,
 };
+#[cfg(feature = "hyper-client")]
+pub use self::lab::{HostConnector, HostSocket};
 pub use self::player::ClientLog;
 #[cfg(feature = "server")]
 pub use self::server::Server;
 #[cfg(feature = "simulate")]
 pub use self::simulate::Draws;
 #[cfg(feature = "simulate")]
-pub use self::worlds::{ClientRequest, EndedWorld, Explored, Verdict, WorldClient, WorldExchange, Worlds};
+pub use self::worlds::{ClientRequest, EndedWorld, Explored, InvariantOutcome, WorldClient, WorldExchange, Worlds};

@@ -18,7 +18,7 @@ mod play;
 mod run;
 mod shrink;
 pub(crate) mod shrinking;
-pub(crate) mod timeline;
+pub(crate) mod timed_history;
 mod trace;
 
 use std::borrow::Cow;

@@ -13,7 +13,7 @@
 //!    │
 //!  general_invariants                 what is true of all applications
 //!    │
-//!  verdict ── own_invariant           what is true of yours
+//!  invariant_outcome ── own_invariant what is true of yours
 //!    │
 //!  world_failure                      the message of a failed world
 //!    │
@@ -24,10 +24,10 @@
 
 mod client_request;
 mod general_invariants;
+mod invariant_outcome;
 mod one_world;
 mod own_invariant;
 mod shorthand;
-mod verdict;
 mod world_client;
 mod world_failure;
 mod world_generator;
@@ -44,8 +44,8 @@ use futures_util::future::LocalBoxFuture;
 
 pub use self::client_request::ClientRequest;
 use self::client_request::RequestSource;
+pub use self::invariant_outcome::InvariantOutcome;
 use self::own_invariant::OwnInvariant;
-pub use self::verdict::Verdict;
 pub use self::world_client::{EndedWorld, WorldClient, WorldExchange};
 use self::world_history::WorldHistory;
 use crate::lab::for_worlds::{Served, quietly};
@@ -200,8 +200,8 @@ impl<S: 'static> Worlds<S> {
 
     // Invariants.
 
-    /// Adds an invariant of each world after its end. `check` asserts, or returns a [`Verdict`].
-    pub fn invariant<V: Verdict>(
+    /// Adds an invariant of each world after its end. `check` asserts, or returns an [`InvariantOutcome`].
+    pub fn invariant<V: InvariantOutcome>(
         mut self,
         name: &str,
         check: impl for<'a> Fn(&'a EndedWorld<'a, S>) -> V + 'static,
@@ -210,9 +210,9 @@ impl<S: 'static> Worlds<S> {
         self
     }
 
-    /// Adds an invariant of each event stream, as far as its client has seen the stream. `check` asserts, or returns a
-    /// [`Verdict`].
-    pub fn each_stream<V: Verdict>(mut self, name: &str, check: impl Fn(&Response) -> V + 'static) -> Self {
+    /// Adds an invariant of each event stream, as far as its client has seen the stream. `check` asserts, or returns an
+    /// [`InvariantOutcome`].
+    pub fn each_stream<V: InvariantOutcome>(mut self, name: &str, check: impl Fn(&Response) -> V + 'static) -> Self {
         self.invariants.push(OwnInvariant::of_stream(name, check));
         self
     }

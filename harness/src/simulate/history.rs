@@ -7,7 +7,7 @@ use onbeat_wire::printable::visible;
 use serde::{Deserialize, Serialize};
 
 use super::draws::Draws;
-use super::timeline::{OperationTime, Timeline};
+use super::timed_history::{OperationTime, TimedHistory};
 use crate::replay::Stream;
 
 /// The history of a world.
@@ -263,7 +263,7 @@ impl OperationKind {
     }
 }
 
-impl Timeline for History {
+impl TimedHistory for History {
     type Kind = OperationKind;
 
     fn clients(&mut self) -> &mut Vec<Link> {

@@ -2,7 +2,7 @@
 
 use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
 use super::shrinking::Shrinking;
-use super::timeline::{Timeline, over_ms, remove_client};
+use super::timed_history::{TimedHistory, over_ms, remove_client};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 4000;
@@ -44,7 +44,7 @@ const SIMPLIFY: [fn(&mut Operation); 5] = [
     },
 ];
 
-impl<H: Timeline, F: Fn(&H) -> bool> Shrinking<H, F> {
+impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
     /// Removes each client in turn, with the operations of the client.
     pub(crate) fn remove_clients(&mut self) {
         for client in (0..self.shortest.clients().len()).rev() {
@@ -93,7 +93,7 @@ impl<H: Timeline, F: Fn(&H) -> bool> Shrinking<H, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::timeline::OperationTime;
+    use crate::simulate::timed_history::OperationTime;
 
     #[test]
     fn needless_parts_are_taken_away() {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::verdict::Verdict;
+use super::invariant_outcome::InvariantOutcome;
 use super::world_client::EndedWorld;
 use crate::lab::Response;
 use crate::lab::for_worlds::PanicNotes;
@@ -26,16 +26,16 @@ type StreamCheck = Box<dyn Fn(&Response) -> Result<(), String>>;
 
 impl<S> OwnInvariant<S> {
     /// Returns an invariant of each world.
-    pub(super) fn of_world<V: Verdict>(
+    pub(super) fn of_world<V: InvariantOutcome>(
         name: &str,
         check: impl for<'a> Fn(&'a EndedWorld<'a, S>) -> V + 'static,
     ) -> Self {
-        Self { name: name.to_owned(), check: OwnCheck::World(Box::new(move |world| check(world).verdict())) }
+        Self { name: name.to_owned(), check: OwnCheck::World(Box::new(move |world| check(world).outcome())) }
     }
 
     /// Returns an invariant of each event stream.
-    pub(super) fn of_stream<V: Verdict>(name: &str, check: impl Fn(&Response) -> V + 'static) -> Self {
-        Self { name: name.to_owned(), check: OwnCheck::Stream(Box::new(move |stream| check(stream).verdict())) }
+    pub(super) fn of_stream<V: InvariantOutcome>(name: &str, check: impl Fn(&Response) -> V + 'static) -> Self {
+        Self { name: name.to_owned(), check: OwnCheck::Stream(Box::new(move |stream| check(stream).outcome())) }
     }
 
     /// Holds a world against the invariant.

@@ -4,7 +4,7 @@ use onbeat_server::random::{Random, Seed};
 
 use super::client_request::RequestSource;
 use super::world_history::{ClientAct, WorldHistory};
-use crate::simulate::timeline::OperationTime;
+use crate::simulate::timed_history::OperationTime;
 use crate::simulate::{Draws, Link, Operation};
 
 /// The lengths of worlds, in milliseconds.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::client_request::{ClientRequest, RequestSource};
 use super::shorthand::{lengthen, shorten};
 use crate::player::Action;
-use crate::simulate::timeline::{OperationTime, Timeline, over_ms};
+use crate::simulate::timed_history::{OperationTime, TimedHistory, over_ms};
 use crate::simulate::{Draws, Link, Operation};
 
 /// The history of a random world, as data: requests are named by their source.
@@ -57,7 +57,7 @@ pub(super) enum ClientAct {
     },
 }
 
-impl Timeline for WorldHistory {
+impl TimedHistory for WorldHistory {
     type Kind = ClientAct;
 
     fn clients(&mut self) -> &mut Vec<Link> {

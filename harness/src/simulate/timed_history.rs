@@ -3,7 +3,7 @@
 use super::history::{Link, Operation};
 
 /// A history of any kind of world.
-pub(crate) trait Timeline: Clone + PartialEq {
+pub(crate) trait TimedHistory: Clone + PartialEq {
     /// The kinds of operations.
     type Kind: OperationTime;
 
@@ -29,7 +29,7 @@ pub(crate) fn over_ms<K: OperationTime>(operation: &Operation<K>) -> u64 {
 }
 
 /// Removes a client, and numbers the later clients anew.
-pub(crate) fn remove_client<T: Timeline>(history: &mut T, client: usize) {
+pub(crate) fn remove_client<T: TimedHistory>(history: &mut T, client: usize) {
     history.operations().retain(|operation| operation.client != client || operation.kind.is_of_the_world());
     history.clients().remove(client);
     for operation in history.operations().iter_mut().filter(|operation| operation.client > client) {
