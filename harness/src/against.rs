@@ -16,16 +16,21 @@
 //!        │
 //!  align ── pieces              pairs of expected and seen units
 //!        │
-//!  head    times                heads, and times with the jitter of two machines
+//!  head    times ── exact_times heads, and times with the jitter of two machines, or with none
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
 //!        │
 //!  accept    timeline    hint   the next recording; a drawing; the likeliest cause
 //!        │
-//!  schedule ── live             exchanges side by side, over real sockets
+//!  schedule ── results          exchanges side by side, and what came of all
+//!        │
+//!  files                        the files of recordings
+//!        │
+//!  lab_player ── in_lab         an application in a lab, in virtual time
+//!      live                     a server over real sockets
 //! ```
 //!
-//! All but `live` is pure: lines go in, evidence comes out.
+//! All but `files`, `lab_player`, `in_lab` and `live` is pure: lines go in, evidence comes out.
 
 mod accept;
 mod align;
@@ -33,12 +38,18 @@ mod body;
 mod cases;
 mod compare;
 mod contract;
+mod exact_times;
 mod facts;
+mod files;
 mod head;
 mod hint;
+mod in_lab;
+mod lab_player;
+#[cfg(feature = "live")]
 mod live;
 mod pieces;
 mod request;
+mod results;
 mod rule;
 mod schedule;
 #[cfg(test)]
@@ -49,7 +60,11 @@ mod times;
 mod unit;
 
 pub use self::body::Measure;
+pub use self::cases::recording_case_ids;
 pub use self::compare::CompareRules;
 pub use self::contract::RecordingContract;
-pub use self::live::{CheckedRecordings, NotChecked, RecordingCheck, check_against, recording_case_ids};
+pub use self::files::Recordings;
+pub use self::in_lab::CheckAgainst;
+#[cfg(feature = "live")]
+pub use self::live::{CheckedRecordings, NotChecked, RecordingCheck, check_against};
 pub use self::times::TimeRules;

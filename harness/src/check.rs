@@ -14,7 +14,9 @@
 //!        │
 //!   hint                         the likeliest cause of many failures
 //!        │
-//!   embedded, live               a whole check in virtual time, and in real time
+//!   exact ── embedded, in_lab    a whole check in virtual time: of the embedded server, and of an application in a lab
+//!        │
+//!   live                         a whole check in real time
 //! ```
 //!
 //! On the embedded server every time is exact. On a server over TCP a write is never early, late only beyond a tolerance,
@@ -22,12 +24,14 @@
 
 mod application;
 mod embedded;
-#[cfg(feature = "live")]
+mod error;
+mod exact;
 mod headers;
 #[cfg(feature = "live")]
 mod hint;
 #[cfg(test)]
 mod hostile;
+mod in_lab;
 mod lines_seen;
 #[cfg(feature = "live")]
 mod live;
@@ -41,11 +45,15 @@ mod target;
 mod tests;
 
 pub use self::embedded::check_embedded;
-#[cfg(feature = "live")]
+pub use self::error::CheckError;
 pub use self::headers::{ExtraHeaders, WrongHeader};
+pub use self::in_lab::CheckContract;
 #[cfg(feature = "live")]
 pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
+
+pub(crate) use self::error::selection;
+pub(crate) use self::in_lab::IN_LAB;
 
 #[cfg(feature = "live")]
 pub(crate) use self::live::look_for_stalls;

@@ -7,7 +7,6 @@ mod check;
 mod duration;
 mod files;
 mod fixtures;
-mod input;
 mod output;
 mod record;
 mod replay;
@@ -26,6 +25,7 @@ use tracing_subscriber::prelude::*;
 
 use self::duration::parse_duration;
 use self::output::{Output, Stderr, tell};
+use crate::input;
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

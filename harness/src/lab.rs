@@ -11,6 +11,8 @@
 //!    │
 //!  request_parts ── response ── request ── client    what a test works with
 //!    │
+//!  checked                          what recorders and checks need of a lab
+//!    │
 //!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
 //!    │
 //!  state                            what the handles of a lab share
@@ -22,6 +24,8 @@
 
 mod application;
 mod blocking;
+#[cfg(feature = "check")]
+mod checked;
 mod client;
 mod connection;
 mod failure;
@@ -55,6 +59,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use self::application::Application;
 use self::application::Served;
+#[cfg(feature = "check")]
+pub(crate) use self::checked::OrderedLog;
 pub use self::client::Client;
 use self::connection::{ClientConnection, Handle};
 #[cfg(feature = "hyper-client")]

@@ -6,9 +6,10 @@
 //! | to test | use | feature |
 //! |---|---|---|
 //! | an application of axum or tower | [`lab()`] | |
+//! | the same, held against recordings | `Lab::check_against`, `Response::recording` | `check` |
 //! | a client, against a server in the process of the test | `Server` | `server` |
 //! | the built-in streams, or streams of a file | `replay`, `world_lab` | `server` |
-//! | a server of the built-in contract | `check`, `fixtures` | `check` |
+//! | a server of the built-in contract | `check`, `fixtures`, `Lab::check_contract` | `check` |
 //! | the same in random worlds | `simulate` | `simulate` |
 //! | a server over real sockets, by recordings of its own | `record`, `against` | `live` |
 //! | a server in any language, from a shell | the program `onbeat` | `cli` |
@@ -34,11 +35,13 @@
 //!      │
 //!  server        a server in the process of a test, over real sockets, for those who test a client
 //!      │
-//!  record        any server's responses, recorded over real sockets
+//!  record        any server's responses, recorded over real sockets, or in a lab
 //!      │
 //!  judge         what was seen, held against what should have been, whatever the contract
 //!      │
 //!  fixtures      the contract as data
+//!      │
+//!  input         files of text
 //!      │
 //!  check         any server, judged by the fixtures
 //!      │
@@ -107,21 +110,23 @@ mod sleepers;
 pub mod world_lab;
 
 #[cfg(feature = "check")]
+pub mod against;
+#[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "check")]
 pub mod fixtures;
 #[cfg(feature = "check")]
+mod input;
+#[cfg(feature = "check")]
 pub mod judge;
+#[cfg(feature = "check")]
+pub mod record;
 
 #[cfg(feature = "simulate")]
 pub mod simulate;
 #[cfg(feature = "simulate")]
 mod worlds;
 
-#[cfg(feature = "live")]
-pub mod against;
-#[cfg(feature = "live")]
-pub mod record;
 #[cfg(feature = "live")]
 #[doc(hidden)]
 pub mod server_url;
@@ -149,3 +154,11 @@ pub use self::server::Server;
 pub use self::simulate::Draws;
 #[cfg(feature = "simulate")]
 pub use self::worlds::{ClientRequest, EndedWorld, Explored, InvariantOutcome, WorldClient, WorldExchange, Worlds};
+
+#[cfg(feature = "check")]
+pub use self::{
+    against::CheckAgainst,
+    check::{CheckContract, CheckError},
+    judge::{Finding, Outcome, Report, Verdict},
+    record::Recording,
+};

@@ -11,15 +11,20 @@
 //!      │
 //!  store                    files, written line by line
 //!      │
-//!  once      proxy          one exchange, and all that pass between clients and the server
+//!  once  proxy  in_lab      one exchange, all that pass between clients and the server, and those of a lab
 //!      │
 //!  compare                  what differs between two recordings of the same request
 //! ```
 
 mod compare;
+#[cfg(feature = "live")]
 mod connect;
+mod in_lab;
+mod lab_exchange;
 mod lines;
+#[cfg(feature = "live")]
 mod once;
+#[cfg(feature = "live")]
 mod proxy;
 mod secrets;
 mod store;
@@ -27,12 +32,18 @@ mod tap;
 
 pub use self::compare::proposals;
 pub(crate) use self::compare::{is_uuid, varying_values};
+#[cfg(feature = "live")]
 pub use self::connect::{ConnectError, Connector};
+pub use self::in_lab::Recording;
+pub(crate) use self::lab_exchange::{LabExchange, framing_of};
 pub use self::lines::{RecordedLine, Summary};
+#[cfg(feature = "live")]
 pub use self::once::{OneRequest, RecordError, record_once};
+#[cfg(feature = "live")]
 pub use self::proxy::{News, Proxy};
 pub use self::secrets::Secrets;
 pub use self::store::RecordingFile;
 
 /// The largest number of bytes that are read from a socket at a time.
+#[cfg(feature = "live")]
 const READ_BYTES: usize = 64 * 1024;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::arrival::{ArrivalNotes, Body};
 pub use self::fact::{
     Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Leave, LogStart, NoKeys, Publish, Push,
-    RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Write,
+    RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Times, Write,
 };
 pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;

@@ -5,7 +5,7 @@ use onbeat_wire::printable::visible;
 
 use super::contract::RecordingContract;
 use super::facts::WriteFact;
-use crate::judge::{Aspect, Case, Tier};
+use crate::judge::{Aspect, Case, Selection, Tier};
 
 /// The number of characters shown of a write.
 const TEXT_CHARS_MAX: usize = 60;
@@ -25,6 +25,19 @@ const ASPECTS: [Aspect; 9] = [
 /// Returns the cases of recordings, in order.
 pub(super) fn cases(contracts: &[RecordingContract]) -> Vec<Case> {
     contracts.iter().flat_map(cases_of).collect()
+}
+
+/// Returns the ids of the cases of recordings, in order.
+#[must_use]
+pub fn recording_case_ids(contracts: &[RecordingContract]) -> Vec<String> {
+    cases(contracts).into_iter().map(|case| case.id).collect()
+}
+
+impl RecordingContract {
+    /// Returns whether a line of the recording is selected.
+    pub(super) fn is_selected(&self, selection: &Selection) -> bool {
+        selection.has_any(&recording_case_ids(std::slice::from_ref(self)))
+    }
 }
 
 fn cases_of(contract: &RecordingContract) -> Vec<Case> {

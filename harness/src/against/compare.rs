@@ -12,6 +12,7 @@ use onbeat_wire::recording::Framing;
 use super::align::Aligned;
 use super::body::Measure;
 use super::contract::{ContractExchange, RecordingContract};
+use super::exact_times::inexact_times;
 use super::facts::{HeadFact, SeenResponse};
 use super::head::{header_findings, status_finding};
 use super::times::{TimeRules, TimedLine, wrong_times};
@@ -29,6 +30,17 @@ pub struct CompareRules {
     pub behind_proxy: bool,
     /// How times are judged.
     pub times: TimeRules,
+    /// Whether the server is an application in a lab, where a recording with exact times is held to the millisecond.
+    pub in_lab: bool,
+}
+
+impl CompareRules {
+    /// Returns the rules for a recording, and whether each time has to be exact.
+    fn of(self, contract: &RecordingContract) -> (Self, bool) {
+        let is_exact = self.in_lab && contract.has_exact_times;
+        let tolerance = if is_exact { Duration::ZERO } else { self.times.tolerance };
+        (Self { times: TimeRules { tolerance, ..self.times }, ..self }, is_exact)
+    }
 }
 
 /// The result of a comparison.
@@ -61,7 +73,8 @@ pub(super) fn compare<'c>(
         seen_units: Vec::new(),
         steps: Vec::new(),
     };
-    let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, result: comparison };
+    let (rules, is_exact) = rules.of(contract);
+    let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, is_exact, result: comparison };
     if let Some(head) = &exchange.response.head
         && trial.head(head)
     {
@@ -79,7 +92,9 @@ struct ExchangeTrial<'t, 'c> {
     exchange: &'t ContractExchange,
     seen: &'t SeenResponse,
     watched_ms: u64,
-    rules: &'t CompareRules,
+    rules: CompareRules,
+    /// Whether each time has to be exact to the millisecond.
+    is_exact: bool,
     result: Comparison<'c>,
 }
 
@@ -152,7 +167,13 @@ impl ExchangeTrial<'_, '_> {
 
     /// Judges the times of the seen lines.
     fn times(&mut self, stalls: &Stalls) {
-        for wrong in wrong_times(&self.result.came, self.seen.began, self.rules.times, stalls) {
+        let lines = &self.result.came;
+        let wrong = if self.is_exact {
+            inexact_times(lines)
+        } else {
+            wrong_times(lines, self.seen.began, self.rules.times, stalls)
+        };
+        for wrong in wrong {
             let place = self.place(wrong.line);
             let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);
             let finding = finding.after(Duration::from_millis(wrong.came_ms));

@@ -5,13 +5,13 @@ use std::fmt::Display;
 
 use onbeat_wire::TIME_MS_MAX;
 use onbeat_wire::jsonl::{self, Problem};
-use onbeat_wire::recording::{FORMAT, Fact, Vary};
+use onbeat_wire::recording::{FORMAT, Fact, Times, Vary};
 use serde::Deserialize;
 
 use super::facts::ResponseFacts;
 use super::request::ReplayRequest;
 use super::rule::Loosening;
-use crate::record::RecordedLine;
+use crate::record::{RecordedLine, framing_of};
 
 /// A recording that a server is held against.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct RecordingContract {
     pub(super) lines: Vec<(usize, RecordedLine)>,
     /// When the first request began, on the timeline of the proxy that recorded.
     pub(super) at_ms: Option<u64>,
+    /// Whether the recording was made in virtual time.
+    pub(super) has_exact_times: bool,
     pub(super) exchanges: Vec<ContractExchange>,
 }
 
@@ -29,6 +31,10 @@ pub struct RecordingContract {
 pub(super) struct ContractExchange {
     /// When the request begins, in milliseconds since the beginning of the recording.
     pub(super) start_ms: u64,
+    /// The number of the line of the request.
+    pub(super) line: usize,
+    /// The connection; nothing in a recording of one exchange.
+    pub(super) connection: Option<u64>,
     pub(super) request: ReplayRequest,
     pub(super) response: ResponseFacts,
 }
@@ -54,7 +60,7 @@ impl RecordingContract {
         let Some((_, Fact::Recording(start))) = lines.first().map(|(number, line)| (number, &line.fact)) else {
             return Err("expected a recording, got an empty file".into());
         };
-        let (framing, at_ms) = (start.framing, start.at_ms);
+        let (framing, at_ms, has_exact_times) = (start.framing, start.at_ms, start.times == Some(Times::Exact));
         let mut wide = Vec::new();
         let mut exchanges: Vec<ContractExchange> = Vec::new();
         let mut at_by_key = BTreeMap::new();
@@ -75,7 +81,13 @@ impl RecordingContract {
                 if at_by_key.insert(key, exchanges.len()).is_some() {
                     return Err(at(Problem::line("one request for each exchange, got a second one")));
                 }
-                exchanges.push(ContractExchange { start_ms: line.t_ms, request, response });
+                exchanges.push(ContractExchange {
+                    start_ms: line.t_ms,
+                    line: *number,
+                    connection: key.0,
+                    request,
+                    response,
+                });
                 continue;
             }
             let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
@@ -91,10 +103,17 @@ impl RecordingContract {
         if exchanges.is_empty() {
             return Err("expected a line of kind request, got none: there is no request to send".into());
         }
-        if exchanges.iter().any(|exchange| exchange.response.head.is_none()) {
+        // A request without an answer is sent again for what other clients see of the request.
+        if exchanges.iter().all(|exchange| exchange.response.head.is_none()) {
             return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
         }
-        Ok(Self { name: name.to_owned(), lines, at_ms, exchanges })
+        // The exchanges of several connections may have several framings, which their heads tell.
+        for exchange in exchanges.iter_mut().filter(|exchange| exchange.connection.is_some()) {
+            let (method, response) = (&exchange.request.method, &mut exchange.response);
+            let of_head = response.head.as_ref().map(|head| framing_of(method, &head.head));
+            response.framing = response.framing.or(of_head);
+        }
+        Ok(Self { name: name.to_owned(), lines, at_ms, has_exact_times, exchanges })
     }
 
     /// Returns the id of the case of a line.

@@ -23,20 +23,30 @@ const FEWER_BURSTS: usize = 3;
 const LINES_MIN: usize = 2;
 const VALUES_MAX: usize = 5;
 
-/// Returns the likeliest cause of what was found in one exchange, if there is such a cause.
-pub(super) fn hint(exchange: &ContractExchange, seen: &SeenResponse, comparison: &Comparison) -> Option<Hint> {
+/// Returns the likeliest cause of what was found in one exchange, if there is such a cause. In a lab nothing stands between
+/// the application and the check.
+pub(super) fn hint(
+    exchange: &ContractExchange,
+    seen: &SeenResponse,
+    comparison: &Comparison,
+    in_lab: bool,
+) -> Option<Hint> {
     if comparison.evidence.is_clean() {
         return None;
     }
     let response = &exchange.response;
     if seen.facts.head.is_none() {
-        let silent = seen.trouble.is_none() && !response.writes.is_empty();
+        let silent = !in_lab && seen.trouble.is_none() && !response.writes.is_empty();
         return silent.then(|| Hint { text: SILENT.into(), explains_all: false });
     }
     let (wanted, got) = (response.head.as_ref()?, seen.facts.head.as_ref()?);
     let refused = |status| matches!(status, 401 | 403 | 407);
     if refused(got.head.status) && !refused(wanted.head.status) && !exchange.request.masked.is_empty() {
-        return Some(Hint { text: masked(got.head.status, &exchange.request.masked), explains_all: false });
+        let text = masked(got.head.status, &exchange.request.masked, in_lab);
+        return Some(Hint { text, explains_all: false });
+    }
+    if in_lab {
+        return varying(comparison).map(|text| Hint { text, explains_all: false });
     }
     if got.head.status == 404 && wanted.head.status != 404 {
         let target = &exchange.request.target;
@@ -154,12 +164,14 @@ fn is_late(line: &TimedLine) -> bool {
     line.came.last_ms > line.due.last_ms + SPAN_MS_MIN
 }
 
-fn masked(status: u16, names: &[String]) -> String {
+fn masked(status: u16, names: &[String], in_lab: bool) -> String {
     let (parameters, headers): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| name.starts_with('?'));
-    let mut text = format!("The server answers {status}, and the recording has no secrets.");
+    let server = if in_lab { "application" } else { "server" };
+    let mut text = format!("The {server} answers {status}, and the recording has no secrets.");
     if let Some(first) = headers.first() {
         let names = headers.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-        text += &format!(" Send what the recorder left out ({names}): --header '{first}: …'.");
+        let how = if in_lab { format!(".header({first:?}, …)") } else { format!("--header '{first}: …'") };
+        text += &format!(" Send what the recorder left out ({names}): {how}.");
     }
     if !parameters.is_empty() {
         let names = parameters.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");

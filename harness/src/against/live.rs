@@ -10,16 +10,14 @@ use onbeat_wire::Instant;
 use onbeat_wire::recording::Fact;
 use tokio::task::JoinSet;
 
-use super::accept::accepted;
 use super::cases::cases;
-use super::compare::{CompareRules, Comparison, compare};
+use super::compare::CompareRules;
 use super::contract::RecordingContract;
 use super::facts::{ResponseFacts, SeenResponse};
-use super::hint::hint;
+use super::results::{CheckResults, PlayedExchange, PlayedRound};
 use super::schedule::{PlannedExchange, Round, rounds};
-use super::timeline::timeline;
 use crate::check::{ExtraHeaders, Progress, look_for_stalls};
-use crate::judge::{Case, Evidence, Hint, Measured, NoSuchCase, Report, Selection, SharedStalls};
+use crate::judge::{Case, Measured, NoSuchCase, Report, Selection, SharedStalls};
 use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once};
 
 /// A round is played again so often at most, while a busy machine may explain wrong times.
@@ -71,20 +69,6 @@ pub enum NotChecked {
     NoSuchCase(#[from] NoSuchCase),
 }
 
-/// One exchange that was played.
-struct PlayedExchange {
-    planned: PlannedExchange,
-    seen: SeenResponse,
-    lines: Vec<RecordedLine>,
-    watched_ms: u64,
-}
-
-/// Returns the ids of the cases of recordings, in order.
-#[must_use]
-pub fn recording_case_ids(contracts: &[RecordingContract]) -> Vec<String> {
-    cases(contracts).into_iter().map(|case| case.id).collect()
-}
-
 /// Holds a server against recordings. When `stop` is ready, the check is broken off, and the report has all that is known by
 /// then.
 ///
@@ -105,24 +89,18 @@ pub async fn check_against(
     watch.spawn(look_for_stalls(Arc::clone(check.connector.clock()), stalls.clone()));
     let mut rounds = rounds(contracts, check.one_by_one);
     for round in &mut rounds {
-        round.retain(|planned| check.is_selected(planned.of(contracts).0));
+        round.retain(|planned| planned.of(contracts).0.is_selected(&check.cases));
     }
     rounds.retain(|round| !round.is_empty());
     progress.planned(rounds.iter().map(|round| check.length(contracts, round)).sum());
 
-    let mut results = CheckResults {
-        evidence: Evidence::new(&cases),
-        timelines: Vec::new(),
-        hints: Vec::new(),
-        accepted: contracts.iter().map(|_| None).collect(),
-        rounds_done: 0,
-    };
+    let mut results = CheckResults::new(&cases, contracts.len());
     let trouble = {
         let results = parking_lot::Mutex::new(&mut results);
         let work = pin!(async {
             for round in &rounds {
                 let played = check.round(contracts, round, &cases, &stalls).await;
-                results.lock().add(contracts, round, played);
+                results.lock().add(contracts, played);
             }
         });
         let shown = pin!(async {
@@ -140,64 +118,13 @@ pub async fn check_against(
             () = shown => unreachable!("showing progress has no end"),
         }
     };
-    let verdicts = results.evidence.verdicts(|id| check.cases.has(id), trouble.as_deref());
-    let hint = common_hint(&results.hints);
     let target = check.connector.upstream().to_string();
-    let mut report = Report { target, verdicts, timelines: results.timelines, trouble, hint, by: Measured::Recordings };
+    let (mut report, accepted) = results.report(target, &check.cases, trouble);
     report.texts_mut().for_each(|text| check.headers.hide(text));
-    Ok(CheckedRecordings { report, accepted: results.accepted })
-}
-
-/// Returns the hint of the first exchange, if each exchange with findings has a hint.
-fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
-    let hints: Option<Vec<&Hint>> = hints.iter().map(Option::as_ref).collect();
-    let hints = hints?;
-    let explains_all = hints.iter().all(|hint| hint.explains_all);
-    hints.first().map(|first| Hint { text: first.text.clone(), explains_all })
-}
-
-/// What is known so far.
-struct CheckResults<'c> {
-    evidence: Evidence<'c>,
-    timelines: Vec<crate::judge::Timeline>,
-    /// The hint of each exchange with findings.
-    hints: Vec<Option<Hint>>,
-    accepted: Vec<Option<Vec<RecordedLine>>>,
-    rounds_done: usize,
-}
-
-impl<'c> CheckResults<'c> {
-    fn add(&mut self, contracts: &[RecordingContract], round: &Round, played: PlayedRound<'c>) {
-        for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
-            let (contract, exchange) = one.planned.of(contracts);
-            if !comparison.evidence.is_clean() {
-                let hint = hint(exchange, &one.seen, comparison);
-                self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
-            }
-            self.timelines.push(timeline(contract, one.planned.exchange, comparison));
-            let is_whole = one.seen.trouble.is_none() && one.seen.facts.head.is_some() && one.seen.facts.end.is_some();
-            if is_whole && contract.exchanges.len() == 1 {
-                self.accepted[one.planned.contract] = Some(accepted(contract, &one.lines, comparison));
-            }
-        }
-        debug_assert_eq!(round.len(), played.exchanges.len());
-        self.evidence.add(played.evidence);
-        self.rounds_done += 1;
-    }
-}
-
-/// A round that was played, and the evidence of all plays together.
-struct PlayedRound<'c> {
-    exchanges: Vec<PlayedExchange>,
-    comparisons: Vec<Comparison<'c>>,
-    evidence: Evidence<'c>,
+    Ok(CheckedRecordings { report, accepted })
 }
 
 impl RecordingCheck {
-    fn is_selected(&self, contract: &RecordingContract) -> bool {
-        self.cases.has_any(&recording_case_ids(std::slice::from_ref(contract)))
-    }
-
     /// Returns how long a round takes at least.
     fn length(&self, contracts: &[RecordingContract], round: &Round) -> Duration {
         let length = |planned: &PlannedExchange| {
@@ -242,17 +169,7 @@ impl RecordingCheck {
         let start = self.connector.clock().now();
         // The comparisons take time of the machine, and come when nothing is under way any more.
         let exchanges = join_all(round.iter().map(|planned| self.play(contracts, *planned, start))).await;
-        let stalls = stalls.lock();
-        let compared = exchanges.iter().map(|one| {
-            let (contract, exchange) = one.planned.of(contracts);
-            compare(cases, (contract, exchange), (&one.seen, one.watched_ms), &self.rules, &stalls)
-        });
-        let comparisons: Vec<Comparison> = compared.collect();
-        let mut evidence = Evidence::new(cases);
-        for comparison in &comparisons {
-            evidence.add(comparison.evidence.clone());
-        }
-        PlayedRound { exchanges, comparisons, evidence }
+        PlayedRound::new(contracts, exchanges, cases, &self.rules, &stalls.lock())
     }
 
     /// Plays one exchange.

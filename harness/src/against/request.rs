@@ -1,14 +1,14 @@
 //! The request of a recording, as it is sent again.
 
-use std::time::Duration;
+#[cfg(feature = "live")]
+mod to_server;
 
 use bytes::Bytes;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording::Body;
 
 use crate::check::ExtraHeaders;
-use crate::record::{OneRequest, Secrets};
-use crate::server_url::ServerUrl;
+use crate::record::Secrets;
 
 /// Fields that the connection to the server decides, or the framing of the body.
 const OWN_FIELDS: [&str; 9] = [
@@ -31,7 +31,7 @@ pub(super) struct ReplayRequest {
     pub(super) method: String,
     pub(super) target: String,
     headers: Vec<(String, String)>,
-    body: Bytes,
+    pub(super) body: Bytes,
     /// The names of the headers and query parameters whose values the recorder left out.
     pub(super) masked: Vec<String>,
 }
@@ -90,8 +90,9 @@ impl ReplayRequest {
         Ok(Self { method: method.to_owned(), target: origin_form(target), headers, body, masked })
     }
 
-    /// Returns the request to a server, with further headers, which replace the recorded ones of the same names.
-    pub(super) fn to(&self, server: &ServerUrl, more: &ExtraHeaders, watched: Duration) -> OneRequest {
+    /// Returns the fields to send: the recorded fields, and further ones, which replace the recorded fields of the same names.
+    /// Left out are the fields that the connection decides, and the secrets that the recorder left out.
+    pub(crate) fn fields(&self, more: &ExtraHeaders) -> Vec<(String, String)> {
         let more: Vec<(String, String)> = more.pairs().collect();
         let is_given = |name: &str| more.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
         let is_own = |name: &str| OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
@@ -100,23 +101,28 @@ impl ReplayRequest {
             let says_empty = name.eq_ignore_ascii_case("content-length") && value == "0" && self.body.is_empty();
             says_empty || !is_own(name) && !is_given(name) && !is_masked(name, value)
         });
-        OneRequest {
-            method: self.method.clone(),
-            target: self.target_at(server),
-            headers: kept.cloned().chain(more.iter().cloned()).collect(),
-            body: self.body.to_vec(),
-            watched: Some(watched),
-        }
+        kept.cloned().chain(more.iter().cloned()).collect()
     }
+}
 
-    /// Returns the target on a server whose URL has a path. The path comes before the target, unless it is the target.
-    fn target_at(&self, server: &ServerUrl) -> String {
-        let path = self.target.split('?').next().unwrap_or_default();
-        if path.trim_end_matches('/') == server.path || !self.target.starts_with('/') {
-            self.target.clone()
-        } else {
-            format!("{}{}", server.path, self.target)
+impl ReplayRequest {
+    /// Returns the bytes of the request to an application in a lab: for the recorded host, unless another is given.
+    pub(super) fn in_lab(&self, more: &ExtraHeaders) -> Bytes {
+        let fields = self.fields(more);
+        let host = |fields: &[(String, String)]| {
+            fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.clone())
+        };
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if host(&fields).is_none() {
+            head += &format!("host: {}\r\n", host(&self.headers).unwrap_or_else(|| "onbeat".into()));
         }
+        for (name, value) in &fields {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !self.body.is_empty() {
+            head += &format!("content-length: {}\r\n", self.body.len());
+        }
+        [head.as_bytes(), b"\r\n", &self.body].concat().into()
     }
 }
 
@@ -137,42 +143,6 @@ pub(super) fn is_masked(name: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(text: &str) -> ReplayRequest {
-        ReplayRequest::read(text, None).unwrap_or_else(|problem| panic!("{text}: {}", problem.at(1)))
-    }
-
-    fn sent(text: &str, url: &str, headers: &[&str]) -> (String, Vec<String>) {
-        let headers: Vec<String> = headers.iter().map(|text| (*text).to_owned()).collect();
-        let headers = ExtraHeaders::read_for_recordings(&headers).expect("headers");
-        let one = request(text).to(&ServerUrl::read(url).expect("a URL"), &headers, Duration::ZERO);
-        (one.target, one.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect())
-    }
-
-    #[test]
-    fn the_host_the_framing_and_the_secrets_of_a_recording_are_not_sent() {
-        let text = "POST /chat?a=1 HTTP/1.1\r\nHost: old:1\r\nAccept: text/event-stream\r\nAuthorization: xxxxxxxxx\r\n\
-                    Connection: keep-alive\r\nTransfer-Encoding: chunked\r\nX-Room: 7\r\n\r\n";
-        let (target, headers) = sent(text, "localhost:3000", &["X-Room: 8", "Authorization: Bearer a"]);
-        assert_eq!(target, "/chat?a=1");
-        assert_eq!(headers, ["Accept: text/event-stream", "x-room: 8", "authorization: Bearer a"]);
-        assert_eq!(request(text).masked, ["Authorization"]);
-        assert_eq!(request("GET /?token=xxx&a=x HTTP/1.1\r\nX-Flag: x\r\n\r\n").masked, ["?token"]);
-    }
-
-    #[test]
-    fn the_path_of_the_url_comes_before_the_target_unless_it_is_the_target() {
-        for (target, url, expected) in [
-            ("/chat", "localhost:3000", "/chat"),
-            ("/chat?a=1", "localhost:3000/api/", "/api/chat?a=1"),
-            ("/chat?a=1", "localhost:3000/chat", "/chat?a=1"),
-            ("http://old/chat", "localhost:3000", "/chat"),
-            ("http://old", "localhost:3000", "/"),
-            ("*", "localhost:3000/api", "*"),
-        ] {
-            assert_eq!(sent(&format!("GET {target} HTTP/1.1\r\n\r\n"), url, &[]).0, expected, "{target} {url}");
-        }
-    }
 
     #[test]
     fn what_is_no_request_is_told() {

@@ -98,7 +98,7 @@ impl MadeUpResponse {
 
 const fn rules(measure: Measure) -> CompareRules {
     let times = TimeRules { tolerance: Duration::from_millis(250), scale: NonZeroU32::MIN.get() };
-    CompareRules { measure, behind_proxy: false, times }
+    CompareRules { measure, behind_proxy: false, times, in_lab: false }
 }
 
 fn compared<'c>(

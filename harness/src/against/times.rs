@@ -62,15 +62,15 @@ pub(super) struct WrongTime {
 
 /// A gap between two lines, in milliseconds: in the recording, and now.
 #[derive(Clone, Copy, Debug)]
-struct TimedGap {
-    at: usize,
+pub(super) struct TimedGap {
+    pub(super) at: usize,
     due_ms: u64,
     came_ms: u64,
 }
 
 impl TimedGap {
     #[expect(clippy::cast_possible_wrap, reason = "a recording lasts a century at most")]
-    fn off_ms(self) -> i64 {
+    pub(super) fn off_ms(self) -> i64 {
         self.came_ms as i64 - self.due_ms as i64
     }
 }
@@ -175,7 +175,7 @@ fn far_too_early(head: TimedLine, line: TimedLine, rules: TimeRules) -> Option<W
     Some(untimely(line, due_ms, "early", due_ms - came_ms))
 }
 
-fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> WrongTime {
+pub(super) fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> WrongTime {
     let came_ms = if how == "late" { line.came.first_ms } else { line.came.last_ms };
     WrongTime {
         line: line.line,
@@ -187,7 +187,7 @@ fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> WrongTime {
 }
 
 /// Returns the gaps between lines that follow each other, in kinds of about the same length in the recording.
-fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
+pub(super) fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
     let gap = |at: usize| {
         let (before, line) = (lines[at - 1], lines[at]);
         let is_gap = !line.is_after_hole && line.write != before.write;
@@ -236,7 +236,7 @@ fn steady_gap(kind: &[TimedGap]) -> Option<u64> {
     (median > 0 && spread <= median / SAME_GAP_PARTS + SAME_GAP_MS).then_some(median)
 }
 
-fn median_off(gaps: &[TimedGap]) -> i64 {
+pub(super) fn median_off(gaps: &[TimedGap]) -> i64 {
     let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
     offs.sort_unstable();
     offs[offs.len() / 2]
@@ -244,11 +244,7 @@ fn median_off(gaps: &[TimedGap]) -> i64 {
 
 /// Returns the first line of a kind of gaps, if three quarters of the gaps are too long, or too short.
 fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64) -> u64) -> Option<WrongTime> {
-    let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
-    offs.sort_unstable();
-    let last = offs.len() - 1;
-    // Of the middle half, the gap that is nearest to the recording decides: machines are busy in one of the two.
-    let nearest = 0.clamp(offs[last / 4], offs[last - last / 4]);
+    let nearest = nearest_off(gaps);
     let due_ms = gaps[gaps.len() / 2].due_ms;
     let count = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
     // Timers drift by a part of the gap, and fire some milliseconds late.
@@ -261,17 +257,32 @@ fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64
     if nearest.unsigned_abs() <= drift + busy {
         return None;
     }
-    let first = lines[gaps.iter().map(|gap| gap.at).min()?];
+    Some(other_pace(lines, gaps, nearest))
+}
+
+/// Returns by how much the middle half of a kind of gaps is too long or too short at least: the gap that is nearest to the
+/// recording decides, since machines are busy in one of the two.
+pub(super) fn nearest_off(gaps: &[TimedGap]) -> i64 {
+    let mut offs: Vec<i64> = gaps.iter().map(|gap| gap.off_ms()).collect();
+    offs.sort_unstable();
+    let last = offs.len() - 1;
+    0.clamp(offs[last / 4], offs[last - last / 4])
+}
+
+/// Returns the first line of a kind of gaps, which come at another pace.
+pub(super) fn other_pace(lines: &[TimedLine], gaps: &[TimedGap], nearest: i64) -> WrongTime {
+    let due_ms = gaps[gaps.len() / 2].due_ms;
+    let first = lines[gaps.iter().map(|gap| gap.at).min().unwrap_or_default()];
     let mut came: Vec<u64> = gaps.iter().map(|gap| gap.came_ms).collect();
     came.sort_unstable();
     let way = if nearest > 0 { "slow" } else { "fast" };
-    Some(WrongTime {
+    WrongTime {
         line: first.line,
         came_ms: first.came.last_ms,
-        expected: format!("{due_ms} ms since the line before, the median of {count} such gaps"),
+        expected: format!("{due_ms} ms since the line before, the median of {} such gaps", gaps.len()),
         actual: format!("{} ms, the median", came[came.len() / 2]),
         why: format!("the pace is too {way}"),
-    })
+    }
 }
 
 /// Returns how late timers usually were in a span, of which the machine held the check up for a part.

@@ -1,9 +1,10 @@
 //! The check of the embedded server, in virtual time.
 
-use super::{Embedded, OtherClients, Scope, application, play, requests};
+use super::exact::ExactCheck;
+use super::play::{self, EXACT_BOUNDS};
+use super::{Embedded, OtherClients, Scope, requests};
 use crate::fixtures;
-use crate::judge::{Evidence, Measured, NoSuchCase, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
-use crate::player::Bounds;
+use crate::judge::{NoSuchCase, Observation, Pace, Report, Scenario};
 use crate::world_lab::{self, Application, Overdue, Setup};
 
 /// Judges `application` by the fixtures, each scenario in a world of its own.
@@ -17,37 +18,27 @@ use crate::world_lab::{self, Application, Overdue, Setup};
 /// If the application panics, or never lets go of a connection.
 pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report, NoSuchCase> {
     let golden = scope.contract()?;
-    let (mut evidence, mut timelines) = (Evidence::new(&golden.cases), Vec::new());
-    scope.explain(&mut evidence);
-    // Virtual time knows no stall, and no noise: each scenario has a world of its own.
-    let (setup, pace, stalls) = (fixtures::setup(), Pace::exact(), Stalls::default());
+    let (mut check, setup) = (ExactCheck::new(&golden, scope, Pace::exact()), fixtures::setup());
+    // No noise comes either: each scenario has a world of its own.
     for stream in &golden.streams {
-        let mut seen = see(application, stream, &setup);
-        let response = seen.first_response();
-        seen.dispatched = response.map(|(got, _)| application::dispatch(got.writes.iter().map(|(_, bytes)| bytes)));
-        timelines.push(Timeline::of(stream, &seen, &pace));
-        evidence.add(judge(&golden.cases, stream, &seen, &pace, &stalls));
+        check.stream(stream, see(application, stream, &setup));
     }
     for scenario in &golden.scenes {
-        let seen = see(application, scenario, &setup);
-        evidence.add(judge(&golden.cases, scenario, &seen, &pace, &stalls));
+        check.scenario(scenario, &see(application, scenario, &setup));
     }
     for request in &golden.requests {
         let log = world_lab::run_with(&setup, application, async |lab| {
-            requests::perform(&mut Embedded { lab, pace: pace.clone() }, request, &golden.cases).await
+            requests::perform(&mut Embedded { lab, pace: Pace::exact() }, request, &golden.cases).await
         });
-        evidence.add(request.judge(&golden.cases, settled(log).as_ref()));
+        check.request(request, settled(log).as_ref());
     }
-    let verdicts = evidence.verdicts(|id| scope.cases.has(id), None);
-    let target = "the embedded server, in virtual time".into();
-    Ok(Report { target, verdicts, timelines, trouble: None, hint: None, by: Measured::Fixtures })
+    Ok(check.report(scope, "the embedded server, in virtual time"))
 }
 
 fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Observation {
     let seen = world_lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
-        let bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 };
-        play::play(&mut target, scenario, &OtherClients::default(), bounds).await
+        play::play(&mut target, scenario, &OtherClients::default(), EXACT_BOUNDS).await
     });
     settled(seen)
 }

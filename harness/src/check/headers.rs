@@ -1,6 +1,6 @@
 //! Headers that the user adds to every request, such as a token.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Fields that the check sets or leaves out on purpose: fields of a single connection, fields that frame a request, and
 /// fields that ask for another answer than the answer of the contract.

@@ -13,6 +13,9 @@ use crate::player::{Action, Bounds, Client};
 /// A wait lasts longer by as much as the machine was held up, but by no more than this.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
+/// The bounds of clients in virtual time.
+pub(super) const EXACT_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 };
+
 /// Plays the scenario beside other clients, with the tag of the check in the messages. A client that can't connect is
 /// missing in the observation, and so are all later lines.
 pub(super) async fn play(

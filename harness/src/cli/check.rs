@@ -13,6 +13,7 @@ use onbeat_clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::Instant;
 
 use super::{Exit, Format, Output, files, input, parse_count, parse_duration, tell, told_to_end};
+use crate::against::{Recordings, recording_case_ids};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
 use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
@@ -95,9 +96,9 @@ fn parse_tolerance(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // A check takes a minute or more, so wrong arguments and paths are found out first.
-    let recordings = arguments.against.as_deref().map(against::read).transpose()?;
+    let recordings = arguments.against.as_deref().map(Recordings::read).transpose()?;
     let (ids, by) = match &recordings {
-        Some(recordings) => (recordings.case_ids(), Measured::Recordings),
+        Some(recordings) => (recording_case_ids(&recordings.contracts), Measured::Recordings),
         None => (case_ids(), Measured::Fixtures),
     };
     let known = arguments.expect_failures.as_deref().map(|path| known_failures(path, &ids, by)).transpose()?;
@@ -127,7 +128,7 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     write_files(arguments, &report, &known, made)?;
     printed?;
     if let (true, Some(recordings)) = (arguments.accept, &recordings) {
-        return recordings.accept(&report, &accepted, out);
+        return against::accept(recordings, &report, &accepted, out);
     }
     Ok(if report.conforms() { Exit::Holds } else { Exit::Differs })
 }

@@ -15,6 +15,8 @@ pub(crate) struct Pace {
     /// Whether periods and timestamps are kept to the nanosecond. In real time the median of a period counts, and timers
     /// on a busy machine get some slack.
     pub(crate) is_exact: bool,
+    /// Whether each stream begins at the epoch of the fixtures, so that each timestamp is known.
+    pub(crate) is_epoch_known: bool,
     /// How long a server may take to notice silent events, such as the leaving of a client.
     pub(crate) settling: Duration,
 }
@@ -25,16 +27,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const FEW: usize = 10;
 
 impl Pace {
-    /// Returns the pace of virtual time: everything is exact.
+    /// Returns the pace of virtual time in a world of its own: everything is exact, and each timestamp is known.
     pub(crate) fn exact() -> Self {
         let (early_max, late_max, settling) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        Self { speed: NonZeroU32::MIN, early_max, late_max, is_exact: true, settling }
+        Self { speed: NonZeroU32::MIN, early_max, late_max, is_exact: true, is_epoch_known: true, settling }
+    }
+
+    /// Returns the pace of virtual time for an application with any epoch.
+    pub(crate) fn exact_since_any_epoch() -> Self {
+        Self { is_epoch_known: false, ..Self::exact() }
     }
 
     /// Returns the pace of real time, for a server on the same machine or near.
     pub(crate) fn real(speed: NonZeroU32, late_max: Duration) -> Self {
         let (early_max, settling) = (Duration::from_millis(5), Duration::from_millis(250));
-        Self { speed, early_max, late_max, is_exact: false, settling }
+        Self { speed, early_max, late_max, is_exact: false, is_epoch_known: false, settling }
     }
 
     /// Returns how long after the request a line that a request brings is given up.

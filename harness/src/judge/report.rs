@@ -6,6 +6,7 @@ pub mod html;
 pub mod jsonl;
 #[cfg(feature = "cli")]
 pub mod junit;
+mod plain;
 pub mod text;
 
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, printable};

@@ -18,6 +18,8 @@ pub(super) struct ClientConnection {
     player: tokio::sync::Mutex<player::Client>,
     log: LogReader,
     seen: Mutex<Seen>,
+    /// The ordinals of the logged actions among the actions of all clients.
+    pub(super) order: Mutex<Vec<u64>>,
 }
 
 /// The exchanges so far, folded out of as much of the log as has been read.
@@ -34,7 +36,14 @@ impl ClientConnection {
     /// Returns the connection of a client with this number.
     pub(super) fn new(lab: Lab, number: usize, player: player::Client) -> Self {
         let log = player.log_reader();
-        Self { lab, number, player: tokio::sync::Mutex::new(player), log, seen: Mutex::default() }
+        Self {
+            lab,
+            number,
+            player: tokio::sync::Mutex::new(player),
+            log,
+            seen: Mutex::default(),
+            order: Mutex::default(),
+        }
     }
 
     /// Returns the lab.
@@ -51,6 +60,15 @@ impl ClientConnection {
     pub(super) async fn act(&self, action: Action) {
         self.act_at_once(action).await;
         self.lab.settle().await;
+    }
+
+    async fn do_action(&self, action: Action) {
+        let mut player = self.player.lock().await;
+        // A log has no pauses of reading.
+        if !matches!(action, Action::Pause | Action::Resume) {
+            self.order.lock().push(self.lab.state.next_action());
+        }
+        player.act(action).await;
     }
 
     /// Sends a request, and returns the ordinal on the connection.
@@ -70,12 +88,12 @@ impl ClientConnection {
     /// Acts, without a wait for what follows.
     pub(super) async fn act_at_once(&self, action: Action) {
         self.lab.state.touch();
-        self.player.lock().await.act(action).await;
+        self.do_action(action).await;
     }
 
     /// Leaves, without a wait for what follows.
     pub(super) async fn leave(&self) {
-        self.player.lock().await.act(Action::Leave(LeftHow::Closed)).await;
+        self.do_action(Action::Leave(LeftHow::Closed)).await;
     }
 
     /// Calls `read` with the exchange as far as it has come.

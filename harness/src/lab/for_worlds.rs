@@ -1,11 +1,7 @@
 //! The parts of a lab that random worlds take.
 
-use std::sync::Arc;
-
-use onbeat_clock::Clock;
 use onbeat_wire::LeftHow;
 
-use super::Lab;
 use super::client::Client;
 use super::response::Response;
 use crate::player::Action;
@@ -15,13 +11,6 @@ pub(crate) use super::failure::LabFailure;
 pub(crate) use super::panics::{PanicNotes, quietly};
 pub(crate) use super::request_parts::RequestParts;
 pub(crate) use super::run::{EndedByLab, FailedTest, try_run};
-
-impl Lab {
-    /// Returns the clock of the lab.
-    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.state.clock
-    }
-}
 
 impl Client {
     /// Acts, without a wait for what follows. If the application does not take in all bytes at this instant, the client gives

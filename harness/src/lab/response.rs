@@ -18,8 +18,8 @@ use crate::player::HttpExchange;
 /// A client of [`Lab::get`](super::Lab::get) leaves when its response is dropped.
 #[derive(Debug)]
 pub struct Response {
-    connection: Handle,
-    ordinal: usize,
+    pub(super) connection: Handle,
+    pub(super) ordinal: usize,
     /// The request and the client, for messages.
     name: Arc<str>,
     stream: Mutex<EventStream>,

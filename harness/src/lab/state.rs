@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -44,6 +44,8 @@ pub(super) struct LabState {
     hosts: Mutex<BTreeMap<String, Served>>,
     clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
+    /// How many actions the clients have done.
+    actions_done: AtomicU64,
     /// How many tasks of the lab's own live.
     own_tasks: Arc<AtomicUsize>,
     /// Whether the servers have been told to end.
@@ -88,6 +90,7 @@ impl LabState {
             hosts: Mutex::default(),
             clients: Mutex::default(),
             sockets_made: AtomicUsize::new(0),
+            actions_done: AtomicU64::new(0),
             own_tasks: Arc::default(),
             shutdown: watch::channel(false).0,
             waits: Mutex::default(),
@@ -175,10 +178,15 @@ impl LabState {
     pub(super) fn connect(&self, host: &str) -> io::Result<Socket> {
         let server = self.hosts.lock().get(host).cloned();
         let server = server.ok_or_else(|| self.no_host(host))?;
-        let number = self.sockets_made.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.next_socket();
         let (end, client) = tokio::io::duplex(WINDOW_BYTES);
         self.serve(server, end, Peer::Socket(number));
         Ok(Socket(client))
+    }
+
+    /// Returns the number of the next socket.
+    pub(super) fn next_socket(&self) -> usize {
+        self.sockets_made.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn no_host(&self, host: &str) -> io::Error {
@@ -224,6 +232,11 @@ impl LabState {
     /// Returns the number of the next client.
     pub(super) fn next_client(&self) -> usize {
         self.clients.lock().len() + 1
+    }
+
+    /// Returns the ordinal of the next action of a client, among those of all clients.
+    pub(super) fn next_action(&self) -> u64 {
+        self.actions_done.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Adds a client.

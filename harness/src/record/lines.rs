@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use onbeat_wire::recording::{
     ArrivalNotes, Body, End, Exchange, FORMAT, Fact, Framing, How, Line, RawRequest, RecordingStart, ResponseHead,
-    Write,
+    Times, Write,
 };
 use onbeat_wire::{Instant, Part};
 
@@ -33,6 +33,7 @@ pub(super) struct ExchangeLines {
     has_begun: bool,
     /// When the request began, in milliseconds since the proxy began, if there is a proxy.
     at_ms: Option<u64>,
+    times: Option<Times>,
     summary: Summary,
 }
 
@@ -75,6 +76,7 @@ impl ExchangeLines {
             interim: Vec::new(),
             has_begun: false,
             at_ms: None,
+            times: None,
             summary: Summary { began, ..Summary::default() },
         }
     }
@@ -82,6 +84,11 @@ impl ExchangeLines {
     /// Returns the lines as a part of the timeline of a proxy, whose clock began with the proxy.
     pub(super) fn on_timeline(self) -> Self {
         Self { at_ms: Some(self.began.as_millis()), ..self }
+    }
+
+    /// Returns the lines as those of an exchange in virtual time.
+    pub(super) fn in_virtual_time(self) -> Self {
+        Self { times: Some(Times::Exact), ..self }
     }
 
     /// Takes in the next bytes of the request's body.
@@ -163,7 +170,8 @@ impl ExchangeLines {
         }
         let onbeat = env!("CARGO_PKG_VERSION").to_owned();
         let from = std::mem::take(&mut self.from);
-        lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing, at_ms: self.at_ms }));
+        let (at_ms, times) = (self.at_ms, self.times);
+        lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing, at_ms, times }));
         let RequestText { head, content_type, body, is_complete, is_cut } = &mut self.request;
         let mut request = line(0, 0, RawRequest { text: std::mem::take(head) });
         // The secrets in a body are found now, since a key and its value may come in different pieces.

@@ -1,6 +1,5 @@
 //! Plays the history of a world in a lab.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::random::{Random, Seed};
@@ -244,6 +243,6 @@ fn connect(lab: &Lab, seed: u64, number: usize, link: &Link) -> Client {
     }
     // No other draws of the seed have the same number.
     let random = Random::new(Seed(seed), u64::MAX - 1 - number as u64, 0);
-    let (clock, link) = (Arc::clone(lab.clock()), link.clone());
+    let (clock, link) = (lab.clock(), link.clone());
     lab.client_through(link.window_bytes, |pipe, breaker| Network::new(pipe, breaker, link, clock, random))
 }

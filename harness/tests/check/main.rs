@@ -2,10 +2,18 @@
 
 mod against;
 mod clocks;
+mod from_lab;
 mod headers;
 mod known_failures;
 mod lateness;
 mod reports;
+#[path = "../lab/scripted.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "the application waits as applications do, and the tests of the lab plant more bugs"
+)]
+mod scripted;
 #[path = "../served/mod.rs"]
 mod served;
 mod support;

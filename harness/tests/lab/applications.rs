@@ -31,20 +31,25 @@ pub(crate) fn ticker() -> Router {
 
 /// A token each 50 ms, 400 ms after the question, and `[DONE]`.
 pub(crate) fn chat() -> Router {
-    async fn complete(Json(question): Json<Value>) -> Response {
+    slow_chat(Duration::from_millis(50))
+}
+
+/// The same with another time between two tokens.
+pub(crate) fn slow_chat(apart: Duration) -> Router {
+    async fn complete(apart: Duration, question: Value) -> Response {
         let Some(prompt) = question["prompt"].as_str().map(str::to_owned) else {
             return (StatusCode::UNPROCESSABLE_ENTITY, "no prompt").into_response();
         };
         sleep(Duration::from_millis(400)).await;
         let words: Vec<String> = prompt.split(' ').map(str::to_owned).collect();
-        let tokens = stream::iter(words).enumerate().then(|(number, word)| async move {
-            sleep(Duration::from_millis(if number == 0 { 0 } else { 50 })).await;
+        let tokens = stream::iter(words).enumerate().then(move |(number, word)| async move {
+            sleep(if number == 0 { Duration::ZERO } else { apart }).await;
             Event::default().data(json!({ "token": word }).to_string())
         });
         let done = stream::once(async { Event::default().data("[DONE]") });
         Sse::new(tokens.chain(done).map(Ok::<_, Infallible>)).into_response()
     }
-    Router::new().route("/chat", post(complete))
+    Router::new().route("/chat", post(async move |Json(question): Json<Value>| complete(apart, question).await))
 }
 
 /// Notifications, of which the last eight are repeated to a client that comes back.

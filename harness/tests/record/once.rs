@@ -37,6 +37,7 @@ fn a_recording_begins_with_the_server_the_request_and_the_head() {
         from,
         framing: Some(Framing::Chunked),
         at_ms: None,
+        times: None,
     };
     assert_eq!(recorded[0].fact, Fact::Recording(start));
     let text = format!(

@@ -68,6 +68,17 @@ pub struct RecordingStart {
     /// parts of one timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
+    /// What the times are worth; nothing over sockets, where each time has some jitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
+}
+
+/// What the times of a recording are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Times {
+    /// The recording was made in virtual time: each time is exact to the millisecond.
+    Exact,
 }
 
 /// The first line of a log: the dependencies of its world.

@@ -95,7 +95,9 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
         from: "http://127.0.0.1:8000/chat".into(),
         framing: Some(Framing::Chunked),
         at_ms: None,
+        times: None,
     };
+    let in_lab = RecordingStart { times: Some(Times::Exact), ..start.clone() };
     let of_proxy = RecordingStart { at_ms: Some(5), ..start.clone() };
     let id = Vary { place: VaryPlace::Pointer("/id".into()), rule: VaryRule::Uuid };
     let loosened = ArrivalNotes { vary: vec![id.clone()], may: true, ..ArrivalNotes::default() };
@@ -109,6 +111,10 @@ fn a_recording_has_its_keys_in_order_and_is_read_again() {
         (
             line(0, RecordingStart { framing: None, ..start }.into(), ArrivalNotes::default()),
             r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat"}"#,
+        ),
+        (
+            line(0, in_lab.into(), ArrivalNotes::default()),
+            r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://127.0.0.1:8000/chat","framing":"chunked","times":"exact"}"#,
         ),
         (
             line(0, request(), notes(body(b"{}", false), None)),

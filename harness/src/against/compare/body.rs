@@ -150,7 +150,11 @@ impl ExchangeTrial<'_, '_> {
         let scale = u64::from(self.rules.times.scale);
         let end = self.exchange.response.end.filter(|end| end.how != How::Closed);
         let recorded_ms = self.exchange.response.length_ms() / scale;
-        end.is_none() && self.result.seen_units[g].times.last_ms + self.tolerance_ms() >= recorded_ms
+        let came_ms = self.result.seen_units[g].times.last_ms;
+        // What came at the very end of an exact recording is part of the recording.
+        let is_behind =
+            if self.is_exact { came_ms > recorded_ms } else { came_ms + self.tolerance_ms() >= recorded_ms };
+        end.is_none() && is_behind
     }
 
     /// Returns whether the response broke off within a unit, so that the unit is wrong already.
@@ -170,8 +174,27 @@ impl ExchangeTrial<'_, '_> {
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let line = lines.last().copied().unwrap_or_default();
         let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, is_after_hole };
-        self.result.came.push(timed);
+        if self.is_exact && unit.cuts == got.cuts {
+            self.came_in_writes(e, g, is_after_hole);
+        } else {
+            self.result.came.push(timed);
+        }
         self.judged(lines);
+    }
+
+    /// Notes the time of each write of a unit, except of a write that began with the unit before.
+    fn came_in_writes(&mut self, e: usize, g: usize, is_after_hole: bool) {
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let last = self.result.came.last().map(|line| line.write);
+        for (number, write) in (unit.writes.0..=unit.writes.1).enumerate() {
+            if last == Some(write) {
+                continue;
+            }
+            let (due, came) = (&self.exchange.response.writes[write], &self.seen.facts.writes[got.writes.0 + number]);
+            let is_after_hole = is_after_hole && number == 0;
+            let (line, due, came) = (due.line, due.times, came.times);
+            self.result.came.push(TimedLine { line, write, due, came, is_after_hole });
+        }
     }
 
     fn wrong(&mut self, e: usize, g: usize, is_other: bool) {

@@ -8,7 +8,7 @@ fn hinted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> Option<String> {
     let contract = recorded.contract();
     let cases = cases(std::slice::from_ref(&contract));
     let comparison = compared(&cases, &contract, came, &rules(Measure::Chunks));
-    hint(&contract.exchanges[0], &came.seen(), &comparison).map(|hint| hint.text)
+    hint(&contract.exchanges[0], &came.seen(), &comparison, false).map(|hint| hint.text)
 }
 
 fn ticks(count: u64, at: impl Fn(u64) -> u64) -> MadeUpResponse {

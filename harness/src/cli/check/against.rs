@@ -1,20 +1,17 @@
 //! `onbeat check --against`: recordings as the contract.
 
 use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_clock::TokioClock;
 use onbeat_wire::printable::to_json;
 
-use super::{Bar, CheckArguments, Exit, Output, files, input, told_to_end};
-use crate::against::{
-    CompareRules, Measure, RecordingCheck, RecordingContract, TimeRules, check_against, recording_case_ids,
-};
+use super::{Bar, CheckArguments, Exit, Output, files, told_to_end};
+use crate::against::{CompareRules, Measure, RecordingCheck, Recordings, TimeRules, check_against};
 use crate::check::ExtraHeaders;
-use crate::judge::{Outcome, Report, Selection};
+use crate::judge::{Report, Selection};
 use crate::record::{Connector, RecordedLine};
 use crate::server_url::{ServerUrl, without_userinfo};
 
@@ -23,41 +20,6 @@ const QUICK: Duration = Duration::from_millis(9_500);
 
 /// The lines of each recording as they would be accepted.
 type AcceptedLines = Vec<Option<Vec<RecordedLine>>>;
-
-/// The recordings that a server is held against, each with its file.
-pub(super) struct Recordings {
-    paths: Vec<PathBuf>,
-    contracts: Vec<RecordingContract>,
-}
-
-/// Reads the recording in a file, or all recordings in a folder.
-pub(super) fn read(path: &Path) -> Result<Recordings, String> {
-    let failed = |why: &dyn std::fmt::Display| format!("failed to read {}: {why}", path.display());
-    let is_folder = fs::metadata(path).map_err(|error| failed(&error))?.is_dir();
-    let mut paths = vec![path.to_owned()];
-    if is_folder {
-        paths.clear();
-        for entry in fs::read_dir(path).map_err(|error| failed(&error))? {
-            let file = entry.map_err(|error| failed(&error))?.path();
-            let is_recording = file.extension().is_some_and(|extension| extension == "jsonl") && !file.is_dir();
-            paths.extend(is_recording.then_some(file));
-        }
-        paths.sort();
-        if paths.is_empty() {
-            return Err(failed(&"expected recordings, whose names end in .jsonl, got none"));
-        }
-    }
-    // All mistakes are told at once.
-    let (mut contracts, mut wrong) = (Vec::new(), Vec::new());
-    for path in &paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match input::read(path).and_then(|text| RecordingContract::read(&name, &text)) {
-            Ok(contract) => contracts.push(contract),
-            Err(why) => wrong.push(why),
-        }
-    }
-    if wrong.is_empty() { Ok(Recordings { paths, contracts }) } else { Err(wrong.join("\n")) }
-}
 
 /// Holds the server against the recordings; returns the report, and the lines to accept.
 pub(super) fn check(
@@ -86,7 +48,7 @@ pub(super) fn check(
         connector: Connector::new(server, arguments.cacert.as_deref(), Arc::new(TokioClock::start()))?,
         headers,
         cases: Selection { only, skip },
-        rules: CompareRules { measure, behind_proxy, times },
+        rules: CompareRules { measure, behind_proxy, times, in_lab: false },
         watched: if quick { Some(watched.map_or(QUICK, |watched| watched.min(QUICK))) } else { watched },
         one_by_one: arguments.one_by_one,
     };
@@ -101,41 +63,31 @@ pub(super) fn check(
     checked.map(|checked| (checked.report, checked.accepted))
 }
 
-impl Recordings {
-    /// Returns the ids of all cases.
-    pub(super) fn case_ids(&self) -> Vec<String> {
-        recording_case_ids(&self.contracts)
+/// Writes what came into the files in which something differs, and tells which.
+pub(super) fn accept(
+    recordings: &Recordings,
+    report: &Report,
+    accepted: &[Option<Vec<RecordedLine>>],
+    out: &mut Output,
+) -> Result<Exit, Box<dyn Error>> {
+    if report.trouble.is_some() {
+        return Err("nothing is accepted: the check did not come to its end".into());
     }
-
-    /// Writes what came into the files in which something differs, and tells which.
-    pub(super) fn accept(
-        &self,
-        report: &Report,
-        accepted: &[Option<Vec<RecordedLine>>],
-        out: &mut Output,
-    ) -> Result<Exit, Box<dyn Error>> {
-        if report.trouble.is_some() {
-            return Err("nothing is accepted: the check did not come to its end".into());
-        }
-        let mut failed = Vec::new();
-        out.line("");
-        for ((path, contract), lines) in self.paths.iter().zip(&self.contracts).zip(accepted) {
-            let ids = recording_case_ids(std::slice::from_ref(contract));
-            let differs =
-                |verdict: &&crate::judge::Verdict| verdict.outcome == Outcome::Fail && ids.contains(&verdict.id);
-            let count = report.verdicts.iter().filter(differs).count();
-            let shown = path.display();
-            match lines {
-                _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
-                Some(lines) => {
-                    let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
-                    files::replace(path, &text)?;
-                    let plural = if count == 1 { "line differed" } else { "lines differed" };
-                    out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
-                }
-                None => failed.push(format!("{shown} stays as it was: what came is no whole exchange")),
+    let mut failed = Vec::new();
+    out.line("");
+    let failing = recordings.failing_lines(report);
+    for ((path, count), lines) in recordings.paths.iter().zip(failing).zip(accepted) {
+        let shown = path.display();
+        match lines {
+            _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
+            Some(lines) => {
+                let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
+                files::replace(path, &text)?;
+                let plural = if count == 1 { "line differed" } else { "lines differed" };
+                out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
             }
+            None => failed.push(format!("{shown} stays as it was: what came is no whole exchange")),
         }
-        if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }
     }
+    if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }
 }

@@ -25,8 +25,8 @@ impl Trial<'_, '_> {
                 let finding = self.finding(*write, expected, actual, visible(&piece.bytes));
                 finding.after(piece.at - got.sent)
             };
-            // In virtual time a stream begins at the epoch of the scenario, so that each timestamp is known.
-            if self.pace.is_exact
+            // Where a stream begins at the epoch of the scenario, each timestamp is known.
+            if self.pace.is_epoch_known
                 && write.1.notes.client.is_empty()
                 && let Some(wanted) = self::stamp(write, write.1.written().as_bytes())
                 && wanted != stamp

@@ -28,7 +28,6 @@ impl RecordedExchange {
     /// Returns whether a line with this fact begins the next exchange.
     pub(super) fn is_followed_by(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Recording(_) => true,
             Fact::Request(_) | Fact::RawRequest(_) => self.has_request || self.has_head || self.has_ended,
             // The recording of a replay has no requests.
             Fact::Head(_) => self.has_ended,
@@ -39,9 +38,6 @@ impl RecordedExchange {
     /// Takes in a line.
     pub(super) fn take_in(&mut self, line: usize, t_ms: u64, fact: Fact) -> Result<(), Problem> {
         self.last_line = line;
-        if matches!(fact, Fact::Recording(_)) {
-            return Ok(());
-        }
         jsonl::within("t_ms", t_ms, self.last_ms..=TIME_MS_MAX)?;
         self.last_ms = t_ms;
         if let Some(action) = self.action(fact, t_ms)? {

@@ -38,10 +38,15 @@ fn a_file_may_have_several_exchanges() {
     let replayed = [HEAD, WRITE, END, &other, END];
     let recorded = [start, REQUEST, HEAD, WRITE, END, start, REQUEST, &other, END];
     let requests = [REQUEST, HEAD, WRITE, END, REQUEST, &other, END];
+    let on = |line: &str, request: u32| line.replacen(",\"", &format!(",\"connection\":0,\"request\":{request},\""), 1);
+    let (first, second) =
+        ([REQUEST, HEAD, WRITE, END].map(|line| on(line, 0)), [REQUEST, &other, END].map(|line| on(line, 1)));
+    let connected: Vec<&str> = [start].into_iter().chain(first.iter().chain(&second).map(String::as_str)).collect();
     for (lines, second) in [
         (&replayed[..], ["9 404 {}", "12 Complete"]),
         (&recorded, ["2 404 {}", "5 Complete"]),
         (&requests, ["2 404 {}", "5 Complete"]),
+        (&connected, ["2 404 {}", "5 Complete"]),
     ] {
         assert_eq!(shown(lines, 0).expect("a recording").len(), 3);
         assert_eq!(shown(lines, 1).expect("a recording"), second);

@@ -1,4 +1,4 @@
-//! The input of the command line: text in UTF-8, from a file or from stdin.
+//! The input of commands and checks: text in UTF-8, from a file or from stdin.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,14 +12,14 @@ const BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// # Errors
 ///
 /// If the file can't be read, or is no text in UTF-8. The error names the file.
-pub(super) fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     let bytes = if path == Path::new("-") { bytes(io::stdin().lock()) } else { File::open(path).and_then(bytes) };
     let text = bytes.map_err(|error| error.to_string()).and_then(text);
     text.map_err(|why| format!("failed to read {}: {why}", name(path)))
 }
 
 /// Returns the name of a file in an error.
-pub(super) fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
 }
 

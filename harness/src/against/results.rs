@@ -1,0 +1,111 @@
+//! The results of a check: evidence, drawings, hints, and the lines of the next recordings.
+
+use super::accept::accepted;
+use super::compare::{CompareRules, Comparison, compare};
+use super::contract::RecordingContract;
+use super::facts::SeenResponse;
+use super::hint::hint;
+use super::schedule::PlannedExchange;
+use super::timeline::timeline;
+use crate::judge::{Case, Evidence, Hint, Measured, Report, Selection, Stalls, Timeline};
+use crate::record::RecordedLine;
+
+/// One exchange that was played.
+pub(super) struct PlayedExchange {
+    pub(super) planned: PlannedExchange,
+    pub(super) seen: SeenResponse,
+    pub(super) lines: Vec<RecordedLine>,
+    pub(super) watched_ms: u64,
+}
+
+/// A round that was played, and the evidence of all plays together.
+pub(super) struct PlayedRound<'c> {
+    exchanges: Vec<PlayedExchange>,
+    pub(super) comparisons: Vec<Comparison<'c>>,
+    pub(super) evidence: Evidence<'c>,
+    in_lab: bool,
+}
+
+impl<'c> PlayedRound<'c> {
+    /// Compares the exchanges of a round with the recordings.
+    pub(super) fn new(
+        contracts: &[RecordingContract],
+        exchanges: Vec<PlayedExchange>,
+        cases: &'c [Case],
+        rules: &CompareRules,
+        stalls: &Stalls,
+    ) -> Self {
+        let compared = exchanges
+            .iter()
+            .map(|one| compare(cases, one.planned.of(contracts), (&one.seen, one.watched_ms), rules, stalls));
+        let comparisons: Vec<Comparison> = compared.collect();
+        let mut evidence = Evidence::new(cases);
+        for comparison in &comparisons {
+            evidence.add(comparison.evidence.clone());
+        }
+        Self { exchanges, comparisons, evidence, in_lab: rules.in_lab }
+    }
+}
+
+/// What is known so far.
+pub(super) struct CheckResults<'c> {
+    evidence: Evidence<'c>,
+    timelines: Vec<Timeline>,
+    /// The hint of each exchange with findings.
+    hints: Vec<Option<Hint>>,
+    /// For each recording, the lines of the next recording, if the exchange came to its end.
+    accepted: Vec<Option<Vec<RecordedLine>>>,
+    pub(super) rounds_done: usize,
+}
+
+impl<'c> CheckResults<'c> {
+    /// Returns no results for so many recordings.
+    pub(super) fn new(cases: &'c [Case], recordings: usize) -> Self {
+        Self {
+            evidence: Evidence::new(cases),
+            timelines: Vec::new(),
+            hints: Vec::new(),
+            accepted: vec![None; recordings],
+            rounds_done: 0,
+        }
+    }
+
+    /// Adds a round.
+    pub(super) fn add(&mut self, contracts: &[RecordingContract], played: PlayedRound<'c>) {
+        for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
+            let (contract, exchange) = one.planned.of(contracts);
+            if !comparison.evidence.is_clean() {
+                let hint = hint(exchange, &one.seen, comparison, played.in_lab);
+                self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
+            }
+            self.timelines.push(timeline(contract, one.planned.exchange, comparison));
+            let is_whole = one.seen.trouble.is_none() && one.seen.facts.head.is_some() && one.seen.facts.end.is_some();
+            if is_whole && contract.exchanges.len() == 1 {
+                self.accepted[one.planned.contract] = Some(accepted(contract, &one.lines, comparison));
+            }
+        }
+        self.evidence.add(played.evidence);
+        self.rounds_done += 1;
+    }
+
+    /// Returns the report on a server, and the lines of the next recordings. Trouble keeps the check from a result.
+    pub(super) fn report(
+        self,
+        target: String,
+        selected: &Selection,
+        trouble: Option<String>,
+    ) -> (Report, Vec<Option<Vec<RecordedLine>>>) {
+        let verdicts = self.evidence.verdicts(|id| selected.has(id), trouble.as_deref());
+        let hint = common_hint(&self.hints);
+        let by = Measured::Recordings;
+        (Report { target, verdicts, timelines: self.timelines, trouble, hint, by }, self.accepted)
+    }
+}
+
+/// Returns the hint of the first exchange, if each exchange with findings has a hint.
+fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
+    let hints: Option<Vec<&Hint>> = hints.iter().map(Option::as_ref).collect();
+    let hints = hints?;
+    let explains_all = hints.iter().all(|hint| hint.explains_all);
+    hints.first().map(|first| Hint { text: first.text.clone(), explains_all })
+}

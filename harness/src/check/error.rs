@@ -1,0 +1,54 @@
+//! Why an application in a lab can't be checked.
+
+use std::fmt;
+
+use glob::Pattern;
+
+use super::WrongHeader;
+use crate::judge::{NoSuchCase, Selection};
+
+/// Why an application in a lab can't be checked. The message says what was expected, what came, and where.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// A recording can't be read, is none, or can't be written.
+    #[error("{0}")]
+    Recordings(String),
+    /// Only a whole check can be accepted.
+    #[error("expected a whole check to accept what comes, got one with `only`, `skip`, `events` or `watch_for`")]
+    AcceptsPart,
+    /// A header can't be sent.
+    #[error(transparent)]
+    Header(#[from] WrongHeader),
+    /// A pattern of ids is none.
+    #[error("failed to read the pattern {pattern:?}: {why}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// The mistake.
+        why: String,
+    },
+    /// A pattern matches no case.
+    #[error(transparent)]
+    NoSuchCase(#[from] NoSuchCase),
+}
+
+/// Prints the message, which a failed `unwrap` shows.
+impl fmt::Debug for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Returns the selection by patterns of ids.
+///
+/// # Errors
+///
+/// If a text is no pattern.
+pub(crate) fn selection(only: &[String], skip: &[String]) -> Result<Selection, CheckError> {
+    let pattern = |text: &String| {
+        Pattern::new(text).map_err(|error| CheckError::Pattern { pattern: text.clone(), why: error.to_string() })
+    };
+    let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>, _>>();
+    Ok(Selection { only: patterns(only)?, skip: patterns(skip)? })
+}

@@ -1,0 +1,134 @@
+//! The check of an application in a lab by the fixtures, in virtual time.
+
+use std::future::IntoFuture;
+use std::io;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use onbeat_clock::Clock;
+
+use super::error::{CheckError, selection};
+use super::exact::ExactCheck;
+use super::play::{self, EXACT_BOUNDS};
+use super::{OtherClients, Scope, Target, requests};
+use crate::judge::{Pace, Report};
+use crate::lab::Lab;
+use crate::player::{Bounds, Client};
+
+/// A check of an application by the fixtures: `.await` does the check. The options are those of `onbeat check`.
+#[derive(Clone, Debug)]
+#[must_use = "a check is done by `.await`"]
+pub struct CheckContract {
+    lab: Lab,
+    only: Vec<String>,
+    skip: Vec<String>,
+    quick: bool,
+    behind_proxy: bool,
+}
+
+impl Lab {
+    /// Begins to hold the application against the fixtures: the contract of the tutorial server, as `onbeat check` does. All
+    /// scenarios are played one after another, in some minutes of virtual time; timestamps have to follow tokio's time. The
+    /// contract counts clients, so that no client of the test may be connected. All
+    /// clients of the check have left when the report comes.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # let app = Router::new().route("/stream-text", get(|| async { "no stream" }));
+    /// onbeat::lab(app, async |lab| {
+    ///     let report = lab.check_contract().only("stream-text.*").await.unwrap();
+    ///     assert!(!report.conforms(), "{report}");
+    /// });
+    /// ```
+    pub fn check_contract(&self) -> CheckContract {
+        let (lab, only, skip) = (self.clone(), Vec::new(), Vec::new());
+        CheckContract { lab, only, skip, quick: false, behind_proxy: false }
+    }
+}
+
+impl CheckContract {
+    /// Judges the cases alone that match an id or a glob, such as `stream-text.*`. Several calls select several.
+    pub fn only(mut self, id: impl Into<String>) -> Self {
+        self.only.push(id.into());
+        self
+    }
+
+    /// Leaves out the cases that match an id or a glob.
+    pub fn skip(mut self, id: impl Into<String>) -> Self {
+        self.skip.push(id.into());
+        self
+    }
+
+    /// Leaves out what takes longer than 10 s of virtual time.
+    pub fn quick(self) -> Self {
+        Self { quick: true, ..self }
+    }
+
+    /// Leaves out what the server under the application decides, such as chunks and connections.
+    pub fn behind_proxy(self) -> Self {
+        Self { behind_proxy: true, ..self }
+    }
+
+    async fn check(self) -> Result<Report, CheckError> {
+        let Self { lab, only, skip, quick, behind_proxy } = self;
+        let scope = Scope { cases: selection(&only, &skip)?, quick, behind_proxy };
+        let golden = scope.contract()?;
+        let mut target = InLab { lab, pace: Pace::exact_since_any_epoch() };
+        let mut check = ExactCheck::new(&golden, &scope, target.pace.clone());
+        let others = OtherClients::default();
+        for stream in &golden.streams {
+            let seen = play::play(&mut target, stream, &others, EXACT_BOUNDS).await;
+            check.stream(stream, seen);
+            // The next scenario counts the clients.
+            target.settle().await;
+        }
+        for scenario in &golden.scenes {
+            let seen = play::play(&mut target, scenario, &others, EXACT_BOUNDS).await;
+            check.scenario(scenario, &seen);
+            target.settle().await;
+        }
+        for request in &golden.requests {
+            let log = requests::perform(&mut target, request, &golden.cases).await;
+            check.request(request, log.as_ref());
+            target.settle().await;
+        }
+        Ok(check.report(&scope, IN_LAB))
+    }
+}
+
+/// The name of an application in reports.
+pub(crate) const IN_LAB: &str = "the application in the lab, in virtual time";
+
+impl IntoFuture for CheckContract {
+    type Output = Result<Report, CheckError>;
+    type IntoFuture = LocalBoxFuture<'static, Result<Report, CheckError>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.check().boxed_local()
+    }
+}
+
+/// An application in a lab.
+struct InLab {
+    lab: Lab,
+    pace: Pace,
+}
+
+impl Target for InLab {
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.lab.clock()
+    }
+
+    fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
+        Ok(self.lab.bare_client(bounds))
+    }
+
+    async fn settle(&self) {
+        self.lab.settle().await;
+    }
+}
