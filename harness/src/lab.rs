@@ -9,7 +9,7 @@
 //!    │
 //!  connection ── sse                a client's connection, and the events in a response
 //!    │
-//!  response ── request ── client    what a test works with
+//!  request_parts ── response ── request ── client    what a test works with
 //!    │
 //!  checked                          what recorders and checks need of a lab
 //!    │
@@ -18,6 +18,8 @@
 //!  state                            what the handles of a lab share
 //!    │
 //!  run ── options                   a runtime in paused time, and the end of a test
+//!    │
+//!  for_worlds                       the parts of a lab that random worlds take
 //! ```
 
 mod application;
@@ -27,6 +29,8 @@ mod checked;
 mod client;
 mod connection;
 mod failure;
+#[cfg(feature = "simulate")]
+pub(crate) mod for_worlds;
 #[cfg(feature = "hyper-client")]
 mod host_connector;
 mod network;
@@ -35,6 +39,7 @@ mod options;
 mod panics;
 mod peer;
 mod request;
+mod request_parts;
 mod response;
 mod run;
 mod socket;
@@ -50,6 +55,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use onbeat_wire::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use self::application::Application;
 use self::application::Served;
@@ -69,7 +75,7 @@ pub use self::socket::Socket;
 pub use self::sse::{Comment, Event, Retry, Write};
 use self::state::LabState;
 use crate::player::{self, Bounds};
-use crate::transport;
+use crate::transport::{self, Breaker};
 
 /// Tests an application in virtual time: runs `test` with a lab around `application`, and returns what `test` returns.
 ///
@@ -253,17 +259,28 @@ impl Lab {
     /// ```
     #[must_use]
     pub fn client_over(&self, network: Network) -> Client {
-        let clock = Arc::clone(&self.state.clock);
-        let window_bytes = network.window_bytes;
-        let (end, ends) = if network.is_plain() {
-            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| pipe)
+        let (clock, window_bytes) = (Arc::clone(&self.state.clock), network.window_bytes);
+        if network.is_plain() {
+            self.client_through(window_bytes, |pipe, _| pipe)
         } else {
-            let over = Arc::clone(&clock);
-            transport::connect_through(Arc::clone(&clock), window_bytes, |pipe, _| network.over(pipe, over))
-        };
+            self.client_through(window_bytes, |pipe, _| network.over(pipe, clock))
+        }
+    }
+
+    /// Returns a new client behind any network, with `window_bytes` of room in each direction.
+    pub(crate) fn client_through<P>(
+        &self,
+        window_bytes: usize,
+        network: impl FnOnce(DuplexStream, Breaker) -> P,
+    ) -> Client
+    where
+        P: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (end, ends) = transport::connect_through(Arc::clone(&self.state.clock), window_bytes, network);
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
-        let player = player::Client::with_notice(clock, ends, Bounds::NONE, self.state.notice());
+        let player =
+            player::Client::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }

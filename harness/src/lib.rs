@@ -49,6 +49,8 @@
 //!      │
 //!  simulate      random worlds under faults, judged by invariants
 //!      │
+//!  worlds        random worlds around any application
+//!      │
 //!  cli           the command line
 //! ```
 //!
@@ -122,6 +124,8 @@ pub mod record;
 
 #[cfg(feature = "simulate")]
 pub mod simulate;
+#[cfg(feature = "simulate")]
+mod worlds;
 
 #[cfg(feature = "live")]
 #[doc(hidden)]
@@ -146,6 +150,10 @@ pub use self::lab::{HostConnector, HostSocket};
 pub use self::player::ClientLog;
 #[cfg(feature = "server")]
 pub use self::server::Server;
+#[cfg(feature = "simulate")]
+pub use self::simulate::Draws;
+#[cfg(feature = "simulate")]
+pub use self::worlds::{ClientRequest, EndedWorld, Explored, InvariantOutcome, WorldClient, WorldExchange, Worlds};
 
 #[cfg(feature = "check")]
 pub use self::{

@@ -7,16 +7,21 @@
 //!                        networks
 //! ```
 
+pub(crate) mod circle;
 mod coverage;
+mod draws;
 mod generator;
 mod history;
 mod model;
-mod network;
+pub(crate) mod network;
 mod play;
 mod run;
 mod shrink;
+pub(crate) mod shrinking;
+pub(crate) mod timed_history;
 mod trace;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -24,13 +29,17 @@ use sha2::{Digest, Sha256};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 pub use self::coverage::Coverage;
+pub use self::draws::Draws;
 pub use self::history::{History, Link, Manner, Message, Operation, OperationKind, Resource};
-use self::model::Violation;
+pub(crate) use self::model::Violation;
 use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
 use crate::fixtures::read_back::Golden;
 use crate::world_lab::Application;
+
+/// How many lines of a violation, and of a log, are shown.
+const SHOWN_LINES_MAX: usize = 40;
 
 /// A failed world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,13 +118,15 @@ impl Simulator {
             self.play(&history).err().map_or((violation.clone(), None), |violated| *violated);
         let logs = observations.map(|observations| observations.logs).unwrap_or_default();
         let log = violation.client.and_then(|client| logs.get(client)).map(ToString::to_string).unwrap_or_default();
-        let (violation, log) = (clipped(&violation.to_string()), clipped(&log));
+        let (violation, log) = (clipped(&violation.to_string(), SHOWN_LINES_MAX), clipped(&log, SHOWN_LINES_MAX));
         Failure { history, violation, log, responses: trace::responses(logs) }
     }
 
     /// Plays a history, and judges the world.
     fn play(&self, history: &History) -> Result<Observations, Violated> {
-        let violated = |invariant, detail| Err(Box::new((Violation { invariant, client: None, detail }, None)));
+        let violated = |invariant: &'static str, detail| {
+            Err(Box::new((Violation { invariant: Cow::Borrowed(invariant), client: None, detail }, None)))
+        };
         // A server under faults would log each of them.
         let play = || with_default(NoSubscriber::default(), || play::play(&self.application, history));
         match catch_unwind(AssertUnwindSafe(play)) {
@@ -147,16 +158,15 @@ impl fmt::Display for Failure {
 }
 
 /// Returns the lines as far as people can take them in at a glance: of many lines the middle is left out.
-fn clipped(text: &str) -> String {
+pub(crate) fn clipped(text: &str, lines_max: usize) -> String {
     const WIDTH: usize = 160;
-    const LINES: usize = 40;
     let clip = |line: &&str| match line.char_indices().nth(WIDTH) {
         Some((at, _)) => format!("{}…\n", &line[..at]),
         None => format!("{line}\n"),
     };
     let lines: Vec<&str> = text.lines().collect();
-    let left_out = lines.len().saturating_sub(LINES);
-    let (start, end) = (lines.iter().take(LINES / 2), lines.iter().skip(LINES / 2 + left_out));
+    let left_out = lines.len().saturating_sub(lines_max);
+    let (start, end) = (lines.iter().take(lines_max / 2), lines.iter().skip(lines_max / 2 + left_out));
     let gap = (left_out > 0).then(|| format!("           … {left_out} lines more …\n"));
     let lines = start.map(clip).chain(gap).chain(end.map(clip));
     lines.collect::<String>().trim_end().to_owned()

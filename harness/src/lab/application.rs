@@ -78,7 +78,7 @@ mod sealed {
 
 impl Served {
     /// Returns an application behind the one type.
-    pub(super) fn new(application: impl Application) -> Self {
+    pub(crate) fn new(application: impl Application) -> Self {
         application.into_served()
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use onbeat_wire::LeftHow;
 use onbeat_wire::What;
 use parking_lot::Mutex;
@@ -59,8 +58,7 @@ impl ClientConnection {
 
     /// Acts, and waits until everything has happened that follows at this instant.
     pub(super) async fn act(&self, action: Action) {
-        self.lab.state.touch();
-        self.do_action(action).await;
+        self.act_at_once(action).await;
         self.lab.settle().await;
     }
 
@@ -75,13 +73,22 @@ impl ClientConnection {
 
     /// Sends a request, and returns the ordinal on the connection.
     pub(super) async fn request(&self, action: Action) -> usize {
-        let ordinal = {
-            let mut seen = self.seen.lock();
-            seen.requests += 1;
-            seen.requests - 1
-        };
+        let ordinal = self.next_ordinal();
         self.act(action).await;
         ordinal
+    }
+
+    /// Counts a request that is about to be sent, and returns the ordinal on the connection.
+    pub(super) fn next_ordinal(&self) -> usize {
+        let mut seen = self.seen.lock();
+        seen.requests += 1;
+        seen.requests - 1
+    }
+
+    /// Acts, without a wait for what follows.
+    pub(super) async fn act_at_once(&self, action: Action) {
+        self.lab.state.touch();
+        self.do_action(action).await;
     }
 
     /// Leaves, without a wait for what follows.
@@ -172,14 +179,4 @@ impl Drop for LeaveOnDrop {
         // A response that outlives the lab has no runtime any more, and the lab has closed its connection.
         lab.state.spawn(async move { connection.leave().await });
     }
-}
-
-/// Returns the bytes of a request.
-pub(super) fn request_bytes(method: &str, target: &str, headers: &[(String, String)], body: &Bytes) -> Bytes {
-    let mut head = format!("{method} {target} HTTP/1.1\r\n");
-    for (name, value) in headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head.push_str("\r\n");
-    [head.as_bytes(), body].concat().into()
 }

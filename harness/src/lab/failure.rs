@@ -7,7 +7,7 @@ use super::open::OpenRequest;
 
 /// Why a lab ends a test.
 #[derive(Debug)]
-pub(super) enum LabFailure {
+pub(crate) enum LabFailure {
     /// The application panicked, at work on a request if there is one.
     Panicked(Option<OpenRequest>),
     /// The test waits since so long in virtual time.

@@ -51,6 +51,8 @@ struct OpenState {
     requests: BTreeMap<u64, OpenRequest>,
     failures: BTreeMap<(Peer, usize), String>,
     panicked: Option<OpenRequest>,
+    /// How many bytes of bodies the application has handed over for each peer.
+    body_bytes: BTreeMap<Peer, u64>,
 }
 
 impl OpenRequests {
@@ -83,6 +85,12 @@ impl OpenRequests {
         self.state.lock().panicked.take()
     }
 
+    /// Returns how many bytes of bodies the application has handed over for a peer, whether or not the peer has read them.
+    #[cfg(feature = "simulate")]
+    pub(super) fn body_bytes(&self, peer: &Peer) -> u64 {
+        self.state.lock().body_bytes.get(peer).copied().unwrap_or_default()
+    }
+
     /// Returns the error of the application that ended the answer to a request.
     pub(super) fn failure(&self, peer: &Peer, ordinal: usize) -> Option<String> {
         self.state.lock().failures.get(&(peer.clone(), ordinal)).cloned()
@@ -101,6 +109,14 @@ impl OpenGuard {
     pub(super) fn answered(&self) {
         if let Some(request) = self.requests.state.lock().requests.get_mut(&self.number) {
             request.is_answered = true;
+        }
+    }
+
+    /// Notes that the application has handed over so many bytes more of the body.
+    pub(super) fn handed_over(&self, bytes: usize) {
+        let mut state = self.requests.state.lock();
+        if let Some(peer) = state.requests.get(&self.number).map(|request| request.peer.clone()) {
+            *state.body_bytes.entry(peer).or_default() += bytes as u64;
         }
     }
 

@@ -3,17 +3,19 @@
 //! tokio catches the panic of a task, and a layer may catch the panic of a handler. The process has one panic hook: the first
 //! lab puts a hook before it that notes the panics of threads with a lab, and then goes on as before.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
 thread_local! {
     /// The panics of the thread so far; none on a thread without a lab.
     static NOTED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// Whether noted panics of the thread are not printed.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The noting of the thread's panics, until dropped.
-pub(super) struct PanicNotes(());
+pub(crate) struct PanicNotes(());
 
 impl PanicNotes {
     /// Begins to note the panics of this thread.
@@ -22,18 +24,35 @@ impl PanicNotes {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
-                note(info);
-                before(info);
+                let is_noted = note(info);
+                if !(is_noted && QUIET.try_with(Cell::get).unwrap_or_default()) {
+                    before(info);
+                }
             }));
         });
         NOTED.with_borrow_mut(|noted| *noted = Some(Vec::new()));
         Self(())
     }
 
+    /// Returns whether the thread has panicked since the beginning of the notes.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn has_any() -> bool {
+        NOTED.with_borrow(|noted| noted.as_ref().is_some_and(|noted| !noted.is_empty()))
+    }
+
     /// Takes out the panics so far.
-    pub(super) fn take() -> Vec<String> {
+    pub(crate) fn take() -> Vec<String> {
         NOTED.with_borrow_mut(|noted| noted.as_mut().map(std::mem::take).unwrap_or_default())
     }
+}
+
+/// Calls `run`, and returns the result. Panics that a lab notes meanwhile are not printed: the caller tells of them.
+#[cfg(feature = "simulate")]
+pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    let before = QUIET.replace(true);
+    let value = run();
+    QUIET.set(before);
+    value
 }
 
 impl Drop for PanicNotes {
@@ -42,15 +61,16 @@ impl Drop for PanicNotes {
     }
 }
 
-fn note(info: &PanicHookInfo<'_>) {
+/// Notes a panic, and returns whether the thread has a lab.
+fn note(info: &PanicHookInfo<'_>) -> bool {
     let payload = info.payload();
     let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     let message = text.unwrap_or("a panic without a message");
     let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
     let note = format!("{message}{place}{}", hint(message));
     // A panic while the notes are borrowed is lost here, and printed all the same.
-    let _ =
-        NOTED.try_with(|noted| noted.try_borrow_mut().map(|mut noted| noted.as_mut().map(|noted| noted.push(note))));
+    let noted = NOTED.try_with(|noted| noted.try_borrow_mut().ok()?.as_mut().map(|noted| noted.push(note)));
+    noted.is_ok_and(|noted| noted.is_some())
 }
 
 /// Returns what to do about a panic in the words of tokio: a lab has neither sockets nor several threads.

@@ -96,6 +96,13 @@ impl Response {
 
     // The events.
 
+    /// Returns whether the response is an event stream: the head has come, with status 200 and the content type
+    /// `text/event-stream`.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        self.exchange(is_event_stream).unwrap_or_default()
+    }
+
     /// Reads the event stream on, and returns what `read` makes of the stream.
     #[track_caller]
     fn stream<T>(&self, read: impl FnOnce(&mut EventStream) -> T) -> T {

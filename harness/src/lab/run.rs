@@ -1,6 +1,7 @@
 //! Runs a test in a lab: a runtime in paused time, the test, and what is held against the application at the end.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,11 +22,24 @@ use super::state::{APPLICATION, LabState};
 use super::watchdog::{Steps, Watchdog};
 use crate::idle::Idle;
 
-/// Builds the application, runs the test, and returns what the test returns.
+/// Builds the application, runs the test, and returns what the test returns; panics if the test fails.
 pub(super) fn run<A, T>(options: &LabOptions, build: impl AsyncFnOnce(Lab) -> A, test: impl AsyncFnOnce(Lab) -> T) -> T
 where
     A: Application,
 {
+    match try_run(options, async |lab| Served::new(build(lab).await), test) {
+        Ok(value) => value,
+        Err(FailedTest::Panicked(panic)) => resume_unwind(panic),
+        Err(FailedTest::EndedByLab(failed)) => panic!("{failed}"),
+    }
+}
+
+/// Builds the application, runs the test, and returns what the test returns, or how the test failed.
+pub(crate) fn try_run<T>(
+    options: &LabOptions,
+    build: impl AsyncFnOnce(Lab) -> Served,
+    test: impl AsyncFnOnce(Lab) -> T,
+) -> Result<T, FailedTest> {
     assert!(
         Handle::try_current().is_err(),
         "a lab has a runtime of its own, in paused time: make the test a `#[test]` function, not a `#[tokio::test]`"
@@ -60,7 +74,7 @@ where
         state.watch_patience();
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
-            let application = Served::new(build(lab.clone()).await);
+            let application = build(lab.clone()).await;
             state.add_host(APPLICATION.into(), application);
             state.settle().await;
             let outcome = test(lab).await;
@@ -79,14 +93,10 @@ where
         state.clear();
         outcome
     });
-    drop(notes);
     // A blocking task that never ends must not hold up the message that says so.
     runtime.shutdown_background();
-    match outcome {
-        Ok(value) => value,
-        Err(FailedTest::OfTest(panic)) => resume_unwind(panic),
-        Err(FailedTest::OfLab(message)) => panic!("{message}"),
-    }
+    drop(notes);
+    outcome
 }
 
 /// How a test ended.
@@ -99,12 +109,29 @@ enum Ended<T> {
     Stopped(LabFailure),
 }
 
-/// How a failed test goes on.
-enum FailedTest {
-    /// With the panic of the test.
-    OfTest(Box<dyn Any + Send>),
-    /// With a message of the lab.
-    OfLab(String),
+/// How a test failed.
+pub(crate) enum FailedTest {
+    /// The test panicked.
+    Panicked(Box<dyn Any + Send>),
+    /// The lab ended the test, or found a failure at the end.
+    EndedByLab(Box<EndedByLab>),
+}
+
+/// A failure found by a lab, with all that people need to know.
+pub(crate) struct EndedByLab {
+    pub(crate) failure: LabFailure,
+    /// The panics of the application, each with its place.
+    pub(crate) panics: Vec<String>,
+    /// The state of the lab at the end of the test.
+    pub(crate) report: String,
+}
+
+impl fmt::Display for EndedByLab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)?;
+        self.panics.iter().try_for_each(|panic| write!(f, "\n  panic: {panic}"))?;
+        write!(f, "\n{}", self.report)
+    }
 }
 
 /// Holds the end of the test against what the lab knows.
@@ -120,7 +147,7 @@ fn judge<T>(
         Ended::Stopped(failure) => failure,
         Ended::Panicked(panic) => {
             tell(&format!("the lab when the test panicked, {}", state.report()));
-            return Err(FailedTest::OfTest(panic));
+            return Err(FailedTest::Panicked(panic));
         }
         Ended::Returned(value) => {
             let late = failures.try_recv().ok().or_else(|| state.leak());
@@ -128,8 +155,8 @@ fn judge<T>(
             failure
         }
     };
-    let panics: String = panics.iter().map(|panic| format!("\n  panic: {panic}")).collect();
-    Err(FailedTest::OfLab(format!("{failure}{panics}\n{}", state.report())))
+    let report = state.report();
+    Err(FailedTest::EndedByLab(Box::new(EndedByLab { failure, panics, report })))
 }
 
 /// Prints beside the message of a panic.

@@ -30,6 +30,9 @@ impl HttpBody for WatchedBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Self { body, guard } = self.get_mut();
         let frame = Pin::new(body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            guard.handed_over(frame.data_ref().map_or(0, Bytes::len));
+        }
         frame.map_err(|error| {
             let error = error.into_inner();
             guard.failed(&*error);

@@ -6,6 +6,7 @@ use onbeat_wire::{How, What};
 
 use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
 use super::play::Observations;
+use super::timed_history::OperationTime;
 use crate::player::{ClientLog, LogEntry};
 use crate::replay::Stream;
 

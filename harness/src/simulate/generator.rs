@@ -2,6 +2,7 @@
 
 use onbeat_server::random::{Random, Seed};
 
+use super::draws::Draws;
 use super::history::{GARBAGE, History, LONG, Link, Manner, Message, Operation, OperationKind, Resource, TEXTS};
 use crate::replay::Stream;
 
@@ -17,10 +18,10 @@ impl History {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         // No connection of the world has this ordinal.
-        let random = Random::new(Seed(seed), u64::MAX, 0);
+        let draws = Draws::new(Random::new(Seed(seed), u64::MAX, 0));
         let (clients, operations) = (Vec::new(), Vec::new());
         let history = Self { seed, mailbox_events_max: 0, connections_max: 0, clients, operations, end_ms: 0 };
-        let mut generator = Generator { random, history, messages: 0, meetings: [0; 3], long: false };
+        let mut generator = Generator { draws, history, messages: 0, meetings: [0; 3], long: false };
         generator.generate();
         generator.history
     }
@@ -28,7 +29,7 @@ impl History {
 
 /// Draws a history from random numbers. Each change of the order of the draws changes the histories of all seeds.
 struct Generator {
-    random: Random,
+    draws: Draws,
     history: History,
     /// How many messages have a number.
     messages: usize,
@@ -40,19 +41,19 @@ struct Generator {
 
 impl Generator {
     fn below(&mut self, end: u64) -> u64 {
-        self.random.next_below(end)
+        self.draws.below(end)
     }
 
     fn index(&mut self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).unwrap_or_default()
+        self.draws.index(end)
     }
 
     fn chance(&mut self, one_in: u64) -> bool {
-        self.below(one_in) == 0
+        self.draws.chance(one_in)
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.index(choices.len())]
+        self.draws.one_of(choices)
     }
 
     /// Draws a time not before `from`; often a time at which timers fire, or other clients act.
@@ -142,26 +143,10 @@ impl Generator {
         self.add_client(Link { again: Some(client), breaks_after: None, ..self.history.clients[client].clone() })
     }
 
-    fn link(&mut self) -> Link {
-        if self.chance(2) {
-            return Link::PLAIN;
-        }
-        let pieces = if self.long { [4096, 4096, 1000, 100] } else { [4096, 1, 3, 17] };
-        Link {
-            window_bytes: self.one_of(&[64 * 1024, 64 * 1024, 1024, 64]),
-            piece_bytes: self.one_of(&pieces),
-            latency_ms: self.one_of(&[0, 0, 1, 40, 1000]),
-            jitter_ms: self.one_of(&[0, 0, 1, 300]),
-            together_ms: self.one_of(&[1, 1, 1, 100, 1000]),
-            breaks_after: if self.chance(8) { Some(self.index(2000)) } else { None },
-            again: None,
-        }
-    }
-
     /// Adds a client with all operations, and the return of the client.
     fn client(&mut self) {
         let joins = if self.chance(3) { 0 } else { self.time(0) };
-        let link = self.link();
+        let link = Link::draw(&mut self.draws, self.long);
         let client = self.add_client(link);
         match self.below(12) {
             0..5 => self.listen(client, joins),

@@ -6,6 +6,8 @@ use onbeat_server::endpoints::{broadcast_text, send_heartbeat};
 use onbeat_wire::printable::visible;
 use serde::{Deserialize, Serialize};
 
+use super::draws::Draws;
+use super::timed_history::{OperationTime, TimedHistory};
 use crate::replay::Stream;
 
 /// The history of a world.
@@ -50,14 +52,14 @@ pub struct Link {
 /// An operation of a client, or on the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Operation {
+pub struct Operation<K = OperationKind> {
     /// When the operation begins, in milliseconds after the epoch.
     pub at_ms: u64,
     /// The number of the client; without a meaning for an operation on the world.
     pub client: usize,
     /// The kind of the operation.
     #[serde(rename = "what")]
-    pub kind: OperationKind,
+    pub kind: K,
     /// Whether the next operation waits for all consequences of this operation.
     pub settles: bool,
     /// Whether the operation begins before everything else that is due at the same instant.
@@ -250,11 +252,6 @@ impl OperationKind {
         matches!(self, Self::Close | Self::HalfClose | Self::Reset)
     }
 
-    /// Returns whether the operation is done to the world, and not by a client.
-    pub(super) fn is_of_the_world(&self) -> bool {
-        matches!(self, Self::Jump { .. } | Self::ShutDown)
-    }
-
     /// Returns whether a client requests a stream with a body.
     pub(super) fn joins_a_stream(&self) -> bool {
         self.request().is_some_and(|(resource, manner)| resource.is_stream() && manner != Manner::Head)
@@ -266,9 +263,35 @@ impl OperationKind {
     }
 }
 
+impl TimedHistory for History {
+    type Kind = OperationKind;
+
+    fn clients(&mut self) -> &mut Vec<Link> {
+        &mut self.clients
+    }
+
+    fn operations(&mut self) -> &mut Vec<Operation> {
+        &mut self.operations
+    }
+
+    fn end_ms(&mut self) -> &mut u64 {
+        &mut self.end_ms
+    }
+}
+
+impl OperationTime for OperationKind {
+    fn is_of_the_world(&self) -> bool {
+        matches!(self, Self::Jump { .. } | Self::ShutDown)
+    }
+
+    fn lasts_ms(&self) -> u64 {
+        if let Self::Jump { ms } = self { *ms } else { 0 }
+    }
+}
+
 impl Link {
     /// A network without faults.
-    pub(super) const PLAIN: Self = Self {
+    pub(crate) const PLAIN: Self = Self {
         window_bytes: 64 * 1024,
         piece_bytes: 4096,
         latency_ms: 0,
@@ -277,6 +300,23 @@ impl Link {
         breaks_after: None,
         again: None,
     };
+
+    /// Draws a network, every second without faults. Where messages are `long`, pieces are not all short.
+    pub(crate) fn draw(draws: &mut Draws, long: bool) -> Self {
+        if draws.chance(2) {
+            return Self::PLAIN;
+        }
+        let pieces = if long { [4096, 4096, 1000, 100] } else { [4096, 1, 3, 17] };
+        Self {
+            window_bytes: draws.one_of(&[64 * 1024, 64 * 1024, 1024, 64]),
+            piece_bytes: draws.one_of(&pieces),
+            latency_ms: draws.one_of(&[0, 0, 1, 40, 1000]),
+            jitter_ms: draws.one_of(&[0, 0, 1, 300]),
+            together_ms: draws.one_of(&[1, 1, 1, 100, 1000]),
+            breaks_after: if draws.chance(8) { Some(draws.index(2000)) } else { None },
+            again: None,
+        }
+    }
 
     /// Returns how long bytes travel at most, in milliseconds.
     pub(super) fn delay_ms_max(&self) -> u64 {

@@ -22,6 +22,7 @@ mod times;
 mod values;
 mod view;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use self::subscribers::{Publication, Subscribers};
@@ -35,13 +36,13 @@ use crate::replay::Stream;
 
 /// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Violation {
+pub(crate) struct Violation {
     /// The invariant.
-    pub(super) invariant: &'static str,
+    pub(crate) invariant: Cow<'static, str>,
     /// The client that saw the violation.
-    pub(super) client: Option<usize>,
+    pub(crate) client: Option<usize>,
     /// What the client saw, and should have seen.
-    pub(super) detail: String,
+    pub(crate) detail: String,
 }
 
 impl fmt::Display for Violation {
@@ -55,7 +56,7 @@ impl fmt::Display for Violation {
 type Judged = Result<(), Violation>;
 
 fn violation<T>(invariant: &'static str, view: Option<&View>, detail: impl Into<String>) -> Result<T, Violation> {
-    Err(Violation { invariant, client: view.map(|view| view.client), detail: detail.into() })
+    Err(Violation { invariant: invariant.into(), client: view.map(|view| view.client), detail: detail.into() })
 }
 
 /// Judges an invariant by a condition.

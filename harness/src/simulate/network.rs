@@ -16,7 +16,7 @@ use super::history::Link;
 use crate::transport::Breaker;
 
 /// The end of a client, behind a network.
-pub(super) struct Network {
+pub(crate) struct Network {
     /// The pipe to the server; none after the network has reset the connection.
     pipe: Option<DuplexStream>,
     breaker: Breaker,
@@ -34,7 +34,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
+    pub(crate) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
         let (in_flight, pipe) = (VecDeque::new(), Some(pipe));
         Self { pipe, breaker, link, clock, random, in_flight, is_ended: false, arrival: None, arrived: 0 }
     }

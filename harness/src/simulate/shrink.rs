@@ -1,30 +1,24 @@
 //! Shrinks a history: takes clients, operations and faults away as long as the history still shows the violation.
 
 use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
+use super::shrinking::Shrinking;
+use super::timed_history::{TimedHistory, over_ms, remove_client};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 4000;
 
 /// Returns the shortest history found that still `shows` the violation.
 pub(super) fn shrink(history: History, shows: impl Fn(&History) -> bool) -> History {
-    let mut shrinking = Shrinking { shortest: history, shows, attempts: 0 };
-    loop {
-        let before = shrinking.shortest.clone();
-        shrinking.remove_parts();
+    Shrinking::new(history, ATTEMPTS_MAX, shows).repeat(|shrinking| {
+        shrinking.remove_parts(|history| &mut history.operations);
         shrinking.remove_clients();
-        shrinking.remove_operations();
-        shrinking.remove_faults();
+        shrinking.remove_items(|history| &mut history.operations);
+        shrinking.attempt(|history| history.mailbox_events_max = 1024);
+        shrinking.attempt(|history| history.connections_max = 65_536);
+        shrinking.remove_network_faults();
+        shrinking.simplify(&SIMPLIFY);
         shrinking.remove_time();
-        if shrinking.shortest == before {
-            return shrinking.shortest;
-        }
-    }
-}
-
-struct Shrinking<F> {
-    shortest: History,
-    shows: F,
-    attempts: usize,
+    })
 }
 
 /// Changes that simplify an operation.
@@ -50,95 +44,56 @@ const SIMPLIFY: [fn(&mut Operation); 5] = [
     },
 ];
 
-impl<F: Fn(&History) -> bool> Shrinking<F> {
-    /// Changes the history, unless the changed history does not show the violation.
-    fn attempt(&mut self, change: impl FnOnce(&mut History)) {
-        let mut changed = self.shortest.clone();
-        change(&mut changed);
-        if changed != self.shortest && self.attempts < ATTEMPTS_MAX {
-            self.attempts += 1;
-            if (self.shows)(&changed) {
-                self.shortest = changed;
-            }
-        }
-    }
-
-    /// Removes half of the operations, then quarters, and so on.
-    fn remove_parts(&mut self) {
-        let mut part = self.shortest.operations.len() / 2;
-        while part > 1 {
-            let starts = (0..self.shortest.operations.len()).step_by(part);
-            for start in starts.rev() {
-                self.attempt(|history| {
-                    let end = (start + part).min(history.operations.len());
-                    history.operations.drain(start.min(end)..end);
-                });
-            }
-            part /= 2;
-        }
-    }
-
-    fn remove_clients(&mut self) {
-        for client in (0..self.shortest.clients.len()).rev() {
+impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
+    /// Removes each client in turn, with the operations of the client.
+    pub(crate) fn remove_clients(&mut self) {
+        for client in (0..self.shortest.clients().len()).rev() {
             self.attempt(|history| remove_client(history, client));
         }
     }
 
-    fn remove_operations(&mut self) {
-        for at in (0..self.shortest.operations.len()).rev() {
-            self.attempt(|history| drop(history.operations.remove(at)));
+    /// Gives each client a network without faults, and makes each return a first visit.
+    pub(crate) fn remove_network_faults(&mut self) {
+        for client in 0..self.shortest.clients().len() {
+            self.attempt(|history| history.clients()[client] = Link::PLAIN);
+            self.attempt(|history| {
+                let link = &mut history.clients()[client];
+                *link = Link { again: link.again, ..Link::PLAIN };
+            });
+            self.attempt(|history| history.clients()[client].again = None);
         }
     }
 
-    fn remove_faults(&mut self) {
-        self.attempt(|history| history.mailbox_events_max = 1024);
-        self.attempt(|history| history.connections_max = 65_536);
-        for client in 0..self.shortest.clients.len() {
-            self.attempt(|history| history.clients[client] = Link::PLAIN);
-            self.attempt(|history| history.clients[client].again = None);
-        }
-        for at in 0..self.shortest.operations.len() {
-            for simplify in SIMPLIFY {
-                self.attempt(|history| simplify(&mut history.operations[at]));
+    /// Simplifies each operation by each of the changes.
+    pub(crate) fn simplify(&mut self, changes: &[fn(&mut Operation<H::Kind>)]) {
+        for at in 0..self.shortest.operations().len() {
+            for change in changes {
+                self.attempt(|history| change(&mut history.operations()[at]));
             }
         }
     }
 
     /// Moves operations to the time of the operation before, and ends the world sooner.
-    fn remove_time(&mut self) {
-        for at in 0..self.shortest.operations.len() {
+    pub(crate) fn remove_time(&mut self) {
+        for at in 0..self.shortest.operations().len() {
             self.attempt(|history| {
-                let (from, to) = (history.operations[at].at_ms, history.operations[..at].last().map_or(0, over));
-                for operation in history.operations.iter_mut().filter(|operation| operation.at_ms == from) {
+                let operations = history.operations();
+                let (from, to) = (operations[at].at_ms, operations[..at].last().map_or(0, over_ms));
+                for operation in operations.iter_mut().filter(|operation| operation.at_ms == from) {
                     operation.at_ms = to;
                 }
             });
         }
-        self.attempt(|history| history.end_ms = history.operations.last().map_or(0, over) + 1);
-        self.attempt(|history| history.end_ms = history.operations.last().map_or(0, over).next_multiple_of(30_000) + 1);
-    }
-}
-
-/// Returns when an operation is over.
-fn over(operation: &Operation) -> u64 {
-    if let OperationKind::Jump { ms } = operation.kind { operation.at_ms + ms } else { operation.at_ms }
-}
-
-/// Removes a client, and numbers the later clients anew.
-fn remove_client(history: &mut History, client: usize) {
-    history.operations.retain(|operation| operation.client != client || operation.kind.is_of_the_world());
-    history.clients.remove(client);
-    for operation in history.operations.iter_mut().filter(|operation| operation.client > client) {
-        operation.client -= 1;
-    }
-    for link in &mut history.clients {
-        link.again = link.again.filter(|again| *again != client).map(|again| again - usize::from(again > client));
+        let last_ms = |history: &mut H| history.operations().last().map_or(0, over_ms);
+        self.attempt(|history| *history.end_ms() = last_ms(history) + 1);
+        self.attempt(|history| *history.end_ms() = last_ms(history).next_multiple_of(30_000) + 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::timed_history::OperationTime;
 
     #[test]
     fn needless_parts_are_taken_away() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use super::history::{GARBAGE, History, LONG, Link, Operation, OperationKind, Resource};
+use super::timed_history::OperationTime;
 use crate::player::ClientLog;
 
 /// The bounds of a history, with room beyond those of the generator. Within these bounds the model knows the invariants.

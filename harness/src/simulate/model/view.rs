@@ -8,6 +8,7 @@ use onbeat_wire::Instant;
 
 use super::{History, HttpExchange, Observations, SentRequest, Times};
 use crate::player::ClientLog;
+use crate::simulate::timed_history::OperationTime;
 use crate::simulate::{Link, OperationKind};
 
 /// The view of a client.

@@ -1,0 +1,41 @@
+//! The part that the histories of all kinds of worlds share: clients with networks, and operations with times.
+
+use super::history::{Link, Operation};
+
+/// A history of any kind of world.
+pub(crate) trait TimedHistory: Clone + PartialEq {
+    /// The kinds of operations.
+    type Kind: OperationTime;
+
+    /// Returns the networks of the clients.
+    fn clients(&mut self) -> &mut Vec<Link>;
+    /// Returns the operations, in the order of time.
+    fn operations(&mut self) -> &mut Vec<Operation<Self::Kind>>;
+    /// Returns the time at which all faults stop, in milliseconds.
+    fn end_ms(&mut self) -> &mut u64;
+}
+
+/// A kind of operation, as far as time is concerned.
+pub(crate) trait OperationTime {
+    /// Returns whether the operation is done to the world, and not by a client.
+    fn is_of_the_world(&self) -> bool;
+    /// Returns how long the operation lasts, in milliseconds.
+    fn lasts_ms(&self) -> u64;
+}
+
+/// Returns when an operation is over, in milliseconds.
+pub(crate) fn over_ms<K: OperationTime>(operation: &Operation<K>) -> u64 {
+    operation.at_ms + operation.kind.lasts_ms()
+}
+
+/// Removes a client, and numbers the later clients anew.
+pub(crate) fn remove_client<T: TimedHistory>(history: &mut T, client: usize) {
+    history.operations().retain(|operation| operation.client != client || operation.kind.is_of_the_world());
+    history.clients().remove(client);
+    for operation in history.operations().iter_mut().filter(|operation| operation.client > client) {
+        operation.client -= 1;
+    }
+    for link in history.clients() {
+        link.again = link.again.filter(|again| *again != client).map(|again| again - usize::from(again > client));
+    }
+}
