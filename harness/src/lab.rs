@@ -53,7 +53,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Method;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
@@ -185,12 +184,21 @@ impl Lab {
     }
 
     /// Lets so much time pass. All timers fire one after another, each at its time, those of the last instant too.
+    ///
+    /// # Panics
+    ///
+    /// If `by` is no whole number of milliseconds, in which paused time moves.
     pub async fn advance(&self, by: Duration) {
         self.advance_to(self.now() + by).await;
     }
 
     /// Lets time pass until `time` after the beginning of the lab; not at all if that is in the past.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is no whole number of milliseconds, in which paused time moves.
     pub async fn advance_to(&self, time: Duration) {
+        assert!(time.subsec_nanos().is_multiple_of(1_000_000), "expected whole milliseconds, got {time:?}");
         self.state.touch_until(time);
         self.state.clock.sleep_until(Instant::EPOCH + time).await;
         self.settle().await;
@@ -233,8 +241,23 @@ impl Lab {
         self.client().post(target)
     }
 
+    /// Begins a `PUT` by a new client.
+    pub fn put(&self, target: &str) -> RequestBuilder {
+        self.client().put(target)
+    }
+
+    /// Begins a `DELETE` by a new client.
+    pub fn delete(&self, target: &str) -> RequestBuilder {
+        self.client().delete(target)
+    }
+
     /// Begins a request with any method by a new client.
-    pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such method.
+    #[track_caller]
+    pub fn request(&self, method: &str, target: &str) -> RequestBuilder {
         self.client().request(method, target)
     }
 
@@ -323,7 +346,17 @@ impl Lab {
     ///
     /// If there is no such host ([`NotFound`](io::ErrorKind::NotFound)).
     pub fn connect(&self, host: &str) -> io::Result<Socket> {
-        self.state.connect(host)
+        self.connect_over(host, Network::new())
+    }
+
+    /// Connects as [`connect`](Self::connect) does, over a network between the host and the client: late, slow, or cutting what
+    /// the host sends into pieces.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such host ([`NotFound`](io::ErrorKind::NotFound)).
+    pub fn connect_over(&self, host: &str, network: Network) -> io::Result<Socket> {
+        self.state.connect(host, network)
     }
 
     /// Returns a connector to the hosts of the lab, for `hyper_util::client::legacy::Client`. Needs the feature

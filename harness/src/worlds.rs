@@ -172,11 +172,6 @@ impl<S: 'static> Worlds<S> {
         self.request(ClientRequest::get(target))
     }
 
-    /// Adds a `POST` to what clients may ask for.
-    pub fn post(self, target: &str, body: impl Into<bytes::Bytes>) -> Self {
-        self.request(ClientRequest::post(target, body))
-    }
-
     /// Adds a request to what clients may ask for. All requests are sent equally often; [`draw`](Self::draw) weighs.
     pub fn request(self, request: ClientRequest) -> Self {
         self.draw(move |_| request.clone())
@@ -189,8 +184,8 @@ impl<S: 'static> Worlds<S> {
     /// # let app = || axum::Router::new();
     /// # let _ =
     /// Worlds::new(app).draw(|draws| match draws.below(10) {
-    ///     0 => ClientRequest::post("/clear", ""),
-    ///     _ => ClientRequest::post("/notes", format!("note {}", draws.below(1000))),
+    ///     0 => ClientRequest::post("/clear"),
+    ///     _ => ClientRequest::post("/notes").body(format!("note {}", draws.below(1000))),
     /// });
     /// ```
     pub fn draw(mut self, draw: impl Fn(&mut Draws) -> ClientRequest + 'static) -> Self {

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::connection::ClientConnection;
 use super::peer::Peer;
 use super::response::Response;
+use super::state::APPLICATION;
 use super::{Lab, Network};
 use crate::player::{self, Action, Bounds, ClientLog};
 use crate::transport;
@@ -43,7 +44,8 @@ impl Lab {
         self.state.touch();
         let window_bytes = Network::new().window_bytes;
         let (end, ends) = transport::connect_through(self.clock(), window_bytes, |pipe, _| pipe);
-        self.state.serve_application(end, Peer::Socket(self.state.next_socket()));
+        self.state
+            .serve_application(end, Peer::Socket { number: self.state.next_socket(), host: APPLICATION.to_owned() });
         player::Client::new(self.clock(), ends, bounds)
     }
 }

@@ -21,16 +21,33 @@ pub struct Client {
 impl Client {
     /// Begins a `GET`; see [`Lab::get`].
     pub fn get(&self, target: &str) -> RequestBuilder {
-        self.request(Method::GET, target)
+        self.request("GET", target)
     }
 
     /// Begins a `POST`; see [`Lab::post`].
     pub fn post(&self, target: &str) -> RequestBuilder {
-        self.request(Method::POST, target)
+        self.request("POST", target)
+    }
+
+    /// Begins a `PUT`; see [`Lab::put`].
+    pub fn put(&self, target: &str) -> RequestBuilder {
+        self.request("PUT", target)
+    }
+
+    /// Begins a `DELETE`; see [`Lab::delete`].
+    pub fn delete(&self, target: &str) -> RequestBuilder {
+        self.request("DELETE", target)
     }
 
     /// Begins a request with any method.
-    pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such method.
+    #[track_caller]
+    pub fn request(&self, method: &str, target: &str) -> RequestBuilder {
+        let method =
+            method.parse::<Method>().unwrap_or_else(|_| panic!("expected a method such as GET, got {method:?}"));
         RequestBuilder::new(self.connection.clone(), method, target)
     }
 

@@ -29,7 +29,7 @@ impl Service<Uri> for HostConnector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let socket = self.0.state.connect(uri.host().unwrap_or_default());
+        let socket = self.0.connect(uri.host().unwrap_or_default());
         future::ready(socket.map(|socket| HostSocket(TokioIo::new(socket))))
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct OpenRequests {
 struct OpenState {
     next: u64,
     requests: BTreeMap<u64, OpenRequest>,
-    failures: BTreeMap<(Peer, usize), String>,
+    failures: BTreeMap<(Peer, usize), FailedAnswer>,
     panicked: Option<OpenRequest>,
     /// How many bytes of bodies the application has handed over for each peer.
     body_bytes: BTreeMap<Peer, u64>,
@@ -93,8 +93,21 @@ impl OpenRequests {
 
     /// Returns the error of the application that ended the answer to a request.
     pub(super) fn failure(&self, peer: &Peer, ordinal: usize) -> Option<String> {
-        self.state.lock().failures.get(&(peer.clone(), ordinal)).cloned()
+        self.state.lock().failures.get(&(peer.clone(), ordinal)).map(|failed| failed.error.clone())
     }
+
+    /// Returns the errors of the application, each with the request.
+    pub(super) fn failures(&self) -> Vec<String> {
+        let state = self.state.lock();
+        state.failures.values().map(|FailedAnswer { request, error }| format!("{request}: {error}")).collect()
+    }
+}
+
+/// An answer that an error of the application has ended.
+#[derive(Debug)]
+struct FailedAnswer {
+    request: OpenRequest,
+    error: String,
 }
 
 /// A request that is open until the guard is dropped.
@@ -130,9 +143,9 @@ impl OpenGuard {
         // An error that only wraps another one has the same text.
         texts.dedup();
         let mut state = self.requests.state.lock();
-        if let Some(OpenRequest { peer, ordinal, .. }) = state.requests.get(&self.number) {
-            let request = (peer.clone(), *ordinal);
-            state.failures.insert(request, texts.join(": "));
+        if let Some(request) = state.requests.get(&self.number).cloned() {
+            let key = (request.peer.clone(), request.ordinal);
+            state.failures.insert(key, FailedAnswer { request, error: texts.join(": ") });
         }
     }
 }

@@ -5,21 +5,30 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, PanicHookInfo};
-use std::sync::Once;
+use std::sync::{Arc, Once};
+
+use onbeat_clock::Clock;
 
 thread_local! {
-    /// The panics of the thread so far; none on a thread without a lab.
-    static NOTED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// The notes of the thread; none on a thread without a lab.
+    static NOTED: RefCell<Option<Notes>> = const { RefCell::new(None) };
     /// Whether noted panics of the thread are not printed.
     static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The panics of a lab so far.
+struct Notes {
+    clock: Arc<dyn Clock>,
+    panics: Vec<String>,
+    has_new: bool,
 }
 
 /// The noting of the thread's panics, until dropped.
 pub(crate) struct PanicNotes(());
 
 impl PanicNotes {
-    /// Begins to note the panics of this thread.
-    pub(super) fn begin() -> Self {
+    /// Begins to note the panics of this thread, with the times of a clock.
+    pub(super) fn begin(clock: Arc<dyn Clock>) -> Self {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = panic::take_hook();
@@ -30,19 +39,28 @@ impl PanicNotes {
                 }
             }));
         });
-        NOTED.with_borrow_mut(|noted| *noted = Some(Vec::new()));
+        NOTED.with_borrow_mut(|noted| *noted = Some(Notes { clock, panics: Vec::new(), has_new: false }));
         Self(())
     }
 
     /// Returns whether the thread has panicked since the beginning of the notes.
     #[cfg(feature = "simulate")]
     pub(crate) fn has_any() -> bool {
-        NOTED.with_borrow(|noted| noted.as_ref().is_some_and(|noted| !noted.is_empty()))
+        NOTED.with_borrow(|noted| noted.as_ref().is_some_and(|noted| !noted.panics.is_empty()))
+    }
+
+    /// Returns whether the thread has panicked since the last call.
+    pub(super) fn has_new() -> bool {
+        NOTED.with_borrow_mut(|noted| noted.as_mut().is_some_and(|noted| std::mem::take(&mut noted.has_new)))
     }
 
     /// Takes out the panics so far.
     pub(crate) fn take() -> Vec<String> {
-        NOTED.with_borrow_mut(|noted| noted.as_mut().map(std::mem::take).unwrap_or_default())
+        NOTED.with_borrow_mut(|noted| {
+            let Some(noted) = noted else { return Vec::new() };
+            noted.has_new = false;
+            std::mem::take(&mut noted.panics)
+        })
     }
 }
 
@@ -67,9 +85,14 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     let message = text.unwrap_or("a panic without a message");
     let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
-    let note = format!("{message}{place}{}", hint(message));
     // A panic while the notes are borrowed is lost here, and printed all the same.
-    let noted = NOTED.try_with(|noted| noted.try_borrow_mut().ok()?.as_mut().map(|noted| noted.push(note)));
+    let noted = NOTED.try_with(|noted| {
+        let mut noted = noted.try_borrow_mut().ok()?;
+        let Notes { clock, panics, has_new } = noted.as_mut()?;
+        panics.push(format!("at {} ms: {message}{place}{}", clock.now().as_millis(), hint(message)));
+        *has_new = true;
+        Some(())
+    });
     noted.is_ok_and(|noted| noted.is_some())
 }
 

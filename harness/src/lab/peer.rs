@@ -9,8 +9,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub enum Peer {
     /// A client of the test, by number; the first is 1.
     Client(usize),
-    /// A connection by [`Lab::connect`](super::Lab::connect), by number; the first is 1.
-    Socket(usize),
+    /// A connection by [`Lab::connect`](super::Lab::connect), of the test or of an application.
+    Socket {
+        /// The number of the socket; the first is 1.
+        number: usize,
+        /// The name of the host.
+        host: String,
+    },
 }
 
 impl Peer {
@@ -19,7 +24,7 @@ impl Peer {
     pub fn address(&self) -> SocketAddr {
         let (net, number) = match self {
             Self::Client(number) => (0x0A00_0000, number),
-            Self::Socket(number) => (0x0A80_0000, number),
+            Self::Socket { number, .. } => (0x0A80_0000, number),
         };
         let host = u32::try_from(number % 0x0080_0000).unwrap_or_default();
         SocketAddr::from((Ipv4Addr::from(net + host), 50_000))
@@ -30,7 +35,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(number) => write!(f, "client {number}"),
-            Self::Socket(number) => write!(f, "socket {number}"),
+            Self::Socket { number, host } => write!(f, "socket {number} to {host}"),
         }
     }
 }

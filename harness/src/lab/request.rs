@@ -1,5 +1,6 @@
 //! A request of a test.
 
+use std::fmt::Display;
 use std::future::IntoFuture;
 
 use axum::http::Method;
@@ -42,9 +43,9 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the body to JSON text, with the content type.
-    pub fn json(self, text: impl Into<String>) -> Self {
-        self.header("content-type", "application/json").body(text.into())
+    /// Sets the body to JSON, such as text or a `serde_json::Value`, with the content type.
+    pub fn json(self, json: impl Display) -> Self {
+        self.header("content-type", "application/json").body(json.to_string())
     }
 
     /// Sends the request, and returns at once: the response may have no head yet.

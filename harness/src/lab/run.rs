@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use onbeat_clock::TokioClock;
+use onbeat_clock::{Clock, TokioClock};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -19,7 +19,7 @@ use super::failure::LabFailure;
 use super::options::LabOptions;
 use super::panics::PanicNotes;
 use super::state::{APPLICATION, LabState};
-use super::watchdog::{Steps, Watchdog};
+use super::watchdog::Watchdog;
 use crate::idle::Idle;
 
 /// Builds the application, runs the test, and returns what the test returns; panics if the test fails.
@@ -44,16 +44,20 @@ pub(crate) fn try_run<T>(
         Handle::try_current().is_err(),
         "a lab has a runtime of its own, in paused time: make the test a `#[test]` function, not a `#[tokio::test]`"
     );
-    let (idle, blocking, steps) = (Idle::default(), BlockingThreads::default(), Steps::default());
+    let (idle, blocking) = (Idle::default(), BlockingThreads::default());
+    let (failing, mut failures) = mpsc::unbounded_channel();
     let runtime = {
-        let (idle, steps) = (idle.clone(), steps.clone());
+        let (idle, panicking, allows_panics) = (idle.clone(), failing.clone(), options.allows_panics);
         let (begun, ended) = (blocking.clone(), blocking.clone());
         Builder::new_current_thread()
             // Without an I/O driver a stray socket panics instead of disturbing the time.
             .enable_time()
             .start_paused(true)
             .on_thread_park(move || {
-                steps.count();
+                // A panic at work on a request has been told by now, with the request.
+                if PanicNotes::has_new() && !allows_panics {
+                    let _ = panicking.send(LabFailure::Panicked(None));
+                }
                 idle.signal();
             })
             .thread_keep_alive(Duration::ZERO)
@@ -65,12 +69,11 @@ pub(crate) fn try_run<T>(
             .build()
             .expect("a runtime without I/O asks nothing of the machine")
     };
-    let notes = PanicNotes::begin();
-    let (failing, mut failures) = mpsc::unbounded_channel();
-    let _watchdog = Watchdog::start(steps, options.real_time_limit, failing.clone());
-    let outcome = runtime.block_on(async {
-        let clock = Arc::new(TokioClock::start());
+    let (outcome, notes) = runtime.block_on(async {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let notes = PanicNotes::begin(Arc::clone(&clock));
         let state = Arc::new(LabState::new(clock, options.patience, (idle, blocking), failing));
+        let _watchdog = Watchdog::start(state.watched(options.real_time_limit));
         state.watch_patience();
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
@@ -91,7 +94,7 @@ pub(crate) fn try_run<T>(
         let outcome = judge(&state, options, ended, &mut failures);
         // Clients and hosts hold the lab, and the lab holds them.
         state.clear();
-        outcome
+        (outcome, notes)
     });
     // A blocking task that never ends must not hold up the message that says so.
     runtime.shutdown_background();
@@ -129,7 +132,7 @@ pub(crate) struct EndedByLab {
 impl fmt::Display for EndedByLab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)?;
-        self.panics.iter().try_for_each(|panic| write!(f, "\n  panic: {panic}"))?;
+        self.panics.iter().try_for_each(|panic| write!(f, "\n  panic {panic}"))?;
         write!(f, "\n{}", self.report)
     }
 }
@@ -146,7 +149,9 @@ fn judge<T>(
     let failure = match ended {
         Ended::Stopped(failure) => failure,
         Ended::Panicked(panic) => {
-            tell(&format!("the lab when the test panicked, {}", state.report()));
+            // The last panic is the test's own.
+            let others = panics.iter().rev().skip(1).rev().map(|panic| format!("\n  panic {panic}"));
+            tell(&format!("the lab when the test panicked, {}{}", state.report(), others.collect::<String>()));
             return Err(FailedTest::Panicked(panic));
         }
         Ended::Returned(value) => {

@@ -20,11 +20,12 @@ use super::application::Served;
 use super::blocking::BlockingThreads;
 use super::connection::ClientConnection;
 use super::failure::LabFailure;
+use super::network::Network;
 use super::open::OpenRequests;
 use super::peer::Peer;
 use super::socket::Socket;
+use super::watchdog::{Steps, Watched};
 use crate::idle::Idle;
-use crate::transport::WINDOW_BYTES;
 
 /// The name of the application under test among the hosts.
 pub(super) const APPLICATION: &str = "onbeat";
@@ -41,6 +42,7 @@ pub(super) struct LabState {
     blocking: BlockingThreads,
     runtime: Handle,
     failures: UnboundedSender<LabFailure>,
+    steps: Steps,
     hosts: Mutex<BTreeMap<String, Served>>,
     clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
@@ -87,6 +89,7 @@ impl LabState {
             blocking,
             runtime: Handle::current(),
             failures,
+            steps: Steps::default(),
             hosts: Mutex::default(),
             clients: Mutex::default(),
             sockets_made: AtomicUsize::new(0),
@@ -115,8 +118,17 @@ impl LabState {
 
     /// Returns a function that notes arrivals.
     pub(super) fn notice(&self) -> impl Fn() + Send + 'static {
-        let idle = self.idle.clone();
-        move || idle.note_arrival()
+        let (idle, steps) = (self.idle.clone(), self.steps.clone());
+        move || {
+            steps.count();
+            idle.note_arrival();
+        }
+    }
+
+    /// Returns what a watchdog watches.
+    pub(super) fn watched(&self, limit: Duration) -> Watched {
+        let (steps, clock, open) = (self.steps.clone(), Arc::clone(&self.clock), self.open.clone());
+        Watched { steps, clock, runtime: self.runtime.clone(), open, failures: self.failures.clone(), limit }
     }
 
     /// Spawns a task of the lab's own.
@@ -137,6 +149,7 @@ impl LabState {
 
     /// Gives the test the whole patience again, from `time` on if that is later than now.
     pub(super) fn touch_until(&self, time: Duration) {
+        self.steps.count();
         *self.deadline.lock() = self.clock.now().max(Instant::EPOCH + time) + self.patience;
     }
 
@@ -174,14 +187,18 @@ impl LabState {
         self.hosts.lock().insert(name, server);
     }
 
-    /// Connects to a server.
-    pub(super) fn connect(&self, host: &str) -> io::Result<Socket> {
+    /// Connects to a server over a network.
+    pub(super) fn connect(&self, host: &str, network: Network) -> io::Result<Socket> {
         let server = self.hosts.lock().get(host).cloned();
         let server = server.ok_or_else(|| self.no_host(host))?;
         let number = self.next_socket();
-        let (end, client) = tokio::io::duplex(WINDOW_BYTES);
-        self.serve(server, end, Peer::Socket(number));
-        Ok(Socket(client))
+        let (end, client) = tokio::io::duplex(network.window_bytes);
+        self.serve(server, end, Peer::Socket { number, host: host.to_owned() });
+        Ok(if network.is_plain() {
+            Socket::new(client)
+        } else {
+            Socket::new(network.over(client, Arc::clone(&self.clock)))
+        })
     }
 
     /// Returns the number of the next socket.
@@ -296,16 +313,19 @@ impl LabState {
         };
         let waits = self.waits.lock().waits.iter().map(|(_, wait)| wait.to_string()).collect();
         let open = self.open.list().iter().map(ToString::to_string).collect();
+        let tasks = self.foreign_tasks();
+        let tasks = if tasks > 0 { format!("\ntasks of the application and the test: {tasks}") } else { String::new() };
         let clients: String = self
             .clients()
             .iter()
             .map(|client| format!("\n{}:\n{}", client.peer(), clipped(&client.log().to_string())))
             .collect();
         format!(
-            "at {} ms{}{}{clients}",
+            "at {} ms{}{}{}{tasks}{clients}",
             self.clock.now().as_millis(),
             list("waited for", waits),
-            list("open requests", open)
+            list("open requests", open),
+            list("failed answers", self.open.failures()),
         )
     }
 }

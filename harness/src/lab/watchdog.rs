@@ -6,68 +6,106 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use onbeat_clock::Clock;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::failure::LabFailure;
+use super::open::OpenRequests;
 
 /// How often the watchdog looks.
 const PERIOD: Duration = Duration::from_millis(500);
 /// How long nothing happens before the watchdog says so.
 const NOTICE: Duration = Duration::from_secs(5);
+/// How long a test takes before the watchdog says so, whatever happens.
+const LONG: Duration = Duration::from_secs(20);
+/// How long the watchdog waits, after the end of a test, for the thread of the test; the limit of the lab if that is shorter.
+const GRACE: Duration = Duration::from_secs(10);
 
-/// Counts the steps of a runtime.
+/// Counts the steps of a test: what the test does, and what arrives. The passing of time is a step as well.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps(Arc<AtomicU64>);
 
 impl Steps {
-    /// Counts a step; the runtime calls the function before parking.
+    /// Counts a step.
     pub(super) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A thread that watches over the steps of a runtime until dropped.
+/// What the watchdog watches.
+pub(super) struct Watched {
+    pub(super) steps: Steps,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) runtime: Handle,
+    pub(super) open: OpenRequests,
+    pub(super) failures: UnboundedSender<LabFailure>,
+    /// After how long without a step the test ends.
+    pub(super) limit: Duration,
+}
+
+/// A thread that watches over a test until dropped.
 pub(super) struct Watchdog {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watchdog {
-    /// Begins to watch. After [`NOTICE`] without a step the thread says so on stderr, and after `limit` ends the test, as soon
-    /// as the thread of the test is free.
-    pub(super) fn start(steps: Steps, limit: Duration, failures: UnboundedSender<LabFailure>) -> Self {
+    /// Begins to watch. After [`NOTICE`] without a step the thread says so on stderr, and after the limit ends the test. If the
+    /// thread of the test is blocked even then, nothing but the end of the process ends the test.
+    pub(super) fn start(watched: Watched) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let test = thread::current().name().unwrap_or("a test").to_owned();
-        let thread = thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || {
-            let (mut last, mut idle) = (u64::MAX, Duration::ZERO);
-            while !over.load(Ordering::Acquire) {
-                thread::park_timeout(PERIOD);
-                let now = steps.0.load(Ordering::Relaxed);
-                idle = if now == last { idle + PERIOD } else { Duration::ZERO };
-                last = now;
-                if idle == NOTICE {
-                    tell(&test, idle, limit);
-                }
-                if idle >= limit {
-                    let _ = failures.send(LabFailure::Stuck(limit));
-                    return;
-                }
-            }
-        });
+        let thread = thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || watched.watch(&test, &over));
         Self { is_over, thread: thread.ok() }
     }
 }
 
-/// Tells people who wait why they wait.
-#[expect(clippy::disallowed_methods, reason = "a test that hangs shows nothing of what it printed")]
-fn tell(test: &str, idle: Duration, limit: Duration) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "{test}: nothing has happened in the lab for {} s of the machine's time; the lab gives up after {} s.",
-        idle.as_secs(),
-        limit.as_secs()
-    );
+impl Watched {
+    fn watch(&self, test: &str, is_over: &AtomicBool) {
+        // The clock is that of the runtime.
+        let _context = self.runtime.enter();
+        let end = self.limit + GRACE.min(self.limit);
+        let (mut last, mut idle, mut all) = (None, Duration::ZERO, Duration::ZERO);
+        while !is_over.load(Ordering::Acquire) {
+            thread::park_timeout(PERIOD);
+            let now = Some((self.clock.now(), self.steps.0.load(Ordering::Relaxed)));
+            idle = if now == last { idle + PERIOD } else { Duration::ZERO };
+            all += PERIOD;
+            last = now;
+            let (seconds, limit) = (idle.as_secs(), self.limit.as_secs());
+            if all == LONG {
+                self.tell(
+                    test,
+                    "the lab has taken 20 s of the machine's time so far: is there a `std::thread::sleep`?",
+                );
+            }
+            if idle == NOTICE {
+                let gives_up =
+                    format!("nothing has happened in the lab for {seconds} s, which gives up after {limit} s");
+                self.tell(test, &gives_up);
+            }
+            if idle >= self.limit && idle < self.limit + PERIOD {
+                let _ = self.failures.send(LabFailure::Stuck(self.limit));
+            }
+            if idle >= end {
+                self.tell(
+                    test,
+                    "the lab has given up, but the thread of the test is blocked: by a lock, `std::thread::sleep`, or a loop \
+                     without an end. Only the end of the process ends the test",
+                );
+                std::process::abort();
+            }
+        }
+    }
+
+    /// Tells people who wait why they wait.
+    #[expect(clippy::disallowed_methods, reason = "a test that hangs shows nothing of what it printed")]
+    fn tell(&self, test: &str, text: &str) {
+        let open: String = self.open.list().iter().map(|request| format!("\n  open: {request}")).collect();
+        let _ = writeln!(std::io::stderr(), "{test}: {text}{open}");
+    }
 }
 
 impl Drop for Watchdog {

@@ -1,6 +1,6 @@
 //! The requests of clients in random worlds.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use axum::http::Method;
 use bytes::Bytes;
@@ -26,18 +26,25 @@ impl ClientRequest {
     /// Returns a `GET`.
     #[must_use]
     pub fn get(target: &str) -> Self {
-        Self::new(Method::GET, target)
+        Self::new("GET", target)
     }
 
-    /// Returns a `POST` with a body.
+    /// Returns a `POST`.
     #[must_use]
-    pub fn post(target: &str, body: impl Into<Bytes>) -> Self {
-        Self::new(Method::POST, target).body(body)
+    pub fn post(target: &str) -> Self {
+        Self::new("POST", target)
     }
 
     /// Returns a request with any method.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such method.
     #[must_use]
-    pub fn new(method: Method, target: &str) -> Self {
+    #[track_caller]
+    pub fn new(method: &str, target: &str) -> Self {
+        let method =
+            method.parse::<Method>().unwrap_or_else(|_| panic!("expected a method such as GET, got {method:?}"));
         let parts = RequestParts::new(method, target);
         Self { parts, is_same_for_all: false, has_ordered_ids: false, backlog_bytes_max: None }
     }
@@ -61,11 +68,10 @@ impl ClientRequest {
         self
     }
 
-    /// Sets the body to JSON text, with the content type.
+    /// Sets the body to JSON, such as text or a `serde_json::Value`, with the content type.
     #[must_use]
-    #[track_caller]
-    pub fn json(self, text: impl Into<String>) -> Self {
-        self.header("content-type", "application/json").body(text.into())
+    pub fn json(self, json: impl Display) -> Self {
+        self.header("content-type", "application/json").body(json.to_string())
     }
 
     /// Declares that all clients who send the request at the same moment get the same events, however slowly they read.

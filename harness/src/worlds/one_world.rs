@@ -144,7 +144,7 @@ fn ended_by_lab(failed: &EndedByLab) -> FoundViolation {
         _ => ENDS,
     };
     let failure = [failed.failure.to_string()].into_iter();
-    let lines: Vec<String> = failure.chain(failed.panics.iter().map(|panic| format!("panic: {panic}"))).collect();
+    let lines: Vec<String> = failure.chain(failed.panics.iter().map(|panic| format!("panic {panic}"))).collect();
     let violation = Violation { invariant: invariant.into(), client: None, detail: lines.join("\n  ") };
     FoundViolation { violation, logs: failed.report.clone() }
 }

@@ -176,7 +176,7 @@ mod tests {
         (0..count).map(|seed| {
             let sources: [RequestSource; 2] = [
                 Box::new(|_| ClientRequest::get("/events")),
-                Box::new(|draws| ClientRequest::post("/events", draws.below(9).to_string())),
+                Box::new(|draws| ClientRequest::post("/events").body(draws.below(9).to_string())),
             ];
             WorldHistory::draw(seed, &sources, 60_000)
         })

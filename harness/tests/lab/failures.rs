@@ -102,7 +102,7 @@ fn a_panic_of_a_task_fails_the_test_at_the_end_unless_allowed() {
     let text = fails(app(), async |lab| {
         lab.get("/spawn").await;
     });
-    assert!(text.starts_with("the application panicked\n  panic: the task is broken"), "{text}");
+    assert!(text.starts_with("the application panicked\n  panic at 0 ms: the task is broken"), "{text}");
     LabOptions::new().allow_panics().run(app(), async |lab| {
         lab.get("/spawn").await;
     });
@@ -166,6 +166,107 @@ fn a_blocking_task_that_never_ends_is_stuck_for_real() {
     });
     assert!(text.starts_with("nothing has happened for 1 s of the machine's time"), "{text}");
     drop(release);
+}
+
+#[test]
+fn a_wait_for_an_event_ends_though_comments_come() {
+    let text = message(|| {
+        LabOptions::new().patience(secs(25)).run(ticker(), async |lab| {
+            let mut ticks = lab.get("/ticks").await;
+            ticks.next_event().await.expect("a tick");
+            ticks.next_event().await
+        });
+    });
+    assert!(text.contains("25 s of virtual time have passed"), "{text}");
+    assert!(text.contains("waited for:\n  the next event of GET /ticks, client 1, since 0 ms"), "{text}");
+    assert!(text.contains("20000 ms  write  : ping"), "{text}");
+}
+
+#[test]
+fn a_timer_beside_a_blocking_task_is_no_progress() {
+    let app = Router::new().route(
+        "/stuck",
+        get(async || {
+            tokio::spawn(async { tokio::time::sleep(ms(10)).await });
+            let _ = tokio::task::spawn_blocking(|| std::thread::park()).await;
+        }),
+    );
+    let text = message(|| {
+        LabOptions::new().real_time_limit(Duration::from_secs(1)).run(app, async |lab| lab.get("/stuck").await.text());
+    });
+    assert!(text.starts_with("nothing has happened for 1 s of the machine's time"), "{text}");
+}
+
+/// Blocks the thread of a lab for ever: only another process can look at that.
+#[test]
+#[ignore = "aborts the process"]
+fn a_handler_waits_for_a_lock_that_it_holds() {
+    let app = Router::new().route(
+        "/locked",
+        get(async || {
+            let lock = std::sync::Mutex::new(());
+            let _held = lock.lock();
+            drop(lock.lock());
+        }),
+    );
+    LabOptions::new().real_time_limit(Duration::from_secs(1)).run(app, async |lab| lab.get("/locked").await.text());
+}
+
+#[test]
+fn a_blocked_thread_ends_the_process_with_what_is_open() {
+    let program = std::env::current_exe().expect("this program");
+    let arguments = ["--ignored", "--exact", "failures::a_handler_waits_for_a_lock_that_it_holds"];
+    let output = std::process::Command::new(program).args(arguments).output().expect("a run of this program");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(told.contains("the thread of the test is blocked: by a lock"), "{told}");
+    assert!(told.contains("open: GET /locked, client 1, since 0 ms, not answered yet"), "{told}");
+}
+
+#[test]
+fn a_panic_of_a_task_ends_a_wait_and_has_its_time() {
+    let app = ticker().route(
+        "/spawn",
+        get(async || {
+            tokio::spawn(async {
+                tokio::time::sleep(ms(1234)).await;
+                panic!("the task is broken")
+            });
+        }),
+    );
+    let text = fails(app, async |lab| {
+        lab.get("/spawn").await;
+        lab.advance(secs(60)).await;
+    });
+    assert!(text.starts_with("the application panicked\n  panic at 1234 ms: the task is broken\nat 1234 ms"), "{text}");
+}
+
+#[test]
+fn the_cause_of_a_cut_is_in_the_report() {
+    let app = Router::new().route(
+        "/cut",
+        get(async || {
+            let pieces = [Ok("data: 1\n\n"), Err(std::io::Error::other("the model died"))];
+            Body::from_stream(stream::iter(pieces).then(async |piece| {
+                tokio::time::sleep(ms(10)).await;
+                piece
+            }))
+        }),
+    );
+    let text = message(|| {
+        LabOptions::new().patience(secs(1)).run(app, async |lab| {
+            let cut = lab.get("/cut").await;
+            cut.ended().await;
+            std::future::pending::<()>().await;
+        });
+    });
+    assert!(text.contains("failed answers:\n  GET /cut, client 1, since 0 ms: the model died"), "{text}");
+}
+
+#[test]
+fn time_passes_in_whole_milliseconds() {
+    let text = fails(ticker(), async |lab| lab.advance(Duration::from_micros(500)).await);
+    assert_eq!(text, "expected whole milliseconds, got 500µs");
 }
 
 #[test]

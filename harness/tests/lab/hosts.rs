@@ -31,7 +31,7 @@ fn an_application_streams_what_its_upstream_streams() {
             lab.advance(secs(60)).await;
             assert_eq!(proxied.times_ms(), [0, 30_000, 60_000]);
             let open: Vec<String> = lab.open().iter().map(ToString::to_string).collect();
-            assert_eq!(open, ["GET /proxy, client 1, since 0 ms", "GET /ticks, socket 1, since 0 ms"]);
+            assert_eq!(open, ["GET /proxy, client 1, since 0 ms", "GET /ticks, socket 1 to upstream.test, since 0 ms"]);
             proxied.close().await;
             assert!(lab.open().is_empty(), "the upstream sees that the client has left");
         },

@@ -7,7 +7,7 @@ use crate::applications::{Notifications, chat, jobs, ticker};
 /// Draws a question of a few words.
 fn question(draws: &mut Draws) -> ClientRequest {
     let words: Vec<&str> = (0..=draws.below(6)).map(|_| draws.one_of(&["hi", "你好", "🦀", "naïve"])).collect();
-    ClientRequest::post("/chat", "").json(format!(r#"{{"prompt":"{}"}}"#, words.join(" "))).same_for_all()
+    ClientRequest::post("/chat").json(format!(r#"{{"prompt":"{}"}}"#, words.join(" "))).same_for_all()
 }
 
 /// Returns whether the ids rise by one.
@@ -34,7 +34,7 @@ fn a_ticker_holds() {
 fn a_token_stream_holds() {
     let worlds = Worlds::new(chat)
         .draw(question)
-        .post("/chat", "no JSON")
+        .request(ClientRequest::post("/chat").body("no JSON"))
         .each_stream("[DONE] comes last", |stream| {
             let data = stream.data();
             let done = data.iter().position(|data| data == "[DONE]");
@@ -52,7 +52,7 @@ fn notifications_hold() {
         (notifications.router(), notifications)
     })
     .request(ClientRequest::get("/notes").same_for_all().ordered_ids().backlog_max(2048))
-    .draw(|draws| ClientRequest::post("/notes", format!("note {}", draws.below(1000))))
+    .draw(|draws| ClientRequest::post("/notes").body(format!("note {}", draws.below(1000))))
     .each_stream("ids rise", ids_rise)
     .invariant("no receiver is left", |world| world.state().sender.receiver_count() == 0)
     .deterministic()
@@ -63,7 +63,7 @@ fn notifications_hold() {
 #[test]
 fn the_progress_of_a_job_holds() {
     let worlds = Worlds::with(async |_| jobs().await)
-        .post("/job", "")
+        .request(ClientRequest::post("/job"))
         .get("/job/progress")
         .each_stream("ten percents at a time", |stream| {
             let percents: Vec<u8> = stream.data().iter().filter_map(|data| data.parse().ok()).collect();

@@ -28,7 +28,7 @@ fn found<S: 'static>(worlds: &Worlds<S>) -> (String, usize) {
 fn notes(request: ClientRequest, app: fn() -> axum::Router) -> Worlds {
     Worlds::new(app)
         .request(request)
-        .draw(|draws: &mut Draws| ClientRequest::post("/notes", format!("note {}", draws.below(1000))))
+        .draw(|draws: &mut Draws| ClientRequest::post("/notes").body(format!("note {}", draws.below(1000))))
         .seeds(0..300)
 }
 
@@ -83,7 +83,7 @@ fn an_id_that_jumps_back() {
 #[test]
 fn a_stream_that_is_split_in_the_middle_of_a_character() {
     let worlds = Worlds::new(buggy::splits_a_character)
-        .draw(|draws| ClientRequest::post("/chat", draws.one_of(&["hello world", "naïve 你好", "🦀🦀"])));
+        .draw(|draws| ClientRequest::post("/chat").body(draws.one_of(&["hello world", "naïve 你好", "🦀🦀"])));
     assert_eq!(found(&worlds), ("an event stream is UTF-8".into(), 2));
 }
 

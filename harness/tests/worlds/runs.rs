@@ -93,7 +93,8 @@ fn work_that_outlives_its_client_needs_grace() {
 #[test]
 fn a_client_whose_request_is_not_taken_in_holds_up_nobody() {
     let echo = || Router::new().route("/echo", axum::routing::post(async |body: axum::body::Body| body));
-    let worlds = Worlds::new(echo).post("/echo", "z".repeat(70_000)).deterministic().seeds(0..40);
+    let worlds =
+        Worlds::new(echo).request(ClientRequest::post("/echo").body("z".repeat(70_000))).deterministic().seeds(0..40);
     assert_eq!(worlds.run().worlds, 40);
 }
 
