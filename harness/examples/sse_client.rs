@@ -61,7 +61,7 @@ impl Subscription {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client waits in the machine's time")]
+#[allow(clippy::disallowed_methods, reason = "a client waits in the machine's time")]
 async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }

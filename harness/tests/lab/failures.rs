@@ -188,7 +188,7 @@ fn a_timer_beside_a_blocking_task_is_no_progress() {
         "/stuck",
         get(async || {
             tokio::spawn(async { tokio::time::sleep(ms(10)).await });
-            let _ = tokio::task::spawn_blocking(|| std::thread::park()).await;
+            let _ = tokio::task::spawn_blocking(std::thread::park).await;
         }),
     );
     let text = message(|| {

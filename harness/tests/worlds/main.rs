@@ -5,6 +5,7 @@
 mod buggy;
 mod correct;
 mod found;
+mod guide;
 mod runs;
 
 #[path = "../lab/applications.rs"]
