@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onbeat::world_lab::{self, Application, Setup};
+use onbeat::world_lab::{self, Setup, WorldServer};
 use onbeat_routes::{Model, Routes, read_text};
 use onbeat_server::random::Seed;
 use onbeat_server::router::router_with;
@@ -30,7 +30,7 @@ const WATCHED: Duration = Duration::from_secs(24_000 * 30);
 const RATIO_MAX: f64 = 1.5;
 
 fn main() -> ExitCode {
-    let built_in = Application::embedded();
+    let built_in = WorldServer::embedded();
     let recording = recording();
     let by_file = ROUTES.map(|(name, keys)| {
         let text = format!("onbeat = 1\n[[route]]\npath = \"/sse\"\n{keys}");
@@ -83,14 +83,14 @@ const ROUTES: [(&str, &str); 4] = [
 ];
 
 /// Watches `/sse` once; returns the nanoseconds per write.
-fn ns_per_write(application: &Application) -> f64 {
+fn ns_per_write(application: &WorldServer) -> f64 {
     let begun = Instant::now();
     let writes = black_box(watch(application)).writes().count();
     begun.elapsed().as_secs_f64() * 1e9 / f64::from(u32::try_from(writes).expect("few writes"))
 }
 
 /// Watches `/sse` in a new world.
-fn watch(application: &Application) -> Transcript {
+fn watch(application: &WorldServer) -> Transcript {
     let mut setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
     setup.deadline = 2 * WATCHED;
     let watched = world_lab::run_with(&setup, application, async |lab| {
@@ -106,13 +106,13 @@ fn watch(application: &Application) -> Transcript {
 fn recording() -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-play");
     fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("sse.jsonl"), watch(&Application::embedded()).to_jsonl()).expect("a file");
+    fs::write(folder.join("sse.jsonl"), watch(&WorldServer::embedded()).to_jsonl()).expect("a file");
     folder
 }
 
 /// Serves routes.
-fn routes(model: Model) -> Application {
-    Application::with_router(move |world| {
+fn routes(model: Model) -> WorldServer {
+    WorldServer::with_router(move |world| {
         router_with(Arc::clone(&world), None, Arc::new(Routes::new(world, &model, None, false)))
     })
 }

@@ -303,7 +303,7 @@ impl Lab {
         let number = self.state.next_client();
         self.state.serve_application(end, Peer::Client(number));
         let player =
-            player::Client::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
+            player::Player::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
         self.state.add_client(Arc::clone(&connection));
         Client { connection: Handle::new(connection) }

@@ -29,9 +29,9 @@ use serde_json::Value;
 pub use self::difference::{ReplayDifference, Replayed};
 pub use self::log::LogError;
 use self::meter::{Meter, MeteredClock, metered};
-use crate::player::{Action, Bounds, Client, ClientLog};
+use crate::player::{Action, Bounds, ClientLog, Player};
 use crate::transport::WINDOW_BYTES;
-use crate::world_lab::{self, Application, Setup, WorldLab};
+use crate::world_lab::{self, Setup, WorldLab, WorldServer};
 
 /// The log of a served world.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl LoggedWorld {
         let slot = Arc::clone(&observed);
         let meter = Meter::new(self.cost_max);
         let metered = Arc::clone(&meter);
-        let application = Application::with_router(move |world| {
+        let application = WorldServer::with_router(move |world| {
             let clock = MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) };
             let observed = || Observed::new(Arc::new(clock), &setup, &given.model, scenario.as_deref(), has_built_in);
             slot.get_or_init(observed).router()
@@ -182,7 +182,7 @@ struct LogScheduler<'a> {
     routes: &'a Routes,
     folder: Option<PathBuf>,
     /// By the ordinals of their connections.
-    clients: BTreeMap<u64, Client>,
+    clients: BTreeMap<u64, Player>,
     meter: Arc<Meter>,
 }
 
@@ -214,7 +214,7 @@ impl LogScheduler<'_> {
                 let client = self.clients.entry(*connection).or_insert_with(|| {
                     let meter = Arc::clone(&self.meter);
                     let ends = lab.pipe_through(WINDOW_BYTES, |pipe, _| metered(pipe, meter));
-                    Client::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
+                    Player::new(Arc::clone(lab.clock()), ends, Bounds::NONE)
                 });
                 client.act(action.clone()).await;
             }

@@ -14,6 +14,6 @@ mod client_log;
 mod exchange;
 
 pub use self::action::Action;
-pub use self::client::{Bounds, Client, LogReader};
+pub use self::client::{Bounds, LogReader, Player};
 pub use self::client_log::{ClientLog, LogEntry};
 pub use self::exchange::{ExchangeFold, HttpExchange};

@@ -36,7 +36,7 @@ use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
 use crate::fixtures::read_back::Golden;
-use crate::world_lab::Application;
+use crate::world_lab::WorldServer;
 
 /// How many lines of a violation, and of a log, are shown.
 const SHOWN_LINES_MAX: usize = 40;
@@ -69,7 +69,7 @@ pub struct Trace {
 #[derive(Debug)]
 pub struct Simulator {
     golden: Golden,
-    application: Application,
+    application: WorldServer,
 }
 
 /// A violation, and the observations if the world came to an end.
@@ -78,7 +78,7 @@ type Violated = Box<(Violation, Option<Observations>)>;
 impl Simulator {
     /// Returns a simulator of the application.
     #[must_use]
-    pub fn new(application: Application) -> Self {
+    pub fn new(application: WorldServer) -> Self {
         Self { golden: Golden::read(), application }
     }
 

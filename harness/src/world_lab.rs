@@ -51,7 +51,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::idle::Idle;
-use crate::player::{Bounds, Client};
+use crate::player::{Bounds, Player};
 use crate::sleepers::Sleepers;
 use crate::transport::{self, Breaker, Sender, ServerEnd, Tap, WINDOW_BYTES};
 
@@ -132,11 +132,11 @@ impl Listener for Pipes {
 ///
 /// If the test panics, or the server does.
 pub fn run<T>(setup: &Setup, test: impl AsyncFnOnce(&mut WorldLab) -> T) -> Result<T, Overdue> {
-    run_with(setup, &Application::embedded(), test)
+    run_with(setup, &WorldServer::embedded(), test)
 }
 
 /// The application in a lab: the embedded server, or another server.
-pub struct Application {
+pub struct WorldServer {
     /// Returns the router of a world.
     pub router: Box<dyn Fn(Arc<World>) -> Router + Send + Sync>,
     /// Serves a connection until the connection is closed.
@@ -147,7 +147,7 @@ pub struct Application {
 pub type Serve =
     Arc<dyn Fn(ServerEnd, Arc<Connection>, Router, Option<Duration>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-impl Application {
+impl WorldServer {
     /// Returns the embedded server.
     #[must_use]
     pub fn embedded() -> Self {
@@ -168,9 +168,9 @@ impl fmt::Debug for WorldLab {
     }
 }
 
-impl fmt::Debug for Application {
+impl fmt::Debug for WorldServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Application").finish_non_exhaustive()
+        f.debug_struct("WorldServer").finish_non_exhaustive()
     }
 }
 
@@ -185,7 +185,7 @@ impl fmt::Debug for Application {
 /// If the test panics, or the server does.
 pub fn run_with<T>(
     setup: &Setup,
-    application: &Application,
+    application: &WorldServer,
     test: impl AsyncFnOnce(&mut WorldLab) -> T,
 ) -> Result<T, Overdue> {
     let idle = Idle::default();
@@ -260,8 +260,8 @@ impl WorldLab {
     }
 
     /// Returns a new client, connected.
-    pub fn connect(&mut self) -> Client {
-        Client::new(Arc::clone(&self.clock), self.pipe(), Bounds::NONE)
+    pub fn connect(&mut self) -> Player {
+        Player::new(Arc::clone(&self.clock), self.pipe(), Bounds::NONE)
     }
 
     /// Returns the bare ends of a new connection, for a client that reads at any time, or never.

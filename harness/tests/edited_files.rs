@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use onbeat::log_replay::LoggedWorld;
 use onbeat::simulate::{History, Simulator, histories};
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 use proptest::prelude::*;
 
 const LOG: &str = include_str!("log.jsonl");
@@ -306,7 +306,7 @@ proptest! {
             match histories(&edited(&trace, &edits)) {
                 Err(error) => prop_assert!(error.to_string().starts_with("line "), "{error}"),
                 Ok(histories) => {
-                    let simulator = Simulator::new(Application::embedded());
+                    let simulator = Simulator::new(WorldServer::embedded());
                     for history in histories {
                         if let Err(failure) = simulator.replay(history) {
                             prop_assert!(false, "the server is blamed for an edit:\n{failure}");

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use futures_util::FutureExt;
 use onbeat::simulate::Simulator;
 use onbeat::transport::{Arrival, Sender, Tap};
-use onbeat::world_lab::{self, Application, Setup, WorldLab};
+use onbeat::world_lab::{self, Setup, WorldLab, WorldServer};
 use onbeat_clock::Kind;
 use onbeat_control::{Access, Monitor, Redaction, RouteSettings, Settings};
 use onbeat_server::random::Seed;
@@ -20,7 +20,7 @@ const AHEAD_BYTES_MAX: u64 = 2 * 64 * 1024;
 
 #[test]
 fn a_world_leaves_nothing_behind() {
-    let simulator = Simulator::new(Application::embedded());
+    let simulator = Simulator::new(WorldServer::embedded());
     // The first ones fill what lives as long as the thread.
     (0..50).for_each(|seed| drop(simulator.world(seed)));
     for seed in 50..400 {
@@ -54,7 +54,7 @@ fn what_is_kept_of_a_request_is_bounded() {
 /// What a world holds at most that notes so many requests.
 fn held_by_logging(requests: usize, request: &str) -> u64 {
     let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
-    let noted = Application::with_router(move |world| {
+    let noted = WorldServer::with_router(move |world| {
         let clock = Arc::clone(world.clock());
         let monitor = Monitor::new(Arc::clone(&clock), Redaction::default());
         let world = World::new(clock, setup.seed, setup.epoch, setup.limits);
@@ -92,7 +92,7 @@ fn what_waits_behind_a_stream_holds_its_own_bytes_and_no_more() {
 /// What a server with control holds at most while 59 KB of requests for `target` wait behind a stream, and more behind them.
 fn held_behind_a_stream(target: &str) -> u64 {
     let setup = Setup::new(Seed(1), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));
-    let application = Application::with_router(|world| {
+    let application = WorldServer::with_router(|world| {
         let (seed, epoch, limits) = (world.seed(), world.epoch(), world.limits());
         let settings = Settings {
             clock: Kind::Real,

@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use onbeat::simulate::{Run, Simulator};
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 
 fn simulate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onbeat")).arg("simulate").args(arguments).output().expect("onbeat runs")
@@ -35,7 +35,7 @@ macro_rules! worlds {
 }
 
 fn run(seeds: std::ops::Range<u64>) -> Run {
-    Simulator::new(Application::embedded()).run(&seeds, std::num::NonZeroUsize::MIN, || true)
+    Simulator::new(WorldServer::embedded()).run(&seeds, std::num::NonZeroUsize::MIN, || true)
 }
 
 mod worlds {

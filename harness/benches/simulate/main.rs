@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use onbeat::simulate::{History, Simulator};
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 use onbeat_server::connection::Connection;
 use onbeat_server::serving;
 use parking_lot::Mutex;
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 
 /// Prints how many worlds a core simulates, and how much faster than real time.
 fn speed() -> Outcome<()> {
-    let simulator = Simulator::new(Application::embedded());
+    let simulator = Simulator::new(WorldServer::embedded());
     let (mut took, mut virtual_ms) = ([0.0; ROUNDS], 0);
     for seconds in &mut took {
         (*seconds, virtual_ms) = timed(|| worlds(&simulator, 0..u64::from(WORLDS)))?;
@@ -94,7 +94,7 @@ fn worlds(simulator: &Simulator, mut seeds: impl Iterator<Item = u64>) -> Outcom
 
 /// Prints how much memory the process holds after each tenth of a long run.
 fn memory() -> Outcome<()> {
-    let simulator = Simulator::new(Application::embedded());
+    let simulator = Simulator::new(WorldServer::embedded());
     let count = match std::env::var("ONBEAT_BENCH_WORLDS") {
         Ok(count) => count.parse().map_err(|_| format!("ONBEAT_BENCH_WORLDS is no number of worlds: {count}"))?,
         Err(_) => WATCHED_WORLDS,
@@ -267,7 +267,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Counted<I> {
 fn over_onbeat(sample: &[History]) -> Outcome<Vec<Vec<u64>>> {
     let tally = Tally::default();
     let counting = tally.clone();
-    let mut application = Application::embedded();
+    let mut application = WorldServer::embedded();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         let io = Counted { io, connection: Arc::clone(&connection), tally: counting.clone() };
         serving::serve(io, connection, router, head_time_max).boxed()

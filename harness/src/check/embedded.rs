@@ -5,7 +5,7 @@ use super::play::{self, EXACT_BOUNDS};
 use super::{Embedded, OtherClients, Scope, requests};
 use crate::fixtures;
 use crate::judge::{NoSuchCase, Observation, Pace, Report, Scenario};
-use crate::world_lab::{self, Application, Overdue, Setup};
+use crate::world_lab::{self, Overdue, Setup, WorldServer};
 
 /// Judges `application` by the fixtures, each scenario in a world of its own.
 ///
@@ -16,7 +16,7 @@ use crate::world_lab::{self, Application, Overdue, Setup};
 /// # Panics
 ///
 /// If the application panics, or never lets go of a connection.
-pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report, NoSuchCase> {
+pub fn check_embedded(application: &WorldServer, scope: &Scope) -> Result<Report, NoSuchCase> {
     let golden = scope.contract()?;
     let (mut check, setup) = (ExactCheck::new(&golden, scope, Pace::exact()), fixtures::setup());
     // No noise comes either: each scenario has a world of its own.
@@ -35,7 +35,7 @@ pub fn check_embedded(application: &Application, scope: &Scope) -> Result<Report
     Ok(check.report(scope, "the embedded server, in virtual time"))
 }
 
-fn see(application: &Application, scenario: &Scenario, setup: &Setup) -> Observation {
+fn see(application: &WorldServer, scenario: &Scenario, setup: &Setup) -> Observation {
     let seen = world_lab::run_with(setup, application, async |lab| {
         let mut target = Embedded { lab, pace: Pace::exact() };
         play::play(&mut target, scenario, &OtherClients::default(), EXACT_BOUNDS).await

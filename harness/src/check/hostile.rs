@@ -14,7 +14,7 @@ use super::{Noise, OtherClients, application};
 use crate::fixtures::read_back::Golden;
 use crate::judge::report::{html, jsonl, junit, text};
 use crate::judge::{Measured, Observation, Pace, Report, Scenario, Stalls, Timeline, judge};
-use crate::player::{Action, Bounds, Client, ClientLog};
+use crate::player::{Action, Bounds, ClientLog, Player};
 use crate::transport::{self, WINDOW_BYTES};
 
 /// Bytes that servers send by mistake, or to break a client.
@@ -148,7 +148,7 @@ impl HostileAnswer {
             let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
             let (mut server, ends) = transport::connect_through(Arc::clone(&clock), WINDOW_BYTES, |pipe, _| pipe);
             let bounds = Bounds { bytes_max: 1 << 16, entries_max: 1 << 10 };
-            let mut client = Client::new(Arc::clone(&clock), ends, bounds);
+            let mut client = Player::new(Arc::clone(&clock), ends, bounds);
             for request in requests {
                 client.act(Action::request((*request).to_owned())).await;
             }

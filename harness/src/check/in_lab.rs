@@ -14,7 +14,7 @@ use super::play::{self, EXACT_BOUNDS};
 use super::{OtherClients, Scope, Target, requests};
 use crate::judge::{Pace, Report};
 use crate::lab::Lab;
-use crate::player::{Bounds, Client};
+use crate::player::{Bounds, Player};
 
 /// A check of an application by the fixtures: `.await` does the check. The options are those of `onbeat check`.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Target for InLab {
         &self.pace
     }
 
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
+    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
         Ok(self.lab.bare_client(bounds))
     }
 

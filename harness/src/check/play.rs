@@ -8,7 +8,7 @@ use onbeat_wire::recording::{Fact, Leave, LeftHow, RawRequest};
 
 use super::{HEARTBEAT, LinesSeen, OtherClients, Target};
 use crate::judge::{Observation, PATIENCE, Scenario};
-use crate::player::{Action, Bounds, Client};
+use crate::player::{Action, Bounds, Player};
 
 /// A wait lasts longer by as much as the machine was held up, but by no more than this.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
@@ -84,7 +84,7 @@ struct ScenarioScheduler<'a, T> {
 
 struct ScheduledClient {
     name: String,
-    client: Client,
+    client: Player,
     /// Counts the lines seen by the client.
     seen: LinesSeen,
     /// How many lines the client should have seen by now.

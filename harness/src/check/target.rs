@@ -8,7 +8,7 @@ use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 
 use crate::judge::Pace;
-use crate::player::{Bounds, Client};
+use crate::player::{Bounds, Player};
 use crate::world_lab::WorldLab;
 
 /// A server under test.
@@ -20,7 +20,7 @@ pub(super) trait Target {
     fn pace(&self) -> &Pace;
 
     /// Connects a new client, which reads no more than these bounds.
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client>;
+    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player>;
 
     /// Waits until the server has noticed silent events, such as the leaving of a client.
     async fn settle(&self);
@@ -54,8 +54,8 @@ impl Target for Embedded<'_> {
         &self.pace
     }
 
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        Ok(Client::new(self.clock(), self.lab.pipe(), bounds))
+    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
+        Ok(Player::new(self.clock(), self.lab.pipe(), bounds))
     }
 
     async fn settle(&self) {

@@ -19,7 +19,7 @@ use crate::judge::expectations::Expectations;
 use crate::judge::report::junit::Made;
 use crate::judge::report::{html, jsonl, junit, text};
 use crate::judge::{Measured, Outcome, Report, Selection, Verdict};
-use crate::world_lab::Application;
+use crate::world_lab::WorldServer;
 
 #[derive(Clone, Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option without a value")]
@@ -186,7 +186,7 @@ fn report(arguments: &CheckArguments) -> Result<Report, Box<dyn Error>> {
     let CheckArguments { only, skip, quick, behind_proxy, tolerance, scale, .. } = arguments.clone();
     let scope = Scope { cases: Selection { only, skip }, quick, behind_proxy };
     let Some(url) = &arguments.url else {
-        return Ok(check_embedded(&Application::embedded(), &scope)?);
+        return Ok(check_embedded(&WorldServer::embedded(), &scope)?);
     };
     let headers = ExtraHeaders::read(&arguments.headers)?;
     let remote = Remote { url: url.clone(), headers, tolerance, scale };

@@ -15,7 +15,7 @@ use onbeat_clock::{Clock, TokioClock};
 
 use super::{Exit, Output, files, input, parse_count, parse_duration, told_to_end};
 use crate::simulate::{Failure, Run, Simulator, histories};
-use crate::world_lab::Application;
+use crate::world_lab::WorldServer;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimulateArguments {
@@ -57,7 +57,7 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 pub(super) fn run(arguments: &SimulateArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // A simulation may take hours, so a path that can't be written is found out first.
     files::check_writable(arguments.trace.as_deref())?;
-    let simulator = Simulator::new(Application::embedded());
+    let simulator = Simulator::new(WorldServer::embedded());
     if let Some(path) = &arguments.again {
         return again(&simulator, path, out);
     }

@@ -40,13 +40,13 @@ impl Lab {
     }
 
     /// Returns a client that does nothing but its own actions: no action waits for what follows.
-    pub(crate) fn bare_client(&self, bounds: Bounds) -> player::Client {
+    pub(crate) fn bare_client(&self, bounds: Bounds) -> player::Player {
         self.state.touch();
         let window_bytes = Network::new().window_bytes;
         let (end, ends) = transport::connect_through(self.clock(), window_bytes, |pipe, _| pipe);
         self.state
             .serve_application(end, Peer::Socket { number: self.state.next_socket(), host: APPLICATION.to_owned() });
-        player::Client::new(self.clock(), ends, bounds)
+        player::Player::new(self.clock(), ends, bounds)
     }
 }
 

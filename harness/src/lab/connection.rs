@@ -15,7 +15,7 @@ use crate::player::{self, Action, ClientLog, ExchangeFold, HttpExchange, LogEntr
 pub(super) struct ClientConnection {
     lab: Lab,
     number: usize,
-    player: tokio::sync::Mutex<player::Client>,
+    player: tokio::sync::Mutex<player::Player>,
     log: LogReader,
     seen: Mutex<Seen>,
     /// The ordinals of the logged actions among the actions of all clients.
@@ -34,7 +34,7 @@ struct Seen {
 
 impl ClientConnection {
     /// Returns the connection of a client with this number.
-    pub(super) fn new(lab: Lab, number: usize, player: player::Client) -> Self {
+    pub(super) fn new(lab: Lab, number: usize, player: player::Player) -> Self {
         let log = player.log_reader();
         Self {
             lab,

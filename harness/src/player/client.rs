@@ -35,9 +35,9 @@ impl Bounds {
     pub const SHORT: Self = Self { bytes_max: 1 << 16, entries_max: 64 };
 }
 
-/// A client on a connection. A task beside the client's owner reads all the time, unless the client pauses.
+/// The player of a client on a connection. A task beside the owner reads all the time, unless the client pauses.
 #[derive(Debug)]
-pub struct Client {
+pub struct Player {
     clock: Arc<dyn Clock>,
     /// Gone when the client has closed or reset the connection; the log stays.
     sender: Option<Sender>,
@@ -46,7 +46,7 @@ pub struct Client {
     reader: JoinSet<()>,
 }
 
-impl Client {
+impl Player {
     /// Returns a client with these ends of a connection; the client stops reading beyond the bounds.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, ends: (Sender, Tap), bounds: Bounds) -> Self {

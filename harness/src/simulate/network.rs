@@ -16,7 +16,7 @@ use super::history::Link;
 use crate::transport::Breaker;
 
 /// The end of a client, behind a network.
-pub(crate) struct Network {
+pub(crate) struct LinkNetwork {
     /// The pipe to the server; none after the network has reset the connection.
     pipe: Option<DuplexStream>,
     breaker: Breaker,
@@ -33,7 +33,7 @@ pub(crate) struct Network {
     arrived: usize,
 }
 
-impl Network {
+impl LinkNetwork {
     pub(crate) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
         let (in_flight, pipe) = (VecDeque::new(), Some(pipe));
         Self { pipe, breaker, link, clock, random, in_flight, is_ended: false, arrival: None, arrived: 0 }
@@ -104,7 +104,7 @@ impl Network {
     }
 }
 
-impl AsyncRead for Network {
+impl AsyncRead for LinkNetwork {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let network = self.get_mut();
         if network.breaks_off() {
@@ -126,7 +126,7 @@ impl AsyncRead for Network {
     }
 }
 
-impl AsyncWrite for Network {
+impl AsyncWrite for LinkNetwork {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let network = self.get_mut();
         let piece = &bytes[..bytes.len().min(network.link.piece_bytes)];

@@ -9,10 +9,10 @@ use onbeat_wire::Instant;
 use onbeat_wire::LeftHow;
 
 use super::history::{History, Operation, OperationKind};
-use super::network::Network;
+use super::network::LinkNetwork;
 use crate::fixtures;
-use crate::player::{Action, Bounds, Client, ClientLog};
-use crate::world_lab::{self, Application, Overdue, Setup, WorldLab};
+use crate::player::{Action, Bounds, ClientLog, Player};
+use crate::world_lab::{self, Overdue, Setup, WorldLab, WorldServer};
 
 /// The observations in a world.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ const RECOVERY: Duration = Duration::from_secs(6);
 const OVERTIME: Duration = Duration::from_secs(120);
 
 /// Plays `history` on `application`.
-pub(super) fn play(application: &Application, history: &History) -> Result<Observations, Overdue> {
+pub(super) fn play(application: &WorldServer, history: &History) -> Result<Observations, Overdue> {
     let mut setup = Setup { seed: Seed(history.seed), ..fixtures::setup() };
     let History { mailbox_events_max, connections_max, .. } = *history;
     setup.limits = Limits { mailbox_events_max, connections_max, ..setup.limits };
@@ -82,7 +82,7 @@ pub(super) fn play(application: &Application, history: &History) -> Result<Obser
 struct HistoryScheduler<'a> {
     history: &'a History,
     /// The clients, each connected at the first action.
-    clients: Vec<Option<Client>>,
+    clients: Vec<Option<Player>>,
     /// How many streams each client has requested.
     streams: Vec<usize>,
     is_shut_down: bool,
@@ -97,19 +97,19 @@ impl<'a> HistoryScheduler<'a> {
 
     /// Returns how many streams the server may be busy with.
     fn streams(&self) -> usize {
-        let has_gone = |client: &Option<Client>| client.as_ref().is_some_and(|client| !client.is_connected());
+        let has_gone = |client: &Option<Player>| client.as_ref().is_some_and(|client| !client.is_connected());
         self.clients.iter().zip(&self.streams).filter(|(client, _)| !has_gone(client)).map(|(_, streams)| streams).sum()
     }
 
-    fn client(&mut self, lab: &mut WorldLab, number: usize) -> &mut Client {
+    fn client(&mut self, lab: &mut WorldLab, number: usize) -> &mut Player {
         self.clients[number].get_or_insert_with(|| {
             // Neither a connection of the world nor the generator has the same ordinal.
             let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
             let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
-            let network = |pipe, breaker| Network::new(pipe, breaker, link, Arc::clone(&clock), random);
+            let network = |pipe, breaker| LinkNetwork::new(pipe, breaker, link, Arc::clone(&clock), random);
             let ends = lab.pipe_through(window_bytes, network);
-            Client::new(clock, ends, BOUNDS)
+            Player::new(clock, ends, BOUNDS)
         })
     }
 

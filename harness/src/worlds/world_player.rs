@@ -11,7 +11,7 @@ use super::world_client::{WorldClient, WorldExchange};
 use super::world_history::{ClientAct, WorldPlan};
 use crate::lab::{Client, Lab, Peer};
 use crate::player::Action;
-use crate::simulate::network::Network;
+use crate::simulate::network::LinkNetwork;
 use crate::simulate::{Link, Operation, Violation};
 
 /// How long the remaining clients read on when all faults have stopped: longer than any delay.
@@ -244,5 +244,5 @@ fn connect(lab: &Lab, seed: u64, number: usize, link: &Link) -> Client {
     // No other draws of the seed have the same number.
     let random = Random::new(Seed(seed), u64::MAX - 1 - number as u64, 0);
     let (clock, link) = (lab.clock(), link.clone());
-    lab.client_through(link.window_bytes, |pipe, breaker| Network::new(pipe, breaker, link, clock, random))
+    lab.client_through(link.window_bytes, |pipe, breaker| LinkNetwork::new(pipe, breaker, link, clock, random))
 }

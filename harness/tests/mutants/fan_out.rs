@@ -133,7 +133,7 @@ pub(crate) fn of_the_hub() -> Vec<Mutant> {
 }
 
 /// Every client begins with the events of the one before it.
-fn history() -> onbeat::world_lab::Application {
+fn history() -> onbeat::world_lab::WorldServer {
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
     writes(SSE, move |number| {
         let log = Arc::clone(&log);

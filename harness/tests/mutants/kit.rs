@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::{FutureExt, StreamExt, stream};
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 use onbeat_server::driver::Driver;
 use onbeat_server::router::router;
 use onbeat_server::script::{Start, Write, Writes, event_stream};
@@ -25,28 +25,28 @@ pub(crate) struct Mutant {
     pub(crate) name: String,
     /// The case whose clause it breaks.
     pub(crate) case: String,
-    pub(crate) application: Application,
+    pub(crate) application: WorldServer,
 }
 
-pub(crate) fn mutant(case: impl Into<String>, name: impl Into<String>, application: Application) -> Mutant {
+pub(crate) fn mutant(case: impl Into<String>, name: impl Into<String>, application: WorldServer) -> Mutant {
     Mutant { name: name.into(), case: case.into(), application }
 }
 
 /// The router of each world, with a wrapper around it.
-fn wrapped<W, F, R>(wrapper: W) -> Application
+fn wrapped<W, F, R>(wrapper: W) -> WorldServer
 where
     W: Fn(Arc<World>) -> F + Send + Sync + 'static,
     F: Fn(Request, Next) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response> + Send + 'static,
 {
-    Application::with_router(move |world| {
+    WorldServer::with_router(move |world| {
         let layer = middleware::from_fn(wrapper(Arc::clone(&world)));
         Router::new().fallback_service(router(world)).layer(layer)
     })
 }
 
 /// Requests come changed.
-pub(crate) fn requests(change: impl Fn(&mut Request) + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn requests(change: impl Fn(&mut Request) + Clone + Send + Sync + 'static) -> WorldServer {
     wrapped(move |_| {
         let change = change.clone();
         move |mut request: Request, next: Next| {
@@ -57,7 +57,7 @@ pub(crate) fn requests(change: impl Fn(&mut Request) + Clone + Send + Sync + 'st
 }
 
 /// The query of a fan-out request comes changed.
-pub(crate) fn queries(change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn queries(change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> WorldServer {
     requests(move |request| {
         let uri = request.uri();
         if let Some(query) = uri.query() {
@@ -68,7 +68,7 @@ pub(crate) fn queries(change: impl Fn(&str) -> String + Clone + Send + Sync + 's
 }
 
 /// The path comes changed.
-pub(crate) fn paths(change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn paths(change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> WorldServer {
     requests(move |request| {
         let uri = request.uri();
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -85,7 +85,7 @@ pub(crate) struct Asked {
 }
 
 /// Responses go out changed.
-pub(crate) fn responses(change: impl Fn(&Asked, &mut Response) + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn responses(change: impl Fn(&Asked, &mut Response) + Clone + Send + Sync + 'static) -> WorldServer {
     wrapped(move |_| {
         let change = change.clone();
         move |request: Request, next: Next| {
@@ -109,7 +109,7 @@ fn asked(request: &Request) -> Asked {
 }
 
 /// Responses to one path go out changed.
-pub(crate) fn responses_of(path: &str, change: impl Fn(&mut Response) + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn responses_of(path: &str, change: impl Fn(&mut Response) + Clone + Send + Sync + 'static) -> WorldServer {
     let path = path.to_owned();
     responses(move |asked, response| {
         if asked.path == path && asked.method == "GET" && response.status().is_success() {
@@ -119,7 +119,7 @@ pub(crate) fn responses_of(path: &str, change: impl Fn(&mut Response) + Clone + 
 }
 
 /// The answers of a fan-out endpoint go out with another body.
-pub(crate) fn answers(path: &str, change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn answers(path: &str, change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> WorldServer {
     let path = path.to_owned();
     wrapped(move |_| {
         let (path, change) = (path.clone(), change.clone());
@@ -142,7 +142,7 @@ pub(crate) fn answers(path: &str, change: impl Fn(&str) -> String + Clone + Send
 
 /// Each write of the path's streams is replaced by what the change makes of it: other writes, or none. The change is made
 /// anew for each stream, numbered in their world from 0.
-pub(crate) fn writes<C>(path: &str, change: impl Fn(usize) -> C + Clone + Send + Sync + 'static) -> Application
+pub(crate) fn writes<C>(path: &str, change: impl Fn(usize) -> C + Clone + Send + Sync + 'static) -> WorldServer
 where
     C: FnMut(&str) -> Vec<String> + Send + 'static,
 {
@@ -157,7 +157,7 @@ where
 }
 
 /// Each write of the path's streams is changed.
-pub(crate) fn each(path: &str, change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn each(path: &str, change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> WorldServer {
     writes(path, move |_| {
         let change = change.clone();
         move |write| vec![change(write)]
@@ -165,7 +165,7 @@ pub(crate) fn each(path: &str, change: impl Fn(&str) -> String + Clone + Send + 
 }
 
 /// A text is replaced by another, wherever it is in the path's streams.
-pub(crate) fn replaced(path: &str, from: &'static str, to: &'static str) -> Application {
+pub(crate) fn replaced(path: &str, from: &'static str, to: &'static str) -> WorldServer {
     each(path, move |write| write.replace(from, to))
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn replaced(path: &str, from: &'static str, to: &'static str) -> Appl
 pub(crate) fn streams(
     path: &str,
     change: impl Fn(usize, Arc<World>, Body) -> Body + Clone + Send + Sync + 'static,
-) -> Application {
+) -> WorldServer {
     let path = path.to_owned();
     wrapped(move |world| {
         let (path, change, begun) = (path.clone(), change.clone(), Arc::new(AtomicUsize::new(0)));
@@ -193,7 +193,7 @@ pub(crate) fn streams(
 }
 
 /// The path's streams never end.
-pub(crate) fn endless(path: &str) -> Application {
+pub(crate) fn endless(path: &str) -> WorldServer {
     streams(path, |_, _, body| {
         let mut writes = body.into_data_stream();
         Body::from_stream(stream::poll_fn(move |cx| match writes.poll_next_unpin(cx) {
@@ -204,7 +204,7 @@ pub(crate) fn endless(path: &str) -> Application {
 }
 
 /// The path's streams are held back: each write for so long after the stream's beginning, in addition.
-pub(crate) fn delayed(path: &str, delay: impl Fn(&str) -> Duration + Clone + Send + Sync + 'static) -> Application {
+pub(crate) fn delayed(path: &str, delay: impl Fn(&str) -> Duration + Clone + Send + Sync + 'static) -> WorldServer {
     streams(path, move |_, world, body| {
         let (clock, delay) = (Arc::clone(world.clock()), delay.clone());
         Body::from_stream(body.into_data_stream().then(move |write| {
@@ -226,7 +226,7 @@ pub(crate) fn script<W: Writes>(
     path: &'static str,
     script: fn(Start) -> W,
     change: impl Fn(Vec<Write>) -> Vec<Write> + Clone + Send + Sync + 'static,
-) -> Application {
+) -> WorldServer {
     /// Of `/sse`, which never ends.
     const WRITES_MAX: usize = 1000;
     streams(path, move |_, world, body| {
@@ -263,12 +263,12 @@ pub(crate) fn retimed(writes: Vec<Write>, gap: impl Fn(usize, u64) -> u64) -> Ve
 }
 
 /// A server that serves each connection by hyper alone, and goes on when the client has closed its sending side.
-pub(crate) fn half_closed_clients_are_served() -> Application {
+pub(crate) fn half_closed_clients_are_served() -> WorldServer {
     use hyper::server::conn::http1;
     use hyper_util::rt::TokioIo;
     use hyper_util::service::TowerToHyperService;
 
-    let mut application = Application::embedded();
+    let mut application = WorldServer::embedded();
     application.serve = Arc::new(|io, _, router, _| {
         let mut http = http1::Builder::new();
         http.half_close(true).auto_date_header(false);

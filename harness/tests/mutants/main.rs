@@ -12,13 +12,13 @@ use kit::Mutant;
 use onbeat::check::{Scope, check_embedded};
 use onbeat::judge::{Outcome, Tier};
 use onbeat::simulate::Simulator;
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/mutants");
 
 /// Every case of the contract that must hold.
 fn required() -> BTreeSet<String> {
-    let report = check_embedded(&Application::embedded(), &Scope::default()).expect("no selection");
+    let report = check_embedded(&WorldServer::embedded(), &Scope::default()).expect("no selection");
     let required = report.verdicts.into_iter().filter(|verdict| verdict.tier == Tier::Required);
     required.map(|verdict| verdict.id).collect()
 }
@@ -169,7 +169,7 @@ fn every_required_case_catches_a_mutant() {
 fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
     let runs = || {
         for _ in 0..50 {
-            let report = check_embedded(&Application::embedded(), &Scope::default()).expect("no selection");
+            let report = check_embedded(&WorldServer::embedded(), &Scope::default()).expect("no selection");
             let wrong = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
             let wrong: Vec<_> = wrong.map(|verdict| &verdict.id).collect();
             assert!(wrong.is_empty(), "{wrong:?}");
@@ -180,10 +180,10 @@ fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
 }
 
 /// A server that spells its headers in other ways that mean the same.
-fn spelled_otherwise() -> Application {
+fn spelled_otherwise() -> WorldServer {
     const SPELLINGS: [(&str, &str, &str); 7] = [
         ("content-type", "text/event-stream", "Text/Event-Stream ;"),
-        ("content-type", "application/json; charset=utf-8", "Application/JSON;Charset=\"UTF-8\""),
+        ("content-type", "application/json; charset=utf-8", "WorldServer/JSON;Charset=\"UTF-8\""),
         ("cache-control", "no-cache", "No-Cache,"),
         ("connection", "keep-alive", "Keep-Alive"),
         ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE", "DELETE, POST, PATCH, PUT, HEAD, GET"),
@@ -212,13 +212,13 @@ fn headers_that_mean_the_same_conform() {
 #[test]
 fn behind_a_proxy_only_what_is_end_to_end_is_judged() {
     let behind_proxy = Scope { behind_proxy: true, ..Scope::default() };
-    let failed = |application: &Application| {
+    let failed = |application: &WorldServer| {
         let report = check_embedded(application, &behind_proxy).expect("no selection");
         let failed = report.verdicts.into_iter().filter(|verdict| verdict.outcome == Outcome::Fail);
         failed.map(|verdict| verdict.id).collect::<Vec<_>>()
     };
-    assert_eq!(failed(&Application::embedded()), Vec::<String>::new());
-    let report = check_embedded(&Application::embedded(), &behind_proxy).expect("no selection");
+    assert_eq!(failed(&WorldServer::embedded()), Vec::<String>::new());
+    let report = check_embedded(&WorldServer::embedded(), &behind_proxy).expect("no selection");
     let of = |id: &str| report.verdicts.iter().find(|verdict| verdict.id == id).expect("a case");
     assert_eq!(of("fan-out.count").outcome, Outcome::Pass);
     assert_eq!(of("sse.chunks").reason.as_deref(), Some("a proxy in between may change it"));

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use futures_util::FutureExt;
-use onbeat::world_lab::Application;
+use onbeat::world_lab::WorldServer;
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use onbeat_server::limits::Limits;
 use onbeat_server::router::router;
@@ -32,8 +32,8 @@ pub(crate) fn of_the_server() -> Vec<Mutant> {
 }
 
 /// The endpoints live in a world of their own.
-fn in_a_world(change: fn(&mut Limits)) -> Application {
-    Application::with_router(move |world| {
+fn in_a_world(change: fn(&mut Limits)) -> WorldServer {
+    WorldServer::with_router(move |world| {
         let mut limits = world.limits();
         change(&mut limits);
         router(Arc::new(World::new(Arc::clone(world.clock()), world.seed(), world.epoch(), limits)))
@@ -41,8 +41,8 @@ fn in_a_world(change: fn(&mut Limits)) -> Application {
 }
 
 /// A connection is served as another.
-fn connections(other: fn(&Connection) -> Arc<Connection>) -> Application {
-    let mut application = Application::embedded();
+fn connections(other: fn(&Connection) -> Arc<Connection>) -> WorldServer {
+    let mut application = WorldServer::embedded();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         serving::serve(io, other(&connection), router, head_time_max).boxed()
     });
@@ -50,8 +50,8 @@ fn connections(other: fn(&Connection) -> Arc<Connection>) -> Application {
 }
 
 /// The connection that ends breaks off the one that was accepted last.
-fn leaving_aborts_another() -> Application {
-    let mut application = Application::embedded();
+fn leaving_aborts_another() -> WorldServer {
+    let mut application = WorldServer::embedded();
     let last: Arc<Mutex<Option<Arc<Connection>>>> = Arc::default();
     application.serve = Arc::new(move |io, connection, router, head_time_max| {
         let last = Arc::clone(&last);
@@ -68,8 +68,8 @@ fn leaving_aborts_another() -> Application {
     application
 }
 
-fn timers_are_left_behind() -> Application {
-    Application::with_router(|world| {
+fn timers_are_left_behind() -> WorldServer {
+    WorldServer::with_router(|world| {
         let clock = Arc::clone(world.clock());
         let layer = middleware::from_fn(move |request: Request, next: Next| {
             let hour = clock.sleep_until(clock.now() + Duration::from_secs(3600));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onbeat::player::Client;
+use onbeat::player::Player;
 use onbeat::world_lab::WorldLab;
 use onbeat_wire::recording::LeftHow;
 use proptest::prelude::*;
@@ -188,7 +188,7 @@ impl Model {
 async fn enact(
     lab: &mut WorldLab,
     deed: &Deed,
-    clients: &mut BTreeMap<usize, Client>,
+    clients: &mut BTreeMap<usize, Player>,
     model: &mut Model,
     next: &mut usize,
 ) {

@@ -10,8 +10,8 @@ use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::routing::{get, post};
 use futures_util::{Stream, StreamExt, stream};
-use onbeat::player::{Action, Client};
-use onbeat::world_lab::{self, Application, WorldLab};
+use onbeat::player::{Action, Player};
+use onbeat::world_lab::{self, WorldLab, WorldServer};
 use onbeat_clock::Clock;
 use onbeat_wire::recording::LeftHow;
 
@@ -63,7 +63,7 @@ async fn soon() -> &'static str {
 fn play<T>(scene: impl AsyncFnOnce(&mut WorldLab, &UnderWay) -> T) -> T {
     let under_way = UnderWay::default();
     let counting = under_way.clone();
-    let application = Application::with_router(move |world| {
+    let application = WorldServer::with_router(move |world| {
         let (of_events, of_handlers, clock) = (counting.clone(), counting.clone(), Arc::clone(world.clock()));
         let slow = move |body| slow(body, Arc::clone(&clock));
         Router::new()
@@ -86,7 +86,7 @@ async fn slow(body: Body, clock: Arc<dyn Clock>) -> String {
     length.to_string()
 }
 
-async fn asks(lab: &mut WorldLab, target: &str, behind: &[&str]) -> Client {
+async fn asks(lab: &mut WorldLab, target: &str, behind: &[&str]) -> Player {
     let mut client = lab.connect();
     client.get(target).await;
     lab.settle().await;

@@ -1,6 +1,6 @@
 //! The ways to leave: each frees the client's place at once, and disturbs nobody.
 
-use onbeat::player::{Action, Client, ClientLog, LogEntry};
+use onbeat::player::{Action, ClientLog, LogEntry, Player};
 use onbeat::world_lab::WorldLab;
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
@@ -12,7 +12,7 @@ use crate::support::{ask, listener, ms, play, play_with_mailboxes, tell, writes}
 pub(crate) const WAYS: [LeftHow; 3] = [LeftHow::Closed, LeftHow::HalfClosed, LeftHow::Reset];
 
 /// Leaves, and lets the server find out.
-pub(crate) async fn leave(lab: &WorldLab, mut client: Client, way: LeftHow) -> ClientLog {
+pub(crate) async fn leave(lab: &WorldLab, mut client: Player, way: LeftHow) -> ClientLog {
     client.act(Action::Leave(way)).await;
     lab.settle().await;
     client.take()

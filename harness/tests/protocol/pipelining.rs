@@ -1,6 +1,6 @@
 //! Requests that do not wait for the answer before: each is executed and answered when its turn comes.
 
-use onbeat::player::{Action, Client};
+use onbeat::player::{Action, Player};
 use onbeat::world_lab::WorldLab;
 use onbeat_wire::recording::LeftHow;
 use onbeat_wire::{How, What};
@@ -9,13 +9,13 @@ use crate::snapshot::assert_snapshot;
 use crate::support::{ask, listener, ms, play, play_with_mailboxes, statuses, tell, writes};
 
 /// Sends so many requests for `target` in one go.
-async fn pipeline(client: &mut Client, target: &str, count: usize) {
+async fn pipeline(client: &mut Player, target: &str, count: usize) {
     let request = format!("GET {target} HTTP/1.1\r\nHost: onbeat\r\n\r\n");
     client.send(request.repeat(count).as_bytes()).await;
 }
 
 /// A client that has asked for `/stream-text`, which ends at 4800 ms, and for `behind` with it.
-async fn text_and(lab: &mut WorldLab, behind: &[(&str, &str)]) -> Client {
+async fn text_and(lab: &mut WorldLab, behind: &[(&str, &str)]) -> Player {
     let mut client = listener(lab, "/stream-text").await;
     for (method, target) in behind {
         client.request(method, target, &[]).await;

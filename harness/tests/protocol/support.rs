@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use onbeat::player::{Client, ClientLog};
+use onbeat::player::{ClientLog, Player};
 use onbeat::replay::Stream;
 use onbeat::world_lab::{self, Setup, WorldLab};
 use onbeat_server::limits::Limits;
@@ -31,7 +31,7 @@ pub(crate) fn play_in<T>(setup: &Setup, scene: impl AsyncFnOnce(&mut WorldLab) -
 }
 
 /// A client that has asked for `target` and seen what comes at once.
-pub(crate) async fn listener(lab: &mut WorldLab, target: &str) -> Client {
+pub(crate) async fn listener(lab: &mut WorldLab, target: &str) -> Player {
     let mut client = lab.connect();
     client.get(target).await;
     lab.settle().await;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat::player::Client;
-use onbeat::world_lab::{self, Application, Setup, WorldLab};
+use onbeat::player::Player;
+use onbeat::world_lab::{self, Setup, WorldLab, WorldServer};
 use onbeat_routes::{Model, Routes, read_text};
 use onbeat_server::random::Seed;
 use onbeat_server::router::router_with;
@@ -32,7 +32,7 @@ pub(crate) fn play_model<T>(
     scenario: Option<&'static str>,
     scene: impl AsyncFnOnce(&mut WorldLab) -> T,
 ) -> T {
-    let application = Application::with_router(move |world| {
+    let application = WorldServer::with_router(move |world| {
         let routes = Routes::new(Arc::clone(&world), &model, scenario, false);
         router_with(world, None, Arc::new(routes))
     });
@@ -46,7 +46,7 @@ pub(crate) fn play<T>(text: &str, scene: impl AsyncFnOnce(&mut WorldLab) -> T) -
 }
 
 /// A client that has sent a request, and has seen what comes at once.
-pub(crate) async fn asked(lab: &mut WorldLab, method: &str, target: &str, headers: &str, body: &str) -> Client {
+pub(crate) async fn asked(lab: &mut WorldLab, method: &str, target: &str, headers: &str, body: &str) -> Player {
     let mut client = lab.connect();
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let request = format!("{method} {target} HTTP/1.1\r\nHost: onbeat\r\n{headers}{length}\r\n{body}");
@@ -56,7 +56,7 @@ pub(crate) async fn asked(lab: &mut WorldLab, method: &str, target: &str, header
 }
 
 /// What a client has seen `ms` milliseconds later, when the client leaves.
-pub(crate) async fn seen(lab: &mut WorldLab, client: Client, ms: u64) -> String {
+pub(crate) async fn seen(lab: &mut WorldLab, client: Player, ms: u64) -> String {
     let now = lab.world().clock().now().since_epoch();
     lab.until(now + Duration::from_millis(ms)).await;
     shown(&client.close().await.into_transcript())

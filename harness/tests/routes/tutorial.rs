@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onbeat::world_lab::{self, Application, Setup, WorldLab};
+use onbeat::world_lab::{self, Setup, WorldLab, WorldServer};
 use onbeat_routes::{Model, Routes, read_file};
 use onbeat_server::endpoints::STREAMS;
 use onbeat_server::random::Seed;
@@ -23,9 +23,9 @@ fn model() -> Model {
 }
 
 /// Returns the server of the file.
-fn of_file() -> Application {
+fn of_file() -> WorldServer {
     let model = model();
-    Application::with_router(move |world| {
+    WorldServer::with_router(move |world| {
         let routes = Routes::new(Arc::clone(&world), &model, None, false);
         router_with(world, None, Arc::new(routes))
     })

@@ -10,7 +10,7 @@ use onbeat_wire::Instant;
 
 use crate::check::Target;
 use crate::judge::{Pace, SharedStalls};
-use crate::player::{Action, Bounds, Client, ClientLog};
+use crate::player::{Action, Bounds, ClientLog, Player};
 use crate::transport;
 
 /// A server over TCP.
@@ -83,8 +83,8 @@ impl Target for Live {
         &self.pace
     }
 
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Client> {
-        Ok(Client::new(self.clock(), transport::connect_tcp(self.addr, self.clock()).await?, bounds))
+    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
+        Ok(Player::new(self.clock(), transport::connect_tcp(self.addr, self.clock()).await?, bounds))
     }
 
     async fn settle(&self) {
