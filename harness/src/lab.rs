@@ -15,7 +15,7 @@
 //!    │
 //!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
 //!    │
-//!  state                            what the handles of a lab share
+//!  waits ── state ── report         what the handles of a lab share, and the state in words
 //!    │
 //!  run ── options                   a runtime in paused time, and the end of a test
 //!    │
@@ -38,6 +38,7 @@ mod open;
 mod options;
 mod panics;
 mod peer;
+mod report;
 mod request;
 mod request_parts;
 mod response;
@@ -45,6 +46,7 @@ mod run;
 mod socket;
 mod sse;
 mod state;
+mod waits;
 mod watchdog;
 mod watched_body;
 

@@ -21,6 +21,8 @@
 //! ```text
 //!  server_url    the address of a server
 //!      │
+//!  excerpt       long texts, as much of them as people take in
+//!      │
 //!  transport     connections in memory and over TCP, and the tap, which stamps arriving bytes
 //!      │
 //!  player        clients that act on a connection, and the log of each
@@ -91,6 +93,7 @@
     allow(dead_code, unused_imports, reason = "`check` alone does not use all that it shares with `live`")
 )]
 
+mod excerpt;
 mod idle;
 mod lab;
 #[doc(hidden)]

@@ -35,6 +35,7 @@ pub(crate) use self::model::Violation;
 use self::play::Observations;
 pub use self::run::Run;
 pub use self::trace::histories;
+use crate::excerpt::excerpt;
 use crate::fixtures::read_back::Golden;
 use crate::world_lab::WorldServer;
 
@@ -118,7 +119,7 @@ impl Simulator {
             self.play(&history).err().map_or((violation.clone(), None), |violated| *violated);
         let logs = observations.map(|observations| observations.logs).unwrap_or_default();
         let log = violation.client.and_then(|client| logs.get(client)).map(ToString::to_string).unwrap_or_default();
-        let (violation, log) = (clipped(&violation.to_string(), SHOWN_LINES_MAX), clipped(&log, SHOWN_LINES_MAX));
+        let (violation, log) = (excerpt(&violation.to_string(), SHOWN_LINES_MAX), excerpt(&log, SHOWN_LINES_MAX));
         Failure { history, violation, log, responses: trace::responses(logs) }
     }
 
@@ -155,21 +156,6 @@ impl fmt::Display for Failure {
         writeln!(f, "seed {}: {violation}\n\nthe shortest history found:\n{history}", history.seed)?;
         if log.is_empty() { Ok(()) } else { writeln!(f, "what that client did and saw:\n{log}") }
     }
-}
-
-/// Returns the lines as far as people can take them in at a glance: of many lines the middle is left out.
-pub(crate) fn clipped(text: &str, lines_max: usize) -> String {
-    const WIDTH: usize = 160;
-    let clip = |line: &&str| match line.char_indices().nth(WIDTH) {
-        Some((at, _)) => format!("{}…\n", &line[..at]),
-        None => format!("{line}\n"),
-    };
-    let lines: Vec<&str> = text.lines().collect();
-    let left_out = lines.len().saturating_sub(lines_max);
-    let (start, end) = (lines.iter().take(lines_max / 2), lines.iter().skip(lines_max / 2 + left_out));
-    let gap = (left_out > 0).then(|| format!("           … {left_out} lines more …\n"));
-    let lines = start.map(clip).chain(gap).chain(end.map(clip));
-    lines.collect::<String>().trim_end().to_owned()
 }
 
 fn hash(observations: &Observations) -> [u8; 32] {

@@ -24,6 +24,7 @@ use super::network::Network;
 use super::open::OpenRequests;
 use super::peer::Peer;
 use super::socket::Socket;
+use super::waits::{WaitGuard, Waits};
 use super::watchdog::{Steps, Watched};
 use crate::idle::Idle;
 
@@ -55,21 +56,7 @@ pub(super) struct LabState {
     /// Until when the test may wait.
     deadline: Mutex<Instant>,
     /// What the test waits for.
-    waits: Mutex<Waits>,
-}
-
-/// The waits of the test, each with a number.
-#[derive(Default)]
-struct Waits {
-    made: u64,
-    waits: Vec<(u64, Waiting)>,
-}
-
-/// A wait of the test.
-struct Waiting {
-    what: &'static str,
-    of: Arc<str>,
-    since: Instant,
+    pub(super) waits: Waits,
 }
 
 impl LabState {
@@ -96,7 +83,7 @@ impl LabState {
             actions_done: AtomicU64::new(0),
             own_tasks: Arc::default(),
             shutdown: watch::channel(false).0,
-            waits: Mutex::default(),
+            waits: Waits::default(),
         }
     }
 
@@ -173,11 +160,7 @@ impl LabState {
     pub(super) fn wait_for<'a>(&'a self, what: &'static str, of: &Arc<str>) -> WaitGuard<'a> {
         let since = self.clock.now();
         *self.deadline.lock() = since + self.patience;
-        let mut waits = self.waits.lock();
-        waits.made += 1;
-        let number = waits.made;
-        waits.waits.push((number, Waiting { what, of: Arc::clone(of), since }));
-        WaitGuard { state: self, number }
+        self.waits.begin(what, of, since)
     }
 
     // Connections.
@@ -304,63 +287,6 @@ impl LabState {
         let readers = self.clients.lock().iter().filter(|client| !client.is_over()).count();
         let own = readers + self.own_tasks.load(Ordering::Relaxed);
         self.runtime.metrics().num_alive_tasks().saturating_sub(own)
-    }
-
-    /// Returns what the test waits for, what the application is at work on, and what the clients saw, for people.
-    pub(super) fn report(&self) -> String {
-        let list = |title: &str, lines: Vec<String>| {
-            if lines.is_empty() { String::new() } else { format!("\n{title}:\n  {}", lines.join("\n  ")) }
-        };
-        let waits = self.waits.lock().waits.iter().map(|(_, wait)| wait.to_string()).collect();
-        let open = self.open.list().iter().map(ToString::to_string).collect();
-        let tasks = self.foreign_tasks();
-        let tasks = if tasks > 0 { format!("\ntasks of the application and the test: {tasks}") } else { String::new() };
-        let clients: String = self
-            .clients()
-            .iter()
-            .map(|client| format!("\n{}:\n{}", client.peer(), clipped(&client.log().to_string())))
-            .collect();
-        format!(
-            "at {} ms{}{}{}{tasks}{clients}",
-            self.clock.now().as_millis(),
-            list("waited for", waits),
-            list("open requests", open),
-            list("failed answers", self.open.failures()),
-        )
-    }
-}
-
-/// Returns the first and the last lines of a log, and of each line the beginning.
-fn clipped(log: &str) -> String {
-    const FIRST: usize = 8;
-    const LAST: usize = 24;
-    const WIDTH: usize = 160;
-    let lines: Vec<&str> = log.lines().collect();
-    let left_out = lines.len().saturating_sub(FIRST + LAST);
-    let clip = |line: &&str| match line.char_indices().nth(WIDTH) {
-        Some((at, _)) => format!("{}…\n", &line[..at]),
-        None => format!("{line}\n"),
-    };
-    let gap = (left_out > 0).then(|| format!("           … {left_out} lines more …\n"));
-    let (first, last) = (lines.iter().take(FIRST), lines.iter().skip(FIRST + left_out));
-    first.map(clip).chain(gap).chain(last.map(clip)).collect()
-}
-
-impl std::fmt::Display for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {}, since {} ms", self.what, self.of, self.since.as_millis())
-    }
-}
-
-/// A wait of the test, until dropped.
-pub(super) struct WaitGuard<'a> {
-    state: &'a LabState,
-    number: u64,
-}
-
-impl Drop for WaitGuard<'_> {
-    fn drop(&mut self) {
-        self.state.waits.lock().waits.retain(|(number, _)| *number != self.number);
     }
 }
 

@@ -7,11 +7,12 @@ use super::world_client::{EndedWorld, WorldClient};
 use super::world_failure::{FoundViolation, Shrunk, WorldFailure};
 use super::world_history::{ClientAct, WorldHistory, WorldPlan};
 use super::{Explored, Worlds, general_invariants, world_player};
+use crate::excerpt::excerpt;
 use crate::lab::for_worlds::{EndedByLab, FailedTest, LabFailure, PanicNotes, try_run};
 use crate::lab::{Lab, LabOptions};
 use crate::player::ClientLog;
 use crate::simulate::shrinking::Shrinking;
-use crate::simulate::{Operation, Violation, clipped};
+use crate::simulate::{Operation, Violation};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 1500;
@@ -157,7 +158,7 @@ fn differing_logs(client: usize, first: &ClientLog, second: &ClientLog) -> Found
     let violation = Violation { invariant: SAME_SEED.into(), client: Some(client), detail };
     FoundViolation {
         violation,
-        logs: format!("client {client}, the first time:\n{}", clipped(&first, SHOWN_LINES_MAX)),
+        logs: format!("client {client}, the first time:\n{}", excerpt(&first, SHOWN_LINES_MAX)),
     }
 }
 
@@ -167,7 +168,7 @@ fn logs(clients: &[WorldClient], only: Option<usize>) -> String {
         None => !client.exchanges.is_empty(),
         Some(number) => client.number == number || client.calm_beside == Some(number),
     };
-    clients.iter().filter(is_shown).map(|client| clipped(&client.to_string(), SHOWN_LINES_MAX) + "\n").collect()
+    clients.iter().filter(is_shown).map(|client| excerpt(&client.to_string(), SHOWN_LINES_MAX) + "\n").collect()
 }
 
 fn explored(clients: &[WorldClient], lasted: std::time::Duration) -> Explored {

@@ -21,5 +21,7 @@ mod recordings;
 mod scripted;
 mod times;
 
+#[path = "../../examples/ticker.rs"]
+mod example;
 #[path = "../snapshot/mod.rs"]
 mod snapshot;

@@ -128,3 +128,8 @@ fn time_does_not_pass_while_a_blocking_task_works() {
         }
     });
 }
+
+#[test]
+fn the_example_holds() {
+    crate::example::main();
+}
