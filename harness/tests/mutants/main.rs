@@ -183,7 +183,7 @@ fn the_embedded_server_conforms_200_times_out_of_200_on_busy_cores() {
 fn spelled_otherwise() -> WorldServer {
     const SPELLINGS: [(&str, &str, &str); 7] = [
         ("content-type", "text/event-stream", "Text/Event-Stream ;"),
-        ("content-type", "application/json; charset=utf-8", "WorldServer/JSON;Charset=\"UTF-8\""),
+        ("content-type", "application/json; charset=utf-8", "Application/JSON;Charset=\"UTF-8\""),
         ("cache-control", "no-cache", "No-Cache,"),
         ("connection", "keep-alive", "Keep-Alive"),
         ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE", "DELETE, POST, PATCH, PUT, HEAD, GET"),

@@ -8,8 +8,8 @@ use crate::snapshot::SNAPSHOTS;
 #[test]
 fn every_snapshot_belongs_to_a_trace() {
     let read = |path: &Path| fs::read_to_string(path).expect("a readable source");
-    let folders =
-        ["lab", "protocol", "routes", "server"].map(|tests| format!("{}/tests/{tests}", env!("CARGO_MANIFEST_DIR")));
+    let folders = ["lab", "protocol", "routes", "server", "worlds"]
+        .map(|tests| format!("{}/tests/{tests}", env!("CARGO_MANIFEST_DIR")));
     let sources: String = folders.iter().flat_map(|folder| files(folder)).map(|path| read(&path)).collect();
     let orphans: Vec<_> = files(SNAPSHOTS)
         .into_iter()
