@@ -7,10 +7,11 @@
 //! |---|---|---|
 //! | an application of axum or tower | [`lab()`] | |
 //! | the same, held against recordings | `Lab::check_against`, `Response::recording` | `check` |
+//! | the same, in random worlds | `Worlds` | `simulate` |
 //! | a client, against a server in the process of the test | `Server` | `server` |
 //! | the built-in streams, or streams of a file | `replay`, `world_lab` | `server` |
 //! | a server of the built-in contract | `check`, `fixtures`, `Lab::check_contract` | `check` |
-//! | the same in random worlds | `simulate` | `simulate` |
+//! | the built-in server, in random worlds | `simulate` | `simulate` |
 //! | a server over real sockets, by recordings of its own | `record`, `against` | `live` |
 //! | a server in any language, from a shell | the program `onbeat` | `cli` |
 //!

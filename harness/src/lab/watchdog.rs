@@ -93,7 +93,8 @@ impl Watched {
                 self.tell(
                     test,
                     "the lab has given up, but the thread of the test is blocked: by a lock, `std::thread::sleep`, or a loop \
-                     without an end. Only the end of the process ends the test",
+                     without an end. Only the end of the process ends the test; if the work is meant to take so long, raise \
+                     `LabOptions::real_time_limit`",
                 );
                 std::process::abort();
             }
