@@ -69,6 +69,8 @@ impl ClientConnection {
             self.order.lock().push(self.lab.state.next_action());
         }
         player.act(action).await;
+        // A wait may be for the end that the client makes.
+        (self.lab.state.notice())();
     }
 
     /// Sends a request, and returns the ordinal on the connection.

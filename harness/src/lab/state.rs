@@ -103,7 +103,7 @@ impl LabState {
         self.blocking.wait(&self.idle).await;
     }
 
-    /// Returns a function that notes arrivals.
+    /// Returns a function that notes that a client has seen something.
     pub(super) fn notice(&self) -> impl Fn() + Send + 'static {
         let (idle, steps) = (self.idle.clone(), self.steps.clone());
         move || {

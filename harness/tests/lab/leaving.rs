@@ -106,3 +106,16 @@ fn a_service_that_is_no_router_is_tested_too() {
     });
     lab(hello, async |lab| assert_eq!(lab.get("/any").await.text(), "/any"));
 }
+
+#[test]
+fn a_wait_ends_when_the_client_itself_leaves() {
+    lab(ticker(), async |lab| {
+        let ticks = lab.get("/ticks").await;
+        let leaving = ticks.client();
+        let (end, ()) = tokio::join!(ticks.ended(), async {
+            lab.advance(secs(5)).await;
+            leaving.close().await;
+        });
+        assert_eq!((end, lab.now()), (How::Closed, secs(5)));
+    });
+}
