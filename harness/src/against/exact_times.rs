@@ -43,23 +43,11 @@ fn off_ms(line: &TimedLine) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::against::facts::ByteTimes;
+    use crate::against::times::timed_lines;
 
-    /// Returns what is wrong where lines are due and come at these times; the head is line 1, at 0 ms.
+    /// Returns the wrong lines where lines are due and come at these times.
     fn wrong(due: &[u64], came: &[u64]) -> Vec<(usize, String)> {
-        let at = |ms: u64| ByteTimes { first_ms: ms, last_ms: ms };
-        let times = [(0, 0)].into_iter().chain(due.iter().copied().zip(came.iter().copied()));
-        let lines: Vec<TimedLine> = times
-            .enumerate()
-            .map(|(n, (due, came))| TimedLine {
-                line: n + 1,
-                write: n,
-                due: at(due),
-                came: at(came),
-                is_after_hole: false,
-            })
-            .collect();
-        inexact_times(&lines).into_iter().map(|wrong| (wrong.line, wrong.why)).collect()
+        inexact_times(&timed_lines(due, came)).into_iter().map(|wrong| (wrong.line, wrong.why)).collect()
     }
 
     fn one(line: usize, why: &str) -> Vec<(usize, String)> {

@@ -296,26 +296,25 @@ fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Returns lines of one byte each that are due and come at these times in milliseconds; the head is line 1, at 0 ms.
+#[cfg(test)]
+pub(super) fn timed_lines(due: &[u64], came: &[u64]) -> Vec<TimedLine> {
+    let at = |ms: u64| ByteTimes { first_ms: ms, last_ms: ms };
+    let times = [(0, 0)].into_iter().chain(due.iter().copied().zip(came.iter().copied()));
+    let line =
+        |(n, (due, came))| TimedLine { line: n + 1, write: n, due: at(due), came: at(came), is_after_hole: false };
+    times.enumerate().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const RULES: TimeRules = TimeRules { tolerance: Duration::from_millis(250), scale: 1 };
 
-    /// Returns what is wrong where lines are due and come at these times; the head is line 1, at 0 ms.
+    /// Returns the wrong lines where lines are due and come at these times.
     fn wrong(due: &[u64], came: &[u64]) -> Vec<(usize, String)> {
-        let at = |ms: u64| ByteTimes { first_ms: ms, last_ms: ms };
-        let times = [(0, 0)].into_iter().chain(due.iter().copied().zip(came.iter().copied()));
-        let lines: Vec<TimedLine> = times
-            .enumerate()
-            .map(|(n, (due, came))| TimedLine {
-                line: n + 1,
-                write: n,
-                due: at(due),
-                came: at(came),
-                is_after_hole: false,
-            })
-            .collect();
+        let lines = timed_lines(due, came);
         let found = wrong_times(&lines, Instant::EPOCH, RULES, &Stalls::default());
         found.into_iter().map(|wrong| (wrong.line, wrong.why)).collect()
     }

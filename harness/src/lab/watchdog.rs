@@ -1,4 +1,4 @@
-//! Watches over the machine's time: a test in virtual time that takes long in the machine's is stuck.
+//! The watchdog of a lab: ends a test in which nothing happens for long in the machine's time.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use super::open::OpenRequests;
 
 /// How often the watchdog looks.
 const PERIOD: Duration = Duration::from_millis(500);
-/// How long nothing happens before the watchdog says so.
+/// The time without a step after which the watchdog prints a notice.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How long a test takes before the watchdog says so, whatever happens.
+/// The duration of a test after which the watchdog prints a notice, whatever happens.
 const LONG: Duration = Duration::from_secs(20);
-/// How long the watchdog waits, after the end of a test, for the thread of the test; the limit of the lab if that is shorter.
+/// The time for the thread of a test to react to the end of the test; the limit of the lab if shorter.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Counts the steps of a test: what the test does, and what arrives. The passing of time is a step as well.
+/// Counts the steps of a test: actions of the test, and arrivals. The watchdog takes passing time for a step as well.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps(Arc<AtomicU64>);
 
@@ -33,14 +33,14 @@ impl Steps {
     }
 }
 
-/// What the watchdog watches.
+/// The parts of a lab under watch.
 pub(super) struct Watched {
     pub(super) steps: Steps,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) runtime: Handle,
     pub(super) open: OpenRequests,
     pub(super) failures: UnboundedSender<LabFailure>,
-    /// After how long without a step the test ends.
+    /// The time without a step after which the test ends.
     pub(super) limit: Duration,
 }
 
@@ -51,8 +51,8 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Begins to watch. After [`NOTICE`] without a step the thread says so on stderr, and after the limit ends the test. If the
-    /// thread of the test is blocked even then, nothing but the end of the process ends the test.
+    /// Begins to watch. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
+    /// test. If the thread of the test is blocked even then, the watchdog aborts the process.
     pub(super) fn start(watched: Watched) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
@@ -64,7 +64,7 @@ impl Watchdog {
 
 impl Watched {
     fn watch(&self, test: &str, is_over: &AtomicBool) {
-        // The clock is that of the runtime.
+        // Lets the clock tell the time of the runtime.
         let _context = self.runtime.enter();
         let end = self.limit + GRACE.min(self.limit);
         let (mut last, mut idle, mut all) = (None, Duration::ZERO, Duration::ZERO);
@@ -101,7 +101,7 @@ impl Watched {
         }
     }
 
-    /// Tells people who wait why they wait.
+    /// Prints a notice, with the open requests.
     #[expect(clippy::disallowed_methods, reason = "a test that hangs shows nothing of what it printed")]
     fn tell(&self, test: &str, text: &str) {
         let open: String = self.open.list().iter().map(|request| format!("\n  open: {request}")).collect();
