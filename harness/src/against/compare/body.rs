@@ -36,7 +36,6 @@ impl ExchangeTrial<'_, '_> {
             BodyKind::Pieces => pieces(writes, &expected, &seen.facts.writes, measure),
             _ => units(&seen.facts.writes, kind, measure),
         };
-        // In virtual time even timers that meet keep their order.
         self.result.series = if self.is_exact { AllSeries::default() } else { AllSeries::find(writes, &expected) };
         (self.result.expected_units, self.result.seen_units) = (expected, got);
         self.result.steps = self.aligned();
