@@ -86,7 +86,7 @@ pub(super) fn accept(
                 let plural = if count == 1 { "line differed" } else { "lines differed" };
                 out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
             }
-            None => failed.push(format!("{shown} stays as it was: what came is no whole exchange")),
+            None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
         }
     }
     if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }
