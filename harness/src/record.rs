@@ -13,10 +13,11 @@
 //!      │
 //!  once  proxy  in_lab      one exchange, all that pass between clients and the server, and those of a lab
 //!      │
-//!  compare                  what differs between two recordings of the same request
+//!  compared_text ── compare what differs between two recordings of the same request
 //! ```
 
 mod compare;
+mod compared_text;
 #[cfg(feature = "live")]
 mod connect;
 mod in_lab;
