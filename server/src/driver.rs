@@ -264,10 +264,4 @@ impl<S: Source> Drop for Driver<S> {
 }
 
 #[cfg(test)]
-mod between_looks;
-#[cfg(test)]
-mod ends;
-#[cfg(test)]
-mod manual_time;
-#[cfg(test)]
 mod tests;

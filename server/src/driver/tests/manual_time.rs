@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::tests::body_at;
 use super::*;
 use crate::endpoints::sse;
 use crate::script::event_stream;

@@ -7,7 +7,6 @@ use axum::body::Body;
 use parking_lot::Mutex;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::tests::{PolledBody, body_at};
 use super::*;
 use crate::connection::BrokenOff;
 use crate::script::Cue;

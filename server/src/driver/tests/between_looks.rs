@@ -2,7 +2,6 @@
 
 use parking_lot::Mutex;
 
-use super::tests::body_at;
 use super::*;
 use crate::channel::{Channel, Event};
 use crate::connection::BrokenOff;

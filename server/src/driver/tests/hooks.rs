@@ -1,0 +1,155 @@
+//! A hook between script and driver: the calls with their times, and pushed writes among the writes of the script.
+
+use std::collections::VecDeque;
+use std::ops::{Bound, RangeBounds};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio_test::task;
+
+use super::*;
+use crate::driver::chain::Chain;
+use crate::endpoints::sse;
+use crate::script::Cue;
+use onbeat_clock::TokioClock;
+
+/// A hook that alters no action, and notes each call with the time.
+#[derive(Default)]
+struct NotingHook {
+    noted: Arc<Mutex<Vec<(u64, &'static str)>>>,
+    on_its_way: VecDeque<Action>,
+}
+
+impl NotingHook {
+    fn note(&self, at: Instant, what: &'static str) {
+        self.noted.lock().push((at.as_millis(), what));
+    }
+}
+
+impl ResponseHook for NotingHook {
+    fn change_head(&mut self) -> HeadChange {
+        HeadChange::None
+    }
+
+    fn alters(&self) -> bool {
+        false
+    }
+
+    fn take_in(&mut self, at: Instant, action: Action) {
+        self.note(at, "action");
+        self.on_its_way.push_back(action);
+    }
+
+    fn pass_time(&mut self, now: Instant) {
+        self.note(now, "time");
+    }
+
+    fn next(&mut self, at: Instant) -> Option<Action> {
+        let next = self.on_its_way.pop_front()?;
+        self.note(at, "next");
+        Some(next)
+    }
+
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn wrote(&mut self, _: &Bytes) {}
+
+    fn ended(&mut self, how: How) {
+        self.noted.lock().push((0, if how == How::Complete { "complete" } else { "not complete" }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_told_when_an_action_was_due_and_of_the_time_only_when_all_was_handed_over() {
+    let PolledBody { clock, channel, connection, body } = body_of(sse::script, true);
+    let hook = NotingHook::default();
+    let noted = Arc::clone(&hook.noted);
+    let body = task::spawn(body.into_inner().with_hook(Box::new(hook)));
+    let mut polled = PolledBody { clock, channel, connection, body };
+    polled.until(10_000).await;
+    polled.publish(["event: a\n", "data: 1\n\n"]);
+    polled.until(31_000).await;
+    assert_eq!(polled.due().len(), 4);
+    // The head comes first.
+    let times = [0, 0, 10_000, 10_000, 30_000];
+    let mut expected: Vec<_> = times.into_iter().flat_map(|ms| [(ms, "action"), (ms, "next")]).collect();
+    expected.push((31_000, "time"));
+    assert_eq!(*noted.lock(), expected);
+    drop(polled);
+    assert_eq!(noted.lock().last(), Some(&(0, "not complete")));
+}
+
+/// A hook that alters no action, into which a test has pushed writes.
+struct PushedHook {
+    pushed: VecDeque<(Instant, Bytes)>,
+    on_its_way: VecDeque<Action>,
+}
+
+impl ResponseHook for PushedHook {
+    fn change_head(&mut self) -> HeadChange {
+        HeadChange::None
+    }
+
+    fn alters(&self) -> bool {
+        !self.pushed.is_empty() || !self.on_its_way.is_empty()
+    }
+
+    fn take_in(&mut self, _: Instant, action: Action) {
+        self.on_its_way.push_back(action);
+    }
+
+    fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
+        self.pushed.front().filter(|(at, _)| (Bound::Unbounded, until).contains(at))?;
+        self.pushed.pop_front()
+    }
+
+    fn pass_time(&mut self, _: Instant) {}
+
+    fn next(&mut self, _: Instant) -> Option<Action> {
+        self.on_its_way.pop_front()
+    }
+
+    fn deadline(&self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn wrote(&mut self, _: &Bytes) {}
+
+    fn ended(&mut self, _: How) {}
+}
+
+/// Returns the polled body of a script that writes each of the texts at its milliseconds and ends at 20 ms, with these pushed
+/// writes. The body passes through two hooks, of which the second has the writes.
+fn pushed_into(pushed: &[(u64, &'static str)]) -> PolledBody<impl Script> {
+    let script = |_| {
+        let writes = [5, 10, 15].map(|ms| (ms, Action::Write(format!("{ms}").into())));
+        let cues = writes.into_iter().chain([(20, Action::End(How::Complete))]);
+        cues.map(|(ms, action)| Cue { at: Duration::from_millis(ms), action })
+    };
+    let PolledBody { clock, channel, connection, body } = body_at(Arc::new(TokioClock::start()), script, false);
+    let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
+    let pushed = pushed.iter().map(|(ms, text)| (at(*ms), Bytes::from_static(text.as_bytes()))).collect();
+    let hook = PushedHook { pushed, on_its_way: VecDeque::new() };
+    let chain = Chain::new(Box::new(NotingHook::default()), Box::new(hook));
+    let body = task::spawn(body.into_inner().with_hook(Box::new(chain)));
+    PolledBody { clock, channel, connection, body }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushed_writes_go_by_their_times_however_late_the_body_is_polled() {
+    let mut polled = pushed_into(&[(10, "a"), (12, "b"), (20, "c"), (30, "lost")]);
+    polled.until(40).await;
+    assert!(!polled.body.is_end_stream());
+    assert_eq!(polled.due(), ["5", "10", "a", "b", "15", "c"]);
+    assert!(polled.body.is_end_stream());
+    // Where all is polled in time, the order is the same.
+    let mut polled = pushed_into(&[(10, "a"), (12, "b"), (20, "c")]);
+    let mut writes = Vec::new();
+    for ms in 1..=20 {
+        polled.until(ms).await;
+        writes.extend(polled.due());
+    }
+    assert_eq!(writes, ["5", "10", "a", "b", "15", "c"]);
+}
