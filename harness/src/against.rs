@@ -4,7 +4,7 @@
 //! `vary` and writes with `may`.
 //!
 //! ```text
-//!  rule ── text                 values that may vary, and texts compared except for them
+//!  text                         texts, compared except for values that may vary
 //!        │
 //!  facts                        a response: recorded once, or seen now
 //!        │
@@ -50,7 +50,6 @@ mod live;
 mod pieces;
 mod request;
 mod results;
-mod rule;
 mod schedule;
 mod series;
 #[cfg(test)]

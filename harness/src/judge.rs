@@ -1,7 +1,7 @@
 //! The judge: holds what clients saw against what clients should have seen, case by case.
 //!
 //! ```text
-//!   case, vary                   the clauses, and the values that may differ
+//!   case, loosening, vary        the clauses, and the values that may differ
 //!        │
 //!   scenario, exchange           what is expected: lines of a recording, or a single request
 //!   observation                  what was seen, and what other users may have caused
@@ -29,6 +29,7 @@ mod exchange;
 pub mod expectations;
 pub(crate) mod fields;
 mod finding;
+mod loosening;
 #[cfg(test)]
 pub(crate) mod made_up;
 mod object;
@@ -57,6 +58,7 @@ pub(crate) use self::case::Case;
 pub(crate) use self::compare::first_difference;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
+pub(crate) use self::loosening::Loosening;
 pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
 pub(crate) use self::pace::{PATIENCE, Pace};
 pub(crate) use self::pieces::Piece;
@@ -65,4 +67,3 @@ pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLin
 pub(crate) use self::skipped::Skipped;
 pub(crate) use self::stalls::{SharedStalls, Stalls};
 pub(crate) use self::trial::judge;
-pub(crate) use self::vary::{Rule, Vary, decimals};

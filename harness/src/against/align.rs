@@ -1,9 +1,8 @@
 //! Alignment: finds the seen unit for each expected unit, so that a single mistake stays a single finding.
 
 use super::facts::WriteFact;
-use super::rule::Loosening;
 use super::unit::Unit;
-use crate::judge::{Step, UNIT, align as align_by_cost};
+use crate::judge::{Loosening, Step, UNIT, align as align_by_cost};
 
 /// A wrong unit costs a little less than a missing unit and an extra unit.
 const WRONG: u32 = UNIT + UNIT * 4 / 5;

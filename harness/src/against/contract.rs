@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::facts::ResponseFacts;
 use super::request::ReplayRequest;
-use super::rule::Loosening;
+use crate::judge::Loosening;
 use crate::record::{RecordedLine, framing_of};
 
 /// A recording that a server is held against.

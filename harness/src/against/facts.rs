@@ -4,7 +4,7 @@ use bytes::Bytes;
 use onbeat_wire::recording::{Fact, Framing, How};
 use onbeat_wire::{Head, Instant};
 
-use super::rule::Loosening;
+use crate::judge::Loosening;
 use crate::record::RecordedLine;
 
 /// The response of one exchange. All times are in milliseconds since the request.

@@ -8,7 +8,7 @@ use onbeat_wire::recording::VaryPlace;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::rule::Loosening;
+use crate::judge::Loosening;
 
 /// The largest number of characters of a value in a message.
 const VALUE_CHARS_MAX: usize = 80;

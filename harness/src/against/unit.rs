@@ -5,9 +5,8 @@ use onbeat_wire::recording::VaryPlace;
 
 use super::body::{BodyKind, Measure};
 use super::facts::{ByteTimes, WriteFact};
-use super::rule::Loosening;
 use super::text::text_difference;
-use crate::judge::first_difference;
+use crate::judge::{Loosening, first_difference};
 
 /// A unit of a body.
 #[derive(Clone, Debug)]

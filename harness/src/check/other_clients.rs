@@ -1,9 +1,10 @@
 //! Other clients of the server during a check: how many there are, and which events of other clients may be heard.
 
 use onbeat_wire::Event;
+use onbeat_wire::recording::Vary;
 
 use super::Tag;
-use crate::judge::{Observation, Others, Recurring, Scenario, Vary};
+use crate::judge::{Observation, Others, Recurring, Scenario};
 use crate::player::ClientLog;
 
 /// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.

@@ -1,6 +1,6 @@
 //! A mark in every message of a check: events of the check differ from events of other users of the server.
 
-use crate::judge::Vary;
+use onbeat_wire::recording::{Vary, VaryPlace};
 
 /// The beginning of the tags of all checks.
 pub(super) const MARK: &str = "onbeat-";
@@ -34,7 +34,7 @@ impl Tag {
 
     /// Returns the expected write of a tagged message.
     pub(super) fn expected(&self, write: &str, vary: &[Vary]) -> String {
-        if self.0.is_empty() || vary.iter().any(|vary| vary.pointer == "/msg") {
+        if self.0.is_empty() || vary.iter().any(|vary| vary.place == VaryPlace::Pointer("/msg".into())) {
             return write.into();
         }
         // A message is a text, or an array of texts. An empty message has no tag.
@@ -75,7 +75,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Rule;
+    use onbeat_wire::recording::VaryRule;
 
     #[test]
     fn a_request_is_tagged_where_its_message_will_show_it() {
@@ -123,7 +123,7 @@ mod tests {
         ] {
             assert_eq!(tag.expected(write, &[]), tagged);
         }
-        let vary = [Vary { pointer: "/msg".into(), rule: Rule::TextAndTimestamp { text: "at ".into() } }];
+        let vary = [Vary { place: VaryPlace::Pointer("/msg".into()), rule: VaryRule::TextAndTimestamp("at ".into()) }];
         assert_eq!(tag.expected(r#"{"msg":"at 1"}"#, &vary), r#"{"msg":"at 1"}"#);
         assert!(tag.is_in(b"data: t-a"));
         assert!(!Tag::default().is_in(b"data: t-a"));

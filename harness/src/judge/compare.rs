@@ -1,9 +1,11 @@
 //! Compares a write with the expected write, apart from values that may vary.
 
+use onbeat_wire::recording::{Vary, VaryRule};
 use serde_json::Value;
 
 use super::object::Object;
-use super::{Aspect, Rule, ScenarioLine, Vary};
+use super::vary::key_of;
+use super::{Aspect, ScenarioLine};
 
 /// A difference between a write and the expected write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,24 +65,21 @@ pub(super) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> S
 
 /// Returns whether a number of clients is among the values that may vary.
 pub(super) fn counts(vary: &[Vary]) -> bool {
-    vary.iter().any(|vary| vary.rule == Rule::Count)
+    vary.iter().any(|vary| vary.rule == VaryRule::Count)
 }
 
 /// Returns whether a write conforms to the line, and has the given timestamp in each place of a timestamp.
 pub(crate) fn conforms_exactly(line: &ScenarioLine, got: &[u8], stamp: jiff::Timestamp) -> bool {
     let stamp = format!("{stamp:.3}");
-    let right = |(rule, value): &(&Rule, Value)| **rule != Rule::Timestamp || value.as_str() == Some(&stamp);
+    let right = |(rule, value): &(&VaryRule, Value)| **rule != VaryRule::Timestamp || value.as_str() == Some(&stamp);
     compare(line.written(), &line.notes.vary, got, Some(0)).is_empty()
         && varying(&line.notes.vary, got).iter().all(right)
 }
 
 /// Returns the varying values of a write as they came, with their rules.
-pub(super) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v Rule, Value)> {
+pub(super) fn varying<'v>(vary: &'v [Vary], got: &[u8]) -> Vec<(&'v VaryRule, Value)> {
     let Some(object) = std::str::from_utf8(got).ok().and_then(Object::within) else { return Vec::new() };
-    let value = |vary: &'v Vary| {
-        let key = vary.pointer.strip_prefix('/')?;
-        Some((&vary.rule, serde_json::from_str(object.get(key)?).ok()?))
-    };
+    let value = |vary: &'v Vary| Some((&vary.rule, serde_json::from_str(object.get(key_of(vary)?)?).ok()?));
     vary.iter().filter_map(value).collect()
 }
 
@@ -92,17 +91,23 @@ pub(crate) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use onbeat_wire::recording::{NumberBounds, VaryPlace};
+
     use super::*;
 
-    fn vary(pointer: &str, rule: Rule) -> Vary {
-        Vary { pointer: pointer.into(), rule }
+    fn vary(pointer: &str, rule: VaryRule) -> Vary {
+        Vary { place: VaryPlace::Pointer(pointer.into()), rule }
+    }
+
+    fn number(bounds: NumberBounds) -> VaryRule {
+        VaryRule::Number(NumberBounds { minimum: Some(0.0), ..bounds })
     }
 
     /// The aspects in which a measurement differs.
     fn aspects(got: &str) -> Vec<Aspect> {
         let expected = "data: {\"id\":0,\"value\":63.2,\"ts\":\"2025-12-01T00:00:01.500Z\"}\n\n";
-        let percent = Rule::Number { minimum: 0, maximum: Some(100), below: None, decimals_max: Some(1) };
-        let rules = [vary("/value", percent), vary("/ts", Rule::Timestamp)];
+        let percent = number(NumberBounds { maximum: Some(100.0), decimals_max: Some(1), ..NumberBounds::default() });
+        let rules = [vary("/value", percent), vary("/ts", VaryRule::Timestamp)];
         compare(expected, &rules, got.as_bytes(), Some(0)).into_iter().map(|difference| difference.aspect).collect()
     }
 
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_number_of_many_digits_is_read_to_its_last() {
-        let rules = [vary("/value", Rule::Number { minimum: 0, maximum: None, below: Some(100), decimals_max: None })];
+        let rules = [vary("/value", number(NumberBounds { below: Some(100.0), ..NumberBounds::default() }))];
         for digits in ["92.69149114339059", "34.82544685480763", "0.000001", "1e-7", "5e-324", "99.99999999999999"] {
             assert_eq!(
                 compare("{\"value\":1}", &rules, format!("{{\"value\":{digits}}}").as_bytes(), Some(0)),
@@ -166,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_count_grows_by_the_clients_from_elsewhere() {
-        let rules = [vary("/clients", Rule::Count)];
+        let rules = [vary("/clients", VaryRule::Count)];
         let (none, some) = (Some(0), Some(3));
         for (got, others, right) in [
             ("2", none, true),
@@ -188,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_difference_shows_the_number_that_was_expected() {
-        let rules = [vary("/sent", Rule::Count), vary("/clients", Rule::Count)];
+        let rules = [vary("/sent", VaryRule::Count), vary("/clients", VaryRule::Count)];
         let expected = "{\"ok\":true,\"sent\":2,\"clients\":2}";
         let differences = compare(expected, &rules, b"{\"ok\":true,\"sent\":12,\"clients\":2}", Some(10));
         let [difference] = &differences[..] else { panic!("one difference, got {differences:?}") };

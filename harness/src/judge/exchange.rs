@@ -1,10 +1,11 @@
 //! Single requests: each sent raw on a connection of its own, and judged by what must be true of the answer.
 
 use onbeat_wire::printable::visible;
+use onbeat_wire::recording::Vary;
 use onbeat_wire::{Head, How};
 use serde::{Deserialize, Serialize};
 
-use super::{Aspect, Case, Evidence, Finding, Vary, compare, fields};
+use super::{Aspect, Case, Evidence, Finding, compare, fields};
 use crate::player::{ClientLog, HttpExchange};
 
 /// A request, and what must be true of the answer.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use onbeat_wire::recording::{Vary, VaryRule};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::vary::{number, rule_of};
-use super::{Aspect, Rule, Vary};
+use super::Aspect;
+use super::vary::{breach, number, vary_of};
 
 /// A JSON object in a text.
 pub(super) struct Object<'a> {
@@ -43,8 +44,8 @@ impl<'a> Object<'a> {
                 differences.push((Aspect::Bytes, format!("{key} is missing")));
                 continue;
             };
-            let wrong = match rule_of(vary, key) {
-                Some(rule) => rule.breach(value.get(), came, others),
+            let wrong = match vary_of(vary, key) {
+                Some(vary) => breach(vary, value.get(), came, others),
                 None => inequality(value.get(), came),
             };
             differences.extend(wrong.map(|(aspect, why)| (aspect, format!("{key}: {why}"))));
@@ -59,24 +60,24 @@ impl<'a> Object<'a> {
 
     /// Returns the whole text with the values of `got` where values may vary and keep the rule.
     pub(super) fn with_values_of(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> String {
-        self.with_values(vary, |rule, key, value| {
-            got.get(key).filter(|came| rule.breach(value, came, others).is_none()).map(str::to_owned)
+        self.with_values(vary, |vary, key, value| {
+            got.get(key).filter(|came| breach(vary, value, came, others).is_none()).map(str::to_owned)
         })
     }
 
     /// Returns the whole text with so many clients more in each count.
     pub(super) fn with_more_clients(&self, others: u64, vary: &[Vary]) -> String {
-        self.with_values(vary, |rule, _, value| {
-            let count: u64 = value.parse().ok().filter(|_| *rule == Rule::Count)?;
+        self.with_values(vary, |vary, _, value| {
+            let count: u64 = value.parse().ok().filter(|_| vary.rule == VaryRule::Count)?;
             Some(count.saturating_add(others).to_string())
         })
     }
 
-    /// Returns the whole text with new values for keys that may vary; `new` gets the rule, the key and the old value.
-    fn with_values(&self, vary: &[Vary], new: impl Fn(&Rule, &str, &str) -> Option<String>) -> String {
+    /// Returns the whole text with new values for keys that may vary; `new` gets the place and the rule, the key and the old value.
+    fn with_values(&self, vary: &[Vary], new: impl Fn(&Vary, &str, &str) -> Option<String>) -> String {
         let mut text = format!("{}{}{}", self.head, self.text, self.tail);
         for (key, value) in &self.entries {
-            if let Some(new) = rule_of(vary, key).and_then(|rule| new(rule, key, value.get())) {
+            if let Some(new) = vary_of(vary, key).and_then(|vary| new(vary, key, value.get())) {
                 let key = Value::from(key.as_str());
                 text = text.replacen(&format!("{key}:{value}"), &format!("{key}:{new}"), 1);
             }

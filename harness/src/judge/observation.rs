@@ -1,9 +1,10 @@
 //! Observations: what clients saw of a scenario, and what other users of the server may have caused.
 
 use onbeat_wire::Event;
+use onbeat_wire::recording::Vary;
 
 use super::compare::{self, WriteDifference};
-use super::{Piece, ScenarioLine, Vary};
+use super::{Piece, ScenarioLine};
 use crate::player::{ClientLog, HttpExchange};
 
 /// All that clients saw of a scenario.

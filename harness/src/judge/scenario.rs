@@ -2,10 +2,8 @@
 //! scenarios with several clients call a scenario a scene.
 
 use onbeat_wire::How;
-use onbeat_wire::recording::{self, End, Fact, Notes};
+use onbeat_wire::recording::{self, End, Fact, Notes, Vary};
 use serde::{Deserialize, Serialize};
-
-use super::Vary;
 
 /// A line of a scenario.
 pub(crate) type ScenarioLine = recording::Line<Annotations>;

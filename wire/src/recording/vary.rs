@@ -1,6 +1,9 @@
 //! Values of a recording that may differ from what comes next time, each by a rule.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use crate::stringify;
 
 /// A value that may vary: a place, and the rule that the value keeps all the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,8 @@ pub enum VaryRule {
     Regex(String),
     /// A number of clients, or of anything else that is counted.
     Count,
+    /// A number of removed clients, or of anything else that is counted when it goes.
+    Removals,
 }
 
 /// The bounds of a number; a missing bound excludes no number.
@@ -55,6 +60,16 @@ pub struct NumberBounds {
     pub below: Option<f64>,
     /// The largest number of decimals.
     pub decimals_max: Option<u32>,
+}
+
+impl NumberBounds {
+    /// Returns whether a number is within the bounds, whatever the number of its decimals.
+    #[must_use]
+    pub fn hold(&self, number: f64) -> bool {
+        self.minimum.is_none_or(|minimum| number >= minimum)
+            && self.maximum.is_none_or(|maximum| number <= maximum)
+            && self.below.is_none_or(|below| number < below)
+    }
 }
 
 /// The keys of a varying value.
@@ -73,11 +88,11 @@ struct VaryKeys {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    minimum: Option<f64>,
+    minimum: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    maximum: Option<f64>,
+    maximum: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    below: Option<f64>,
+    below: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     decimals_max: Option<u32>,
 }
@@ -93,8 +108,8 @@ enum RuleName {
     TextAndTimestamp,
     Uuid,
     Regex,
-    #[serde(alias = "removals")]
     Count,
+    Removals,
 }
 
 impl TryFrom<VaryKeys> for Vary {
@@ -114,6 +129,7 @@ impl TryFrom<VaryKeys> for Vary {
             (None, None, Some(header)) => VaryPlace::Header(header.to_ascii_lowercase()),
             _ => return Err("expected one of pointer, field and header"),
         };
+        let [minimum, maximum, below] = [minimum, maximum, below].map(|bound| bound.and_then(|bound| bound.as_f64()));
         let bounds = NumberBounds { minimum, maximum, below, decimals_max };
         // A key that the rule does not know would loosen nothing, against the intention.
         if pattern.is_some() != (r#as == RuleName::Regex) {
@@ -134,6 +150,7 @@ impl TryFrom<VaryKeys> for Vary {
             RuleName::Uuid => VaryRule::Uuid,
             RuleName::Regex => VaryRule::Regex(pattern.unwrap_or_default()),
             RuleName::Count => VaryRule::Count,
+            RuleName::Removals => VaryRule::Removals,
         };
         Ok(Self { place, rule })
     }
@@ -155,8 +172,14 @@ impl From<Vary> for VaryKeys {
             VaryPlace::Header(name) => header = Some(name),
         }
         let NumberBounds { minimum, maximum, below, decimals_max } = bounds;
+        let [minimum, maximum, below] = [minimum, maximum, below].map(|bound| bound.and_then(spelled));
         Self { pointer, field, header, r#as, pattern, text, minimum, maximum, below, decimals_max }
     }
+}
+
+/// Returns a number as ECMAScript spells the number: a whole one has no point.
+fn spelled(bound: f64) -> Option<Number> {
+    stringify(&bound).parse().ok()
 }
 
 impl VaryRule {
@@ -170,6 +193,7 @@ impl VaryRule {
             Self::Uuid => RuleName::Uuid,
             Self::Regex(_) => RuleName::Regex,
             Self::Count => RuleName::Count,
+            Self::Removals => RuleName::Removals,
         }
     }
 }
@@ -183,11 +207,12 @@ mod tests {
         for text in [
             r#"{"pointer":"/id","as":"uuid"}"#,
             r#"{"pointer":"","as":"regex","pattern":"[a-z]+"}"#,
-            r#"{"pointer":"/n","as":"number","minimum":0.0,"below":1.5,"decimals_max":2}"#,
+            r#"{"pointer":"/n","as":"number","minimum":0,"below":1.5,"decimals_max":2}"#,
             r#"{"pointer":"/m","as":"text-and-timestamp","text":"at "}"#,
             r#"{"header":"x-request-id","as":"any"}"#,
             r#"{"field":"id","as":"string"}"#,
             r#"{"pointer":"/clients","as":"count"}"#,
+            r#"{"pointer":"/removed","as":"removals"}"#,
             r#"{"pointer":"/at","as":"timestamp"}"#,
         ] {
             let vary: Vary = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));

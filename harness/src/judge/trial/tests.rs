@@ -4,14 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
-use onbeat_wire::recording::{End, Exchange, Fact, RawRequest, ResponseHead, Write};
+use onbeat_wire::recording::{End, Exchange, Fact, RawRequest, ResponseHead, Vary, VaryPlace, VaryRule, Write};
 use onbeat_wire::{How, Instant, What};
 
 use super::judge;
 use crate::judge::made_up::{case, logs, write};
-use crate::judge::{
-    Annotations, Aspect, Case, Observation, Others, Outcome, Pace, Rule, Scenario, ScenarioLine, Stalls, Vary,
-};
+use crate::judge::{Annotations, Aspect, Case, Observation, Others, Outcome, Pace, Scenario, ScenarioLine, Stalls};
 use crate::player::{ClientLog, LogEntry};
 
 fn cases() -> Vec<Case> {
@@ -29,7 +27,7 @@ fn cases() -> Vec<Case> {
 /// A stream of three writes, 100 ms apart, the last of which has a timestamp.
 fn scenario() -> Scenario {
     let line = |(number, (t_ms, fact, cases)): (usize, (u64, Fact, &[&str]))| {
-        let stamp = Vary { pointer: "/at".into(), rule: Rule::Timestamp };
+        let stamp = Vary { place: VaryPlace::Pointer("/at".into()), rule: VaryRule::Timestamp };
         let mut notes =
             Annotations { cases: cases.iter().map(|id| (*id).to_owned()).collect(), ..Annotations::default() };
         notes.vary.extend(cases.contains(&"stamp").then_some(stamp));

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
+use onbeat_wire::recording::VaryRule;
 
 use super::Trial;
-use crate::judge::{Aspect, NumberedLine, Piece, Rule, compare};
+use crate::judge::{Aspect, NumberedLine, Piece, compare};
 use crate::player::HttpExchange;
 
 /// So many random values are all in the lowest tenth of a range, or all the same, once in 10¹⁰ times.
@@ -50,11 +51,11 @@ impl Trial<'_, '_> {
     /// Judges whether numbers can be random over the range of the rule.
     pub(super) fn random_numbers(&mut self, came: &[(NumberedLine, &Piece)], got: &HttpExchange) {
         let mut values = Vec::new();
-        let (mut last, mut end) = (None, 0);
+        let (mut last, mut end) = (None, 0.0);
         for (write, piece) in came {
             for (rule, value) in compare::varying(&write.1.notes.vary, &piece.bytes) {
-                if let (Rule::Number { maximum, below, .. }, Some(value)) = (rule, value.as_f64()) {
-                    end = maximum.or(*below).unwrap_or_default();
+                if let (VaryRule::Number(bounds), Some(value)) = (rule, value.as_f64()) {
+                    end = bounds.maximum.or(bounds.below).unwrap_or_default();
                     values.push(value);
                     last = Some((*write, *piece));
                 }
@@ -64,7 +65,7 @@ impl Trial<'_, '_> {
         let Some((write, piece)) = last.filter(|_| values.len() >= MANY) else { return };
         // A typical mistake is a number from 0 to 1, or a constant.
         let are_same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
-        let how = match values.iter().all(|value| *value < f64::from(end) / 10.0) {
+        let how = match values.iter().all(|value| *value < end / 10.0) {
             _ if are_same => "all the same",
             true => "all in the lowest tenth",
             false => return,
@@ -77,7 +78,7 @@ impl Trial<'_, '_> {
 
 fn stamp(write: &NumberedLine, bytes: &[u8]) -> Option<Timestamp> {
     let values = compare::varying(&write.1.notes.vary, bytes);
-    let stamp = values.iter().find(|(rule, _)| **rule == Rule::Timestamp)?;
+    let stamp = values.iter().find(|(rule, _)| **rule == VaryRule::Timestamp)?;
     stamp.1.as_str()?.parse().ok()
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onbeat_wire::printable::visible;
-use onbeat_wire::recording::{Dispatch, Fact};
+use onbeat_wire::recording::{Dispatch, Fact, VaryRule};
 use onbeat_wire::{Decoder, How, Instant};
 
 use super::values::Values;
@@ -25,7 +25,7 @@ impl World<'_> {
         let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
         let writes: Vec<&ScenarioLine> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
-        let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| vary.rule.is_rounded());
+        let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| is_rounded(&vary.rule));
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, number);
         let mut values: Vec<Values> = view.ordinals.clone().map(values).collect();
         let due = |line: &ScenarioLine| request.at + Duration::from_millis(line.t_ms);
@@ -97,6 +97,11 @@ pub(super) fn parsed(view: &View, response: &HttpExchange, expected: &[String]) 
     let events = body.chunks(view.link.piece_bytes.max(1)).flat_map(|piece| decoder.push(piece));
     let came: Vec<String> = events.map(|event| event.event_type).collect();
     holds(came == expected, PARSED, Some(view), || format!("expected {expected:?}, got {came:?}"))
+}
+
+/// Returns whether a value that may vary is a number with at most one decimal.
+fn is_rounded(rule: &VaryRule) -> bool {
+    matches!(rule, VaryRule::Number(bounds) if bounds.decimals_max == Some(1))
 }
 
 /// Returns the wall-clock time of an instant.

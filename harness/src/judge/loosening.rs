@@ -1,10 +1,9 @@
-//! Rules for values that may vary, ready for use.
+//! Values that may vary, each with a rule that is ready for use.
 
 use onbeat_wire::recording::{NumberBounds, Vary, VaryPlace, VaryRule};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use crate::judge::decimals;
 use crate::record::is_uuid;
 
 /// The largest size of a compiled regular expression, in bytes.
@@ -12,8 +11,8 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// A value that may vary: a place, and the rule for the value.
 #[derive(Clone, Debug)]
-pub(super) struct Loosening {
-    pub(super) place: VaryPlace,
+pub(crate) struct Loosening {
+    pub(crate) place: VaryPlace,
     rule: VaryRule,
     /// The regular expression of the rule.
     whole: Option<Regex>,
@@ -25,19 +24,19 @@ impl Loosening {
     /// # Errors
     ///
     /// If the regular expression is wrong.
-    pub(super) fn compile(vary: &Vary) -> Result<Self, String> {
+    pub(crate) fn compile(vary: &Vary) -> Result<Self, String> {
         let Vary { place, rule } = vary.clone();
         let whole = if let VaryRule::Regex(pattern) = &rule { Some(whole(pattern)?) } else { None };
         Ok(Self { place, rule, whole })
     }
 
     /// Returns whether the value may be missing.
-    pub(super) fn allows_absence(&self) -> bool {
+    pub(crate) fn allows_absence(&self) -> bool {
         matches!(self.rule, VaryRule::Any)
     }
 
     /// Returns the expectation in words, if a value breaks the rule.
-    pub(super) fn breach(&self, value: &Value) -> Option<String> {
+    pub(crate) fn breach(&self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let (holds, expected) = match &self.rule {
             VaryRule::Any => (true, String::new()),
@@ -54,7 +53,7 @@ impl Loosening {
                 let holds = text.map_or_else(|| matches(&value.to_string()), matches);
                 (holds, format!("a text like {pattern}"))
             }
-            VaryRule::Count => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
+            VaryRule::Count | VaryRule::Removals => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
         };
         (!holds).then_some(expected)
     }
@@ -78,10 +77,14 @@ fn is_timestamp(text: &str) -> bool {
 
 fn is_within(value: &Value, bounds: &NumberBounds) -> bool {
     let Some(number) = value.as_f64() else { return false };
-    bounds.minimum.is_none_or(|minimum| number >= minimum)
-        && bounds.maximum.is_none_or(|maximum| number <= maximum)
-        && bounds.below.is_none_or(|below| number < below)
-        && bounds.decimals_max.is_none_or(|max| decimals(&value.to_string()) <= i64::from(max))
+    bounds.hold(number) && bounds.decimals_max.is_none_or(|max| decimals(&value.to_string()) <= i64::from(max))
+}
+
+/// Returns how many decimals a number has in the spelling of ECMAScript.
+pub(super) fn decimals(spelled: &str) -> i64 {
+    let (digits, exponent) = spelled.split_once('e').unwrap_or((spelled, "0"));
+    let after_the_point = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    i64::try_from(after_the_point).unwrap_or(i64::MAX) - exponent.parse::<i64>().unwrap_or_default()
 }
 
 fn described(bounds: &NumberBounds) -> String {
@@ -102,6 +105,11 @@ mod tests {
         let vary: Vary = serde_json::from_str(&format!("{{\"pointer\":\"/a\",{rule}}}")).expect(rule);
         let value: Value = serde_json::from_str(value).expect(value);
         Loosening::compile(&vary).expect(rule).breach(&value).is_none()
+    }
+
+    #[test]
+    fn decimals_are_those_of_the_value() {
+        assert_eq!(["50", "0.1", "12.34", "1e-7", "1.5e-7", "1e+21"].map(decimals), [0, 1, 2, 7, 8, -21]);
     }
 
     #[test]
@@ -126,6 +134,7 @@ mod tests {
             (r#""as":"regex","pattern":"chatcmpl-\\w+|x""#, &[r#""chatcmpl-1a""#, r#""x""#], &[r#""a x""#, r#""xx""#]),
             (r#""as":"regex","pattern":"\\d+""#, &["12"], &["1.5"]),
             (r#""as":"count""#, &["0", "7"], &["-1", "1.5", r#""1""#]),
+            (r#""as":"removals""#, &["0", "7"], &["-1", "1.5", r#""1""#]),
         ] {
             for (values, expected) in [(kept, true), (broken, false)] {
                 for value in values {
