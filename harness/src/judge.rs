@@ -6,10 +6,12 @@
 //!   scenario, exchange           what is expected: lines of a recording, or a single request
 //!   observation                  what was seen, and what other users may have caused
 //!        │
+//!   chunked_body                 bodies, cut into parts, and the chunks that a part came in
+//!        │
 //!   responses, pieces            requests, heads, writes and ends, in pairs of expected and got
 //!        │
 //!   compare, fields, align       JSON values, header fields and writes, each compared by rules
-//!   pace, stalls                 times, on clocks and machines of every kind
+//!   pace, stalls, buffering      times, on clocks and machines of every kind, and behind proxies
 //!        │
 //!   trial                        one scenario being judged: head, writes, times, values, events, end
 //!        │
@@ -21,7 +23,9 @@
 //! The judge knows no server, no stream and no socket. Logs of clients go in, evidence comes out.
 
 mod align;
+mod buffering;
 mod case;
+mod chunked_body;
 pub(crate) mod compare;
 mod doubt;
 mod evidence;
@@ -54,7 +58,9 @@ pub use self::timeline::{Mark, Timeline};
 pub use self::verdict::{Hint, Jitter, Measured, Outcome, Report, Verdict};
 
 pub(crate) use self::align::{Step, UNIT, align};
+pub(crate) use self::buffering::{AT_ONCE, NO_BUFFERING, NO_FLUSH, bursts};
 pub(crate) use self::case::Case;
+pub(crate) use self::chunked_body::{BodyPart, ChunkedBody, is_empty_line, line_ends};
 pub(crate) use self::compare::first_difference;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
@@ -66,4 +72,5 @@ pub(crate) use self::responses::is_stream;
 pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLine};
 pub(crate) use self::skipped::Skipped;
 pub(crate) use self::stalls::{SharedStalls, Stalls};
+pub(crate) use self::timeline::float_ms;
 pub(crate) use self::trial::judge;

@@ -1,5 +1,7 @@
 //! Hints: the likeliest cause of many findings at once.
 
+use std::time::Duration;
+
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
 use serde_json::Value;
@@ -9,11 +11,9 @@ use super::compare::Comparison;
 use super::contract::ContractExchange;
 use super::facts::SeenResponse;
 use super::times::TimedLine;
-use crate::judge::{Hint, fields};
+use crate::judge::{Hint, NO_BUFFERING, NO_FLUSH, bursts, fields, float_ms};
 use crate::record::varying_values;
 
-/// Lines that come within this time of each other came at once.
-const AT_ONCE_MS: u64 = 20;
 /// A stream with fewer bursts, or a shorter one, says little about buffers.
 const BURSTS_MIN: usize = 3;
 const SPAN_MS_MIN: u64 = 300;
@@ -37,7 +37,7 @@ pub(super) fn hint(
     let response = &exchange.response;
     if seen.facts.head.is_none() {
         let silent = !in_lab && seen.trouble.is_none() && !response.writes.is_empty();
-        return silent.then(|| Hint { text: SILENT.into(), explains_all: false });
+        return silent.then(|| Hint { text: silent_text(), explains_all: false });
     }
     let (wanted, got) = (response.head.as_ref()?, seen.facts.head.as_ref()?);
     let refused = |status| matches!(status, 401 | 403 | 407);
@@ -110,32 +110,29 @@ fn varying(comparison: &Comparison) -> Option<String> {
     ))
 }
 
-const SILENT: &str = "Nothing came at all. If there is a proxy between the check and the server, it may hold the response back until its \
-                      buffer is full: switch the buffering off (nginx: `proxy_buffering off`, or `X-Accel-Buffering: no` \
-                      in the response), or check the server itself.";
 const ONLY_CHUNKS: &str = "All bytes are right, and only divided into other chunks. A proxy between the check and the server does this: check with \
                            `--behind-proxy`. If there is no proxy, the server joins or splits its writes.";
 
+fn silent_text() -> String {
+    format!(
+        "Nothing came at all. If there is a proxy between the check and the server, it may hold the response back until its \
+         buffer is full: switch the buffering off {NO_BUFFERING}, or check the server itself."
+    )
+}
+
 fn buffered(lines: &[TimedLine], first_ms: u64, last_ms: u64) -> String {
-    let span = if bursts(lines.iter().skip(1).map(|line| line.came.last_ms)) == 1 {
-        format!("All writes came together at {:.1} s", seconds(last_ms))
+    let span = if bursts(lines.iter().skip(1).map(came_after)) == 1 {
+        format!("All writes came together at {:.1} s", float_ms(last_ms) / 1000.0)
     } else {
-        format!("The writes came in a few bursts up to {:.1} s", seconds(last_ms))
+        format!("The writes came in a few bursts up to {:.1} s", float_ms(last_ms) / 1000.0)
     };
     let due_ms = lines.last().map_or(0, |line| line.due.last_ms);
     format!(
         "{span}, though the recording has them from {:.1} s to {:.1} s. Their bytes are right. Something between the server \
-         and the check buffers: have a proxy pass on each write at once (nginx: `proxy_buffering off`, or \
-         `X-Accel-Buffering: no` in the response), or check the server itself. If there is no proxy, the server does not flush \
-         its writes, as with a middleware that compresses.",
-        seconds(first_ms),
-        seconds(due_ms)
+         and the check buffers: have a proxy pass on each write at once {NO_BUFFERING}, or check the server itself. {NO_FLUSH}",
+        float_ms(first_ms) / 1000.0,
+        float_ms(due_ms) / 1000.0
     )
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a time of a report")]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
 }
 
 /// Returns when the first write was due and when the last came, if the writes come in far fewer bursts than recorded, and
@@ -143,21 +140,17 @@ fn seconds(ms: u64) -> f64 {
 fn held_back(lines: &[TimedLine]) -> Option<(u64, u64)> {
     let lines = lines.get(1..)?;
     let (first, last) = (lines.first()?, lines.last()?);
-    let due = bursts(lines.iter().map(|line| line.due.last_ms));
-    let came = bursts(lines.iter().map(|line| line.came.last_ms));
+    let due = bursts(lines.iter().map(|line| Duration::from_millis(line.due.last_ms)));
+    let came = bursts(lines.iter().map(came_after));
     let spans = last.due.last_ms.saturating_sub(first.due.last_ms) >= SPAN_MS_MIN;
     let is_early = lines.iter().any(|line| line.came.last_ms + SPAN_MS_MIN / 2 < line.due.last_ms);
     (spans && due >= BURSTS_MIN && came * FEWER_BURSTS <= due && !is_early)
         .then_some((first.due.last_ms, last.came.last_ms))
 }
 
-fn bursts(times: impl Iterator<Item = u64>) -> usize {
-    let (mut count, mut last) = (0, None);
-    for ms in times {
-        count += usize::from(last.is_none_or(|last| ms > last + AT_ONCE_MS));
-        last = Some(ms);
-    }
-    count
+/// Returns how long after the request a line came.
+fn came_after(line: &TimedLine) -> Duration {
+    Duration::from_millis(line.came.last_ms)
 }
 
 fn is_late(line: &TimedLine) -> bool {

@@ -5,7 +5,7 @@ use memchr::memmem::find;
 use super::align::{Aligned, align};
 use super::body::{BodyKind, Measure};
 use super::facts::WriteFact;
-use super::unit::{Unit, units, units_at};
+use super::unit::{Unit, body_of, units, units_at};
 
 /// The number of following writes to look for, if a write is not in its place.
 const AHEAD_MAX: usize = 8;
@@ -22,8 +22,8 @@ pub(super) fn pieces(expected: &[WriteFact], wanted: &[Unit], got: &[WriteFact],
     if by_chunk == 0 {
         return chunks;
     }
-    let body: Vec<u8> = got.iter().flat_map(|write| &write.bytes[..]).copied().collect();
-    let recut = units_at(got, &body, &ends_as_recorded(expected, &body), BodyKind::Pieces);
+    let body = body_of(got);
+    let recut = units_at(got, &body, &ends_as_recorded(expected, &body.bytes), BodyKind::Pieces);
     if mistakes(&recut) < by_chunk { recut } else { chunks }
 }
 

@@ -1,12 +1,13 @@
 //! The units of a body that are compared one by one: blocks of an event stream, lines, or pieces.
 
+use bytes::Bytes;
 use onbeat_wire::Decoder;
 use onbeat_wire::recording::VaryPlace;
 
 use super::body::{BodyKind, Measure};
 use super::facts::{ByteTimes, WriteFact};
 use super::text::text_difference;
-use crate::judge::{Loosening, first_difference};
+use crate::judge::{BodyPart, ChunkedBody, Loosening, first_difference, is_empty_line, line_ends};
 
 /// A unit of a body.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(super) struct Unit {
     pub(super) writes: (usize, usize),
     /// When the last write came.
     pub(super) times: ByteTimes,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// Where writes end within the unit, in bytes from its beginning, without the end of the unit.
     pub(super) cuts: Vec<usize>,
     /// Whether a write ends where the unit ends.
@@ -49,64 +50,44 @@ pub(super) struct Shape {
 
 /// Returns the units of a body.
 pub(super) fn units(writes: &[WriteFact], kind: BodyKind, measure: Measure) -> Vec<Unit> {
-    let body: Vec<u8> = writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
+    let body = body_of(writes);
     let ends = match kind {
-        BodyKind::EventStream => block_ends(&body),
-        BodyKind::Lines => memchr::memchr_iter(b'\n', &body).map(|at| at + 1).collect(),
+        BodyKind::EventStream => block_ends(&body.bytes),
+        BodyKind::Lines => memchr::memchr_iter(b'\n', &body.bytes).map(|at| at + 1).collect(),
         BodyKind::Whole => Vec::new(),
-        BodyKind::Pieces => write_ends(writes),
+        BodyKind::Pieces => body.chunk_ends.clone(),
     };
     let units = units_at(writes, &body, &ends, kind);
     if measure == Measure::Events { units.into_iter().filter_map(|unit| unit.content(kind)).collect() } else { units }
 }
 
-/// Returns where each write ends in the body.
-pub(super) fn write_ends(writes: &[WriteFact]) -> Vec<usize> {
-    let mut end = 0;
-    let ends = writes.iter().map(|write| {
-        end += write.bytes.len();
-        end
-    });
-    ends.collect()
+/// Returns the body of these writes.
+pub(super) fn body_of(writes: &[WriteFact]) -> ChunkedBody {
+    ChunkedBody::of(writes.iter().map(|write| &write.bytes))
 }
 
 /// Returns the units that end at these places, and a last one for the rest of the body.
-pub(super) fn units_at(writes: &[WriteFact], body: &[u8], ends: &[usize], kind: BodyKind) -> Vec<Unit> {
-    let write_ends = write_ends(writes);
-    let (mut units, mut from) = (Vec::new(), 0);
-    for to in ends.iter().copied().chain([body.len()]).filter(|to| *to <= body.len()) {
-        if to <= from {
-            continue;
-        }
-        let holder = |at: usize| write_ends.partition_point(|end| *end <= at);
-        let (first, last) = (holder(from), holder(to - 1));
-        let bytes = body[from..to].to_vec();
-        units.push(Unit {
-            writes: (first, last),
-            times: writes[last].times,
-            cuts: write_ends[first..last].iter().map(|end| end - from).collect(),
-            ends_write: write_ends[last] == to,
-            text: std::str::from_utf8(&bytes).ok().map(|text| UnitText::of(text, kind)),
-            bytes,
-        });
-        from = to;
-    }
-    units
+pub(super) fn units_at(writes: &[WriteFact], body: &ChunkedBody, ends: &[usize], kind: BodyKind) -> Vec<Unit> {
+    let unit = |part: BodyPart| Unit {
+        writes: part.chunks,
+        times: writes[part.chunks.1].times,
+        text: std::str::from_utf8(&part.bytes).ok().map(|text| UnitText::of(text, kind)),
+        bytes: part.bytes,
+        cuts: part.cuts,
+        ends_write: part.ends_chunk,
+    };
+    body.parts(ends).into_iter().map(unit).collect()
 }
 
-/// Returns where the blocks of an event stream end: behind each empty line. CR, LF and CR LF end a line.
+/// Returns where the blocks of an event stream end: behind each empty line.
 fn block_ends(body: &[u8]) -> Vec<usize> {
-    let (mut ends, mut line_start, mut at) = (Vec::new(), 0, 0);
-    while at < body.len() {
-        let is_line_end = matches!(body[at], b'\n' | b'\r');
-        let is_empty = at == line_start;
-        at += if body[at..].starts_with(b"\r\n") { 2 } else { 1 };
-        if is_line_end {
-            line_start = at;
-            ends.extend(is_empty.then_some(at));
-        }
-    }
-    ends
+    let mut line_start = 0;
+    let ends_block = |end: &usize| {
+        let line = &body[line_start..*end];
+        line_start = *end;
+        is_empty_line(line)
+    };
+    line_ends(body).filter(ends_block).collect()
 }
 
 impl UnitText {
@@ -173,7 +154,7 @@ impl Unit {
         fields.extend(retry.map(|retry| ("retry".to_owned(), retry.to_string())));
         let shown =
             fields.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}: {value}\n"));
-        self.bytes = (shown.collect::<String>() + "data: " + &data).into_bytes();
+        self.bytes = (shown.collect::<String>() + "data: " + &data).into_bytes().into();
         self.text = Some(UnitText { frame: String::new(), fields, data });
         Some(self)
     }

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub(super) use self::pulse::Pulse;
-use crate::judge::Hint;
+use crate::judge::{Hint, NO_BUFFERING, NO_FLUSH};
 
 /// A single cause, from which all failures may follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,13 +80,11 @@ fn stand_still(pulses: &[&Pulse]) -> bool {
 impl From<Cause> for Hint {
     fn from(cause: Cause) -> Self {
         let text = match cause {
-            Cause::HeldBack => {
+            Cause::HeldBack => format!(
                 "The streams are held back: nothing arrives for long, and then many writes at once. Most likely a proxy \
-                 between the check and the server buffers them. Have it pass on each write at once (nginx: \
-                 `proxy_buffering off`, or `X-Accel-Buffering: no` in the response), or check the server itself. If there \
-                 is no proxy, the server does not flush its writes, as with a middleware that compresses."
-                    .into()
-            }
+                 between the check and the server buffers them. Have it pass on each write at once {NO_BUFFERING}, or check \
+                 the server itself. {NO_FLUSH}"
+            ),
             Cause::ClockStandsStill => {
                 "The server's clock stands still: what is due at once arrives, and then nothing. Most likely the server \
                  runs with a manual clock, or with the fake timers of a test. Start it with a clock that runs (onbeat \

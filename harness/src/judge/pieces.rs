@@ -6,6 +6,8 @@
 use bytes::Bytes;
 use onbeat_wire::Instant;
 
+use super::chunked_body::{BodyPart, ChunkedBody, is_empty_line, line_ends};
+
 /// A part of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -18,52 +20,31 @@ pub(crate) struct Piece {
 
 /// Returns the pieces of an event stream. The last piece may lack a line end.
 pub(crate) fn of_stream(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
-    cut(chunks, |body| {
-        let (mut ends, mut line_start) = (Vec::new(), 0);
-        for end in line_ends(body) {
-            // An empty line belongs to the piece before.
-            if body[line_start..end].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
-                ends.pop();
-            }
-            ends.push(end);
-            line_start = end;
+    let body = ChunkedBody::of(chunks.iter().map(|(_, bytes)| bytes));
+    let (mut ends, mut line_start) = (Vec::new(), 0);
+    for end in line_ends(&body.bytes) {
+        // An empty line belongs to the piece before.
+        if is_empty_line(&body.bytes[line_start..end]) {
+            ends.pop();
         }
-        ends.extend((line_start < body.len()).then_some(body.len()));
-        ends
-    })
+        ends.push(end);
+        line_start = end;
+    }
+    cut(chunks, &body, &ends)
 }
 
 /// Returns a body that is not an event stream as one piece; no piece if the body is empty.
 pub(crate) fn whole(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
-    cut(chunks, |body| if body.is_empty() { vec![] } else { vec![body.len()] })
+    cut(chunks, &ChunkedBody::of(chunks.iter().map(|(_, bytes)| bytes)), &[])
 }
 
-/// Returns the places after each CR LF, LF, or CR.
-fn line_ends(body: &[u8]) -> impl Iterator<Item = usize> {
-    let ends = |at: usize| body[at] == b'\n' || (body[at] == b'\r' && body.get(at + 1) != Some(&b'\n'));
-    (0..body.len()).filter(move |at| ends(*at)).map(|at| at + 1)
-}
-
-/// Cuts a body at the ends of pieces, and finds the chunks that the pieces came in.
-fn cut(chunks: &[(Instant, Bytes)], ends: impl FnOnce(&[u8]) -> Vec<usize>) -> Vec<Piece> {
-    let mut body = Vec::new();
-    let mut boundaries = vec![(0, Instant::EPOCH)];
-    for (at, bytes) in chunks {
-        body.extend_from_slice(bytes);
-        boundaries.push((body.len(), *at));
-    }
-    let (ends, body) = (ends(&body), Bytes::from(body));
-    let mut start = 0;
-    let pieces = ends.into_iter().map(|end| {
-        // The chunk with the last byte of the piece says when the piece came.
-        let last = boundaries.partition_point(|(boundary, _)| *boundary < end);
-        let (boundary, at) = boundaries[last];
-        let is_chunk = boundary == end && boundaries[last - 1].0 == start;
-        let bytes = body.slice(start..end);
-        start = end;
-        Piece { bytes, at, is_chunk }
-    });
-    pieces.collect()
+/// Returns the pieces that end at these places. The chunk with the last byte of a piece says when the piece came.
+fn cut(chunks: &[(Instant, Bytes)], body: &ChunkedBody, ends: &[usize]) -> Vec<Piece> {
+    let piece = |part: BodyPart| {
+        let (is_chunk, at) = (part.is_chunk(), chunks[part.chunks.1].0);
+        Piece { bytes: part.bytes, at, is_chunk }
+    };
+    body.parts(ends).into_iter().map(piece).collect()
 }
 
 #[cfg(test)]

@@ -40,20 +40,35 @@ impl Mark {
 }
 
 impl Timeline {
+    /// Returns a timeline that is as long as the last write that came, and as the contract at least.
+    pub(crate) fn new(
+        name: String,
+        contract_ms: u64,
+        expected: impl Iterator<Item = Mark>,
+        actual: impl Iterator<Item = Mark>,
+    ) -> Self {
+        let (expected, actual): (Vec<Mark>, Vec<Mark>) =
+            (expected.take(MARKS_MAX).collect(), actual.take(MARKS_MAX).collect());
+        let length_ms = actual.last().map_or(0.0, |mark| mark.t_ms).max(float_ms(contract_ms));
+        Self { name, length_ms, expected, actual }
+    }
+
     /// Returns the timeline of the first client of a stream.
     pub(crate) fn of(scenario: &Scenario, seen: &Observation, pace: &Pace) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a scenario lasts minutes")]
-        let ms = |ms: u64| ms as f64;
         let writes = scenario.first_writes();
-        let expected = writes.iter().map(|(_, line)| Mark::new(ms(line.t_ms), line.written().as_bytes())).collect();
+        let expected = writes.iter().map(|(_, line)| Mark::new(float_ms(line.t_ms), line.written().as_bytes()));
         let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
             let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
-            pieces.into_iter().take(MARKS_MAX).map(move |piece| Mark::new(after(piece.at), &piece.bytes))
+            pieces.into_iter().map(move |piece| Mark::new(after(piece.at), &piece.bytes))
         });
         // Beyond the cut of a scenario there is no expected line beside a write.
-        let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= ms(scenario.length_ms));
-        let actual: Vec<Mark> = came.collect();
-        let length_ms = actual.last().map_or(0.0, |mark| mark.t_ms).max(ms(scenario.length_ms));
-        Self { name: scenario.name().into(), length_ms, expected, actual }
+        let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= float_ms(scenario.length_ms));
+        Self::new(scenario.name().into(), scenario.length_ms, expected, came)
     }
+}
+
+/// Returns whole milliseconds as a number with parts of milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "a stream lasts a century at most")]
+pub(crate) fn float_ms(ms: u64) -> f64 {
+    ms as f64
 }

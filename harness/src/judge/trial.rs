@@ -19,7 +19,7 @@ use onbeat_wire::{How, Instant};
 use self::times::Gap;
 use super::responses::ExpectedResponse;
 use super::{
-    Aspect, Case, Evidence, Finding, NumberedLine, Observation, Pace, Scenario, ScenarioLine, Skipped, Stalls,
+    Aspect, Case, Evidence, Finding, NumberedLine, Observation, Pace, Scenario, ScenarioLine, Skipped, Stalls, float_ms,
 };
 use crate::player::{ClientLog, HttpExchange};
 
@@ -113,8 +113,7 @@ impl Trial<'_, '_> {
         why: impl Into<String>,
     ) -> Finding {
         let place = format!("{}:{number}", self.scenario.path);
-        #[expect(clippy::cast_precision_loss, reason = "a scenario lasts minutes")]
-        let t_ms = Some(line.t_ms as f64);
+        let t_ms = Some(float_ms(line.t_ms));
         Finding { t_ms, ..Finding::new(place, expected, actual, why) }
     }
 

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use onbeat_wire::How;
 
-use crate::judge::{Observation, Pace, Scenario};
-
-/// Pieces that come within this time of each other came at once.
-const AT_ONCE: Duration = Duration::from_millis(20);
+use crate::judge::{AT_ONCE, Observation, Pace, Scenario, bursts};
 
 /// When the writes of one stream were due, and when pieces came, in real time since the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,21 +39,16 @@ impl Pulse {
 
     /// Returns in how many bursts the writes that came were due.
     pub(super) fn bursts_due(&self) -> usize {
-        bursts(&self.due[..self.due.len().min(self.came.len())])
+        bursts(self.due.iter().take(self.came.len()).copied())
     }
 
     /// Returns in how many bursts the writes came.
     pub(super) fn bursts(&self) -> usize {
-        bursts(&self.came)
+        bursts(self.came.iter().copied())
     }
 
     /// Returns whether a piece came clearly too early, if the pieces are the writes in order.
     pub(super) fn is_early(&self) -> bool {
         self.came.iter().zip(&self.due).any(|(came, due)| *came + AT_ONCE < *due)
     }
-}
-
-fn bursts(times: &[Duration]) -> usize {
-    let gaps = times.windows(2).filter(|pair| pair[1].saturating_sub(pair[0]) > AT_ONCE).count();
-    gaps + usize::from(!times.is_empty())
 }
