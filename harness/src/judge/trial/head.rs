@@ -1,40 +1,73 @@
 //! The head of a response: the status, each header by the rule of its RFC, and the time.
 
 use onbeat_wire::recording::{Fact, RawRequest, ResponseHead};
+use onbeat_wire::{Head, Instant};
 
 use super::{Comparison, Trial};
-use crate::judge::{Aspect, Skipped, fields};
+use crate::judge::{Aspect, NumberedLine, Skipped, fields};
+use crate::player::HttpExchange;
 
 impl Trial<'_, '_> {
     /// Judges the head, and returns whether the body can be judged.
     pub(super) fn head(&mut self, Comparison { expected, got }: Comparison) -> bool {
         let Some(head) = expected.head else { return false };
-        let cases = &head.1.notes.cases;
-        let Fact::Head(ResponseHead { status, headers }) = &head.1.fact else { return false };
-        let asked = match &expected.request.1.fact {
-            Fact::RawRequest(RawRequest { text }) => {
-                text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
-            }
-            _ => "",
-        };
+        let Fact::Head(wanted) = &head.1.fact else { return false };
+        let asked = request_line(expected.request);
         // Each failure explains all later lines of the response, which are skipped: no head, another status, an encoded body.
-        let Some((at, answer)) = &got.head else {
-            let why = got.broken.clone().unwrap_or_else(|| "no answer came".into());
-            let finding = self.finding(head, format!("{asked} answered with {status}"), why.clone(), "no answer");
-            self.evidence.found(cases, Aspect::Status, &finding);
-            self.skip(expected, &Skipped::OtherAnswer(format!("{asked}: {why}")));
-            return false;
+        let failure = match &got.head {
+            None => Some(self.no_answer(head, wanted, asked, got)),
+            Some((at, answer)) => {
+                let failure = self.answer(head, wanted, asked, answer, got);
+                if failure.is_none() {
+                    self.head_time(head, *at, got);
+                }
+                failure
+            }
         };
-        self.evidence.judged(cases);
-        if answer.status != *status {
-            let (expected_status, actual) = (status.to_string(), answer.status.to_string());
-            let finding = self.finding(head, expected_status, actual, format!("status of {asked}"));
-            self.evidence.found(cases, Aspect::Status, &finding);
-            self.skip(expected, &Skipped::OtherAnswer(format!("{asked} was answered with {}", answer.status)));
-            return false;
+        if let Some(why) = &failure {
+            self.skip(expected, &Skipped::OtherAnswer(why.clone()));
         }
+        failure.is_none()
+    }
+
+    /// Notes that no head came, and returns why in words.
+    fn no_answer(&mut self, head: NumberedLine, wanted: &ResponseHead, asked: &str, got: &HttpExchange) -> String {
+        let why = got.broken.clone().unwrap_or_else(|| "no answer came".into());
+        let expected = format!("{asked} answered with {}", wanted.status);
+        let finding = self.finding(head, expected, why.clone(), "no answer");
+        self.evidence.found(&head.1.notes.cases, Aspect::Status, &finding);
+        format!("{asked}: {why}")
+    }
+
+    /// Judges the status and the headers; returns in words why the body can't be judged, if so.
+    fn answer(
+        &mut self,
+        head: NumberedLine,
+        wanted: &ResponseHead,
+        asked: &str,
+        answer: &Head,
+        got: &HttpExchange,
+    ) -> Option<String> {
+        let cases = &head.1.notes.cases;
+        self.evidence.judged(cases);
+        if answer.status != wanted.status {
+            let (expected, actual) = (wanted.status.to_string(), answer.status.to_string());
+            let finding = self.finding(head, expected, actual, format!("status of {asked}"));
+            self.evidence.found(cases, Aspect::Status, &finding);
+            return Some(format!("{asked} was answered with {}", answer.status));
+        }
+        self.headers(head, wanted, answer, got);
+        let coding = fields::coding(answer)?;
+        let actual = format!("content-encoding: {coding}");
+        let finding = self.finding(head, "a body that is not encoded", actual, "nobody asked for it");
+        self.evidence.found_in_header(cases, "content-type", &finding);
+        Some(format!("{asked}: the body is encoded as {coding}"))
+    }
+
+    /// Judges each header that the scenario names. Further headers may come.
+    fn headers(&mut self, head: NumberedLine, wanted: &ResponseHead, answer: &Head, got: &HttpExchange) {
         let length = got.body().len().to_string();
-        for (name, value) in headers {
+        for (name, value) in &wanted.headers {
             let wanted = match &name[..] {
                 // The chunks of the body are judged with the writes.
                 "transfer-encoding" => continue,
@@ -45,23 +78,24 @@ impl Trial<'_, '_> {
             };
             if let Some((expected, actual)) = fields::breach(answer, name, wanted) {
                 let finding = self.finding(head, expected, actual, "header");
-                self.evidence.found_in_header(cases, name, &finding);
+                self.evidence.found_in_header(&head.1.notes.cases, name, &finding);
             }
         }
-        if let Some(coding) = fields::coding(answer) {
-            let actual = format!("content-encoding: {coding}");
-            let finding = self.finding(head, "a body that is not encoded", actual, "nobody asked for it");
-            self.evidence.found_in_header(cases, "content-type", &finding);
-            self.skip(expected, &Skipped::OtherAnswer(format!("{asked}: the body is encoded as {coding}")));
-            return false;
-        }
-        // A late head says nothing about the body, which has times of lines.
-        let late = *at - got.sent;
-        if late > self.pace.late_max + self.stalls.within(got.sent, *at) {
+    }
+
+    /// Judges whether the head came at once. A late head says nothing about the body, which has times of lines.
+    fn head_time(&mut self, head: NumberedLine, at: Instant, got: &HttpExchange) {
+        let late = at - got.sent;
+        if late > self.pace.late_max + self.stalls.within(got.sent, at) {
             let actual = format!("the head after {} ms", late.as_millis());
             let finding = self.finding(head, "the head at once", actual, "held back");
-            self.evidence.found_late(cases, &[Aspect::HeadTime, Aspect::Time], &finding);
+            self.evidence.found_late(&head.1.notes.cases, &[Aspect::HeadTime, Aspect::Time], &finding);
         }
-        true
     }
+}
+
+/// Returns the method and the target of a request.
+fn request_line<'e>(request: NumberedLine<'e>) -> &'e str {
+    let Fact::RawRequest(RawRequest { text }) = &request.1.fact else { return "" };
+    text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
 }
