@@ -14,6 +14,8 @@
 //!      │
 //!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
+//!  connection_fields        HTTP/1.1: header fields of a single connection
+//!      │
 //!  recording                exchanges as lines of JSON: written, and read
 //!      │
 //!  request    response      HTTP/1.1: heads, bodies and ends out of raw bytes
@@ -24,6 +26,7 @@
 //! The feature `json` has all that reads or writes JSON, and with it recordings; `calendar` has timestamps.
 
 mod body;
+mod connection_fields;
 mod ends;
 mod event_decoder;
 mod event_encoder;
@@ -42,6 +45,7 @@ mod timestamp;
 mod transcript;
 
 pub use self::body::{Framing, Malformed};
+pub use self::connection_fields::{CONNECTION_FIELDS, is_connection_field};
 pub use self::ends::{How, LeftHow};
 pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};

@@ -2,30 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use onbeat_wire::Head;
 use onbeat_wire::recording::VaryPlace;
+use onbeat_wire::{Head, is_connection_field};
 use serde_json::Value;
 
 use super::facts::HeadFact;
 use super::request::is_masked;
 use crate::judge::{Finding, fields};
 
-/// Headers that are about a single connection or moment, or that proxies put in place of the server's.
-const UNJUDGED: [&str; 13] = [
-    "age",
-    "alt-svc",
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "proxy-connection",
-    "server",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
+/// Headers that are about a single moment, or that proxies put in place of the server's.
+const UNJUDGED: [&str; 6] = ["age", "alt-svc", "content-length", "date", "server", "via"];
 /// A header to a proxy, which the proxy takes out.
 const TO_PROXY: &str = "x-accel-buffering";
 
@@ -39,7 +25,8 @@ pub(super) fn status_finding(place: &str, expected: &Head, got: &Head, body: &st
 /// Returns how the headers that the recording names differ. Further headers may come.
 pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behind_proxy: bool) -> Vec<Finding> {
     let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let is_judged = |name: &&str| !(UNJUDGED.contains(name) || behind_proxy && *name == TO_PROXY);
+    let is_judged =
+        |name: &&str| !(is_connection_field(name) || UNJUDGED.contains(name) || behind_proxy && *name == TO_PROXY);
     let mut findings = Vec::new();
     for name in names.into_iter().filter(is_judged) {
         let rule = expected.vary.iter().find(|vary| vary.place == VaryPlace::Header(name.to_owned()));

@@ -4,24 +4,15 @@
 mod to_server;
 
 use bytes::Bytes;
+use onbeat_wire::is_connection_field;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording::Body;
 
 use crate::check::ExtraHeaders;
 use crate::record::Secrets;
 
-/// Fields that the connection to the server decides, or the framing of the body.
-const OWN_FIELDS: [&str; 9] = [
-    "host",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "content-length",
-    "expect",
-    "te",
-    "upgrade",
-];
+/// Fields that the address of the server decides, or the framing of the body.
+const OWN_FIELDS: [&str; 3] = ["host", "content-length", "expect"];
 /// A value of so many `x` and nothing else is a secret that the recorder left out.
 const MASK_MIN: usize = 4;
 
@@ -95,7 +86,8 @@ impl ReplayRequest {
     pub(crate) fn fields(&self, more: &ExtraHeaders) -> Vec<(String, String)> {
         let more: Vec<(String, String)> = more.pairs().collect();
         let is_given = |name: &str| more.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        let is_own = |name: &str| OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let is_own =
+            |name: &str| is_connection_field(name) || OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
         let kept = self.headers.iter().filter(|(name, value)| {
             // A request without a body may say so.
             let says_empty = name.eq_ignore_ascii_case("content-length") && value == "0" && self.body.is_empty();

@@ -1,16 +1,21 @@
 //! Headers that the user adds to every request, such as a token.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use onbeat_wire::is_connection_field;
 
-/// Fields that the check sets or leaves out on purpose: fields of a single connection, fields that frame a request, and
-/// fields that ask for another answer than the answer of the contract.
-const RESERVED: &str = "accept-encoding access-control-request-headers connection content-length content-type expect \
-     if-modified-since if-none-match keep-alive last-event-id proxy-connection range te trailer \
-     transfer-encoding upgrade";
+/// The fields that frame a request. The check sets them, and the fields of a single connection.
+const FRAMING: [&str; 2] = ["content-length", "expect"];
 
-/// The fields that frame a request, or are about a single connection.
-const FRAMING: &str =
-    "connection content-length expect keep-alive proxy-connection te trailer transfer-encoding upgrade";
+/// Fields that ask for another answer than the answer of the contract. The check sets them, or leaves them out on purpose.
+const OF_CONTRACT: [&str; 7] = [
+    "accept-encoding",
+    "access-control-request-headers",
+    "content-type",
+    "if-modified-since",
+    "if-none-match",
+    "last-event-id",
+    "range",
+];
 
 /// A field is a secret if the name contains a secret word.
 const SECRET_WORDS: [&str; 12] =
@@ -53,7 +58,7 @@ impl ExtraHeaders {
     ///
     /// If a text is not a header, or the header must not be set.
     pub fn read(texts: &[String]) -> Result<Self, WrongHeader> {
-        Self::read_except(texts, RESERVED)
+        Self::read_except(texts, &OF_CONTRACT)
     }
 
     /// Reads headers for the requests of recordings, which ask for the answer of the recording, whatever that is.
@@ -62,10 +67,11 @@ impl ExtraHeaders {
     ///
     /// If a text is not a header, or the header must not be set.
     pub fn read_for_recordings(texts: &[String]) -> Result<Self, WrongHeader> {
-        Self::read_except(texts, FRAMING)
+        Self::read_except(texts, &[])
     }
 
-    fn read_except(texts: &[String], reserved: &str) -> Result<Self, WrongHeader> {
+    /// Reads headers, except fields that frame a request or are about a single connection, and these reserved fields.
+    fn read_except(texts: &[String], reserved: &[&str]) -> Result<Self, WrongHeader> {
         let fields: Result<Vec<_>, WrongHeader> = texts.iter().map(|text| field(text, reserved)).collect();
         Ok(Self { fields: fields? })
     }
@@ -127,12 +133,13 @@ impl ExtraHeaders {
     }
 }
 
-fn field(text: &str, reserved: &str) -> Result<(HeaderName, HeaderValue), WrongHeader> {
+fn field(text: &str, reserved: &[&str]) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
     // Before the first colon there may be a text of any length.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
-    if reserved.split(' ').any(|reserved| name == reserved) {
+    let is_reserved = |name: &str| is_connection_field(name) || FRAMING.contains(&name) || reserved.contains(&name);
+    if is_reserved(name.as_str()) {
         return Err(WrongHeader::Reserved(shown()));
     }
     let value = value.trim_matches([' ', '\t']);

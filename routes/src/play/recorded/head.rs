@@ -3,21 +3,12 @@
 use axum::http::header::{CONNECTION, CONTENT_LENGTH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use onbeat_server::script::{Action, Cue, ResponseHead};
-use onbeat_wire::How;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording;
+use onbeat_wire::{CONNECTION_FIELDS, How};
 
-/// The headers of a connection (RFC 9110, 7.6.1), which the server writes anew.
-const CONNECTION_HEADERS: [&str; 8] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// A header of the proxy that the recorder asked.
+const OF_PROXY: &str = "proxy-authenticate";
 
 /// Returns the head without the headers of the connection.
 pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Problem> {
@@ -33,9 +24,9 @@ pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Probl
         let name: HeaderName = name.parse().map_err(|_| wrong("the name of a header"))?;
         headers.append(name, HeaderValue::from_str(value).map_err(|_| wrong("the value of a header"))?);
     }
-    // A Connection header names further headers of the connection.
+    // The server writes the headers of the connection anew. A Connection header names further ones.
     let named: Vec<_> = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).collect();
-    for name in named.join(",").split(',').map(str::trim).chain(CONNECTION_HEADERS) {
+    for name in named.join(",").split(',').map(str::trim).chain(CONNECTION_FIELDS).chain([OF_PROXY]) {
         headers.remove(name);
     }
     Ok(ResponseHead { status, headers })
