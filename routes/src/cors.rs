@@ -31,6 +31,7 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
         for value in request.get_all(&asked) {
             headers.append(allowed.clone(), value.clone());
         }
+        // Varies by the asked header even if absent: a cache must not answer another preflight with this answer.
         headers.append(VARY, HeaderValue::from(asked));
     }
     let_read(request, headers);
@@ -40,16 +41,18 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
 /// Lets the page that has sent a request read the answer, unless the answer itself says who may read.
 pub(crate) fn let_read(request: &HeaderMap, headers: &mut HeaderMap) {
     let Some(origin) = request.get(ORIGIN) else { return };
+    // Leaves a route's own CORS headers alone, which may refuse the page on purpose.
     if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
     }
-    // With credentials a page may read only names: an asterisk would name a header `*`.
+    // Lists the names one by one: with credentials an asterisk would stand for a header `*`.
     let exposed: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| !SAFE.contains(name)).collect();
     if let Ok(exposed) = HeaderValue::from_str(&exposed.join(", "))
         && !exposed.is_empty()
     {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
+    // Names the origin of the page, since credentials forbid the asterisk here as well.
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.append(VARY, HeaderValue::from_static("Origin"));

@@ -26,6 +26,7 @@ impl EventFields {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut lines = Lines::new();
+        // Writes the comment first, and one comment for each line: a line break in a comment would begin a field.
         for line in self.comment.iter().flat_map(|comment| comment.split(['\r', '\n'])) {
             lines = lines.comment(first_line(line));
         }
@@ -46,6 +47,7 @@ impl EventFields {
 }
 
 fn first_line(text: &str) -> FieldText<'_> {
+    // Drops the rest, since a placeholder can bring line breaks of a request: these must not add fields.
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     FieldText::new(line).expect("the text ends before its first line break")
 }
