@@ -63,11 +63,12 @@ impl fmt::Display for Transcript {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Aligns the times up to eleven days, so that a reader compares lines at a glance.
         write!(f, "{:>9} ms  ", self.at.as_millis())?;
         match &self.what {
             What::Head(head) => {
                 write!(f, "head   {}", head.status)?;
-                // Each field stands on a line below the status.
+                // Writes each field on a line below the status.
                 head.headers.iter().try_for_each(|(name, value)| {
                     write!(f, "\n{:21}{}", "", printable(&format!("{name}: {value}"), LINE_CHARS_MAX))
                 })
