@@ -179,7 +179,7 @@ fn a_member_that_joins_late_has_a_mailbox_as_large_as_the_others() {
     );
 }
 
-/// MailboxProbe into a mailbox, as another thread may, at the very moment at which its connection is woken.
+/// Looks into a mailbox, as another thread may, while the connection is being woken.
 struct MailboxProbe {
     mailbox: Subscription,
     prepared: Arc<AtomicU64>,
