@@ -90,7 +90,7 @@ pub(super) fn accept(
                 out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
             }
             // Goes on with the other files, and tells all failures at the end.
-            None => failed.push(format!("{shown} stays as it was: what came is no whole exchange")),
+            None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
         }
     }
     if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }
