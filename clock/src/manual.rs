@@ -62,7 +62,7 @@ impl ManualClock {
         let _alone = self.advancing.lock().await;
         let woken = self.turns.lock().begin(advance)?;
         wake(woken);
-        // Is dropped before `_alone`: an advance without a caller stops before the next advance begins.
+        // Stops before `_alone` unlocks: an advance without a caller is over when the next advance begins.
         let _stop = StopOnDrop(&self.turns);
         loop {
             tokio::select! {

@@ -1,6 +1,6 @@
-//! Turns: how a manual clock knows that a response has written all that was due.
+//! Turns: how a manual clock learns that a response has written everything due.
 //!
-//! A response that a [`ManualClock`](super::ManualClock) wakes holds a [`Turn`] until the writes that were due have reached
+//! A response woken by a [`ManualClock`](super::ManualClock) holds a [`Turn`] until the due writes have reached
 //! the socket; the clock wakes no other response until then. The other clocks do not wait, and need no turns.
 
 use std::borrow::Cow;

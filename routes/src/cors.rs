@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// The headers that every page may read (Fetch, 4.4): no need to expose them.
+/// The headers open to every page without being exposed (Fetch, 4.4).
 const SAFE: [&str; 7] =
     ["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
 
@@ -20,7 +20,7 @@ pub(crate) fn is_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Answers a preflight: every method and every header that the page asks for is allowed.
+/// Answers a preflight: allows the asked method and all asked headers.
 pub(crate) fn preflight(request: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
@@ -38,7 +38,7 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
     response
 }
 
-/// Lets the page that has sent a request read the answer, unless the answer itself says who may read.
+/// Lets the page behind a request read the answer, unless the answer itself has an `Access-Control-Allow-Origin`.
 pub(crate) fn let_read(request: &HeaderMap, headers: &mut HeaderMap) {
     let Some(origin) = request.get(ORIGIN) else { return };
     // Leaves a route's own CORS headers alone, which may refuse the page on purpose.

@@ -1,11 +1,11 @@
-//! An event by its fields, as one chunk.
+//! The fields of an event, encoded as a chunk.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_wire::{FieldText, Lines};
 
-/// The fields of an event, as they are.
+/// The fields of an event, not encoded yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFields {
     /// A comment before the fields.
@@ -22,7 +22,7 @@ pub struct EventFields {
 
 impl EventFields {
     /// Returns the event as one chunk (WHATWG HTML, 9.2.5). A comment of several lines becomes several comments; another
-    /// value ends at its first line break.
+    /// value ends at the first line break.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut lines = Lines::new();

@@ -1,4 +1,4 @@
-//! The heartbeats of a response, as actions of its script.
+//! The heartbeats of a response, as actions of the script.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use crate::steps::steps;
 pub(crate) struct HeartbeatValues {
     request: Arc<Request>,
     start: Start,
-    /// Made with the first heartbeat that has placeholders.
+    /// Made with the first heartbeat with placeholders.
     values: Arc<OnceLock<Mutex<Values>>>,
 }
 
@@ -26,7 +26,7 @@ impl HeartbeatValues {
         Self { request, start, values: Arc::default() }
     }
 
-    /// Returns the action that begins these heartbeats.
+    /// Returns the action to begin the heartbeats of `heartbeat`.
     pub(crate) fn begin(&self, heartbeat: &Heartbeat) -> Action {
         let Heartbeat { every, after_silence, times, chunk } = heartbeat.clone();
         // Shares ready bytes, since most heartbeats have no placeholders: neither a lock nor random values are needed.

@@ -84,7 +84,7 @@ impl HeartbeatSchedule {
         for series in self.series.iter_mut().filter(|series| series.heartbeats.after_silence) {
             let after_silence = at.saturating_add(series.heartbeats.every);
             has_changed |= after_silence > series.at;
-            // Never moves a heartbeat forward: a late poll can note an old write.
+            // Never moves a heartbeat to an earlier time: a late poll can note an old write.
             series.at = series.at.max(after_silence);
         }
         has_changed

@@ -56,7 +56,7 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<TcpListener>,
-    /// The place of the socket that is asked first for the next connection, so that no busy socket keeps the others waiting.
+    /// The place of the first socket to ask for the next connection, so that no busy socket keeps the others waiting.
     first: usize,
 }
 

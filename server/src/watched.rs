@@ -54,7 +54,7 @@ struct Socket<I> {
     connection: Arc<Connection>,
     /// Bytes that hyper has not read yet.
     ahead: BytesMut,
-    /// The client has sent more than is kept. For hyper the connection ends after the bytes kept.
+    /// Whether the client has sent more than is kept. For hyper the connection ends after the bytes kept.
     overrun: bool,
     left: Option<Left>,
     /// Whether hyper waits for bytes.

@@ -1,4 +1,4 @@
-//! The transcript: the parts of responses that a client saw on one connection, with times.
+//! The transcript: the parts of responses seen by a client on a connection, with times.
 //!
 //! A transcript is printed as text for people, and as the lines of a recording for programs:
 //!
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use crate::printable::{LINE_CHARS_MAX, printable, visible};
 use crate::{Head, How, Instant};
 
-/// The parts of responses that a client saw on one connection, in order.
+/// The parts of responses seen by a client on a connection, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     /// The parts.

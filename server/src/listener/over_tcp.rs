@@ -12,7 +12,7 @@ use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
 use onbeat_clock::{TokioClock, machine_pause};
 
-/// How long a test waits at most, so that a bug fails instead of hanging.
+/// The longest wait of a test: a bug must fail instead of hanging.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn listen() -> (TcpListener, SocketAddr) {
@@ -126,7 +126,7 @@ async fn no_more_are_served_at_a_time_than_the_limit_says() {
     .await;
 }
 
-/// Listens on two addresses of this machine, or on one if the machine lacks the other.
+/// Listens on two addresses of the machine, or on a single address if the machine lacks the other.
 fn listen_on_two() -> (Sockets, Vec<SocketAddr>) {
     let sockets = Sockets::bind(&["127.0.0.1:0", "127.0.0.2:0"].map(|addr| addr.parse().expect("an address")));
     let sockets = sockets.expect("a free port");
