@@ -60,7 +60,7 @@ impl Alterations {
 
     /// Takes in a step for all faults of the moment, while no other step is on the way.
     fn enter_all(&mut self, since: Duration, step: Step) {
-        // Reads once an action which faults were deleted, so that all pieces of a write meet the same faults.
+        // Reads once for each action which faults were deleted: all pieces of a write meet the same faults.
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
     }

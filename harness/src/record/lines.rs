@@ -126,7 +126,8 @@ impl ExchangeLines {
         let (t_ms, first_ms) = (self.ms(at), self.ms(first));
         let fact: Fact = match part {
             Part::Head(head) => {
-                // Counts a head as interim if no body follows (1xx), except the last head before another protocol (101).
+                // Takes the status from the final head, or from 101, the last head before another protocol. Interim heads (1xx)
+                // have no framing.
                 let is_interim = framing.is_none();
                 if !is_interim || head.status == 101 {
                     self.summary.status = Some(head.status);

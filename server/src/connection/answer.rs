@@ -73,7 +73,7 @@ impl AnswerState {
         self.is_streamed.load(Ordering::Relaxed) && !self.is_held_open()
     }
 
-    /// Whether a handler may still read the body of the request.
+    /// Returns whether a handler may still read the body of the request.
     pub(crate) fn reads_body(&self) -> bool {
         self.reads_body.load(Ordering::Relaxed)
     }
