@@ -1,4 +1,4 @@
-//! Two recordings of the same request, compared: the values that differ are proposed as values that may vary.
+//! Compares two recordings of the same request, and proposes the differing values as values that may vary.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub struct Proposal {
 enum ProposedDifference {
     /// Values in JSON, or of headers, differ. The key fits into the line.
     Vary(Vec<Vary>),
-    /// Texts differ, of which at least one is no JSON.
+    /// Texts differ, and are not both JSON.
     Text([String; 2]),
     /// The statuses differ.
     Status([u16; 2]),
@@ -54,7 +54,7 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
         }
     }
     proposals.extend(by_line(in_body));
-    // The last lines: what one of the two has more, and how each ended.
+    // Points at the last line for the differences of the whole: the number of texts, and the end.
     let mut propose = |difference| proposals.push(Proposal { line: first.len(), difference });
     if texts.len() != others.len() {
         propose(ProposedDifference::Count([texts.len(), others.len()]));
@@ -89,7 +89,7 @@ fn by_line(mut proposals: Vec<Proposal>) -> Vec<Proposal> {
 
 /// Returns the differences between the heads of the responses: the status, and each header once, by name.
 fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
-    // Interim heads (1xx) come before the head of the response, and tell nothing about the response.
+    // Skips interim heads (1xx), which tell nothing about the response.
     let head = |lines: &'_ [RecordedLine]| {
         let mut heads = lines.iter().enumerate().filter_map(|(number, line)| match &line.fact {
             Fact::Head(head) if head.status >= 200 => Some((number + 1, head.clone())),
@@ -108,7 +108,7 @@ fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Propos
         let values = |headers: &[(String, String)]| -> Vec<String> {
             headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
         };
-        // The date of a response differs each second, and tells nothing.
+        // Skips the date, which differs each second.
         if name != "date" && values(&head.headers) != values(&other.headers) {
             let is_in = |headers: &[(String, String)]| headers.iter().any(|(known, _)| known == name);
             let is_in_both = is_in(&head.headers) && is_in(&other.headers);
@@ -129,13 +129,13 @@ fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
     if let [Ok(value), Ok(other)] = values {
         let mut varying = Vec::new();
         varying_values(&value, &other, "", &mut varying);
-        // The same JSON in another spelling has no value that varies.
+        // Proposes nothing for the same JSON in another spelling.
         return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
     }
     Some(ProposedDifference::Text([text.to_owned(), other.to_owned()]))
 }
 
-/// Adds the values that differ, with the rule that both keep.
+/// Adds the differing values, each with a rule for both values.
 pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
     let at = |pointer: &str, rule| Vary { place: VaryPlace::Pointer(pointer.to_owned()), rule };
     match (first, second) {
@@ -145,10 +145,12 @@ pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varyi
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                 match (fields.get(key), others.get(key)) {
                     (Some(value), Some(other)) => varying_values(value, other, &pointer, varying),
+                    // Allows any value for a key that is missing on one side: only `any` includes no value.
                     _ => varying.push(at(&pointer, VaryRule::Any)),
                 }
             }
         }
+        // Compares items by place only if no item is added or missing, which would shift the others.
         (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
             for (index, (value, other)) in values.iter().zip(others).enumerate() {
                 varying_values(value, other, &format!("{pointer}/{index}"), varying);
@@ -159,7 +161,7 @@ pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varyi
     }
 }
 
-/// Returns the narrowest rule that both values keep.
+/// Returns the narrowest rule for both values.
 fn rule(first: &Value, second: &Value) -> VaryRule {
     match (first, second) {
         (Value::Number(_), Value::Number(_)) => VaryRule::Number(NumberBounds::default()),
