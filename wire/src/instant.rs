@@ -20,7 +20,7 @@ impl Instant {
     /// Returns the whole milliseconds since the epoch.
     #[must_use]
     pub fn as_millis(self) -> u64 {
-        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+        whole_ms(self.0)
     }
 
     /// Returns the time since the epoch.
@@ -28,6 +28,12 @@ impl Instant {
     pub const fn since_epoch(self) -> Duration {
         self.0
     }
+}
+
+/// Returns the whole milliseconds of a duration, as many as fit.
+#[must_use]
+pub fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Add<Duration> for Instant {

@@ -49,7 +49,7 @@ pub use self::connection_fields::{CONNECTION_FIELDS, is_connection_field};
 pub use self::ends::{How, LeftHow};
 pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
-pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX};
+pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX, whole_ms};
 #[cfg(feature = "json")]
 pub use self::json::stringify;
 pub use self::request::{RequestHead, RequestPart, Requests};

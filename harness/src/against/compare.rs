@@ -8,9 +8,9 @@ mod series_count;
 
 use std::time::Duration;
 
-use onbeat_wire::How;
 use onbeat_wire::printable::printable;
 use onbeat_wire::recording::Framing;
+use onbeat_wire::{How, whole_ms};
 
 use super::align::Aligned;
 use super::body::Measure;
@@ -200,7 +200,7 @@ impl ExchangeTrial<'_, '_> {
 
     /// Returns the tolerance in milliseconds.
     fn tolerance_ms(&self) -> u64 {
-        u64::try_from(self.rules.times.tolerance.as_millis()).unwrap_or(u64::MAX)
+        whole_ms(self.rules.times.tolerance)
     }
 
     fn why_no_more(&self) -> String {

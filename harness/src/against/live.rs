@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use onbeat_wire::How;
 use onbeat_wire::Instant;
 use onbeat_wire::recording::Fact;
+use onbeat_wire::{How, whole_ms};
 use tokio::task::JoinSet;
 
 use super::cases::cases;
@@ -205,7 +205,7 @@ impl RecordingCheck {
             Err(error) => (due, Some(error.to_string())),
         };
         let seen = SeenResponse { facts: ResponseFacts::of(&lines), began, trouble };
-        let watched_ms = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        let watched_ms = whole_ms(watched);
         PlayedExchange { planned, seen, lines, watched_ms }
     }
 

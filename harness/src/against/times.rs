@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onbeat_wire::Instant;
+use onbeat_wire::{Instant, whole_ms};
 
 use super::facts::ByteTimes;
 use crate::judge::Stalls;
@@ -302,10 +302,6 @@ fn usual_lateness(held_up_ms: u64, span_ms: u64) -> u64 {
     // The check sets one timer after another, and each may be late.
     let free_ms = span_ms.saturating_sub(held_up_ms).max(1);
     TIMER_MS * held_up_ms / free_ms
-}
-
-fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Returns lines of one byte each that are due and come at these times in milliseconds; the head is line 1, at 0 ms.

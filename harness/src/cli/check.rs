@@ -10,7 +10,7 @@ use std::time::Duration;
 use glob::Pattern;
 use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_clock::{Clock, TokioClock, epoch_today};
-use onbeat_wire::Instant;
+use onbeat_wire::{Instant, whole_ms};
 
 use super::{Exit, Format, Output, files, input, parse_count, parse_duration, tell, told_to_end};
 use crate::against::{Recordings, recording_case_ids};
@@ -219,14 +219,14 @@ impl Bar {
 
 impl Progress for Bar {
     fn planned(&self, length: Duration) {
-        self.0.set_length(u64::try_from(length.as_millis()).unwrap_or(u64::MAX));
+        self.0.set_length(whole_ms(length));
     }
 
     fn passed(&self, time: Duration, done: usize, of: usize) {
         let length = Duration::from_millis(self.0.length().unwrap_or_default());
         let left = length.saturating_sub(time).as_secs();
         // Stops at the end of the bar: a server with slow answers takes longer than planned.
-        self.0.set_position(u64::try_from(time.min(length).as_millis()).unwrap_or(u64::MAX));
+        self.0.set_position(whole_ms(time.min(length)));
         self.0.set_message(format!("{left} s left, {done} of {of} parts done"));
     }
 }

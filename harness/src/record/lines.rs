@@ -7,7 +7,7 @@ use onbeat_wire::recording::{
     ArrivalNotes, Body, End, Exchange, FORMAT, Fact, Framing, How, Line, RawRequest, RecordingStart, ResponseHead,
     Times, Write,
 };
-use onbeat_wire::{Instant, Part};
+use onbeat_wire::{Instant, Part, whole_ms};
 
 use super::secrets::{KnownSecrets, Secrets};
 use super::tap::TappedPart;
@@ -185,7 +185,7 @@ impl ExchangeLines {
     }
 
     fn ms(&self, at: Instant) -> u64 {
-        u64::try_from((at - self.began).as_millis()).unwrap_or(u64::MAX)
+        whole_ms(at - self.began)
     }
 }
 

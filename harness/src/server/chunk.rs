@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use onbeat_control::SentChunk;
 use onbeat_routes::EventFields as Fields;
+use onbeat_wire::whole_ms;
 
 /// One chunk of a body: text or bytes, unchanged, or an event, which ends with a blank line.
 ///
@@ -103,7 +104,7 @@ impl EventFields {
     /// Sets the reconnection time, in whole milliseconds.
     #[must_use]
     pub fn retry(self, time: Duration) -> Self {
-        Self(Fields { retry_ms: Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)), ..self.0 })
+        Self(Fields { retry_ms: Some(whole_ms(time)), ..self.0 })
     }
 
     /// Sets a comment before the fields: a single line.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onbeat_wire::whole_ms;
 use serde_json::{Map, Value, json};
 
 /// An alteration of responses: [`Server::fault`](super::Server::fault) adds one for a path,
@@ -96,7 +97,7 @@ impl Fault {
 
     /// Gives one write another reconnection time, in whole milliseconds.
     pub fn retry(time: Duration) -> Self {
-        Self::of("retry").with("retry_ms", ms(time))
+        Self::of("retry").with("retry_ms", whole_ms(time))
     }
 
     /// Gives one write an event ID. An empty one resets the last event ID of a client.
@@ -126,7 +127,7 @@ impl Fault {
 
     /// Begins with what is due so long after the request, in whole milliseconds of the server's time.
     pub fn after(self, time: Duration) -> Self {
-        self.with("from", json!({ "ms": ms(time) }))
+        self.with("from", json!({ "ms": whole_ms(time) }))
     }
 
     /// Strikes so many responses, from 1 to 1 000 000; one without it.
@@ -148,10 +149,6 @@ impl Fault {
     pub(super) fn into_json(self) -> Value {
         Value::Object(self.0)
     }
-}
-
-fn ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

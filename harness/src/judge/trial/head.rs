@@ -95,7 +95,7 @@ impl Trial<'_, '_> {
 }
 
 /// Returns the method and the target of a request.
-fn request_line<'e>(request: NumberedLine<'e>) -> &'e str {
+fn request_line(request: NumberedLine<'_>) -> &str {
     let Fact::RawRequest(RawRequest { text }) = &request.1.fact else { return "" };
     text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
 }
