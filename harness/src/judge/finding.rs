@@ -6,6 +6,7 @@ use onbeat_wire::printable::{TEXT_CHARS_MAX, clipped};
 use serde::Serialize;
 
 use super::compare::first_difference;
+use super::milliseconds::duration_ms;
 
 /// A breach of a case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,7 +42,7 @@ impl Finding {
 
     /// Returns the finding at a time since the request.
     pub(crate) fn after(mut self, time: Duration) -> Self {
-        self.t_ms = Some(time.as_secs_f64() * 1000.0);
+        self.t_ms = Some(duration_ms(time));
         self
     }
 

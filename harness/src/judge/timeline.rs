@@ -4,6 +4,7 @@ use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 use serde::Serialize;
 
+use super::milliseconds::{duration_ms, float_ms};
 use super::{Observation, Pace, Scenario};
 
 /// One stream, in the contract's time.
@@ -58,17 +59,11 @@ impl Timeline {
         let writes = scenario.first_writes();
         let expected = writes.iter().map(|(_, line)| Mark::new(float_ms(line.t_ms), line.written().as_bytes()));
         let came = seen.first_response().into_iter().flat_map(|(response, pieces)| {
-            let after = move |at: Instant| (at - response.sent).as_secs_f64() * 1000.0 * f64::from(pace.speed.get());
+            let after = move |at: Instant| duration_ms(at - response.sent) * f64::from(pace.speed.get());
             pieces.into_iter().map(move |piece| Mark::new(after(piece.at), &piece.bytes))
         });
         // Beyond the cut of a scenario there is no expected line beside a write.
         let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= float_ms(scenario.length_ms));
         Self::new(scenario.name().into(), scenario.length_ms, expected, came)
     }
-}
-
-/// Returns whole milliseconds as a number with parts of milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "a stream lasts a century at most")]
-pub(crate) fn float_ms(ms: u64) -> f64 {
-    ms as f64
 }

@@ -11,12 +11,12 @@ mod values;
 mod writes;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use onbeat_wire::recording::{End, Fact};
 use onbeat_wire::{How, Instant};
 
 use self::times::Gap;
+use super::milliseconds::duration_ms;
 use super::responses::ExpectedResponse;
 use super::{
     Aspect, Case, Evidence, Finding, NumberedLine, Observation, Pace, Scenario, ScenarioLine, Skipped, Stalls, float_ms,
@@ -169,7 +169,7 @@ impl Trial<'_, '_> {
             // Only a complete response has a time to end: other ends follow from the scenario.
             let due = last.1 + self.pace.takes(end.1.t_ms.saturating_sub(last.0));
             if at - due > self.pace.late_max + self.stalls.within(last.1, at) {
-                let actual = format!("the end {:.1} ms after it", ms(at - due));
+                let actual = format!("the end {:.1} ms after it", duration_ms(at - due));
                 let finding = self.finding(end, "the end with the last write", actual, "too late");
                 self.evidence.found(&end.1.notes.cases, Aspect::End, &finding);
             }
@@ -185,8 +185,4 @@ impl Trial<'_, '_> {
             self.evidence.found(&end.1.notes.cases, Aspect::Reuse, &finding);
         }
     }
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use onbeat_wire::Instant;
 use onbeat_wire::printable::visible;
 
-use super::{Comparison, Trial, ms};
+use super::{Comparison, Trial};
+use crate::judge::milliseconds::duration_ms;
 use crate::judge::{Aspect, Finding, NumberedLine, Piece};
 use crate::player::HttpExchange;
 
@@ -87,10 +88,11 @@ impl Trial<'_, '_> {
     }
 
     fn untimely(&mut self, write: NumberedLine, piece: &Piece, due: Instant, got: &HttpExchange, how: &str) {
-        let when =
-            |text: &[u8], at: Instant| format!("{} {:.1} ms after the request", visible(text), ms(at - got.sent));
+        let when = |text: &[u8], at: Instant| {
+            format!("{} {:.1} ms after the request", visible(text), duration_ms(at - got.sent))
+        };
         // One of both differences is zero: instants have no negative difference.
-        let by = ms(piece.at - due).max(ms(due - piece.at));
+        let by = duration_ms(piece.at - due).max(duration_ms(due - piece.at));
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
         // A machine can make a write late, but never early.
@@ -114,7 +116,8 @@ impl Trial<'_, '_> {
                 self.pace.median_off(period_ms, &mut gaps, busy)
             };
             if let Some(median) = median_off(Gap::as_by) {
-                let (wanted, actual) = (ms(period), format!("{:.1} ms, the median of {}", ms(median), spans.len()));
+                let (wanted, actual) =
+                    (duration_ms(period), format!("{:.1} ms, the median of {}", duration_ms(median), spans.len()));
                 let finding = Finding::new(&self.scenario.path, format!("{wanted:.1} ms"), actual, "the period");
                 if median > period {
                     self.evidence.found_late(&[case], &[Aspect::Period], &finding);
