@@ -22,7 +22,9 @@
 //!        │
 //!  accept    timeline    hint   the next recording; a drawing; the likeliest cause
 //!        │
-//!  schedule ── results          exchanges side by side, and what came of all
+//!  schedule    watch_time       exchanges side by side, and how long each is watched
+//!        │
+//!  results                      what came of all
 //!        │
 //!  files                        the files of recordings
 //!        │
@@ -58,6 +60,7 @@ mod text;
 mod timeline;
 mod times;
 mod unit;
+mod watch_time;
 
 pub use self::body::Measure;
 pub use self::cases::recording_case_ids;

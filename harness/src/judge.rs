@@ -63,6 +63,7 @@ pub(crate) use self::buffering::{AT_ONCE, NO_BUFFERING, NO_FLUSH, bursts};
 pub(crate) use self::case::Case;
 pub(crate) use self::chunked_body::{BodyPart, ChunkedBody, is_empty_line, line_ends};
 pub(crate) use self::compare::first_difference;
+pub(crate) use self::doubt::REPEATS_MAX;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
 pub(crate) use self::loosening::Loosening;

@@ -1,4 +1,4 @@
-//! The head of a response: status and headers, without those that are about a single connection.
+//! The head of a response: status and headers, without the headers of a single connection.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use super::facts::HeadFact;
 use super::request::is_masked;
 use crate::judge::{Finding, fields};
 
-/// Headers that are about a single moment, or that proxies put in place of the server's.
+/// Headers of a single moment, and headers of proxies in place of the headers of a server.
 const UNJUDGED: [&str; 6] = ["age", "alt-svc", "content-length", "date", "server", "via"];
-/// A header to a proxy, which the proxy takes out.
+/// A header to a proxy. The proxy takes the header out.
 const TO_PROXY: &str = "x-accel-buffering";
 
 /// Returns how a status differs.
@@ -22,7 +22,7 @@ pub(super) fn status_finding(place: &str, expected: &Head, got: &Head, body: &st
         .then(|| Finding::new(place, expected.status.to_string(), format!("{}{more}", got.status), "the status"))
 }
 
-/// Returns how the headers that the recording names differ. Further headers may come.
+/// Returns how the headers in the recording differ. Further headers may come.
 pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behind_proxy: bool) -> Vec<Finding> {
     let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
     let is_judged =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use onbeat_wire::{How, Instant};
+use onbeat_wire::Instant;
 
 use super::compare::CompareRules;
 use super::contract::RecordingContract;
@@ -13,11 +13,6 @@ use super::schedule::{PlannedExchange, Round};
 use crate::check::ExtraHeaders;
 use crate::lab::{Client, Lab};
 use crate::record::LabExchange;
-
-/// A response that should have ended is given up so long after.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A response that is open at the end of a recording is watched so much longer: a late write is late, and not missing.
-const OVERTIME: Duration = Duration::from_secs(1);
 
 /// Plays recordings on an application in a lab.
 pub(super) struct LabPlayer<'p> {
@@ -115,17 +110,11 @@ impl LabPlayer<'_> {
         let (contract, recorded) = planned.of(self.contracts);
         let length = Duration::from_millis(recorded.response.length_ms());
         let tolerance = if contract.has_exact_times { Duration::ZERO } else { self.rules.times.tolerance };
-        let is_endless = recorded.response.end.is_none_or(|end| end.how == How::Closed);
-        let usual = match is_endless {
-            true if contract.has_exact_times && !self.is_last(round, planned) => length,
-            true => length + tolerance * 2 + OVERTIME,
-            false => length * 5 / 4 + tolerance + PATIENCE,
-        };
-        match self.watched {
-            Some(watched) if is_endless => watched,
-            Some(watched) => watched.min(usual),
-            None => usual,
-        }
+        let response = &recorded.response;
+        // A client leaves an endless response at the recorded time, unless nothing follows.
+        let leaves = response.is_endless() && contract.has_exact_times && !self.is_last(round, planned);
+        let usual = if leaves { length } else { response.usual_watch(length, tolerance) };
+        response.watch(usual, self.watched)
     }
 
     /// Returns whether nothing follows the end of an exchange. Before that a client leaves at the recorded time, since others

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use onbeat_wire::Instant;
 use onbeat_wire::recording::Fact;
-use onbeat_wire::{How, whole_ms};
+use onbeat_wire::{Instant, whole_ms};
 use tokio::task::JoinSet;
 
 use super::cases::cases;
@@ -17,15 +16,9 @@ use super::facts::{ResponseFacts, SeenResponse};
 use super::results::{CheckResults, PlayedExchange, PlayedRound};
 use super::schedule::{PlannedExchange, Round, rounds};
 use crate::check::{ExtraHeaders, Progress, look_for_stalls};
-use crate::judge::{Case, Measured, NoSuchCase, Report, Selection, SharedStalls};
+use crate::judge::{Case, Measured, NoSuchCase, REPEATS_MAX, Report, Selection, SharedStalls};
 use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once};
 
-/// A round is played again so often at most, while a busy machine may explain wrong times.
-const REPEATS_MAX: usize = 2;
-/// A response that should have ended is given up so long after.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// An endless response is watched so much longer than the recording.
-const OVERTIME: Duration = Duration::from_secs(1);
 /// A response may be so many times as long as the recording, and so many bytes longer.
 const BYTES_FACTOR: usize = 8;
 const BYTES_MORE: usize = 1 << 20;
@@ -213,13 +206,6 @@ impl RecordingCheck {
     fn watched(&self, recorded: &ResponseFacts) -> Duration {
         let (length, tolerance) =
             (Duration::from_millis(recorded.length_ms()) / self.rules.times.scale, self.rules.times.tolerance);
-        // A late write is late, and not missing, for a while.
-        let is_endless = recorded.end.is_none_or(|end| end.how == How::Closed);
-        let usual = if is_endless { length + tolerance * 2 + OVERTIME } else { length * 5 / 4 + tolerance + PATIENCE };
-        match self.watched {
-            Some(watched) if is_endless => watched,
-            Some(watched) => watched.min(usual),
-            None => usual,
-        }
+        recorded.watch(recorded.usual_watch(length, tolerance), self.watched)
     }
 }

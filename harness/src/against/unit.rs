@@ -1,4 +1,4 @@
-//! The units of a body that are compared one by one: blocks of an event stream, lines, or pieces.
+//! The units of a body, compared one by one: blocks of an event stream, lines, or pieces.
 
 use bytes::Bytes;
 use onbeat_wire::Decoder;
@@ -17,7 +17,7 @@ pub(super) struct Unit {
     /// When the last write came.
     pub(super) times: ByteTimes,
     pub(super) bytes: Bytes,
-    /// Where writes end within the unit, in bytes from its beginning, without the end of the unit.
+    /// Where writes end within the unit, in bytes from the beginning of the unit, without its end.
     pub(super) cuts: Vec<usize>,
     /// Whether a write ends where the unit ends.
     pub(super) ends_write: bool,
@@ -25,7 +25,7 @@ pub(super) struct Unit {
     text: Option<UnitText>,
 }
 
-/// The text of a unit: what is the same each time, and values that may vary.
+/// The text of a unit: a frame, the same each time, and values that may vary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct UnitText {
     /// All but the values: names of fields, spaces and line ends.
@@ -35,7 +35,7 @@ struct UnitText {
     data: String,
 }
 
-/// What the units of one kind have in common.
+/// The common features of the units of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shape {
     pub(super) is_comment: bool,
@@ -66,7 +66,7 @@ pub(super) fn body_of(writes: &[WriteFact]) -> ChunkedBody {
     ChunkedBody::of(writes.iter().map(|write| &write.bytes))
 }
 
-/// Returns the units that end at these places, and a last one for the rest of the body.
+/// Returns the units up to each of these places, and a last unit for the rest of the body.
 pub(super) fn units_at(writes: &[WriteFact], body: &ChunkedBody, ends: &[usize], kind: BodyKind) -> Vec<Unit> {
     let unit = |part: BodyPart| Unit {
         writes: part.chunks,
@@ -128,7 +128,7 @@ impl UnitText {
 }
 
 impl Unit {
-    /// Returns the part of the unit that an application gets, if any: the dispatched event, or the line without its end.
+    /// Returns the part of the unit for an application, if any: the dispatched event, or the line without its end.
     fn content(mut self, kind: BodyKind) -> Option<Self> {
         if kind != BodyKind::EventStream {
             let content = self.bytes.trim_ascii_end().len();
@@ -159,7 +159,7 @@ impl Unit {
         Some(self)
     }
 
-    /// Returns what the unit has in common with other units of its kind.
+    /// Returns the common features of the unit and other units of one kind.
     pub(super) fn shape(&self) -> Shape {
         let Some(text) = &self.text else { return Shape::default() };
         let event_type = text.fields.iter().find(|(name, _)| name == "event").map(|(_, value)| value.clone());
@@ -180,8 +180,8 @@ impl Unit {
         self.text.as_ref().map(|text| text.data.as_str())
     }
 
-    /// Returns how a unit that came differs from this unit; nothing if the unit that came conforms. The answer is empty where
-    /// there is no more to say than that the bytes differ.
+    /// Returns how a seen unit differs from this unit; nothing if the seen unit conforms. The answer is empty if the bytes
+    /// differ, and no more is known.
     pub(super) fn difference(&self, got: &Self, vary: &[Loosening]) -> Option<String> {
         if self.bytes == got.bytes {
             return None;
@@ -213,7 +213,7 @@ impl Unit {
         (!differences.is_empty()).then(|| differences.join("; "))
     }
 
-    /// Returns whether the unit that came is most likely this unit with a mistake.
+    /// Returns whether a seen unit is most likely this unit with a mistake.
     pub(super) fn resembles(&self, got: &Self) -> bool {
         if let (Some(wanted), Some(came)) = (&self.text, &got.text)
             && !wanted.fields.is_empty()
@@ -228,7 +228,7 @@ impl Unit {
         2 * (prefix + suffix) > self.bytes.len().max(got.bytes.len())
     }
 
-    /// Returns the write in which a unit that came differs, by index.
+    /// Returns the first write in which a seen unit differs, by index.
     pub(super) fn differing_write(&self, got: &Self) -> usize {
         let at = first_difference(&self.bytes, &got.bytes).unwrap_or_default();
         (self.writes.0 + self.cuts.partition_point(|cut| *cut <= at)).min(self.writes.1)

@@ -1,8 +1,8 @@
-//! Streams that something on the way holds back: many writes come at once.
+//! Streams behind a buffer: many writes come at once.
 
 use std::time::Duration;
 
-/// Writes that come within this time of each other came at once.
+/// Writes within this time of each other came at once.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// The way to switch a proxy's buffer off.

@@ -16,7 +16,7 @@ pub(crate) struct BodyPart {
     pub(crate) bytes: Bytes,
     /// The first and the last chunk with bytes of the part, by index.
     pub(crate) chunks: (usize, usize),
-    /// Where chunks end within the part, in bytes from its beginning, without the end of the part.
+    /// Where chunks end within the part, in bytes from the beginning of the part, without its end.
     pub(crate) cuts: Vec<usize>,
     /// Whether a chunk begins where the part begins.
     pub(crate) begins_chunk: bool,
@@ -25,7 +25,7 @@ pub(crate) struct BodyPart {
 }
 
 impl ChunkedBody {
-    /// Returns the body that came in these chunks.
+    /// Returns the body of these chunks.
     pub(crate) fn of<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Self {
         let (mut bytes, mut chunk_ends) = (Vec::new(), Vec::new());
         for chunk in chunks {
@@ -35,7 +35,7 @@ impl ChunkedBody {
         Self { bytes: bytes.into(), chunk_ends }
     }
 
-    /// Returns the parts that end at these places, which ascend, and a last part for the rest of the body.
+    /// Returns the parts up to each of these places, in ascending order, and a last part for the rest of the body.
     pub(crate) fn parts(&self, ends: &[usize]) -> Vec<BodyPart> {
         let (mut parts, mut from) = (Vec::new(), 0);
         for to in ends.iter().copied().chain([self.bytes.len()]).filter(|to| *to <= self.bytes.len()) {

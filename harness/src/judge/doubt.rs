@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use super::{Evidence, Finding, Skipped};
 
+/// The same is watched again so often at most.
+pub(crate) const REPEATS_MAX: usize = 2;
 /// A busy machine holds up at most so many writes of a scenario, or such a part of the writes.
 const LATE_FEW: usize = 4;
 const LATE_PART_MAX: usize = 4;

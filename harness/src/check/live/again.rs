@@ -1,10 +1,7 @@
 //! Watches again where a busy machine may explain late writes: lateness counts only if found each time.
 
 use super::inspection::Inspection;
-use crate::judge::{Evidence, PATIENCE, Scenario};
-
-/// A scenario is watched again so often at most.
-const REPEATS_MAX: usize = 2;
+use crate::judge::{Evidence, PATIENCE, REPEATS_MAX, Scenario};
 
 impl<'a> Inspection<'a> {
     /// Watches a scenario again for as long as the evidence is in doubt, and returns the evidence of all watches together.

@@ -24,7 +24,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// A stream of three writes, 100 ms apart, the last of which has a timestamp.
+/// Returns a stream of three writes, 100 ms apart. The last write has a timestamp.
 fn scenario() -> Scenario {
     let line = |(number, (t_ms, fact, cases)): (usize, (u64, Fact, &[&str]))| {
         let stamp = Vary { place: VaryPlace::Pointer("/at".into()), rule: VaryRule::Timestamp };
@@ -52,7 +52,7 @@ fn log(scenario: &Scenario) -> ClientLog {
     logs(scenario, |line| Instant::EPOCH + Duration::from_millis(line.t_ms)).remove(0).1
 }
 
-/// Returns the cases that fail where a client saw this, and others may have caused what they may have.
+/// Returns the cases that fail for a client with this log, beside other users.
 fn failing(log: ClientLog, others: impl Others + 'static) -> Vec<String> {
     let (cases, logs) = (cases(), vec![(String::new(), log)]);
     let seen = Observation { logs, dispatched: None, others: Box::new(others), recurring: None };
@@ -64,8 +64,8 @@ fn what_comes_as_expected_fails_nothing() {
     assert_eq!(failing(log(&scenario()), ()), [""; 0]);
 }
 
-/// Returns the outcome of the period, and the reason if there is one, of a server whose gaps of 100 ms last so long. In each
-/// gap the machine was held up for a while.
+/// Returns the outcome of the period, and the reason if any, of a server whose gaps of 100 ms last so long. The machine was
+/// held up for a while in each gap.
 fn period(gap_ms: u64, held_up_ms: u64) -> (Outcome, Option<String>) {
     let (cases, ms) = (cases(), Duration::from_millis);
     let logs = logs(&scenario(), |line| Instant::EPOCH + ms(line.t_ms / 100 * gap_ms));
