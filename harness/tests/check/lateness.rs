@@ -43,7 +43,7 @@ fn pass_on(request: &[u8], mut client: TcpStream, server: SocketAddr, mut holds_
     while let Ok(length @ 1..) = upstream.read(&mut bytes) {
         if holds_back && String::from_utf8_lossy(&bytes[..length]).contains(r#""charIndex":5"#) {
             holds_back = false;
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_millis(800));
         }
         if client.write_all(&bytes[..length]).is_err() {
             break;
