@@ -1,6 +1,8 @@
 //! The judge: holds what clients saw against what clients should have seen, case by case.
 //!
 //! ```text
+//!   milliseconds                 times, as reports show them
+//!        │
 //!   case, loosening, vary        the clauses, and the values that may differ
 //!        │
 //!   scenario, exchange           what is expected: lines of a recording, or a single request
@@ -59,10 +61,13 @@ pub use self::timeline::{Mark, Timeline};
 pub use self::verdict::{Hint, Jitter, Measured, Outcome, Report, Verdict};
 
 pub(crate) use self::align::{Step, UNIT, align};
-pub(crate) use self::buffering::{AT_ONCE, NO_BUFFERING, NO_FLUSH, bursts};
+#[cfg(feature = "live")]
+pub(crate) use self::buffering::AT_ONCE;
+pub(crate) use self::buffering::{NO_BUFFERING, NO_FLUSH, bursts};
 pub(crate) use self::case::Case;
 pub(crate) use self::chunked_body::{BodyPart, ChunkedBody, is_empty_line, line_ends};
 pub(crate) use self::compare::first_difference;
+#[cfg(feature = "live")]
 pub(crate) use self::doubt::REPEATS_MAX;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
