@@ -59,7 +59,9 @@ pub(crate) use self::in_lab::IN_LAB;
 pub(crate) use self::live::look_for_stalls;
 
 use self::lines_seen::LinesSeen;
-use self::other_clients::{HEARTBEAT, Noise, OtherClients};
+#[cfg(any(test, feature = "live"))]
+use self::other_clients::Noise;
+use self::other_clients::{HEARTBEAT, OtherClients};
 use self::tag::Tag;
 use self::target::{Embedded, Target};
 use crate::fixtures::read_back::Golden;

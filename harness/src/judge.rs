@@ -23,6 +23,7 @@
 mod align;
 mod case;
 pub(crate) mod compare;
+#[cfg(feature = "live")]
 mod doubt;
 mod evidence;
 mod exchange;
@@ -63,6 +64,8 @@ pub(crate) use self::pieces::Piece;
 pub(crate) use self::responses::is_stream;
 pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLine};
 pub(crate) use self::skipped::Skipped;
-pub(crate) use self::stalls::{SharedStalls, Stalls};
+#[cfg(feature = "live")]
+pub(crate) use self::stalls::SharedStalls;
+pub(crate) use self::stalls::Stalls;
 pub(crate) use self::trial::judge;
 pub(crate) use self::vary::{Rule, Vary, decimals};

@@ -89,11 +89,6 @@
 //! });
 //! ```
 
-#![cfg_attr(
-    all(feature = "check", not(feature = "cli")),
-    allow(dead_code, unused_imports, reason = "`check` alone does not use all that it shares with `live`")
-)]
-
 mod excerpt;
 mod idle;
 mod lab;

@@ -7,9 +7,9 @@
 //!      │
 //!  secrets                  values that never reach the disk
 //!      │
-//!  tap ── lines             parts out of raw bytes, and the lines that they make
+//!  lines ── tap             the lines of an exchange, and the parts out of raw bytes that make the lines
 //!      │
-//!  store                    files, written line by line
+//!  recording_file           a file, written line by line
 //!      │
 //!  once  proxy  in_lab      one exchange, all that pass between clients and the server, and those of a lab
 //!      │
@@ -26,8 +26,9 @@ mod lines;
 mod once;
 #[cfg(feature = "live")]
 mod proxy;
+mod recording_file;
 mod secrets;
-mod store;
+#[cfg(feature = "live")]
 mod tap;
 
 pub use self::compare::proposals;
@@ -41,8 +42,8 @@ pub use self::lines::{RecordedLine, Summary};
 pub use self::once::{OneRequest, RecordError, record_once};
 #[cfg(feature = "live")]
 pub use self::proxy::{News, Proxy};
+pub use self::recording_file::RecordingFile;
 pub use self::secrets::Secrets;
-pub use self::store::RecordingFile;
 
 /// The largest number of bytes that are read from a socket at a time.
 #[cfg(feature = "live")]

@@ -43,11 +43,6 @@ pub(super) fn rule_of<'v>(vary: &'v [Vary], key: &str) -> Option<&'v Rule> {
 }
 
 impl Rule {
-    /// Returns whether a value is a number with at most one decimal.
-    pub(crate) fn is_rounded(&self) -> bool {
-        matches!(self, Self::Number { decimals_max: Some(1), .. })
-    }
-
     /// Returns how a value breaks the rule, as an aspect and in words; none if the value keeps the rule. Where the number of
     /// `others` is unknown, a count may be larger than usual.
     pub(super) fn breach(&self, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {

@@ -11,7 +11,7 @@ use onbeat_wire::recording::{Exchange, Fact};
 
 use super::RecordedLine;
 use super::lab_exchange::LabExchange;
-use super::store::RecordingFile;
+use super::recording_file::RecordingFile;
 use crate::lab::{Lab, Response};
 
 /// A recording of what clients of a lab sent and saw: lines of JSON, as `onbeat record` makes them.

@@ -9,7 +9,7 @@ use onbeat_wire::{Decoder, How, Instant};
 use super::values::Values;
 use super::{HttpExchange, Judged, SentRequest, Stream, View, World, holds, violation};
 use crate::fixtures::EPOCH;
-use crate::judge::{ScenarioLine, compare::conforms_exactly};
+use crate::judge::{Rule, ScenarioLine, compare::conforms_exactly};
 
 const PREFIX: &str = "a stream is a prefix of what the contract says";
 const ON_TIME: &str = "every write comes when it is due";
@@ -25,7 +25,9 @@ impl World<'_> {
         let golden = self.golden.stream(stream.name());
         let lines = || golden.into_iter().flat_map(|scene| &scene.lines).map(|(_, line)| line);
         let writes: Vec<&ScenarioLine> = lines().filter(|line| matches!(line.fact, Fact::Write(_))).collect();
-        let is_rounded = lines().flat_map(|line| &line.notes.vary).any(|vary| vary.rule.is_rounded());
+        let is_rounded = lines()
+            .flat_map(|line| &line.notes.vary)
+            .any(|vary| matches!(vary.rule, Rule::Number { decimals_max: Some(1), .. }));
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, number);
         let mut values: Vec<Values> = view.ordinals.clone().map(values).collect();
         let due = |line: &ScenarioLine| request.at + Duration::from_millis(line.t_ms);
