@@ -3,7 +3,7 @@
 //! ```text
 //!   fixtures ── scope            the contract, and how much of the contract is judged
 //!        │
-//!   target                       the embedded server, or a server over TCP
+//!   target                       a server in a lab, or a server over TCP
 //!        │
 //!   play, requests               clients act as the fixtures say ──► client logs
 //!   application                  an application watches as well  ──► dispatched events
@@ -63,7 +63,7 @@ use self::lines_seen::LinesSeen;
 use self::other_clients::Noise;
 use self::other_clients::{HEARTBEAT, OtherClients};
 use self::tag::Tag;
-use self::target::{Embedded, Target};
+use self::target::{InLab, Target};
 use crate::fixtures::read_back::Golden;
 
 /// Returns the ids of all cases, in their order.

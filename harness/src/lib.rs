@@ -30,7 +30,7 @@
 //!      │
 //!  lab           an application in paused time, with clients over HTTP/1.1 in memory ── idle
 //!      │
-//!  world_lab     a world in paused time, with the built-in server ── sleepers
+//!  world_lab     a lab of the built-in server, with a world ── sleepers
 //!      │
 //!  replay        one endpoint from head to end
 //!      │

@@ -1,20 +1,16 @@
 //! The check of an application in a lab by the fixtures, in virtual time.
 
 use std::future::IntoFuture;
-use std::io;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use onbeat_clock::Clock;
 
 use super::error::{CheckError, selection};
 use super::exact::ExactCheck;
 use super::play::{self, EXACT_BOUNDS};
-use super::{OtherClients, Scope, Target, requests};
+use super::{InLab, OtherClients, Scope, Target, requests};
 use crate::judge::{Pace, Report};
 use crate::lab::Lab;
-use crate::player::{Bounds, Player};
 
 /// A check of an application by the fixtures: `.await` does the check. The options are those of `onbeat check`.
 #[derive(Clone, Debug)]
@@ -106,29 +102,5 @@ impl IntoFuture for CheckContract {
 
     fn into_future(self) -> Self::IntoFuture {
         self.check().boxed_local()
-    }
-}
-
-/// An application in a lab.
-struct InLab {
-    lab: Lab,
-    pace: Pace,
-}
-
-impl Target for InLab {
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.lab.clock()
-    }
-
-    fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
-        Ok(self.lab.bare_client(bounds))
-    }
-
-    async fn settle(&self) {
-        self.lab.settle().await;
     }
 }

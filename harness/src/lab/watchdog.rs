@@ -51,14 +51,15 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Begins to watch. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
+    /// Begins to watch, if there is a limit. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
     /// test. If the thread of the test is blocked even then, the watchdog aborts the process.
     pub(super) fn start(watched: Watched) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let test = thread::current().name().unwrap_or("a test").to_owned();
-        let thread = thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || watched.watch(&test, &over));
-        Self { is_over, thread: thread.ok() }
+        let is_limited = watched.limit < Duration::MAX;
+        let watch = || thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || watched.watch(&test, &over));
+        Self { is_over, thread: is_limited.then(watch).and_then(Result::ok) }
     }
 }
 

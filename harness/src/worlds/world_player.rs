@@ -147,7 +147,7 @@ impl<'a> WorldPlayer<'a> {
         let client = operation.client;
         match &operation.kind {
             ClientAct::Request { cut, .. } => self.request(at, client, *cut).await,
-            ClientAct::Jump { ms } => self.jump(Duration::from_millis(*ms)).await,
+            ClientAct::Jump { ms } => self.lab.jump(Duration::from_millis(*ms)).await,
             ClientAct::Resume => self.resume(client).await,
             act => {
                 if let Some(action) = act.action() {
@@ -155,14 +155,6 @@ impl<'a> WorldPlayer<'a> {
                 }
             }
         }
-    }
-
-    /// Lets time jump: everything within the jump is due at the end.
-    #[expect(clippy::disallowed_methods, reason = "the clock of the lab is tokio's")]
-    async fn jump(&self, by: Duration) {
-        self.lab.advance(Duration::ZERO).await;
-        tokio::time::advance(by).await;
-        self.lab.settle().await;
     }
 
     /// Sends the requests of an operation, each when the response before is complete. A client whose request the application
