@@ -23,6 +23,7 @@
 //! and a period is judged by the median of the gaps. The judge knows no difference.
 
 mod application;
+mod case_patterns;
 mod embedded;
 mod error;
 mod exact;
@@ -52,7 +53,7 @@ pub use self::in_lab::CheckContract;
 pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
 
-pub(crate) use self::error::selection;
+pub(crate) use self::case_patterns::CasePatterns;
 pub(crate) use self::in_lab::IN_LAB;
 
 #[cfg(feature = "live")]
