@@ -9,16 +9,9 @@ const ATTEMPTS_MAX: usize = 4000;
 
 /// Returns the shortest history found that still `shows` the violation.
 pub(super) fn shrink(history: History, shows: impl Fn(&History) -> bool) -> History {
-    Shrinking::new(history, ATTEMPTS_MAX, shows).repeat(|shrinking| {
-        shrinking.remove_parts(|history| &mut history.operations);
-        shrinking.remove_clients();
-        shrinking.remove_items(|history| &mut history.operations);
-        shrinking.attempt(|history| history.mailbox_events_max = 1024);
-        shrinking.attempt(|history| history.connections_max = 65_536);
-        shrinking.remove_network_faults();
-        shrinking.simplify(&SIMPLIFY);
-        shrinking.remove_time();
-    })
+    let bounds: [fn(&mut History); 2] =
+        [|history| history.mailbox_events_max = 1024, |history| history.connections_max = 65_536];
+    Shrinking::new(history, ATTEMPTS_MAX, shows).shortest_history(&SIMPLIFY, &bounds)
 }
 
 /// Changes that simplify an operation.
@@ -45,15 +38,31 @@ const SIMPLIFY: [fn(&mut Operation); 5] = [
 ];
 
 impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
+    /// Returns the shortest history found: by taking clients, operations, faults and time away, by `simplify` for each
+    /// operation, and by the `other` changes.
+    pub(crate) fn shortest_history(self, simplify: &[fn(&mut Operation<H::Kind>)], other: &[fn(&mut H)]) -> H {
+        self.repeat(|shrinking| {
+            shrinking.remove_parts(H::operations);
+            shrinking.remove_clients();
+            shrinking.remove_items(H::operations);
+            for change in other {
+                shrinking.attempt(change);
+            }
+            shrinking.remove_network_faults();
+            shrinking.simplify(simplify);
+            shrinking.remove_time();
+        })
+    }
+
     /// Removes each client in turn, with the operations of the client.
-    pub(crate) fn remove_clients(&mut self) {
+    fn remove_clients(&mut self) {
         for client in (0..self.shortest.clients().len()).rev() {
             self.attempt(|history| remove_client(history, client));
         }
     }
 
     /// Gives each client a network without faults, and makes each return a first visit.
-    pub(crate) fn remove_network_faults(&mut self) {
+    fn remove_network_faults(&mut self) {
         for client in 0..self.shortest.clients().len() {
             self.attempt(|history| history.clients()[client] = Link::PLAIN);
             self.attempt(|history| {
@@ -65,7 +74,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
     }
 
     /// Simplifies each operation by each of the changes.
-    pub(crate) fn simplify(&mut self, changes: &[fn(&mut Operation<H::Kind>)]) {
+    fn simplify(&mut self, changes: &[fn(&mut Operation<H::Kind>)]) {
         for at in 0..self.shortest.operations().len() {
             for change in changes {
                 self.attempt(|history| change(&mut history.operations()[at]));
@@ -74,7 +83,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
     }
 
     /// Moves operations to the time of the operation before, and ends the world sooner.
-    pub(crate) fn remove_time(&mut self) {
+    fn remove_time(&mut self) {
         for at in 0..self.shortest.operations().len() {
             self.attempt(|history| {
                 let operations = history.operations();

@@ -74,14 +74,7 @@ impl<S: 'static> Worlds<S> {
         if !shows(history) {
             return Box::new(self.told(history, found, Shrunk::NotTheSameAgain));
         }
-        let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).repeat(|shrinking| {
-            shrinking.remove_parts(|history| &mut history.operations);
-            shrinking.remove_clients();
-            shrinking.remove_items(|history| &mut history.operations);
-            shrinking.remove_network_faults();
-            shrinking.simplify(&SIMPLIFY);
-            shrinking.remove_time();
-        });
+        let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).shortest_history(&SIMPLIFY, &[]);
         // The shortest history may violate the invariant in another way.
         let found = self.world(&shortest).err().map_or(found, |found| *found);
         Box::new(self.told(&shortest, found, Shrunk::Shortest))
