@@ -22,14 +22,15 @@ pub(super) const INSTANT_MS: u64 = 25;
 #[derive(Debug, Default)]
 pub(super) struct AllSeries {
     pub(super) series: Vec<Series>,
-    /// For each unit, the series.
+    /// For each unit of the recording, and for each unit that came, the series.
     of_unit: Vec<Option<usize>>,
+    of_seen: Vec<Option<usize>>,
     /// For each unit, whether the unit is a comment between other units, in a write of its own.
     is_comment: Vec<bool>,
     shapes: Vec<Shape>,
 }
 
-/// Units of one shape that come at a steady pace, with other units in between.
+/// Units of one shape that come at a steady pace, beside other units.
 #[derive(Debug)]
 pub(super) struct Series {
     /// The units, by index.
@@ -66,12 +67,28 @@ impl AllSeries {
         }
         // A comment that begins a stream says that the stream has begun, and comes first.
         let is_comment = (0..units.len()).map(|at| at > 0 && shapes[at].is_comment && has_own_write(units, at));
-        Self { is_comment: is_comment.collect(), series, of_unit, shapes }
+        Self { is_comment: is_comment.collect(), series, of_unit, of_seen: Vec::new(), shapes }
     }
 
     /// Returns the number of the series of a unit.
     pub(super) fn of_unit(&self, unit: usize) -> Option<usize> {
         self.of_unit.get(unit).copied().flatten()
+    }
+
+    /// Notes which series the units belong to that came: by their kind, or since a unit is the same as the first of a series
+    /// but for values that may vary.
+    pub(super) fn assign(&mut self, seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
+        let of = |(g, unit): (usize, &Unit)| {
+            let shape = unit.shape();
+            let by_shape = self.series.iter().position(|series| self.shapes[series.units[0]] == shape);
+            by_shape.or_else(|| self.series.iter().position(|series| is_same(series.units[0], g)))
+        };
+        self.of_seen = seen.iter().enumerate().map(of).collect();
+    }
+
+    /// Returns the number of the series of a unit that came.
+    pub(super) fn of_seen(&self, seen: usize) -> Option<usize> {
+        self.of_seen.get(seen).copied().flatten()
     }
 
     /// Returns the series of a unit.
@@ -82,14 +99,6 @@ impl AllSeries {
     /// Returns whether two units are of different kinds.
     pub(super) fn has_other_shape(&self, one: usize, other: usize) -> bool {
         self.shapes.get(one) != self.shapes.get(other)
-    }
-
-    /// Returns the number of the series to which a unit that came belongs.
-    pub(super) fn of_seen(&self, got: &Unit, is_same: impl Fn(usize) -> bool) -> Option<usize> {
-        let shape = got.shape();
-        let has_shape = |series: &Series| self.shapes[series.units[0]] == shape;
-        let by_shape = self.series.iter().position(has_shape);
-        by_shape.or_else(|| self.series.iter().position(|series| series.units.iter().any(|unit| is_same(*unit))))
     }
 
     /// Returns which order holds between two units.
@@ -112,8 +121,10 @@ impl Series {
     /// Returns the units of one shape as a series, if they are one.
     fn of(units: &[Unit], shapes: &[Shape], members: Vec<usize>) -> Option<Self> {
         let at_ms = |unit: usize| units[unit].times.last_ms;
-        let alternates = || members.windows(2).all(|pair| pair[0] + 1 < pair[1]);
-        if members.len() < UNITS_MIN || !alternates() || !members.iter().all(|unit| has_own_write(units, *unit)) {
+        let is_comment = shapes[members[0]].is_comment;
+        // Units in a row are the stream itself, except for comments, which come while a stream pauses.
+        let is_beside = || is_comment || members.windows(2).all(|pair| pair[0] + 1 < pair[1]);
+        if members.len() < UNITS_MIN || !is_beside() || !members.iter().all(|unit| has_own_write(units, *unit)) {
             return None;
         }
         let mut gaps: Vec<u64> = members.windows(2).map(|pair| at_ms(pair[1]) - at_ms(pair[0])).collect();
@@ -127,7 +138,7 @@ impl Series {
         // Behind the same unit of the stream, at the same distance each time, the stream itself may send the units.
         let since = |unit: &usize| at_ms(*unit) - unit.checked_sub(1).map_or(0, at_ms);
         let (least, most) = (members.iter().map(since).min()?, members.iter().map(since).max()?);
-        let has_own_timer = shapes[members[0]].is_comment || most - least > INSTANT_MS;
+        let has_own_timer = is_comment || most - least > INSTANT_MS;
         Some(Self { units: members, period_ms, has_own_timer })
     }
 }

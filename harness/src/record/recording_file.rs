@@ -1,4 +1,4 @@
-//! A file to which a recording is written line by line.
+//! The file of a recording, written line by line.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use onbeat_wire::printable;
 
 use super::lines::RecordedLine;
 
-/// A file to which a recording is written line by line. The file is made with the first line.
+/// The file of a recording, written line by line. The first line makes the file.
 #[derive(Debug)]
 pub struct RecordingFile {
     path: PathBuf,
@@ -47,6 +47,7 @@ impl RecordingFile {
         let file = if let Some(file) = file {
             file
         } else {
+            // Never replaces another recording of a proxy, even if a second proxy writes to the folder.
             let opened = if *replaces { File::create(&*path) } else { File::create_new(&*path) };
             file.insert(opened.map_err(failed)?)
         };

@@ -36,8 +36,10 @@ impl ExchangeTrial<'_, '_> {
             BodyKind::Pieces => pieces(writes, &expected, &seen.facts.writes, measure),
             _ => units(&seen.facts.writes, kind, measure),
         };
-        self.result.series = if self.is_exact { AllSeries::default() } else { AllSeries::find(writes, &expected) };
+        let mut series = if self.is_exact { AllSeries::default() } else { AllSeries::find(writes, &expected) };
         (self.result.expected_units, self.result.seen_units) = (expected, got);
+        series.assign(&self.result.seen_units, |e, g| self.is_same(e, g));
+        self.result.series = series;
         self.result.steps = self.aligned();
         self.steps(kind);
         self.order_of_series();
@@ -56,7 +58,7 @@ impl ExchangeTrial<'_, '_> {
         let steps = self.result.steps.clone();
         let moves = self.moves(&steps);
         for (e, g) in &moves {
-            self.moved_in(*e, *g, &steps);
+            self.moved(*e, *g, &steps);
         }
         let is_moved = |is_one: &dyn Fn(&(usize, usize)) -> bool| moves.iter().any(is_one);
         let mut hole = Hole::default();

@@ -57,18 +57,18 @@ impl ExchangeTrial<'_, '_> {
 
     /// Judges a moved unit. Two timers that meet come in either order, so that the order of one instant is in doubt until the
     /// order is the same each time.
-    pub(super) fn moved_in(&mut self, e: usize, g: usize, steps: &[Aligned]) {
+    pub(super) fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
         let at_once = |other: (usize, usize)| self.due_ms(other.0).abs_diff(self.due_ms(e)) <= INSTANT_MS;
         let (missing, extra) = places(steps, e, g);
         let is_in_doubt = missing.zip(extra).is_some_and(|(missing, extra)| {
             let is_other = |other: (usize, usize)| self.result.series.has_other_shape(e, other.0);
             passed(&steps[missing.min(extra)..missing.max(extra)]).all(|other| at_once(other) && is_other(other))
         });
-        self.moved(e, g, is_in_doubt);
+        self.note_moved(e, g, is_in_doubt);
     }
 
     /// Notes that a unit came in another place.
-    fn moved(&mut self, e: usize, g: usize, is_in_doubt: bool) {
+    fn note_moved(&mut self, e: usize, g: usize, is_in_doubt: bool) {
         let mut before = self.result.steps.iter().filter_map(|step| match step {
             Aligned::Same(e, before) | Aligned::Wrong(e, before) if *before < g => Some(*e),
             _ => None,
@@ -104,11 +104,11 @@ impl ExchangeTrial<'_, '_> {
             }
         }
         for (e, g) in found {
-            self.moved(e, g, true);
+            self.note_moved(e, g, true);
         }
     }
 
-    fn due_ms(&self, e: usize) -> u64 {
+    pub(super) fn due_ms(&self, e: usize) -> u64 {
         self.result.expected_units[e].times.last_ms / u64::from(self.rules.times.scale)
     }
 

@@ -13,11 +13,9 @@ impl ExchangeTrial<'_, '_> {
         if self.is_exact {
             return align(writes, expected, got);
         }
-        let of_seen: Vec<Option<usize>> =
-            (0..got.len()).map(|g| all.of_seen(&got[g], |e| self.is_same(e, g))).collect();
         let steps_of = |sequence: Option<usize>| -> Vec<Aligned> {
             let e_at: Vec<usize> = (0..expected.len()).filter(|e| all.of_unit(*e) == sequence).collect();
-            let g_at: Vec<usize> = (0..got.len()).filter(|g| of_seen[*g] == sequence).collect();
+            let g_at: Vec<usize> = (0..got.len()).filter(|g| all.of_seen(*g) == sequence).collect();
             let picked = |units: &[Unit], at: &[usize]| at.iter().map(|at| units[*at].clone()).collect::<Vec<_>>();
             let steps = align(writes, &picked(expected, &e_at), &picked(got, &g_at));
             steps.into_iter().map(|step| step.mapped(&e_at, &g_at)).collect()

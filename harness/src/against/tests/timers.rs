@@ -54,6 +54,17 @@ fn timers_that_meet_come_in_either_order() {
 }
 
 #[test]
+fn heartbeats_go_on_while_a_stream_pauses() {
+    let (mut stream, pings) = (counted(150, 8), heartbeats(300, 12));
+    stream.extend([(3000, "data: 9\n\n".to_owned()), (3200, "data: [DONE]\n\n".to_owned())]);
+    let recorded = merged(&[&stream, &pings]);
+    assert_eq!(wrong(&recorded, &merged(&[&pings, &stream])), [0; 0]);
+    assert_eq!(wrong(&recorded, &merged(&[&stream, &slower(&pings, 30)])), [0; 0]);
+    let silent: Writes = pings.iter().filter(|(ms, _)| *ms != 2100).cloned().collect();
+    assert_eq!(wrong(&recorded, &merged(&[&stream, &silent])).len(), 1);
+}
+
+#[test]
 fn a_slow_stream_has_its_heartbeats_elsewhere_and_more_of_them() {
     let (tokens, pings) = (counted(50, 60), heartbeats(300, 9));
     let recorded = merged(&[&tokens, &pings]);

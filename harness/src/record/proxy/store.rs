@@ -23,7 +23,7 @@ impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
         let failed = |error: io::Error| format!("failed to write to the folder {}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
-        // A name is the ordinal, a dash, and more. Other files do not count.
+        // Finds the highest ordinal before a dash; other files do not count.
         let mut last = 0;
         for entry in fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
@@ -31,7 +31,7 @@ impl Store {
                 name.to_str().and_then(|name| name.split_once('-')).and_then(|(ordinal, _)| ordinal.parse().ok());
             last = last.max(ordinal.unwrap_or(0));
         }
-        // Whether files can be made at all is found out before the first client comes.
+        // Finds out before the first client whether files can be made at all.
         let probe = folder.join(".onbeat-record");
         File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)?;
         Ok(Self { folder: folder.to_owned(), next: AtomicU64::new(last + 1) })
