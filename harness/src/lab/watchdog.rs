@@ -119,3 +119,26 @@ impl Drop for Watchdog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use onbeat_clock::TokioClock;
+    use tokio::runtime::Builder;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_lab_without_a_limit_needs_no_thread() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let _context = runtime.enter();
+        let watches = |limit| {
+            let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+            let (steps, open) = (Steps::default(), OpenRequests::new(Arc::clone(&clock)));
+            let (failures, runtime) = (mpsc::unbounded_channel().0, runtime.handle().clone());
+            Watchdog::start(Watched { steps, clock, runtime, open, failures, limit }).thread.is_some()
+        };
+        assert!(watches(Duration::from_secs(60)));
+        assert!(!watches(Duration::MAX));
+    }
+}
