@@ -142,7 +142,7 @@ pub fn run_with<T>(
             let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
             let router = (application.router)(Arc::clone(&world));
             let mut world_lab = WorldLab { lab: lab.clone(), world, clock, sleepers };
-            let serve = |Accepted { end, held }: Accepted, connection| {
+            let serve = |(end, held): Accepted, connection| {
                 let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
                 serving.map(|()| drop(held))
             };

@@ -7,13 +7,12 @@ use onbeat_clock::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 use super::Lab;
+pub(crate) use super::host::Host;
 use super::peer::Peer;
+pub(crate) use super::run::{FailedTest, try_run};
 use super::state::APPLICATION;
 use crate::player::{Bounds, Player};
 use crate::transport::{Breaker, Sender, Tap, WINDOW_BYTES};
-
-pub(crate) use super::host::Host;
-pub(crate) use super::run::{FailedTest, try_run};
 
 impl Lab {
     /// Returns the clock of the lab.
@@ -42,7 +41,7 @@ impl Lab {
 
     /// Removes the application: further clients see a closed connection.
     pub(crate) fn remove_application(&self) {
-        self.state.remove_application();
+        self.state.hosts.lock().remove(APPLICATION);
     }
 
     /// Waits until the servers are told to end.

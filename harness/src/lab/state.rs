@@ -45,7 +45,7 @@ pub(super) struct LabState {
     runtime: Handle,
     failures: UnboundedSender<LabFailure>,
     steps: Steps,
-    hosts: Mutex<BTreeMap<String, Host>>,
+    pub(super) hosts: Mutex<BTreeMap<String, Host>>,
     clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
     /// How many actions the clients have done.
@@ -169,12 +169,6 @@ impl LabState {
     /// Adds a server under a name.
     pub(super) fn add_host(&self, name: String, host: Host) {
         self.hosts.lock().insert(name, host);
-    }
-
-    /// Removes the application: further clients see a closed connection.
-    #[cfg(feature = "server")]
-    pub(super) fn remove_application(&self) {
-        self.hosts.lock().remove(APPLICATION);
     }
 
     /// Connects to a server over a network.

@@ -50,16 +50,13 @@ impl fmt::Debug for WorldServer {
     }
 }
 
-/// A listener that accepts connections in memory from a channel. Each accepted connection holds a clone of `held`.
+/// A connection that the server has accepted. The server holds the connection until the second part is dropped.
+pub(super) type Accepted = (ServerEnd, Option<mpsc::Sender<Infallible>>);
+
+/// A listener that accepts connections in memory from a channel. Each accepted connection has a clone of `held`.
 pub(super) struct Pipes {
     pub(super) arrivals: UnboundedReceiver<ServerEnd>,
     /// None when no further connection can come.
-    pub(super) held: Option<mpsc::Sender<Infallible>>,
-}
-
-/// A connection that the server has accepted. The server holds the connection until `held` is dropped.
-pub(super) struct Accepted {
-    pub(super) end: ServerEnd,
     pub(super) held: Option<mpsc::Sender<Infallible>>,
 }
 
@@ -68,7 +65,7 @@ impl Listener for Pipes {
 
     async fn accept(&mut self) -> io::Result<Accepted> {
         if let Some(end) = self.arrivals.recv().await {
-            return Ok(Accepted { end, held: self.held.clone() });
+            return Ok((end, self.held.clone()));
         }
         self.held = None;
         future::pending().await
