@@ -3,7 +3,7 @@
 //! ```text
 //!   fixtures ── scope            the contract, and how much of the contract is judged
 //!        │
-//!   target                       the embedded server, or a server over TCP
+//!   target                       a server in a lab, or a server over TCP
 //!        │
 //!   play, requests               clients act as the fixtures say ──► client logs
 //!   application                  an application watches as well  ──► dispatched events
@@ -23,6 +23,7 @@
 //! and a period is judged by the median of the gaps. The judge knows no difference.
 
 mod application;
+mod case_patterns;
 mod embedded;
 mod error;
 mod exact;
@@ -52,16 +53,18 @@ pub use self::in_lab::CheckContract;
 pub use self::live::{Progress, Remote, Unreachable, check_live};
 pub use self::scope::Scope;
 
-pub(crate) use self::error::selection;
+pub(crate) use self::case_patterns::CasePatterns;
 pub(crate) use self::in_lab::IN_LAB;
 
 #[cfg(feature = "live")]
 pub(crate) use self::live::look_for_stalls;
 
 use self::lines_seen::LinesSeen;
-use self::other_clients::{HEARTBEAT, Noise, OtherClients};
+#[cfg(any(test, feature = "live"))]
+use self::other_clients::Noise;
+use self::other_clients::{HEARTBEAT, OtherClients};
 use self::tag::Tag;
-use self::target::{Embedded, Target};
+use self::target::{InLab, Target};
 use crate::fixtures::read_back::Golden;
 
 /// Returns the ids of all cases, in their order.

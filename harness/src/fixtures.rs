@@ -11,7 +11,7 @@ pub(crate) mod format;
 mod manifest;
 pub(crate) mod read_back;
 mod requests;
-mod stream_cases;
+pub(crate) mod stream_cases;
 mod streams;
 
 use std::collections::BTreeMap;

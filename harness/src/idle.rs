@@ -45,11 +45,4 @@ impl Idle {
     pub(crate) async fn after_arrival(&self) {
         self.0.idle_after_arrival.notified().await;
     }
-
-    /// Returns a function that tells a test whether the state is freed.
-    #[cfg(test)]
-    pub(crate) fn watch(&self) -> impl Fn() -> bool + use<> {
-        let state = Arc::downgrade(&self.0);
-        move || state.upgrade().is_none()
-    }
 }

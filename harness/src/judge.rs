@@ -29,6 +29,7 @@ mod buffering;
 mod case;
 mod chunked_body;
 pub(crate) mod compare;
+#[cfg(feature = "live")]
 mod doubt;
 mod evidence;
 mod exchange;
@@ -79,5 +80,7 @@ pub(crate) use self::pieces::Piece;
 pub(crate) use self::responses::is_stream;
 pub(crate) use self::scenario::{Annotations, NumberedLine, Scenario, ScenarioLine};
 pub(crate) use self::skipped::Skipped;
-pub(crate) use self::stalls::{SharedStalls, Stalls};
+#[cfg(feature = "live")]
+pub(crate) use self::stalls::SharedStalls;
+pub(crate) use self::stalls::Stalls;
 pub(crate) use self::trial::judge;

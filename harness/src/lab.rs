@@ -3,15 +3,13 @@
 //! ```text
 //!  peer ── open                     who asks, and what the application is at work on
 //!    │
-//!  watched_body ── application      the application under test, served by hyper
+//!  watched_body ── application ── host    the application under test, served by hyper, and servers beside it
 //!    │
 //!  network ── socket ── host_connector    the way between
 //!    │
 //!  connection ── sse                a client's connection, and the events in a response
 //!    │
 //!  request_parts ── response ── request ── client    what a test works with
-//!    │
-//!  checked                          what recorders and checks need of a lab
 //!    │
 //!  blocking ── watchdog ── panics ── failure     what can go wrong beside the test
 //!    │
@@ -21,10 +19,12 @@
 //!    │
 //!  run ── options                   a runtime in paused time, and the end of a test
 //!    │
-//!  for_worlds                       the parts of a lab that random worlds take
+//!  bare ── checked ── for_worlds    the parts of a lab that other modules take
 //! ```
 
 mod application;
+#[cfg(feature = "server")]
+pub(crate) mod bare;
 mod blocking;
 #[cfg(feature = "check")]
 mod checked;
@@ -33,6 +33,7 @@ mod connection;
 mod failure;
 #[cfg(feature = "simulate")]
 pub(crate) mod for_worlds;
+mod host;
 #[cfg(feature = "hyper-client")]
 mod host_connector;
 mod lab_handle;

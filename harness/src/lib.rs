@@ -30,7 +30,7 @@
 //!      │
 //!  lab           an application in paused time, with clients over HTTP/1.1 in memory ── idle
 //!      │
-//!  world_lab     a world in paused time, with the built-in server ── sleepers
+//!  world_lab     a lab of the built-in server, with a world ── sleepers
 //!      │
 //!  replay        one endpoint from head to end
 //!      │
@@ -88,11 +88,6 @@
 //!     assert_eq!(ticks.times_ms(), [0, 30_000, 60_000, 90_000]);
 //! });
 //! ```
-
-#![cfg_attr(
-    all(feature = "check", not(feature = "cli")),
-    allow(dead_code, unused_imports, reason = "`check` alone does not use all that it shares with `live`")
-)]
 
 mod excerpt;
 mod idle;

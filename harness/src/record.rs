@@ -7,9 +7,9 @@
 //!      │
 //!  secrets                  values kept off the disk
 //!      │
-//!  tap ── lines             parts out of raw bytes, and lines out of parts
+//!  lines ── tap             the lines of an exchange, and parts out of raw bytes
 //!      │
-//!  store                    files, written line by line
+//!  recording_file           a file, written line by line
 //!      │
 //!  once  proxy  in_lab      a single exchange, all exchanges through a proxy, and the exchanges of a lab
 //!      │
@@ -27,8 +27,9 @@ mod lines;
 mod once;
 #[cfg(feature = "live")]
 mod proxy;
+mod recording_file;
 mod secrets;
-mod store;
+#[cfg(feature = "live")]
 mod tap;
 
 pub use self::compare::proposals;
@@ -42,8 +43,8 @@ pub use self::lines::{RecordedLine, Summary};
 pub use self::once::{OneRequest, RecordError, record_once};
 #[cfg(feature = "live")]
 pub use self::proxy::{News, Proxy};
+pub use self::recording_file::RecordingFile;
 pub use self::secrets::Secrets;
-pub use self::store::RecordingFile;
 
 /// The most bytes read from a socket at a time.
 #[cfg(feature = "live")]

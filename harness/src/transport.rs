@@ -36,11 +36,17 @@ pub fn connect_through<P>(
 where
     P: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let (server, client) = tokio::io::duplex(window_bytes);
-    let breaker = Breaker::default();
-    let server = ServerEnd { pipe: server, breaker: breaker.clone(), is_reported: false };
+    let (server, client, breaker) = pipe(window_bytes);
     let network = network(client, breaker.clone());
     (server, ends(network, Box::new(move || breaker.reset()), clock))
+}
+
+/// Returns the ends of a pipe in memory, with `window_bytes` of room in each direction: the end of the server, the end of the
+/// client, and the breaker of the pipe.
+pub(crate) fn pipe(window_bytes: usize) -> (ServerEnd, DuplexStream, Breaker) {
+    let (server, client) = tokio::io::duplex(window_bytes);
+    let breaker = Breaker::default();
+    (ServerEnd { pipe: server, breaker: breaker.clone(), is_reported: false }, client, breaker)
 }
 
 /// Turns the closing of a connection in memory into a reset (RST), as seen by the server.

@@ -27,33 +27,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::any::Any;
+mod world_server;
+
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use futures_util::future::{self, BoxFuture, FutureExt};
-use onbeat_clock::{Clock, TokioClock};
-use onbeat_server::accept::{Listener, accept};
-use onbeat_server::connection::Connection;
+use futures_util::future::{self, FutureExt};
+use onbeat_clock::Clock;
+use onbeat_server::accept::accept;
 use onbeat_server::limits::Limits;
 use onbeat_server::random::Seed;
-use onbeat_server::router::router;
-use onbeat_server::serving;
 use onbeat_server::world::World;
 use onbeat_wire::{Epoch, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::idle::Idle;
+use self::world_server::{Accepted, Pipes};
+pub use self::world_server::{Serve, WorldServer};
+use crate::lab::bare::{FailedTest, Host, try_run};
+use crate::lab::{Lab, LabOptions};
 use crate::player::{Bounds, Player};
 use crate::sleepers::Sleepers;
-use crate::transport::{self, Breaker, Sender, ServerEnd, Tap, WINDOW_BYTES};
+use crate::transport::{Breaker, Sender, Tap, WINDOW_BYTES};
 
 /// The dependencies of the world in a lab.
 #[derive(Clone, Copy, Debug)]
@@ -85,40 +83,11 @@ pub struct Overdue(pub Duration);
 
 /// A world in paused time.
 pub struct WorldLab {
+    lab: Lab,
     world: Arc<World>,
     /// The clock for all parts but the server, of which the sleepers are counted.
     clock: Arc<dyn Clock>,
     sleepers: Sleepers,
-    /// The sender of panics for new connections; none after the test.
-    held: Option<UnboundedSender<Panic>>,
-    /// The way of new connections to the server; none when the server has been told to end.
-    arrivals: Option<UnboundedSender<Accepted>>,
-    /// Tells the server to end when dropped.
-    running: Option<oneshot::Sender<Infallible>>,
-    idle: Idle,
-}
-
-/// A panic of the server.
-type Panic = Box<dyn Any + Send>;
-
-/// A connection that the server accepts. The server holds the connection until the sender of panics is dropped.
-struct Accepted {
-    end: ServerEnd,
-    held: UnboundedSender<Panic>,
-}
-
-/// A listener that accepts connections in memory from a channel.
-struct Pipes(UnboundedReceiver<Accepted>);
-
-impl Listener for Pipes {
-    type Io = Accepted;
-
-    async fn accept(&mut self) -> io::Result<Accepted> {
-        match self.0.recv().await {
-            Some(accepted) => Ok(accepted),
-            None => future::pending().await,
-        }
-    }
 }
 
 /// Plays `test` in a new world on a new runtime, and waits until the server has released every connection that the test
@@ -135,42 +104,9 @@ pub fn run<T>(setup: &Setup, test: impl AsyncFnOnce(&mut WorldLab) -> T) -> Resu
     run_with(setup, &WorldServer::embedded(), test)
 }
 
-/// The application in a lab: the embedded server, or another server.
-pub struct WorldServer {
-    /// Returns the router of a world.
-    pub router: Box<dyn Fn(Arc<World>) -> Router + Send + Sync>,
-    /// Serves a connection until the connection is closed.
-    pub serve: Serve,
-}
-
-/// Serves a connection; the last argument limits the wait for the head of a request.
-pub type Serve =
-    Arc<dyn Fn(ServerEnd, Arc<Connection>, Router, Option<Duration>) -> BoxFuture<'static, ()> + Send + Sync>;
-
-impl WorldServer {
-    /// Returns the embedded server.
-    #[must_use]
-    pub fn embedded() -> Self {
-        Self::with_router(router)
-    }
-
-    /// Returns another application, served as the embedded server is.
-    pub fn with_router(router: impl Fn(Arc<World>) -> Router + Send + Sync + 'static) -> Self {
-        let serve =
-            |io, connection, router, head_time_max| serving::serve(io, connection, router, head_time_max).boxed();
-        Self { router: Box::new(router), serve: Arc::new(serve) }
-    }
-}
-
 impl fmt::Debug for WorldLab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorldLab").field("world", &self.world).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for WorldServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorldServer").finish_non_exhaustive()
     }
 }
 
@@ -188,62 +124,51 @@ pub fn run_with<T>(
     application: &WorldServer,
     test: impl AsyncFnOnce(&mut WorldLab) -> T,
 ) -> Result<T, Overdue> {
-    let idle = Idle::default();
-    let signal = idle.clone();
-    // Without an I/O driver a stray socket panics instead of disturbing the time.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .on_thread_park(move || signal.signal())
-        .build()
-        .expect("a runtime without I/O asks nothing of the machine");
-    runtime.block_on(async {
-        // The server waits on the counted clock, the test on the other.
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-        let sleepers = Sleepers::default();
-        let counted = Arc::new(sleepers.count_on(Arc::clone(&clock)));
-        let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
-        let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
-        // Connections come from the lab. Dropping `running` tells the server to end.
-        let router = (application.router)(Arc::clone(&world));
-        let (arrivals, listener) = mpsc::unbounded_channel();
-        let (running, end) = oneshot::channel();
-        let (held, mut panics) = mpsc::unbounded_channel();
-        let mut lab = WorldLab {
-            world: Arc::clone(&world),
-            clock,
-            sleepers,
-            held: Some(held),
-            arrivals: Some(arrivals),
-            running: Some(running),
-            idle,
-        };
-        let serve = |Accepted { end, held }: Accepted, connection| {
-            let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
-            async move {
-                if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
-                    let _ = held.send(panic);
-                }
+    let (arriving, arrivals) = mpsc::unbounded_channel();
+    let (held, mut released) = mpsc::channel(1);
+    let listener = Pipes { arrivals, held: Some(held) };
+    // The deadline comes before the end of the lab's patience.
+    let options = LabOptions::new()
+        .patience(setup.deadline.saturating_add(Duration::from_secs(1)))
+        .real_time_limit(Duration::MAX);
+    let ended = try_run(
+        &options,
+        async |_| Host::Listener(arriving),
+        async |lab| {
+            // The server waits on the counted clock, the test on the other.
+            let (clock, sleepers) = (lab.clock(), Sleepers::default());
+            let counted = Arc::new(sleepers.count_on(Arc::clone(&clock)));
+            let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
+            let deadline = clock.sleep_until(Instant::EPOCH + setup.deadline);
+            let router = (application.router)(Arc::clone(&world));
+            let mut world_lab = WorldLab { lab: lab.clone(), world, clock, sleepers };
+            let serve = |(end, held): Accepted, connection| {
+                let serving = (application.serve)(end, connection, router.clone(), setup.limits.head_time_max);
+                serving.map(|()| drop(held))
+            };
+            let accepting = accept(listener, setup.limits.connections_max, None, serve, lab.shutdown());
+            let played = async {
+                let outcome = test(&mut world_lab).await;
+                lab.remove_application();
+                // The channel ends when the server has released the last connection.
+                released.recv().await;
+                outcome
+            };
+            // A test that ends at the deadline is in time, so the deadline comes second.
+            tokio::select! {
+                biased;
+                outcome = played => Ok(outcome),
+                () = deadline => Err(Overdue(setup.deadline)),
+                never = accepting.then(|()| future::pending::<Infallible>()) => match never {},
             }
-        };
-        let accepting = accept(Pipes(listener), setup.limits.connections_max, None, serve, end.map(drop));
-        let played = async {
-            let outcome = test(&mut lab).await;
-            // The channel ends when the server has released the last connection.
-            drop(lab.held.take());
-            if let Some(panic) = panics.recv().await {
-                resume_unwind(panic);
-            }
-            outcome
-        };
-        // A test that ends at the deadline is in time, so the deadline comes second.
-        tokio::select! {
-            biased;
-            outcome = played => Ok(outcome),
-            () = deadline => Err(Overdue(setup.deadline)),
-            never = accepting.then(|()| future::pending::<Infallible>()) => match never {},
-        }
-    })
+        },
+    );
+    match ended {
+        Ok(outcome) => outcome,
+        Err(FailedTest::Panicked(panic)) => resume_unwind(panic),
+        // The message of the server's panic is on stderr already.
+        Err(FailedTest::EndedByLab(failed)) => resume_unwind(Box::new(failed.to_string())),
+    }
 }
 
 impl WorldLab {
@@ -259,9 +184,15 @@ impl WorldLab {
         &self.clock
     }
 
+    /// Returns the lab of the world.
+    #[cfg(feature = "check")]
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
     /// Returns a new client, connected.
     pub fn connect(&mut self) -> Player {
-        Player::new(Arc::clone(&self.clock), self.pipe(), Bounds::NONE)
+        self.lab.bare_client(Bounds::NONE)
     }
 
     /// Returns the bare ends of a new connection, for a client that reads at any time, or never.
@@ -269,8 +200,8 @@ impl WorldLab {
         self.pipe_through(WINDOW_BYTES, |pipe, _| pipe)
     }
 
-    /// Returns the bare ends of a new connection over a network; see [`transport::connect_through`]. A server that has been
-    /// told to end closes the connection.
+    /// Returns the bare ends of a new connection over a network; see
+    /// [`connect_through`](crate::transport::connect_through). A server that has been told to end closes the connection.
     pub fn pipe_through<P>(
         &mut self,
         window_bytes: usize,
@@ -279,31 +210,23 @@ impl WorldLab {
     where
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (end, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
-        if let Some((arrivals, held)) = self.arrivals.as_ref().zip(self.held.clone()) {
-            let _ = arrivals.send(Accepted { end, held });
-        }
-        ends
+        self.lab.bare_pipe(window_bytes, network)
     }
 
     /// Tells the server to end: to accept no connection, to end all streams, and to close all connections.
     pub fn shut_down(&mut self) {
-        drop(self.arrivals.take());
-        drop(self.running.take());
+        self.lab.shut_down_at_once();
     }
 
     /// Lets time jump, as on a suspended machine: everything within the jump is due at the end.
-    #[expect(clippy::disallowed_methods, reason = "the clock of the lab is tokio's")]
     pub async fn jump(&self, by: Duration) {
-        self.settle().await;
-        tokio::time::advance(by).await;
-        self.settle().await;
+        self.lab.jump(by).await;
     }
 
     /// Returns the number of tasks: one for each connection that the server holds, and one for each client.
     #[must_use]
     pub fn tasks(&self) -> usize {
-        tokio::runtime::Handle::current().metrics().num_alive_tasks()
+        self.lab.tasks()
     }
 
     /// Returns the number of running timers of the server.
@@ -320,7 +243,7 @@ impl WorldLab {
 
     /// Waits until everything has happened that happens at this instant.
     pub async fn settle(&self) {
-        self.idle.wait().await;
+        self.lab.settle().await;
     }
 }
 
@@ -361,15 +284,6 @@ mod tests {
             lab.world().clock().now()
         });
         assert_eq!(outcome, Ok(Instant::EPOCH));
-    }
-
-    #[test]
-    fn a_lab_that_has_settled_is_freed() {
-        let is_freed = run(&setup(Duration::from_secs(5)), async |lab| {
-            lab.settle().await;
-            lab.idle.watch()
-        });
-        assert!(is_freed.expect("in time")());
     }
 
     #[test]

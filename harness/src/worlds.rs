@@ -48,7 +48,8 @@ pub use self::invariant_outcome::InvariantOutcome;
 use self::own_invariant::OwnInvariant;
 pub use self::world_client::{EndedWorld, WorldClient, WorldExchange};
 use self::world_history::WorldHistory;
-use crate::lab::for_worlds::{Served, quietly};
+use crate::lab::bare::Host;
+use crate::lab::for_worlds::quietly;
 use crate::lab::{Application, Lab, Response};
 use crate::simulate::Draws;
 
@@ -109,7 +110,7 @@ pub struct Worlds<S = ()> {
 }
 
 /// Builds the application of a world, and the state beside the application.
-type Build<S> = Box<dyn Fn(Lab) -> LocalBoxFuture<'static, (Served, S)>>;
+type Build<S> = Box<dyn Fn(Lab) -> LocalBoxFuture<'static, (Host, S)>>;
 
 impl Worlds {
     /// Returns worlds around the applications of `build`, which builds a new one for each world.
@@ -147,7 +148,7 @@ impl<S: 'static> Worlds<S> {
             let build = Rc::clone(&build);
             async move {
                 let (application, state) = build(lab).await;
-                (Served::new(application), state)
+                (Host::of(application), state)
             }
             .boxed_local()
         });

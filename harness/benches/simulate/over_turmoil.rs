@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
-use onbeat::simulate::{History, Operation, OperationKind};
+use onbeat::simulate::{History, Operation, OperationKind, ResourceRequest};
 use onbeat::world_lab::Setup;
 use onbeat_clock::{Clock, Sleep, TokioClock};
 use onbeat_server::connection::{Connection, Ending};
@@ -175,7 +175,7 @@ impl Client {
         // Nothing can be done with a connection that the server has closed: it is no error.
         match kind {
             OperationKind::Garbage(bytes) => drop(sender.write_all(bytes.as_bytes()).await),
-            OperationKind::Request { resource, manner, cut } => {
+            OperationKind::Request(ResourceRequest { resource, manner, cut }) => {
                 let request = manner.request(&resource.target());
                 let (start, rest) = request.as_bytes().split_at(cut.unwrap_or_default().min(request.len()));
                 drop(sender.write_all(start).await);
@@ -210,5 +210,5 @@ async fn read(mut reader: OwnedReadHalf, mut paused: watch::Receiver<bool>) {
 /// Whether it is something that can be done over turmoil, too.
 pub(crate) fn is_known(kind: &OperationKind) -> bool {
     use OperationKind::{Close, Garbage, HalfClose, Pause, Request, Reset, Resume, ShutDown};
-    matches!(kind, Request { .. } | Garbage(_) | Pause | Resume | Close | HalfClose | Reset | ShutDown)
+    matches!(kind, Request(_) | Garbage(_) | Pause | Resume | Close | HalfClose | Reset | ShutDown)
 }

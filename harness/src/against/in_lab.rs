@@ -15,7 +15,7 @@ use super::lab_player::LabPlayer;
 use super::results::{CheckResults, PlayedRound};
 use super::schedule::rounds;
 use super::times::TimeRules;
-use crate::check::{CheckError, ExtraHeaders, IN_LAB, selection};
+use crate::check::{CasePatterns, CheckError, ExtraHeaders, IN_LAB};
 use crate::judge::{Measured, Report, Stalls};
 use crate::lab::Lab;
 use crate::record::{RecordedLine, Recording};
@@ -29,8 +29,7 @@ const TOLERANCE: Duration = Duration::from_millis(250);
 pub struct CheckAgainst {
     lab: Lab,
     path: PathBuf,
-    only: Vec<String>,
-    skip: Vec<String>,
+    cases: CasePatterns,
     headers: Vec<String>,
     events: bool,
     one_by_one: bool,
@@ -67,8 +66,7 @@ impl Lab {
         CheckAgainst {
             lab: self.clone(),
             path: path.as_ref().to_owned(),
-            only: Vec::new(),
-            skip: Vec::new(),
+            cases: CasePatterns::default(),
             headers: Vec::new(),
             events: false,
             one_by_one: false,
@@ -83,13 +81,13 @@ impl CheckAgainst {
     /// Judges the lines alone that match an id or a glob, such as `chat.jsonl:4` or `chat.jsonl:*`. Several calls select
     /// several.
     pub fn only(mut self, id: impl Into<String>) -> Self {
-        self.only.push(id.into());
+        self.cases.only.push(id.into());
         self
     }
 
     /// Leaves out the lines that match an id or a glob.
     pub fn skip(mut self, id: impl Into<String>) -> Self {
-        self.skip.push(id.into());
+        self.cases.skip.push(id.into());
         self
     }
 
@@ -140,14 +138,14 @@ impl CheckAgainst {
     }
 
     async fn check(self) -> Result<Report, CheckError> {
-        let is_part = self.events || self.watched.is_some() || !self.only.is_empty() || !self.skip.is_empty();
+        let is_part = self.events || self.watched.is_some() || !self.cases.are_all();
         if self.accept && is_part {
             return Err(CheckError::AcceptsPart);
         }
         let recordings = Recordings::read(&self.path).map_err(CheckError::Recordings)?;
         let contracts = &recordings.contracts;
         let headers = ExtraHeaders::read_for_recordings(&self.headers)?;
-        let (cases, selected) = (cases(contracts), selection(&self.only, &self.skip)?);
+        let (cases, selected) = (cases(contracts), self.cases.selection()?);
         selected.among(&cases, Measured::Recordings)?;
         let measure = if self.events { Measure::Events } else { Measure::Chunks };
         let times = TimeRules { tolerance: self.tolerance, scale: 1 };

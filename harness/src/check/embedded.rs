@@ -2,7 +2,7 @@
 
 use super::exact::ExactCheck;
 use super::play::{self, EXACT_BOUNDS};
-use super::{Embedded, OtherClients, Scope, requests};
+use super::{InLab, OtherClients, Scope, requests};
 use crate::fixtures;
 use crate::judge::{NoSuchCase, Observation, Pace, Report, Scenario};
 use crate::world_lab::{self, Overdue, Setup, WorldServer};
@@ -28,7 +28,7 @@ pub fn check_embedded(application: &WorldServer, scope: &Scope) -> Result<Report
     }
     for request in &golden.requests {
         let log = world_lab::run_with(&setup, application, async |lab| {
-            requests::perform(&mut Embedded { lab, pace: Pace::exact() }, request, &golden.cases).await
+            requests::perform(&mut InLab { lab: lab.lab().clone(), pace: Pace::exact() }, request, &golden.cases).await
         });
         check.request(request, settled(log).as_ref());
     }
@@ -37,7 +37,7 @@ pub fn check_embedded(application: &WorldServer, scope: &Scope) -> Result<Report
 
 fn see(application: &WorldServer, scenario: &Scenario, setup: &Setup) -> Observation {
     let seen = world_lab::run_with(setup, application, async |lab| {
-        let mut target = Embedded { lab, pace: Pace::exact() };
+        let mut target = InLab { lab: lab.lab().clone(), pace: Pace::exact() };
         play::play(&mut target, scenario, &OtherClients::default(), EXACT_BOUNDS).await
     });
     settled(seen)

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use glob::Pattern;
-
 use super::WrongHeader;
-use crate::judge::{NoSuchCase, Selection};
+use crate::judge::NoSuchCase;
 
 /// Why an application in a lab can't be checked. The message says what was expected, what came, and where.
 #[derive(thiserror::Error)]
@@ -38,17 +36,4 @@ impl fmt::Debug for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Returns the selection by patterns of ids.
-///
-/// # Errors
-///
-/// If a text is no pattern.
-pub(crate) fn selection(only: &[String], skip: &[String]) -> Result<Selection, CheckError> {
-    let pattern = |text: &String| {
-        Pattern::new(text).map_err(|error| CheckError::Pattern { pattern: text.clone(), why: error.to_string() })
-    };
-    let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>, _>>();
-    Ok(Selection { only: patterns(only)?, skip: patterns(skip)? })
 }

@@ -1,6 +1,6 @@
 //! Headers that the user adds to every request, such as a token.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 use onbeat_wire::is_connection_field;
 
 /// The fields that frame a request. The check sets them, and the fields of a single connection.
@@ -83,24 +83,6 @@ impl ExtraHeaders {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     }
 
-    /// Returns the value of `Host`, if given.
-    pub(super) fn host(&self) -> Option<&str> {
-        self.fields.iter().rfind(|(name, _)| name == "host").and_then(|(_, value)| value.to_str().ok())
-    }
-
-    /// Returns all headers but `Host`, as lines of a request's head.
-    pub(super) fn lines(&self) -> String {
-        let line = |(name, value): &(HeaderName, HeaderValue)| {
-            format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
-        };
-        self.fields.iter().filter(|(name, _)| name != "host").map(line).collect()
-    }
-
-    /// Returns all headers for the client of an application.
-    pub(super) fn map(&self) -> HeaderMap {
-        self.fields.iter().cloned().collect()
-    }
-
     /// Replaces every secret in a text.
     pub(crate) fn hide(&self, text: &mut String) {
         for secret in self.secrets() {
@@ -130,6 +112,28 @@ impl ExtraHeaders {
         secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         secrets
+    }
+}
+
+/// The headers in the forms of a check over real sockets.
+#[cfg(feature = "live")]
+impl ExtraHeaders {
+    /// Returns the value of `Host`, if given.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.fields.iter().rfind(|(name, _)| name == "host").and_then(|(_, value)| value.to_str().ok())
+    }
+
+    /// Returns all headers but `Host`, as lines of a request's head.
+    pub(super) fn lines(&self) -> String {
+        let line = |(name, value): &(HeaderName, HeaderValue)| {
+            format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
+        };
+        self.fields.iter().filter(|(name, _)| name != "host").map(line).collect()
+    }
+
+    /// Returns all headers for the client of an application.
+    pub(super) fn map(&self) -> axum::http::HeaderMap {
+        self.fields.iter().cloned().collect()
     }
 }
 

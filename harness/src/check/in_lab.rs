@@ -1,28 +1,22 @@
 //! The check of an application in a lab by the fixtures, in virtual time.
 
 use std::future::IntoFuture;
-use std::io;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use onbeat_clock::Clock;
 
-use super::error::{CheckError, selection};
 use super::exact::ExactCheck;
 use super::play::{self, EXACT_BOUNDS};
-use super::{OtherClients, Scope, Target, requests};
+use super::{CasePatterns, CheckError, InLab, OtherClients, Scope, Target, requests};
 use crate::judge::{Pace, Report};
 use crate::lab::Lab;
-use crate::player::{Bounds, Player};
 
 /// A check of an application by the fixtures: `.await` does the check. The options are those of `onbeat check`.
 #[derive(Clone, Debug)]
 #[must_use = "a check is done by `.await`"]
 pub struct CheckContract {
     lab: Lab,
-    only: Vec<String>,
-    skip: Vec<String>,
+    cases: CasePatterns,
     quick: bool,
     behind_proxy: bool,
 }
@@ -42,21 +36,20 @@ impl Lab {
     /// });
     /// ```
     pub fn check_contract(&self) -> CheckContract {
-        let (lab, only, skip) = (self.clone(), Vec::new(), Vec::new());
-        CheckContract { lab, only, skip, quick: false, behind_proxy: false }
+        CheckContract { lab: self.clone(), cases: CasePatterns::default(), quick: false, behind_proxy: false }
     }
 }
 
 impl CheckContract {
     /// Judges the cases alone that match an id or a glob, such as `stream-text.*`. Several calls select several.
     pub fn only(mut self, id: impl Into<String>) -> Self {
-        self.only.push(id.into());
+        self.cases.only.push(id.into());
         self
     }
 
     /// Leaves out the cases that match an id or a glob.
     pub fn skip(mut self, id: impl Into<String>) -> Self {
-        self.skip.push(id.into());
+        self.cases.skip.push(id.into());
         self
     }
 
@@ -71,8 +64,8 @@ impl CheckContract {
     }
 
     async fn check(self) -> Result<Report, CheckError> {
-        let Self { lab, only, skip, quick, behind_proxy } = self;
-        let scope = Scope { cases: selection(&only, &skip)?, quick, behind_proxy };
+        let Self { lab, cases, quick, behind_proxy } = self;
+        let scope = Scope { cases: cases.selection()?, quick, behind_proxy };
         let golden = scope.contract()?;
         let mut target = InLab { lab, pace: Pace::exact_since_any_epoch() };
         let mut check = ExactCheck::new(&golden, &scope, target.pace.clone());
@@ -106,29 +99,5 @@ impl IntoFuture for CheckContract {
 
     fn into_future(self) -> Self::IntoFuture {
         self.check().boxed_local()
-    }
-}
-
-/// An application in a lab.
-struct InLab {
-    lab: Lab,
-    pace: Pace,
-}
-
-impl Target for InLab {
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.lab.clock()
-    }
-
-    fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
-    async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
-        Ok(self.lab.bare_client(bounds))
-    }
-
-    async fn settle(&self) {
-        self.lab.settle().await;
     }
 }

@@ -51,6 +51,7 @@ impl LinesSeen {
     }
 
     /// Returns the number of lines so far.
+    #[cfg(feature = "live")]
     pub(super) fn lines(&self) -> usize {
         self.lines
     }

@@ -23,7 +23,7 @@ use self::plan::Plan;
 use self::reach::{reach, trouble};
 use super::hint::{Cause, Pulse};
 use super::{ExtraHeaders, Scope};
-use crate::fixtures::read_back::order_of_stream;
+use crate::fixtures::stream_cases::order_of_stream;
 use crate::judge::{Case, Hint, Measured, NoSuchCase, Outcome, Report, Verdict};
 
 /// A server over TCP, and how the server is judged.

@@ -4,7 +4,7 @@ use onbeat_wire::Event;
 use onbeat_wire::recording::Vary;
 
 use super::Tag;
-use crate::judge::{Observation, Others, Recurring, Scenario};
+use crate::judge::{Observation, Others, Recurring};
 use crate::player::ClientLog;
 
 /// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.
@@ -16,6 +16,7 @@ pub(super) enum Noise {
     /// None.
     None,
     /// The events of other users, which do not bear the tag of the check.
+    #[cfg(any(test, feature = "live"))]
     OtherUsers,
     /// All events.
     AllUsers,
@@ -45,7 +46,8 @@ impl OtherClients {
     }
 
     /// Returns whether a client of `/sse` heard a message that no client of the scenario had sent.
-    pub(super) fn are_heard(&self, seen: &Observation, scenario: &Scenario) -> bool {
+    #[cfg(feature = "live")]
+    pub(super) fn are_heard(&self, seen: &Observation, scenario: &crate::judge::Scenario) -> bool {
         let pieces = seen.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
         let is_known = |piece: &[u8]| scenario.lines.iter().any(|(_, line)| seen.conforms(line, piece));
         // A message with the tag of the check comes from the scenario itself, right or wrong.
@@ -66,6 +68,7 @@ impl Others for OtherClients {
     fn may_have_caused(&self, piece: &[u8]) -> bool {
         match self.noise {
             Noise::None => false,
+            #[cfg(any(test, feature = "live"))]
             Noise::OtherUsers => is_event(piece) && !self.tag.is_in(piece),
             Noise::AllUsers => is_event(piece),
         }

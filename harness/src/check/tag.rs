@@ -11,6 +11,7 @@ pub(super) struct Tag(String);
 
 impl Tag {
     /// Returns a tag of letters, digits and dashes.
+    #[cfg(any(test, feature = "live"))]
     pub(super) fn new(text: String) -> Self {
         Self(text)
     }
@@ -54,6 +55,7 @@ impl Tag {
     }
 
     /// Returns a number below `end` that differs from check to check, and from one attempt of a check to the next.
+    #[cfg(any(test, feature = "live"))]
     pub(super) fn number(&self, attempt: u64, end: u64) -> u64 {
         // FNV-1a, which spreads even texts that differ in one digit.
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

@@ -1,4 +1,4 @@
-//! The target of a check: the embedded server in virtual time, or any other server.
+//! The target of a check: a server in a lab, or any other server.
 
 use std::io;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 
 use crate::judge::Pace;
+use crate::lab::Lab;
 use crate::player::{Bounds, Player};
-use crate::world_lab::WorldLab;
 
 /// A server under test.
 pub(super) trait Target {
@@ -39,15 +39,15 @@ pub(super) trait Target {
     }
 }
 
-/// The server in a lab.
-pub(super) struct Embedded<'a> {
-    pub(super) lab: &'a mut WorldLab,
+/// A server in a lab.
+pub(super) struct InLab {
+    pub(super) lab: Lab,
     pub(super) pace: Pace,
 }
 
-impl Target for Embedded<'_> {
+impl Target for InLab {
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(self.lab.world().clock())
+        self.lab.clock()
     }
 
     fn pace(&self) -> &Pace {
@@ -55,7 +55,7 @@ impl Target for Embedded<'_> {
     }
 
     async fn connect(&mut self, bounds: Bounds) -> io::Result<Player> {
-        Ok(Player::new(self.clock(), self.lab.pipe(), bounds))
+        Ok(self.lab.bare_client(bounds))
     }
 
     async fn settle(&self) {

@@ -3,9 +3,9 @@
 use onbeat_wire::recording::{Vary, VaryRule};
 use serde_json::Value;
 
+use super::Aspect;
 use super::object::Object;
 use super::vary::key_of;
-use super::{Aspect, ScenarioLine};
 
 /// A difference between a write and the expected write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub(super) fn counts(vary: &[Vary]) -> bool {
 }
 
 /// Returns whether a write conforms to the line, and has the given timestamp in each place of a timestamp.
-pub(crate) fn conforms_exactly(line: &ScenarioLine, got: &[u8], stamp: jiff::Timestamp) -> bool {
+#[cfg(feature = "simulate")]
+pub(crate) fn conforms_exactly(line: &super::ScenarioLine, got: &[u8], stamp: jiff::Timestamp) -> bool {
     let stamp = format!("{stamp:.3}");
     let right = |(rule, value): &(&VaryRule, Value)| **rule != VaryRule::Timestamp || value.as_str() == Some(&stamp);
     compare(line.written(), &line.notes.vary, got, Some(0)).is_empty()

@@ -17,8 +17,6 @@ pub(crate) struct Pace {
     pub(crate) is_exact: bool,
     /// Whether each stream begins at the epoch of the fixtures, so that each timestamp is known.
     pub(crate) is_epoch_known: bool,
-    /// How long a server may take to notice silent events, such as the leaving of a client.
-    pub(crate) settling: Duration,
 }
 
 /// A line that a timer brings is given up so long after the line was due.
@@ -29,8 +27,8 @@ const FEW: usize = 10;
 impl Pace {
     /// Returns the pace of virtual time in a world of its own: everything is exact, and each timestamp is known.
     pub(crate) fn exact() -> Self {
-        let (early_max, late_max, settling) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        Self { speed: NonZeroU32::MIN, early_max, late_max, is_exact: true, is_epoch_known: true, settling }
+        let (early_max, late_max) = (Duration::ZERO, Duration::ZERO);
+        Self { speed: NonZeroU32::MIN, early_max, late_max, is_exact: true, is_epoch_known: true }
     }
 
     /// Returns the pace of virtual time for an application with any epoch.
@@ -39,9 +37,9 @@ impl Pace {
     }
 
     /// Returns the pace of real time, for a server on the same machine or near.
+    #[cfg(any(test, feature = "live"))]
     pub(crate) fn real(speed: NonZeroU32, late_max: Duration) -> Self {
-        let (early_max, settling) = (Duration::from_millis(5), Duration::from_millis(250));
-        Self { speed, early_max, late_max, is_exact: false, is_epoch_known: false, settling }
+        Self { speed, early_max: Duration::from_millis(5), late_max, is_exact: false, is_epoch_known: false }
     }
 
     /// Returns how long after the request a line that a request brings is given up.

@@ -83,6 +83,7 @@ impl Scenario {
     }
 
     /// Returns the number of writes that clients are to see.
+    #[cfg(feature = "live")]
     pub(crate) fn writes(&self) -> usize {
         self.lines.iter().filter(|(_, line)| matches!(line.fact, Fact::Write(_))).count()
     }

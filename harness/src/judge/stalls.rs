@@ -5,11 +5,9 @@
 //! that any server answers at once. Since a server may also be slow by itself, a slow probe counts only if the checker was
 //! held up at about the same time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_wire::Instant;
-use parking_lot::Mutex;
 
 /// A probe that takes so much longer than the fastest probe is slow.
 const SLOW_MIN: Duration = Duration::from_millis(15);
@@ -33,22 +31,6 @@ pub(crate) struct Stalls {
 }
 
 impl Stalls {
-    /// Notes a span in which no part of the checker ran.
-    pub(crate) fn stalled(&mut self, from: Instant, to: Instant) {
-        self.own.push((from, to));
-    }
-
-    /// Notes that a probe was sent.
-    pub(crate) fn probe(&mut self, at: Instant) {
-        self.pending = Some(at);
-    }
-
-    /// Notes that the probe was answered, or given up.
-    pub(crate) fn probed(&mut self, answered: Option<Instant>) {
-        let sent = self.pending.take();
-        self.probes.extend(sent.zip(answered));
-    }
-
     /// Returns how long the machine held up the checker, or the server, in between.
     pub(crate) fn within(&self, from: Instant, to: Instant) -> Duration {
         // A probe without an answer has taken at least until now.
@@ -94,12 +76,33 @@ impl Stalls {
     }
 }
 
+/// The notes of a check in real time. Virtual time knows no stall.
+#[cfg(any(test, feature = "live"))]
+impl Stalls {
+    /// Notes a span in which no part of the checker ran.
+    pub(crate) fn stalled(&mut self, from: Instant, to: Instant) {
+        self.own.push((from, to));
+    }
+
+    /// Notes that a probe was sent.
+    pub(crate) fn probe(&mut self, at: Instant) {
+        self.pending = Some(at);
+    }
+
+    /// Notes that the probe was answered, or given up.
+    pub(crate) fn probed(&mut self, answered: Option<Instant>) {
+        let sent = self.pending.take();
+        self.probes.extend(sent.zip(answered));
+    }
+}
+
 fn overlaps(one: Span, other: Span) -> bool {
     one.0 < other.1 && other.0 < one.1
 }
 
 /// The stalls of a check under way, noted by some tasks of the check and read by others.
-pub(crate) type SharedStalls = Arc<Mutex<Stalls>>;
+#[cfg(feature = "live")]
+pub(crate) type SharedStalls = std::sync::Arc<parking_lot::Mutex<Stalls>>;
 
 #[cfg(test)]
 mod tests {

@@ -59,6 +59,7 @@ impl Measured {
     }
 
     /// Returns the contract in words.
+    #[cfg(feature = "cli")]
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Fixtures => "the contract",

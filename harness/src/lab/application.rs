@@ -16,12 +16,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use super::open::{OpenRequest, OpenRequests};
 use super::peer::Peer;
 use super::watched_body::WatchedBody;
+use crate::transport::ServerEnd;
 
 /// An application that a lab can test: an `axum::Router`, or any other [`tower::Service`](Service) of HTTP requests.
 ///
@@ -84,10 +84,13 @@ impl Served {
 
     /// Serves a connection of `peer` until the connection ends, after `shutdown` with the present response. hyper drops the
     /// handler or the body as soon as the peer has left.
-    pub(super) async fn serve<I>(self, io: I, peer: Peer, open: OpenRequests, shutdown: impl Future<Output = ()>)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    pub(super) async fn serve(
+        self,
+        end: ServerEnd,
+        peer: Peer,
+        open: OpenRequests,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let requests = AtomicUsize::new(0);
         let service = service_fn(|request: Request<Incoming>| {
             let ordinal = requests.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +99,7 @@ impl Served {
         let connection = hyper::server::conn::http1::Builder::new()
             // The date would be the machine's.
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(io), service);
+            .serve_connection(TokioIo::new(end), service);
         let mut connection = pin!(connection);
         // A client that breaks off, or sends no HTTP, is the test's own.
         tokio::select! {

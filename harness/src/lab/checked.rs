@@ -1,18 +1,12 @@
-//! What recorders and checks need of a lab: whole logs, requests of any bytes, and clients beside those of the test.
-
-use std::sync::Arc;
+//! What recorders and checks need of a lab: whole logs, and requests of any bytes.
 
 use bytes::Bytes;
-use onbeat_clock::Clock;
 
+use super::Lab;
 use super::client::Client;
 use super::connection::ClientConnection;
-use super::peer::Peer;
 use super::response::Response;
-use super::state::APPLICATION;
-use super::{Lab, Network};
-use crate::player::{self, Action, Bounds, ClientLog};
-use crate::transport;
+use crate::player::{Action, ClientLog};
 
 /// The log of a client, and the order of the actions there among the actions of all clients.
 #[derive(Clone, Debug)]
@@ -29,24 +23,9 @@ impl OrderedLog {
 }
 
 impl Lab {
-    /// Returns the clock of the lab.
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.state.clock)
-    }
-
     /// Returns the logs of all clients of the test, in the order in which the clients were made.
     pub(crate) fn ordered_logs(&self) -> Vec<OrderedLog> {
         self.state.clients().iter().map(|client| OrderedLog::of(client)).collect()
-    }
-
-    /// Returns a client that does nothing but its own actions: no action waits for what follows.
-    pub(crate) fn bare_client(&self, bounds: Bounds) -> player::Player {
-        self.state.touch();
-        let window_bytes = Network::new().window_bytes;
-        let (end, ends) = transport::connect_through(self.clock(), window_bytes, |pipe, _| pipe);
-        self.state
-            .serve_application(end, Peer::Socket { number: self.state.next_socket(), host: APPLICATION.to_owned() });
-        player::Player::new(self.clock(), ends, bounds)
     }
 }
 

@@ -6,11 +6,10 @@ use super::client::Client;
 use super::response::Response;
 use crate::player::Action;
 
-pub(crate) use super::application::Served;
 pub(crate) use super::failure::LabFailure;
 pub(crate) use super::panics::{PanicNotes, quietly};
 pub(crate) use super::request_parts::RequestParts;
-pub(crate) use super::run::{EndedByLab, FailedTest, try_run};
+pub(crate) use super::run::EndedByLab;
 
 impl Client {
     /// Acts, without a wait for what follows. If the application does not take in all bytes at this instant, the client gives

@@ -8,9 +8,10 @@ use std::time::Duration;
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
-use super::application::{Application, Served};
+use super::application::Application;
 use super::client::Client;
 use super::connection::{ClientConnection, Handle};
+use super::host::Host;
 #[cfg(feature = "hyper-client")]
 use super::host_connector::HostConnector;
 use super::network::Network;
@@ -20,7 +21,7 @@ use super::request::RequestBuilder;
 use super::socket::Socket;
 use super::state::LabState;
 use crate::player::{self, Bounds};
-use crate::transport::{self, Breaker};
+use crate::transport::Breaker;
 
 /// The lab of a test: moves time, and makes clients. A clone is the same lab, and may be moved into tasks.
 #[derive(Clone)]
@@ -159,9 +160,8 @@ impl Lab {
     where
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (end, ends) = transport::connect_through(Arc::clone(&self.state.clock), window_bytes, network);
         let number = self.state.next_client();
-        self.state.serve_application(end, Peer::Client(number));
+        let ends = self.state.pipe_through(Peer::Client(number), window_bytes, network);
         let player =
             player::Player::with_notice(Arc::clone(&self.state.clock), ends, Bounds::NONE, self.state.notice());
         let connection = Arc::new(ClientConnection::new(self.clone(), number, player));
@@ -196,7 +196,7 @@ impl Lab {
     /// );
     /// ```
     pub fn add_host(&self, name: impl Into<String>, server: impl Application) {
-        self.state.add_host(name.into(), Served::new(server));
+        self.state.add_host(name.into(), Host::of(server));
     }
 
     /// Connects to a host that [`add_host`](Self::add_host) has added, or to the application under test by the name `onbeat`:

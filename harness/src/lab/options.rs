@@ -43,7 +43,8 @@ impl LabOptions {
         Self { patience, ..self }
     }
 
-    /// Sets how much of the machine's time may pass without anything happening; a minute by default.
+    /// Sets how much of the machine's time may pass without anything happening; a minute by default. `Duration::MAX` is no
+    /// limit.
     #[must_use]
     pub fn real_time_limit(self, limit: Duration) -> Self {
         Self { real_time_limit: limit, ..self }

@@ -13,9 +13,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::Lab;
-use super::application::{Application, Served};
+use super::application::Application;
 use super::blocking::BlockingThreads;
 use super::failure::LabFailure;
+use super::host::Host;
 use super::options::LabOptions;
 use super::panics::PanicNotes;
 use super::state::{APPLICATION, LabState};
@@ -27,7 +28,7 @@ pub(super) fn run<A, T>(options: &LabOptions, build: impl AsyncFnOnce(Lab) -> A,
 where
     A: Application,
 {
-    match try_run(options, async |lab| Served::new(build(lab).await), test) {
+    match try_run(options, async |lab| Host::of(build(lab).await), test) {
         Ok(value) => value,
         Err(FailedTest::Panicked(panic)) => resume_unwind(panic),
         Err(FailedTest::EndedByLab(failed)) => panic!("{failed}"),
@@ -37,7 +38,7 @@ where
 /// Builds the application, runs the test, and returns what the test returns, or how the test failed.
 pub(crate) fn try_run<T>(
     options: &LabOptions,
-    build: impl AsyncFnOnce(Lab) -> Served,
+    build: impl AsyncFnOnce(Lab) -> Host,
     test: impl AsyncFnOnce(Lab) -> T,
 ) -> Result<T, FailedTest> {
     assert!(
@@ -77,8 +78,8 @@ pub(crate) fn try_run<T>(
         state.watch_patience();
         let lab = Lab { state: Arc::clone(&state) };
         let tested = async {
-            let application = build(lab.clone()).await;
-            state.add_host(APPLICATION.into(), application);
+            let host = build(lab.clone()).await;
+            state.add_host(APPLICATION.into(), host);
             state.settle().await;
             let outcome = test(lab).await;
             state.close_all().await;

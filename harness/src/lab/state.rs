@@ -11,15 +11,15 @@ use futures_util::FutureExt;
 use onbeat_clock::Clock;
 use onbeat_wire::Instant;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use super::application::Served;
 use super::blocking::BlockingThreads;
 use super::connection::ClientConnection;
 use super::failure::LabFailure;
+use super::host::Host;
 use super::network::Network;
 use super::open::OpenRequests;
 use super::peer::Peer;
@@ -27,6 +27,7 @@ use super::socket::Socket;
 use super::waits::{WaitGuard, Waits};
 use super::watchdog::{Steps, Watched};
 use crate::idle::Idle;
+use crate::transport::{self, Breaker, Sender, ServerEnd, Tap};
 
 /// The name of the application under test among the hosts.
 pub(super) const APPLICATION: &str = "onbeat";
@@ -44,7 +45,7 @@ pub(super) struct LabState {
     runtime: Handle,
     failures: UnboundedSender<LabFailure>,
     steps: Steps,
-    hosts: Mutex<BTreeMap<String, Served>>,
+    pub(super) hosts: Mutex<BTreeMap<String, Host>>,
     clients: Mutex<Vec<Arc<ClientConnection>>>,
     sockets_made: AtomicUsize,
     /// How many actions the clients have done.
@@ -166,22 +167,41 @@ impl LabState {
     // Connections.
 
     /// Adds a server under a name.
-    pub(super) fn add_host(&self, name: String, server: Served) {
-        self.hosts.lock().insert(name, server);
+    pub(super) fn add_host(&self, name: String, host: Host) {
+        self.hosts.lock().insert(name, host);
     }
 
     /// Connects to a server over a network.
-    pub(super) fn connect(&self, host: &str, network: Network) -> io::Result<Socket> {
-        let server = self.hosts.lock().get(host).cloned();
-        let server = server.ok_or_else(|| self.no_host(host))?;
+    pub(super) fn connect(&self, name: &str, network: Network) -> io::Result<Socket> {
+        let host = self.hosts.lock().get(name).cloned();
+        let host = host.ok_or_else(|| self.no_host(name))?;
         let number = self.next_socket();
-        let (end, client) = tokio::io::duplex(network.window_bytes);
-        self.serve(server, end, Peer::Socket { number, host: host.to_owned() });
+        let (end, client, _) = transport::pipe(network.window_bytes);
+        self.serve(host, end, Peer::Socket { number, host: name.to_owned() });
         Ok(if network.is_plain() {
             Socket::new(client)
         } else {
             Socket::new(network.over(client, Arc::clone(&self.clock)))
         })
+    }
+
+    /// Connects a client to the application over a network, with `window_bytes` of room in each direction.
+    pub(super) fn pipe_through<P>(
+        &self,
+        peer: Peer,
+        window_bytes: usize,
+        network: impl FnOnce(DuplexStream, Breaker) -> P,
+    ) -> (Sender, Tap)
+    where
+        P: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (end, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
+        // While the application is being built, and after the shutdown, the client sees a closed connection.
+        let application = self.hosts.lock().get(APPLICATION).filter(|_| !*self.shutdown.borrow()).cloned();
+        if let Some(application) = application {
+            self.serve(application, end, peer);
+        }
+        ends
     }
 
     /// Returns the number of the next socket.
@@ -196,35 +216,32 @@ impl LabState {
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 
-    /// Lets the application under test serve a connection.
-    pub(super) fn serve_application<I>(&self, end: I, peer: Peer)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        // While the application is being built, and after the shutdown, the client sees a closed connection.
-        let application = self.hosts.lock().get(APPLICATION).filter(|_| !*self.shutdown.borrow()).cloned();
-        if let Some(application) = application {
-            self.serve(application, end, peer);
-        }
-    }
-
-    /// Serves a connection in a task of its own. A panic ends the connection, and the test.
-    fn serve<I>(&self, server: Served, end: I, peer: Peer)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (open, failures) = (self.open.clone(), self.failures.clone());
-        let mut shutdown = self.shutdown.subscribe();
-        let ending = async move {
-            // The sender lives as long as the lab.
-            let _ = shutdown.wait_for(|is_over| *is_over).await;
+    /// Lets a server serve a connection: an application in a task of its own, where a panic ends the connection, and the test.
+    fn serve(&self, host: Host, end: ServerEnd, peer: Peer) {
+        let served = match host {
+            Host::Served(served) => served,
+            Host::Listener(arrivals) => {
+                // A server that is gone accepts no connection.
+                let _ = arrivals.send(end);
+                return;
+            }
         };
+        let (open, failures, shutdown) = (self.open.clone(), self.failures.clone(), self.shutdown());
         self.spawn(async move {
-            let serving = server.serve(end, peer, open.clone(), ending);
+            let serving = served.serve(end, peer, open.clone(), shutdown);
             if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
                 let _ = failures.send(LabFailure::Panicked(open.take_panicked()));
             }
         });
+    }
+
+    /// Waits until the servers are told to end.
+    pub(super) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut shutdown = self.shutdown.subscribe();
+        async move {
+            // The sender lives as long as the lab.
+            let _ = shutdown.wait_for(|is_over| *is_over).await;
+        }
     }
 
     // Clients.

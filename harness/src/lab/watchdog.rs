@@ -51,14 +51,15 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Begins to watch. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
+    /// Begins to watch, if there is a limit. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
     /// test. If the thread of the test is blocked even then, the watchdog aborts the process.
     pub(super) fn start(watched: Watched) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let test = thread::current().name().unwrap_or("a test").to_owned();
-        let thread = thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || watched.watch(&test, &over));
-        Self { is_over, thread: thread.ok() }
+        let is_limited = watched.limit < Duration::MAX;
+        let watch = || thread::Builder::new().name("onbeat-watchdog".into()).spawn(move || watched.watch(&test, &over));
+        Self { is_over, thread: is_limited.then(watch).and_then(Result::ok) }
     }
 }
 
@@ -116,5 +117,28 @@ impl Drop for Watchdog {
             thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onbeat_clock::TokioClock;
+    use tokio::runtime::Builder;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_lab_without_a_limit_needs_no_thread() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let _context = runtime.enter();
+        let watches = |limit| {
+            let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+            let (steps, open) = (Steps::default(), OpenRequests::new(Arc::clone(&clock)));
+            let (failures, runtime) = (mpsc::unbounded_channel().0, runtime.handle().clone());
+            Watchdog::start(Watched { steps, clock, runtime, open, failures, limit }).thread.is_some()
+        };
+        assert!(watches(Duration::from_secs(60)));
+        assert!(!watches(Duration::MAX));
     }
 }

@@ -11,7 +11,7 @@ use onbeat_wire::recording::{Exchange, Fact};
 
 use super::RecordedLine;
 use super::lab_exchange::LabExchange;
-use super::store::RecordingFile;
+use super::recording_file::RecordingFile;
 use crate::lab::{Lab, Response};
 
 /// A recording of the exchanges of a lab: lines of JSON, in the form of `onbeat record`.

@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use onbeat_wire::recording::Framing;
 use onbeat_wire::{Head, How, Instant, Part, RequestPart, Requests};
 
+use super::lines::TappedPart;
 use super::lines::{ExchangeLines, RecordedLine};
 use super::secrets::{self, Secrets};
-use super::tap::TappedPart;
 use crate::lab::OrderedLog;
 use crate::player::{Action, ClientLog, HttpExchange, LogEntry};
 

@@ -10,7 +10,6 @@ use onbeat_wire::recording::{
 use onbeat_wire::{Instant, Part, whole_ms};
 
 use super::secrets::{KnownSecrets, Secrets};
-use super::tap::TappedPart;
 
 /// A line of a recording.
 pub type RecordedLine = Line<ArrivalNotes>;
@@ -62,6 +61,15 @@ pub struct Summary {
     pub end: Option<(How, u64)>,
 }
 
+/// A part, the time of its first and of its last byte, and the framing of the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TappedPart {
+    pub(super) first: Instant,
+    pub(super) at: Instant,
+    pub(super) part: Part,
+    pub(super) framing: Option<Framing>,
+}
+
 impl ExchangeLines {
     /// Returns the lines of an exchange whose request began at a time. `head` is the head of the request as sent.
     pub(super) fn new(secrets: Arc<Secrets>, began: Instant, url: &str, head: &str) -> Self {
@@ -82,6 +90,7 @@ impl ExchangeLines {
     }
 
     /// Returns the lines as a part of the timeline of a proxy, whose clock began with the proxy.
+    #[cfg(feature = "live")]
     pub(super) fn on_timeline(self) -> Self {
         Self { at_ms: Some(self.began.as_millis()), ..self }
     }
@@ -106,6 +115,7 @@ impl ExchangeLines {
     }
 
     /// Returns the summary so far.
+    #[cfg(any(test, feature = "live"))]
     pub(super) fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -116,6 +126,7 @@ impl ExchangeLines {
     }
 
     /// Returns whether the head of the response has come.
+    #[cfg(any(test, feature = "live"))]
     pub(super) fn has_head(&self) -> bool {
         self.summary.status.is_some()
     }

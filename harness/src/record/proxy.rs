@@ -8,11 +8,14 @@
 //!  client ◀── download ── server      responses: every byte is passed on
 //!                │
 //!            exchanges                the requests under way, and their recordings
+//!                │
+//!              store                  the folder of the recordings
 //! ```
 
 mod download;
 mod exchanges;
 mod rewrite;
+mod store;
 mod upload;
 
 use std::path::Path;
@@ -31,11 +34,11 @@ use tokio::task::JoinSet;
 
 use self::download::{DownloadEnd, download};
 use self::exchanges::Exchanges;
+use self::store::Store;
 use self::upload::{Refusal, Upload, UploadEnd};
 use super::connect::{Connector, Received, receive};
 use super::lines::Summary;
 use super::secrets::Secrets;
-use super::store::Store;
 
 /// The largest number of clients at a time; more wait.
 const CLIENTS_MAX: usize = 10_000;

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use onbeat_wire::recording::Framing;
 use onbeat_wire::{Instant, Malformed, Part, Responses};
 
+use super::lines::TappedPart;
+
 /// A chunk with more bytes becomes several writes, so that the memory for a connection has a bound.
 const CHUNK_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -15,15 +17,6 @@ pub(super) struct ResponseTap {
     first: Option<Instant>,
     /// When bytes came last.
     last: Option<Instant>,
-}
-
-/// A part, the time of its first and of its last byte, and the framing of the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TappedPart {
-    pub(super) first: Instant,
-    pub(super) at: Instant,
-    pub(super) part: Part,
-    pub(super) framing: Option<Framing>,
 }
 
 impl ResponseTap {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use onbeat_wire::{How, What};
 
-use super::history::{History, Link, Manner, Operation, OperationKind, Resource};
+use super::history::History;
+use super::link::Link;
+use super::operation::{Operation, OperationKind};
 use super::play::Observations;
-use super::timed_history::OperationTime;
+use super::resource::{Manner, Resource};
 use crate::player::{ClientLog, LogEntry};
 use crate::replay::Stream;
 
@@ -85,7 +87,7 @@ fn requests(history: &History, is_done: &dyn Fn(usize) -> bool) -> Occurrences {
         ("an event behind a stream that never ends", behind(&requests_channel, &publishes)),
         ("/sse behind a stream", behind(&ends, &requests_channel)),
         ("an event behind a request that closes the connection", behind(&closes, &publishes)),
-        ("a request cut in two", did(&|kind| matches!(kind, OperationKind::Request { cut: Some(_), .. }))),
+        ("a request cut in two", did(&|kind| matches!(kind, OperationKind::Request(request) if request.cut.is_some()))),
         ("garbage", did(&|kind| matches!(kind, OperationKind::Garbage(_)))),
         ("leaving by FIN", did(&|kind| *kind == OperationKind::Close)),
         ("leaving by half-close", did(&|kind| *kind == OperationKind::HalfClose)),

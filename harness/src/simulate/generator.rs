@@ -3,7 +3,10 @@
 use onbeat_server::random::{Random, Seed};
 
 use super::draws::Draws;
-use super::history::{GARBAGE, History, LONG, Link, Manner, Message, Operation, OperationKind, Resource, TEXTS};
+use super::history::{GARBAGE, History};
+use super::link::Link;
+use super::operation::{Operation, OperationKind};
+use super::resource::{LONG, Manner, Message, Resource, ResourceRequest, TEXTS};
 use crate::replay::Stream;
 
 /// The greatest number of clients at the beginning.
@@ -169,7 +172,7 @@ impl Generator {
             2 => Manner::Old,
             _ => Manner::Get,
         };
-        self.add(at_ms, client, OperationKind::Request { resource, manner, cut });
+        self.add(at_ms, client, OperationKind::Request(ResourceRequest { resource, manner, cut }));
     }
 
     /// Adds so many requests that publish events.

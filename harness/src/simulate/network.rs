@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onbeat_clock::{Clock, Sleep};
-use onbeat_server::random::Random;
+use onbeat_server::random::{Random, Seed};
 use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::history::Link;
+use super::link::Link;
 use crate::transport::Breaker;
 
 /// The end of a client, behind a network.
@@ -34,9 +34,27 @@ pub(crate) struct LinkNetwork {
 }
 
 impl LinkNetwork {
-    pub(crate) fn new(pipe: DuplexStream, breaker: Breaker, link: Link, clock: Arc<dyn Clock>, random: Random) -> Self {
-        let (in_flight, pipe) = (VecDeque::new(), Some(pipe));
-        Self { pipe, breaker, link, clock, random, in_flight, is_ended: false, arrival: None, arrived: 0 }
+    /// Returns the network of a client of the world of a seed, by the number of the client, around the client's end of a pipe.
+    pub(crate) fn of_client(
+        seed: u64,
+        number: usize,
+        link: Link,
+        clock: Arc<dyn Clock>,
+    ) -> impl FnOnce(DuplexStream, Breaker) -> Self {
+        // Neither a connection of the world nor the generator has the same ordinal.
+        let random = Random::new(Seed(seed), u64::MAX - 1 - number as u64, 0);
+        let (in_flight, is_ended, arrival, arrived) = (VecDeque::new(), false, None, 0);
+        move |pipe, breaker| Self {
+            pipe: Some(pipe),
+            breaker,
+            link,
+            clock,
+            random,
+            in_flight,
+            is_ended,
+            arrival,
+            arrived,
+        }
     }
 
     /// Reads the bytes that the server has sent, and decides when each piece arrives.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onbeat_server::limits::Limits;
-use onbeat_server::random::{Random, Seed};
+use onbeat_server::random::Seed;
 use onbeat_wire::Instant;
-use onbeat_wire::LeftHow;
 
-use super::history::{History, Operation, OperationKind};
+use super::history::History;
 use super::network::LinkNetwork;
+use super::operation::{Operation, OperationKind};
+use super::resource::ResourceRequest;
 use crate::fixtures;
 use crate::player::{Action, Bounds, ClientLog, Player};
 use crate::world_lab::{self, Overdue, Setup, WorldLab, WorldServer};
@@ -103,11 +104,9 @@ impl<'a> HistoryScheduler<'a> {
 
     fn client(&mut self, lab: &mut WorldLab, number: usize) -> &mut Player {
         self.clients[number].get_or_insert_with(|| {
-            // Neither a connection of the world nor the generator has the same ordinal.
-            let random = Random::new(Seed(self.history.seed), u64::MAX - 1 - number as u64, 0);
             let (clock, link) = (Arc::clone(lab.clock()), self.history.clients[number].clone());
             let window_bytes = link.window_bytes;
-            let network = |pipe, breaker| LinkNetwork::new(pipe, breaker, link, Arc::clone(&clock), random);
+            let network = LinkNetwork::of_client(self.history.seed, number, link, Arc::clone(&clock));
             let ends = lab.pipe_through(window_bytes, network);
             Player::new(clock, ends, BOUNDS)
         })
@@ -162,23 +161,14 @@ impl<'a> HistoryScheduler<'a> {
 
 /// Returns the actions for an operation of a client. The server notices each action before the next.
 fn actions(kind: &OperationKind) -> Vec<Action> {
-    match kind {
-        OperationKind::Request { resource, manner, cut } => {
-            let request = manner.request(&resource.target());
-            let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
-            let request =
-                |bytes: &str| Action::Request { method: manner.method().into(), bytes: bytes.to_owned().into() };
-            match start {
-                "" => vec![request(rest)],
-                start => vec![request(start), Action::Send(rest.to_owned().into())],
-            }
-        }
-        OperationKind::Garbage(bytes) => vec![Action::Send(bytes.clone().into())],
-        OperationKind::Pause => vec![Action::Pause],
-        OperationKind::Resume => vec![Action::Resume],
-        OperationKind::Close => vec![Action::Leave(LeftHow::Closed)],
-        OperationKind::HalfClose => vec![Action::Leave(LeftHow::HalfClosed)],
-        OperationKind::Reset => vec![Action::Leave(LeftHow::Reset)],
-        OperationKind::Jump { .. } | OperationKind::ShutDown => Vec::new(),
+    let OperationKind::Request(ResourceRequest { resource, manner, cut }) = kind else {
+        return kind.action().into_iter().collect();
+    };
+    let request = manner.request(&resource.target());
+    let (start, rest) = request.split_at(cut.unwrap_or_default().min(request.len()));
+    let request = |bytes: &str| Action::Request { method: manner.method().into(), bytes: bytes.to_owned().into() };
+    match start {
+        "" => vec![request(rest)],
+        start => vec![request(start), Action::Send(rest.to_owned().into())],
     }
 }

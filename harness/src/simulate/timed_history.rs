@@ -1,31 +1,19 @@
 //! The part that the histories of all kinds of worlds share: clients with networks, and operations with times.
 
-use super::history::{Link, Operation};
+use super::link::Link;
+use super::operation::Operation;
 
 /// A history of any kind of world.
 pub(crate) trait TimedHistory: Clone + PartialEq {
-    /// The kinds of operations.
-    type Kind: OperationTime;
+    /// The requests of clients.
+    type Request: Clone + PartialEq;
 
     /// Returns the networks of the clients.
     fn clients(&mut self) -> &mut Vec<Link>;
     /// Returns the operations, in the order of time.
-    fn operations(&mut self) -> &mut Vec<Operation<Self::Kind>>;
+    fn operations(&mut self) -> &mut Vec<Operation<Self::Request>>;
     /// Returns the time at which all faults stop, in milliseconds.
     fn end_ms(&mut self) -> &mut u64;
-}
-
-/// A kind of operation, as far as time is concerned.
-pub(crate) trait OperationTime {
-    /// Returns whether the operation is done to the world, and not by a client.
-    fn is_of_the_world(&self) -> bool;
-    /// Returns how long the operation lasts, in milliseconds.
-    fn lasts_ms(&self) -> u64;
-}
-
-/// Returns when an operation is over, in milliseconds.
-pub(crate) fn over_ms<K: OperationTime>(operation: &Operation<K>) -> u64 {
-    operation.at_ms + operation.kind.lasts_ms()
 }
 
 /// Removes a client, and numbers the later clients anew.

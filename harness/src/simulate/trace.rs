@@ -10,8 +10,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
-use super::history::{GARBAGE, History, LONG, Link, Operation, OperationKind, Resource};
-use super::timed_history::OperationTime;
+use super::history::{GARBAGE, History};
+use super::link::Link;
+use super::operation::{Operation, OperationKind};
+use super::resource::{LONG, Resource, ResourceRequest};
 use crate::player::ClientLog;
 
 /// The bounds of a history, with room beyond those of the generator. Within these bounds the model knows the invariants.
@@ -144,9 +146,10 @@ fn check_operations(history: &History) -> Result<(), Problem> {
                 let is_known = GARBAGE.contains(&bytes.as_str());
                 ensure(is_known, field("what.Garbage"), format_args!("one of {GARBAGE:?}"))?;
             }
-            OperationKind::Request {
-                resource: Resource::Broadcast(message) | Resource::Heartbeat(message), ..
-            } => {
+            OperationKind::Request(ResourceRequest {
+                resource: Resource::Broadcast(message) | Resource::Heartbeat(message),
+                ..
+            }) => {
                 within(field("what.Ask.asked.text"), message.text as u64, 0..=LONG as u64)?;
                 within(field("what.Ask.asked.number"), message.number as u64, 0..=NUMBER_MAX)?;
                 let expected = format_args!("a number that no other event has, got {}", message.number);
@@ -194,7 +197,7 @@ impl SentSoFar {
     /// Adds an operation. An error tells what was expected instead.
     fn add(&mut self, kind: &OperationKind) -> Result<(), String> {
         match kind {
-            OperationKind::Request { .. } | OperationKind::Garbage(_) if self.has_sent_garbage => {
+            OperationKind::Request(_) | OperationKind::Garbage(_) if self.has_sent_garbage => {
                 return Err("nothing more of a client that has sent what is no HTTP".into());
             }
             OperationKind::Garbage(_) if self.first.is_some() => {
@@ -206,7 +209,7 @@ impl SentSoFar {
             kind if kind.leaves() && std::mem::replace(&mut self.has_left, true) => {
                 return Err("no second leave of a client".into());
             }
-            OperationKind::Request { resource, manner, .. } => {
+            OperationKind::Request(ResourceRequest { resource, manner, .. }) => {
                 self.bytes += manner.request(&resource.target()).len();
                 self.first.get_or_insert(*resource);
                 if resource.is_stream() {

@@ -5,14 +5,16 @@ use std::panic::resume_unwind;
 
 use super::world_client::{EndedWorld, WorldClient};
 use super::world_failure::{FoundViolation, Shrunk, WorldFailure};
-use super::world_history::{ClientAct, WorldHistory, WorldPlan};
+use super::world_history::{WorldHistory, WorldOperation, WorldPlan};
 use super::{Explored, Worlds, general_invariants, world_player};
 use crate::excerpt::excerpt;
-use crate::lab::for_worlds::{EndedByLab, FailedTest, LabFailure, PanicNotes, try_run};
+use crate::lab::bare::{FailedTest, try_run};
+use crate::lab::for_worlds::{EndedByLab, LabFailure, PanicNotes};
 use crate::lab::{Lab, LabOptions};
 use crate::player::ClientLog;
+use crate::simulate::Violation;
+use crate::simulate::shrink::change_request;
 use crate::simulate::shrinking::Shrinking;
-use crate::simulate::{Operation, Violation};
 
 /// More attempts are not worth the wait.
 const ATTEMPTS_MAX: usize = 1500;
@@ -31,20 +33,14 @@ struct HeldWorld {
 }
 
 /// The simplifications of an operation.
-const SIMPLIFY: [fn(&mut Operation<ClientAct>); 6] = [
+const SIMPLIFY: [fn(&mut WorldOperation); 6] = [
     |operation| operation.settles = true,
     |operation| operation.races = false,
-    |operation| change_request(operation, |_, cut| *cut = None),
-    |operation| change_request(operation, |times, _| *times = 1),
-    |operation| change_request(operation, |times, _| *times = times.div_ceil(2)),
-    |operation| change_request(operation, |times, _| *times = times.saturating_sub(1).max(1)),
+    |operation| change_request(operation, |request| request.cut = None),
+    |operation| change_request(operation, |request| request.times = 1),
+    |operation| change_request(operation, |request| request.times = request.times.div_ceil(2)),
+    |operation| change_request(operation, |request| request.times = request.times.saturating_sub(1).max(1)),
 ];
-
-fn change_request(operation: &mut Operation<ClientAct>, change: fn(&mut u32, &mut Option<usize>)) {
-    if let ClientAct::Request { times, cut, .. } = &mut operation.kind {
-        change(times, cut);
-    }
-}
 
 impl<S: 'static> Worlds<S> {
     /// Plays the world of a history, once or twice; shrinks a failing history.
@@ -73,14 +69,7 @@ impl<S: 'static> Worlds<S> {
         if !shows(history) {
             return Box::new(self.told(history, found, Shrunk::NotTheSameAgain));
         }
-        let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).repeat(|shrinking| {
-            shrinking.remove_parts(|history| &mut history.operations);
-            shrinking.remove_clients();
-            shrinking.remove_items(|history| &mut history.operations);
-            shrinking.remove_network_faults();
-            shrinking.simplify(&SIMPLIFY);
-            shrinking.remove_time();
-        });
+        let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).shortest_history(&SIMPLIFY, &[]);
         // The shortest history may violate the invariant in another way.
         let found = self.world(&shortest).err().map_or(found, |found| *found);
         Box::new(self.told(&shortest, found, Shrunk::Shortest))

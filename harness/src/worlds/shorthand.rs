@@ -6,6 +6,12 @@ use crate::simulate::Link;
 
 /// Removes the fields that are as usual from the JSON of a history.
 pub(super) fn shorten(history: &mut Value) {
+    // Traces of the simulation have another name for a request.
+    for operation in history["operations"].as_array_mut().into_iter().flatten() {
+        if let Some(request) = operation.pointer("/what/Ask") {
+            operation["what"] = json!({ "Request": request });
+        }
+    }
     each_object(history, |object, usual| object.retain(|key, value| usual.get(key) != Some(value)));
 }
 
@@ -47,14 +53,16 @@ mod tests {
     fn what_is_left_out_comes_back() {
         let mut link = json!(Link::PLAIN);
         link["window_bytes"] = json!(64);
-        let what = json!({ "Request": { "source": 0, "draw": 0, "times": 7, "cut": null } });
-        let operation = json!({ "at_ms": 0, "client": 0, "what": what, "settles": false, "races": false });
-        let history = json!({ "seed": 1, "clients": [link, Link::PLAIN], "operations": [operation], "end_ms": 9 });
-        let mut short = history.clone();
+        let history = |name: &str| {
+            let what = json!({ name: { "source": 0, "draw": 0, "times": 7, "cut": null } });
+            let operation = json!({ "at_ms": 0, "client": 0, "what": what, "settles": false, "races": false });
+            json!({ "seed": 1, "clients": [link, Link::PLAIN], "operations": [operation], "end_ms": 9 })
+        };
+        let mut short = history("Ask");
         shorten(&mut short);
         assert_eq!(short["clients"], json!([{ "window_bytes": 64 }, {}]));
         assert_eq!(short["operations"][0]["what"], json!({ "Request": { "source": 0, "times": 7 } }));
         lengthen(&mut short);
-        assert_eq!(short, history);
+        assert_eq!(short, history("Request"));
     }
 }

@@ -3,9 +3,8 @@
 use onbeat_server::random::{Random, Seed};
 
 use super::client_request::RequestSource;
-use super::world_history::{ClientAct, WorldHistory};
-use crate::simulate::timed_history::OperationTime;
-use crate::simulate::{Draws, Link, Operation};
+use super::world_history::{DrawnRequest, WorldHistory};
+use crate::simulate::{Draws, Link, Operation, OperationKind};
 
 /// The lengths of worlds, in milliseconds.
 const LENGTHS_MS: [u64; 5] = [2_000, 12_000, 35_000, 65_000, 300_000];
@@ -65,7 +64,7 @@ impl WorldGenerator<'_> {
         (from + self.draws.below(left) / step * step).min(self.history.end_ms)
     }
 
-    fn add(&mut self, at_ms: u64, client: usize, kind: ClientAct) {
+    fn add(&mut self, at_ms: u64, client: usize, kind: OperationKind<DrawnRequest>) {
         let (settles, races) = (!self.draws.chance(3), self.draws.chance(4));
         self.history.operations.push(Operation { at_ms, client, kind, settles, races });
     }
@@ -74,7 +73,7 @@ impl WorldGenerator<'_> {
     fn request(&mut self, at_ms: u64, client: usize, source: usize, times: u32) {
         let draw = self.draws.below(DRAW_MAX);
         let cut = if self.draws.chance(6) { Some(1 + self.draws.index(60)) } else { None };
-        self.add(at_ms, client, ClientAct::Request { source, draw, times, cut });
+        self.add(at_ms, client, OperationKind::Request(DrawnRequest { source, draw, times, cut }));
     }
 
     fn source(&mut self) -> usize {
@@ -117,7 +116,7 @@ impl WorldGenerator<'_> {
     /// Lets a client stop reading, perhaps while another client sends a flood of requests.
     fn pause(&mut self, client: usize, from: u64) {
         let pauses = if self.draws.chance(2) { from } else { self.time(from) };
-        self.add(pauses, client, ClientAct::Pause);
+        self.add(pauses, client, OperationKind::Pause);
         if self.draws.chance(2) {
             self.history.clients[client].window_bytes = self.draws.one_of(&[64, 1024]);
             self.history.clients.push(Link::PLAIN);
@@ -127,7 +126,7 @@ impl WorldGenerator<'_> {
         }
         if !self.draws.chance(3) {
             let resumes = self.time(pauses);
-            self.add(resumes, client, ClientAct::Resume);
+            self.add(resumes, client, OperationKind::Resume);
         }
     }
 
@@ -138,7 +137,7 @@ impl WorldGenerator<'_> {
             return;
         }
         let left = if self.draws.chance(4) { from } else { self.time(from) };
-        let how = self.draws.one_of(&[ClientAct::Close, ClientAct::HalfClose, ClientAct::Reset]);
+        let how = self.draws.one_of(&[OperationKind::Close, OperationKind::HalfClose, OperationKind::Reset]);
         self.add(left, client, how);
         let returns = left + self.draws.one_of(&RETURNS_MS);
         if self.draws.chance(2) && returns <= self.history.end_ms {
@@ -154,7 +153,7 @@ impl WorldGenerator<'_> {
         let ms = self.draws.one_of(&[1, 777, 5000, 30_000, 100_000]);
         let place = self.draws.index(self.history.operations.len() + 1);
         let at_ms = self.history.operations[..place].last().map_or(0, |operation| operation.at_ms);
-        let jump = Operation { at_ms, client: 0, kind: ClientAct::Jump { ms }, settles: true, races: false };
+        let jump = Operation { at_ms, client: 0, kind: OperationKind::Jump { ms }, settles: true, races: false };
         self.history.operations.insert(place, jump);
         let mut now = 0;
         for operation in &mut self.history.operations {
@@ -205,15 +204,16 @@ mod tests {
             for operation in &operations {
                 seen.extend(operation.races.then_some("a race"));
                 seen.insert(match &operation.kind {
-                    ClientAct::Request { times: 120, source: 1, .. } => "a flood",
-                    ClientAct::Request { cut: Some(_), .. } => "a cut request",
-                    ClientAct::Request { .. } => "a request",
-                    ClientAct::Pause => "a pause",
-                    ClientAct::Resume => "a resumption",
-                    ClientAct::Close => "FIN",
-                    ClientAct::HalfClose => "half-close",
-                    ClientAct::Reset => "RST",
-                    ClientAct::Jump { .. } => "a jump",
+                    OperationKind::Request(DrawnRequest { times: 120, source: 1, .. }) => "a flood",
+                    OperationKind::Request(DrawnRequest { cut: Some(_), .. }) => "a cut request",
+                    OperationKind::Request(_) => "a request",
+                    OperationKind::Pause => "a pause",
+                    OperationKind::Resume => "a resumption",
+                    OperationKind::Close => "FIN",
+                    OperationKind::HalfClose => "half-close",
+                    OperationKind::Reset => "RST",
+                    OperationKind::Jump { .. } => "a jump",
+                    OperationKind::Garbage(_) | OperationKind::ShutDown => unreachable!("never drawn"),
                 });
             }
         }

@@ -3,15 +3,13 @@
 use std::fmt;
 
 use onbeat_server::random::{Random, Seed};
-use onbeat_wire::LeftHow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::client_request::{ClientRequest, RequestSource};
 use super::shorthand::{lengthen, shorten};
-use crate::player::Action;
-use crate::simulate::timed_history::{OperationTime, TimedHistory, over_ms};
-use crate::simulate::{Draws, Link, Operation};
+use crate::simulate::timed_history::TimedHistory;
+use crate::simulate::{Draws, Link, Operation, OperationKind};
 
 /// The history of a random world, as data: requests are named by their source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,79 +19,40 @@ pub(super) struct WorldHistory {
     /// The networks of the clients. Each client has one connection.
     pub(super) clients: Vec<Link>,
     /// The operations in the order of time.
-    pub(super) operations: Vec<Operation<ClientAct>>,
+    pub(super) operations: Vec<WorldOperation>,
     /// When all faults stop, in milliseconds. The remaining clients read on for a while, and leave.
     pub(super) end_ms: u64,
 }
 
-/// An act of a client, or of the world.
+/// One or several requests, each sent when the response before is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum ClientAct {
-    /// Sends a request, or several, each when the response before is complete.
-    Request {
-        /// The number of the source.
-        source: usize,
-        /// The seed of the draws.
-        draw: u64,
-        /// How many requests are sent.
-        times: u32,
-        /// After how many bytes each request is cut in two parts.
-        cut: Option<usize>,
-    },
-    /// Stops reading.
-    Pause,
-    /// Reads on.
-    Resume,
-    /// Closes the connection (FIN).
-    Close,
-    /// Sends no more (half-close).
-    HalfClose,
-    /// Resets the connection (RST).
-    Reset,
-    /// The time of the world jumps, as on a suspended machine.
-    Jump {
-        /// The length of the jump in milliseconds.
-        ms: u64,
-    },
+pub(super) struct DrawnRequest {
+    /// The number of the source.
+    pub(super) source: usize,
+    /// The seed of the draws.
+    pub(super) draw: u64,
+    /// How many requests are sent.
+    pub(super) times: u32,
+    /// After how many bytes each request is cut in two parts.
+    pub(super) cut: Option<usize>,
 }
 
+/// An operation in a random world.
+pub(super) type WorldOperation = Operation<DrawnRequest>;
+
 impl TimedHistory for WorldHistory {
-    type Kind = ClientAct;
+    type Request = DrawnRequest;
 
     fn clients(&mut self) -> &mut Vec<Link> {
         &mut self.clients
     }
 
-    fn operations(&mut self) -> &mut Vec<Operation<ClientAct>> {
+    fn operations(&mut self) -> &mut Vec<WorldOperation> {
         &mut self.operations
     }
 
     fn end_ms(&mut self) -> &mut u64 {
         &mut self.end_ms
-    }
-}
-
-impl OperationTime for ClientAct {
-    fn is_of_the_world(&self) -> bool {
-        matches!(self, Self::Jump { .. })
-    }
-
-    fn lasts_ms(&self) -> u64 {
-        if let Self::Jump { ms } = self { *ms } else { 0 }
-    }
-}
-
-impl ClientAct {
-    /// Returns the action of the client; none for a request, and for a jump.
-    pub(super) fn action(&self) -> Option<Action> {
-        Some(match self {
-            Self::Pause => Action::Pause,
-            Self::Resume => Action::Resume,
-            Self::Close => Action::Leave(LeftHow::Closed),
-            Self::HalfClose => Action::Leave(LeftHow::HalfClosed),
-            Self::Reset => Action::Leave(LeftHow::Reset),
-            Self::Request { .. } | Self::Jump { .. } => return None,
-        })
     }
 }
 
@@ -110,7 +69,7 @@ impl WorldHistory {
         let mut now = 0;
         for Operation { at_ms, client, kind, .. } in operations {
             let is_known = |source: &usize| *source < sources;
-            if let ClientAct::Request { source, .. } = kind
+            if let OperationKind::Request(DrawnRequest { source, .. }) = kind
                 && !is_known(source)
             {
                 return Err(format!("request {source} is not among the {sources} of these worlds"));
@@ -174,8 +133,8 @@ impl<'a> WorldPlan<'a> {
 }
 
 /// Draws the requests of an operation.
-fn drawn(act: &ClientAct, sources: &[RequestSource]) -> Vec<ClientRequest> {
-    let ClientAct::Request { source, draw, times, .. } = act else { return Vec::new() };
+fn drawn(kind: &OperationKind<DrawnRequest>, sources: &[RequestSource]) -> Vec<ClientRequest> {
+    let OperationKind::Request(DrawnRequest { source, draw, times, .. }) = kind else { return Vec::new() };
     let request = |number| sources[*source](&mut Draws::new(Random::new(Seed(*draw), number, 0)));
     (0..u64::from(*times)).map(request).collect()
 }
@@ -194,23 +153,24 @@ impl fmt::Display for WorldPlan<'_> {
             let Operation { at_ms, client, kind, settles, races } = operation;
             write!(f, "{at_ms:>9} ms  ")?;
             match kind {
-                ClientAct::Jump { ms } => write!(f, "the machine is suspended: time jumps by {ms} ms")?,
+                OperationKind::Jump { ms } => write!(f, "the machine is suspended: time jumps by {ms} ms")?,
+                OperationKind::ShutDown => write!(f, "the application is told to end")?,
                 kind => write!(f, "client {} {}", client + 1, self.act(at, kind))?,
             }
             let first = if *races { ", before what is due then" } else { "" };
             let then = if *settles { "" } else { ", and at once:" };
             writeln!(f, "{first}{then}")?;
         }
-        let end_ms = self.history.end_ms.max(self.history.operations.last().map_or(0, over_ms));
+        let end_ms = self.history.end_ms.max(self.history.operations.last().map_or(0, Operation::over_ms));
         write!(f, "{end_ms:>9} ms  all that are still there read on, and leave")
     }
 }
 
 impl WorldPlan<'_> {
-    /// Returns the act of the operation with this number, in words.
-    fn act(&self, at: usize, act: &ClientAct) -> String {
-        let ClientAct::Request { times, cut, .. } = act else {
-            return act.action().map(|action| action.to_string()).unwrap_or_default();
+    /// Returns the act of a client in the operation with this number, in words.
+    fn act(&self, at: usize, kind: &OperationKind<DrawnRequest>) -> String {
+        let OperationKind::Request(DrawnRequest { times, cut, .. }) = kind else {
+            return kind.action().map(|action| action.to_string()).unwrap_or_default();
         };
         let Some(request) = self.requests[at].first() else { return "sends nothing".into() };
         let times = if *times == 1 { String::new() } else { format!(", {times} times, each drawn anew") };

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use onbeat_server::random::{Random, Seed};
 use onbeat_wire::Instant;
 use onbeat_wire::LeftHow;
 
 use super::client_request::ClientRequest;
 use super::world_client::{WorldClient, WorldExchange};
-use super::world_history::{ClientAct, WorldPlan};
+use super::world_history::{WorldOperation, WorldPlan};
 use crate::lab::{Client, Lab, Peer};
 use crate::player::Action;
 use crate::simulate::network::LinkNetwork;
-use crate::simulate::{Link, Operation, Violation};
+use crate::simulate::{Link, OperationKind, Violation};
 
 /// How long the remaining clients read on when all faults have stopped: longer than any delay.
 const RECOVERY: Duration = Duration::from_secs(6);
@@ -133,7 +132,7 @@ impl<'a> WorldPlayer<'a> {
     }
 
     /// Waits for the time of an operation. An operation that races begins before everything else that is due then.
-    async fn wait_for(&self, operation: &Operation<ClientAct>) {
+    async fn wait_for(&self, operation: &WorldOperation) {
         let at = self.begin + Duration::from_millis(operation.at_ms);
         if operation.races && at > self.lab.now() {
             self.lab.clock().sleep_until(Instant::EPOCH + at).await;
@@ -143,26 +142,19 @@ impl<'a> WorldPlayer<'a> {
     }
 
     /// Does an operation, if the operation is possible.
-    async fn act(&mut self, at: usize, operation: &Operation<ClientAct>) {
+    async fn act(&mut self, at: usize, operation: &WorldOperation) {
         let client = operation.client;
         match &operation.kind {
-            ClientAct::Request { cut, .. } => self.request(at, client, *cut).await,
-            ClientAct::Jump { ms } => self.jump(Duration::from_millis(*ms)).await,
-            ClientAct::Resume => self.resume(client).await,
-            act => {
-                if let Some(action) = act.action() {
+            OperationKind::Request(request) => self.request(at, client, request.cut).await,
+            OperationKind::Jump { ms } => self.lab.jump(Duration::from_millis(*ms)).await,
+            OperationKind::ShutDown => self.lab.shut_down().await,
+            OperationKind::Resume => self.resume(client).await,
+            kind => {
+                if let Some(action) = kind.action() {
                     self.clients[client].client.act_or_reset(action).await;
                 }
             }
         }
-    }
-
-    /// Lets time jump: everything within the jump is due at the end.
-    #[expect(clippy::disallowed_methods, reason = "the clock of the lab is tokio's")]
-    async fn jump(&self, by: Duration) {
-        self.lab.advance(Duration::ZERO).await;
-        tokio::time::advance(by).await;
-        self.lab.settle().await;
     }
 
     /// Sends the requests of an operation, each when the response before is complete. A client whose request the application
@@ -241,8 +233,5 @@ fn connect(lab: &Lab, seed: u64, number: usize, link: &Link) -> Client {
     if (Link { again: None, ..link.clone() }) == Link::PLAIN {
         return lab.client();
     }
-    // No other draws of the seed have the same number.
-    let random = Random::new(Seed(seed), u64::MAX - 1 - number as u64, 0);
-    let (clock, link) = (lab.clock(), link.clone());
-    lab.client_through(link.window_bytes, |pipe, breaker| LinkNetwork::new(pipe, breaker, link, clock, random))
+    lab.client_through(link.window_bytes, LinkNetwork::of_client(seed, number, link.clone(), lab.clock()))
 }

@@ -40,6 +40,19 @@ fn a_history_that_cannot_be_read_is_explained() {
 }
 
 #[test]
+fn a_history_by_hand_may_have_garbage_and_a_shutdown() {
+    let history = r#"{"seed":0,"clients":[{},{},{}],"operations":[
+        {"at_ms":0,"client":0,"what":{"Request":{"source":0}}},
+        {"at_ms":1000,"client":1,"what":{"Garbage":"no HTTP\r\n\r\n"}},
+        {"at_ms":2000,"client":0,"what":"ShutDown"},
+        {"at_ms":3000,"client":2,"what":{"Request":{"source":0}}}
+    ],"end_ms":60000}"#;
+    let explored = Worlds::new(ticker).get("/ticks").again(history).seeds(0..0).run();
+    // The server has closed the connection of the last client, which was idle.
+    assert_eq!((explored.worlds, explored.requests, explored.successes), (1, 1, 1));
+}
+
+#[test]
 fn a_misspelt_path_is_no_green_test() {
     let message = message(&Worlds::new(ticker).get("/tics"));
     assert!(message.contains("expected an answer with success (2xx), got none to "), "{message}");

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 
 use super::inspection::Inspection;
+use super::target::SETTLING;
 use crate::check::{Noise, Target};
 use crate::fixtures::read_back::Golden;
 use crate::judge::{ExpectedExchange, Pace, Scenario};
@@ -41,9 +42,8 @@ impl<'a> Plan<'a> {
             pace.takes(scenarios.iter().map(|scenario| scenario.length_ms).max().unwrap_or_default())
         };
         // Clients that leave make pauses, in which the server settles.
-        let short_length: Duration =
-            short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * pace.settling).sum();
-        let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + pace.settling;
+        let short_length: Duration = short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * SETTLING).sum();
+        let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + SETTLING;
         Self { streams, sse: sse.first().copied(), short, long, apart, noticed, length }
     }
 

@@ -31,6 +31,8 @@ pub(in crate::check) struct Live {
     pub(in crate::check) stalls: SharedStalls,
 }
 
+/// How long a server may take to notice silent events, such as the leaving of a client.
+pub(super) const SETTLING: Duration = Duration::from_millis(250);
 /// A request that any server answers at once.
 const PROBE: &str = "OPTIONS /stream-text HTTP/1.1\r\nHost: onbeat\r\n\r\n";
 /// A probe without an answer is given up then.
@@ -88,7 +90,7 @@ impl Target for Live {
     }
 
     async fn settle(&self) {
-        self.clock.sleep_until(self.clock.now() + self.pace.settling).await;
+        self.clock.sleep_until(self.clock.now() + SETTLING).await;
         self.catch_up().await;
     }
 

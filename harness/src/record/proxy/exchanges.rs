@@ -8,9 +8,9 @@ use onbeat_wire::{How, Instant, Part};
 use tokio::sync::Notify;
 
 use super::{News, Proxy};
-use crate::record::lines::{ExchangeLines, RecordedLine};
-use crate::record::store::RecordingFile;
-use crate::record::tap::{ResponseTap, TappedPart};
+use crate::record::lines::{ExchangeLines, RecordedLine, TappedPart};
+use crate::record::recording_file::RecordingFile;
+use crate::record::tap::ResponseTap;
 
 /// The exchanges under way on one connection.
 pub(super) struct Exchanges<'p> {

@@ -101,7 +101,7 @@ impl Times {
         // When each connection is free for the next request, if ever.
         let mut free = vec![Some(Instant::EPOCH); history.clients.len()];
         let request = |(number, operation): (usize, &Operation)| {
-            let OperationKind::Request { resource, manner, .. } = operation.kind else { return None };
+            let (resource, manner) = operation.kind.request()?;
             let sent = observations.done[number]?;
             let at = free[operation.client]?.max(sent);
             let over = match resource {

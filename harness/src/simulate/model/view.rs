@@ -8,7 +8,6 @@ use onbeat_wire::Instant;
 
 use super::{History, HttpExchange, Observations, SentRequest, Times};
 use crate::player::ClientLog;
-use crate::simulate::timed_history::OperationTime;
 use crate::simulate::{Link, OperationKind};
 
 /// The view of a client.
@@ -111,7 +110,7 @@ impl<'a> View<'a> {
                 continue;
             }
             match &operation.kind {
-                OperationKind::Request { .. } if view.left.is_none() => view.requests.extend(times.requests[number]),
+                OperationKind::Request(_) if view.left.is_none() => view.requests.extend(times.requests[number]),
                 kind if kind.leaves() && view.left.is_none() => {
                     let half = *kind == OperationKind::HalfClose;
                     view.left = Some(Departure { at, first: batch, last: batch, half, lingers: false });

@@ -1,13 +1,11 @@
-//! The folder of a proxy's recordings: a file for each exchange, written line by line.
+//! The folder of a proxy's recordings: a file for each exchange.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use onbeat_wire::printable;
-
-use super::lines::RecordedLine;
+use crate::record::recording_file::RecordingFile;
 
 /// The largest number of characters of a path in the name of a file.
 const PATH_CHARS_MAX: usize = 80;
@@ -18,15 +16,6 @@ pub(super) struct Store {
     folder: PathBuf,
     /// The ordinal of the next recording, from 1.
     next: AtomicU64,
-}
-
-/// The file of a recording, written line by line. The first line makes the file.
-#[derive(Debug)]
-pub struct RecordingFile {
-    path: PathBuf,
-    file: Option<File>,
-    /// Whether an older file may be replaced.
-    replaces: bool,
 }
 
 impl Store {
@@ -51,7 +40,7 @@ impl Store {
     /// Returns the file for the next exchange.
     pub(super) fn file(&self, method: &str, target: &str) -> RecordingFile {
         let ordinal = self.next.fetch_add(1, Ordering::Relaxed);
-        RecordingFile { path: self.folder.join(name(ordinal, method, target)), file: None, replaces: false }
+        RecordingFile::new_at(self.folder.join(name(ordinal, method, target)))
     }
 }
 
@@ -62,37 +51,6 @@ fn name(ordinal: u64, method: &str, target: &str) -> String {
     let path: String = path.trim_matches('/').chars().map(safe).take(PATH_CHARS_MAX).collect();
     let method: String = method.chars().map(safe).take(PATH_CHARS_MAX).collect();
     format!("{ordinal:04}-{method}-{path}").trim_end_matches('-').to_owned() + ".jsonl"
-}
-
-impl RecordingFile {
-    /// Returns a file at a path, where an older file is replaced.
-    #[must_use]
-    pub fn replacing(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, replaces: true }
-    }
-
-    /// Returns the name of the file.
-    pub(super) fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-
-    /// Writes a line at once.
-    ///
-    /// # Errors
-    ///
-    /// If the file can't be made or written; the error names the file.
-    pub fn write(&mut self, line: &RecordedLine) -> Result<(), String> {
-        let Self { path, file, replaces } = self;
-        let failed = |error: io::Error| format!("failed to write {}: {error}", path.display());
-        let file = if let Some(file) = file {
-            file
-        } else {
-            // Never replaces another recording of a proxy, even if a second proxy writes to the folder.
-            let opened = if *replaces { File::create(&*path) } else { File::create_new(&*path) };
-            file.insert(opened.map_err(failed)?)
-        };
-        file.write_all((printable::to_json(line) + "\n").as_bytes()).map_err(failed)
-    }
 }
 
 #[cfg(test)]
