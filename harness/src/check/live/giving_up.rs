@@ -1,0 +1,31 @@
+//! Gives up what is left of a check where waiting is in vain: behind a proxy that holds back all streams, or before a clock
+//! that stands still, each scenario would wait for each of its lines, for minutes.
+
+use super::inspection::{Inspection, TICK};
+use super::plan::Plan;
+use crate::check::hint::Cause;
+use crate::judge::Skipped;
+
+impl Inspection<'_> {
+    /// Performs the parts of a check beside the streams that end, and gives up those parts once the streams show that
+    /// waiting is in vain.
+    pub(super) async fn unless_in_vain<T>(&self, plan: &Plan<'_>, rest: impl Future<Output = T>) {
+        tokio::select! {
+            biased;
+            _ = rest => {}
+            () = self.in_vain(plan) => self.findings().evidence.skipped(&plan.cases_of_rest(), &Skipped::GivenUp),
+        }
+    }
+
+    /// Waits until the raw clients of all streams that end are done, and have shown that waiting is in vain. Waits for ever
+    /// otherwise.
+    async fn in_vain(&self, plan: &Plan<'_>) {
+        while self.findings().pulses.len() < plan.streams.len() {
+            self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+        }
+        let cause = Cause::of_times(&self.findings().pulses, self.live.pace.speed);
+        if !cause.is_some_and(Cause::makes_waiting_vain) {
+            std::future::pending().await
+        }
+    }
+}
