@@ -1,5 +1,5 @@
-//! Gives up what is left of a check where waiting is in vain: behind a proxy that holds back all streams, or before a clock
-//! that stands still, each scenario would wait for each of its lines, for minutes.
+//! Gives up the rest of a check where waiting is in vain: a proxy that holds back all streams, or a clock that stands still,
+//! would make each scenario wait for each line, for minutes.
 
 use super::inspection::{Inspection, TICK};
 use super::plan::Plan;
@@ -7,8 +7,8 @@ use crate::check::hint::Cause;
 use crate::judge::Skipped;
 
 impl Inspection<'_> {
-    /// Performs the parts of a check beside the streams that end, and gives up those parts once the streams show that
-    /// waiting is in vain.
+    /// Performs the parts of a check beside the streams that end, and gives the parts up once the streams show that waiting
+    /// is in vain.
     pub(super) async fn unless_in_vain<T>(&self, plan: &Plan<'_>, rest: impl Future<Output = T>) {
         tokio::select! {
             biased;
@@ -17,15 +17,14 @@ impl Inspection<'_> {
         }
     }
 
-    /// Waits until the raw clients of all streams that end are done, and have shown that waiting is in vain. Waits for ever
-    /// otherwise.
+    /// Waits until all streams that end have shown, to the raw clients, that waiting is in vain. Waits for ever otherwise.
     async fn in_vain(&self, plan: &Plan<'_>) {
         while self.findings().pulses.len() < plan.streams.len() {
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
         }
         let cause = Cause::of_times(&self.findings().pulses, self.live.pace.speed);
         if !cause.is_some_and(Cause::makes_waiting_vain) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
