@@ -27,7 +27,7 @@ pub use self::manual::{
 };
 pub use self::turn::{SocketState, Turn, TurnEnd, Waiter};
 
-/// A wait: ready once the deadline has come, never before.
+/// A wait: ready once the deadline has come, never earlier.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A wait that ends with a [`Turn`]: a manual clock waits until the turn is dropped.
@@ -41,8 +41,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Waits until `deadline`. Sleepers wake in the order of their deadlines.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 
-    /// Waits until `deadline`, on behalf of a response that the clock waits for in return.
-    fn turn_at(&self, deadline: Instant, _who: &Waiter) -> TurnSleep {
+    /// Waits until `deadline` for a response. Returns a turn: a manual clock waits until the turn ends.
+    fn turn_at(&self, deadline: Instant, _waiter: &Waiter) -> TurnSleep {
         let sleep = self.sleep_until(deadline);
         Box::pin(async {
             sleep.await;
@@ -50,9 +50,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
         })
     }
 
-    /// Returns a turn at once, for a connection that has bytes to write before time may pass; `None` if the clock does not
+    /// Returns a turn at once, for a connection with bytes to write before time may pass; `None` if the clock does not
     /// wait for the connection.
-    fn turn(&self, _party: &Arc<SocketState>) -> Option<Turn> {
+    fn turn(&self, _socket: &Arc<SocketState>) -> Option<Turn> {
         None
     }
 }
@@ -128,16 +128,18 @@ impl TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> Instant {
+        // Multiplies the full reading, so that a fast clock also shows times between tokio's milliseconds.
         Instant::EPOCH + (self.start.elapsed().saturating_mul(self.speed.get()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the clock is the one place that waits")]
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        // Rounded up to a nanosecond, since a sleeper may be late but never early.
+        // Rounds up to a nanosecond, since a sleeper may be late but never early.
         let nanos = deadline.since_epoch().as_nanos().div_ceil(u128::from(self.speed.get()));
         let after = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         match self.start.checked_add(after) {
             Some(at) => Box::pin(tokio::time::sleep_until(at)),
+            // Waits without end for a deadline later than tokio can express.
             None => Box::pin(std::future::pending()),
         }
     }

@@ -6,11 +6,10 @@
 //!
 //! Sleepers wake one at a time, in the order of deadline and then of registration. Each sleeper holds a [`Turn`] until
 //! the writes that were due have reached the socket, so that an advance answers when all that was due is on the sockets.
-//! A client that does not read can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first client
-//! that takes nothing, and not at all for the next ones; an advance waits [`SLOW_TIME_MAX`] in all for clients that read
-//! slowly.
+//! A client without a working reader can keep a turn from ending. An advance waits [`BLOCKED_TIME_MAX`] for the first
+//! stuck client, and not at all for the next ones; an advance waits [`SLOW_TIME_MAX`] in all for slow readers.
 //!
-//! The module `turns` decides, without a task or a socket; this module wakes and waits.
+//! The module `schedule` decides, without a task or a socket; the code of `manual.rs` wakes and waits.
 
 mod advance;
 mod schedule;
@@ -52,21 +51,23 @@ impl ManualClock {
         Self { turns: Arc::default(), advancing: Arc::default() }
     }
 
-    /// Lets time pass, and wakes each sleeper whose deadline comes, also the sleepers that begin to sleep on the way.
+    /// Lets time pass, and wakes each sleeper when its deadline comes, also sleepers that begin to sleep on the way.
     /// Returns when all turns have ended. If the caller drops the future, time stops at once.
     ///
     /// # Errors
     ///
     /// If time would pass [`TIME_MAX`](onbeat_wire::TIME_MAX). The time is then unchanged.
     pub async fn advance(&self, advance: Advance) -> Result<Advanced, EndOfTime> {
-        // One advance at a time; no waker is called under the lock of the turns.
+        // Lets one advance run at a time, and calls no waker under the lock of the schedule.
         let _alone = self.advancing.lock().await;
         let woken = self.turns.lock().begin(advance)?;
         wake(woken);
+        // Stops before `_alone` unlocks: an advance without a caller is over when the next advance begins.
         let _stop = StopOnDrop(&self.turns);
         loop {
             tokio::select! {
                 biased;
+                // Polls the end first: an advance that is over counts no further period.
                 advanced = poll_fn(|cx| self.turns.lock().poll_end(cx)) => return Ok(advanced),
                 () = look_period() => {
                     let woken = self.turns.lock().look();
@@ -114,6 +115,7 @@ impl Clock for ManualClock {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
+        // Names no connection: the turn ends on waking, so an advance never waits for the socket.
         let waiter = Waiter { connection: 0, request: 0, path: "".into(), socket: Arc::default() };
         let turn = self.turn_at(deadline, &waiter);
         Box::pin(async { drop(turn.await) })
@@ -173,10 +175,11 @@ impl Future for ManualSleep {
         if self.over {
             return Poll::Ready(Turn::unawaited());
         }
-        // The clock removes a sleeper to wake the sleeper: a key that is gone means that the turn has begun.
+        // Takes a missing key for a turn that has begun: the clock removes each sleeper before the wake-up.
         if !self.turns.lock().is_woken(self.key, cx.waker()) {
             return Poll::Pending;
         }
+        // Leaves the end of the turn to `Turn`: dropping the sleep after this line ends no turn.
         self.over = true;
         Poll::Ready(Turn::new(Arc::clone(&self.turns) as Arc<dyn TurnListener>, self.key.1))
     }

@@ -1,6 +1,6 @@
-//! Turns: how a manual clock knows that a response has written all that was due.
+//! Turns: how a manual clock learns that a response has written everything due.
 //!
-//! A response that a [`ManualClock`](super::ManualClock) wakes holds a [`Turn`] until the writes that were due have reached
+//! A response woken by a [`ManualClock`](super::ManualClock) holds a [`Turn`] until the due writes have reached
 //! the socket; the clock wakes no other response until then. The other clocks do not wait, and need no turns.
 
 use std::borrow::Cow;
@@ -23,27 +23,28 @@ pub struct Waiter {
     pub socket: Arc<SocketState>,
 }
 
-/// The state of a connection's socket, as a clock sees the socket: whether the client takes what is written.
+/// The state of a connection's socket, as a clock sees the socket: whether the client takes bytes.
 #[derive(Debug, Default)]
 pub struct SocketState {
-    /// Bytes are left to be written that the client does not take.
+    /// Bytes are left to be written, and the client takes none.
     blocked: AtomicBool,
-    /// The clock does not wait for the socket any more.
+    /// The clock has stopped waiting for the socket.
     held_up: AtomicBool,
     /// How often the client, or the machine on behalf of the client, has taken bytes.
     taken: AtomicU64,
 }
 
 impl SocketState {
-    /// Notes whether bytes are left to be written that the client does not take.
+    /// Notes whether bytes are left to be written because the client takes none.
     pub fn set_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Release);
+        // Lets the clock wait for the socket again, now that the client reads.
         if !blocked {
             self.held_up.store(false, Ordering::Release);
         }
     }
 
-    /// Returns whether bytes are left to be written that the client does not take.
+    /// Returns whether bytes are left to be written because the client takes none.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Acquire)
@@ -63,7 +64,7 @@ impl SocketState {
 
 #[cfg(feature = "served")]
 impl SocketState {
-    /// Notes that the clock does not wait for the socket until the socket is no longer blocked.
+    /// Notes that the clock stops waiting for the socket until the socket is no longer blocked.
     pub(super) fn hold_up(&self) {
         self.held_up.store(true, Ordering::Release);
     }
@@ -137,7 +138,7 @@ impl TurnEnd {
 
 impl TurnListener for WatchedEnd {
     fn turn_ended(&self, _number: u64, _writes: u32) {
-        // Kept for a task that waits later.
+        // Keeps the notice for a task that begins to wait only after the end.
         self.0.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! The connection table: the open connections of a world, and the exchanges on each.
 //!
 //! ```text
-//!  pushes ── exchange     the writes that a test pushes into a response, an exchange
+//!  pushes ── exchange     the pushed writes of a test, an exchange
 //! ```
 
 mod exchange;
@@ -39,30 +39,30 @@ struct Rows {
 #[derive(Debug, Default)]
 struct Row {
     connection: Weak<Connection>,
-    /// The exchanges under way, in order, and the last exchange of all; each with its number in the table.
+    /// The exchanges under way, in order, and the last exchange of all; each with the number in the table.
     exchanges: Vec<(u64, Arc<LiveExchange>)>,
 }
 
-/// An open connection, and one of the exchanges there.
+/// An open connection, and an exchange there.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     pub(crate) connection: Arc<Connection>,
     pub(crate) exchange: Arc<LiveExchange>,
-    /// The place of the exchange among all exchanges of the world, in the order in which the requests came.
+    /// The place of the exchange among all exchanges of the world, in the order of the requests.
     number: u64,
 }
 
-/// A response that is meant is not the one on the connection.
+/// A response to another request is on the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected request {current}, whose response is the one on connection {connection} now, got {given}")]
 pub struct OtherRequest {
     connection: u64,
-    /// The request whose response is under way, or else the last.
+    /// The request of the response under way, or else the last request.
     current: u32,
     given: u32,
 }
 
-/// The requests that a test waits for.
+/// The requests awaited by a test.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectedRequest {
     /// The method; nothing for any method.
@@ -72,25 +72,27 @@ pub(crate) struct ExpectedRequest {
 }
 
 impl ConnectionTable {
-    /// Adds an exchange that has begun on this connection.
+    /// Adds an exchange on the connection `connection`.
     pub(crate) fn add(&self, connection: &Arc<Connection>, exchange: Arc<LiveExchange>) {
         let id = exchange.connection;
         let mut rows = self.rows.lock();
         let Rows { exchanges, by_connection } = &mut *rows;
-        // Closed connections are forgotten at each power of two, at a constant cost for each connection.
+        // Forgets closed connections at each power of two, at a constant cost for each connection.
         if !by_connection.contains_key(&id) && by_connection.len().is_power_of_two() {
             forget_closed(by_connection);
         }
         let row = by_connection.entry(id).or_default();
         row.connection = Arc::downgrade(connection);
+        // Drops the exchanges that are over only now: the last exchange of an idle connection stays listed.
         row.exchanges.retain(|(_, exchange)| exchange.is_under_way());
         row.exchanges.push((*exchanges, exchange));
         *exchanges += 1;
+        // Releases the lock before waking, since each woken task looks into the table.
         drop(rows);
         self.wake_waiting();
     }
 
-    /// Returns the connection with this ordinal, if the connection is open.
+    /// Returns the connection with the ordinal `id`, if the connection is open.
     pub(crate) fn find(&self, id: u64) -> Option<OpenConnection> {
         self.rows.lock().by_connection.get(&id).and_then(Row::current)
     }
@@ -109,7 +111,7 @@ impl ConnectionTable {
         exchanges.filter(|open| open.exchange.is_under_way()).collect()
     }
 
-    /// Returns the exchanges under way whose requests are like this, the oldest first.
+    /// Returns the exchanges under way with requests like `expected`, the oldest first.
     pub(crate) fn like(&self, expected: &ExpectedRequest) -> Vec<OpenConnection> {
         let mut like = self.under_way();
         like.retain(|open| expected.is_like(&open.exchange));
@@ -117,7 +119,7 @@ impl ConnectionTable {
         like
     }
 
-    /// Returns how many exchanges are under way whose requests are like this.
+    /// Returns how many exchanges with requests like `expected` are under way.
     pub(crate) fn count_like(&self, expected: &ExpectedRequest) -> usize {
         let rows = self.rows.lock();
         let exchanges = rows.by_connection.values().flat_map(|row| &row.exchanges);
@@ -149,7 +151,7 @@ impl ExpectedRequest {
 }
 
 impl OpenConnection {
-    /// Checks that the exchange is that of this request, if a request is given.
+    /// Checks that the exchange answers the request `request`, if given.
     pub(crate) fn check_request(&self, request: Option<u32>) -> Result<(), OtherRequest> {
         let LiveExchange { connection, request: current, .. } = *self.exchange;
         match request.filter(|given| *given != current) {
@@ -167,6 +169,7 @@ impl Row {
     /// Returns the connection with the exchange under way, or else the last.
     fn current(&self) -> Option<OpenConnection> {
         let mut exchanges: Vec<_> = self.exchanges().collect();
+        // Prefers the first exchange under way: with pipelined requests, HTTP/1.1 answers the oldest first.
         let under_way = exchanges.iter().position(|open| open.exchange.is_under_way());
         let current = under_way.or(exchanges.len().checked_sub(1))?;
         Some(exchanges.swap_remove(current))

@@ -10,8 +10,8 @@
 //!  clock  connections  channels  faults  routes  log  reset     the operations, one file each
 //! ```
 //!
-//! The control interface offers the operations over HTTP, and a test in the process of the server calls them. An operation
-//! that is refused has changed nothing.
+//! The control interface offers the operations over HTTP, and a test in the process of the server calls the operations. A
+//! refused operation has changed nothing.
 
 mod channels;
 mod chunk;
@@ -96,7 +96,7 @@ impl Controller {
                 Some(clock) => Some(clock.rest().await),
                 None => None,
             };
-            // A reset may have come while the advance was waited for.
+            // Begins again if a reset has come while waiting for an advance.
             if self.is_current(&instance) {
                 return (instance, rest);
             }
@@ -108,11 +108,12 @@ impl Controller {
         Arc::ptr_eq(instance, &self.instance())
     }
 
-    /// Opens a new world with a scenario and a seed; returns the old one.
+    /// Opens a new world with a scenario and a seed; returns the old instance.
     fn renew(&self, scenario: Option<&str>, seed: Option<Seed>) -> Arc<Instance> {
+        // Makes the new world before taking the lock, which every request takes.
         let next = Arc::new(Instance::new(&self.settings, scenario, seed));
         let old = std::mem::replace(&mut *self.instance.lock(), next);
-        // Nobody waits for clients of a world that is over.
+        // Wakes the tasks that wait for clients of the old world, to be refused.
         old.monitor.connections().wake_waiting();
         old
     }

@@ -1,5 +1,5 @@
 //! The monitor as the interceptor of a world: notes each exchange in the log and in the connection table, and lets each
-//! response pass its faults. Without faults no byte of a response changes.
+//! response pass the faults. Without faults no byte of a response changes.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Interceptor for Monitor {
         let path = plain_path(head.uri.path());
         let last_event_id = head.headers.get("last-event-id").map(lossy);
         let exchange = LiveExchange::new(context, head.method.clone(), path.clone(), last_event_id);
-        // The log has the target in the words of the client; the faults compare the plain path.
+        // Writes the target as sent; only the faults compare the plain path.
         let request = Request {
             method: head.method.to_string(),
             target: head.uri.path_and_query().map_or("", |target| target.as_str()).to_owned(),
@@ -34,7 +34,7 @@ impl Interceptor for Monitor {
             body: (!context.body.is_empty()).then(|| Body { bytes: context.body.clone(), is_cut: false }),
         };
         self.log().note(context.at, exchange.ordinals(), request);
-        // Listed only after the note: no other line about the exchange can come first.
+        // Lists the exchange only after the note: no other line about the exchange can come first.
         let exchange = Arc::new(exchange);
         self.connections().add(&context.connection, Arc::clone(&exchange));
         Box::new(ExchangeHook {
@@ -50,6 +50,7 @@ impl Interceptor for Monitor {
     fn head(&self, context: &RequestContext, head: &response::Parts) {
         if let Some(exchange) = self.connections().exchange(context.ordinal, context.request) {
             exchange.update(|progress| progress.has_head = true);
+            // Refuses pushed writes from here on, which would break the length.
             if head.headers.contains_key(CONTENT_LENGTH) {
                 exchange.refuse_pushes(NotTaken::LengthTold);
             }
@@ -90,11 +91,13 @@ impl ExchangeHook {
 impl ResponseHook for ExchangeHook {
     fn change_head(&mut self) -> HeadChange {
         let has_no_body = self.exchange.method == Method::HEAD;
+        // Frees the path, which no later call needs.
         let path = std::mem::take(&mut self.path);
         let mut change = HeadChange::None;
         for applied in self.monitor.faults().meet(&path, self.exchange.connection, has_no_body) {
             match applied.fault.kind.head_change() {
                 HeadChange::None => self.alterations.add(applied, self.written, Duration::ZERO),
+                // Counts a change of the head as an alteration at once, since the head follows.
                 changed => {
                     applied.fired();
                     change = changed;
@@ -114,6 +117,7 @@ impl ResponseHook for ExchangeHook {
 
     fn pushed(&mut self, until: Bound<Instant>) -> Option<(Instant, Bytes)> {
         let PushedWrite { at, bytes, turn } = self.exchange.take_pushed(until)?;
+        // Holds the turn until the write has been sent, for the test that waits for the write.
         self.connection.hold_until_sent(turn);
         Some((at, bytes))
     }
@@ -126,7 +130,7 @@ impl ResponseHook for ExchangeHook {
         for applied in self.exchange.take_late_faults() {
             self.alterations.add(applied, self.written, self.since_request(at));
         }
-        // A response counts as stalled when no action comes out.
+        // Notes a stall only when no action comes out, not while actions still pass.
         let next = self.alterations.next_action();
         if next.is_none() && !self.alterations.is_empty() {
             let is_stalled = self.alterations.is_stalled();
@@ -148,8 +152,9 @@ impl ResponseHook for ExchangeHook {
 
     fn ended(&mut self, how: How) {
         self.exchange.update(|progress| progress.is_over = true);
+        // Refuses pushed writes before the end is noted: no write can follow the end in the log.
         self.exchange.refuse_pushes(NotTaken::Over);
-        // Noted before the waiting tasks are woken: a close is answered after the line.
+        // Notes the end before waking the waiting tasks: a close is answered after the line.
         self.monitor.note(self.exchange.ordinals(), End { how });
         self.monitor.note_ended();
     }

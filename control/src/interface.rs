@@ -76,7 +76,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
         unread: Unread::default(),
         bodies: Arc::new(Semaphore::new(body::ALL_BYTES_MAX)),
     });
-    // The layer goes around the fallbacks as well: a stranger does not learn which paths there are.
+    // Wraps the fallbacks as well: a stranger does not learn which paths exist.
     let interface = router::router().layer(middleware::from_fn_with_state(Arc::clone(&control), admit));
     Router::new()
         .nest_service(PREFIX, interface.with_state(Arc::clone(&control)))
@@ -88,7 +88,7 @@ pub fn router(settings: Settings, access: Access) -> Router {
 impl Control {
     /// Counts a long answer among the answers that no client has read yet.
     fn bounded(&self, answer: Response, connection: Option<&Arc<Connection>>) -> Result<Response, Refusal> {
-        // Only the log has no length.
+        // Counts a fixed size for an answer without a length: only the log has none.
         let length = answer.body().size_hint().exact();
         let bytes = length.map_or(LOG_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
         if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, connection) }
@@ -99,10 +99,10 @@ impl Control {
 async fn show_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let file = page::find(method, path, !control.controller.settings().routes.alone);
-    // A route of the world comes before the page.
+    // Lets a route of the world come before the page, but not before the files below the prefix.
     let file = file.filter(|file| file.path != path || !control.controller.takes_get(path));
     let Some(file) = file else { return next.run(request).await };
-    // The page needs no token, since the page asks people for the token.
+    // Asks for no token: the page itself asks people for the token.
     match control.access.host(request.uri(), request.headers()) {
         Ok(_) => file.response(),
         Err(refusal) => finish(refusal.into_response()),
@@ -120,7 +120,7 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         Ok(from) => from,
         Err(refusal) => return finish(refusal.into_response()),
     };
-    // A browser sends a preflight without the token.
+    // Answers preflights before looking for the token, which browsers leave out there.
     if request.method() == Method::OPTIONS {
         return finish(access::preflight(request.headers(), from.as_ref()));
     }
@@ -129,7 +129,7 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         Ok(()) => control.bounded(next.run(request).await, connection.as_ref()),
         Err(refusal) => Err(refusal),
     };
-    // A page of a named origin may read refusals, too.
+    // Lets a page of a named origin read refusals as well.
     let mut response = finish(answer.unwrap_or_else(IntoResponse::into_response));
     if let Some(origin) = from {
         access::let_read(response.headers_mut(), origin);

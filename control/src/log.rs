@@ -1,6 +1,6 @@
 //! The request log: the exchanges of a world, in order, as lines of a recording.
 //!
-//! The log has all that a replay of the world needs: requests, faults, and what a test wrote to connections and closed.
+//! The log has everything for a replay of the world: requests, faults, routes, and the writes and closes of a test.
 //!
 //! ```text
 //!  secret_json ── redaction    the secrets left out
@@ -28,7 +28,7 @@ pub use self::redaction::{Redaction, RedactionError};
 /// The most bytes of text, and so of memory. Later lines are only counted.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The most bytes that are read at a time.
+/// The most bytes read at a time.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The version of the form of the log.
@@ -51,7 +51,7 @@ struct LogText {
 /// Reads a log piece by piece, up to the end at one time.
 #[derive(Debug)]
 pub struct LogReader {
-    /// Not kept alive: a reader that does not read must not hold the log of an old world.
+    /// A weak reference, since a stuck reader must not keep the log of an old world.
     log: Weak<RequestLog>,
     first: Option<Bytes>,
     next: usize,
@@ -79,11 +79,11 @@ impl RequestLog {
         let line = Line { t_ms: at.as_millis(), exchange, fact, notes: NoNotes {} };
         let LogText { lines, dropped } = &mut *self.text.lock();
         let before = lines.len();
-        // After the first line without room no line is noted: a log has no gaps.
+        // Notes no line after the first without room, so that a log has no gaps.
         let is_noted =
             *dropped == 0 && serde_json::to_writer(&mut *lines, &line).is_ok() && lines.write_all(b"\n").is_ok();
         if !is_noted {
-            // A part of the line may have found room.
+            // Takes back the part of the line that found room.
             lines.truncate(before);
             *dropped += 1;
         }
@@ -109,7 +109,7 @@ impl Iterator for LogReader {
         if self.next >= self.end {
             return None;
         }
-        // Upgraded for each piece: the log of an old world goes away between two pieces.
+        // Upgrades for each piece, so that the log of an old world can go away between two pieces.
         let Some(log) = self.log.upgrade() else {
             self.end = self.next;
             return Some(Err(LogGone));

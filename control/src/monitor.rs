@@ -31,7 +31,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Returns the monitor of a world with this clock, with a log that leaves out the secrets in `redaction`.
+    /// Returns the monitor of a world with this clock, and with a log without the secrets in `redaction`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, redaction: Redaction) -> Self {
         let log = Arc::new(RequestLog::new(redaction));
@@ -61,11 +61,11 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// If there are too many, in the world or on the response under way.
+    /// If there are too many faults, in the world or on the response under way.
     pub fn add_fault(&self, fault: Fault) -> Result<Report, TooMany> {
         let mut under_way = None;
         let report = self.faults.add(fault, |applied| {
-            // The list of faults is locked here: no response meets the fault in between.
+            // Strikes while the list of faults is locked: no response meets the fault in between.
             let Target::Connection(id) = applied.fault.target else { return Ok(false) };
             let open = self.connections.find(id).filter(|open| open.exchange.is_under_way());
             let Some(OpenConnection { connection, exchange, .. }) = open else { return Ok(false) };
@@ -75,7 +75,7 @@ impl Monitor {
         })?;
         self.note(Exchange::default(), added(&report));
         if let Some(connection) = under_way {
-            // The response may be waiting for a time that the fault changes.
+            // Wakes the response, which may be waiting for a time that the fault changes.
             connection.wake();
         }
         Ok(report)
@@ -87,12 +87,13 @@ impl Monitor {
         if !deleted.is_empty() {
             let ids = deleted.iter().map(|report| report.id).collect();
             self.note(Exchange::default(), FaultsDeleted { ids });
+            // Wakes every response, since a deleted fault may have kept back any of the responses.
             self.connections.open().iter().for_each(|open| open.connection.wake());
         }
         deleted
     }
 
-    /// Ends the connection with this ordinal. Returns whether there was one.
+    /// Ends the connection with the ordinal `id`. Returns whether the connection was open.
     pub fn close(&self, id: u64, how: ClosedHow) -> bool {
         self.begin_close(id, how).is_some()
     }
@@ -107,6 +108,7 @@ impl Monitor {
 
     fn begin_close(&self, id: u64, how: ClosedHow) -> Option<OpenConnection> {
         let open = self.connections.find(id)?;
+        // Notes the close before ending the connection: the line of the end comes later.
         self.note(Exchange { connection: Some(id), request: None }, Close { how });
         open.connection.end(how.into());
         Some(open)
@@ -116,14 +118,14 @@ impl Monitor {
     /// [`END_TIME_MAX`]. Closes the connections of these responses, and half-closed connections. Returns how many responses
     /// there were.
     pub(crate) async fn end_all(&self) -> usize {
-        // The streams on half-closed connections have ended already.
+        // Closes half-closed connections, whose streams have ended already.
         let half_closed = self.connections.open().into_iter().filter(|open| open.connection.is_half_closed());
         half_closed.for_each(|open| open.connection.end(Ending::InGoodOrder));
         let under_way = self.connections.under_way();
         for open in &under_way {
             open.connection.end(Ending::InGoodOrder);
         }
-        // A client that does not read would keep the connection open for ever.
+        // Breaks off the rest: a client that does not read would keep the connection open for ever.
         if !self.all_over(&under_way).await {
             let left = under_way.iter().filter(|open| open.exchange.is_under_way());
             left.for_each(|open| open.connection.end(Ending::BreakOff(BrokenOff::EndNotTaken)));
@@ -131,11 +133,11 @@ impl Monitor {
         under_way.len()
     }
 
-    /// Waits until these responses have ended; returns whether they have in time.
+    /// Waits until all of `responses` have ended, at most [`END_TIME_MAX`]. Returns whether all have ended.
     async fn all_over(&self, responses: &[OpenConnection]) -> bool {
         let all_over = async {
             loop {
-                // Registered before the look, so that no end in between is missed.
+                // Registers before the look, so that no end in between is missed.
                 let next = self.ended.notified();
                 if !responses.iter().any(|open| open.exchange.is_under_way()) {
                     return true;

@@ -1,7 +1,8 @@
 //! The page at `/`: people see the streams there, and drive the clock and the faults by hand.
 //!
-//! A server with the control interface serves the page, also at `/__onbeat/page/`: a route of the world may take `/`. The page is an ordinary client of `openapi.json`. A request for the
-//! page is no part of the world: opening the page changes no byte of a stream.
+//! A server with the control interface serves the page, also at `/__onbeat/page/`: a route of the world may take `/`. The
+//! page is an ordinary client of `openapi.json`. A request for the page is no part of the world: opening the page changes no
+//! byte of a stream.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -67,7 +68,7 @@ pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     written.into_iter().chain([endpoints(true)]).collect()
 });
 
-/// The module about the endpoints of a server without the built-in ones.
+/// The module about the endpoints of a server without the built-in endpoints.
 static NO_ENDPOINTS: LazyLock<File> = LazyLock::new(|| endpoints(false));
 
 /// Returns the module by which the page knows the endpoints of the registry, if the server has these.
@@ -90,6 +91,7 @@ pub(crate) fn find(method: &Method, path: &str, has_built_in: bool) -> Option<&'
         return None;
     }
     match path {
+        // Looks for the special paths first, since `FILES` has the module for a server with built-in endpoints.
         ENDPOINTS_PATH if !has_built_in => Some(&NO_ENDPOINTS),
         PAGE_PATH => FILES.first(),
         _ => FILES.iter().find(|file| file.path == path),

@@ -1,7 +1,7 @@
 //! Applies all faults to the actions of a response: a sans-IO transformation.
 //!
 //! Actions go in, each with its due time since the request, and actions come out. Each fault sees the result of the fault
-//! before. An action is made only on demand: a write of some megabytes, split into single bytes, takes no more memory than
+//! before. Actions are made on demand: a write of some megabytes, split into single bytes, takes no more memory than
 //! the bytes themselves.
 
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use super::step::{Step, Tally};
 #[derive(Debug, Default)]
 pub struct Alterations {
     at_work: Vec<Alteration>,
-    /// The steps that wait for each fault, and last the steps that have passed all faults.
+    /// The steps in front of each fault, and last the steps behind all faults.
     queues: Vec<Queue>,
     /// The number of the last queue that may hold a step.
     furthest: usize,
@@ -36,13 +36,13 @@ struct Passing {
 }
 
 impl Alterations {
-    /// Adds a fault to a response with this tally of writes. The steps on their way go first.
+    /// Adds a fault to a response after the writes of the tally `written`. The steps on their way go first.
     pub fn add(&mut self, applied: AppliedFault, written: Tally, since: Duration) {
         let mut alteration = Alteration::new(applied, written);
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
         self.at_work.push(alteration);
-        // No other fault alters the end that a new fault brings about.
+        // Lets the end of a new fault pass all other faults unaltered.
         for step in steps {
             self.enter(Passing { step, since, until: 0 });
         }
@@ -53,13 +53,14 @@ impl Alterations {
         self.enter_all(since, Step::Do(action));
     }
 
-    /// Lets each fault act that acts at this time.
+    /// Lets each fault act whose time has come.
     pub fn look(&mut self, since: Duration) {
         self.enter_all(since, Step::Look);
     }
 
-    /// Takes in a step for all faults of the moment, while no other step is on its way.
+    /// Takes in a step for all faults of the moment, while no other step is on the way.
     fn enter_all(&mut self, since: Duration, step: Step) {
+        // Reads once for each action which faults were deleted: all pieces of a write meet the same faults.
         self.at_work.iter_mut().for_each(Alteration::refresh);
         self.enter(Passing { step, since, until: self.at_work.len() });
     }
@@ -71,20 +72,20 @@ impl Alterations {
     /// Returns the next action that has passed all faults.
     pub fn next_action(&mut self) -> Option<Action> {
         loop {
-            // The furthest step goes on first, which keeps the order.
+            // Moves the furthest step first, which keeps the order.
             let number = self.furthest;
             let Some(Passing { step, since, until }) = take_first(self.queue(number)) else {
                 self.furthest = number.checked_sub(1)?;
                 continue;
             };
-            // A fault that came after the step does not count.
+            // Passes over a fault added after the step.
             let mut steps = Vec::new();
             match (step, self.at_work.get_mut(number).filter(|_| number < until)) {
                 (Step::Do(action), None) => return Some(action),
                 (Step::Do(action), Some(alteration)) => alteration.pass(since, action, &mut steps),
                 (Step::Look, None) => {}
                 (Step::Look, Some(alteration)) => {
-                    // The result of the look goes before the look of the next fault.
+                    // Puts the result of the look before the look of the next fault.
                     alteration.look(since, &mut steps);
                     steps.push(Step::Look);
                 }
@@ -95,7 +96,7 @@ impl Alterations {
         }
     }
 
-    /// Returns the steps that wait for the fault with this number.
+    /// Returns the steps in front of the fault `number`.
     fn queue(&mut self, number: usize) -> &mut Queue {
         while self.queues.len() <= number {
             self.queues.push(Queue::new());
@@ -108,7 +109,7 @@ impl Alterations {
         self.at_work.iter().filter_map(Alteration::deadline).filter(|deadline| *deadline > since).min()
     }
 
-    /// Returns whether actions come out as they go in, and none is on its way.
+    /// Returns whether actions come out unchanged, and no action is on the way.
     pub fn is_empty(&self) -> bool {
         self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
@@ -119,13 +120,13 @@ impl Alterations {
     }
 }
 
-/// Takes out the first step: of a write in pieces the first piece, which a flush and the other pieces follow.
+/// Takes out the first step: of a write in pieces the first piece. A flush and the other pieces follow.
 fn take_first(queue: &mut Queue) -> Option<Passing> {
     let Passing { step, since, until } = queue.pop_front()?;
     let passing = |step| Passing { step, since, until };
     let Step::Pieces(mut rest, length) = step else { return Some(passing(step)) };
     let piece = rest.split_to(length.min(rest.len()));
-    // Pushed in reverse: the flush, and then the other pieces, follow the first piece.
+    // Pushes in reverse: the flush, and then the other pieces, follow the first piece.
     if !rest.is_empty() {
         queue.push_front(passing(Step::Pieces(rest, length)));
     }

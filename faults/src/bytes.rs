@@ -10,7 +10,7 @@ pub(super) fn with_line_ends(bytes: &[u8], ends: LineEnds) -> Bytes {
         LineEnds::Cr => b"\r",
         LineEnds::Crlf => b"\r\n",
     };
-    // Most writes have at most four lines.
+    // Makes room for four lines, which most writes do not exceed.
     let mut altered = Vec::with_capacity(bytes.len() + 4);
     for &byte in bytes {
         if byte == b'\n' { altered.extend_from_slice(end) } else { altered.push(byte) }
@@ -35,13 +35,13 @@ pub(super) fn with_field(bytes: &[u8], name: &str, value: &str) -> Bytes {
     let mut before = 0;
     while before < bytes.len() {
         let (line, end, rest) = first_line(&bytes[before..]);
-        // A longer name may begin like `name`, so the colon must follow.
+        // Asks for the colon, since a longer name may begin like `name`.
         if line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":")) {
             return [&bytes[..before], &field, end, rest].concat().into();
         }
         before += line.len() + end.len();
     }
-    // The new line ends like the first line of the write.
+    // Ends the new line like the first line of the write, or with LF.
     let end = match first_line(bytes).1 {
         b"" => b"\n",
         end => end,

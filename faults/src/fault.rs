@@ -1,4 +1,4 @@
-//! A fault: what is to go wrong, for which responses, and where in a response the fault begins.
+//! A fault: an alteration, the responses to alter, and the place in a response where the fault begins.
 
 use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -19,7 +19,7 @@ pub struct Fault {
     pub times: u64,
     /// Where in the body of a response the fault begins; a head has no such place.
     pub from: Place,
-    /// What happens.
+    /// The alteration.
     pub kind: Kind,
 }
 
@@ -41,14 +41,14 @@ pub enum Place {
     Write(u64),
     /// After so many bytes of the body.
     Byte(u64),
-    /// So many milliseconds after the request was received, with the writes that are due from then on.
+    /// So many milliseconds after the receipt of the request, with the next write.
     Ms(u64),
 }
 
 /// Declares the kinds of faults: the name of each in JSON, and the parameters.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:literal => $kind:ident $(($parameters:ident))?,)+) => {
-        /// What a fault does.
+        /// The alteration by a fault.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
         #[serde(tag = "kind")]
         pub enum Kind {
@@ -73,7 +73,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The response gets another status, in place of the endpoint.
+    /// Another status, in place of the answer of the endpoint.
     "status" => Status(StatusChange),
     /// The response gets another Content-Type.
     "content-type" => ContentType(ContentTypeChange),
@@ -162,7 +162,7 @@ impl StatusChange {
         }
         if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-            // A page of another origin sees only the fields that are named here.
+            // Names the field, which a page of another origin could not see otherwise.
             response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
         }
         response
@@ -205,7 +205,7 @@ pub struct LineEndChange {
     pub ends: LineEnds,
 }
 
-/// The line ends that an event stream may have, beside LF (WHATWG HTML, 9.2.5).
+/// The line ends of an event stream beside LF (WHATWG HTML, 9.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LineEnds {

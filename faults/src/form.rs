@@ -8,7 +8,7 @@ use serde_json::Value;
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// How many characters are shown of a wrong value.
 const SHOWN_CHARS_MAX: usize = 60;
-/// The beginning of the reason against a field that a form does not have.
+/// The beginning of the reason against an unknown field.
 pub const UNKNOWN: &str = "is not known here; expected ";
 
 /// A form without fields.
@@ -46,7 +46,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
         WrongField::new(field.unwrap_or_else(|| "body".into()), format!("expected JSON: {error}"))
     };
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    // The parser knows only the place; the client knows the name before the place.
+    // Names the field before the wrong place, since the parser knows only the place.
     let value = Value::deserialize(&mut parser).map_err(|error| wrong(last_name(bytes, &error), error))?;
     parser.end().map_err(|error| wrong(None, error))?;
     Ok(value)
@@ -61,13 +61,13 @@ pub fn read<T: DeserializeOwned>(mut object: Value) -> Result<T, WrongField> {
     if !object.is_object() {
         return Err(WrongField::new("body", format!("expected an object, got {}", shown(&object.to_string()))));
     }
-    // Serde tells the problem in a text only; the text decides the field and the reason.
+    // Reads the field and the reason out of serde's message, the only form of the problem.
     let (path, text) = match deserialize(&object) {
         Ok(form) => return Ok(form),
         Err(error) => error,
     };
     if let Some(name) = text.strip_prefix("missing field `").and_then(|name| name.strip_suffix('`')) {
-        // A value that no field takes brings out the expected values.
+        // Reads again with null in the missing field, to bring out the expected values.
         object[name] = Value::Null;
         let reason = deserialize::<T>(&object).err().map_or_else(String::new, |(_, text)| text);
         return Err(WrongField::new(name, reason.replace(", got null", ", but it is missing")));
@@ -119,7 +119,7 @@ where
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers up to 2^53 are exact")]
 #[must_use]
 pub fn whole(value: &Value) -> Option<u64> {
-    // JSON from some languages has 3e4 or 30000.0 for a whole number.
+    // Takes 3e4 and 30000.0 as well, the whole numbers of some languages.
     let as_float = || {
         let float = value.as_f64()?;
         let exact = float.fract() == 0.0 && (0.0..=9_007_199_254_740_991.0).contains(&float);
@@ -142,7 +142,7 @@ fn unknown(path: &str, name_and_known: &str) -> WrongField {
     let no_fields = || (name_and_known.trim_end_matches("`, there are no fields"), "nothing");
     let (name, known) = name_and_known.rsplit_once("`, expected ").unwrap_or_else(no_fields);
     let known = known.strip_prefix("one of ").unwrap_or(known).replace('`', "");
-    // Whether the path ends with the name depends on where serde noticed the field.
+    // Removes the name from the path, where serde has it only sometimes.
     let path = path.strip_suffix(name).unwrap_or(path).trim_matches('.');
     let dot = if path.is_empty() { "" } else { "." };
     WrongField::new(format!("{path}{dot}{}", shown(name)), format!("{UNKNOWN}{known}"))
@@ -150,7 +150,7 @@ fn unknown(path: &str, name_and_known: &str) -> WrongField {
 
 /// Returns the name of the last field before the place where the parser stopped.
 fn last_name(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
-    // The error has a line and a column; the bytes up to there were read.
+    // Finds the bytes read so far by the line and the column of the error.
     let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(error.line());
     let before: usize = lines.clone().count().checked_sub(1).map(|whole| lines.take(whole).map(<[u8]>::len).sum())?;
     let read = &bytes[..bytes.len().min(before + error.column())];

@@ -47,7 +47,7 @@ struct FaultForm {
     parameters: Map<String, Value>,
 }
 
-/// The keys of a place, of which one is there.
+/// The keys of a place, of which exactly one is present.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct PlaceForm {
@@ -70,7 +70,7 @@ fn path<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> 
         let path = value.as_str()?;
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
-        // Requests for control meet no fault.
+        // Refuses paths of the control interface, whose requests meet no fault.
         let path = plain_path(path);
         let is_control = path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         (fits && !is_control).then_some(Some(path))
@@ -119,7 +119,7 @@ impl Fault {
                 return Err(WrongField::new(target, "is not known here: the fault strikes each response of its route"));
             }
         }
-        // The keys of a target are known, and not here.
+        // Leaves the keys of a target out of the message: a fault of a route has no target.
         let without_target = |wrong: WrongField| {
             let all = format!("{UNKNOWN}path or connection, times, ");
             let reason = wrong.reason.strip_prefix(&all).map(|known| format!("{UNKNOWN}{known}"));
@@ -135,7 +135,7 @@ impl FaultForm {
     /// Returns the fault with this target.
     fn fault(self, target: Target) -> Result<Fault, WrongField> {
         let Self { times, kind, from, parameters, .. } = self;
-        // The parameters are the keys that no other field has taken.
+        // Reads the parameters from the keys left over by the other fields.
         let kind = Kind::read(&kind, parameters.into()).map_err(with_all_known)?;
         if let Kind::Status(change) = &kind {
             check_status(change)?;

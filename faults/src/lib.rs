@@ -122,7 +122,7 @@ impl Faults {
         under_way: impl FnOnce(AppliedFault) -> Result<bool, TooMany>,
     ) -> Result<Report, TooMany> {
         let mut state = self.0.lock();
-        // A full list drops the oldest fault that has struck often enough.
+        // Drops, from a full list, the oldest fault without responses left to strike.
         let is_full = state.entries.len() >= FAULTS_MAX;
         let spent = state.entries.iter().position(|entry| entry.left == 0).filter(|_| is_full);
         if is_full && spent.is_none() {
@@ -131,11 +131,11 @@ impl Faults {
         let id = state.added + 1;
         let applied = AppliedFault { fault: Arc::new(fault), counts: Arc::default() };
         let mut entry = Entry { id, left: applied.fault.times, applied };
-        // The head of a response under way has gone.
+        // Strikes a response under way only with a fault of the body: the head has gone.
         if !entry.applied.fault.kind.changes_head() && under_way(entry.applied.clone())? {
             entry.strike();
         }
-        // The list has not changed until here, since a fault may be refused.
+        // Changes the list only now, since the response under way may refuse the fault.
         state.added = id;
         spent.map(|spent| state.entries.remove(spent));
         let report = entry.report();
@@ -152,12 +152,12 @@ impl Faults {
             let kind = &entry.applied.fault.kind;
             let is_first = met.iter().all(|before| discriminant(&before.applied.fault.kind) != discriminant(kind));
             let can_strike = kind.changes_head() || !has_no_body;
-            // A younger fault of the same kind waits for its turn.
+            // Lets the oldest fault of a kind strike; younger faults of the kind strike later responses.
             if entry.left > 0 && can_strike && is_first && entry.is_for(path, connection) {
                 met.push(entry);
             }
         }
-        // The endpoint does not answer, so the other faults stay for later responses.
+        // Applies a status alone: without an answer of the endpoint, the other faults stay for later responses.
         if let Some(status) = met.iter().position(|entry| entry.has_status()) {
             met = vec![met.swap_remove(status)];
         }
@@ -177,7 +177,7 @@ impl Faults {
         state.entries.retain(|entry| {
             let goes = id.is_none_or(|id| entry.id == id);
             if goes {
-                // The flag reaches the responses that have met the fault already.
+                // Sets the flag shared with all responses that have met the fault.
                 entry.applied.counts.deleted.store(true, Ordering::Relaxed);
                 deleted.push(entry.report());
             }

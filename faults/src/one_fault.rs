@@ -15,20 +15,20 @@ use super::{AppliedFault, Batch, EventId, Fault, Kind, LineEndChange, Pieces, Pl
 #[derive(Debug)]
 pub(super) struct Alteration {
     applied: AppliedFault,
-    /// The part of the response that has reached this fault.
+    /// The writes that have reached the fault.
     seen: Tally,
     fired: bool,
-    /// The fault has done all of its work.
+    /// Whether the fault has done all of the work.
     over: bool,
-    /// The writes that were kept back, and become one.
+    /// The writes kept back, to be joined into one write.
     kept: Vec<Bytes>,
-    /// The fault was deleted, and passes every action on. Read when an action comes in: all steps of an action pass the same
-    /// faults.
+    /// Whether the fault was deleted, and passes every action on. Set when an action comes in, so that all steps of an action
+    /// pass the same faults.
     deleted: bool,
 }
 
 impl Alteration {
-    /// Begins a fault on a response with this tally of writes.
+    /// Begins a fault on a response after the writes of the tally `written`.
     pub(super) fn new(applied: AppliedFault, written: Tally) -> Self {
         Self { applied, seen: written, fired: false, over: false, kept: Vec::new(), deleted: false }
     }
@@ -38,7 +38,7 @@ impl Alteration {
         self.deleted = self.applied.is_deleted();
     }
 
-    /// Puts out the result of an action at this time.
+    /// Puts out the result of an action at the time `since` the request.
     pub(super) fn pass(&mut self, since: Duration, action: Action, out: &mut Vec<Step>) {
         if self.deleted {
             self.let_go(out);
@@ -47,9 +47,9 @@ impl Alteration {
         }
         match action {
             Action::Write(bytes) => self.write(since, bytes, out),
-            // A stalled response stays open after the end of the endpoint.
+            // Keeps a stalled response open after the end of the endpoint.
             Action::End(How::Complete) if self.is_stalled() => {}
-            // Writes that were kept back go before both ends. A reset loses these writes.
+            // Puts writes kept back before a complete end and before a cut. A reset loses these writes.
             Action::End(How::Complete | How::Cut) => {
                 self.let_go(out);
                 out.push(action.into());
@@ -70,7 +70,7 @@ impl Alteration {
             self.let_go(out);
             return;
         }
-        // Only a fault that breaks off acts without a write.
+        // Leaves out faults that act only on a write.
         let end = match self.applied.fault.kind {
             Kind::Cut => Some(How::Cut),
             Kind::Reset => Some(How::Reset),
@@ -106,17 +106,17 @@ impl Alteration {
         let fault = Arc::clone(&self.applied.fault);
         let before = self.seen;
         self.seen.count(bytes.len());
-        // A place in bytes begins with the write that holds the byte, any other place with the first write after the place.
+        // Begins, for a place in bytes, with the write that holds the byte, else with the first write after the place.
         let has_begun = match fault.from {
             Place::Write(writes) => before.writes >= writes,
             Place::Byte(place) => self.seen.bytes > place,
             Place::Ms(ms) => since >= Duration::from_millis(ms),
         };
         match &fault.kind {
-            // A response that was broken off writes nothing more.
+            // Drops the writes behind the break.
             kind if kind.breaks_off() && self.over => {}
             kind if kind.breaks_off() => {
-                // A response may break off in the middle of a write.
+                // Lets the bytes before the break through, perhaps half a write.
                 let left = match fault.from {
                     Place::Byte(place) => usize::try_from(place.saturating_sub(before.bytes)).unwrap_or(usize::MAX),
                     _ if has_begun => 0,
@@ -129,14 +129,14 @@ impl Alteration {
                 self.look(since, out);
             }
             kind if has_begun && !self.over => self.rewrite(kind, bytes, out),
-            // The fault has not begun, or has altered a write already.
+            // Passes the write on if the fault has not begun, or has altered its write already.
             _ => out.push(Action::Write(bytes).into()),
         }
     }
 
     fn rewrite(&mut self, kind: &Kind, bytes: Bytes, out: &mut Vec<Step>) {
         match kind {
-            // The pieces are cut on demand, when the step is taken out.
+            // Leaves the cutting to `take_first`, which makes the pieces on demand.
             Kind::Split(Pieces { bytes: length }) => {
                 self.fire_if(bytes.len() > *length);
                 out.push(Step::Pieces(bytes, *length));
@@ -151,7 +151,7 @@ impl Alteration {
                 self.fire_if(bytes.contains(&b'\n'));
                 out.push(Action::Write(with_line_ends(&bytes, *ends)).into());
             }
-            // The first of the two writes is the unaltered one, and fires nothing.
+            // Writes the original first, and the copy as the alteration.
             Kind::Duplicate => {
                 out.push(Action::Write(bytes.clone()).into());
                 self.once(bytes, out);
@@ -162,19 +162,19 @@ impl Alteration {
                 self.once(with_field(&bytes, "retry", &retry_ms.to_string()), out);
             }
             Kind::Id(EventId { event_id }) => self.once(with_field(&bytes, "id", event_id), out),
-            // The other kinds change the head, or break off.
+            // Passes the write on for kinds that change the head; kinds that break off never come here.
             _ => out.push(Action::Write(bytes).into()),
         }
     }
 
-    /// Puts out one altered write; later writes stay as they are.
+    /// Puts out an altered write, the only alteration; later writes stay unaltered.
     fn once(&mut self, altered: Bytes, out: &mut Vec<Step>) {
         self.over = true;
         self.fire_if(true);
         out.push(Action::Write(altered).into());
     }
 
-    /// Puts out the writes that were kept back, as one.
+    /// Puts out the writes kept back, as a single write.
     fn let_go(&mut self, out: &mut Vec<Step>) {
         let kept = std::mem::take(&mut self.kept);
         self.fire_if(kept.len() > 1);

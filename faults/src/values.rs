@@ -1,4 +1,4 @@
-//! The values in the JSON of a fault: how each is written, and which values are read.
+//! Writes and reads the values in the JSON of a fault.
 
 use axum::http::{HeaderValue, StatusCode};
 use serde::de::Deserializer;
@@ -19,7 +19,7 @@ pub(super) fn code<S: Serializer>(status: &StatusCode, json: S) -> Result<S::Ok,
 
 pub(super) fn status<'de, D: Deserializer<'de>>(json: D) -> Result<StatusCode, D::Error> {
     fitting(json, "204, 301, 302, 303, 307, 308 or 400 to 599", |value| {
-        // 304 and 1xx would need more than another status.
+        // Refuses 304 and 1xx, which would need more than another status.
         let code = u16::try_from(whole(value)?).ok()?;
         let status = StatusCode::from_u16(code).ok()?;
         (code == 204 || is_redirection(status) || (400..=599).contains(&code)).then_some(status)
@@ -67,7 +67,7 @@ pub(super) fn content_type<'de, D: Deserializer<'de>>(json: D) -> Result<HeaderV
 
 /// Returns a text as the value of a header, if a header can have the text.
 fn header(text: &str, bytes_max: usize) -> Option<HeaderValue> {
-    // HTTP takes spaces off both ends of a value.
+    // Refuses spaces at both ends, which HTTP would remove.
     let fits = !text.is_empty() && text.len() <= bytes_max && text.trim() == text;
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     (fits && visible).then(|| HeaderValue::from_str(text).ok()).flatten()

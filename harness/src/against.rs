@@ -12,7 +12,7 @@
 //!        │
 //!  contract ── cases            a recording, read as a contract; each line is a case
 //!        │
-//!  body ── unit                 bodies, divided into blocks, lines or pieces
+//!  body ── unit ── series       bodies, divided into blocks, lines or pieces; units that a timer sends beside the rest
 //!        │
 //!  align ── pieces              pairs of expected and seen units
 //!        │
@@ -52,6 +52,7 @@ mod request;
 mod results;
 mod rule;
 mod schedule;
+mod series;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -83,10 +83,10 @@ pub fn main() -> Exit {
             log_to_stderr();
             run(&arguments.command, &mut out)
         }
-        // The usage is wrong, or the user asks for help.
+        // Prints help on request, or the problem of a wrong usage.
         Err(message) => Ok(out.clap(&message)),
     };
-    // Results are printed before the failure is reported.
+    // Prints the results before reporting a failure.
     let printed = out.flush();
     match (outcome, printed) {
         (Ok(exit), Ok(())) => exit,
@@ -116,7 +116,7 @@ fn log_to_stderr() {
     let targets = asked.as_ref().map(|targets| targets.parse::<Targets>());
     let default = Targets::new().with_default(LevelFilter::INFO);
     let wrong = matches!(targets, Some(Err(_)));
-    // A wrong RUST_LOG is reported by the log itself, and so after the log exists.
+    // Reports a wrong RUST_LOG by the log itself, and so only when the log exists.
     let filter = targets.and_then(Result::ok).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(Stderr::is_terminal());
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
@@ -136,6 +136,7 @@ enum Format {
 
 /// Reads a number that can't be zero.
 fn parse_count<T: FromStr>(text: &str) -> Result<T, String> {
+    // Names the bound of the type, which `parse` enforces without naming.
     let max = if size_of::<T>() == 4 { "2^32 - 1" } else { "2^64 - 1" };
     text.parse().map_err(|_| format!("expected a whole number from 1 to {max}"))
 }
@@ -155,9 +156,11 @@ fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     use futures_util::future::select_all;
     use tokio::signal::unix::{SignalKind, signal};
 
+    // Leaves SIGHUP ignored under `nohup`, whose purpose is to outlive the terminal.
     let hangup = (!ignores_hangup()).then(SignalKind::hangup);
     let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
     let mut signals = kinds.map(signal).collect::<io::Result<Vec<_>>>()?;
+    // Registers all signals before the wait, so that no signal from here on kills the process.
     Ok(async move {
         select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
     })
@@ -168,7 +171,7 @@ fn told_to_end() -> io::Result<impl Future<Output = ()>> {
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A mask in hexadecimal: the lowest bit is signal 1, SIGHUP.
+    // Reads a mask in hexadecimal, whose lowest bit is signal 1, SIGHUP.
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
@@ -176,7 +179,7 @@ fn ignores_hangup() -> bool {
 #[cfg(not(unix))]
 fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler the operating system ends the process.
+        // Ignores a failure: without a handler the operating system ends the process.
         let _ = tokio::signal::ctrl_c().await;
     })
 }

@@ -1,6 +1,6 @@
-//! Long texts, as much of them as people take in at a glance.
+//! Shortens long texts for people: the beginning and the end.
 
-/// Returns the lines as far as people can take them in at a glance: of many lines the middle is left out.
+/// Returns at most `lines_max` lines of a text, without the middle, each of at most 160 characters.
 pub(crate) fn excerpt(text: &str, lines_max: usize) -> String {
     const WIDTH: usize = 160;
     let clip = |line: &&str| match line.char_indices().nth(WIDTH) {

@@ -45,9 +45,10 @@ pub fn corpus() -> Result<Corpus, Overdue> {
     corpus.extend(streams::files(&setup)?);
     corpus.extend(fan_out::files(&setup)?);
     corpus.extend(requests::files(&setup)?);
-    // Cases and schemas are written by hand, and are part of the corpus.
+    // Adds cases and schemas, which are written by hand and part of the corpus.
     corpus.insert(read_back::CASES.into(), read_back::cases().into());
     corpus.extend(onbeat_fixtures::folder("schema").map(|schema| (schema.path.to_owned(), schema.text.into())));
+    // Makes the manifest last, with the sums of all other files.
     corpus.insert("manifest.json".into(), manifest::file(&corpus));
     Ok(corpus)
 }

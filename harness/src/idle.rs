@@ -1,4 +1,4 @@
-//! Tells when everything has happened that can happen at an instant.
+//! Tells when everything possible at an instant has happened.
 //!
 //! A paused runtime parks just when no task can run, and only then lets time pass. The runtime signals an [`Idle`] before
 //! parking, and the waiting tasks run at the same instant. A test that settles therefore sees all consequences, without a
@@ -25,6 +25,7 @@ impl Idle {
     /// Wakes the waiting tasks; the runtime calls the function before parking.
     pub(crate) fn signal(&self) {
         self.0.idle.notify_waiters();
+        // Clears the mark before waking: an arrival caused by the woken tasks belongs to the next signal.
         if self.0.has_arrived.swap(false, Ordering::AcqRel) {
             self.0.idle_after_arrival.notify_waiters();
         }

@@ -25,6 +25,7 @@ pub(crate) fn name(path: &Path) -> String {
 
 fn bytes(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // Reads a byte more than allowed, to notice a longer input without its size.
     let read = input.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if read as u64 > BYTES_MAX {
         let why = format!("it is longer than {} MiB, and so is no file of onbeat's", BYTES_MAX >> 20);
@@ -34,6 +35,7 @@ fn bytes(input: impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
+    // Looks for UTF-16 first: the error about a wrong byte would be no help to a user of PowerShell.
     if is_utf_16(&bytes) {
         return Err("expected UTF-8, got UTF-16, as PowerShell's > writes it: let curl write the file itself \
                     (curl -o FILE URL), or convert it (iconv -f UTF-16 -t UTF-8 FILE)"
@@ -45,6 +47,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
         let (line, column) = (lines.len(), lines.last().map_or(0, |last| last.len()) + 1);
         format!("line {line}: expected UTF-8, got a byte at column {column} that is none")
     })?;
+    // Removes a byte order mark, which would be part of the first line.
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }

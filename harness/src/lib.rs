@@ -1,6 +1,6 @@
 //! A deterministic simulation and conformance test harness for Server-Sent Events.
 //!
-//! Onbeat tests event streams, and any other response that is sent in pieces, without waiting: over real HTTP/1.1, with the
+//! Onbeat tests event streams, and any other response sent in pieces, without waiting: over real HTTP/1.1, with the
 //! time of each byte exact to the millisecond.
 //!
 //! | to test | use | feature |
@@ -17,12 +17,12 @@
 //!
 //! # The map
 //!
-//! Data flows one way, and a module uses only those before it:
+//! Data flows one way, and a module uses only earlier modules:
 //!
 //! ```text
 //!  server_url    the address of a server
 //!      │
-//!  excerpt       long texts, as much of them as people take in
+//!  excerpt       long texts, shortened for people
 //!      │
 //!  transport     connections in memory and over TCP, and the tap, which stamps arriving bytes
 //!      │
@@ -36,11 +36,11 @@
 //!      │
 //!  log_replay    the log of a served world, played again
 //!      │
-//!  server        a server in the process of a test, over real sockets, for those who test a client
+//!  server        a server in the process of a test, over real sockets, for tests of clients
 //!      │
 //!  record        any server's responses, recorded over real sockets, or in a lab
 //!      │
-//!  judge         what was seen, held against what should have been, whatever the contract
+//!  judge         observations, held against expectations, whatever the contract
 //!      │
 //!  fixtures      the contract as data
 //!      │

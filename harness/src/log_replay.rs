@@ -98,7 +98,7 @@ enum LoggedAction {
     Publish(Publish),
 }
 
-/// The routes file of a served world, and the folder of the files that its routes play.
+/// The routes file of a served world, and the folder of the played files.
 #[derive(Clone, Debug, Default)]
 pub struct LoggedRoutes {
     /// The routes, channels and scenarios.
@@ -113,7 +113,8 @@ impl LoggedWorld {
     ///
     /// # Errors
     ///
-    /// If there was a routes file, and none is given, or the other way round; or if the world goes on long after the end of the log, or far more happens in the world than the log has lines for.
+    /// If there was a routes file, and none is given, or the other way round; or if the world goes on long after the end of
+    /// the log, or far more happens in the world than the log has lines for.
     ///
     /// # Panics
     ///
@@ -128,7 +129,7 @@ impl LoggedWorld {
         let folder = given.folder.clone();
         let scenario = self.scenario.clone();
         let has_built_in = routes.is_none();
-        // The lab's own world stays empty: connections join the observed world with their first request.
+        // Leaves the lab's own world empty: connections join the observed world with their first request.
         let setup = self.setup;
         let observed: Arc<OnceLock<Observed>> = Arc::default();
         let slot = Arc::clone(&observed);
@@ -137,16 +138,18 @@ impl LoggedWorld {
         let application = WorldServer::with_router(move |world| {
             let clock = MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) };
             let observed = || Observed::new(Arc::new(clock), &setup, &given.model, scenario.as_deref(), has_built_in);
+            // Makes one observed world, however often the lab asks for a router.
             slot.get_or_init(observed).router()
         });
         let (logs, time) = world_lab::run_with(&setup, &application, async |lab| {
             let Observed { world, monitor, routes } = observed.get().expect("the lab has made its router");
             let (clients, meter) = (BTreeMap::new(), Arc::clone(&meter));
             let mut scheduler = LogScheduler { monitor, routes, folder, clients, meter: Arc::clone(&meter) };
-            // The number of the line under way.
+            // Keeps the number of the line under way, for the error of a replay without end.
             let line = Cell::new(self.end.1);
             tokio::select! {
                 biased;
+                // Polls the meter first: a world that writes without end would leave the meter no turn.
                 () = meter.passed() => Err(LogError::Unaccounted { line: line.get() }),
                 logs = scheduler.play(lab, self, &line) => Ok((logs, world.clock().now().since_epoch())),
             }
@@ -190,7 +193,7 @@ impl LogScheduler<'_> {
     /// Does all actions of the log at their times; returns the log of each client.
     async fn play(&mut self, lab: &mut WorldLab, logged: &LoggedWorld, line: &Cell<usize>) -> BTreeMap<u64, ClientLog> {
         for (at, number, action) in &logged.actions {
-            // The world settles after each action: logged actions of an instant have an order.
+            // Lets the world settle after each action, since logged actions of an instant have an order.
             line.set(*number);
             if lab.world().clock().now() < Instant::EPOCH + *at {
                 lab.until(*at).await;
@@ -198,7 +201,7 @@ impl LogScheduler<'_> {
             self.act(lab, action).await;
             lab.settle().await;
         }
-        // The log may go on after the last action, until the latest time of a line.
+        // Lets time pass to the latest line, which can come long after the last action.
         line.set(logged.end.1);
         lab.until(logged.end.0).await;
         let mut logs = BTreeMap::new();
@@ -219,18 +222,18 @@ impl LogScheduler<'_> {
                 client.act(action.clone()).await;
             }
             LoggedAction::Push { connection, bytes } => {
-                // A response that a fault ended before the write has lost the write in the served world as well.
+                // Ignores a refusal: the served world has lost the write of an ended response as well.
                 let _ = self.monitor.push(*connection, None, bytes.clone());
             }
             LoggedAction::Close { connection, how } => {
                 self.monitor.close(*connection, *how);
             }
             LoggedAction::Fault(fault) => {
-                // The log has only faults for which there was room.
+                // Ignores a refusal: the log has only faults for which there was room.
                 let _ = self.monitor.add_fault(fault.clone());
             }
             LoggedAction::Route(form) => {
-                // The log has only routes that were read; the files that routes play may be gone.
+                // Leaves out a route whose played file is gone; the comparison then tells the difference.
                 if let Ok(route) = read_route(form.clone(), self.folder.as_deref()) {
                     let _ = self.routes.add(route);
                 }
@@ -241,7 +244,7 @@ impl LogScheduler<'_> {
                 }
             }
             LoggedAction::Publish(Publish { channel, id, chunk }) => {
-                // The log has only events of channels that were there.
+                // Ignores a refusal: the log has only events of known channels.
                 let _ = self.routes.publish_bytes(channel, chunk.bytes.clone(), id.clone());
             }
             LoggedAction::DeleteFaults(ids) => {

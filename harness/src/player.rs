@@ -6,7 +6,7 @@
 //!              reads        with times
 //! ```
 //!
-//! Four schedulers decide which client acts when: in the fixtures, the check, the simulation, and the replay of a log.
+//! Four schedulers decide the time of each action: in the fixtures, the check, the simulation, and the replay of a log.
 
 mod action;
 mod client;

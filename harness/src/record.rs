@@ -3,20 +3,21 @@
 //! The recorder reads the bytes of connections itself, since HTTP libraries do not keep the boundaries of chunks:
 //!
 //! ```text
-//!  connect                  the connection to the server, with TLS where the URL says so
+//!  connect                  the connection to the server, with TLS for `https`
 //!      │
-//!  secrets                  values that never reach the disk
+//!  secrets                  values kept off the disk
 //!      │
-//!  tap ── lines             parts out of raw bytes, and the lines that they make
+//!  tap ── lines             parts out of raw bytes, and lines out of parts
 //!      │
 //!  store                    files, written line by line
 //!      │
-//!  once  proxy  in_lab      one exchange, all that pass between clients and the server, and those of a lab
+//!  once  proxy  in_lab      a single exchange, all exchanges through a proxy, and the exchanges of a lab
 //!      │
-//!  compare                  what differs between two recordings of the same request
+//!  compared_text ── compare the differences between two recordings of the same request
 //! ```
 
 mod compare;
+mod compared_text;
 #[cfg(feature = "live")]
 mod connect;
 mod in_lab;
@@ -44,6 +45,6 @@ pub use self::proxy::{News, Proxy};
 pub use self::secrets::Secrets;
 pub use self::store::RecordingFile;
 
-/// The largest number of bytes that are read from a socket at a time.
+/// The most bytes read from a socket at a time.
 #[cfg(feature = "live")]
 const READ_BYTES: usize = 64 * 1024;

@@ -32,7 +32,7 @@ use crate::world_lab::{self, Overdue, Setup};
 #[derive(Clone, Copy, Debug)]
 pub struct Stream(&'static endpoints::Stream);
 
-/// A name that no stream has.
+/// A name without a stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected the name of a stream, such as sse, got {name}")]
 pub struct UnknownStream {
@@ -138,6 +138,7 @@ pub fn replay_each(
 ) -> Result<(), Overdue> {
     let mut setup = *setup;
     if !stream.ends() {
+        // Moves the deadline behind the end of the watch, which is no sign of a hang.
         setup.deadline = setup.deadline.max(watched.saturating_add(Duration::from_secs(1)));
     }
     world_lab::run(&setup, async |lab| {
@@ -148,12 +149,14 @@ pub fn replay_each(
         } else {
             let mut time = Duration::ZERO;
             while time < watched {
+                // Takes the entries out hour by hour, so that a long watch takes no more memory.
                 time = watched.min(time + STEP);
                 lab.until(time).await;
                 if !client.take().into_transcript().entries.into_iter().all(&mut goes_on) {
                     return;
                 }
             }
+            // Sees the writes of the last instant before leaving.
             lab.settle().await;
         }
         let _ = client.close().await.into_transcript().entries.into_iter().all(goes_on);

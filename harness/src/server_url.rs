@@ -27,7 +27,7 @@ impl ServerUrl {
     /// write.
     pub fn read(text: &str) -> Result<Self, String> {
         let (url, server) = parse(text)?;
-        // Each request has its own query, so that a query here could only be lost.
+        // Refuses a query, which would be lost: each request has a query of its own.
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!("expected nothing after the path: write {server}"));
         }
@@ -69,7 +69,7 @@ impl fmt::Display for ServerUrl {
 }
 
 fn parse(text: &str) -> Result<(Url, ServerUrl), String> {
-    // The text itself stays out of every message, since a password may be in it.
+    // Keeps the text itself out of every message, since the text may have a password.
     let Some(text) = with_scheme(text.trim())? else {
         return Err("expected a host, like http://localhost:3000".into());
     };
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<(Url, ServerUrl), String> {
         is_tls: url.scheme() == "https",
         host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
         port: url.port_or_known_default().unwrap_or(80),
-        // The default port stands neither in the URL nor in `Host`.
+        // Leaves the default port out, as URLs and `Host` do.
         authority: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
         path: url.path().trim_end_matches('/').to_owned(),
     };
@@ -104,7 +104,7 @@ fn with_scheme(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() || text.starts_with(['/', ':', '?', '#']) && text.parse::<Ipv6Addr>().is_err() {
         return Ok(None);
     }
-    // A URL parser would take a port for a host, and an IPv6 address for a host with a port.
+    // Refuses a lone port and a lone IPv6 address, for which a URL parser would take a host, and a host with a port.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("expected a host before the port: write http://localhost:{text}"));
     }
@@ -117,7 +117,7 @@ fn with_scheme(text: &str) -> Result<Option<String>, String> {
 
 /// Returns the text for an error message, without a password.
 pub(crate) fn without_userinfo(text: &str) -> String {
-    // A text that is not a URL may have a password all the same.
+    // Looks for a password even in a text that is no URL.
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {

@@ -1,4 +1,4 @@
-//! The clock of a lab: tokio's clock, with a count of the waits. A timer that outlives the stream is a leak.
+//! The clock of a lab: tokio's clock, with a count of the waits. A timer without a stream is a leak.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ impl Sleepers {
 
     /// Returns how many wait, without the clock and the caller.
     pub(crate) fn count(&self) -> usize {
+        // Counts the clones: each wait holds a clone, which is dropped with the wait.
         Arc::strong_count(&self.0) - 2
     }
 }

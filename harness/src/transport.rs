@@ -22,7 +22,7 @@ pub use self::over_tcp::connect_tcp;
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
 /// How many bytes a client reads at a time.
 const READ_BYTES: usize = 4096;
-/// How many bytes of memory a client takes at a time: several reads share them.
+/// How many bytes of memory a client takes at a time, shared by several reads.
 const BUFFER_BYTES: usize = 4 * READ_BYTES;
 
 /// Returns the ends of a connection in memory, with `window_bytes` of room in each direction: the end of the server, and
@@ -76,6 +76,7 @@ impl ServerEnd {
     /// Returns the failure to report, if the connection was reset.
     fn failure(&mut self, later: Result<usize, io::ErrorKind>) -> Option<io::Result<usize>> {
         let reset = self.breaker.0.load(Ordering::Acquire);
+        // Reports the reset once; later calls fail as on a socket that is closed.
         let is_reported = std::mem::replace(&mut self.is_reported, reset);
         reset.then(|| if is_reported { later } else { Err(io::ErrorKind::ConnectionReset) }.map_err(io::Error::from))
     }
@@ -142,7 +143,7 @@ impl Sender {
 
     /// Sends no more, but goes on reading: a half-close.
     pub async fn half_close(&mut self) {
-        // A failure means a connection that is gone already.
+        // Ignores a failure: the connection is gone already.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut self.pipe).await;
     }
 
@@ -175,6 +176,7 @@ pub struct Tap {
 impl Tap {
     /// Waits for the next bytes, or for the end; returns the time, and the arrival.
     pub async fn next(&mut self) -> (Instant, Arrival) {
+        // Reserves only when the room is used up, so that several reads share an allocation.
         if self.buffer.capacity() < READ_BYTES {
             self.buffer.reserve(BUFFER_BYTES);
         }
@@ -184,6 +186,7 @@ impl Tap {
             Ok(_) => Arrival::Bytes(self.buffer.split().freeze()),
             Err(_) => Arrival::Reset,
         };
+        // Reads the clock after the wait, at the time of arrival.
         (self.clock.now(), arrival)
     }
 }

@@ -44,7 +44,7 @@ pub struct Routes {
 /// The delivery of an event to the subscribers of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Published {
-    /// The ID of the event, if it has one.
+    /// The ID of the event, if the event has an ID.
     pub id: Option<String>,
     /// How many clients get the event.
     pub clients: usize,
@@ -57,8 +57,8 @@ pub struct Published {
 }
 
 impl Routes {
-    /// Returns the routes of a model in a world, with those of a scenario before all others. Where no route matches, the
-    /// built-in endpoints answer, if the world `has_built_in` ones, or else a 404 that says why none matches.
+    /// Returns the routes of a model in a world, with the routes of `scenario` before all others. Where no route matches, the
+    /// built-in endpoints answer if the world `has_built_in` endpoints, or else a 404 with the reasons.
     #[must_use]
     pub fn new(world: Arc<World>, model: &Model, scenario: Option<&str>, has_built_in: bool) -> Self {
         let channels = Arc::new(Channels::new(world.limits().mailbox_events_max, &model.channels));
@@ -69,18 +69,18 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// If there are too many.
+    /// If [`ROUTES_MAX`](crate::ROUTES_MAX) routes have been added already.
     pub fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
         self.declare_channels(&route);
         self.table.add(route)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the old ones, and of
-    /// the new ones, of which the first is the highest.
+    /// Replaces the routes added at run time by `routes`, of which the first comes first. Returns the ids of the old routes,
+    /// and the ids of the new routes, of which the first is the highest.
     ///
     /// # Errors
     ///
-    /// If there are too many: the old ones stay.
+    /// If there are more than [`ROUTES_MAX`](crate::ROUTES_MAX): the old routes stay.
     pub fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         for route in &routes {
             self.declare_channels(route);
@@ -99,7 +99,7 @@ impl Routes {
         }
     }
 
-    /// Deletes the route with this id, or all that were added. Returns the deleted routes.
+    /// Deletes the route with this id, or all routes added at run time. Returns the deleted routes.
     pub fn delete(&self, id: Option<u64>) -> Vec<RouteReport> {
         self.table.delete(id)
     }
@@ -148,6 +148,7 @@ impl Routes {
     /// If there is no such channel.
     pub fn publish(&self, channel: &str, event: EventFields) -> Result<Published, NoSuchChannel> {
         let channel = self.channels.find(channel)?;
+        // Counts an event with an ID of its own as well, so that a number tells the position among all events.
         let (_, number) = channel.count();
         let id = event.id.clone().or(number);
         let bytes = EventFields { id: id.clone(), ..event }.encode();
@@ -180,9 +181,11 @@ impl Routes {
     async fn respond(self: Arc<Self>, context: RequestContext, head: Parts) -> Option<Response> {
         let request = Arc::new(Request::new(&head, context.body.clone()));
         let connection = Arc::clone(&context.connection);
+        // Asks the routes before publishing requests and preflights: a route can take `OPTIONS` itself.
         let mut response = if let Some(answer) = self.table.answer(&request) {
             let start = self.start(&context);
             let answer = Answer { response: answer, request, start, channels: Arc::clone(&self.channels) };
+            // Holds only a whole answer back until earlier arrivals are taken in; a stream begins without delay.
             if answer.is_at_once() {
                 at_once(&self.world, &connection, self.play(context, &head, answer)).await
             } else {
@@ -192,6 +195,7 @@ impl Routes {
             let publishing = Arc::clone(&self).publish_request(context, channel, request);
             at_once(&self.world, &connection, publishing).await
         } else if cors::is_preflight(&head) && (!self.has_built_in || self.has_path(head.uri.path())) {
+            // Returns early: `preflight` has set the headers for other origins already.
             return Some(cors::preflight(&head.headers));
         } else if self.has_built_in {
             return None;
@@ -199,14 +203,17 @@ impl Routes {
             let not_found = async { (StatusCode::NOT_FOUND, self.table.why_not(&request)).into_response() };
             at_once(&self.world, &connection, with_head_change(&context, not_found)).await
         };
+        // Comes last, since a page of another origin gets the names of all headers of the finished answer.
         cors::let_read(&head.headers, response.headers_mut());
         Some(response)
     }
 
     /// Plays the response of a route, through the faults of the route and of the world.
     async fn play(&self, context: RequestContext, head: &Parts, answer: Answer) -> Response {
+        // Sends the head alone in answer to `HEAD`.
         let is_played = head.method != Method::HEAD;
         let faults = &answer.response.faults;
+        // Registers the faults of the route before `with_head_change` and `respond` ask the hooks of the request.
         if !faults.is_empty() {
             context.alter(Box::new(FaultHook::new(faults, answer.start.at)));
         }
@@ -222,6 +229,7 @@ impl Routes {
         channel: Arc<NamedChannel>,
         request: Arc<Request>,
     ) -> Response {
+        // Publishes inside of `with_head_change`: a fault that answers in place of the channel publishes no event.
         let Start { epoch, at, seed, connection, request: number } = self.start(&context);
         with_head_change(&context, async {
             let publish = channel.publish().expect("the channel was found by its request");
@@ -232,7 +240,7 @@ impl Routes {
             let (bytes, id) = published(&publish.event, &mut moment, id);
             let answer = self.send(&channel, bytes, id);
             if answer.filling {
-                // A burst of events must not run ahead of the readers.
+                // Lets the subscribers read first: a burst of events must not run ahead of the readers.
                 tokio::task::yield_now().await;
             }
             let json = HeaderValue::from_static("application/json");

@@ -12,7 +12,7 @@ use crate::model::{ChannelForm, Publish};
 use crate::nearest::nearest;
 use crate::request::Request;
 
-/// The channels of a world. A channel that no file declares is made on the first use, without a history.
+/// The channels of a world. A channel outside of the file is made on the first use, without a history.
 #[derive(Debug)]
 pub(crate) struct Channels {
     mailbox_events_max: u64,
@@ -58,6 +58,7 @@ impl Channels {
 
     /// Returns the channel with this name, perhaps a new channel.
     pub(crate) fn named(&self, name: &str) -> Arc<NamedChannel> {
+        // Holds the lock from the look to the insertion, so that two subscribers get the same channel.
         let mut by_name = self.by_name.lock();
         if let Some(channel) = by_name.get(name) {
             return Arc::clone(channel);
@@ -67,8 +68,9 @@ impl Channels {
         channel
     }
 
-    /// Returns the channel with this name, if there is one.
+    /// Returns the channel with this name, or an error with the nearest name.
     pub(crate) fn find(&self, name: &str) -> Result<Arc<NamedChannel>, NoSuchChannel> {
+        // Never makes a channel: a publisher with a wrong name gets an error, not a channel without subscribers.
         let by_name = self.by_name.lock();
         by_name.get(name).map(Arc::clone).ok_or_else(|| {
             let names: Vec<_> = by_name.keys().map(String::as_str).collect();
@@ -117,8 +119,8 @@ impl NamedChannel {
         self.form.publish.as_ref()
     }
 
-    /// Counts an event. Returns the number of the event, from 1, and the ID if the event has no other: a client could not
-    /// resume behind an event without an ID.
+    /// Counts an event. Returns the number of the event, from 1, and the ID for an event without an ID, if the channel has a
+    /// history: a client could not resume behind an event without an ID.
     pub(crate) fn count(&self) -> (u64, Option<String>) {
         let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
         (number, (self.form.history > 0).then(|| number.to_string()))

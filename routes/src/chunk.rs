@@ -1,4 +1,4 @@
-//! The chunks of a response, made from their templates when they are due.
+//! The chunks of a response, made from templates when the chunks are due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,19 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Returns the values of a response to this request, from `start` on, with these random values.
+    /// Returns the values of a response to `request`, from `start` on, with the values of `random`.
     pub(crate) fn new(request: Arc<Request>, start: Start, random: Random) -> Self {
         Self { request, start, random, seq: 0 }
     }
 
-    /// Returns the text of a template that is due at this time since the request.
+    /// Returns the text of a template for the time `at` since the request.
     pub(crate) fn text(&mut self, template: &Template, at: Duration) -> String {
         template.render(&mut self.moment(at))
     }
 
-    /// Returns the bytes of a chunk that is due at this time since the request.
+    /// Returns the bytes of a chunk for the time `at` since the request.
     pub(crate) fn chunk(&mut self, chunk: &Chunk, at: Duration) -> Bytes {
+        // Counts before rendering: the first chunk with `seq` is number 1, and a chunk without `seq` takes no number.
         self.seq += u64::from(uses_seq(chunk));
         match chunk {
             Chunk::Event(form) => fields(form, &mut self.moment(at)).encode(),
@@ -57,13 +58,14 @@ fn uses_seq(chunk: &Chunk) -> bool {
     }
 }
 
-/// Returns the fields of an event at this moment.
+/// Returns the fields of an event at a moment.
 fn fields(form: &EventForm, moment: &mut Moment<'_>) -> EventFields {
+    // Renders in the order of the fields on the wire: random values are drawn in this order.
     let [comment, event, id, data] = form.templates().map(|template| template.map(|template| template.render(moment)));
     EventFields { comment, event, id, retry_ms: form.retry_ms, data }
 }
 
-/// Returns the bytes of the event that a publish request sends, and the ID; `id` is the ID of an event without one.
+/// Returns the bytes and the ID of the event of a publish request. An event without an ID gets `id`.
 pub(crate) fn published(chunk: &Chunk, moment: &mut Moment<'_>, id: Option<String>) -> (Bytes, Option<String>) {
     match chunk {
         Chunk::Event(form) => {
@@ -72,6 +74,7 @@ pub(crate) fn published(chunk: &Chunk, moment: &mut Moment<'_>, id: Option<Strin
             let bytes = EventFields { id: id.clone(), ..fields }.encode();
             (bytes, id)
         }
+        // Gives raw text no ID, since the fields inside stay unread: a client can't resume behind the text.
         Chunk::Text(template) => (template.render(moment).into(), None),
         Chunk::Bytes(bytes) => (bytes.clone(), None),
     }

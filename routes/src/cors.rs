@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// The headers that every page may read (Fetch, 4.4): no need to expose them.
+/// The headers open to every page without being exposed (Fetch, 4.4).
 const SAFE: [&str; 7] =
     ["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
 
@@ -20,7 +20,7 @@ pub(crate) fn is_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Answers a preflight: every method and every header that the page asks for is allowed.
+/// Answers a preflight: allows the asked method and all asked headers.
 pub(crate) fn preflight(request: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
@@ -31,25 +31,28 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
         for value in request.get_all(&asked) {
             headers.append(allowed.clone(), value.clone());
         }
+        // Varies by the asked header even if absent: a cache must not answer another preflight with this answer.
         headers.append(VARY, HeaderValue::from(asked));
     }
     let_read(request, headers);
     response
 }
 
-/// Lets the page that has sent a request read the answer, unless the answer itself says who may read.
+/// Lets the page behind a request read the answer, unless the answer itself has an `Access-Control-Allow-Origin`.
 pub(crate) fn let_read(request: &HeaderMap, headers: &mut HeaderMap) {
     let Some(origin) = request.get(ORIGIN) else { return };
+    // Leaves a route's own CORS headers alone, which may refuse the page on purpose.
     if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
     }
-    // With credentials a page may read only names: an asterisk would name a header `*`.
+    // Lists the names one by one: with credentials an asterisk would stand for a header `*`.
     let exposed: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| !SAFE.contains(name)).collect();
     if let Ok(exposed) = HeaderValue::from_str(&exposed.join(", "))
         && !exposed.is_empty()
     {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
+    // Names the origin of the page, since credentials forbid the asterisk here as well.
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.append(VARY, HeaderValue::from_static("Origin"));

@@ -1,11 +1,11 @@
-//! An event by its fields, as one chunk.
+//! The fields of an event, encoded as a chunk.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use onbeat_wire::{FieldText, Lines};
 
-/// The fields of an event, as they are.
+/// The fields of an event, not encoded yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFields {
     /// A comment before the fields.
@@ -22,10 +22,11 @@ pub struct EventFields {
 
 impl EventFields {
     /// Returns the event as one chunk (WHATWG HTML, 9.2.5). A comment of several lines becomes several comments; another
-    /// value ends at its first line break.
+    /// value ends at the first line break.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut lines = Lines::new();
+        // Writes the comment first, and one comment for each line: a line break in a comment would begin a field.
         for line in self.comment.iter().flat_map(|comment| comment.split(['\r', '\n'])) {
             lines = lines.comment(first_line(line));
         }
@@ -46,6 +47,7 @@ impl EventFields {
 }
 
 fn first_line(text: &str) -> FieldText<'_> {
+    // Drops the rest, since a placeholder can bring line breaks of a request: these must not add fields.
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     FieldText::new(line).expect("the text ends before its first line break")
 }

@@ -20,6 +20,7 @@ impl FaultHook {
     /// Returns the hook of these faults.
     pub(crate) fn new(faults: &[Arc<Fault>], started: Instant) -> Self {
         let mut hook = Self { head: HeadChange::None, alterations: Alterations::default(), started };
+        // Keeps the last change of the head in the list.
         for fault in faults {
             match fault.kind.head_change() {
                 HeadChange::None => {
@@ -34,6 +35,7 @@ impl FaultHook {
 
 impl ResponseHook for FaultHook {
     fn change_head(&mut self) -> HeadChange {
+        // Gives the change away: a response has one head.
         std::mem::replace(&mut self.head, HeadChange::None)
     }
 

@@ -3,11 +3,12 @@
 /// Returns whether a text fits a pattern.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern, text);
-    // The last star: the pattern behind the star, and the text that the star has not taken yet.
+    // Keeps, of the last star, the pattern behind the star and the text still to be taken.
     let mut last_star: Option<(&str, &str)> = None;
     loop {
         match first(pattern) {
             Some((Token::Star, rest)) => {
+                // Lets the star take nothing at first.
                 last_star = Some((rest, text));
                 pattern = rest;
                 continue;
@@ -19,9 +20,10 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
                 }
             }
             None if text.is_empty() => return true,
+            // Goes on below when the pattern is used up before the text: a star may still take more.
             None => {}
         }
-        // The last star takes a character more. An earlier star never needs to: the last star takes all that would.
+        // Lets the last star take a character more. An earlier star never needs more: the last star takes the difference.
         let Some((behind, left)) = last_star else { return false };
         let mut chars = left.chars();
         if chars.next().is_none() {
@@ -39,6 +41,7 @@ enum Token {
 
 /// Splits the first token off a pattern.
 fn first(pattern: &str) -> Option<(Token, &str)> {
+    // Looks for an escaped star before a plain backslash, which stands for itself.
     if let Some(rest) = pattern.strip_prefix("\\*") {
         return Some((Token::Char('*'), rest));
     }

@@ -1,4 +1,4 @@
-//! The heartbeats of a response, as actions of its script.
+//! The heartbeats of a response, as actions of the script.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,12 +12,12 @@ use crate::model::{Chunk, Heartbeat, Response, StepAction, Subscribe};
 use crate::request::Request;
 use crate::steps::steps;
 
-/// The values of the placeholders in all heartbeats of one response. The content of the response has values of its own.
+/// The values of the placeholders in all heartbeats of one response, apart from the values of the content.
 #[derive(Clone)]
 pub(crate) struct HeartbeatValues {
     request: Arc<Request>,
     start: Start,
-    /// Made with the first heartbeat that has placeholders.
+    /// Made with the first heartbeat with placeholders.
     values: Arc<OnceLock<Mutex<Values>>>,
 }
 
@@ -26,9 +26,10 @@ impl HeartbeatValues {
         Self { request, start, values: Arc::default() }
     }
 
-    /// Returns the action that begins these heartbeats.
+    /// Returns the action to begin the heartbeats of `heartbeat`.
     pub(crate) fn begin(&self, heartbeat: &Heartbeat) -> Action {
         let Heartbeat { every, after_silence, times, chunk } = heartbeat.clone();
+        // Shares ready bytes, since most heartbeats have no placeholders: neither a lock nor random values are needed.
         let make: MakeHeartbeat = if let Chunk::Bytes(bytes) = chunk {
             Box::new(move |_| bytes.clone())
         } else {
@@ -41,6 +42,7 @@ impl HeartbeatValues {
     fn values(&self) -> &Mutex<Values> {
         self.values.get_or_init(|| {
             let Start { seed, connection, request, .. } = self.start;
+            // Draws beside the content, so that heartbeats change no random value of the content.
             let random = Random::beside(seed, connection, request);
             Mutex::new(Values::new(Arc::clone(&self.request), self.start, random))
         })

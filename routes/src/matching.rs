@@ -1,4 +1,4 @@
-//! The requests that a route matches, and the reasons against the others.
+//! Tells whether a route matches a request, and why not.
 
 use std::fmt;
 
@@ -18,9 +18,9 @@ const SHOWN_CHARS_MAX: usize = 80;
 pub(crate) enum Mismatch {
     Path,
     Method,
-    /// A condition that does not hold, and the value in the request.
+    /// A failed condition, and the value in the request.
     Condition(Condition, Option<Value>),
-    /// A condition on the JSON of a body that is none.
+    /// A condition on JSON, though the body has none.
     NoJson(Condition),
 }
 
@@ -43,6 +43,7 @@ impl Condition {
     /// Returns whether the condition holds for the value in a request.
     fn holds(&self, value: Option<&Value>) -> bool {
         match (value, &self.part) {
+            // Compares JSON with JSON by type; all other parts of a request are text, whatever the type expected.
             (Some(value), RequestPart::Json(_)) => fits(&self.expected, value),
             (Some(Value::String(text)), _) => text_fits(&self.expected, text),
             _ => false,
@@ -50,7 +51,8 @@ impl Condition {
     }
 }
 
-/// Returns whether a text, such as a header, is as expected. A number is compared with the number that the text spells.
+/// Returns whether a text, such as a header, is as expected. A text is read as a number or a boolean where `expected` is
+/// a number or a boolean.
 fn text_fits(expected: &Value, text: &str) -> bool {
     match expected {
         Value::String(pattern) => glob::fits(pattern, text),
@@ -64,11 +66,13 @@ fn text_fits(expected: &Value, text: &str) -> bool {
 fn fits(expected: &Value, value: &Value) -> bool {
     match (expected, value) {
         (Value::String(pattern), Value::String(text)) => glob::fits(pattern, text),
+        // Takes `1` and `1.0` for the same number, though `serde_json` keeps both apart.
         (Value::Number(expected), Value::Number(number)) => expected == number || expected.as_f64() == number.as_f64(),
         (Value::Array(expected), Value::Array(values)) => {
             expected.len() == values.len() && expected.iter().zip(values).all(|(expected, value)| fits(expected, value))
         }
         (Value::Object(expected), Value::Object(values)) => {
+            // Compares whole objects: an object with further keys does not fit.
             let fits = |(key, expected): (&String, &Value)| values.get(key).is_some_and(|value| fits(expected, value));
             expected.len() == values.len() && expected.iter().all(fits)
         }
@@ -82,8 +86,9 @@ impl Route {
         self.method.as_ref().is_none_or(|own| own == method || (own == Method::GET && method == Method::HEAD))
     }
 
-    /// Returns why the route does not match; nothing if it matches.
+    /// Returns why the route does not match; nothing if the route matches.
     pub(crate) fn mismatch(&self, request: &Request) -> Option<Mismatch> {
+        // Tests the path, then the method, then the conditions: a 404 tells the first test that fails.
         if !self.path.fits(request.path()) {
             return Some(Mismatch::Path);
         }
@@ -95,6 +100,7 @@ impl Route {
             if condition.holds(value.as_deref()) {
                 return None;
             }
+            // Tells a body that is no JSON from JSON without the value.
             let needs_json = matches!(condition.part, RequestPart::Json(_)) && !request.has_json();
             Some(if needs_json {
                 Mismatch::NoJson(condition.clone())
@@ -105,20 +111,22 @@ impl Route {
     }
 }
 
-/// Returns the text of a 404: the nearest route, and why the route does not match.
+/// Returns the text of a 404: the nearest route, and the reason why this route does not match.
 pub(crate) fn no_match(routes: &[&Route], request: &Request) -> String {
     let (method, path) = (request.method(), request.path());
-    // A route that matches as far as its conditions is nearer than one that matches as far as its path.
+    // Ranks a route by the first failed test: the later the test, the nearer the route.
     let rank = |mismatch: &Mismatch| match mismatch {
         Mismatch::Condition(..) | Mismatch::NoJson(_) => 0,
         Mismatch::Method => 1,
         Mismatch::Path => 2,
     };
     let mismatches = routes.iter().filter_map(|route| Some((route, route.mismatch(request)?)));
+    // Takes the first of equally near routes, as `min_by_key` does: the earlier route has precedence.
     let nearest_route = match mismatches.min_by_key(|(_, mismatch)| rank(mismatch)) {
         None => return format!("no route matches {method} {path}: there is no route\n"),
         Some((_, Mismatch::Path)) => {
             let paths: Vec<_> = routes.iter().map(|route| route.path.0.as_str()).collect();
+            // Falls back to the first route, so that the message always shows a path.
             let named = nearest(path, paths.iter().copied()).unwrap_or(paths[0]);
             routes.iter().find(|route| route.path.0 == named).map(|route| (*route, Mismatch::Path))
         }

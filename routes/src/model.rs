@@ -18,7 +18,7 @@ use crate::template::Template;
 /// The routes, channels and scenarios of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// The routes, of which the first that matches answers.
+    /// The routes in order: the first match answers.
     pub routes: Vec<Route>,
     /// The channels, by their names.
     pub channels: BTreeMap<String, ChannelForm>,
@@ -65,7 +65,7 @@ pub struct Response {
     pub headers: Vec<(HeaderName, Template)>,
     /// The content.
     pub content: Content,
-    /// A part that is sent again and again beside the content, from the start of the body on.
+    /// The heartbeats beside the content, from the start of the body on.
     pub heartbeat: Option<Heartbeat>,
     /// Whether the response resumes behind the event that the `Last-Event-ID` of the request names.
     pub resumes: bool,
@@ -150,6 +150,7 @@ impl Chunk {
     pub(crate) fn made_once(self) -> Self {
         let text = |template: &Option<Template>| template.as_ref().and_then(Template::constant);
         match &self {
+            // Encodes an event now if every field is constant; a single placeholder leaves the event for the due time.
             Self::Event(form)
                 if form.templates().into_iter().flatten().all(|template| template.constant().is_some()) =>
             {
@@ -170,7 +171,7 @@ pub struct Subscribe {
     pub channels: Vec<String>,
     /// The kept events that the client gets first.
     pub history: HistoryUse,
-    /// A part that is sent again and again from the subscription on.
+    /// The heartbeats from the subscription on.
     pub heartbeat: Option<Heartbeat>,
 }
 
@@ -186,12 +187,12 @@ pub enum HistoryUse {
     None,
 }
 
-/// A part that is sent again and again.
+/// A chunk, sent again and again.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
     /// The period, at least 1 ms. The first comes after one period.
     pub every: Duration,
-    /// Whether each write begins the period again, so that a part comes after silence alone.
+    /// Whether each write begins the period again, so that a heartbeat comes after silence alone.
     pub after_silence: bool,
     /// How often; nothing for ever.
     pub times: Option<u64>,

@@ -8,12 +8,14 @@ const BEGINNING_MIN: usize = 4;
 /// Returns the known name with the fewest edits, at most one edit for each four characters of `name`, and one more. Returns
 /// else a known name with `name` as the beginning, or the other way round, as `wait_ms` and `wait`.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Allows more edits in a long name: `heartbeat_msec` is near to `heartbeat_ms`, but `id` is not near to `play`.
     let edits_max = 1 + name.chars().count() / 4;
     let rated =
         known.into_iter().map(|known| (damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known));
     let begins = |known: &str| {
         name.len().min(known.len()) >= BEGINNING_MIN && (known.starts_with(name) || name.starts_with(known))
     };
+    // Rates names within the edits before names that only share a beginning.
     let rated = rated.map(|(edits, known)| (edits > edits_max, edits, known));
     let like = rated.filter(|(is_far, _, known)| !is_far || begins(known));
     like.min_by_key(|(is_far, edits, _)| (*is_far, *edits)).map(|(.., known)| known)

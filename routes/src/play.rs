@@ -51,7 +51,7 @@ pub enum PlayError {
 }
 
 impl Played {
-    /// Reads a file with this name: `.jsonl` is a recording, and everything else a raw body.
+    /// Reads a file by the end of `name`: `.jsonl` is a recording, and everything else a raw body.
     ///
     /// # Errors
     ///
@@ -59,6 +59,7 @@ impl Played {
     pub fn read(name: &str, bytes: &Bytes, options: &PlayOptions) -> Result<Self, PlayError> {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
         if extension == "jsonl" {
+            // Refuses options without an effect, which would hide a slip.
             if options.bytes.is_some() || !options.every.is_zero() {
                 let why = "bytes and every_ms are for raw bodies: a recording has its own chunks and times";
                 return Err(PlayError::File(why.into()));
@@ -75,6 +76,7 @@ impl Played {
             "json" => (raw::Unit::All, "application/json"),
             _ => (raw::Unit::All, "application/octet-stream"),
         };
+        // Lets the option of the route decide before the file name.
         let unit = options.bytes.map_or(unit, raw::Unit::Bytes);
         Ok(Self { cues: raw::cues(bytes, unit, options.every).into(), content_type })
     }

@@ -1,4 +1,4 @@
-//! Reads routes from TOML files, and from the JSON of the control interface. All problems are told at once, each with its
+//! Reads routes from TOML files, and from the JSON of the control interface. All problems are listed at once, each with the
 //! place.
 //!
 //! ```text

@@ -126,12 +126,13 @@ impl Request {
 
     fn pointed_to(&self, part: &RequestPart) -> Option<&Value> {
         let RequestPart::Json(pointer) = part else { return None };
-        // The pointer to the whole value has no character; a lone slash stands for this pointer, since a part has a name.
+        // Takes a lone slash for the pointer to the whole value, which RFC 6901 writes as an empty text: a part has a name.
         let pointer = if pointer == "/" { "" } else { pointer };
         self.body_as_json()?.pointer(pointer)
     }
 
     fn query_value(&self, name: &str) -> Option<String> {
+        // Splits before decoding, since an encoded `&` or `=` belongs to a name or a value.
         let pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         pairs.filter(|(key, _)| !key.is_empty()).find(|(key, _)| decode(key) == name).map(|(_, value)| decode(value))
     }

@@ -56,6 +56,7 @@ impl Answer {
 
     fn at_once(self, template: &Template) -> AnyScript {
         let text = self.values().text(template, self.response.wait);
+        // Guesses the type from the filled-in text; a Content-Type among the headers of the route replaces the guess.
         let is_json = text.starts_with(['{', '[']);
         self.with_body(
             content_type(if is_json { "application/json" } else { "text/plain; charset=utf-8" }),
@@ -66,7 +67,7 @@ impl Answer {
     /// Returns a response with a body of known length.
     fn with_body(self, mut headers: HeaderMap, body: Bytes) -> AnyScript {
         let status = self.response.status.unwrap_or(StatusCode::OK);
-        // A response without a body has no length (RFC 9110, 8.6).
+        // Sends a length only where a body is possible (RFC 9110, 8.6), and where no fault can change the body.
         let has_body = ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
         if self.response.faults.is_empty() && has_body {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -84,13 +85,14 @@ impl Answer {
         match cues.next().map(|cue| cue.action) {
             Some(Action::Head(head)) => {
                 let ResponseHead { status, mut headers } = *head;
+                // Drops the recorded length wherever the played body may differ from the recorded body.
                 let changes_length = has_heartbeats(&self.response) || self.last_event_id().is_some();
                 if changes_length || !self.response.faults.is_empty() {
                     headers.remove(CONTENT_LENGTH);
                 }
                 self.stream(headers, status)
             }
-            // The server broke off before the head.
+            // Plays an exchange that the server broke off before the head, again without a head.
             Some(Action::End(How::Cut | How::Reset)) => self.content(&self.heartbeat_values()),
             _ => self.stream(content_type(played.content_type()), StatusCode::OK),
         }
@@ -100,9 +102,11 @@ impl Answer {
     fn stream(self, headers: HeaderMap, status: StatusCode) -> AnyScript {
         let head = self.head(headers, status);
         let values = self.heartbeat_values();
+        // Makes the content by a closure: the search for the event uses one copy up, and may need another.
         let content = resumed(|| self.content(&values), self.last_event_id().as_deref());
         let heartbeats = self.response.heartbeat.as_ref().map(|heartbeat| values.begin(heartbeat));
         let heartbeats = heartbeats.map(|action| Cue { at: head.at, action });
+        // Begins the heartbeats behind the head, so that resuming never cuts the heartbeats off.
         content.behind([head].into_iter().chain(heartbeats))
     }
 
@@ -110,6 +114,7 @@ impl Answer {
     fn content(&self, heartbeats: &HeartbeatValues) -> AnyScript {
         let wait = self.response.wait;
         if let Content::Play(played) = &self.response.content {
+            // Leaves the recorded head out: `head` has sent a head with the changes of the route.
             let body = played.script().filter(|cue| !matches!(cue.action, Action::Head(_)));
             return AnyScript::new(body.map(move |cue| Cue { at: later(cue.at, wait), ..cue }));
         }
@@ -127,7 +132,7 @@ impl Answer {
     fn head(&self, mut headers: HeaderMap, status: StatusCode) -> Cue {
         let Response { wait, content, .. } = &*self.response;
         let at = match content {
-            // A recorded head is as late as it was.
+            // Sends a recorded head as late as recorded.
             Content::Play(played) => later(played.head_at(), *wait),
             Content::Steps(_) | Content::Body(_) => *wait,
         };
@@ -136,7 +141,7 @@ impl Answer {
             if let Ok(value) = HeaderValue::from_str(&values.text(template, at)) {
                 headers.insert(name, value);
             } else {
-                // A value of a request may be no value of a header.
+                // Leaves the header out: a placeholder can bring a control character of the request.
                 tracing::warn!(%name, "a header is left out: its value has a control character");
             }
         }

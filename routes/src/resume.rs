@@ -1,4 +1,4 @@
-//! Resumes a script behind an event: what a client has seen is left out.
+//! Resumes a script behind an event: leaves out the part that the client has seen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,11 +32,11 @@ impl Iterator for AnyScript {
     }
 }
 
-/// The most cues that are looked at in search of an event: an event behind these counts as unknown.
+/// The most cues searched for an event: an event behind these counts as unknown.
 const CUES_MAX: usize = 1_000_000;
 
-/// Returns the part of a script behind the first event with this ID: the first cue that is left is due when the first write
-/// would have been. Returns the whole script without an ID, or if no event has the ID.
+/// Returns the part of a script behind the first event with this ID: the first cue left is due when the first write would
+/// have been due. Returns the whole script without an ID, or if no event has the ID.
 pub(crate) fn resumed(make: impl Fn() -> AnyScript, last_event_id: Option<&str>) -> AnyScript {
     let Some(id) = last_event_id.filter(|id| !id.is_empty()) else { return make() };
     let (mut script, mut seen, mut first_at, mut subscriptions) = (make(), Seen::default(), None, Vec::new());
@@ -44,25 +44,30 @@ pub(crate) fn resumed(make: impl Fn() -> AnyScript, last_event_id: Option<&str>)
         let Some(cue) = script.next() else { break };
         match &cue.action {
             Action::Write(bytes) => {
+                // Keeps the time of the very first write: the rest of the script moves there.
                 let first_at = *first_at.get_or_insert(cue.at);
                 if let Some(end) = seen.end_of_event(bytes, id) {
+                    // Splits a write that holds the named event and more: the client has not seen the rest.
                     let rest = bytes.slice(end..);
                     let rest = (!rest.is_empty()).then_some(Cue { action: Action::Write(rest), ..cue });
                     let next = rest.or_else(|| script.next());
                     return behind(subscriptions, next, script, first_at);
                 }
             }
+            // Ends the search at the next action of another kind: a LF that belongs to the CR could only be in a write.
             _ if seen.ends_with_cr => return behind(subscriptions, Some(cue), script, first_at.unwrap_or_default()),
-            // A client that comes back hears the same channels, and the same heartbeats.
+            // Keeps subscriptions and heartbeats on the way: the client needs both from the beginning.
             Action::Subscribe(_) | Action::Heartbeats(_) => subscriptions.push(cue),
             Action::Head(_) | Action::Flush | Action::End(_) => {}
         }
     }
+    // Plays the whole script to a client with an unknown ID, rather than nothing.
     make()
 }
 
 /// Returns subscriptions, a cue and the rest of a script, from `first_at` on.
 fn behind(subscriptions: Vec<Cue>, next: Option<Cue>, script: AnyScript, first_at: Duration) -> AnyScript {
+    // Moves all later cues by the same time, so that the pauses between them stay.
     let gone = next.as_ref().map_or(Duration::ZERO, |cue| cue.at.saturating_sub(first_at));
     let early = subscriptions.into_iter().map(move |cue| Cue { at: cue.at.min(first_at), ..cue });
     let left = next.into_iter().chain(script);
@@ -83,12 +88,13 @@ impl Seen {
         if self.ends_with_cr {
             return Some(usize::from(bytes.starts_with(b"\n")));
         }
-        // The place is needed, so that each byte is read on its own. An ID counts from the blank line on, also without data.
+        // Reads byte by byte to find the place. An ID counts from the blank line on, also without data.
         let has_ended = |byte: &u8| {
             self.decoder.push(&[*byte]);
             self.decoder.last_event_id() == id
         };
         let end = bytes.iter().position(has_ended)? + 1;
+        // Waits for the next write, which may begin with the LF of this line end.
         if bytes[end - 1] == b'\r' && end == bytes.len() {
             self.ends_with_cr = true;
             return None;

@@ -52,8 +52,10 @@ impl Steps {
     fn advance(&mut self) -> Option<usize> {
         let number = self.next;
         let step = steps(&self.response).get(number)?;
+        // Waits before the first time of a step, and the period before every further time.
         let pause = if self.done == 0 { step.wait } else { step.every };
         self.at = self.at.saturating_add(pause).min(LONGEST);
+        // Moves to the next step after the last time, and counts its times from 0.
         self.done += 1;
         if self.done >= step.times {
             (self.next, self.done) = (number + 1, 0);
@@ -69,16 +71,18 @@ impl Steps {
             StepAction::Wait => None,
             StepAction::Send(chunk) => {
                 let bytes = values.chunk(chunk, at);
-                // An empty chunk would end the body (RFC 9112, 7.1).
+                // Leaves an empty chunk out, which would end the body (RFC 9112, 7.1).
                 (!bytes.is_empty()).then_some(Cue { at, action: Action::Write(bytes) })
             }
             StepAction::Subscribe(Subscribe { channels: names, history, heartbeat }) => {
+                // Keeps the response open behind the last step, but goes on with the steps behind the subscription.
                 self.stays_open = true;
                 let beginning = beginning(*history, self.last_event_id.as_deref());
                 let subscribing = names.iter().map(|name| {
                     let channel = channels.named(name).log();
                     Action::Subscribe(Box::new(Subscribing { channel, beginning: beginning.clone() }))
                 });
+                // Subscribes before the heartbeats begin: the history comes first.
                 let heartbeats = heartbeat.as_ref().map(|heartbeat| heartbeats.begin(heartbeat));
                 self.ready.extend(subscribing.chain(heartbeats).map(|action| Cue { at, action }));
                 self.ready.pop_front()
@@ -105,12 +109,14 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Cue> {
         loop {
+            // Hands out the cues of the last step before the next step is made.
             if let Some(cue) = self.ready.pop_front() {
                 return Some(cue);
             }
             if self.is_over {
                 return None;
             }
+            // Loops over steps without a cue, such as a wait or an empty chunk.
             let cue = match self.advance() {
                 Some(number) => self.act(number),
                 None if self.stays_open => {

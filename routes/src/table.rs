@@ -15,13 +15,13 @@ use crate::request::Request;
 /// The most routes that are added at run time.
 pub const ROUTES_MAX: usize = 10_000;
 
-/// There are [`ROUTES_MAX`] routes that were added at run time.
+/// The limit of [`ROUTES_MAX`] routes added at run time is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are {ROUTES_MAX} routes that were added, and no more are kept")]
 pub struct TooManyRoutes;
 
-/// The routes of a world, of which the first that matches answers: those added at run time, the newest first, then those of
-/// the scenario, then those of the file.
+/// The routes of a world, of which the first match answers: routes added at run time, the newest first, then the routes of
+/// the scenario, then the routes of the file.
 #[derive(Debug, Default)]
 pub(crate) struct RouteTable(Mutex<Rows>);
 
@@ -77,12 +77,14 @@ impl RouteTable {
         Self(Mutex::new(Rows { added: rows.len() as u64, rows }))
     }
 
-    /// Returns the response to a request, which counts as answered; nothing if no route matches.
+    /// Returns the response to a request, and counts the request; nothing if no route matches.
     pub(crate) fn answer(&self, request: &Request) -> Option<Arc<Response>> {
         let mut table = self.0.lock();
         let row = table.rows.iter_mut().find(|row| row.route.mismatch(request).is_none())?;
+        // Finds the route and counts the request under one lock, so that no two requests get the same response.
         let number = usize::try_from(row.requests).unwrap_or(usize::MAX);
         row.requests += 1;
+        // Repeats the last response for ever.
         row.responses.get(number).or(row.responses.last()).map(Arc::clone)
     }
 
@@ -121,8 +123,8 @@ impl RouteTable {
         Ok(id)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first, as if the last had been added first.
-    /// Returns the ids of the old ones, and of the new ones.
+    /// Replaces the routes added at run time by `routes`, of which the first comes first, as if the last had been added
+    /// first. Returns the ids of the old routes, and of the new routes.
     pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         if routes.len() > ROUTES_MAX {
             return Err(TooManyRoutes);
@@ -131,6 +133,7 @@ impl RouteTable {
         let old = table.rows.iter().filter(|row| row.origin == Origin::Added).map(|row| row.id).collect();
         table.rows.retain(|row| row.origin != Origin::Added);
         let count = routes.len() as u64;
+        // Numbers the routes from the last to the first, as single additions would.
         let ids: Vec<_> = (table.added + 1..=table.added + count).rev().collect();
         table.added += count;
         let rows: Vec<_> = ids.iter().zip(routes).map(|(id, route)| Row::new(*id, Origin::Added, route)).collect();
@@ -138,9 +141,10 @@ impl RouteTable {
         Ok((old, ids))
     }
 
-    /// Deletes the route with this id, or all that were added. Returns the deleted routes.
+    /// Deletes the route with this id, or all routes added at run time. Returns the deleted routes.
     pub(crate) fn delete(&self, id: Option<u64>) -> Vec<RouteReport> {
         let mut table = self.0.lock();
+        // Deletes a route of the file too if named by id, but without an id only the added routes.
         let goes = |row: &Row| id.map_or(row.origin == Origin::Added, |id| row.id == id);
         let deleted = table.rows.iter().filter(|row| goes(row)).map(Row::report).collect();
         table.rows.retain(|row| !goes(row));
@@ -155,6 +159,7 @@ impl RouteTable {
 
 impl Row {
     fn new(id: u64, origin: Origin, mut route: Route) -> Self {
+        // Moves the responses out of the route, to share each with the requests that it answers.
         let responses = std::mem::take(&mut route.responses).into_iter().map(Arc::new).collect();
         Self { id, origin, route, responses, requests: 0 }
     }

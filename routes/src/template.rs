@@ -11,7 +11,7 @@ use onbeat_wire::{Timestamp, stringify};
 use crate::nearest::nearest;
 use crate::request::{Request, RequestPart};
 
-/// The names of the placeholders that are no part of a request.
+/// The names of the placeholders beside the parts of a request.
 const NAMES: [&str; 7] = ["now", "t_ms", "seq", "random", "uuid", "pick", "json"];
 /// The parts of a request, as a message lists them.
 const PARTS: [&str; 6] = ["method", "path", "body", "query.NAME", "header.NAME", "/pointer"];
@@ -53,7 +53,7 @@ pub struct Moment<'a> {
     pub random: &'a mut Random,
 }
 
-/// A placeholder that is none.
+/// A wrong placeholder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, got {got}")]
 pub struct TemplateError {
@@ -72,15 +72,17 @@ impl Template {
         while let Some(start) = rest.find("{{") {
             let before = &rest[..start];
             rest = &rest[start + 2..];
+            // Looks for the escape first, since `\\{{{` is an escaped pair before a brace.
             if let Some(before) = before.strip_suffix('\\') {
                 literal += before;
                 literal += "{{";
                 continue;
             }
             literal += before;
-            // Of three braces the first belongs to the text, as in an object of JSON: `{{{json /user}}}`.
+            // Leaves the first of three braces to the text, as in an object of JSON: `{{{json /user}}}`.
             if let Some(behind) = rest.strip_prefix('{') {
                 literal.push('{');
+                // Steps back to the last two braces, which may begin a placeholder.
                 rest = &text[text.len() - behind.len() - 2..];
                 continue;
             }
@@ -89,6 +91,7 @@ impl Template {
                 let expected = "a placeholder that ends with }} (a literal {{ is written \\{{)".into();
                 return Err(TemplateError { expected, got });
             };
+            // Ends the literal before a placeholder; escaped braces are part of a literal, not pieces of their own.
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal)));
             }
@@ -142,6 +145,7 @@ impl Piece {
             Self::Random(from, to, decimals) => text.push_str(&random(*from, *to, *decimals, moment.random)),
             Self::Uuid => text.push_str(&uuid(moment.random)),
             Self::Pick(choices) => {
+                // Draws exactly one random value, however many choices there are.
                 let number = moment.random.next_below(choices.len() as u64);
                 let choice = usize::try_from(number).ok().and_then(|number| choices.get(number));
                 text.push_str(choice.map_or("", String::as_str));
@@ -167,6 +171,7 @@ fn random(from: f64, to: f64, decimals: Option<u32>, random: &mut Random) -> Str
     match decimals {
         None => stringify(&(from + (to - from) * random.next_unit())),
         Some(0) => {
+            // Draws from the whole numbers instead of rounding, which would halve the chance of both ends.
             let (first, last) = (from.ceil(), to.floor());
             let number = random.next_below((last - first).max(0.0) as u64 + 1);
             format!("{:.0}", first + number as f64)
@@ -183,6 +188,7 @@ fn random(from: f64, to: f64, decimals: Option<u32>, random: &mut Random) -> Str
 fn uuid(random: &mut Random) -> String {
     let mut digits = || random.next_below(1 << 32);
     let (a, b, c, d) = (digits(), digits(), digits(), digits());
+    // Sets version 4 and the variant, and leaves 122 random bits.
     let (b, c) = (b & 0xffff_0fff | 0x4000, c & 0x3fff_ffff | 0x8000_0000);
     format!("{a:08x}-{:04x}-{:04x}-{:04x}-{:04x}{d:08x}", b >> 16, b & 0xffff, c >> 16, c & 0xffff)
 }
@@ -230,7 +236,7 @@ fn split_at_end(text: &str) -> Option<(&str, &str)> {
         is_quoted ^= *char == '"';
         !is_quoted && text[*at..].starts_with("}}")
     });
-    // Quotes that do not end are a problem of their own.
+    // Ends at the first braces if quotes never end: `piece` then tells the problem of the quotes.
     let end = end.map(|(at, _)| at).or_else(|| text.find("}}"))?;
     Some((&text[..end], &text[end + 2..]))
 }
@@ -244,7 +250,7 @@ fn random_of(bounds: &[&str]) -> Option<Piece> {
         _ => return None,
     };
     let (from, to) = (number(from)?, number(to)?);
-    // Without decimal places there has to be a whole number in the range.
+    // Refuses a range without a whole number, such as 0.2 to 0.8, where a whole number is asked for.
     let is_empty = from > to || decimals == Some(0) && from.ceil() > to.floor();
     (!is_empty).then_some(Piece::Random(from, to, decimals))
 }
@@ -254,6 +260,7 @@ fn words(text: &str) -> Option<Vec<String>> {
     let (mut words, mut rest) = (Vec::new(), text.trim_start());
     while !rest.is_empty() {
         let (word, after) = match rest.strip_prefix('"') {
+            // Takes everything up to the next quote, also spaces and braces.
             Some(quoted) => quoted.split_once('"')?,
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };

@@ -6,11 +6,13 @@
 ///
 /// If the bytes are no UTF-8: the line, and what came instead.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
+    // Names UTF-16 before decoding, since Windows editors write UTF-16, and a wrong byte would be no help.
     if is_utf_16(bytes) {
         return Err((1, "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)".into()));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = &bytes[..error.valid_up_to()];
+        // Counts lines and bytes up to the first wrong byte.
         let lines: Vec<&[u8]> = valid.split(|byte| *byte == b'\n').collect();
         let column = lines.last().map_or(0, |last| last.len()) + 1;
         (lines.len(), format!("expected UTF-8, got a byte at column {column} that is none"))

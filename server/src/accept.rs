@@ -55,7 +55,7 @@ pub async fn accept<L, S>(
         open: BTreeMap::new(),
     };
     loop {
-        // Shutdown comes first, then ended connections, which make room for new ones.
+        // Asks for the shutdown first, then for ended connections, which make room for new clients.
         tokio::select! {
             biased;
             () = &mut shutdown => break,
@@ -65,12 +65,13 @@ pub async fn accept<L, S>(
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection lost before it was accepted"),
                 Err(error) => {
                     tracing::warn!(%error, open = connections.tasks.len(), "can't accept connections for the moment");
-                    // Another try at once would only burn the processor.
+                    // Pauses, since another try at once would only burn the processor.
                     machine_pause(SHORTAGE_PAUSE).await;
                 }
             },
         }
     }
+    // Refuses new clients before waiting for the others to end.
     drop(listener);
     connections.end().await;
 }
@@ -130,7 +131,7 @@ impl<F> Connections<F> {
         for (_, connection) in self.open.values() {
             connection.end(Ending::InGoodOrder);
         }
-        // The streams write their last chunks meanwhile.
+        // Lets the streams write the last chunks meanwhile.
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {
             biased;

@@ -33,6 +33,7 @@ pub(crate) async fn answer_by_application(
     let Some(context) = context else { return next.run(Request::from_parts(head, body)).await };
     match application.answer(context, head.clone()).await {
         Some(response) => response,
+        // Leaves the request without a body, which the entrance has read already.
         None => next.run(Request::from_parts(head, Body::empty())).await,
     }
 }

@@ -1,10 +1,10 @@
-//! Counts what arrives at the server, so that a request waits until all earlier arrivals have been taken in.
+//! Counts arrivals at the server, so that a request waits until all earlier arrivals have been taken in.
 //!
 //! One thread reads one socket after the other, and can read a request on an open connection before an earlier arrival on
-//! another socket, such as a new connection or the end of one. A request that is answered at once, such as a broadcast,
-//! is therefore held back until all earlier arrivals have been taken in: a client that has joined gets the broadcast, and
-//! a client that has left is not counted. A control request is held back until all requests to the world that arrived
-//! earlier go on. With several threads the order of arrivals is unknown, and no request is held back.
+//! another socket, such as a new connection or the end of a connection. A request with an answer at once, such as a
+//! broadcast, is therefore held back until all earlier arrivals have been taken in: a client that has joined gets the
+//! broadcast, and a client that has left is not counted. A control request is held back until all earlier requests to the
+//! world go on. With several threads the order of arrivals is unknown, and no request is held back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,23 +12,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
-/// How often the sockets are looked at, while new bytes always arrive, before a request that is held back goes on.
+/// How often the runtime looks at the sockets, while new bytes always arrive, before a held-back request goes on.
 const LOOKS_MAX: usize = 1000;
 
 /// The arrivals at a server.
 #[derive(Debug, Default)]
 pub struct Arrivals {
     seen: AtomicU64,
-    /// The number of requests to the world that are held back.
+    /// The number of held-back requests to the world.
     held: AtomicU64,
-    /// Held by the first request to the world that is held back; the others follow in order.
+    /// Held by the first held-back request to the world; the others follow in order.
     asking: Mutex<()>,
     /// The same for control requests.
     driving: Mutex<()>,
 }
 
 impl Arrivals {
-    /// Counts an arrival that was taken in: a connection, bytes, or the end of a connection.
+    /// Counts an arrival: a connection, bytes, or the end of a connection.
     pub(crate) fn note(&self) {
         self.seen.fetch_add(1, Ordering::Relaxed);
     }
@@ -41,6 +41,7 @@ impl Arrivals {
 
     /// Holds a request to the world back until all earlier arrivals have been taken in.
     pub(crate) async fn settle(self: &Arc<Self>) {
+        // Counts the request before waiting for the lock, since control requests wait for all held-back requests.
         let _held = HeldBack::new(&self.held);
         let _alone = self.asking.lock().await;
         self.look(|_| true).await;
@@ -60,17 +61,18 @@ impl Arrivals {
     /// Lets the runtime look at all sockets until no look brings an arrival, and `enough` holds.
     async fn look(self: &Arc<Self>, enough: impl Fn(&Self) -> bool + Send + 'static) {
         let arrivals = Arc::clone(self);
-        // A task of its own: hyper may poll the request again before any other task runs.
+        // Looks from a task of its own: hyper may poll the request again before any other task runs.
         let looked = tokio::spawn(async move {
             for _ in 0..LOOKS_MAX {
                 let seen = arrivals.seen.load(Ordering::Relaxed);
-                // First all other tasks run, then the runtime looks at the sockets.
+                // Lets all other tasks run, and the runtime look at the sockets after that.
                 yield_now().await;
                 if arrivals.seen.load(Ordering::Relaxed) == seen && enough(&arrivals) {
                     return;
                 }
             }
         });
+        // Passes a panic of the task on; nothing cancels the task.
         looked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     }
 }

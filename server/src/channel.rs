@@ -10,9 +10,8 @@
 //!
 //! An event is encoded once and stored once. A subscription is a place in the log. The events after the place are the
 //! mailbox of the subscriber, and an event is freed when the last subscription has passed it. All subscribers see one
-//! total order, and reading takes no lock. A subscriber whose mailbox is full when an event comes is evicted: the
-//! subscription ends, and the connection is broken off. A channel with a history keeps its newest events for clients that
-//! come later.
+//! total order, and reading takes no lock. A subscriber with a full mailbox is evicted by the next event: the subscription
+//! ends, and the connection is broken off. A channel with a history keeps the newest events for later clients.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +25,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::connection::{BrokenOff, Connection, Ending};
 
-/// A mailbox counts as filling when more than one part in this many is full.
+/// The divisor of a full mailbox: from an eighth of the limit on, a mailbox counts as filling.
 const FILLING: u64 = 8;
 
 /// The writes of one event, one or more, and the ID by which a client resumes.
@@ -43,7 +42,7 @@ impl<const N: usize> From<[Bytes; N]> for Event {
 }
 
 impl Event {
-    /// Returns the event with this ID.
+    /// Returns the same event with the ID `id`.
     #[must_use]
     pub fn with_id(self, id: Option<String>) -> Self {
         Self { id: id.map(String::into_boxed_str), ..self }
@@ -53,11 +52,11 @@ impl Event {
 /// The first event of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Beginning {
-    /// The next event that is published.
+    /// The next event.
     Next,
     /// The oldest event in the history.
     Oldest,
-    /// The event behind the newest one with this ID, or the oldest in the history if no event has the ID.
+    /// The event behind the newest event with this ID, or the oldest in the history if no event has the ID.
     Behind(String),
 }
 
@@ -102,13 +101,13 @@ struct Subscriber {
 }
 
 impl Channel {
-    /// Returns a channel without a history, whose mailboxes hold this many events.
+    /// Returns a channel without a history. Each mailbox holds `mailbox_events_max` events.
     #[must_use]
     pub fn new(mailbox_events_max: u64) -> Self {
         Self::with_history(mailbox_events_max, 0)
     }
 
-    /// Returns a channel that keeps this many events for later subscribers.
+    /// Returns a channel with the last `history_events_max` events for later subscribers.
     #[must_use]
     pub fn with_history(mailbox_events_max: u64, history_events_max: usize) -> Self {
         let first = Arc::new(Entry::new(0, Instant::EPOCH, Event::from([])));
@@ -117,14 +116,14 @@ impl Channel {
         Self { mailbox_events_max, history_events_max, subscribers, subscribed }
     }
 
-    /// Subscribes a client to the next event and all after it, until the subscription is dropped.
+    /// Subscribes a client to the next event and all later events, until the subscription is dropped.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, connection: Arc<Connection>) -> Subscription {
         self.subscribe_from(&Beginning::Next, connection, Instant::EPOCH)
     }
 
-    /// Subscribes a client, `at` this time, to an event and all after it. The events of the history count as events of this
-    /// time.
+    /// Subscribes a client at the time `at` to an event and all later events. The events of the history count as events of
+    /// the time `at`.
     #[must_use]
     pub fn subscribe_from(
         self: &Arc<Self>,
@@ -133,6 +132,7 @@ impl Channel {
         at: Instant,
     ) -> Subscription {
         let mut subscribers = self.lock();
+        // Finds the place and subscribes under one lock: no event falls in between.
         let place = Arc::clone(subscribers.place(beginning));
         let joined = subscribers.last().number;
         let order = subscribers.subscribed;
@@ -140,21 +140,22 @@ impl Channel {
         let (taken, missed) = (AtomicU64::new(place.number), joined - place.number);
         let subscriber = Arc::new(Subscriber { connection, taken, missed });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
+        // Releases the lock before waking a test that waits for subscribers.
         drop(subscribers);
         self.subscribed.notify_waiters();
-        // The events before the subscription count as written.
+        // Counts the entry at the place as written, so that the first event is the entry behind.
         let written = place.event.writes.len();
         Subscription { channel: Arc::clone(self), order, subscriber, at, joined, place, written }
     }
 
-    /// Appends an event that happened `at` this time, in one step for all subscribers; calls `before_waking` with the
-    /// connection of each, and wakes the connection.
+    /// Appends an event of the time `at`, in one step for all subscribers; calls `before_waking` with the connection of each
+    /// subscriber, and wakes the connection.
     pub fn publish(&self, at: Instant, event: Event, before_waking: impl Fn(&Connection)) -> Delivery {
         let mut subscribers = self.lock();
         let before = subscribers.by_order.len();
         let (last, mut filling) = (subscribers.last().number, false);
         subscribers.by_order.retain(|_, subscriber| {
-            // A subscriber that took all events is 0 events behind.
+            // Leaves events of the history out, which come in addition to a full mailbox.
             let behind = (last - subscriber.taken.load(Ordering::Acquire)).saturating_sub(subscriber.missed);
             let full = behind >= self.mailbox_events_max;
             filling |= behind >= self.mailbox_events_max / FILLING;
@@ -163,7 +164,7 @@ impl Channel {
             }
             !full
         });
-        // The event stands in the log before the first subscriber wakes, so that each finds the event there.
+        // Appends the event before the first subscriber wakes, so that each subscriber finds the event.
         subscribers.append(at, event, self.history_events_max);
         for subscriber in subscribers.by_order.values() {
             before_waking(&subscriber.connection);
@@ -187,6 +188,7 @@ impl Channel {
     /// Returns how many events are kept for later subscribers.
     #[must_use]
     pub fn kept(&self) -> usize {
+        // Leaves out the entry before the history.
         self.lock().kept.len() - 1
     }
 
@@ -209,9 +211,10 @@ impl Subscribers {
     fn append(&mut self, at: Instant, event: Event, history_events_max: usize) {
         let last = self.last();
         let entry = Arc::new(Entry::new(last.number + 1, at, event));
-        // From here on every subscriber can read the event; no reader needs the lock.
+        // Shows the event to every subscriber: readers follow `next` without the lock.
         last.next.set(Arc::clone(&entry)).expect("the last entry has no next");
         self.kept.push_back(entry);
+        // Keeps an entry more than the history: the place before the oldest event.
         while self.kept.len() > history_events_max + 1 {
             self.kept.pop_front();
         }
@@ -229,6 +232,7 @@ impl Subscribers {
             Beginning::Next => self.last(),
             Beginning::Oldest => oldest,
             Beginning::Behind(id) => {
+                // Searches from the newest entry on, since IDs can repeat.
                 let has_id = |entry: &&Arc<Entry>| entry.event.id.as_deref() == Some(id);
                 self.kept.iter().rev().find(has_id).unwrap_or(oldest)
             }
@@ -273,31 +277,31 @@ pub struct Subscription {
     joined: u64,
     /// The newest entry taken.
     place: Arc<Entry>,
-    /// How many writes of this entry were returned by [`Subscription::go_on`].
+    /// How many writes of this entry [`Subscription::go_on`] has returned.
     written: usize,
 }
 
 impl Subscription {
-    /// Returns the next write of the event that was taken last; `None` after the last write.
+    /// Returns the next write of the event taken last; `None` after the last write.
     pub fn go_on(&mut self) -> Option<Bytes> {
         let write = self.place.event.writes.get(self.written)?;
         self.written += 1;
         Some(write.clone())
     }
 
-    /// Returns the time of the event that was taken last.
+    /// Returns the time of the event taken last.
     #[must_use]
     pub fn at(&self) -> Instant {
         self.place.at.max(self.at)
     }
 
-    /// Returns the time of the oldest event that was not taken.
+    /// Returns the time of the oldest event not taken yet.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
         self.place.next.get().map(|entry| entry.at.max(self.at))
     }
 
-    /// Returns whether the oldest event that was not taken is from the history.
+    /// Returns whether the oldest event not taken yet is from the history.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         self.place.number < self.joined

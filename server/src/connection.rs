@@ -42,7 +42,7 @@ pub struct Connection {
     socket: Arc<SocketState>,
     turns: HeldTurns,
     ending: EndingState,
-    /// Counts arrivals, if the server takes in all that has arrived before an answer.
+    /// Counts arrivals, if the server takes in all earlier arrivals before an answer.
     arrivals: Option<Arc<Arrivals>>,
 }
 
@@ -87,7 +87,7 @@ impl Connection {
         self.task.wake();
     }
 
-    /// Returns how the connection is to end, if the server ends it.
+    /// Returns how the server ends the connection; `None` if the connection stays open.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
         self.ending.get()
@@ -112,18 +112,18 @@ impl Connection {
         self.wake();
     }
 
-    /// Holds a turn until all writes that the response has handed over have been sent, or the connection is closed.
+    /// Holds a turn until all writes handed over so far have been sent, or the connection is closed.
     pub fn hold_until_sent(&self, turn: Turn) {
         self.turns.hold(turn);
     }
 
-    /// Returns whether the client does not take what has been written.
+    /// Returns whether bytes are left to be written because the client takes none.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.socket.is_blocked()
     }
 
-    /// Waits until the server has taken in all that has arrived, and has begun to answer the requests among it; returns at
+    /// Waits until the server has taken in all arrivals, and has begun to answer the requests among them; returns at
     /// once under a server that does not count arrivals.
     pub async fn settle_last(&self) {
         if let Some(arrivals) = &self.arrivals {
@@ -180,12 +180,12 @@ impl Connection {
         &self.turns
     }
 
-    /// Returns the arrivals at the server, if these are taken in before an answer.
+    /// Returns the arrivals at the server, if counted.
     pub(crate) fn arrivals(&self) -> Option<&Arc<Arrivals>> {
         self.arrivals.as_ref()
     }
 
-    /// Counts an arrival: bytes, or the end of them.
+    /// Counts an arrival: bytes, or the end of the connection.
     pub(crate) fn arrived(&self) {
         self.arrivals().inspect(|arrivals| arrivals.note());
     }

@@ -14,7 +14,7 @@ use crate::driver::{HeadChange, HookSlot, ResponseHook};
 use crate::world::World;
 use onbeat_clock::Waiter;
 
-/// The most bytes kept of a text that a client chose, such as a path: connections are many.
+/// The most bytes kept of a client's text, such as a path: connections are many.
 const KEPT_BYTES_MAX: usize = 1024;
 
 /// The origin of a request, and the hook of the response.
@@ -35,7 +35,7 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Returns the context of a request that has not entered a world.
+    /// Returns the context of a request outside of any world.
     #[must_use]
     pub fn new(connection: Arc<Connection>) -> Self {
         Self { connection, ordinal: 0, request: 0, at: Instant::EPOCH, body: Bytes::new(), hook: HookSlot::default() }
@@ -75,6 +75,7 @@ impl FromRequestParts<Arc<World>> for RequestContext {
 /// Returns the form in which paths are compared: in lower case, and without a slash at the end.
 #[must_use]
 pub fn plain_path(path: &str) -> String {
+    // Keeps the root, whose slash is the whole path.
     path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path).to_ascii_lowercase()
 }
 

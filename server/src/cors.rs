@@ -27,7 +27,7 @@ fn preflight(request: &HeaderMap) -> Response {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    // The answer depends on the headers that the preflight asks for.
+    // Keeps caches from giving this answer to a preflight for other headers.
     headers.insert(VARY, VARIES);
     if let Some(requested) = requested_headers(request) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested);

@@ -6,8 +6,7 @@
 //!  foreign body  ────┘       alarm: waits for the next time, and keeps the turn
 //! ```
 //!
-//! Only the driver pauses, flushes and ends. A hook, if there is a hook, alters the actions of the source, and notes the
-//! result.
+//! Only the driver pauses, flushes and ends. A hook, if present, alters the actions of the source, and notes the result.
 
 mod alarm;
 mod chain;
@@ -81,13 +80,14 @@ impl<S: Script> Driver<ScriptSource<S>> {
     #[must_use]
     pub fn with_hook(mut self, hook: Box<dyn ResponseHook>) -> Self {
         if let Some(source) = &mut self.source {
+            // Gives the hook a second alarm, since hook and source wait for different times.
             let (alarm, started) = (source.alarm().another(), source.started());
             self.hooked = Some(Box::new(Hooked::new(hook, alarm, started)));
         }
         self
     }
 
-    /// Waits for the first action of the script, if this is a head or an end without a head.
+    /// Waits for the first action of the script, if the first action is a head or an end without a head.
     pub(crate) async fn opening(&mut self) -> Opening {
         match &mut self.source {
             Some(source) => poll_fn(|cx| source.poll_opening(cx)).await,
@@ -121,6 +121,7 @@ impl<S: Source> Driver<S> {
     /// Waits for the next action out of the hook, or without a hook out of the source.
     fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Result<Action, axum::Error>> {
         loop {
+            // Empties the hook before asking the source: an action can come out of the hook in pieces.
             if let Some(action) = self.hooked.as_mut().and_then(|hooked| hooked.next()) {
                 return Poll::Ready(Ok(action));
             }
@@ -131,8 +132,10 @@ impl<S: Source> Driver<S> {
                 }
                 continue;
             }
+            // Turns to the hook's own times only when the source has nothing due.
             match self.hooked.as_mut().map_or(Poll::Pending, |hooked| hooked.poll_next(is_ending, cx)) {
                 Poll::Ready(Some(action)) => return Poll::Ready(Ok(action)),
+                // Asks the source again, which may be due at the deadline of the hook, and goes first.
                 Poll::Ready(None) => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -141,10 +144,12 @@ impl<S: Source> Driver<S> {
 
     fn poll_source(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
         let Some(source) = &mut self.source else { return Poll::Pending };
+        // Tells the source of a pushed write first: the write ends a silence, and moves the next heartbeat.
         if let Some(at) = self.hooked.as_mut().and_then(|hooked| hooked.take_pushed_at()) {
             source.note_write(at);
         }
         let polled = source.poll_action(is_ending, cx);
+        // Drops the source at once, and so leaves its channels, though the hook may keep the end back.
         if let Poll::Ready(Ok((_, Action::End(_)))) = polled {
             self.source = None;
         }
@@ -161,8 +166,10 @@ impl<S: Source> Driver<S> {
     fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.gathered += bytes.len();
         if let Some(hooked) = &mut self.hooked {
+            // Notes the write before the end, the last call of a hook.
             hooked.hook.wrote(&bytes);
         }
+        // Ends with the last write if nothing follows, so that hyper sends write and end together.
         if self.is_end_stream() {
             self.end(How::Complete);
         }
@@ -178,6 +185,7 @@ impl<S: Source> Driver<S> {
         }
         self.over = Some(how);
         self.source = None;
+        // Takes the hook away: `ended` is called once, also if the driver is dropped later.
         if let Some(mut hooked) = self.hooked.take() {
             hooked.hook.ended(how);
         }
@@ -206,9 +214,10 @@ impl<S: Source> HttpBody for Driver<S> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let driver = self.get_mut();
-        // Registered before all looks: a change in between is not missed.
+        // Registers before all looks: a change in between wakes the task.
         driver.connection.task().register(cx.waker());
         if let Some(hooked) = &mut driver.hooked {
+            // Takes the turn of the hook even if the source has an action first: without the turn, time could pass.
             let _ = hooked.alarm.poll_turn(cx);
         }
         loop {
@@ -216,7 +225,7 @@ impl<S: Source> HttpBody for Driver<S> {
             match (driver.over, ending) {
                 (Some(How::Complete), _) => return Poll::Ready(None),
                 (_, Some(Ending::BreakOff(why))) => return Poll::Ready(Some(Err(axum::Error::new(why)))),
-                // The connection is about to be closed.
+                // Waits for the close of the connection.
                 (Some(How::Closed | How::Cut | How::Reset), _) => return Poll::Pending,
                 (None, _) => {}
             }
@@ -231,10 +240,11 @@ impl<S: Source> HttpBody for Driver<S> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Action::End(how)) => driver.end(how),
-                // The head was sent before the body began, and the source does the others.
+                // Passes over actions done elsewhere: the head went before the body, the source does the others.
                 Poll::Ready(Action::Head(_) | Action::Subscribe(_) | Action::Heartbeats(_)) => {}
                 Poll::Pending => {
                     driver.gathered = 0;
+                    // Hands the turns on when nothing more is due: the clock waits until these writes have been sent.
                     driver.hand_turns_on();
                     return Poll::Pending;
                 }
@@ -256,6 +266,7 @@ impl<S: Source> HttpBody for Driver<S> {
 
 impl<S: Source> Drop for Driver<S> {
     fn drop(&mut self) {
+        // Takes a response for complete if only the end was left to hand over.
         let how = if self.is_end_stream() { How::Complete } else { end_of_dropped_response(self.connection.ending()) };
         if let Some(hooked) = &mut self.hooked {
             hooked.hook.ended(how);

@@ -1,6 +1,6 @@
 //! The endpoints: one file each, siblings in shape, and the registry that lists them.
 //!
-//! A [`Stream`] has a script of [`Writes`]. A [`Publisher`] sends an [`Event`] to every stream that hears broadcasts, and
+//! A [`Stream`] has a script of [`Writes`]. A [`Publisher`] sends an [`Event`] to every subscribed stream, and
 //! answers how many clients got the event. Router, page, replay, fixtures, check and simulation know the endpoints only by
 //! the registry.
 

@@ -33,9 +33,10 @@ pub(crate) struct Entrance {
 /// Counts a request, and plays the answer through the hook of the interceptor.
 pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
     let Entrance { world, interceptor, application } = entrance;
-    // Under another server each request counts as a connection of its own.
+    // Counts each request under another server as a connection of its own.
     let connection = RequestContext::connection_of(&request).unwrap_or_else(|| Arc::new(world.next_connection()));
     let (head, body) = request.into_parts();
+    // Reads the body only for the application; the built-in endpoints need none.
     let is_read = application.is_some_and(|application| application.takes(&head));
     let read = if is_read { read_body(body, &connection).await } else { Ok((Bytes::new(), body)) };
     let (bytes, body) = match read {
@@ -43,7 +44,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
         Err(refusal) => return *refusal,
     };
     let mut request = Request::from_parts(head, body);
-    // Counted only now: a request takes its place, and begins, when all of it has come.
+    // Counts the request only now: a request begins, and takes an ordinal, when all bytes have come.
     let (ordinal, number) = world.admit(&connection);
     let at = world.clock().now();
     let mut context = RequestContext { ordinal, request: number, at, body: bytes, ..RequestContext::new(connection) };
@@ -60,12 +61,14 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
     request.extensions_mut().insert(context.clone());
     let response = next.run(request).await;
 
-    // The driver of a stream has taken the hook. Any other answer is driven from here on.
+    // Drives any other answer from here on; the driver of a stream has taken the hook already.
     let hook = context.hook.take();
     let (mut head, body) = response.into_parts();
     if hook.as_ref().is_some_and(|hook| hook.alters()) {
+        // Leaves out a length that an alteration may change.
         head.headers.remove(CONTENT_LENGTH);
     }
+    // Shows the head when complete, and before `ended`, which comes at once for a response without a body.
     interceptor.head(&context, &head);
     let is_bodiless = is_head_request || has_no_body(head.status);
     let body = match hook {
@@ -82,7 +85,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
 /// Reads the body of a request. Returns the bytes, and the empty rest.
 async fn read_body(mut body: Body, connection: &Arc<Connection>) -> Result<(Bytes, Body), Box<Response>> {
     let refuse = |status, reason: String| Err(Box::new((status, reason + "\n").into_response()));
-    // A client that sends its last byte and then no more waits for the answer. Control requests that come later wait as well.
+    // Keeps the connection open for a client that sends its last byte and then FIN, and holds later control requests back.
     let _open = connection.hold_open();
     let _held = connection.arrivals().map(|arrivals| arrivals.hold_back());
     let mut bytes = BytesMut::new();
@@ -91,6 +94,7 @@ async fn read_body(mut body: Body, connection: &Arc<Connection>) -> Result<(Byte
             Ok(frame) => frame.into_data().unwrap_or_default(),
             Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("the body failed to be read: {error}")),
         };
+        // Refuses the body before keeping more than the limit.
         if bytes.len() + data.len() > REQUEST_BODY_BYTES_MAX {
             let reason = format!("expected a body of at most {REQUEST_BODY_BYTES_MAX} bytes");
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, reason);

@@ -1,4 +1,4 @@
-//! Heartbeats: chunks that are sent again and again beside the actions of a script. Times are arguments: nothing here waits.
+//! Heartbeats: chunks sent again and again beside the actions of a script. Times are arguments: the module never waits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Makes the heartbeat that is due at a time, counted from the start of the response. Empty bytes are no heartbeat.
+/// Makes the heartbeat for a time since the start of the response. Empty bytes are no heartbeat.
 pub type MakeHeartbeat = Box<dyn Fn(Duration) -> Bytes + Send + Sync>;
 
-/// Heartbeats, from the action of a script on that begins them, until the response ends.
+/// Heartbeats, from an action of a script until the end of the response.
 pub struct Heartbeats {
     /// The period, at least 1 ms. The first heartbeat comes after one period.
     pub every: Duration,
-    /// Whether each write begins the period again, so that a heartbeat comes after silence alone.
+    /// Whether each write begins the period again, so that a heartbeat comes only after silence.
     pub after_silence: bool,
-    /// How many heartbeats come; nothing for any number.
+    /// How many heartbeats come; `None` for any number.
     pub times: Option<u64>,
     /// Makes each heartbeat.
     pub make: MakeHeartbeat,
@@ -37,7 +37,7 @@ impl PartialEq for Heartbeats {
 
 impl Eq for Heartbeats {}
 
-/// The heartbeats of one response, with the times at which they are due. All times count from the start of the response.
+/// The heartbeats of a response, with the due times. All times count from the start of the response.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatSchedule {
     series: Vec<Series>,
@@ -48,12 +48,12 @@ struct Series {
     heartbeats: Arc<Heartbeats>,
     /// When the next heartbeat is due.
     at: Duration,
-    /// How many are left; nothing for any number.
+    /// How many are left; `None` for any number.
     left: Option<u64>,
 }
 
 impl HeartbeatSchedule {
-    /// Begins heartbeats at this time.
+    /// Begins heartbeats at the time `at`.
     pub(crate) fn begin(&mut self, at: Duration, heartbeats: Arc<Heartbeats>) {
         let (at, left) = (at.saturating_add(heartbeats.every), heartbeats.times);
         self.series.push(Series { heartbeats, at, left });
@@ -64,11 +64,12 @@ impl HeartbeatSchedule {
         self.series.iter().map(|series| series.at).min()
     }
 
-    /// Takes the next heartbeat: the time, and the bytes. Of several at one time, those that began first come first.
+    /// Takes the next heartbeat: the time, and the bytes. Heartbeats of equal times come in the order of beginning.
     pub(crate) fn take(&mut self) -> Option<(Duration, Bytes)> {
         let (number, series) = self.series.iter_mut().enumerate().min_by_key(|(_, series)| series.at)?;
         let at = series.at;
         let bytes = (series.heartbeats.make)(at);
+        // Counts from the due time, so that a late poll moves no later heartbeat.
         series.at = at.saturating_add(series.heartbeats.every);
         series.left = series.left.map(|left| left.saturating_sub(1));
         if series.left == Some(0) {
@@ -77,12 +78,13 @@ impl HeartbeatSchedule {
         Some((at, bytes))
     }
 
-    /// Notes a write at this time, which ends a silence. Returns whether a heartbeat is due later than before.
+    /// Notes a write at the time `at`, which ends a silence. Returns whether a heartbeat is due later than before.
     pub(crate) fn note_write(&mut self, at: Duration) -> bool {
         let mut has_changed = false;
         for series in self.series.iter_mut().filter(|series| series.heartbeats.after_silence) {
             let after_silence = at.saturating_add(series.heartbeats.every);
             has_changed |= after_silence > series.at;
+            // Never moves a heartbeat to an earlier time: a late poll can note an old write.
             series.at = series.at.max(after_silence);
         }
         has_changed

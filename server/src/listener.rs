@@ -56,7 +56,7 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<TcpListener>,
-    /// The place of the socket that is asked first for the next connection, so that no busy socket keeps the others waiting.
+    /// The place of the first socket to ask for the next connection, so that no busy socket keeps the others waiting.
     first: usize,
 }
 
@@ -89,7 +89,7 @@ impl Sockets {
         let (mut sockets, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
         for addr in addrs {
             let mut addr = *addr;
-            // All addresses share the port of the first one.
+            // Gives all addresses the port of the first.
             if let Some(chosen) = sockets.first().and_then(|first| first.local_addr().ok()) {
                 addr.set_port(chosen.port());
             }
@@ -99,7 +99,7 @@ impl Sockets {
                 Err(error) => return Err(error),
             }
         }
-        // A name may have addresses that the machine lacks, such as ::1 without IPv6: one address is enough.
+        // Accepts a single address: a name may have others that the machine lacks, such as ::1 without IPv6.
         match missing {
             Some(error) if sockets.is_empty() => Err(error),
             _ => Ok(Self { sockets, first: 0 }),
@@ -166,7 +166,7 @@ impl Listener for Sockets {
     async fn accept(&mut self) -> io::Result<TcpStream> {
         let count = self.sockets.len();
         let stream = poll_fn(|cx| {
-            // The socket after the one that had the last connection comes first.
+            // Begins with the socket after the last to accept, so that no busy socket keeps the others waiting.
             for number in (0..count).map(|number| (self.first + number) % count) {
                 if let Poll::Ready(accepted) = self.sockets[number].poll_accept(cx) {
                     self.first = number + 1;
@@ -181,7 +181,7 @@ impl Listener for Sockets {
 
 /// Sets the options of the socket of a connection.
 fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
-    // Without Nagle's algorithm, which would hold back small events. The call fails only if the client has left already.
+    // Turns Nagle's algorithm off, which would hold back small events. Fails only if the client has left already.
     stream.set_nodelay(true).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
     Ok(stream)
 }

@@ -18,6 +18,7 @@ pub(crate) async fn refuse_malformed(request: Request, next: Next) -> Response {
 }
 
 fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
+    // Measures first: an oversized head gets 431, whatever else is wrong.
     if head_bytes(request) >= TARGET_AND_HEADERS_BYTES_MAX {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some((status, "the target and the headers are 16 KiB or more"));
@@ -26,7 +27,7 @@ fn malformed(request: &Request) -> Option<(StatusCode, &'static str)> {
     if !target.is_ascii() {
         return Some((StatusCode::BAD_REQUEST, "the target is not ASCII: percent-encode it"));
     }
-    // HTTP/1.0 knows no Host.
+    // Asks for `Host` in HTTP/1.1 alone, since HTTP/1.0 has no such field.
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         return Some((StatusCode::BAD_REQUEST, "HTTP/1.1 asks for a Host header (RFC 9112, 3.2)"));
     }

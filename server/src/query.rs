@@ -22,7 +22,7 @@ impl Message {
         let pairs = query.split('&').take(PAIRS_MAX).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let mut values: Vec<String> =
             pairs.filter(|(key, _)| decode(key) == "msg").map(|(_, value)| decode(value)).collect();
-        // One empty value counts as no message, and several values as a list, even of empty ones.
+        // Takes one empty value for no message, and several values for a list, even if all are empty.
         match values.len() {
             0 => None,
             1 => values.pop().filter(|value| !value.is_empty()).map(Self::One),
@@ -38,7 +38,7 @@ pub fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
-        // A percent sign escapes a byte only if two hex digits follow.
+        // Reads an escape only where two hex digits follow the percent sign.
         let escaped = match (byte, tail) {
             (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
             _ => None,

@@ -41,7 +41,7 @@ impl Random {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.0.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
-        // The connection chooses the stream, and the request the part of the stream.
+        // Chooses the stream by the connection, and the part of the stream by the request.
         rng.set_stream(connection);
         rng.set_word_pos(u128::from(request) * WORDS_PER_REQUEST);
         Self(rng)
@@ -57,7 +57,7 @@ impl Random {
 
     /// Returns a whole number below `end`; 0 if `end` is 0.
     pub fn next_below(&mut self, end: u64) -> u64 {
-        // The upper half of the product is even enough for data of a test.
+        // Takes the upper half of the product: even enough for data of a test, and always a single draw.
         let product = u128::from(self.0.next_u64()) * u128::from(end);
         u64::try_from(product >> 64).unwrap_or_default()
     }

@@ -28,7 +28,7 @@ async fn answer(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let mut response = match *request.method() {
-        // hyper leaves the body out of an answer to `HEAD`.
+        // Answers `HEAD` as `GET`: hyper leaves the body out.
         Method::GET | Method::HEAD => {
             let json = HeaderValue::from_static("application/json");
             ([(CONTENT_TYPE, json)], r#"{"ready":true}"#).into_response()

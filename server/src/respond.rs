@@ -39,6 +39,7 @@ pub async fn respond<S: Script>(world: &World, context: RequestContext, script: 
     let clock = Arc::clone(world.clock());
     let mut driver = Driver::new(clock, &start, script, subscription, Arc::clone(&connection)).at_path(path);
     let mut response = Response::default();
+    // Leaves the hook in its slot while waiting for the head: the slot ends the hook if the client leaves.
     match driver.opening().await {
         Opening::Head(head) => {
             *response.status_mut() = head.status;
@@ -50,10 +51,11 @@ pub async fn respond<S: Script>(world: &World, context: RequestContext, script: 
                 hook.ended(how);
             }
             connection.end(if how == How::Reset { Ending::Reset } else { Ending::Cut });
-            // The end of the connection drops the handler.
+            // Waits until the end of the connection drops the handler.
             pending::<()>().await;
         }
     }
+    // Leaves the hook of a response without a body to the entrance, which ends the hook.
     if is_played
         && !has_no_body(response.status())
         && let Some(hook) = hook.take()
@@ -83,11 +85,13 @@ pub async fn with_head_change(context: &RequestContext, answer: impl Future<Outp
 /// a client that sends no more.
 pub async fn at_once<T>(world: &World, connection: &Arc<Connection>, answer: impl Future<Output = T>) -> T {
     let _open = connection.hold_open();
+    // Takes the turn before waiting, so that no time passes meanwhile.
     let turn = world.clock().turn(connection.socket_state());
     if let Some(arrivals) = connection.arrivals() {
         arrivals.settle().await;
     }
     let answer = answer.await;
+    // Holds the turn on until the answer has been sent.
     connection.turns().hold(turn.unwrap_or_default());
     answer
 }

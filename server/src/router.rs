@@ -51,7 +51,8 @@ fn with_entrance(entrance: Entrance) -> Router {
     let routes = streams.chain(publishers);
     let endpoints = routes.fold(Router::new(), |router, (path, endpoint)| router.route(path, endpoint));
     let endpoints = endpoints.fallback(not_found).with_state(Arc::clone(&world));
-    // A layer that rewrites a request goes around a router of its own, before the routing.
+    // Wraps the endpoints in a second router, since a layer rewrites the path before the routing. Layers are listed from the
+    // inside to the outside: a request meets the last layer first.
     let mut router = Router::new()
         .fallback_service(endpoints)
         .layer(middleware::from_fn(change_head))
@@ -89,9 +90,11 @@ async fn answer_at_once(State(entrance): State<Entrance>, request: Request, next
 /// Answers with a stream: with the head at once, and for `GET` with each write when the write is due.
 fn stream(endpoint: &'static Stream) -> MethodRouter<Arc<World>> {
     get(move |State(world): State<Arc<World>>, method: Method, request: RequestContext| async move {
+        // Starts with the receipt of the request, however late the handler runs.
         let start = Start { at: request.at, ..world.start(&request.connection, request.request) };
         let is_played = method == Method::GET;
         let joins = endpoint.hears_broadcasts && is_played;
+        // Subscribes before the greeting: a client with the greeting gets every later broadcast.
         let subscription = joins.then(|| world.broadcasts().subscribe(Arc::clone(&request.connection)));
         let playing = Playing { start, path: endpoint.path.into(), subscription, is_played };
         respond(&world, request, event_stream((endpoint.script)(start)), playing).await
@@ -111,7 +114,7 @@ fn publisher(endpoint: &'static Publisher) -> MethodRouter<Arc<World>> {
         let event = (endpoint.event)(world.timestamp(request.at), msg);
         let delivery = world.publish(request.at, event);
         if delivery.filling {
-            // A burst of broadcasts must not run ahead of the readers.
+            // Lets the clients read first: a burst of broadcasts must not run ahead of the readers.
             tokio::task::yield_now().await;
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");

@@ -93,12 +93,12 @@ pub fn event_stream(writes: impl Writes) -> impl Script {
     let headers = fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     let mut head = Some(Box::new(ResponseHead { status: StatusCode::OK, headers }));
     let (mut writes, mut at) = (Some(writes), Duration::ZERO);
-    // A small state takes less room in each stream than a chain of iterators.
+    // Keeps a small state, which takes less room in each stream than a chain of iterators.
     std::iter::from_fn(move || {
         if let Some(head) = head.take() {
             return Some(Cue { at, action: Action::Head(head) });
         }
-        // After the end there are no writes, and the script is over.
+        // Returns `None` after the end, when `writes` is gone.
         let action = if let Some(write) = writes.as_mut()?.next() {
             at = write.at;
             Action::Write(write.bytes)

@@ -25,6 +25,7 @@ pub(crate) fn answer(
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> BoxFuture<'static, Result<Response<AnswerBody>, Infallible>> {
+    // Resets the progress of the answer before the handler makes any.
     connection.answer().begin(!request.body().is_end_stream());
     let (version, closes) = (request.version(), asks_to_close(request.headers()));
     let mut request = request.map(|body| RequestBody { body, is_over: false, connection: Arc::clone(&connection) });
@@ -32,13 +33,13 @@ pub(crate) fn answer(
     let answer = router.call(request).map_ok(move |mut response| {
         connection.answer().note_head();
         if closes || version < Version::HTTP_11 {
-            // A connection of HTTP/1.0 is never kept, even for a client that asks for `keep-alive`.
+            // Closes every connection of HTTP/1.0, even for a client that asks for `keep-alive`.
             *response.version_mut() = version;
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.map(|body| AnswerBody { body, connection })
     });
-    // On the heap: a connection would keep room for the handler as long as a body is under way.
+    // Puts the handler on the heap: a connection would keep room for the handler as long as a body is under way.
     answer.boxed()
 }
 
@@ -62,6 +63,7 @@ impl HttpBody for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         self.is_over |= matches!(frame, Poll::Ready(None));
+        // Notes the end with the last bytes, since the handler may never poll again.
         if self.is_end_stream() {
             self.connection.answer().end_request(false);
         }
@@ -95,6 +97,7 @@ impl HttpBody for AnswerBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        // Takes an answer for a stream once the body has to wait.
         if frame.is_pending() {
             self.connection.answer().note_pending_body();
         }

@@ -42,7 +42,7 @@ where
     let answering = Arc::clone(&connection);
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answering), request));
     let mut http = http1::Builder::new();
-    // With half-closes allowed hyper answers a request that is followed at once by FIN, and `socket` notices the FIN. Otherwise
+    // Allows half-closes, so that hyper answers a request followed at once by FIN, and `socket` notices the FIN. Otherwise
     // hyper could drop such a request, and would not notice a client that leaves with another request behind a stream.
     http.auto_date_header(false)
         .half_close(true)
@@ -53,11 +53,13 @@ where
         http.timer(TokioTimer::new()).header_read_timeout(time);
     }
     connection.begin_serving();
+    // Stops serving on every way out, also when the future is dropped: a clock must not wait for a closed connection.
     let _stop = StopServing(&connection);
     let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
     let mut told_to_end = false;
     let ended = poll_fn(|cx| {
         connection.task().register(cx.waker());
+        // Takes up the turns before hyper runs: this poll sees the causes of all of these turns.
         connection.turns().take_up();
         if connection.ending() == Some(Ending::InGoodOrder) && !told_to_end {
             told_to_end = true;
@@ -65,12 +67,13 @@ where
         }
         socket.begin_poll();
         let mut polled = served.poll_unpin(cx);
-        // A stream that pauses goes on in the same poll, once the writes before the pause have been sent.
+        // Resumes a paused stream in the same poll, once hyper has sent the writes before the pause.
         while polled.is_pending() && connection.task().take_pause() {
             polled = served.poll_unpin(cx);
         }
         let written = if polled.is_pending() { socket.written() } else { Written::All };
         connection.socket_state().set_blocked(written == Written::Blocked);
+        // Gives the turns back only when the socket has taken all bytes: a manual clock waits until then.
         if written == Written::All {
             connection.turns().give_back();
         }
@@ -80,7 +83,7 @@ where
             }
             return Poll::Ready(None);
         }
-        // After hyper, since a fault may have ended the connection meanwhile. A cut waits for all writes before the cut.
+        // Looks after hyper, since a fault may have ended the connection meanwhile. A cut waits for all writes before.
         match connection.ending() {
             Some(ending @ Ending::BreakOff(why)) => {
                 tracing::info!(connection = connection.ordinal(), %why, "connection broken off");
@@ -92,11 +95,12 @@ where
             }
             Some(Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
         }
-        // Last, since hyper has now sent all answers that were complete at once.
+        // Looks for the client's end last, when hyper has sent all answers that were complete at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
             Left::Reset => Poll::Ready(None),
             Left::Fin if connection.answer().is_streamed() => Poll::Ready(None),
             Left::Fin if connection.answer().waits_for_handler() => {
+                // Lets other tasks run a few times more: the handler may be about to answer.
                 if !connection.answer().give_last_turn() {
                     return Poll::Ready(None);
                 }
@@ -110,6 +114,7 @@ where
     // Drops the handler and the body under way before any wait.
     let unparsed = served.into_parts().read_buf;
     connection.turns().give_back();
+    // Closes at once if the client has nothing more to send; any other client is heard out, so that the answer arrives.
     match ended {
         Some(Ending::HalfClose) => half_close(socket, &connection).await,
         Some(_) => {}
@@ -140,7 +145,7 @@ async fn linger<I: AsyncRead + AsyncWrite + Send + Unpin>(mut socket: Watched<I>
     };
     tokio::select! {
         biased;
-        // First, since a client that sends without end would leave no share of the task's time to the timer.
+        // Polls the timer first: a client that sends without end would leave the timer no share of the task's time.
         () = machine_pause(LINGER_TIME_MAX) => {}
         () = heard_out => {}
     }

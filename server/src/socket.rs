@@ -25,7 +25,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.connection.ending() == Some(Ending::Reset) {
-            // Closing a socket that does not linger resets the connection (RFC 9293, 3.6.1).
+            // Sets the linger time to zero, with which the close resets the connection (RFC 9293, 3.6.1).
             if let Err(error) = self.stream.set_zero_linger() {
                 tracing::debug!(%error, "the connection was gone before it could be reset");
             }

@@ -54,7 +54,7 @@ struct Socket<I> {
     connection: Arc<Connection>,
     /// Bytes that hyper has not read yet.
     ahead: BytesMut,
-    /// The client has sent more than is kept. For hyper the connection ends after the bytes kept.
+    /// Whether the client has sent more than is kept. For hyper the connection ends after the bytes kept.
     overrun: bool,
     left: Option<Left>,
     /// Whether hyper waits for bytes.
@@ -107,7 +107,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
         }
         let mut room = [0; DISCARDED_BYTES_MAX];
         let mut buf = ReadBuf::new(&mut room);
-        // `left` keeps a failure for the next call.
+        // Drops a failure, which `left` keeps for the next call.
         let _ = ready!(socket.poll_read(cx, &mut buf));
         Poll::Ready(buf.filled().len())
     }
@@ -130,14 +130,14 @@ impl<I: AsyncRead + Unpin> Socket<I> {
             if let Some(left) = self.left {
                 return Poll::Ready(left);
             }
-            // A body that a handler reads is kept whole: the client waits while the room is full.
+            // Keeps a body whole for the handler that reads: the client waits while the room is full.
             let keeps_all = self.connection.answer().reads_body();
             if keeps_all && self.ahead.len() >= AHEAD_BYTES_MAX {
                 return Poll::Pending;
             }
             let mut room = [0; 512];
             let mut buf = ReadBuf::new(&mut room);
-            // `left` keeps a failure.
+            // Drops a failure, which `left` keeps.
             let _ = ready!(self.poll_read(cx, &mut buf));
             let bytes = buf.filled();
             self.overrun |= !keeps_all && self.ahead.len() + bytes.len() > AHEAD_BYTES_MAX;
@@ -164,13 +164,13 @@ impl<I: AsyncRead + Unpin> Socket<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut socket = self.socket();
-        // First the bytes that were read ahead, then the end of the connection, then the socket.
+        // Returns the bytes read ahead first, then the end of the connection, then bytes of the socket.
         if !socket.ahead.is_empty() {
             let taken = socket.ahead.len().min(buf.remaining());
             buf.put_slice(&socket.ahead[..taken]);
             socket.ahead.advance(taken);
             if socket.ahead.is_empty() {
-                // Frees the memory.
+                // Frees the memory, since a stream may go on for hours.
                 socket.ahead = BytesMut::new();
             }
             return Poll::Ready(Ok(()));

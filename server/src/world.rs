@@ -66,6 +66,7 @@ impl World {
     /// Sends an event of the time `at` to every subscriber of a channel, as [`World::publish`] does.
     pub fn publish_to(&self, channel: &Channel, at: Instant, event: Event) -> Delivery {
         channel.publish(at, event, |connection| {
+            // Takes a turn before the subscriber wakes, so that no time passes until the event has been sent.
             if let Some(turn) = self.clock.turn(connection.socket_state()) {
                 connection.turns().expect(turn);
             }

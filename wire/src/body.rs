@@ -7,22 +7,22 @@ use bytes::{Buf, Bytes, BytesMut};
 #[cfg(feature = "json")]
 use serde::{Deserialize, Serialize};
 
-/// The framing of a body (RFC 9112, 6): what the boundaries of the writes are worth.
+/// The framing of a body (RFC 9112, 6), which tells the worth of the boundaries between writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 pub enum Framing {
     /// Chunks: a write is a chunk, as the server made it.
     Chunked,
-    /// A length, or no body: a write is a piece as it came, which the network may have split or joined.
+    /// A length, or no body: a write is a piece as received, which the network may have split or joined.
     Length,
-    /// Neither: the body ends with the connection. A write is a piece as it came.
+    /// Neither: the body ends with the connection. A write is a piece as received.
     Close,
 }
 
 /// The largest length of a head, and of a chunk-size line.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes that are no HTTP.
+/// Bytes outside of HTTP/1.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Malformed {
@@ -108,7 +108,7 @@ impl BodyDecoder {
     pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<BodyPart>, Malformed> {
         loop {
             match *self {
-                // An empty body ends without further bytes, and so does a body whose bytes have been taken out.
+                // Ends a body without further bytes: an empty body, or a body whose bytes have been taken out.
                 Self::Length(0) => return Ok(Some(BodyPart::End)),
                 Self::Length(length) => {
                     let whole = buffer.len() >= length;
@@ -125,6 +125,7 @@ impl BodyDecoder {
                     }
                 },
                 Self::Chunk(size) => {
+                    // Waits for the CR LF as well: only with the CR LF has the server ended the chunk.
                     let Some(end) = buffer.get(size..size + 2) else { return Ok(None) };
                     if end != b"\r\n" {
                         return Err(Malformed::ChunkEnd(lossy(end)));
@@ -132,7 +133,7 @@ impl BodyDecoder {
                     let chunk = buffer.split_to(size).freeze();
                     buffer.advance(2);
                     *self = Self::ChunkSize;
-                    // The chunk is empty if all bytes have been taken out before.
+                    // Returns no empty chunk, which is left if all bytes have been taken out before.
                     if !chunk.is_empty() {
                         return Ok(Some(BodyPart::Data(chunk)));
                     }
@@ -140,9 +141,10 @@ impl BodyDecoder {
                 Self::Trailers => match line(buffer)? {
                     None => return Ok(None),
                     Some(line) if line.is_empty() => return Ok(Some(BodyPart::End)),
+                    // Discards trailers, which no recording keeps.
                     Some(_trailer) => {}
                 },
-                // The end of the connection ends the body, and the decoder does not see it.
+                // Returns pieces for ever: only the caller sees the end of the connection, which ends the body.
                 Self::UntilClose => {
                     let some = !buffer.is_empty();
                     return Ok(some.then(|| BodyPart::Data(buffer.split().freeze())));
@@ -154,6 +156,7 @@ impl BodyDecoder {
 
 /// Takes the next line out of the buffer, without CR LF.
 fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
+    // Bounds the search, so that a line without an end costs no more than the limit at each call.
     match buffer.windows(2).take(LINE_BYTES_MAX).position(|pair| pair == b"\r\n") {
         Some(end) => {
             let line = buffer.split_to(end).freeze();
@@ -166,9 +169,11 @@ fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
 }
 
 fn chunk_size(line: &[u8]) -> Option<usize> {
+    // Drops the extensions behind the semicolon (RFC 9112, 7.1.1).
     let digits = line.split(|&byte| byte == b';').next()?.trim_ascii_end();
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     let digits = plain.then_some(digits).and_then(|digits| std::str::from_utf8(digits).ok())?;
+    // Refuses sizes near the maximum, which would overflow with the CR LF.
     usize::from_str_radix(digits, 16).ok().filter(|size| *size <= usize::MAX / 2)
 }
 
@@ -176,6 +181,7 @@ fn chunk_size(line: &[u8]) -> Option<usize> {
 pub(crate) fn content_length(value: &str) -> Option<usize> {
     let mut lengths = value.split(',').map(str::trim);
     let first = lengths.next()?;
+    // Asks for digits alone, since `parse` would take a plus sign.
     let is_plain = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
     if is_plain && lengths.all(|length| length == first) { first.parse().ok() } else { None }
 }

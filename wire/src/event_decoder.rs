@@ -14,7 +14,7 @@ pub struct Event {
     pub last_event_id: String,
 }
 
-/// A part of a stream that says something to one who reads all of the stream.
+/// A part of a stream with a meaning for readers of the whole stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamItem {
     /// An event, as a parser dispatches it.
@@ -54,7 +54,7 @@ impl Decoder {
         for &byte in bytes {
             let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
             match byte {
-                // CR LF is one line end, also where a piece ends between CR and LF.
+                // Takes CR LF for one line end, also where a piece ends between CR and LF.
                 b'\n' if after_cr => {}
                 b'\r' | b'\n' => {
                     let line = std::mem::take(&mut self.line);
@@ -72,23 +72,24 @@ impl Decoder {
         self.reconnection_time_ms
     }
 
-    /// Returns the last event ID of the stream so far; an empty one if there is none.
+    /// Returns the last event ID of the stream so far; an empty text if no event had an ID.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
     fn line(&mut self, line: &[u8]) -> Option<StreamItem> {
-        // Only the first line of a stream can begin with a BOM.
+        // Removes a BOM from the first line alone: a BOM elsewhere is text.
         let first = !std::mem::replace(&mut self.begun, true);
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
             return self.dispatch().map(StreamItem::Event);
         }
-        // A line without a colon is a field with an empty value; a line that begins with a colon has an empty name, and is
-        // a comment.
+        // Takes a line without a colon for a field with an empty value. A line that begins with a colon has an empty name,
+        // and is a comment.
         let text = String::from_utf8_lossy(line);
         let (name, value) = text.split_once(':').unwrap_or((&text, ""));
+        // Removes a single space; further spaces are part of the value.
         let value = value.strip_prefix(' ').unwrap_or(value);
         match name {
             "event" => value.clone_into(&mut self.event_type),
@@ -96,7 +97,7 @@ impl Decoder {
                 self.data.push_str(value);
                 self.data.push('\n');
             }
-            // An ID with a NUL is ignored, as is a reconnection time with anything but ASCII digits.
+            // Ignores an ID with a NUL, and a reconnection time with anything but ASCII digits.
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.reconnection_time_ms = value.parse().ok();
@@ -109,11 +110,11 @@ impl Decoder {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
-        // The ID counts from here on, also without data; the type counts for one event only.
+        // Sets the last ID even without data, but takes the type, which counts for one event only.
         self.last_event_id.clone_from(&self.id);
         let event_type = std::mem::take(&mut self.event_type);
         let mut data = std::mem::take(&mut self.data);
-        // Each line of data ends with LF, the last LF is not part of the data, and no data dispatches nothing.
+        // Removes the LF of the last line of data; without any data there is no LF, and no event.
         data.pop()?;
         let event_type = if event_type.is_empty() { "message".to_owned() } else { event_type };
         Some(Event { event_type, data, last_event_id: self.last_event_id.clone() })

@@ -15,7 +15,7 @@ impl<'a> FieldText<'a> {
     /// Returns `text` without a line break; `None` if there is a CR or an LF.
     #[must_use]
     pub const fn new(text: &'a str) -> Option<Self> {
-        // A loop over bytes, since a constant function has no iterators.
+        // Loops over bytes, since a constant function has no iterators.
         let bytes = text.as_bytes();
         let mut i = 0;
         while i < bytes.len() {
@@ -74,9 +74,10 @@ impl Lines {
         let mut rest = text;
         while let Some(end) = rest.find(['\r', '\n']) {
             lines = lines.field("data", &rest[..end]);
-            // CR LF is one line end; CR or LF alone is one byte long.
+            // Skips CR LF as one line end; CR or LF alone is one byte long.
             rest = rest[end..].strip_prefix("\r\n").unwrap_or(&rest[end + 1..]);
         }
+        // Adds the last line even if empty: a line break at the end of the text is data.
         lines.field("data", rest)
     }
 
@@ -113,7 +114,7 @@ impl Lines {
     }
 
     fn push(&mut self, parts: &[&str]) {
-        // One byte more: the blank line usually follows.
+        // Reserves one byte more, since the blank line usually follows.
         self.0.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
         for part in parts {
             self.0.extend_from_slice(part.as_bytes());

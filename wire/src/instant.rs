@@ -1,4 +1,4 @@
-//! The time in a world, counted from its epoch.
+//! The time in a world, counted from the epoch of the world.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -34,6 +34,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, after: Duration) -> Self {
+        // Saturates, so that no sum of times panics; the caller compares with `TIME_MAX`.
         Self(self.0.saturating_add(after))
     }
 }

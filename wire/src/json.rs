@@ -15,7 +15,7 @@ use serde_json::ser::{Formatter, Serializer};
 /// If `value` cannot be JSON at all, such as a map whose keys are not strings.
 #[must_use]
 pub fn stringify<T: Serialize + ?Sized>(value: &T) -> String {
-    // Most payloads are shorter, and need no second allocation.
+    // Makes room for most payloads, which then need no second allocation.
     let mut bytes = Vec::with_capacity(128);
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, EcmaScript))

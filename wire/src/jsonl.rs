@@ -30,17 +30,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Returns the problem of a field that is not as `expected`.
+    /// Returns the problem of a field other than `expected`.
     pub fn field(name: impl Into<String>, expected: impl fmt::Display) -> Self {
         Self { field: name.into(), why: format!("expected {expected}") }
     }
 
-    /// Returns the problem of a line that is not as `expected` as a whole.
+    /// Returns the problem of a line other than `expected` as a whole.
     pub fn line(expected: impl fmt::Display) -> Self {
         Self::field("", expected)
     }
 
-    /// Returns the problem of a line that is told already: what was expected, and what came.
+    /// Returns the problem of a line from a ready text `why`, with the expectation and the value that came.
     pub fn told(why: impl Into<String>) -> Self {
         Self { field: String::new(), why: why.into() }
     }
@@ -58,7 +58,7 @@ impl Problem {
         Self { field: format!("{name}{dot}{}", self.field), ..self }
     }
 
-    /// Returns the problem with the number of its line, from 1.
+    /// Returns the problem with the number of the line, from 1.
     #[must_use]
     pub fn at(self, line: usize) -> WrongLine {
         WrongLine { line, problem: self }
@@ -72,7 +72,7 @@ impl WrongLine {
     }
 }
 
-/// Returns the lines with their numbers, without empty ones.
+/// Returns the non-empty lines with their numbers, from 1.
 pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let numbered = text.lines().enumerate().map(|(number, line)| (number + 1, line));
     numbered.filter(|(_, line)| !line.trim().is_empty())
@@ -84,12 +84,13 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 ///
 /// If the line is no object, or the fields are not the fields of a `T`. The error names the field.
 pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
+    // Looks at the brace first: serde's message about other text would tell of a struct.
     if !line.trim_start().starts_with('{') {
         return Err(Problem::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
     }
     let mut json = serde_json::Deserializer::from_str(line);
     let value = deserialize(&mut json)?;
-    // Only white space may follow the object.
+    // Refuses anything but white space behind the object.
     json.end().map_err(|error| Problem { field: String::new(), why: why(&error) })?;
     Ok(value)
 }
@@ -109,11 +110,11 @@ fn deserialize<'de, T: DeserializeOwned>(
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let field = match error.inner().classify() {
-            // The path of the whole line.
+            // Leaves out the path of the whole line.
             _ if path == "." => "",
             Category::Data => &path,
-            // Where the JSON itself is wrong, the column says more than a path, which may be very deep.
-            // A line that breaks off in the middle of a name has no path.
+            // Keeps only the first name where the JSON itself is wrong: the column says more than a path, which may be
+            // very deep. A line that breaks off in the middle of a name has no path.
             _ => path.split(['.', '[']).next().filter(|name| *name != "?").unwrap_or_default(),
         };
         Problem { field: field.into(), why: why(error.inner()) }
@@ -122,7 +123,7 @@ fn deserialize<'de, T: DeserializeOwned>(
 
 /// Returns the message of serde in the words of this crate, without the line number of serde.
 fn why(error: &serde_json::Error) -> String {
-    // Each line is read on its own, so that serde's line number is always 1.
+    // Removes serde's place: its line number is always 1, since each line is read alone.
     let text = error.to_string();
     let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
     if error.classify() != Category::Data {
@@ -133,7 +134,7 @@ fn why(error: &serde_json::Error) -> String {
     {
         return format!("expected {}, got {length}", in_json(expected));
     }
-    // From "invalid type: string "x", expected u64" to "expected a whole number, got string "x"".
+    // Turns "invalid type: string "x", expected u64" into "expected a whole number, got string "x"".
     let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
         Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
@@ -142,7 +143,7 @@ fn why(error: &serde_json::Error) -> String {
     }
 }
 
-/// Returns the name that JSON has for what serde names by itself.
+/// Returns the name in JSON for a type that serde names differently.
 fn in_json(name: &str) -> &str {
     match name {
         "a sequence" | "sequence" => "an array",

@@ -1,6 +1,6 @@
 //! The data on the wire: times, event streams, HTTP/1.1 responses, and their recordings.
 //!
-//! No part of this crate waits, or knows where bytes come from. A module uses only earlier modules:
+//! No part of the crate waits, or knows the source of bytes. A module uses only earlier modules:
 //!
 //! ```text
 //!  instant ── timestamp     times in a world, and on its calendar
@@ -21,7 +21,7 @@
 //!  transcript               the parts of responses that a client saw, with times
 //! ```
 //!
-//! The feature `json` has all that reads or writes JSON, and with it recordings; `calendar` has timestamps.
+//! The feature `json` reads and writes JSON, and so has the recordings; `calendar` has timestamps.
 
 mod body;
 mod ends;

@@ -15,7 +15,7 @@ pub use self::json::to_json;
 pub const LINE_CHARS_MAX: usize = 300;
 /// The number of characters shown of a longer text, such as an error or a body.
 pub const TEXT_CHARS_MAX: usize = 2000;
-/// The number of characters that [`clipped`] may add to say how much is left out.
+/// The room for the mark of [`clipped`], in characters.
 const MARK_CHARS_MAX: usize = 40;
 
 /// Returns `bytes` on one line: LF as ⏎, CR as ␍, unprintable characters as escapes, and bytes that are not
@@ -32,6 +32,7 @@ pub fn visible(bytes: &[u8]) -> String {
                 char => line.extend(char.escape_unicode()),
             }
         }
+        // Shows bytes outside of UTF-8 one by one, so that different bytes look different.
         line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     line
@@ -72,7 +73,7 @@ pub fn clipped(mut text: String, chars_max: usize) -> String {
     if count <= chars_max {
         return text;
     }
-    // The mark at the end counts, too.
+    // Counts the mark at the end as well.
     let kept = chars_max.saturating_sub(MARK_CHARS_MAX);
     if let Some((end, _)) = text.char_indices().nth(kept) {
         text.truncate(end);
@@ -87,6 +88,7 @@ fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut chars = text.chars().peekable();
     std::iter::from_fn(move || {
         let char = chars.next()?;
+        // Looks at both neighbours, since a joiner is fine within an emoji and hidden elsewhere.
         let is_printable = shows_itself(char) || joins_emoji(before, char, chars.peek().copied());
         before = char;
         Some((char, is_printable))
@@ -96,7 +98,7 @@ fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
 /// Returns whether a character is visible and has no other effect.
 fn shows_itself(char: char) -> bool {
     let acts = matches!(char,
-        // Controls: C0, DEL and C1, with their line ends.
+        // Lists controls: C0, DEL and C1, with their line ends.
         '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}'..='\u{2029}'
         // Direction of text.
         | '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -114,9 +116,9 @@ fn shows_itself(char: char) -> bool {
 fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
     let is_emoji = |char| matches!(char, '\u{203c}'..='\u{2bff}' | '\u{3030}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}');
     match char {
-        // The joiner stands between two emoji, or behind a variation selector.
+        // Allows the joiner between two emoji, or behind a variation selector.
         '\u{200d}' => (is_emoji(before) || before == '\u{fe0f}') && after.is_some_and(is_emoji),
-        // The selector asks for the coloured form of the character before.
+        // Allows the selector behind a character with a coloured form.
         '\u{fe0f}' => {
             is_emoji(before) && shows_itself(before)
                 || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}')

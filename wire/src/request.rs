@@ -1,6 +1,6 @@
 //! The HTTP decoder for requests: heads and bodies out of raw bytes (RFC 9112), in pieces of any size.
 //!
-//! The raw bytes of a body come out beside the decoded ones, so that a proxy can pass them on unchanged.
+//! The raw bytes of a body come out beside the decoded bytes, so that a proxy can pass the raw bytes on unchanged.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -55,7 +55,7 @@ pub enum RequestPart {
 #[derive(Debug, Default)]
 pub struct Requests {
     buffer: BytesMut,
-    /// The bytes on the wire that have not come out yet.
+    /// The bytes on the wire not returned yet.
     raw: BytesMut,
     /// The body being read; nothing while a head is expected.
     body: Option<BodyDecoder>,
@@ -74,7 +74,7 @@ impl Requests {
         self.body.is_none() && self.buffer.is_empty()
     }
 
-    /// Returns the bytes that have come and not been read: for a connection on which no HTTP follows.
+    /// Returns the received bytes not read yet: for a connection that leaves HTTP.
     pub fn take_rest(&mut self) -> Bytes {
         self.buffer.clear();
         self.raw.split().freeze()
@@ -88,10 +88,12 @@ impl Requests {
     pub fn next_part(&mut self) -> Result<Option<RequestPart>, Malformed> {
         let Some(body) = &mut self.body else { return self.head() };
         let part = match body.next(&mut self.buffer)? {
+            // Passes the bytes of an incomplete chunk on at once, so that a proxy holds no upload up.
             None => body.take_held(&mut self.buffer).map(BodyPart::Data),
             part => part,
         };
         let Some(part) = part else { return Ok(None) };
+        // Takes all raw bytes that the decoder has passed, also the lines around a chunk.
         let raw = self.raw.split_to(self.raw.len() - self.buffer.len()).freeze();
         Ok(Some(match part {
             BodyPart::Data(data) => RequestPart::Body { data, raw },
@@ -103,7 +105,7 @@ impl Requests {
     }
 
     fn head(&mut self) -> Result<Option<RequestPart>, Malformed> {
-        // Empty lines before a request count for nothing (RFC 9112, 2.2).
+        // Skips empty lines before a request (RFC 9112, 2.2).
         let blank = self.buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.buffer.advance(blank);
         self.raw.advance(blank);
@@ -134,13 +136,14 @@ impl Requests {
     }
 }
 
-/// Returns the framing of the body (RFC 9112, 6.3). An ambiguous one is refused, since a server might read another request
+/// Returns the framing of the body (RFC 9112, 6.3). An ambiguous framing is refused: a server might read another request
 /// out of the same bytes.
 fn body(headers: &[(String, String)]) -> Result<BodyDecoder, Malformed> {
     let lengths: Vec<&str> =
         headers.iter().filter(|(name, _)| name == "content-length").map(|(_, value)| value.as_str()).collect();
     match (last_coding(headers).as_deref(), &lengths[..]) {
         (Some("chunked"), []) => Ok(BodyDecoder::ChunkSize),
+        // Refuses both together, the usual way to smuggle a request past a proxy (RFC 9112, 11.2).
         (Some("chunked"), _) => Err(Malformed::RequestLength("both".into())),
         (Some(coding), _) => Err(Malformed::RequestLength(format!("Transfer-Encoding: {coding}"))),
         (None, []) => Ok(BodyDecoder::Length(0)),

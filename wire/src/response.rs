@@ -1,6 +1,6 @@
 //! The HTTP decoder: responses out of raw bytes (RFC 9112), in pieces of any size.
 //!
-//! The decoder shares no code with the server, and shows what clients hide: the ends of chunks, and whether a message is
+//! The decoder shares no code with the server, and shows facts that clients hide: the ends of chunks, and whether a message is
 //! complete.
 
 use std::collections::VecDeque;
@@ -63,7 +63,7 @@ impl Responses {
 
     /// Takes in received bytes.
     pub fn push(&mut self, bytes: &Bytes) {
-        // The parts of many small pieces share a block of memory.
+        // Reserves a whole block, so that the parts of many small pieces share memory.
         if self.buffer.capacity() - self.buffer.len() < bytes.len() {
             self.buffer.reserve(bytes.len().max(BLOCK_BYTES));
         }
@@ -88,7 +88,7 @@ impl Responses {
         self.body.map(BodyDecoder::framing)
     }
 
-    /// Returns how many bytes have come of the next part, whose other bytes are still missing.
+    /// Returns how many bytes of the next, incomplete part have come.
     #[must_use]
     pub fn held(&self) -> usize {
         self.body.map_or(self.buffer.len(), |body| body.held(&self.buffer))
@@ -151,6 +151,7 @@ impl Responses {
         };
         self.buffer.advance(length);
         let informational = head.status < 200;
+        // Keeps the expectation for the final head: an interim head answers no request.
         let has_body = informational || self.bodies.pop_front().unwrap_or(true);
         self.body = (!informational).then(|| body(&head, has_body));
         Ok(Some(Part::Head(head)))
@@ -164,7 +165,7 @@ fn body(head: &Head, has_body: bool) -> BodyDecoder {
     }
     match last_coding(&head.headers).as_deref() {
         Some("chunked") => BodyDecoder::ChunkSize,
-        // A length beside a coding does not count.
+        // Ignores a length beside a coding.
         Some(_) => BodyDecoder::UntilClose,
         None => {
             let length = head.header("content-length").and_then(content_length);

@@ -69,16 +69,16 @@ impl EpochProblem {
     /// Returns the problem of a text that is no timestamp.
     fn of(text: &str) -> Self {
         let has_time = |text: &str| text.contains(['T', 't', ' ']);
-        // The offset is the last part: Z, or a sign and a time.
+        // Splits the offset off, the last part: Z, or a sign and a time.
         let offset = text.len().checked_sub("+08:00".len()).and_then(|at| text.split_at_checked(at));
         let (local, has_offset) = match (text.strip_suffix(['Z', 'z']), offset) {
             (Some(local), _) => (local, true),
             (None, Some((local, offset))) if has_time(local) && offset.starts_with(['+', '-']) => (local, true),
             (None, _) => (text, false),
         };
-        // RFC 3339 has years of four digits; only longer ones have a sign.
+        // Looks for a sign, which only years beyond the four digits of RFC 3339 have.
         let has_sign = local.starts_with(['+', '-']);
-        // What reads as a local time is a time, so that only the offset or the range can be wrong.
+        // Reads the text as a local time: if that succeeds, only the offset or the range can be wrong.
         match local.parse::<jiff::civil::DateTime>() {
             Ok(_) if !has_time(local) => Self::NoTime,
             Ok(_) if !has_offset => Self::NoOffset,
@@ -102,7 +102,7 @@ impl FromStr for Epoch {
     /// Reads an RFC 3339 time; fractions below a millisecond are cut off.
     fn from_str(text: &str) -> Result<Self, EpochError> {
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(EpochProblem::of(text)))?;
-        // The bounds hold for the rounded time, the epoch itself.
+        // Compares the rounded time, which is the epoch.
         let [first, last] = [FIRST, LAST].map(|end| end.parse::<jiff::Timestamp>().expect("a timestamp"));
         let epoch = Self::rounded(timestamp);
         if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(EpochProblem::Range)) }

@@ -1,4 +1,4 @@
-//! The transcript: the parts of responses that a client saw on one connection, with times.
+//! The transcript: the parts of responses seen by a client on a connection, with times.
 //!
 //! A transcript is printed as text for people, and as the lines of a recording for programs:
 //!
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use crate::printable::{LINE_CHARS_MAX, printable, visible};
 use crate::{Head, How, Instant};
 
-/// The parts of responses that a client saw on one connection, in order.
+/// The parts of responses seen by a client on a connection, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     /// The parts.
@@ -63,11 +63,12 @@ impl fmt::Display for Transcript {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Aligns the times up to eleven days, so that a reader compares lines at a glance.
         write!(f, "{:>9} ms  ", self.at.as_millis())?;
         match &self.what {
             What::Head(head) => {
                 write!(f, "head   {}", head.status)?;
-                // Each field stands on a line below the status.
+                // Writes each field on a line below the status.
                 head.headers.iter().try_for_each(|(name, value)| {
                     write!(f, "\n{:21}{}", "", printable(&format!("{name}: {value}"), LINE_CHARS_MAX))
                 })

@@ -34,7 +34,7 @@ pub struct Advanced {
     pub due_count: u64,
     /// How many writes were due.
     pub writes: u64,
-    /// How many connections the advance gave up waiting for, since the clients do not read.
+    /// How many connections the advance gave up waiting for, since their clients do not read.
     pub held_up: usize,
 }
 
@@ -76,6 +76,7 @@ impl UnderWay {
 
     /// Notes that a sleeper wakes, and gets turn `number`.
     pub(super) fn note_due(&mut self, number: u64, waiter: &Waiter, at: Instant) {
+        // Keeps a place behind the list for a sleeper too many: the sums count the sleeper, the list does not.
         self.open.insert(number, self.advanced.due.len());
         self.advanced.due_count += 1;
         if self.advanced.due.len() < LISTED_MAX {
@@ -83,7 +84,7 @@ impl UnderWay {
         }
     }
 
-    /// Notes that the advance does not wait for turn `number` any more.
+    /// Notes that the advance has given up waiting for turn `number`.
     pub(super) fn note_held_up(&mut self, number: u64) {
         let due = self.open.get(&number).and_then(|&place| self.advanced.due.get_mut(place));
         if let Some(due) = due {
@@ -94,7 +95,7 @@ impl UnderWay {
     /// Notes that turn `number` has ended.
     pub(super) fn note_ended(&mut self, number: u64, writes: u32) {
         self.limits.note_progress();
-        // Schedule that began without a deadline, such as those of broadcasts, are not among the due ones.
+        // Leaves out turns that began without a deadline, such as the turns of broadcasts.
         let Some(place) = self.open.remove(&number) else { return };
         self.advanced.writes += u64::from(writes);
         if let Some(due) = self.advanced.due.get_mut(place) {

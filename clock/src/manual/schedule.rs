@@ -32,7 +32,7 @@ pub(super) struct Schedule {
     sleepers: BTreeMap<Key, Sleeper>,
     /// The turns that the clock waits for.
     awaited: BTreeMap<u64, Arc<SocketState>>,
-    /// The turns that the clock waits for no longer, and that have not ended.
+    /// The turns that have not ended, though the clock has stopped waiting.
     given_up: BTreeMap<u64, Arc<SocketState>>,
     under_way: Option<UnderWay>,
 }
@@ -68,6 +68,7 @@ impl Schedule {
     pub(super) fn is_woken(&mut self, key: Key, waker: &Waker) -> bool {
         match self.sleepers.get_mut(&key) {
             Some(sleeper) => {
+                // Replaces the waker at each poll, since a sleeper can move to another task.
                 sleeper.waker = Some(waker.clone());
                 false
             }
@@ -91,6 +92,7 @@ impl Schedule {
 
     /// Ends a turn. Returns the wakers to call.
     pub(super) fn end_turn(&mut self, number: u64, writes: u32) -> Vec<Waker> {
+        // Looks in both maps: the clock may have given up the turn while the response was at work.
         self.awaited.remove(&number);
         self.given_up.remove(&number);
         if let Some(under_way) = &mut self.under_way {
@@ -105,6 +107,7 @@ impl Schedule {
             Advance::By(duration) => self.now + duration,
             Advance::ToNext => self.sleepers.first_key_value().map_or(self.now, |((at, _), _)| *at),
         };
+        // Fails before any change, so that the time and the sleepers stay as they are.
         if target > TIME_MAX {
             return Err(EndOfTime);
         }
@@ -115,7 +118,7 @@ impl Schedule {
     /// Returns the answer of the advance, once the advance is over.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Advanced> {
         if let Some(over) = self.under_way.take_if(|under_way| under_way.over) {
-            // Several turns of one connection count once.
+            // Counts connections, not turns: a connection can hold several turns.
             let held_up: BTreeSet<_> = self.given_up.values().map(Arc::as_ptr).collect();
             return Poll::Ready(over.into_answer(held_up.len()));
         }
@@ -140,6 +143,7 @@ impl Schedule {
         self.awaited.retain(|number, socket| {
             let goes = all_go || (blocked_go && socket.is_blocked());
             if goes {
+                // Marks the socket, so that later turns of the connection are not awaited either.
                 socket.hold_up();
                 under_way.note_held_up(*number);
                 self.given_up.insert(*number, Arc::clone(socket));
@@ -148,6 +152,7 @@ impl Schedule {
         });
         if all_go {
             tracing::error!("a stream that was woken did nothing for a long time: this is a bug in onbeat");
+            // Starts the limit for silent responses anew, for the sleepers still to come.
             under_way.limits.note_progress();
         }
         self.go_on()
@@ -157,21 +162,22 @@ impl Schedule {
     fn go_on(&mut self) -> Vec<Waker> {
         let mut woken = Vec::new();
         let Some(under_way) = &mut self.under_way else { return woken };
+        // Goes on over sleepers of stuck clients, for which no turn is awaited, and stops at the first awaited turn.
         while self.awaited.is_empty() && !under_way.over {
-            // The deadline decides, then the order of registration: a key is both.
+            // Takes the first key: the earliest deadline, and among equals the earliest registration.
             let first = self.sleepers.first_entry().filter(|first| first.key().0 <= under_way.target);
             let Some(first) = first else {
-                // Nothing more is due: time moves to the target, and the caller gets the answer.
+                // Moves time to the target, since no deadline is left before it, and lets the caller take the answer.
                 self.now = under_way.target;
                 under_way.over = true;
                 woken.extend(under_way.caller.take());
                 break;
             };
             let ((at, number), Sleeper { waiter, waker }) = first.remove_entry();
-            // Time moves before the sleeper wakes, so that the sleeper reads the deadline from the clock.
+            // Moves time before the sleeper wakes, so that the sleeper reads the deadline from the clock.
             self.now = at;
             under_way.note_due(number, &waiter, at);
-            // A client beyond the limit no longer holds up time; the writes stay due.
+            // Lets time pass a client beyond the limit; the writes stay due.
             let is_given_up = waiter.socket.is_blocked() && under_way.limits.is_over_for_blocked();
             if is_given_up || waiter.socket.is_held_up() {
                 under_way.note_held_up(number);

@@ -107,12 +107,14 @@ async fn a_blocked_reader_is_waited_for_once() {
     assert_eq!((advanced.due_count, advanced.held_up), (3, 1));
     assert_eq!(advanced.due.iter().map(|due| due.held_up).collect::<Vec<_>>(), [true, true, false]);
     // A client that does not read costs no more time; a client that reads again is waited for again.
+    // Checks that the advance after a given-up client is free: the machine's time stands still.
     let late = sleeper(&clock, 41, &stuck);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 1);
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX);
     drop((sleepers, late));
     stuck.socket.set_blocked(false);
     assert_eq!(clock.advance(Advance::By(ms(1))).await.expect("time goes on").held_up, 0);
+    // Checks that a client counts as new once the socket has been free in between.
     let _unread = sleeper(&clock, 50, &stuck);
     stuck.socket.set_blocked(true);
     assert_eq!(clock.advance(Advance::By(ms(10))).await.expect("time goes on").held_up, 1);
@@ -138,6 +140,7 @@ async fn slow_readers_are_waited_for_longer_but_not_for_ever() {
     slow.socket.set_blocked(true);
     let mut sleeping = sleeper(&clock, 10, &slow);
     let read_slowly = async {
+        // Sleeps again before the turn ends, so that each turn makes progress within the limit for stuck clients.
         for n in 2.. {
             let turn = sleeping.await;
             sleeping = sleeper(&clock, 10 * n, &slow);
@@ -177,6 +180,7 @@ async fn time_ends_after_a_century() {
     let clock = ManualClock::start();
     let end = Duration::from_secs(36_525 * 86_400);
     assert_eq!(clock.advance(Advance::By(end + ms(1))).await.expect_err("too far"), EndOfTime);
+    // Passes the greatest duration as well: the addition must not overflow.
     assert_eq!(clock.advance(Advance::By(Duration::MAX)).await.expect_err("too far"), EndOfTime);
     assert_eq!(clock.now(), Instant::EPOCH);
     assert_eq!(clock.advance(Advance::By(end)).await.expect("just").to, TIME_MAX);
@@ -252,6 +256,7 @@ async fn who_is_blocked_does_not_have_others_given_up() {
         drop(fine_turn);
     });
     assert_eq!(advanced.expect("time goes on").held_up, 1);
+    // Expects two seconds of work, during which the limit for stuck clients stands still, and one second after.
     assert_eq!(machine.now().since_epoch(), BLOCKED_TIME_MAX * 3);
     assert!(!fine.socket.is_held_up() && stuck.socket.is_held_up());
     drop(stuck_turn);
@@ -314,6 +319,7 @@ async fn a_reader_that_takes_little_by_little_is_waited_for_longer_too() {
     let sleeping = sleeper(&clock, 10, &slow);
     let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(10))), async {
         let turn = sleeping.await;
+        // Takes bytes every 700 ms, and so never reaches the second after which a client counts as stuck.
         for _ in 0..5 {
             machine.sleep_until(machine.now() + ms(700)).await;
             slow.socket.note_taken();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How long an advance waits for clients that take nothing, in the machine's time.
+/// How long an advance waits for stuck clients, in the machine's time.
 pub const BLOCKED_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long an advance waits in all for clients that take bytes slowly, in the machine's time.
 pub const SLOW_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long an advance waits for a woken response that does nothing at all, as only a bug can make a response do.
+/// How long an advance waits for a woken response to do anything at all; only a bug makes a response so silent.
 const SILENT_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often an advance checks the limits.
 pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(10);
@@ -14,13 +14,13 @@ pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(10);
 /// How long an advance has waited, by the reason.
 #[derive(Debug, Default)]
 pub(super) struct WaitLimits {
-    /// For clients that take nothing, since a turn last ended or bytes were last taken.
+    /// For stuck clients, since a turn last ended or bytes were last taken.
     blocked: Duration,
-    /// For clients that take bytes slowly, in all.
+    /// For stuck and slow clients, in all: never reset.
     slow: Duration,
-    /// For responses that neither write nor are blocked, since a turn last ended.
+    /// For responses without a write or a blocked socket, since a turn last ended.
     silent: Duration,
-    /// How often clients had taken bytes at the last look.
+    /// How often clients had taken bytes at the end of the last period.
     taken: u64,
 }
 
@@ -28,10 +28,11 @@ impl WaitLimits {
     /// Notes that another [`LOOK_PERIOD`] has passed without the end of a turn. `all_blocked` tells whether all awaited
     /// connections are blocked, and `taken` how often their clients have taken bytes.
     pub(super) fn note_period(&mut self, all_blocked: bool, taken: u64) {
+        // Forgives a client that takes bytes again. A limit once reached stays reached: many stuck clients cost one.
         if std::mem::replace(&mut self.taken, taken) != taken && !self.is_over_for_blocked() {
             self.blocked = Duration::ZERO;
         }
-        // Only clients that do not read count against the first two limits.
+        // Counts a response at work against the limit for silence alone, even beside blocked clients.
         if all_blocked {
             self.blocked += LOOK_PERIOD;
             self.slow += LOOK_PERIOD;

@@ -28,12 +28,12 @@ pub(crate) struct LiveExchange {
     pushes: Mutex<PushQueue>,
 }
 
-/// The faults that came when the response was under way already.
+/// The faults added while the response is under way.
 #[derive(Debug, Default)]
 struct LateFaults {
-    /// How many have come.
+    /// How many were added.
     count: usize,
-    /// The faults that the response has not met yet.
+    /// The faults not met yet by the response.
     waiting: Vec<AppliedFault>,
 }
 
@@ -85,6 +85,7 @@ impl LiveExchange {
     /// Adds a fault to the response under way, until the response ends.
     pub(crate) fn strike(&self, applied: AppliedFault) -> Result<(), TooMany> {
         let mut late_faults = self.late_faults.lock();
+        // Bounds all late faults of the response, not only the waiting faults: each costs time with every write.
         if late_faults.count >= FAULTS_MAX {
             return Err(TooMany);
         }
@@ -93,12 +94,12 @@ impl LiveExchange {
         Ok(())
     }
 
-    /// Returns the faults that have come since the last call.
+    /// Returns the faults added since the last call.
     pub(crate) fn take_late_faults(&self) -> Vec<AppliedFault> {
         std::mem::take(&mut self.late_faults.lock().waiting)
     }
 
-    /// Adds a pushed write to the response. `make` is called if the response takes another write.
+    /// Adds a pushed write to the response. Calls `make` only if the response takes another write.
     pub(crate) fn push(&self, make: impl FnOnce() -> PushedWrite) -> Result<(), NotTaken> {
         self.pushes.lock().push(make)
     }
@@ -113,10 +114,10 @@ impl LiveExchange {
         !self.pushes.lock().is_empty()
     }
 
-    /// Takes no pushed writes from now on, and drops those that wait.
+    /// Takes no pushed writes from now on, and drops the waiting writes.
     pub(crate) fn refuse_pushes(&self, reason: NotTaken) {
         let lost = self.pushes.lock().close(reason);
-        // Dropped without the lock: the end of a turn wakes tasks.
+        // Drops the writes without the lock: the end of a turn wakes tasks.
         drop(lost);
     }
 }

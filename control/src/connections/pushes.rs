@@ -1,4 +1,4 @@
-//! The writes that a test pushes into a response, until the response takes them.
+//! The pushed writes of a test, until the response takes the writes.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
@@ -7,12 +7,12 @@ use bytes::Bytes;
 use onbeat_clock::Turn;
 use onbeat_wire::Instant;
 
-/// The most pushed writes that wait for one response.
+/// The most pushed writes waiting for one response.
 pub(crate) const WAITING_WRITES_MAX: usize = 256;
 /// How many bytes of pushed writes may wait for one response when another write comes.
 pub(crate) const WAITING_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// A write that a test pushes into a response.
+/// A write pushed into a response by a test.
 #[derive(Debug)]
 pub(crate) struct PushedWrite {
     /// When the test pushed the write.
@@ -27,13 +27,13 @@ pub(crate) struct PushedWrite {
 pub(crate) enum NotTaken {
     /// The response has ended.
     Over,
-    /// The head of the response has told the length of the body.
+    /// The head of the response had a Content-Length.
     LengthTold,
     /// [`WAITING_WRITES_MAX`] or [`WAITING_BYTES_MAX`] is reached.
     TooManyWaiting,
 }
 
-/// The pushed writes that a response has not taken, in order.
+/// The pushed writes not taken yet by a response, in order.
 #[derive(Debug, Default)]
 pub(super) struct PushQueue {
     writes: VecDeque<PushedWrite>,
@@ -50,6 +50,7 @@ impl PushQueue {
         if self.writes.len() >= WAITING_WRITES_MAX || self.bytes >= WAITING_BYTES_MAX {
             return Err(NotTaken::TooManyWaiting);
         }
+        // Makes the write only now: `make` notes the write in the log, and a refused write must leave no line.
         let write = make();
         self.bytes += write.bytes.len();
         self.writes.push_back(write);

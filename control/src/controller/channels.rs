@@ -23,6 +23,7 @@ impl Controller {
     /// If the chunk is wrong, or there is no such channel.
     pub async fn publish(&self, name: &str, chunk: SentChunk) -> Result<Published, OperationError> {
         chunk.check()?;
+        // Keeps the rest until the line is in the log, so that event and line have the same time.
         let (instance, _rest) = self.instance_at_rest().await;
         let published = match chunk {
             SentChunk::Event(fields) => instance.routes.publish(name, fields),
@@ -32,13 +33,13 @@ impl Controller {
         let fact = Publish { channel: name.to_owned(), id: published.id.clone(), chunk };
         instance.monitor.note(Exchange::default(), fact);
         if published.filling {
-            // A burst of events must not run ahead of the readers.
+            // Lets the subscribers read first: a burst of events must not run ahead of the readers.
             tokio::task::yield_now().await;
         }
         Ok(published)
     }
 
-    /// Waits until so many clients are subscribed to a channel.
+    /// Waits until at least `at_least` clients are subscribed to a channel.
     ///
     /// # Errors
     ///
@@ -60,10 +61,10 @@ impl Controller {
         wait_for(self.enough_subscribed(&instance, name, at_least), time_max, too_late).await
     }
 
-    /// Waits until so many clients are subscribed to a channel, which is there; returns `None` after a reset.
+    /// Waits until at least `at_least` clients are subscribed to a known channel; returns `None` after a reset.
     async fn enough_subscribed(&self, instance: &Arc<Instance>, name: &str, at_least: usize) -> Option<ChannelReport> {
         loop {
-            // Registered before the looks, so that no subscription in between is missed.
+            // Registers before the looks, so that no subscription in between is missed.
             let next = instance.monitor.connections().next_begun();
             let subscribed = instance.routes.next_subscribed(name).ok()?;
             if !self.is_current(instance) {
@@ -76,7 +77,7 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = subscribed => {}
-                // A reset wakes all that wait for requests.
+                // Wakes up for a reset, which wakes the tasks waiting for requests.
                 () = next => {}
             }
         }

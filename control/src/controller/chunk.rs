@@ -20,11 +20,11 @@ pub enum SentChunk {
 }
 
 impl SentChunk {
-    /// Checks that the chunk has a byte, and that the fields of an event are fields of one line.
+    /// Checks that the chunk has a byte, and that the fields of an event, except the data, are single lines.
     ///
     /// # Errors
     ///
-    /// If not. The error names the field.
+    /// If a check fails. The error names the field.
     pub fn check(&self) -> Result<(), WrongField> {
         let fields = match self {
             Self::Event(fields) => fields,
@@ -37,6 +37,7 @@ impl SentChunk {
         if [comment, event, id, data].iter().all(|field| field.is_none()) && retry_ms.is_none() {
             return Err(WrongField::new("body", "expected a field: comment, event, id, retry or data, got none"));
         }
+        // Leaves the data out, which may have any line breaks.
         check_field("comment", comment.as_deref(), is_line, LINE)?;
         check_field("event", event.as_deref(), is_line, LINE)?;
         check_field("id", id.as_deref(), is_event_id, EVENT_ID)

@@ -23,9 +23,9 @@ pub struct ClockReport {
     pub epoch: Timestamp,
     /// `manual`, `real` or `scaled`.
     pub kind: &'static str,
-    /// How many times as fast as the machine's time passes; nothing for a manual clock.
+    /// How many times as fast as the machine's time; nothing for a manual clock.
     pub speed: Option<u32>,
-    /// The waits of responses; nothing for a clock that is not manual.
+    /// The waits of responses, for a manual clock.
     pub timers: Option<TimersReport>,
 }
 
@@ -37,7 +37,7 @@ pub struct TimersReport {
     pub count: usize,
     /// When the first falls due, in milliseconds.
     pub next_ms: Option<u64>,
-    /// The first thousand, in the order in which they fall due.
+    /// The first thousand, in the order of falling due.
     pub pending: Vec<TimerReport>,
 }
 
@@ -65,13 +65,13 @@ pub struct AdvanceReport {
     pub now: Timestamp,
     /// How much time has passed, in milliseconds.
     pub advanced_ms: u64,
-    /// The first thousand waits that fell due, in the order in which they were served.
+    /// The first thousand waits that fell due, in the order of waking.
     pub due: Vec<DueReport>,
     /// How many waits fell due in all.
     pub due_count: u64,
     /// How many writes were due.
     pub writes: u64,
-    /// How many connections have not taken all that was due, since their clients do not read.
+    /// How many connections have not taken all due writes, since their clients do not read.
     pub held_up: usize,
 }
 
@@ -127,12 +127,13 @@ impl Controller {
         {
             return Err(OperationError::WrongTime(by));
         }
-        // Kept for the whole advance, in which a reset may open another world.
+        // Keeps the instance for the whole advance, in which a reset may open another world.
         let instance = self.instance();
         let clock = Arc::clone(instance.manual.as_ref().ok_or(OperationError::NotManual)?);
-        // A task of its own goes on to the end, even if the caller leaves.
+        // Advances in a task of its own, which goes on to the end even if the caller leaves.
         let advanced = tokio::spawn(async move { clock.advance(advance).await }).await;
         let advanced = advanced.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        // Refuses the answer of an old world, whose times mean nothing in the new world.
         if !self.is_current(&instance) {
             return Err(OperationError::ResetInAdvance);
         }

@@ -17,7 +17,7 @@ use crate::monitor::Pushed;
 /// How many responses under way a refusal lists.
 const LISTED_MAX: usize = 10;
 
-/// An open connection, and the response that the connection carries, or carried last.
+/// An open connection, and the response there, under way or last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ConnectionReport {
@@ -33,7 +33,7 @@ pub struct ConnectionReport {
     pub since_ms: u64,
     /// How many writes of the body have been written.
     pub writes: u64,
-    /// How many bytes these have.
+    /// How many bytes the writes have.
     pub bytes: u64,
     /// The `Last-Event-ID` of the request.
     pub last_event_id: Option<String>,
@@ -58,13 +58,13 @@ pub enum ConnectionState {
     HalfClosed,
 }
 
-/// A write that was pushed into a response.
+/// A write pushed into a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WriteReport {
     /// The ordinal of the connection.
     pub id: u64,
-    /// The ordinal of the request that the response answers.
+    /// The ordinal of the answered request.
     pub request: u32,
     /// How many bytes the write has, before any fault.
     pub bytes: usize,
@@ -73,7 +73,7 @@ pub struct WriteReport {
     pub written: bool,
 }
 
-/// A connection that was closed.
+/// A closed connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CloseReport {
@@ -128,15 +128,15 @@ impl Controller {
         at_least: usize,
     ) -> Option<Vec<OpenConnection>> {
         loop {
-            // Registered before the looks, so that no request in between is missed.
+            // Registers before the looks, so that no request in between is missed.
             let next = instance.monitor.connections().next_begun();
             if !self.is_current(instance) {
                 return None;
             }
-            // Counted first: each request of a large crowd wakes the wait.
+            // Counts before copying the list: each request of a large crowd wakes the wait.
             if instance.monitor.connections().count_like(expected) >= at_least {
                 let like = instance.monitor.connections().like(expected);
-                // Some may have left between the two looks.
+                // Looks again, since clients may have left between the count and the list.
                 if like.len() >= at_least {
                     return Some(like);
                 }
@@ -155,7 +155,7 @@ impl Controller {
         chunk.check()?;
         let bytes = chunk.bytes();
         let length = bytes.len();
-        // The rest is kept until the bytes have been sent, so that no time passes meanwhile.
+        // Keeps the rest until the bytes have been sent, so that no time passes meanwhile.
         let (instance, rest) = self.instance_at_rest().await;
         let pushed = instance.monitor.push_and_wait(id, request, bytes, rest.is_some()).await?;
         let Pushed { request, is_written } = pushed;
@@ -169,7 +169,7 @@ impl Controller {
     ///
     /// If no such connection is open, or the response there answers another request.
     pub async fn close(&self, id: u64, request: Option<u32>, how: ClosedHow) -> Result<CloseReport, OperationError> {
-        // The rest is kept until the response has ended, so that no time passes meanwhile.
+        // Keeps the rest until the response has ended, so that no time passes meanwhile.
         let (instance, _rest) = self.instance_at_rest().await;
         if let Some(open) = instance.monitor.connections().find(id) {
             open.check_request(request)?;
@@ -186,7 +186,7 @@ fn reports(open: &[OpenConnection]) -> Vec<ConnectionReport> {
 fn report(open: &OpenConnection) -> ConnectionReport {
     let OpenConnection { connection, exchange, .. } = open;
     let Progress { written, is_stalled, is_over, .. } = exchange.progress();
-    // From the most lasting state to the most passing.
+    // Asks for the most lasting state first.
     let state = match () {
         () if connection.is_half_closed() => ConnectionState::HalfClosed,
         () if is_over => ConnectionState::Idle,

@@ -52,7 +52,7 @@ pub enum OperationError {
     /// The clock is not manual.
     #[error("passes by itself and can't be advanced")]
     NotManual,
-    /// The time to advance by is too long, or no whole number of milliseconds.
+    /// The time to advance by is too long, or has a fraction of a millisecond.
     #[error("expected whole milliseconds, at most a week ({ADVANCE_MS_MAX} ms), got {0:?}")]
     WrongTime(Duration),
     /// Time would pass the end of time.

@@ -16,9 +16,10 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// If there are too many, in the world or on the response under way; and if the fault is for the page, which meets none.
+    /// If there are too many faults, in the world or on the response under way; and if the fault is for the page.
     pub async fn add_fault(&self, fault: Fault) -> Result<Report, OperationError> {
         let (instance, _rest) = self.instance_at_rest().await;
+        // Refuses a fault that would strike nothing, since the page answers before the world.
         if fault.target == Target::Path("/".into()) && !instance.routes.has_path("/") {
             let reason = r#"expected the path of a stream, got "/": the page is there, and meets no fault. Add a route for "/" first"#;
             return Err(WrongField::new("path", reason).into());

@@ -27,7 +27,7 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn new(settings: &Settings, scenario: Option<&str>, seed: Option<Seed>) -> Self {
-        // The operations advance the same clock that the world reads.
+        // Keeps the manual clock a second time, for the operations that advance the clock of the world.
         let manual = (settings.clock == Kind::Manual).then(|| Arc::new(ManualClock::start()));
         let clock: Arc<dyn Clock> = match (&manual, settings.clock) {
             (Some(manual), _) => Arc::clone(manual) as Arc<dyn Clock>,
@@ -38,6 +38,7 @@ impl Instance {
         let seed = seed.unwrap_or(settings.seed);
         let world = Arc::new(World::new(clock, seed, settings.epoch, settings.limits));
         let RouteSettings { model, scenario: first, alone, .. } = &settings.routes;
+        // Falls back to the scenario of the start.
         let scenario = scenario.or(first.as_deref());
         let routes = Arc::new(Routes::new(Arc::clone(&world), model, scenario, !alone));
         let (interceptor, application) =

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Controller, OperationError};
 
-/// A server that was reset.
+/// The outcome of a reset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ResetReport {
@@ -19,9 +19,9 @@ pub struct ResetReport {
 }
 
 impl Controller {
-    /// Opens a new world, and ends the responses of the old one. Connections without a stream stay, and count as new
-    /// connections in the new world. Without a scenario and a seed, the world has those with which the server was started.
-    /// Calls `opened` when the new world is open. A caller that leaves does not stop the reset.
+    /// Opens a new world, and ends the responses of the old world. Connections without a stream stay, and count as new
+    /// connections in the new world. Without a scenario or a seed, the world has the scenario or the seed of the start.
+    /// Calls `opened` when the new world is open. The reset goes on even if the caller leaves.
     ///
     /// # Errors
     ///
@@ -35,11 +35,12 @@ impl Controller {
         if let Some(name) = scenario {
             self.settings.routes.check_scenario(name)?;
         }
-        // One reset after another: the answer counts the responses of one world.
+        // Lets one reset follow another, so that each answer counts the responses of one world.
         let _alone = self.resetting.lock().await;
+        // Opens the new world before ending the old, so that a client that reconnects at once finds the new world.
         let old = self.renew(scenario, seed);
         opened();
-        // A task of its own goes on to the end, even if the caller leaves.
+        // Ends the responses in a task of its own, which goes on to the end even if the caller leaves.
         let ended = tokio::spawn(async move { old.monitor.end_all().await }).await;
         let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let now = self.instance().world.timestamp(Instant::EPOCH);

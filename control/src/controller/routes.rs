@@ -19,7 +19,8 @@ impl Controller {
         self.instance().routes.takes_get(path)
     }
 
-    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids.
+    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids
+    /// in the order of `routes`.
     ///
     /// # Errors
     ///
@@ -32,7 +33,7 @@ impl Controller {
             match instance.routes.add(route) {
                 Ok(id) => added.push((id, form)),
                 Err(error) => {
-                    // All are added, or none.
+                    // Takes the routes added so far back: a refused operation changes nothing.
                     for (id, _) in added {
                         instance.routes.delete(Some(id));
                     }
@@ -47,7 +48,7 @@ impl Controller {
         Ok(ids)
     }
 
-    /// Replaces the routes that were added by others, of which the first comes first. Returns the ids of the new ones.
+    /// Replaces the routes added at run time by `routes`, of which the first comes first. Returns the ids in the same order.
     ///
     /// # Errors
     ///
@@ -57,6 +58,7 @@ impl Controller {
         let (instance, _rest) = self.instance_at_rest().await;
         let (old, ids) = instance.routes.replace(routes)?;
         note_deleted(&instance, old);
+        // Notes the routes from the last to the first, the order in which a replay adds routes one by one.
         for (id, form) in ids.iter().zip(forms).rev() {
             note_added(&instance, *id, form);
         }
@@ -75,7 +77,7 @@ impl Controller {
         deleted.ok_or(OperationError::NoRoute(id))
     }
 
-    /// Deletes the routes that were added.
+    /// Deletes the routes added at run time.
     pub async fn delete_routes(&self) -> Vec<RouteReport> {
         let (instance, _rest) = self.instance_at_rest().await;
         let routes = instance.routes.delete(None);

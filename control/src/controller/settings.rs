@@ -37,7 +37,7 @@ pub struct RouteSettings {
     pub name: Option<String>,
     /// The scenario whose routes come first, unless a reset chooses another.
     pub scenario: Option<String>,
-    /// The folder with the recordings that routes may play which are added at run time; nothing for no recordings.
+    /// The folder of the files that routes added at run time may play; nothing for no files.
     pub folder: Option<PathBuf>,
     /// Whether the built-in endpoints are left out.
     pub alone: bool,

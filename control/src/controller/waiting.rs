@@ -7,7 +7,7 @@ use onbeat_clock::machine_pause;
 
 use super::OperationError;
 
-/// Waits until `enough` returns what was waited for, at most `time_max` of the machine's time.
+/// Waits for the value of `enough`, at most `time_max` of the machine's time.
 ///
 /// # Errors
 ///
@@ -19,6 +19,7 @@ pub(super) async fn wait_for<T>(
 ) -> Result<T, OperationError> {
     tokio::select! {
         biased;
+        // Polls first, so that a wait of 0 ms still finds clients already there.
         enough = enough => enough.ok_or(OperationError::ResetInWait),
         () = machine_pause(time_max) => Err(too_late()),
     }

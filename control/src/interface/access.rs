@@ -71,7 +71,7 @@ impl Access {
         token: Option<String>,
         origins: &[String],
     ) -> Result<Self, AccessError> {
-        // A token may be given in any case; without a token only loopback addresses are safe.
+        // Demands a token on any address but loopback addresses, the only addresses safe without a token.
         let exposed = addrs.iter().find(|addr| !addr.ip().to_canonical().is_loopback());
         if let Some(addr) = exposed.filter(|_| token.is_none()) {
             return Err(AccessError::Exposed(*addr));
@@ -103,7 +103,7 @@ impl Access {
         let headers = request.headers();
         let host = self.host(request.uri(), headers)?;
         let origin = single(headers, "origin")?.map(str::to_ascii_lowercase);
-        // A named origin needs no further check.
+        // Lets a named origin pass without further checks.
         let named = origin.as_ref().filter(|origin| self.origins.contains(origin));
         if named.is_some() {
             return Ok(headers.get(ORIGIN).cloned());
@@ -114,7 +114,7 @@ impl Access {
             let reason = format!("{origin} is another origin than http://{host}: name it with --control-origin");
             return Err(Refusal::new(StatusCode::FORBIDDEN, "origin", reason));
         }
-        // A browser that leaves `Origin` out may still say that another site asks.
+        // Looks at `Sec-Fetch-Site` as well, by which a browser names a foreign site even without `Origin`.
         let site = single(headers, "sec-fetch-site")?;
         if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
             let reason = "the request comes from a page of another origin: name it with --control-origin";
@@ -127,7 +127,7 @@ impl Access {
     pub(super) fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         let refuse = |reason: String| Refusal::new(StatusCode::FORBIDDEN, "host", reason);
         let host = single(headers, "host")?.ok_or_else(|| refuse("expected a Host header".into()))?;
-        // A request in absolute form names the host a second time.
+        // Checks both names of a request in absolute form, which names the host a second time.
         for host in [Some(host), uri.authority().map(Authority::as_str)].into_iter().flatten() {
             let authority = host.parse::<Authority>().ok().filter(is_host_and_port);
             if authority.is_some_and(|authority| self.token.is_some() || self.is_here(&authority)) {
@@ -156,7 +156,7 @@ impl Access {
         let Some(token) = &self.token else { return Ok(()) };
         let refuse = |reason| Err(Refusal::new(StatusCode::UNAUTHORIZED, "authorization", reason));
         let mut lines = headers.get_all(AUTHORIZATION).iter();
-        // Of two headers neither counts.
+        // Refuses two headers, of which neither counts.
         let (Some(line), None) = (lines.next(), lines.next()) else {
             return refuse("expected one header `Authorization: Bearer TOKEN`");
         };
@@ -165,7 +165,7 @@ impl Access {
             return refuse("expected the scheme Bearer");
         }
         let given = given.trim_ascii_start();
-        // Compared in constant time, so that the time tells nothing about the token.
+        // Compares in constant time, so that the time tells nothing about the token.
         if bool::from(given.ct_eq(token.as_bytes())) { Ok(()) } else { refuse("the token is wrong") }
     }
 }

@@ -33,12 +33,13 @@ impl Body {
     }
 }
 
-/// Reads the body of a request, of at most so many bytes, if there is one. A request without a body needs no type.
+/// Reads the body of a request, of at most `bytes_max` bytes. Returns `None` for a request without a body, which needs no
+/// type.
 pub(super) async fn read(request: Request, bytes_max: usize, memory: &Arc<Semaphore>) -> Result<Option<Body>, Refusal> {
     if !is_announced(request.headers()) && !request.headers().contains_key(CONTENT_TYPE) {
         return Ok(None);
     }
-    // A refusal by the headers costs no memory and no time.
+    // Refuses by the headers first, which costs neither memory nor time.
     check(request.headers(), bytes_max)?;
     tokio::select! {
         biased;
@@ -65,7 +66,7 @@ fn check(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
     if !essence.eq_ignore_ascii_case("application/json") || headers.get_all(CONTENT_TYPE).iter().count() > 1 {
         return refuse("content-type", format!("expected application/json, once, got {}", shown(content_type)));
     }
-    // A small body in a coding could become a large body.
+    // Refuses codings, by which a small body can become a large body.
     if let Some(coding) = header(CONTENT_ENCODING) {
         return refuse("content-encoding", format!("expected a body as it is, got one in {}", shown(coding)));
     }
@@ -84,7 +85,7 @@ async fn collect(request: Request, bytes_max: usize, memory: &Arc<Semaphore>) ->
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long(bytes_max));
         }
-        // Many clients may send bodies at the same time.
+        // Takes memory piece by piece out of a common bound, since many clients may send bodies at the same time.
         let Ok(more) = share(data.len()) else {
             let reason = format!("expected at most {ALL_BYTES_MAX} bytes of bodies under way at a time: try again");
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "body", reason));

@@ -34,6 +34,7 @@ struct ChunkForm {
 
 /// Reads a chunk, which has at least one byte.
 pub(super) fn read(json: Value) -> Result<SentChunk, WrongField> {
+    // Keeps the names, which the form loses, for the message about wrong combinations.
     let names: Vec<_> = json.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
     let mut form: ChunkForm = form::read(json)?;
     if names.is_empty() {
@@ -41,6 +42,7 @@ pub(super) fn read(json: Value) -> Result<SentChunk, WrongField> {
         return Err(WrongField::new("body", reason));
     }
     let text = form.text.take().map(|text| ("text", Bytes::from(text)));
+    // Looks for raw bytes first: any other key beside raw bytes is an error.
     let raw = text.or_else(|| form.base64.take().map(|bytes| ("base64", bytes)));
     match raw {
         None => {

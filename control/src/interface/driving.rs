@@ -1,4 +1,4 @@
-//! `POST /connections/{id}/write` and `POST /connections/wait`: a test decides what a live response sends, and when.
+//! `POST /connections/{id}/write` and `POST /connections/wait`: a test decides the writes of a live response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::waiting::{CLIENTS_MAX, WAIT_MS_MAX, one, wait_ms_default, wait_until_
 use super::{Control, Json};
 use crate::controller::WriteReport;
 
-/// The part of the form that addresses a response: the rest is the chunk.
+/// The address of a response in the form: all other keys are the chunk.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AddressForm {
@@ -31,6 +31,7 @@ pub(super) async fn write(
     Id(id): Id,
     ControlRequest { mut form, open: _open, .. }: ControlRequest<Value, CHUNK_BYTES_MAX>,
 ) -> Result<Json<WriteReport>, Refusal> {
+    // Takes the key `request` out of the form; all other keys belong to the chunk.
     let address = form.as_object_mut().into_iter().filter_map(|form| form.remove_entry("request")).collect();
     let AddressForm { request } = form::read(Value::Object(address))?;
     let chunk = chunk::read(form)?;

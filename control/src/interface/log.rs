@@ -22,7 +22,7 @@ pub(super) async fn get(
     let pieces = stream::iter(control.controller.log()).then(move |piece| {
         let _open = &open;
         async {
-            // Other tasks go on between two pieces of a long log.
+            // Lets other tasks go on between two pieces of a long log.
             tokio::task::yield_now().await;
             piece
         }

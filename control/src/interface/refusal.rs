@@ -50,7 +50,7 @@ impl From<WrongField> for Refusal {
 impl From<OperationError> for Refusal {
     fn from(error: OperationError) -> Self {
         use OperationError as E;
-        // The status, the field, and the advice for a client of this interface.
+        // Lists status, field, and advice in the words of the interface.
         let (status, field, advice) = match &error {
             E::Wrong(wrong) => return wrong.clone().into(),
             E::Routes(_) => (StatusCode::BAD_REQUEST, "route", ""),

@@ -12,7 +12,7 @@ use super::request::ControlRequest;
 use super::{Control, Json};
 use crate::controller::ResetReport;
 
-/// The form of a reset. Without a scenario and a seed the new world has those with which the server was started.
+/// The form of a reset. Without a scenario or a seed the new world has the scenario or the seed of the start.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ResetForm {
@@ -35,7 +35,7 @@ pub(super) async fn post(
     request: ControlRequest<ResetForm>,
 ) -> Result<Json<ResetReport>, Refusal> {
     let ResetForm { scenario, seed } = request.form;
-    // The connection of this request stays, since the answer is sent there.
+    // Breaks off unread answers of the old world, but not the connection of the reset itself.
     let break_off = || control.unread.break_off(request.connection.as_ref());
     Ok(Json(control.controller.reset(scenario.as_deref(), seed, break_off).await?))
 }

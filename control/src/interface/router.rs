@@ -1,6 +1,6 @@
 //! The router of the control interface: the file for a request.
 //!
-//! The description lists the same paths. A request that no file takes is refused by what the description has for the path.
+//! The description lists the same paths. Refusals of other requests name the paths and methods of the description.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -61,7 +61,7 @@ static DESCRIBED: LazyLock<BTreeMap<String, Vec<&str>>> = LazyLock::new(|| {
 
 async fn refuse_path(request: Request) -> Refusal {
     let known: Vec<_> = DESCRIBED.keys().map(|path| format!("{PREFIX}{path}")).collect();
-    // The router has taken the prefix off the path.
+    // Adds the prefix again, which `nest_service` has removed.
     let reason = format!("expected one of {}, got {PREFIX}{}", known.join(", "), request.uri().path());
     Refusal::new(StatusCode::NOT_FOUND, "path", reason)
 }
@@ -81,7 +81,7 @@ impl FromRequestParts<Arc<Control>> for Id {
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refusal> {
         let parameters = RawPathParams::from_request_parts(parts, control).await.expect("the route has a number");
         let (_, id) = parameters.iter().next().expect("the route has a number");
-        // `u64` would also take a plus sign.
+        // Asks for digits alone, since `u64` would also take a plus sign.
         let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
         let number = id.parse().ok().filter(|_| is_plain).map(Self);
         number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))

@@ -48,7 +48,7 @@ pub(super) async fn post(
     Ok((StatusCode::CREATED, Json(AddedAnswer { id: ids[0] })))
 }
 
-/// Replaces the routes that were added.
+/// Replaces the routes added at run time.
 pub(super) async fn put(
     State(control): State<Arc<Control>>,
     ControlRequest { form, open: _open, .. }: ControlRequest<Value, ROUTES_BYTES_MAX>,

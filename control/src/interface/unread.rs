@@ -1,4 +1,4 @@
-//! Bounds the memory of long answers that clients have not read yet. A reset ends these answers.
+//! Bounds the memory of long answers not read yet. A reset ends these answers.
 //!
 //! A long answer is handed to the socket piece by piece, and counts until the socket has taken the last piece. Short answers
 //! do not count.
@@ -51,7 +51,7 @@ impl Default for Unread {
 }
 
 impl Unread {
-    /// Returns the answer in pieces. The answer holds so many bytes of memory until the end.
+    /// Returns the answer in pieces. The answer holds `bytes` bytes of memory until the end.
     pub(super) fn admit(
         &self,
         answer: Response,
@@ -66,14 +66,15 @@ impl Unread {
             );
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason)
         })?;
-        // Under another server there is no connection to break off.
+        // Lists the connection, except under another server, where no connection is known.
         let number = connection.map(|connection| self.carriers.add(connection));
         let listed = number.map(|number| Listed { number, carriers: Arc::clone(&self.carriers) });
         Ok(answer.map(|body| Body::new(PiecewiseBody { body, rest: Bytes::new(), _share: share, _listed: listed })))
     }
 
-    /// Breaks off the connections that carry long answers, but for the one that is `kept`.
+    /// Breaks off the connections with long answers, except the connection `kept`.
     pub(super) fn break_off(&self, kept: Option<&Arc<Connection>>) {
+        // Empties the list and releases the lock before the ends, which can wake tasks.
         let connections = std::mem::take(&mut self.carriers.0.lock().open);
         let others = connections.values().filter(|connection| !kept.is_some_and(|kept| Arc::ptr_eq(kept, connection)));
         others.for_each(|connection| connection.end(Ending::BreakOff(BrokenOff::AnswerNotRead)));
@@ -115,7 +116,7 @@ impl HttpBody for PiecewiseBody {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        // The body is asked for more only when the socket has taken all before.
+        // Asks the body for more only when hyper has taken all bytes before.
         while self.rest.is_empty() {
             let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? else {
                 return Poll::Ready(None);

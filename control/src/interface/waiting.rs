@@ -9,7 +9,7 @@ use onbeat_server::connection::Connection;
 use super::refusal::Refusal;
 use crate::controller::OperationError;
 
-/// How long a request may wait for clients, in the machine's time, and how long a request waits that names no time.
+/// How long a request may wait for clients, and how long a request waits by default, in the machine's time.
 pub(super) const WAIT_MS_MAX: u64 = 600_000;
 const WAIT_MS_DEFAULT: u64 = 10_000;
 /// How many clients a request may wait for: more than a machine has ports.
@@ -43,7 +43,7 @@ pub(super) async fn wait_until_end<T>(
 
 /// Waits until the server ends the connection of a request, as at the end of the server.
 async fn ended(connection: Option<&Connection>) {
-    // Polled whenever the task of the connection is woken, as an ending does.
+    // Registers no waker: an ending wakes the task of the connection, which polls the handler.
     poll_fn(|_| {
         if connection.is_some_and(|connection| connection.ending().is_some()) { Poll::Ready(()) } else { Poll::Pending }
     })

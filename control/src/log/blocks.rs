@@ -29,7 +29,7 @@ impl Blocks {
     /// Cuts the text to this length.
     pub(super) fn truncate(&mut self, length: usize) {
         let blocks = length / BLOCK_BYTES;
-        // The cut lies in a full block, which becomes the open block again.
+        // Opens a full block again if the cut lies there.
         if let Some(block) = self.full.get(blocks) {
             self.open = Vec::with_capacity(BLOCK_BYTES);
             self.open.extend_from_slice(block);
@@ -52,9 +52,10 @@ impl Blocks {
 
 impl Write for Blocks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Takes no byte beyond the bound: `write_all` then fails, and the log counts the line as dropped.
         let room = (BLOCK_BYTES - self.open.len()).min(self.bytes_max - self.len());
         let taken = room.min(bytes.len());
-        // The room of a whole block at once, so that the vector never grows.
+        // Reserves a whole block at once, so that the vector never grows.
         if taken > 0 && self.open.capacity() == 0 {
             self.open.reserve_exact(BLOCK_BYTES);
         }

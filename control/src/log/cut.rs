@@ -36,7 +36,7 @@ pub fn restore(text: &str) -> Result<Cow<'_, str>, TooLong> {
     let Some((kept, count)) = marked.filter(|(_, count)| count.bytes().all(|byte| byte.is_ascii_digit())) else {
         return Ok(Cow::Borrowed(text));
     };
-    // A forged log must not make a replay take any amount of memory.
+    // Bounds the restored bytes: a forged log must not make a replay take any amount of memory.
     let count = count.parse().ok().filter(|count| *count <= RESTORED_BYTES_MAX);
     let count = count.ok_or_else(|| TooLong(text[kept.len() + MARK.len()..].chars().take(30).collect()))?;
     Ok(Cow::Owned(kept.to_owned() + &"x".repeat(count)))

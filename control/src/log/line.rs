@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cut::cut;
 use super::redaction::Redaction;
 
-/// The longest method that is known has 16 bytes.
+/// The longest known method has 16 bytes.
 const METHOD_BYTES_MAX: usize = 64;
 /// A request with 16 KiB of target and headers is refused: only refused requests are cut.
 const TARGET_BYTES_MAX: usize = 16 * 1024;
@@ -30,7 +30,7 @@ pub(super) fn shown(fact: Fact, redaction: &Redaction) -> Fact {
             Fact::Head(ResponseHead { status, headers: fields(headers, redaction) })
         }
         Fact::Fault(FaultAdded { id, mut fault }) => {
-            // The head of the response shows the same location.
+            // Redacts the location as in the head of the response, which shows the same location.
             if let Some(Value::String(location)) = fault.get_mut("location") {
                 *location = redaction.url(std::mem::take(location).into()).into_owned();
             }
@@ -40,10 +40,10 @@ pub(super) fn shown(fact: Fact, redaction: &Redaction) -> Fact {
     }
 }
 
-/// Returns the body of a request as the log shows it.
+/// Returns the body of a request as the log shows bodies.
 fn shown_body(body: Body, headers: &[(String, String)], redaction: &Redaction) -> Body {
     let content_type = headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, value)| value);
-    // The beginning of a long body is copied: a piece would keep all of it.
+    // Copies the beginning of a long body: a slice would keep the whole body in memory.
     let is_cut = body.bytes.len() > BODY_BYTES_MAX;
     let bytes = if is_cut { Bytes::copy_from_slice(&body.bytes[..BODY_BYTES_MAX]) } else { body.bytes };
     Body { bytes: redaction.body(content_type, bytes), is_cut }

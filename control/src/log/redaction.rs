@@ -51,7 +51,7 @@ pub enum RedactionError {
 }
 
 impl Redaction {
-    /// Redacts these names as well as the usual ones.
+    /// Redacts these names beside the usual names.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl Redaction {
         }
     }
 
-    /// Redacts these names as well as the usual ones, even names whose values decide the answers.
+    /// Redacts these names beside the usual names, even names whose values decide the answers.
     ///
     /// # Errors
     ///
@@ -79,13 +79,13 @@ impl Redaction {
         Ok(Self { names: checked.collect::<Result<_, _>>()? })
     }
 
-    /// Returns the value of a header as the log shows it.
+    /// Returns the value of a header as the log shows values.
     #[must_use]
     pub fn header<'a>(&self, name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
         if self.covers(name) { Cow::Owned("x".repeat(value.len())) } else { self.url(value) }
     }
 
-    /// Returns a target, or another text with a query in it, such as a `Referer`, as the log shows it.
+    /// Returns a target, or another text with a query, such as a `Referer`, with the secrets of the query replaced.
     #[must_use]
     pub fn url<'a>(&self, url: Cow<'a, str>) -> Cow<'a, str> {
         let Some((before, after)) = url.split_once('?') else { return url };
@@ -93,15 +93,16 @@ impl Redaction {
         if !query.split('&').any(|pair| self.is_secret(pair)) {
             return url;
         }
-        // Only the values of secrets change: the query stays as the client wrote the query.
+        // Changes only the values of secrets: all other parts of the query stay as sent.
         let pairs: Vec<Cow<'_, str>> = query.split('&').map(|pair| self.pair(pair)).collect();
         Cow::Owned(format!("{before}?{}{fragment}", pairs.join("&")))
     }
 
-    /// Returns the body of a request as the log shows it: the secrets of forms and of JSON are replaced.
+    /// Returns the body of a request with the secrets of forms and of JSON replaced.
     #[must_use]
     pub fn body(&self, content_type: &str, body: Bytes) -> Bytes {
         let Ok(text) = std::str::from_utf8(&body) else { return body };
+        // Reads a form as a query. JSON under the type of forms, as `curl -d` sends by default, is read as JSON.
         if content_type.to_ascii_lowercase().contains("x-www-form-urlencoded") && !text.trim_start().starts_with('{') {
             let form = format!("?{text}");
             return self.url(form.into())[1..].to_owned().into();
@@ -129,7 +130,7 @@ impl Redaction {
             let is_usual = NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end));
             is_usual && !NO_SECRETS.contains(&&*part) || self.names.contains(&part)
         };
-        // Frameworks write a value within another as user[token], and a list as token[].
+        // Looks within brackets as well: frameworks write nested values as user[token], and lists as token[].
         covers_part(name) || name.split(['[', ']']).any(covers_part)
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets in JSON: the values of keys with secret names, replaced in the text, which may have been cut.
+//! Replaces secrets in JSON: the values of keys with secret names. The text may have been cut.
 
 /// Returns the text with the values of secret keys replaced; nothing if there are none. All values within the value of a
 /// secret key are replaced.
@@ -6,11 +6,11 @@ pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<Strin
     let mut hidden: Option<Vec<u8>> = None;
     let mut tokens = Tokens { text, next: 0 };
     let mut depth = 0_usize;
-    // The depth at which the value of a secret key stands.
+    // Keeps the depth of the secret key whose value is being read.
     let mut secret: Option<usize> = None;
     while let Some((start, end)) = tokens.next_token() {
         match text.as_bytes()[start] {
-            // The value of a secret key ends with the next comma, or the next closing mark, at its own depth.
+            // Ends the value of a secret key with the next comma, or the next closing mark, at the depth of the key.
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
@@ -27,10 +27,12 @@ pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<Strin
             first if secret.is_some() => {
                 let bytes = hidden.get_or_insert_with(|| text.as_bytes().to_vec());
                 let is_string = first == b'"';
+                // Keeps the quotes; a string that was cut has no closing quote.
                 let is_whole = is_string && end - start >= 2 && text.as_bytes()[end - 1] == b'"';
                 for byte in &mut bytes[start + usize::from(is_string)..end - usize::from(is_whole)] {
                     match byte {
                         _ if is_string => *byte = b'x',
+                        // Replaces digits by digits and keeps words such as `true`: the text stays JSON.
                         b'0'..=b'9' => *byte = b'1',
                         _ => {}
                     }
@@ -57,6 +59,7 @@ impl Tokens<'_> {
             b'"' => {
                 let mut end = start + 1;
                 while end < bytes.len() && bytes[end] != b'"' {
+                    // Skips the escaped byte, which may be a quote.
                     end += if bytes[end] == b'\\' { 2 } else { 1 };
                 }
                 (end + 1).min(bytes.len())

@@ -1,4 +1,4 @@
-//! The writes that a test pushes into a response under way.
+//! Pushes writes of a test into a response under way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,7 @@ impl Monitor {
     ) -> Result<Pushed, PushError> {
         let Pushing { exchange, writes_before, was_blocked, sent } = self.begin_push(id, request, bytes)?;
         let waits_for_head = at_rest && !exchange.progress().has_head;
+        // Waits only where the write can be sent: not for a blocked client, nor for a head that needs time to pass.
         let time_max = if was_blocked || waits_for_head { Duration::ZERO } else { END_TIME_MAX };
         let is_sent = tokio::select! {
             biased;
@@ -94,7 +95,7 @@ impl Monitor {
             () = machine_pause(time_max) => false,
         };
         let progress = exchange.progress();
-        // A fault may have kept the write back, or ended the response in place of the write.
+        // Counts the writes as well: a fault may have kept the write back, or ended the response in place of the write.
         let is_written = is_sent && progress.written.writes > writes_before;
         if !is_written && progress.is_over {
             return Err(refusal(&exchange, NotTaken::Over));
@@ -109,10 +110,11 @@ impl Monitor {
         if exchange.is_under_way() && connection.ending().is_some() {
             return Err(PushError::Closing(id));
         }
+        // Reads both before the push: the response may take the write at once.
         let (writes_before, was_blocked) = (exchange.progress().written.writes, connection.is_blocked());
         let (turn, sent) = Turn::watched();
         let pushed = exchange.push(|| {
-            // Noted before the response can take the write: the line of the write comes later.
+            // Notes the push before the response can take the write: the line of the write comes later.
             let at = self.clock.now();
             self.log.note(at, Exchange { connection: Some(id), request: None }, Push { bytes: bytes.clone() });
             PushedWrite { at, bytes, turn }

@@ -10,7 +10,7 @@ use super::*;
 
 const EVENTS: [&str; 3] = ["retry: 5000\n\n", "event: a\n", "data: 1\n\n"];
 
-/// Returns three writes, a second apart, and the end, as these faults alter the response: `|` is a flush, `.` the end.
+/// Returns three writes, a second apart, and the end, all altered by the faults: `|` is a flush, `.` the end.
 fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
     let faults = Faults::default();
     for (from, kind) in kinds {
@@ -41,7 +41,7 @@ fn played(kinds: &[(Place, Kind)]) -> Vec<String> {
         Action::End(How::Cut) => "cut".into(),
         Action::End(How::Reset) => "reset".into(),
     });
-    // No action is played after the end of a response.
+    // Stops behind the end, as the driver does.
     let mut over = false;
     shown.take_while(|act| !std::mem::replace(&mut over, matches!(act.as_str(), "." | "cut" | "reset"))).collect()
 }
@@ -116,7 +116,7 @@ fn faults_of_several_kinds_are_applied_in_their_order() {
     assert_eq!(played(&kinds)[2..8], ["da", "|", "ta", "|", ": ", "|"]);
     let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 })), (Place::Byte(15), Kind::Cut)];
     assert_eq!(played(&kinds), ["retry: 5000//ev", "cut"]);
-    // Writes that are kept back come before a cut, and are lost by a reset.
+    // Expects writes kept back to come before a cut, and to be lost by a reset.
     let kept = |kind| played(&[(Place::Ms(2000), kind), (Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))]);
     assert_eq!(kept(Kind::Cut), ["retry: 5000//event: a/", "cut"]);
     assert_eq!(kept(Kind::Reset), ["reset"]);
@@ -281,6 +281,7 @@ fn a_write_in_millions_of_pieces_is_never_there_as_pieces() {
     let mut writes = 0;
     while let Some(act) = alterations.next_action() {
         writes += usize::from(act == Action::Write(Bytes::from_static(b"x")));
+        // Allows the rest of the write and a flush, but no list of pieces.
         assert!(alterations.queues.iter().map(Queue::len).sum::<usize>() <= 2);
     }
     assert_eq!(writes, 200_000);

@@ -2,61 +2,105 @@
 
 use std::collections::BTreeMap;
 
+use onbeat_wire::How;
 use onbeat_wire::recording::Fact;
 
 use super::align::Aligned;
 use super::compare::Comparison;
-use super::contract::RecordingContract;
+use super::contract::{ContractExchange, RecordingContract};
 use crate::record::RecordedLine;
 
-/// Returns the lines of a replay, with `vary` and `may` of the old lines. An old line with `may` stays, even if the replay has
-/// no such line.
-pub(super) fn accepted(contract: &RecordingContract, came: &[RecordedLine], with: &Comparison) -> Vec<RecordedLine> {
-    let exchange = &contract.exchanges[0];
+/// A line of the next recording, and the place of the line among lines of the same time: the number of an old line.
+#[derive(Clone, Debug)]
+pub(super) struct AcceptedLine {
+    line: RecordedLine,
+    place: usize,
+}
+
+/// Returns the next recording, out of the lines of each exchange: all by time, behind the line that begins the recording.
+pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<AcceptedLine>>) -> Vec<RecordedLine> {
+    let is_single = exchanges.len() == 1;
+    let (starts, mut lines): (Vec<AcceptedLine>, Vec<AcceptedLine>) =
+        exchanges.into_iter().flatten().partition(|one| matches!(one.line.fact, Fact::Recording(_)));
+    lines.sort_by_key(|one| (one.line.t_ms, one.place));
+    let old = &contract.lines[0].1;
+    let mut first = starts.into_iter().next().map_or_else(|| old.clone(), |one| one.line);
+    if let (Fact::Recording(start), Fact::Recording(old)) = (&mut first.fact, &old.fact) {
+        start.at_ms = old.at_ms;
+        // The framing of several exchanges is in their heads.
+        start.framing = if is_single { start.framing } else { old.framing };
+    }
+    first.exchange = old.exchange;
+    first.notes.vary.clone_from(&old.notes.vary);
+    [first].into_iter().chain(lines.into_iter().map(|one| one.line)).collect()
+}
+
+/// Returns the lines of a replayed exchange, with `vary` and `may` of the old lines. An old line with `may` stays, even if the
+/// replay has no such line.
+pub(super) fn accepted_exchange(
+    (contract, exchange): (&RecordingContract, &ContractExchange),
+    came: &[RecordedLine],
+    with: &Comparison,
+) -> Vec<AcceptedLine> {
     let old = |line: usize| contract.lines.iter().find(|(number, _)| *number == line).map(|(_, line)| line);
+    let key = old(exchange.line).map(|line| line.exchange).unwrap_or_default();
     let pairs = pairs(with);
+    let left = exchange.response.end.filter(|end| end.how == How::Closed);
     let mut kept: Vec<usize> = Vec::new();
-    let mut lines: Vec<RecordedLine> = Vec::new();
-    let mut write = 0;
+    let mut lines: Vec<AcceptedLine> = Vec::new();
+    let (mut write, mut place) = (0, 0);
     for line in came {
         let mut line = line.clone();
+        // A replay counts from its request.
+        let shift_ms = if matches!(line.fact, Fact::Recording(_)) { 0 } else { exchange.start_ms };
+        line.t_ms += shift_ms;
+        line.notes.first_ms = line.notes.first_ms.map(|first_ms| first_ms + shift_ms);
+        line.exchange = key;
         match &mut line.fact {
-            Fact::Recording(start) => {
-                start.at_ms = contract.at_ms;
-                line.notes.vary.clone_from(&contract.lines[0].1.notes.vary);
-            }
             // The recorded request stays, without the headers of the check.
             Fact::RawRequest(_) => {
-                line = contract
-                    .lines
-                    .iter()
-                    .find(|(_, old)| matches!(old.fact, Fact::RawRequest(_)))
-                    .map_or(line, |old| old.1.clone());
+                place = exchange.line;
+                line = old(place).cloned().unwrap_or(line);
             }
             Fact::Head(head) if head.status >= 200 => {
-                let head = exchange.response.head.as_ref().and_then(|head| old(head.line));
-                line.notes.vary = head.map(|head| head.notes.vary.clone()).unwrap_or_default();
+                let old_head = exchange.response.head.as_ref();
+                place = old_head.map_or(place, |head| head.line);
+                line.notes.vary =
+                    old_head.and_then(|head| old(head.line)).map(|head| head.notes.vary.clone()).unwrap_or_default();
             }
             Fact::Write(_) => {
                 write += 1;
                 let partner = pairs.get(&(write - 1)).map(|at| exchange.response.writes[*at].line);
-                if let Some((number, partner)) = partner.and_then(|number| Some((number, old(number)?))) {
+                match partner.and_then(|number| Some((number, old(number)?))) {
                     // The first heartbeat stands for all.
-                    if partner.notes.may && kept.contains(&number) {
-                        continue;
+                    Some((number, partner)) if partner.notes.may && kept.contains(&number) => continue,
+                    Some((number, partner)) => {
+                        kept.push(number);
+                        place = place.max(number);
+                        line.notes.vary.clone_from(&partner.notes.vary);
+                        line.notes.may = partner.notes.may;
                     }
-                    kept.push(number);
-                    line.notes.vary.clone_from(&partner.notes.vary);
-                    line.notes.may = partner.notes.may;
+                    // The check watches an endless stream for longer than the recording.
+                    None if left.is_some_and(|end| line.t_ms > end.at_ms + exchange.start_ms) => continue,
+                    None => {}
+                }
+            }
+            Fact::End(end) => {
+                place = exchange.response.end.map_or(place, |end| end.line);
+                let last_ms = lines.last().map_or(0, |one: &AcceptedLine| one.line.t_ms);
+                if let Some(left) = left.filter(|_| end.how == How::Closed) {
+                    line.t_ms = (left.at_ms + exchange.start_ms).max(last_ms).min(line.t_ms);
                 }
             }
             _ => {}
         }
-        lines.push(line);
+        lines.push(AcceptedLine { line, place });
     }
-    let absent = contract.lines.iter().filter(|(number, line)| line.notes.may && !kept.contains(number));
-    for (_, line) in absent {
-        insert(&mut lines, line.clone());
+    let is_absent =
+        |number: usize, line: &RecordedLine| line.notes.may && line.exchange == key && !kept.contains(&number);
+    let absent = contract.lines.iter().filter(|(number, line)| is_absent(*number, line));
+    for (place, line) in absent {
+        insert(&mut lines, AcceptedLine { line: line.clone(), place: *place });
     }
     lines
 }
@@ -75,13 +119,15 @@ fn pairs(with: &Comparison) -> BTreeMap<usize, usize> {
 }
 
 /// Inserts a line at its old time, between the head and the end.
-fn insert(lines: &mut Vec<RecordedLine>, mut line: RecordedLine) {
-    let head = lines.iter().position(|line| matches!(&line.fact, Fact::Head(head) if head.status >= 200)).unwrap_or(0);
-    let end = lines.iter().position(|line| matches!(line.fact, Fact::End(_))).unwrap_or(lines.len());
-    let later = lines[head + 1..end].iter().position(|other| other.t_ms > line.t_ms);
+fn insert(lines: &mut Vec<AcceptedLine>, mut new: AcceptedLine) {
+    let is_head = |one: &AcceptedLine| matches!(&one.line.fact, Fact::Head(head) if head.status >= 200);
+    let head = lines.iter().position(is_head).unwrap_or(0);
+    let end = lines.iter().position(|one| matches!(one.line.fact, Fact::End(_))).unwrap_or(lines.len());
+    let later = lines[head + 1..end].iter().position(|other| other.line.t_ms > new.line.t_ms);
     let at = later.map_or(end, |later| head + 1 + later);
-    line.t_ms = line.t_ms.max(lines[at - 1].t_ms);
-    line.t_ms = line.t_ms.min(lines.get(at).map_or(u64::MAX, |next| next.t_ms));
-    line.notes.first_ms = None;
-    lines.insert(at, line);
+    let (before, next) = (&lines[at - 1], lines.get(at));
+    new.line.t_ms = new.line.t_ms.max(before.line.t_ms).min(next.map_or(u64::MAX, |next| next.line.t_ms));
+    new.line.notes.first_ms = None;
+    new.place = new.place.max(before.place).min(next.map_or(usize::MAX, |next| next.place));
+    lines.insert(at, new);
 }

@@ -32,6 +32,35 @@ pub(super) enum Aligned {
     May(usize, usize),
 }
 
+impl Aligned {
+    /// Returns the index of the expected unit.
+    pub(super) fn expected(self) -> Option<usize> {
+        match self {
+            Self::Same(e, _) | Self::Wrong(e, _) | Self::Missing(e) | Self::May(e, _) => Some(e),
+            Self::Extra(_) => None,
+        }
+    }
+
+    /// Returns the index of the seen unit.
+    pub(super) fn seen(self) -> Option<usize> {
+        match self {
+            Self::Same(_, g) | Self::Wrong(_, g) | Self::Extra(g) | Self::May(_, g) => Some(g),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// Returns the step with indices into longer lists: of the expected, and of the seen units.
+    pub(super) fn mapped(self, e_at: &[usize], g_at: &[usize]) -> Self {
+        match self {
+            Self::Same(e, g) => Self::Same(e_at[e], g_at[g]),
+            Self::Wrong(e, g) => Self::Wrong(e_at[e], g_at[g]),
+            Self::Missing(e) => Self::Missing(e_at[e]),
+            Self::Extra(g) => Self::Extra(g_at[g]),
+            Self::May(e, g) => Self::May(e_at[e], g_at[g]),
+        }
+    }
+}
+
 /// Returns the rules for the values of a unit.
 pub(super) fn vary(writes: &[WriteFact], unit: &Unit) -> Vec<Loosening> {
     writes[unit.writes.0..=unit.writes.1].iter().flat_map(|write| write.vary.clone()).collect()

@@ -2,6 +2,9 @@
 
 mod body;
 mod end;
+mod order;
+mod sequences;
+mod series_count;
 
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use super::contract::{ContractExchange, RecordingContract};
 use super::exact_times::inexact_times;
 use super::facts::{HeadFact, SeenResponse};
 use super::head::{header_findings, status_finding};
+use super::series::AllSeries;
 use super::times::{TimeRules, TimedLine, wrong_times};
 use super::unit::Unit;
 use crate::judge::{Aspect, Case, Evidence, Finding, Skipped, Stalls, fields};
@@ -54,6 +58,7 @@ pub(super) struct Comparison<'c> {
     pub(super) expected_units: Vec<Unit>,
     pub(super) seen_units: Vec<Unit>,
     pub(super) steps: Vec<Aligned>,
+    series: AllSeries,
 }
 
 /// Compares an exchange, which was watched until `watched_ms` at most.
@@ -72,6 +77,7 @@ pub(super) fn compare<'c>(
         expected_units: Vec::new(),
         seen_units: Vec::new(),
         steps: Vec::new(),
+        series: AllSeries::default(),
     };
     let (rules, is_exact) = rules.of(contract);
     let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, is_exact, result: comparison };
@@ -137,6 +143,7 @@ impl ExchangeTrial<'_, '_> {
             write: usize::MAX,
             due: expected.times,
             came: got.times,
+            series: None,
             is_after_hole: false,
         });
         let body: Vec<u8> = self.seen.facts.writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
@@ -167,11 +174,11 @@ impl ExchangeTrial<'_, '_> {
 
     /// Judges the times of the seen lines.
     fn times(&mut self, stalls: &Stalls) {
-        let lines = &self.result.came;
         let wrong = if self.is_exact {
-            inexact_times(lines)
+            inexact_times(&self.result.came)
         } else {
-            wrong_times(lines, self.seen.began, self.rules.times, stalls)
+            let judged = |lines: Vec<TimedLine>| wrong_times(&lines, self.seen.began, self.rules.times, stalls);
+            self.timed_sequences().into_iter().flat_map(judged).collect()
         };
         for wrong in wrong {
             let place = self.place(wrong.line);
@@ -180,6 +187,15 @@ impl ExchangeTrial<'_, '_> {
             // A busy machine may explain a wrong time, until the same line is wrong again.
             self.result.evidence.found_late(&[place], &[Aspect::Time], &finding);
         }
+    }
+
+    /// Returns the lines of the stream and of each series, each behind the head. A timer of its own is neither late nor early
+    /// because of the rest of the stream.
+    fn timed_sequences(&self) -> Vec<Vec<TimedLine>> {
+        let Some((head, rest)) = self.result.came.split_first() else { return Vec::new() };
+        let sequences = [None].into_iter().chain((0..self.result.series.series.len()).map(Some));
+        let of = |sequence| rest.iter().filter(move |line| line.series == sequence);
+        sequences.map(|sequence| [head].into_iter().chain(of(sequence)).copied().collect()).collect()
     }
 
     /// Returns the tolerance in milliseconds.

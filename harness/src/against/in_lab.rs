@@ -121,7 +121,7 @@ impl CheckAgainst {
     }
 
     /// Writes what comes into the recordings in which something differs: they keep `vary` and `may`. The report has what
-    /// differed. A recording of several exchanges can't be accepted, and is recorded anew by [`Lab::recording`].
+    /// differed.
     ///
     /// ```
     /// # use axum::{Router, routing::get};
@@ -154,7 +154,7 @@ impl CheckAgainst {
         let rules = CompareRules { measure, behind_proxy: false, times, in_lab: true };
         let (lab, watched) = (&self.lab, self.watched);
         let player = LabPlayer { lab, contracts, headers: &headers, rules, watched };
-        let mut results = CheckResults::new(&cases, contracts.len());
+        let mut results = CheckResults::new(&cases, contracts);
         for mut round in rounds(contracts, self.one_by_one) {
             round.retain(|planned| planned.of(contracts).0.is_selected(&selected));
             if round.is_empty() {
@@ -163,7 +163,7 @@ impl CheckAgainst {
             let played = player.round(&round).await;
             results.add(contracts, PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
         }
-        let (mut report, accepted) = results.report(IN_LAB.to_owned(), &selected, None);
+        let (mut report, accepted) = results.report(contracts, IN_LAB.to_owned(), &selected, None);
         report.texts_mut().for_each(|text| headers.hide(text));
         if self.accept {
             accept(&recordings, &report, accepted)?;
@@ -184,7 +184,7 @@ fn accept(
             _ if count == 0 => {}
             Some(lines) => failed.extend(Recording::new(lines).save(path).err().map(|error| error.to_string())),
             None => failed.push(format!(
-                "{} stays as it was: expected one whole exchange to accept; record several anew by `Lab::recording`",
+                "{} stays as it was: expected whole exchanges to accept, and not each response came to its end",
                 path.display()
             )),
         }

@@ -53,7 +53,7 @@ pub struct RecordingCheck {
 pub struct CheckedRecordings {
     /// The verdicts.
     pub report: Report,
-    /// For each recording, the lines of the next recording; nothing where the exchange did not come to its end.
+    /// For each recording, the lines of the next recording; nothing where an exchange did not come to its end.
     pub accepted: Vec<Option<Vec<RecordedLine>>>,
 }
 
@@ -94,7 +94,7 @@ pub async fn check_against(
     rounds.retain(|round| !round.is_empty());
     progress.planned(rounds.iter().map(|round| check.length(contracts, round)).sum());
 
-    let mut results = CheckResults::new(&cases, contracts.len());
+    let mut results = CheckResults::new(&cases, contracts);
     let trouble = {
         let results = parking_lot::Mutex::new(&mut results);
         let work = pin!(async {
@@ -119,7 +119,7 @@ pub async fn check_against(
         }
     };
     let target = check.connector.upstream().to_string();
-    let (mut report, accepted) = results.report(target, &check.cases, trouble);
+    let (mut report, accepted) = results.report(contracts, target, &check.cases, trouble);
     report.texts_mut().for_each(|text| check.headers.hide(text));
     Ok(CheckedRecordings { report, accepted })
 }

@@ -1,6 +1,6 @@
 //! The results of a check: evidence, drawings, hints, and the lines of the next recordings.
 
-use super::accept::accepted;
+use super::accept::{AcceptedLine, accepted_exchange, next_recording};
 use super::compare::{CompareRules, Comparison, compare};
 use super::contract::RecordingContract;
 use super::facts::SeenResponse;
@@ -53,19 +53,19 @@ pub(super) struct CheckResults<'c> {
     timelines: Vec<Timeline>,
     /// The hint of each exchange with findings.
     hints: Vec<Option<Hint>>,
-    /// For each recording, the lines of the next recording, if the exchange came to its end.
-    accepted: Vec<Option<Vec<RecordedLine>>>,
+    /// For each exchange of each recording, the lines of the next recording, if the exchange came to its end.
+    accepted: Vec<Vec<Option<Vec<AcceptedLine>>>>,
     pub(super) rounds_done: usize,
 }
 
 impl<'c> CheckResults<'c> {
-    /// Returns no results for so many recordings.
-    pub(super) fn new(cases: &'c [Case], recordings: usize) -> Self {
+    /// Returns no results for these recordings.
+    pub(super) fn new(cases: &'c [Case], contracts: &[RecordingContract]) -> Self {
         Self {
             evidence: Evidence::new(cases),
             timelines: Vec::new(),
             hints: Vec::new(),
-            accepted: vec![None; recordings],
+            accepted: contracts.iter().map(|contract| vec![None; contract.exchanges.len()]).collect(),
             rounds_done: 0,
         }
     }
@@ -79,18 +79,21 @@ impl<'c> CheckResults<'c> {
                 self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
             }
             self.timelines.push(timeline(contract, one.planned.exchange, comparison));
-            let is_whole = one.seen.trouble.is_none() && one.seen.facts.head.is_some() && one.seen.facts.end.is_some();
-            if is_whole && contract.exchanges.len() == 1 {
-                self.accepted[one.planned.contract] = Some(accepted(contract, &one.lines, comparison));
+            let facts = &one.seen.facts;
+            if one.seen.trouble.is_none() && facts.head.is_some() && facts.end.is_some() {
+                let lines = accepted_exchange((contract, exchange), &one.lines, comparison);
+                self.accepted[one.planned.contract][one.planned.exchange] = Some(lines);
             }
         }
         self.evidence.add(played.evidence);
         self.rounds_done += 1;
     }
 
-    /// Returns the report on a server, and the lines of the next recordings. Trouble keeps the check from a result.
+    /// Returns the report on a server, and the lines of the next recordings: nothing for a recording with an exchange that did
+    /// not come to its end. Trouble keeps the check from a result.
     pub(super) fn report(
         self,
+        contracts: &[RecordingContract],
         target: String,
         selected: &Selection,
         trouble: Option<String>,
@@ -98,7 +101,12 @@ impl<'c> CheckResults<'c> {
         let verdicts = self.evidence.verdicts(|id| selected.has(id), trouble.as_deref());
         let hint = common_hint(&self.hints);
         let by = Measured::Recordings;
-        (Report { target, verdicts, timelines: self.timelines, trouble, hint, by }, self.accepted)
+        let next = contracts.iter().zip(self.accepted).map(|(contract, exchanges)| {
+            let exchanges: Option<Vec<Vec<AcceptedLine>>> = exchanges.into_iter().collect();
+            exchanges.map(|exchanges| next_recording(contract, exchanges))
+        });
+        let next = next.collect();
+        (Report { target, verdicts, timelines: self.timelines, trouble, hint, by }, next)
     }
 }
 

@@ -4,6 +4,7 @@ mod accepting;
 mod bodies;
 mod hints;
 mod mutations;
+mod timers;
 mod wrong_recordings;
 
 use std::num::NonZeroU32;

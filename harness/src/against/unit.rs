@@ -35,6 +35,19 @@ struct UnitText {
     data: String,
 }
 
+/// What the units of one kind have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Shape {
+    pub(super) is_comment: bool,
+    /// The names of the fields, and the type of the event.
+    fields: Vec<String>,
+    event_type: String,
+    /// The names in the JSON object of the data, and the text of its `type`.
+    names: Vec<String>,
+    object_type: String,
+    is_empty: bool,
+}
+
 /// Returns the units of a body.
 pub(super) fn units(writes: &[WriteFact], kind: BodyKind, measure: Measure) -> Vec<Unit> {
     let body: Vec<u8> = writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
@@ -127,6 +140,13 @@ impl UnitText {
     }
 }
 
+impl UnitText {
+    /// Returns whether the unit is a comment, without an event.
+    fn is_comment(&self) -> bool {
+        !self.fields.is_empty() && self.fields.iter().all(|(name, _)| name.is_empty()) && !self.frame.contains("data")
+    }
+}
+
 impl Unit {
     /// Returns the part of the unit that an application gets, if any: the dispatched event, or the line without its end.
     fn content(mut self, kind: BodyKind) -> Option<Self> {
@@ -157,6 +177,22 @@ impl Unit {
         self.bytes = (shown.collect::<String>() + "data: " + &data).into_bytes();
         self.text = Some(UnitText { frame: String::new(), fields, data });
         Some(self)
+    }
+
+    /// Returns what the unit has in common with other units of its kind.
+    pub(super) fn shape(&self) -> Shape {
+        let Some(text) = &self.text else { return Shape::default() };
+        let event_type = text.fields.iter().find(|(name, _)| name == "event").map(|(_, value)| value.clone());
+        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text.data).unwrap_or_default();
+        let object_type = object.get("type").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Shape {
+            is_comment: text.is_comment(),
+            fields: text.fields.iter().map(|(name, _)| name.clone()).collect(),
+            event_type: event_type.unwrap_or_default(),
+            names: object.keys().cloned().collect(),
+            object_type,
+            is_empty: text.data.is_empty(),
+        }
     }
 
     /// Returns the data of an event, or the text of another unit.

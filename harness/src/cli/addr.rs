@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-/// The addresses of a server, and the name that was given.
+/// The addresses of a server, and the name or address in the argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Addr {
-    /// The name or the address that was given.
+    /// The name or the address in the argument.
     pub(super) host: String,
     /// All addresses of the host, each once.
     pub(super) sockets: Vec<SocketAddr>,
@@ -15,12 +15,14 @@ pub(super) struct Addr {
 /// Reads `HOST:PORT`, and looks up a host that is a name.
 pub(super) fn parse(text: &str) -> Result<Addr, String> {
     let wrong = || format!("expected HOST:PORT, like 127.0.0.1:3000 or localhost:3000, got {text:?}");
+    // Splits at the last colon, since an IPv6 address has colons.
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port: u16 = port.parse().map_err(|_| wrong())?;
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     let is_name = address.is_err();
     let sockets = match address {
         Ok(address) => vec![SocketAddr::new(address, port)],
+        // Refuses a broken IPv6 address before a lookup, whose error would be about a name.
         Err(_) if host.is_empty() || host.contains([':', '[', ']', '/']) => return Err(wrong()),
         Err(_) => look_up(host, port)?,
     };
@@ -37,6 +39,7 @@ fn look_up(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let found = (name, port).to_socket_addrs();
     let found = found.map_err(|error| format!("no address is known for the name {name:?}: {error}"))?;
     let mut sockets: Vec<SocketAddr> = Vec::new();
+    // Keeps the order of the lookup, the order of preference, and drops duplicates, which some resolvers return.
     for socket in found {
         if !sockets.contains(&socket) {
             sockets.push(socket);
@@ -46,7 +49,7 @@ fn look_up(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 }
 
 impl Addr {
-    /// Returns the URL of a server that listens on these addresses: by the name, if a name was given.
+    /// Returns the URL of a server on these addresses: by the name, if the argument has a name.
     pub(super) fn url(&self, addrs: &[SocketAddr]) -> String {
         match addrs.first() {
             Some(first) if self.is_name => format!("http://{}:{}", self.host, first.port()),

@@ -95,7 +95,7 @@ fn parse_tolerance(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // A check takes a minute or more, so wrong arguments and paths are found out first.
+    // Finds wrong arguments and paths out first, since a check takes a minute or more.
     let recordings = arguments.against.as_deref().map(Recordings::read).transpose()?;
     let (ids, by) = match &recordings {
         Some(recordings) => (recording_case_ids(&recordings.contracts), Measured::Recordings),
@@ -103,6 +103,7 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     };
     let known = arguments.expect_failures.as_deref().map(|path| known_failures(path, &ids, by)).transpose()?;
     files::check_writable(arguments.files())?;
+    // Keeps the list of known failures from being overwritten by a result.
     if let Some(list) = arguments.files().find(|path| Some(*path) == arguments.expect_failures.as_deref()) {
         return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
     }
@@ -113,12 +114,13 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     };
     let made = Made { began, took: clock.now() - Instant::EPOCH };
     let known = match (known, &arguments.write_expect_failures) {
-        // The listed failures are known from now on.
+        // Takes the failures of this check for known, as the list about to be written does.
         (None, Some(_)) if report.trouble.is_none() => Expectations::of(&report),
         (known, _) => known.unwrap_or_default(),
     };
+    // Applies the list before all output, so that text, files and exit code agree.
     known.apply(&mut report);
-    // The files come last: a file that can't be written loses no results.
+    // Prints before writing files: a file that can't be written loses no results.
     match arguments.format {
         Format::Text => out.styled(&text::render(&report)),
         Format::Jsonl => out.styled(&jsonl::render(&report)),
@@ -126,6 +128,7 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     let printed = out.flush();
     explain(arguments, &report);
     write_files(arguments, &report, &known, made)?;
+    // Fails only now because of stdout: the files have been written anyway.
     printed?;
     if let (true, Some(recordings)) = (arguments.accept, &recordings) {
         return against::accept(recordings, &report, &accepted, out);
@@ -171,7 +174,7 @@ fn write_files(arguments: &CheckArguments, report: &Report, known: &Expectations
     if let Some(path) = html {
         written.push(files::write(path, &html::render(report)));
     }
-    // Without a verdict on the server the list would be wrong.
+    // Writes no list without a verdict on the server: the list would be wrong.
     if let (Some(path), None) = (write_expect_failures, &report.trouble) {
         let count = report.count(Outcome::KnownFailure);
         written.push(files::write(path, &known.to_text(report)).inspect(|()| {
@@ -191,15 +194,15 @@ fn report(arguments: &CheckArguments) -> Result<Report, Box<dyn Error>> {
     let headers = ExtraHeaders::read(&arguments.headers)?;
     let remote = Remote { url: url.clone(), headers, tolerance, scale };
     let bar = Bar::new();
-    // On a single thread the watch for stalls is held up together with the clients.
+    // Runs on a single thread, so that a busy machine holds up the watch for stalls together with the clients.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        // A check that is told to end reports the verdicts so far.
+        // Lets a check that is told to end report the verdicts so far.
         let stop = told_to_end().map_err(Box::<dyn Error>::from)?;
         check_live(&remote, &scope, &bar, stop).await.map_err(Box::<dyn Error>::from)
     });
     bar.0.finish_and_clear();
-    // The rest is not worth a wait, such as the lookup of a name.
+    // Leaves the rest, such as the lookup of a name, which is not worth a wait.
     runtime.shutdown_background();
     report
 }
@@ -222,6 +225,7 @@ impl Progress for Bar {
     fn passed(&self, time: Duration, done: usize, of: usize) {
         let length = Duration::from_millis(self.0.length().unwrap_or_default());
         let left = length.saturating_sub(time).as_secs();
+        // Stops at the end of the bar: a server with slow answers takes longer than planned.
         self.0.set_position(u64::try_from(time.min(length).as_millis()).unwrap_or(u64::MAX));
         self.0.set_message(format!("{left} s left, {done} of {of} parts done"));
     }

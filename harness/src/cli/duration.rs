@@ -13,6 +13,7 @@ const EXPECTED: &str = "expected a time like 250ms, 95s, 10m, 1h 30m or 7d";
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let days_are_24_hours = SpanRelativeTo::days_are_24_hours();
     let duration = text.parse::<Span>().and_then(|span| span.to_duration(days_are_24_hours));
+    // Tells a number without a unit apart, the usual slip.
     let duration = duration.map_err(|_| match text.trim().parse::<f64>() {
         Ok(_) => format!("{EXPECTED}; it has no unit"),
         Err(_) => EXPECTED.to_owned(),

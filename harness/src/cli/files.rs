@@ -1,4 +1,4 @@
-//! Files that a command writes at the end.
+//! The files written at the end of a command.
 //!
 //! A command checks the paths before the work begins. An older file stays until the end.
 
@@ -16,6 +16,7 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> R
     for path in paths {
         open(path).map_err(|error| unwritable(path, &error))?;
         let place = place(path);
+        // Allows two outputs to one pipe or device, such as `/dev/null`.
         if known.contains(&place) && !is_special(path) {
             return Err(format!("expected a path of its own for each file, got {} twice", path.display()));
         }
@@ -33,16 +34,17 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
-/// Replaces a file as a whole: another program sees the older text or the new one.
+/// Replaces a file as a whole: another program sees the older or the newer text.
 ///
 /// # Errors
 ///
 /// If the file can't be replaced.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
-    // A link stays, and leads to the new text.
+    // Follows a link, so that the link stays and leads to the new text.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
+    // Writes beside the file, since only a rename within a file system is one step.
     let new = path.with_file_name(name);
     let replaced = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
     replaced.map_err(|error| {
@@ -61,8 +63,9 @@ fn place(path: &Path) -> PathBuf {
 /// Opens the file for writing, and leaves the content as before.
 fn open(path: &Path) -> io::Result<()> {
     match File::create_new(path) {
+        // Removes the trial file, so that a command that fails later leaves no empty file.
         Ok(_) => fs::remove_file(path),
-        // Opening a pipe would wait for a reader.
+        // Leaves a pipe unopened, since opening would wait for a reader.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_special(path) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             OpenOptions::new().append(true).open(path).map(drop)

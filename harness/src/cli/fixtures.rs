@@ -24,6 +24,7 @@ enum CorpusAction {
 }
 
 pub(super) fn run(arguments: &FixturesArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // Creates the folder first, so that an unusable path fails before the corpus is made.
     if let CorpusAction::Write = arguments.action {
         let folder = &arguments.folder;
         std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;

@@ -73,7 +73,7 @@ impl Output {
             self.styled(&text.ansi().to_string());
             return Exit::Holds;
         }
-        // The message quotes the arguments, which may steer a terminal.
+        // Keeps clap's colours only if all arguments are printable: the message quotes arguments, which may steer a terminal.
         let is_printable = |argument: &str| printable::printable(argument, TEXT_CHARS_MAX) == argument;
         if env::args_os().skip(1).all(|argument| argument.to_str().is_some_and(is_printable)) {
             let _ = stderr().write_all(&with_styles(&text.ansi().to_string(), AutoStream::choice(&stderr())));
@@ -110,13 +110,14 @@ impl Output {
 
     fn note(&mut self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
+            // Stops at the first failure, and keeps the reason unless the reader has left.
             self.is_closed = true;
             self.failure = (error.kind() != ErrorKind::BrokenPipe).then_some(error);
         }
     }
 }
 
-/// Returns the text with styles or without, as the choice says.
+/// Returns the text with styles or without, by the choice.
 fn with_styles(text: &str, choice: ColorChoice) -> Vec<u8> {
     let mut stream = AutoStream::new(Vec::new(), choice);
     stream.write_all(text.as_bytes()).expect("memory takes a text");
@@ -137,6 +138,7 @@ pub(super) fn tell_problems(lines: impl Iterator<Item = String>) {
 
 fn say(text: impl Display) {
     let text = text.to_string();
+    // Keeps the last line end out of the clipping.
     let (text, end) = text.strip_suffix('\n').map_or((&text[..], ""), |text| (text, "\n"));
     let _ = stderr().write_all((clipped(printable_lines(text), TEXT_CHARS_MAX) + end).as_bytes());
 }

@@ -79,9 +79,10 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let secrets = Arc::new(Secrets::new(&arguments.redact).map_err(|error| format!("--redact: {error}"))?);
+    // Serves as a proxy; clap demands all three options or none.
     if let RecordArguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
         let connector = connector(ServerUrl::read(to).map_err(wrong_url)?, arguments)?;
-        // Each client takes three file descriptors; the soft limit is often just 1024.
+        // Raises the limit on open files: each client takes three file descriptors, and the soft limit is often just 1024.
         if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
             tracing::warn!(%error, "the limit on open files stays as it is");
         }
@@ -112,11 +113,12 @@ async fn serve(
     mut news: tokio::sync::mpsc::Receiver<News>,
     out: &mut Output,
 ) -> Result<Exit, Box<dyn Error>> {
+    // Registers the signals before printing the URL: a script may end the proxy at once.
     let stop = told_to_end()?;
     let sockets = Sockets::bind(&listen.sockets)?;
     out.line(format_args!("listening on {}", listen.url(&sockets.addrs()?)));
     out.flush()?;
-    // The clients are served by tasks of their own: a stdout that nobody reads holds up the printing, and nothing else.
+    // Serves the clients in other tasks: a stdout without a reader holds up the printing alone.
     let serving = tokio::spawn(Arc::clone(proxy).serve(sockets, stop));
     let at_end = tokio::spawn(end_in_time(serving, Arc::clone(proxy)));
     let mut printed = Ok(());
@@ -124,7 +126,7 @@ async fn serve(
         match news {
             News::Recorded(file, summary) => {
                 out.line(format_args!("{file}: {}", described(&summary)));
-                // A full disk behind stdout is reported at the end: the files may be elsewhere.
+                // Keeps the first failure of stdout for the end: the recordings may be on another disk.
                 printed = printed.and(out.flush());
             }
             News::Trouble(why) => tell(why),
@@ -138,7 +140,7 @@ async fn serve(
 
 /// Ends the process some time after the proxy has ended, if the printing is held up even then. All files are complete.
 async fn end_in_time(serving: tokio::task::JoinHandle<()>, proxy: Arc<Proxy>) {
-    // A bug in the proxy has been reported by the panic itself.
+    // Ignores a panic of the proxy, which has been reported by the panic itself.
     let _ = serving.await;
     let clock = TokioClock::start();
     clock.sleep_until(clock.now() + PRINTING_TIME_MAX).await;
@@ -150,6 +152,7 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
     let (upstream, target) =
         ServerUrl::read_with_target(arguments.url.as_deref().unwrap_or_default()).map_err(wrong_url)?;
     let body = arguments.body.as_deref().map(body).transpose()?.unwrap_or_default();
+    // Chooses the method as curl does.
     let default = if arguments.body.is_some() { "POST" } else { "GET" };
     let method = arguments.method.clone().unwrap_or_else(|| default.to_owned());
     let request = OneRequest { method, target, headers: arguments.headers.clone(), body, watched: arguments.watched };
@@ -163,11 +166,12 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
             return file.write(line).map(|()| true);
         }
         out.json(line);
-        // Each line is handed over when it is known, so that a killed recorder loses none of them.
+        // Hands over each line at once, so that a killed recorder loses no line.
         out.flush().map_err(|error| error.to_string())?;
         Ok(out.is_wanted())
     };
     let (summary, malformed) = record_once(&connector, &request, secrets, told_to_end()?, write).await?;
+    // Tells a command ended before the connection from a reader of stdout that has left.
     if summary.end.is_none() && out.is_wanted() {
         return Err("nothing is recorded: the command was told to end before there was a connection".into());
     }
@@ -179,6 +183,7 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
             "the body is encoded as {coding}, and recorded like that; to record text, send -H 'Accept-Encoding: identity'"
         ));
     }
+    // Prints the summary only if the recording itself is not on stdout.
     if let Some(path) = &arguments.output {
         out.line(format_args!("{}: {}", path.display(), described(&summary)));
     }
@@ -194,7 +199,7 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
     Ok(Exit::Holds)
 }
 
-/// Prints what differs between two recordings: on stdout, unless the recording is there.
+/// Prints the differences between two recordings: on stdout, unless the recording is there.
 fn propose(first: &[RecordedLine], second: &[RecordedLine], output: Option<&Path>, out: &mut Output) {
     for proposal in proposals(first, second) {
         match output {
@@ -212,7 +217,7 @@ fn described(summary: &Summary) -> String {
     format!("{status}, {writes}, {end}")
 }
 
-/// Returns the bytes of a body: the text itself, or what is in the file behind an @.
+/// Returns the bytes of a body: the text itself, or the content of the file behind an `@`.
 fn body(text: &str) -> Result<Vec<u8>, String> {
     let Some(path) = text.strip_prefix('@') else { return Ok(text.into()) };
     let failed = |error: io::Error| format!("failed to read {path}: {error}");

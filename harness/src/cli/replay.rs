@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit,
 fn replay_log(path: &Path, routes: Option<&Path>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let routes = routes.map(logged_routes).transpose()?;
     let wrong = |error| format!("failed to read {}: {error}", input::name(path));
+    // Reads the routes file first, so that problems there are told before a long log is read.
     let logged = LoggedWorld::parse(&input::read(path)?).map_err(wrong)?;
     let Replayed { requests, connections, writes, time, difference } = logged.replay(routes.as_ref()).map_err(wrong)?;
     match difference {
@@ -74,7 +75,7 @@ fn replay_log(path: &Path, routes: Option<&Path>, out: &mut Output) -> Result<Ex
 
 fn logged_routes(file: &Path) -> Result<LoggedRoutes, Box<dyn Error>> {
     let model = Arc::new(read_file(file)?);
-    // A path without a folder has an empty parent.
+    // Takes the current folder for a path without a folder, which has an empty parent.
     let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     Ok(LoggedRoutes { model, folder: Some(folder.to_owned()) })
 }
@@ -89,7 +90,7 @@ fn replay_streams(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit,
             let gap = if number == 0 { "" } else { "\n" };
             out.line(format_args!("{gap}GET {}, seed {seed}, epoch {epoch}", stream.path()));
         }
-        // A reader that has left ends the replay.
+        // Ends the replay when the reader has left.
         replay_each(*stream, &setup, *watched, |entry| {
             match format {
                 Format::Text => out.line(entry),

@@ -32,14 +32,14 @@ struct CheckedFiles {
     format: Format,
 }
 
-/// What is wrong with a routes file.
+/// The problems of a routes file.
 #[derive(Serialize)]
 struct WrongFile<'a> {
     file: String,
     problems: Vec<Problem<'a>>,
 }
 
-/// What a routes file has.
+/// The contents of a routes file.
 #[derive(Serialize)]
 struct Contents {
     file: String,
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &RoutesArguments, out: &mut Output) -> Exit {
 ///
 /// # Errors
 ///
-/// If the file has problems. The error has only their number.
+/// If the file has problems. The error has only the number of problems.
 pub(super) fn read(file: &Path) -> Result<Model, String> {
     read_file(file).map_err(|problems| {
         tell_problems(problems.lines());
@@ -72,7 +72,7 @@ pub(super) fn read(file: &Path) -> Result<Model, String> {
     })
 }
 
-/// Checks all files, even behind a wrong one.
+/// Checks all files, even behind a wrong file.
 fn check(CheckedFiles { files, format }: &CheckedFiles, out: &mut Output) -> Exit {
     let mut exit = Exit::Holds;
     for path in files {
@@ -108,6 +108,7 @@ impl Contents {
         let counted = [(*routes, "route"), (*channels, "channel"), (*scenarios, "scenario")];
         let parts: Vec<_> = counted
             .iter()
+            // Names routes even if there are none, since every file should have routes.
             .filter(|(count, name)| *count > 0 || *name == "route")
             .map(|(count, name)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }))
             .collect();

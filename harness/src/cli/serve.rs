@@ -105,6 +105,7 @@ impl ServeArguments {
             let access = Access::new(sockets, host, self.control_token.clone(), &self.control_origin)?;
             return Ok(Some(access.with_hosts(&self.control_host)?));
         }
+        // Refuses options without an effect: someone would take the server for protected, or a log for redacted.
         let needless = [
             ("--control-token", self.control_token.is_some()),
             ("--control-origin", !self.control_origin.is_empty()),
@@ -127,20 +128,20 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // Each client takes a file descriptor; the soft limit is often just 1024.
+    // Raises the limit on open files, since each client takes a file descriptor and the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
     let (settings, access) = (arguments.settings()?, arguments.access()?);
     let limits = settings.limits;
-    // With a manual clock the single thread can tell which bytes have arrived.
+    // Counts arrivals only with a manual clock, whose single thread can tell which bytes have arrived.
     let arrivals = (settings.clock == Kind::Manual).then(Arc::<Arrivals>::default);
     arguments.runtime()?.block_on(async {
         let router = match access {
             Some(access) => onbeat_control::router(settings, access),
             None => uncontrolled(settings),
         };
-        // Signals count from here on, and the URL is printed when the sockets listen.
+        // Registers the signals before listening, and prints the URL after: a script may connect or end the server at once.
         let (told, hurried) = told_to_end_and_to_hurry()?;
         let sockets = Sockets::bind(&arguments.addr.sockets)?;
         let addrs = sockets.addrs()?;
@@ -150,6 +151,7 @@ pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, 
         announce(&arguments.addr.url(&addrs), out)?;
         tokio::select! {
             biased;
+            // Polls the second signal first, so that a busy server can't delay the end.
             () = hurried => Ok(Exit::Hurried),
             () = listener::serve_router(sockets, router, limits, arrivals, told) => Ok(Exit::Holds),
         }
@@ -162,7 +164,7 @@ fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Futu
     let (tell, told) = oneshot::channel();
     let told_to_end = async move {
         first.await;
-        // The receiver is gone only if the server is.
+        // Registers the second signal after the first; ignores a receiver that is gone together with the server.
         let _ = tell.send(super::told_to_end());
     };
     let told_to_hurry = async move {

@@ -55,12 +55,13 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(super) fn run(arguments: &SimulateArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // A simulation may take hours, so a path that can't be written is found out first.
+    // Finds an unwritable path out first, since a simulation may take hours.
     files::check_writable(arguments.trace.as_deref())?;
     let simulator = Simulator::new(WorldServer::embedded());
     if let Some(path) = &arguments.again {
         return again(&simulator, path, out);
     }
+    // Lets the time alone end a simulation with `--for`.
     let default = if arguments.lasts.is_some() { 0..u64::MAX } else { 0..1000 };
     let seeds = arguments.seeds.clone().unwrap_or(default);
     let jobs = arguments.jobs.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
@@ -71,7 +72,7 @@ pub(super) fn run(arguments: &SimulateArguments, out: &mut Output) -> Result<Exi
         !stop.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
-    // The file comes last: a file that can't be written loses no results.
+    // Prints before writing the file: a file that can't be written loses no results.
     let verdict = print(&run, seeds.start, out);
     let printed = out.flush();
     if let Some(path) = &arguments.trace {
@@ -96,12 +97,13 @@ fn stop_after(lasts: Option<Duration>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Registers the signals here rather than in the thread: a failure ends the command.
     let told_to_end = {
         let _entered = runtime.enter();
         told_to_end()?
     };
     tracing::debug!("simulating; Ctrl-C ends it");
-    // The thread ends with the process.
+    // Leaves the thread to end with the process.
     thread::spawn(move || {
         runtime.block_on(async {
             let clock = TokioClock::start();
@@ -127,7 +129,7 @@ fn print(run: &Run, from: u64, out: &mut Output) -> Exit {
         let seed = failure.history.seed;
         out.line(format_args!("{failure}\nagain: onbeat simulate --seeds {seed}..{}\n", seed.saturating_add(1)));
     }
-    // A run without an event of interest proves nothing about the event, and fails.
+    // Fails a run without an event of interest, which proves nothing about the event.
     let mut uncovered = Vec::new();
     if run.worlds >= WORLDS_FOR_COVERAGE {
         for (thing, worlds) in run.coverage.iter() {
@@ -156,6 +158,7 @@ fn again(simulator: &Simulator, path: &Path, out: &mut Output) -> Result<Exit, B
     let stop = stop_after(None)?;
     let (mut played, mut failed) = (0, 0);
     for history in histories {
+        // Stops between two histories, so that a history is replayed whole or not at all.
         if stop.load(Ordering::Relaxed) {
             break;
         }

@@ -10,7 +10,7 @@ use onbeat_wire::{Entry, How, What};
 use super::{LoggedAnswer, LoggedWorld};
 use crate::player::{ClientLog, HttpExchange};
 
-/// Fields that frame a message, or end a connection: HTTP adds these to the logged fields.
+/// The fields that HTTP adds to the logged fields: framing, and the end of a connection.
 const FRAMING: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
 /// The outcome of a replay.
@@ -65,6 +65,7 @@ impl LoggedWorld {
             let came = exchange.map(HttpExchange::entries).unwrap_or_default();
             let logged = answer.seen();
             replayed.writes += logged.iter().filter(|entry| matches!(entry.what, What::Write(_))).count();
+            // Stops at the first difference, since later differences mostly follow from the first.
             if let Some((place, logged, came)) = self.first_difference(answer, logged, came) {
                 let (connection, request, asked) = (*connection, *request, answer.asked.clone());
                 replayed.difference =
@@ -82,22 +83,23 @@ impl LoggedWorld {
         mut logged: Vec<Entry>,
         mut came: Vec<Entry>,
     ) -> Option<(usize, Option<Entry>, Option<Entry>)> {
-        // The log has no end of an answer under way.
+        // Drops the end of an answer under way, which the log does not have.
         let is_open = !matches!(logged.last().map(|last| &last.what), Some(What::End(_)));
         if is_open {
             came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
         }
+        // Joins writes without chunks, whose boundaries are lost on the wire.
         if !answer.is_chunked {
             (logged, came) = (joined(logged), joined(came));
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
         if !self.is_exact && (is_open || left_at.is_some()) {
-            // Without exact times the machine decides how much a client sees before leaving.
+            // Compares only the common beginning: without exact times the machine decides how much a client sees.
             came.pop_if(|last| matches!(last.what, What::End(_)));
             came.truncate(logged.len());
             logged.truncate(came.len());
         } else if let Some(left_at) = left_at {
-            // The same holds within the instant of leaving: in the lab a client sees all of the instant.
+            // Drops writes of the instant of leaving: in the lab a client sees all of the instant.
             let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
             came.truncate(logged.len().max(till_then));
         }
@@ -119,7 +121,7 @@ impl LoggedWorld {
                     logged.status == replayed.status && fields[0] == fields[1]
                 }
                 (What::Write(logged), What::Write(replayed)) => logged == replayed,
-                // A server can't reset a pipe in memory, and without chunks a cut looks like an end.
+                // Takes a cut for a reset, which a pipe in memory lacks, and without chunks an end for both.
                 (What::End(How::Reset), What::End(How::Cut)) => true,
                 (What::End(How::Reset | How::Cut), What::End(How::Complete)) => !is_chunked,
                 (What::End(logged), What::End(replayed)) => logged == replayed,
@@ -128,7 +130,7 @@ impl LoggedWorld {
     }
 }
 
-/// Joins the writes of an instant: without chunks only the time tells writes apart.
+/// Joins the writes of an instant: without chunks only times separate writes.
 fn joined(entries: Vec<Entry>) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {

@@ -20,13 +20,13 @@ use super::{Answers, LoggedAction, LoggedAnswer, LoggedWorld};
 use crate::player::Action;
 use crate::world_lab::{Overdue, Setup};
 
-/// The version of the form of the log that is read.
+/// The version of the log that can be read.
 const VERSION: u32 = 1;
 
 /// The greatest cost of a replay beyond twice the length of the log: in a replay a client that did not read gets more.
 const COST: u64 = 2 * 1024 * 1024;
 
-/// A log that can't be read, or not be played again.
+/// A log that can't be read, or can't be replayed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
@@ -76,6 +76,7 @@ impl LoggedWorld {
             return Err(no_log(Problem::field("kind", "log")));
         };
         jsonl::within("t_ms", t_ms, 0..=0).map_err(|problem| problem.at(number))?;
+        // Refuses a log with a missing end: the replay would differ there.
         if start.dropped > 0 {
             return Err(LogError::Dropped(start.dropped));
         }
@@ -83,6 +84,7 @@ impl LoggedWorld {
         for (number, line) in lines {
             logged.take_in(number, line).map_err(|wrong| wrong.at(number))?;
         }
+        // Sets the bounds when all lines are known.
         logged.setup.deadline = logged.end.0 + Duration::from_secs(60);
         logged.cost_max = COST + 2 * text.len() as u64;
         Ok(logged)
@@ -123,6 +125,7 @@ impl LoggedWorld {
                 jsonl::within("status", status.into(), 100..=999)?;
                 let headers = all_whole(&headers)?;
                 let answer = self.answer(exchange)?;
+                // Takes the version out of the request, since the log has none in a head.
                 let head = Head { minor_version: u8::from(answer.is_chunked), status, headers };
                 answer.entries.push(entry(What::Head(head)));
                 None
@@ -141,6 +144,7 @@ impl LoggedWorld {
                 }
                 answer.entries.push(entry(What::End(how)));
                 let action = Action::Leave(LeftHow::Closed);
+                // Turns the end of a leaving client into an action; every other end is an effect to compare.
                 (how == How::Closed).then_some(LoggedAction::Client { connection, action })
             }
             Fact::Push(Push { bytes }) => {
@@ -155,6 +159,7 @@ impl LoggedWorld {
             }
             Fact::Route(RouteAdded { route, .. }) => {
                 let read =
+                    // Checks the route without its files, whose folder is known only at the replay.
                     read_route(route.clone(), None).err().filter(|problems| !problems.first_field().contains("play"));
                 match read {
                     Some(problems) => return Err(Problem::field("route", format_args!("a route; {problems}"))),
@@ -169,6 +174,7 @@ impl LoggedWorld {
                 return Err(Problem::field("kind", format_args!("the kind of a line of a log, got {kind:?}")));
             }
         };
+        // Takes the latest time, since the lines of a real clock can be out of order.
         if at >= self.end.0 {
             self.end = (at, number);
         }
@@ -191,6 +197,7 @@ impl LoggedWorld {
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let is_value = |text: &str| !text.contains(['\r', '\n', '\0']);
+        // Checks all parts before writing bytes: a forged log must not smuggle a second request in.
         let is_target = !target.is_empty() && !target.contains(|char: char| char.is_ascii_control() || char == ' ');
         ensure(is_token(&method), "method", "a method of HTTP")?;
         ensure(is_target, "target", "a request target without spaces and control characters")?;
@@ -200,7 +207,7 @@ impl LoggedWorld {
             ensure(is_header, format!("headers[{number}]"), "the name and the value of a header")?;
         }
         let head = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
-        // The log leaves out how the body was framed.
+        // Frames the body by a length, since the log leaves the framing out.
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
         let head = format!("{method} {target} {version}\r\n{head}{length}\r\n");
         let bytes = [head.as_bytes(), body].concat();
@@ -211,7 +218,7 @@ impl LoggedWorld {
         Ok(LoggedAction::Client { connection, action: Action::Request { method, bytes: bytes.into() } })
     }
 
-    /// Returns the answer that a line belongs to.
+    /// Returns the answer of a line.
     fn answer(&mut self, exchange: Exchange) -> Result<&mut LoggedAnswer, Problem> {
         let (connection, request) = ordinals(exchange)?;
         let answer = self.answers.get_mut(&(connection, request));

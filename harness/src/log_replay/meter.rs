@@ -36,6 +36,7 @@ impl Meter {
 
     fn spend(&self, cost: u64) {
         let before = self.spent.fetch_add(cost, Ordering::Relaxed);
+        // Notifies once, at the step over the limit; the permit waits for a later listener.
         if before <= self.limit && before + cost > self.limit {
             self.passed.notify_one();
         }

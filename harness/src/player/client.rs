@@ -1,4 +1,4 @@
-//! The client: sends anything at all, and logs all that comes.
+//! The client: sends anything at all, and logs everything received.
 
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::{Action, ClientLog, LogEntry};
 use crate::transport::{Arrival, Sender, Tap};
 
-/// How much of a server's answers a client takes in before the client stops reading.
+/// How much of the answers of a server a client takes in before the client stops reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes.
@@ -70,7 +70,7 @@ impl Player {
     /// Does an action, and logs the action. After closing or resetting the connection, a client does no more.
     pub async fn act(&mut self, action: Action) {
         let Some(sender) = &mut self.sender else { return };
-        // The log has a request before the request is sent: an answer at once comes after the request.
+        // Logs an action before doing the action: an answer at once comes after its request.
         let now = self.clock.now();
         match &action {
             Action::Pause => self.shared.state.lock().is_paused = true,
@@ -80,7 +80,7 @@ impl Player {
             }
             Action::Request { bytes, .. } | Action::Send(bytes) => {
                 self.shared.state.lock().act(now, action.clone());
-                // If the server has closed already, the reader sees the end.
+                // Ignores a failure: if the server has closed already, the reader sees the end.
                 let _ = sender.send(bytes).await;
             }
             Action::Leave(LeftHow::HalfClosed) => {
@@ -91,7 +91,7 @@ impl Player {
                 if *how == LeftHow::Reset {
                     sender.reset();
                 }
-                // The connection is closed when both sides have been dropped: the reader's, and then the sender's.
+                // Drops both sides, the reader's and then the sender's, which closes the connection.
                 self.stop_reading().await;
                 self.sender = None;
                 let how = if *how == LeftHow::Reset { How::Reset } else { How::Closed };
@@ -101,6 +101,7 @@ impl Player {
     }
 
     async fn stop_reading(&mut self) {
+        // Waits for the end of the task, so that its side of the connection is dropped; a panic is passed on.
         self.reader.abort_all();
         while let Some(read) = self.reader.join_next().await {
             if let Err(error) = read
@@ -216,12 +217,13 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds, notice: imp
         let (at, arrival) = {
             let mut next = pin!(tap.next());
             poll_fn(|cx| {
+                // Registers before looking at the pause, so that a resume in between is not missed.
                 shared.resumed.register(cx.waker());
                 if shared.state.lock().is_paused { Poll::Pending } else { next.as_mut().poll(cx) }
             })
             .await
         };
-        // Waiting owners wake when the lock is free again.
+        // Releases the lock before waking the waiting owners.
         let is_over = {
             let mut state = shared.state.lock();
             state.take_in(at, arrival, &mut bounds);
@@ -249,6 +251,7 @@ impl Shared {
     /// Waits until the state is enough, or no more can come.
     async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
         loop {
+            // Registers before looking at the state, so that an arrival in between is not missed.
             let next = self.arrived.notified();
             {
                 let state = self.state.lock();
@@ -301,7 +304,7 @@ impl ClientState {
                 self.read_on(at, bounds);
             }
             Arrival::End | Arrival::Reset => {
-                // The end of the connection completes a body without a length, and cuts any other response.
+                // Completes a body without a length by the end of the connection, which cuts any other response.
                 if let Some(part) = self.responses.close() {
                     self.see(at, part);
                 } else if !self.responses.is_between() {
@@ -318,7 +321,7 @@ impl ClientState {
         let why = loop {
             match self.responses.next_part() {
                 Ok(Some(part)) => self.see(at, part),
-                // The parts that came are read before the bounds end the reading.
+                // Reads all complete parts before the bounds end the reading.
                 Ok(None) if bounds.bytes_max == 0 => break "more bytes came than were ever expected".to_owned(),
                 Ok(None) => return,
                 Err(malformed) => break malformed.to_string(),
@@ -335,7 +338,7 @@ impl ClientState {
         let what = match part {
             Part::Head(head) => What::Head(head),
             Part::Data(bytes) => match self.log.entries.last_mut() {
-                // Without chunks only the time tells writes apart.
+                // Joins bytes of an instant: without chunks only times separate writes.
                 Some((then, LogEntry::Saw(What::Write(before)))) if *then == at && !self.responses.is_chunked() => {
                     *before = [&before[..], &bytes[..]].concat().into();
                     return;

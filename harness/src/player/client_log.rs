@@ -82,6 +82,7 @@ impl fmt::Display for ClientLog {
         for (at, entry) in &self.entries {
             let (who, does) = match entry {
                 LogEntry::Saw(what) => {
+                    // Prints observations in the form of a transcript, without a subject.
                     writeln!(f, "{}", Entry { at: *at, what: what.clone() })?;
                     continue;
                 }

@@ -5,7 +5,7 @@ use onbeat_wire::{Entry, Head, How, Instant, What};
 
 use super::{Action, ClientLog, LogEntry};
 
-/// A request, and as much of the response as came.
+/// A request, and the response as far as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpExchange {
     /// When the request was sent; for a response without a request, when the response began.
@@ -36,14 +36,14 @@ impl ExchangeFold {
     /// Takes in the next entry of the log.
     pub fn take_in(&mut self, at: Instant, entry: &LogEntry) {
         match entry {
-            // Each request opens an exchange, which waits for a response.
+            // Opens an exchange for each request, which waits for a response.
             LogEntry::Did(Action::Request { .. }) => {
                 let broken = self.is_closed.then(|| "the server had closed the connection".to_owned());
                 self.all.push(HttpExchange { broken, ..HttpExchange::new(at, true) });
             }
-            // A client logs a second end of a response when the server has cut the response and the client leaves later.
+            // Takes no part after the close: a client that leaves after a cut logs a second end of the response.
             LogEntry::Saw(what) if !self.is_closed => self.see(at, what),
-            // After a failure, or the end of the connection, waiting exchanges get no response.
+            // Notes the reason with the exchange under way, which gets no further part.
             LogEntry::Unreadable(why) => {
                 if let Some(exchange) = self.all.iter_mut().find(|exchange| exchange.end.is_none()) {
                     exchange.broken = Some(why.clone());
@@ -51,6 +51,7 @@ impl ExchangeFold {
             }
             LogEntry::ServerClosed => {
                 self.is_closed = true;
+                // Notes the reason with all exchanges without a head: a close answers none of them.
                 for exchange in self.all.iter_mut().filter(|exchange| exchange.head.is_none()) {
                     exchange.broken = Some("the server closed the connection without an answer".into());
                 }
@@ -61,9 +62,11 @@ impl ExchangeFold {
 
     /// Adds a part of a response to the first exchange without an end.
     fn see(&mut self, at: Instant, what: &What) {
+        // Moves on only when a part comes: an exchange without an end may still get parts.
         while self.all.get(self.current).is_some_and(|exchange| exchange.end.is_some()) {
             self.current += 1;
         }
+        // Makes an exchange for a response without a request, such as 408 on an idle connection.
         if self.current == self.all.len() && matches!(what, What::Head(head) if head.status >= 200) {
             self.all.push(HttpExchange::new(at, false));
         }
@@ -103,6 +106,7 @@ impl HttpExchange {
     fn see(&mut self, at: Instant, what: &What) {
         match what {
             What::Head(head) if head.status >= 200 => self.head = Some((at, head.clone())),
+            // Leaves interim heads out; the final head follows.
             What::Head(_) => {}
             What::Write(bytes) => self.writes.push((at, bytes.clone())),
             What::End(how) => self.end = Some((at, *how)),

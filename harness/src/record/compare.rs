@@ -1,13 +1,13 @@
-//! Two recordings of the same request, compared: the values that differ are proposed as values that may vary.
+//! Compares two recordings of the same request, and proposes the differing values as values that may vary.
 
 use std::collections::BTreeSet;
 
-use onbeat_wire::Decoder;
 use onbeat_wire::recording::{Fact, NumberBounds, Vary, VaryPlace, VaryRule};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::RecordedLine;
+use super::compared_text::{compared_fields, compared_texts};
 
 /// A difference between two recordings, at a line of the first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +24,7 @@ pub struct Proposal {
 enum ProposedDifference {
     /// Values in JSON, or of headers, differ. The key fits into the line.
     Vary(Vec<Vary>),
-    /// Texts differ, of which at least one is no JSON.
+    /// Texts differ, and are not both JSON.
     Text([String; 2]),
     /// The statuses differ.
     Status([u16; 2]),
@@ -34,22 +34,27 @@ enum ProposedDifference {
     End([String; 2]),
 }
 
-/// A text of a recording that is compared as a whole, and the line with its last byte.
-struct ComparedText {
-    line: usize,
-    text: String,
-}
-
 /// Returns the differences between two recordings, in the order of the lines.
 #[must_use]
 pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
     let mut proposals = head_proposals(first, second);
     let (texts, others) = (compared_texts(first), compared_texts(second));
+    let mut in_body = Vec::new();
     for (text, other) in texts.iter().zip(&others) {
         let difference = text_difference(&text.text, &other.text);
-        proposals.extend(difference.map(|difference| Proposal { line: text.line, difference }));
+        in_body.extend(difference.map(|difference| Proposal { line: text.line, difference }));
     }
-    // The last lines: what one of the two has more, and how each ended.
+    let (fields, other_fields) = (compared_fields(first), compared_fields(second));
+    for (name, values) in &fields {
+        for (value, other) in values.iter().zip(other_fields.get(name).into_iter().flatten()) {
+            let rule = (value.text != other.text).then(|| field_rule(&value.text, &other.text));
+            let vary = rule.map(|rule| vec![Vary { place: VaryPlace::Field(name.clone()), rule }]);
+            let difference = vary.map(ProposedDifference::Vary);
+            in_body.extend(difference.map(|difference| Proposal { line: value.line, difference }));
+        }
+    }
+    proposals.extend(by_line(in_body));
+    // Points at the last line for the differences of the whole: the number of texts, and the end.
     let mut propose = |difference| proposals.push(Proposal { line: first.len(), difference });
     if texts.len() != others.len() {
         propose(ProposedDifference::Count([texts.len(), others.len()]));
@@ -64,9 +69,27 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     proposals
 }
 
+/// Returns the proposals in the order of their lines, with one `vary` for each line.
+fn by_line(mut proposals: Vec<Proposal>) -> Vec<Proposal> {
+    proposals.sort_by_key(|proposal| proposal.line);
+    let mut merged: Vec<Proposal> = Vec::new();
+    for proposal in proposals {
+        let same_line = merged.iter_mut().rev().take_while(|before| before.line == proposal.line);
+        let vary = same_line.into_iter().find_map(|before| match &mut before.difference {
+            ProposedDifference::Vary(vary) => Some(vary),
+            _ => None,
+        });
+        match (vary, proposal.difference) {
+            (Some(vary), ProposedDifference::Vary(more)) => vary.extend(more),
+            (_, difference) => merged.push(Proposal { difference, ..proposal }),
+        }
+    }
+    merged
+}
+
 /// Returns the differences between the heads of the responses: the status, and each header once, by name.
 fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposal> {
-    // Interim heads (1xx) come before the head of the response, and tell nothing about the response.
+    // Skips interim heads (1xx), which tell nothing about the response.
     let head = |lines: &'_ [RecordedLine]| {
         let mut heads = lines.iter().enumerate().filter_map(|(number, line)| match &line.fact {
             Fact::Head(head) if head.status >= 200 => Some((number + 1, head.clone())),
@@ -85,7 +108,7 @@ fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Propos
         let values = |headers: &[(String, String)]| -> Vec<String> {
             headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
         };
-        // The date of a response differs each second, and tells nothing.
+        // Skips the date, which differs each second.
         if name != "date" && values(&head.headers) != values(&other.headers) {
             let is_in = |headers: &[(String, String)]| headers.iter().any(|(known, _)| known == name);
             let is_in_both = is_in(&head.headers) && is_in(&other.headers);
@@ -106,56 +129,13 @@ fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
     if let [Ok(value), Ok(other)] = values {
         let mut varying = Vec::new();
         varying_values(&value, &other, "", &mut varying);
-        // The same JSON in another spelling has no value that varies.
+        // Proposes nothing for the same JSON in another spelling.
         return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
     }
     Some(ProposedDifference::Text([text.to_owned(), other.to_owned()]))
 }
 
-/// Returns the texts of a body: the events of an event stream, one JSON value, or else the lines.
-fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
-    let is_event_stream = lines.iter().any(|line| match &line.fact {
-        Fact::Head(head) => head
-            .headers
-            .iter()
-            .any(|(name, value)| name == "content-type" && value.to_ascii_lowercase().starts_with("text/event-stream")),
-        _ => false,
-    });
-    let mut texts = Vec::new();
-    let mut events = Decoder::default();
-    let mut rest = Vec::new();
-    let mut last = 0;
-    for (number, line) in lines.iter().enumerate() {
-        let Fact::Write(write) = &line.fact else { continue };
-        last = number + 1;
-        if is_event_stream {
-            texts.extend(
-                events.push(&write.bytes).into_iter().map(|event| ComparedText { line: last, text: event.data }),
-            );
-            continue;
-        }
-        // A line may begin in one write and end in another, and belongs to the write with its end.
-        for piece in write.bytes.split_inclusive(|byte| *byte == b'\n') {
-            rest.extend_from_slice(piece);
-            if rest.ends_with(b"\n") {
-                texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).trim_end().to_owned() });
-                rest.clear();
-            }
-        }
-    }
-    if !rest.is_empty() {
-        texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).into_owned() });
-    }
-    if is_event_stream || texts.len() < 2 {
-        return texts;
-    }
-    // JSON that is printed over several lines is one value, and no line of it is.
-    let whole: String = texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
-    let is_one_value = serde_json::from_str::<Value>(&whole).is_ok();
-    if is_one_value { vec![ComparedText { line: last, text: whole }] } else { texts }
-}
-
-/// Adds the values that differ, with the rule that both keep.
+/// Adds the differing values, each with a rule for both values.
 pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varying: &mut Vec<Vary>) {
     let at = |pointer: &str, rule| Vary { place: VaryPlace::Pointer(pointer.to_owned()), rule };
     match (first, second) {
@@ -165,10 +145,12 @@ pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varyi
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                 match (fields.get(key), others.get(key)) {
                     (Some(value), Some(other)) => varying_values(value, other, &pointer, varying),
+                    // Allows any value for a key that is missing on one side: only `any` includes no value.
                     _ => varying.push(at(&pointer, VaryRule::Any)),
                 }
             }
         }
+        // Compares items by place only if no item is added or missing, which would shift the others.
         (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
             for (index, (value, other)) in values.iter().zip(others).enumerate() {
                 varying_values(value, other, &format!("{pointer}/{index}"), varying);
@@ -179,7 +161,7 @@ pub(crate) fn varying_values(first: &Value, second: &Value, pointer: &str, varyi
     }
 }
 
-/// Returns the narrowest rule that both values keep.
+/// Returns the narrowest rule for both values.
 fn rule(first: &Value, second: &Value) -> VaryRule {
     match (first, second) {
         (Value::Number(_), Value::Number(_)) => VaryRule::Number(NumberBounds::default()),
@@ -194,6 +176,15 @@ fn rule(first: &Value, second: &Value) -> VaryRule {
             }
         }
         _ => VaryRule::Any,
+    }
+}
+
+/// Returns the narrowest rule that two values of a field keep.
+fn field_rule(first: &str, second: &str) -> VaryRule {
+    let value = |text: &str| text.parse::<Number>().map_or_else(|_| Value::from(text), Value::from);
+    match (value(first), value(second)) {
+        (first @ Value::Number(_), second @ Value::Number(_)) => rule(&first, &second),
+        _ => rule(&first.into(), &second.into()),
     }
 }
 
@@ -255,6 +246,28 @@ mod tests {
         let third = stream("1", r#"{"id":null}"#, "[END]");
         let any = r#"{"line":3,"vary":[{"pointer":"/a~1b","as":"any"},{"pointer":"/at","as":"any"},{"pointer":"/id","as":"any"},{"pointer":"/n","as":"any"}]}"#;
         assert_proposed(&first, &third, &[any, r#"{"line":3,"text":["[DONE]","[END]"]}"#]);
+    }
+
+    #[test]
+    fn ids_types_and_comments_that_differ_are_proposed_as_well() {
+        let stream = |ping: &str, id: &str, n: u8| {
+            let event = format!("id: {id}\r\nevent: tick\r\ndata: {{\"n\":{n}}}\r\n\r\n");
+            recording(
+                "text/event-stream; charset=utf-8",
+                "1",
+                &[&event, &format!(": ping - {ping}\r\n"), "\r\n", ":hi\n\n"],
+            )
+        };
+        assert_proposed(
+            &stream("2026-11-26 16:06:04", "a-17", 1),
+            &stream("2026-11-26 16:06:05", "a-18", 2),
+            &[
+                r#"{"line":2,"vary":[{"pointer":"/n","as":"number"},{"field":"id","as":"string"}]}"#,
+                r#"{"line":3,"vary":[{"field":"","as":"string"}]}"#,
+            ],
+        );
+        let number = r#"{"line":2,"vary":[{"field":"id","as":"number"}]}"#;
+        assert_proposed(&stream("", "17", 1), &stream("", "18", 1), &[number]);
     }
 
     #[test]

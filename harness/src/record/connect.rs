@@ -1,4 +1,4 @@
-//! Connections to the recorded server, over TCP, and with TLS where the URL says `https`.
+//! Connections to the recorded server, over TCP, and with TLS for `https`.
 
 mod tls;
 
@@ -21,7 +21,7 @@ use crate::server_url::ServerUrl;
 /// The time within which a connection has to be established.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The most that the kernel keeps of a response that a slow client does not take. Without a bound it would be megabytes.
+/// How many bytes of a response the kernel keeps for a slow client. Without a bound the kernel would keep megabytes.
 const RECEIVE_BUFFER_BYTES: u32 = 256 * 1024;
 
 /// The reading side of a connection.
@@ -40,7 +40,7 @@ pub struct Connector {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Nobody listens, or the name is unknown.
+    /// No server listens, or the name is unknown.
     #[error("failed to connect to {url}: {why}; start the server first, or correct the URL")]
     Tcp {
         /// The URL of the server, with the port.
@@ -72,12 +72,12 @@ impl Connector {
         Ok(Self { upstream, clock, tls })
     }
 
-    /// Returns the server that the connector connects to.
+    /// Returns the address of the server.
     pub(crate) fn upstream(&self) -> &ServerUrl {
         &self.upstream
     }
 
-    /// Returns the clock that stamps what is recorded.
+    /// Returns the clock for the times of recordings.
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
@@ -113,10 +113,11 @@ impl Connector {
     async fn tcp(&self) -> io::Result<TcpStream> {
         let ServerUrl { host, port, .. } = &self.upstream;
         let addrs: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await?.collect();
-        // A name such as localhost has several addresses, and the server may listen on one of them.
+        // Tries all addresses, since a server may listen on a single address of a name such as localhost.
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for addr in addrs {
             let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // Sets the size before connecting, when the window of TCP is agreed on.
             socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
             socket.set_nodelay(true)?;
             match socket.connect(addr).await {
@@ -132,7 +133,7 @@ impl Connector {
     }
 }
 
-/// Something out of a connection.
+/// Bytes out of a connection, or the end.
 #[derive(Debug)]
 pub(super) enum Received {
     Bytes,
@@ -152,7 +153,7 @@ pub(super) async fn receive(
     let received = match reader.read_buf(buffer).await {
         Ok(0) => Received::End,
         Ok(_) => Received::Bytes,
-        // Many servers close without the farewell of TLS. HTTP has its own ends.
+        // Takes a close without the farewell of TLS for an end, as many servers close; HTTP has its own ends.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Received::End,
         Err(_) => Received::Reset,
     };

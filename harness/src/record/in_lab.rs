@@ -14,7 +14,7 @@ use super::lab_exchange::LabExchange;
 use super::store::RecordingFile;
 use crate::lab::{Lab, Response};
 
-/// A recording of what clients of a lab sent and saw: lines of JSON, as `onbeat record` makes them.
+/// A recording of the exchanges of a lab: lines of JSON, in the form of `onbeat record`.
 ///
 /// The times are exact, so that [`Lab::check_against`] holds an application to the millisecond. `onbeat check --against` takes
 /// the same file over sockets, and `onbeat serve --routes` plays the file. Secrets, such as the header `authorization`, are
@@ -53,6 +53,7 @@ impl Recording {
         let is_one = exchanges.len() == 1;
         let mut framings = exchanges.iter().map(|(_, exchange)| exchange.framing);
         let first = framings.next().flatten();
+        // Tells a framing only if all exchanges have the same.
         let framing = first.filter(|_| framings.all(|framing| framing == first));
         let mut beginning = None;
         let mut lines: Vec<(u64, u64, RecordedLine)> = Vec::new();
@@ -64,6 +65,7 @@ impl Recording {
             for (mut line, order) in exchange.lines.into_iter().zip(orders) {
                 if let Fact::Recording(start) = &mut line.fact {
                     start.framing = framing;
+                    // Keeps the first line of the first exchange alone: a file begins once.
                     beginning.get_or_insert(line);
                     continue;
                 }
@@ -74,7 +76,7 @@ impl Recording {
                 lines.push((line.t_ms, order, line));
             }
         }
-        // At the same time, requests and leaves come in their order, and then what follows from all of them.
+        // Sorts lines of equal times by the actions of the clients, with all consequences behind the actions.
         lines.sort_by_key(|(t_ms, order, _)| (*t_ms, *order));
         let lines = beginning.into_iter().chain(lines.into_iter().map(|(_, _, line)| line));
         Self { lines: lines.collect() }
@@ -87,6 +89,7 @@ fn orders(exchange: &LabExchange) -> Vec<u64> {
     let (request, leave) = exchange.order;
     let mut next: Option<(u64, u64)> = None;
     let mut orders: Vec<u64> = Vec::new();
+    // Goes backwards, so that each line comes before the lines of the same time that follow.
     for line in exchange.lines.iter().rev() {
         let own = match line.fact {
             Fact::Recording(_) | Fact::RawRequest(_) => request,
@@ -101,7 +104,7 @@ fn orders(exchange: &LabExchange) -> Vec<u64> {
     orders
 }
 
-/// Prints the lines, as they are written to a file.
+/// Prints the lines in the form of a file.
 impl fmt::Display for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lines.iter().try_for_each(|line| writeln!(f, "{}", to_json(line)))
@@ -137,8 +140,8 @@ impl Response {
 }
 
 impl Lab {
-    /// Returns the recording of all requests of all clients so far, with their responses, in one timeline: for responses that
-    /// depend on what other clients do. A response without an end ends now, closed by the client.
+    /// Returns the recording of all requests of all clients so far, with the responses, in one timeline: for responses that
+    /// depend on other clients. A response without an end ends now, closed by the client.
     ///
     /// ```
     /// # use axum::{Router, routing::get};

@@ -32,7 +32,7 @@ pub(crate) struct LabExchange {
 }
 
 impl LabExchange {
-    /// Returns all exchanges of a client that began with a request. A response without an end ends `now`.
+    /// Returns all exchanges of a client with a request. A response without an end ends `now`.
     pub(super) fn all(log: &OrderedLog, now: Instant) -> Vec<Self> {
         let exchanges = log.log.exchanges();
         (0..exchanges.len()).filter_map(|ordinal| Self::of(log, ordinal, now)).collect()
@@ -57,6 +57,7 @@ impl LabExchange {
         for (at, bytes) in exchange.writes.clone() {
             see(at, Part::Data(bytes));
         }
+        // Prefers the time of the leave: the client saw nothing after.
         let (at, how) = left.map_or_else(|| end(&exchange, &log.log, now), |(at, _)| (at, How::Closed));
         lines.end(at, how, &mut seen);
         let order = (request.order, left.map(|(_, order)| order));
@@ -75,6 +76,7 @@ fn end(exchange: &HttpExchange, log: &ClientLog, now: Instant) -> (Instant, How)
 fn left(log: &OrderedLog, ordinal: usize) -> Option<(Instant, u64)> {
     let is_leave = |(_, entry): &(Instant, LogEntry)| matches!(entry, LogEntry::Did(Action::Leave(_)));
     let place = log.log.entries.iter().position(is_leave)?;
+    // Looks only at the entries before the leave, since the leave itself adds an end.
     let before = ClientLog { entries: log.log.entries[..place].to_vec() };
     let has_ended = before.exchanges().get(ordinal).is_none_or(|one| one.end.is_some() || one.broken.is_some());
     let actions = before.entries.iter().filter(|(_, entry)| matches!(entry, LogEntry::Did(_))).count();
@@ -104,7 +106,7 @@ struct LabRequest {
 }
 
 impl LabRequest {
-    /// Returns the request with an ordinal on the connection. Bytes that the client sent behind belong to the request.
+    /// Returns the request with an ordinal on the connection, with the bytes sent before the next request.
     fn of(log: &OrderedLog, ordinal: usize) -> Option<Self> {
         let actions = log.log.entries.iter().filter_map(|(_, entry)| match entry {
             LogEntry::Did(action) => Some(action),
@@ -117,6 +119,7 @@ impl LabRequest {
         for (_, action) in actions {
             match action {
                 Action::Send(bytes) => sent.extend_from_slice(bytes),
+                // Stops at the next request, to which later bytes belong.
                 Action::Request { .. } => break,
                 _ => {}
             }
@@ -140,7 +143,7 @@ impl LabRequest {
 fn body(sent: &[u8]) -> Bytes {
     let (mut requests, mut body) = (Requests::default(), BytesMut::new());
     requests.push(sent);
-    // Behind bytes that are no HTTP there is no body either.
+    // Stops at bytes outside of HTTP, behind which there is no body either.
     while let Ok(Some(part)) = requests.next_part() {
         match part {
             RequestPart::Head(_) => {}

@@ -15,7 +15,7 @@ use super::tap::TappedPart;
 /// A line of a recording.
 pub type RecordedLine = Line<ArrivalNotes>;
 
-/// The largest part of a request's body that is recorded.
+/// The most recorded bytes of the body of a request.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// The largest number of interim heads (1xx) that wait for the head of the response.
 const INTERIM_HEADS_MAX: usize = 16;
@@ -47,7 +47,7 @@ struct RequestText {
     is_cut: bool,
 }
 
-/// What was recorded, in short.
+/// A summary of a recorded exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// When the request began, on the clock of the recorder.
@@ -86,14 +86,14 @@ impl ExchangeLines {
         Self { at_ms: Some(self.began.as_millis()), ..self }
     }
 
-    /// Returns the lines as those of an exchange in virtual time.
+    /// Returns the lines of an exchange in virtual time.
     pub(super) fn in_virtual_time(self) -> Self {
         Self { times: Some(Times::Exact), ..self }
     }
 
     /// Takes in the next bytes of the request's body.
     pub(super) fn request_body(&mut self, data: &[u8]) {
-        // The line of the request is written with the head of the response. What comes later is no longer recorded.
+        // Cuts the body where the head of the response comes, with which the line of the request is written.
         let room = BODY_BYTES_MAX - self.request.body.len();
         let kept = if self.has_begun { 0 } else { data.len().min(room) };
         self.request.body.extend_from_slice(&data[..kept]);
@@ -105,7 +105,7 @@ impl ExchangeLines {
         self.request.is_complete = true;
     }
 
-    /// Returns what has been recorded so far, in short.
+    /// Returns the summary so far.
     pub(super) fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -126,7 +126,8 @@ impl ExchangeLines {
         let (t_ms, first_ms) = (self.ms(at), self.ms(first));
         let fact: Fact = match part {
             Part::Head(head) => {
-                // No body follows an interim head (1xx). The head of another protocol (101) is the last.
+                // Takes the status from the final head, or from 101, the last head before another protocol. Interim heads (1xx)
+                // have no framing.
                 let is_interim = framing.is_none();
                 if !is_interim || head.status == 101 {
                     self.summary.status = Some(head.status);
@@ -135,6 +136,7 @@ impl ExchangeLines {
                 let headers = self.secrets.headers(head.headers, &self.known);
                 let line = line(t_ms, first_ms, ResponseHead { status: head.status, headers });
                 if is_interim && self.interim.len() < INTERIM_HEADS_MAX && !self.has_begun {
+                    // Keeps interim heads back, since the first line needs the framing of the final head.
                     self.interim.push(line);
                 } else {
                     self.begin(framing, lines);
@@ -156,7 +158,7 @@ impl ExchangeLines {
         if self.is_over() {
             return;
         }
-        // Without a head nothing has been written yet.
+        // Writes the first lines if no head has come.
         self.begin(None, lines);
         let t_ms = self.ms(at);
         self.summary.end = Some((how, t_ms));
@@ -174,7 +176,7 @@ impl ExchangeLines {
         lines.push(line(0, 0, RecordingStart { format: FORMAT, onbeat, from, framing, at_ms, times }));
         let RequestText { head, content_type, body, is_complete, is_cut } = &mut self.request;
         let mut request = line(0, 0, RawRequest { text: std::mem::take(head) });
-        // The secrets in a body are found now, since a key and its value may come in different pieces.
+        // Finds secrets only in the whole body, since a key and the value may come in different pieces.
         let bytes: Bytes = self.secrets.body(content_type, std::mem::take(body).freeze());
         let is_cut = *is_cut || !*is_complete;
         request.notes.body = (!bytes.is_empty() || is_cut).then_some(Body { bytes, is_cut });
@@ -188,6 +190,7 @@ impl ExchangeLines {
 }
 
 fn line(t_ms: u64, first_ms: u64, fact: impl Into<Fact>) -> RecordedLine {
+    // Leaves out a first time equal to the last.
     let notes = ArrivalNotes { first_ms: (first_ms < t_ms).then_some(first_ms), ..ArrivalNotes::default() };
     Line { t_ms, exchange: Exchange::default(), fact: fact.into(), notes }
 }

@@ -19,7 +19,7 @@ pub struct OneRequest {
     pub method: String,
     /// The request target.
     pub target: String,
-    /// The fields that the user adds, in order.
+    /// The fields of the user, in order.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -76,7 +76,7 @@ pub async fn record_once(
     let mut tap = ResponseTap::default();
     tap.expect(&request.method);
 
-    // The time to record begins with the request, and not with the connection.
+    // Counts the time to record from the request, not from the connection.
     let deadline = request.watched.map(|watched| clock.sleep_until(began + watched));
     let mut deadline = std::pin::pin!(async {
         match deadline {
@@ -84,7 +84,7 @@ pub async fn record_once(
             None => std::future::pending().await,
         }
     });
-    // A server may answer before it has read the whole body, so that both directions go on at the same time.
+    // Sends and receives at the same time, since a server may answer before reading the whole body.
     let sent = [head.as_bytes(), &request.body].concat();
     let mut send = std::pin::pin!(async {
         let sent = writer.write_all(&sent).await;
@@ -98,28 +98,30 @@ pub async fn record_once(
         let mut lines = Vec::new();
         let (at, end, malformed) = tokio::select! {
             biased;
+            // Asks for the end before the server: a server that writes without end must not delay the end.
             () = &mut stop => (clock.now(), Some(How::Closed), None),
             () = &mut deadline => (clock.now(), Some(How::Closed), None),
             (at, received) = receive(&mut reader, &mut buffer, &**clock) => {
                 let (end, malformed) = take_in(&mut exchange, &mut tap, at, &received, &mut buffer, &mut lines);
                 (at, end, malformed)
             }
-            // A failure to send is followed by the end of the connection, perhaps with an answer before.
+            // Ignores a failure to send, which the end of the connection follows, perhaps after an answer.
             _ = &mut send, if is_sending => {
                 is_sending = false;
                 continue;
             }
         };
-        // Without a head there is no response to record, only something else.
+        // Fails without a head: other bytes are no response to record.
         if let Some(malformed) = malformed.as_ref().filter(|_| !exchange.has_head()) {
             return Err(RecordError::NoHttp { url: upstream.to_string(), why: malformed.to_string() });
         }
         if let Some(how) = end {
-            // The bytes of a chunk that never became whole are kept.
+            // Keeps the bytes of a chunk that broke off.
             tap.close(at, true, |tapped| exchange.see(tapped, &mut lines));
             exchange.end(at, how, &mut lines);
         }
         for line in &lines {
+            // Ends without the remaining lines when the reader of stdout has left.
             if !write(line).map_err(RecordError::Write)? {
                 return Ok((exchange.summary().clone(), None));
             }
@@ -130,7 +132,7 @@ pub async fn record_once(
     }
 }
 
-/// Takes in what came; returns how the exchange ends, if the exchange does, and why the bytes can't be read, if so.
+/// Takes in bytes, or the end. Returns the end of the exchange, if reached, and the reason, if the bytes can't be read.
 fn take_in(
     exchange: &mut ExchangeLines,
     tap: &mut ResponseTap,
@@ -139,7 +141,7 @@ fn take_in(
     buffer: &mut BytesMut,
     lines: &mut Vec<RecordedLine>,
 ) -> (Option<How>, Option<Malformed>) {
-    // A body without a length is complete with the end of the connection; any other response is cut off by it.
+    // Completes a body without a length at the end of the connection, which cuts any other response off.
     if let Received::End | Received::Reset = received {
         let is_reset = matches!(received, Received::Reset);
         tap.close(at, is_reset, |tapped| exchange.see(tapped, lines));
@@ -149,7 +151,7 @@ fn take_in(
     let mut is_switched = false;
     let taken = tap.take_in(at, &bytes, |tapped| {
         is_switched |= matches!(&tapped.part, Part::Head(head) if head.status == 101);
-        // Bytes behind the end of the response, or of another protocol, are not recorded.
+        // Leaves out bytes behind the end of the response, and bytes of another protocol.
         if !exchange.is_over() {
             exchange.see(tapped, lines);
         }
@@ -164,7 +166,7 @@ fn take_in(
 
 /// Returns the error for a server that answers with frames of HTTP/2, or else the error itself.
 fn with_version(malformed: Malformed, exchange: &ExchangeLines, bytes: &[u8]) -> Malformed {
-    // A server of HTTP/2 begins with settings: a short frame of type 4 on stream 0 (RFC 9113, 3.4 and 4.1).
+    // Recognises HTTP/2 by the settings at the beginning: a short frame of type 4 on stream 0 (RFC 9113, 3.4 and 4.1).
     let is_http2 = matches!(bytes, [0, _, _, 4, 0 | 1, 0, 0, 0, 0, ..]);
     if is_http2 && !exchange.has_head() {
         return Malformed::Head(
@@ -183,6 +185,7 @@ impl OneRequest {
         let is_given = |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let agent = concat!("onbeat/", env!("CARGO_PKG_VERSION"));
         let looks_like_json = matches!(self.body.trim_ascii_start(), [b'{' | b'[', ..]);
+        // Guesses JSON from the first byte, where curl would always say form.
         let kind = if looks_like_json { "application/json" } else { "application/x-www-form-urlencoded" };
         let length = self.body.len().to_string();
         let (needed, of_body) = (
@@ -190,6 +193,7 @@ impl OneRequest {
             [("Content-Type", kind), ("Content-Length", &length)],
         );
         let of_body = of_body.iter().filter(|_| !self.body.is_empty());
+        // Puts the needed fields first, and leaves out fields that the user gives.
         for (name, value) in needed.iter().chain(of_body).filter(|(name, _)| !is_given(name)) {
             head += &format!("{name}: {value}\r\n");
         }

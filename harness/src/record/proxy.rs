@@ -56,12 +56,12 @@ pub struct Proxy {
     has_failed: AtomicBool,
 }
 
-/// Something to tell the user.
+/// News for the user.
 #[derive(Debug)]
 pub enum News {
     /// An exchange has been recorded in a file with this name.
     Recorded(String, Summary),
-    /// Something went wrong, and the proxy goes on.
+    /// A failure, after which the proxy goes on.
     Trouble(String),
     /// The proxy has ended, and all files are complete.
     Over,
@@ -89,7 +89,7 @@ impl Proxy {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Tells something, unless so much waits to be told that nobody seems to read.
+    /// Sends news, unless [`NEWS_MAX`] news wait, and so no reader seems to be there.
     fn tell(&self, news: News) {
         let _ = self.news.try_send(news);
     }
@@ -100,7 +100,7 @@ impl Proxy {
         let (stopping, stopped) = watch::channel(());
         let mut clients = JoinSet::new();
         loop {
-            // The order matters: nobody is accepted after the stop, and clients that have left make room for others.
+            // Asks for the stop first, and then for clients that have left, which make room for others.
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -119,10 +119,10 @@ impl Proxy {
                 },
             }
         }
-        // Each client's task sees that the channel is closed, and ends its recordings.
+        // Closes the channel, at which each client's task ends the recordings.
         drop(stopping);
         while clients.join_next().await.is_some() {}
-        // Where the news are not read any more, nobody waits for the end either.
+        // Ignores a receiver that is gone: no command waits for the end then.
         let _ = self.news.send(News::Over).await;
     }
 
@@ -130,14 +130,14 @@ impl Proxy {
     async fn relay(self: Arc<Self>, client: TcpStream, mut stopped: watch::Receiver<()>) {
         let (mut reader, mut writer) = client.into_split();
         let exchanges = Mutex::new(Exchanges::new(&self));
-        // The channel is closed when the proxy stops.
+        // Waits for the close of the channel, which stops the proxy.
         let stop = async move { while stopped.changed().await.is_ok() {} };
         let ended = tokio::select! {
             biased;
             () = stop => RelayEnd::Client,
             ended = self.pass_on(&mut reader, &mut writer, &exchanges) => ended,
         };
-        // Both directions have ended, and the connection to the server is closed. The client's side is left.
+        // Ends the recordings, and then the client's side; the connection to the server is closed already.
         let at = self.connector.clock().now();
         match ended {
             RelayEnd::Client => exchanges.lock().end(at, How::Closed),
@@ -150,7 +150,7 @@ impl Proxy {
                 if let Err(error) = writer.as_ref().set_zero_linger() {
                     tracing::debug!(%error, "the client was gone before the connection could be reset");
                 }
-                // The end of the connection would come before the reset.
+                // Drops the writer without a shutdown, whose FIN would come before the reset.
                 writer.forget();
             }
             RelayEnd::Refused(refusal) => {
@@ -168,7 +168,7 @@ impl Proxy {
         writer: &mut OwnedWriteHalf,
         exchanges: &Mutex<Exchanges<'_>>,
     ) -> RelayEnd {
-        // The proxy connects when the client has something to ask: browsers open connections that they do not use.
+        // Connects only when the client has sent bytes: browsers open connections without using all of them.
         let mut upload = Upload::new(self.connector.upstream(), exchanges, &**self.connector.clock());
         if let Err(ended) = upload.first_bytes(reader).await {
             return ended.into();
@@ -177,7 +177,7 @@ impl Proxy {
             Ok(sides) => sides,
             Err(error) => return RelayEnd::Refused(Refusal::bad_gateway(&error)),
         };
-        // What comes from the server is passed on first: the end of a response may close the connection.
+        // Passes on the server's bytes first: the end of a response may close the connection.
         let mut download = std::pin::pin!(download(from_server, writer, exchanges, &**self.connector.clock()));
         let uploaded = tokio::select! {
             biased;
@@ -185,22 +185,22 @@ impl Proxy {
             ended = upload.run(reader, &mut to_server) => ended,
         };
         match uploaded {
-            // The client may still read: a request that is followed at once by FIN wants an answer.
+            // Waits for the answer, since a client that sends a request and FIN at once may still read.
             UploadEnd::HalfClosed if exchanges.lock().awaits_head() => {
                 let _ = to_server.shutdown().await;
                 match download.await {
-                    // A server that closes before the end of the answer does so since the client seems to have left.
+                    // Blames the client: a server that closes now takes the client for gone.
                     DownloadEnd::Closed => RelayEnd::Client,
                     ended => ended.into(),
                 }
             }
-            // The answers to requests before come first, and then no other: the server is told that nothing follows.
+            // Passes on the answers to earlier requests, and tells the server that no other request follows.
             UploadEnd::Refused(refusal) if exchanges.lock().open() > 0 => {
                 self.tell(News::Trouble(refusal.why));
                 let _ = to_server.shutdown().await;
                 download.await.into()
             }
-            // The server may have sent an answer before it stopped reading.
+            // Passes on an answer that the server may have sent before closing.
             UploadEnd::ServerGone => download.await.into(),
             ended => ended.into(),
         }

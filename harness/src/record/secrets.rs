@@ -1,21 +1,21 @@
-//! Secrets: values that never reach the disk. Each is replaced by as many `x`, so that lengths stay as they were.
+//! Secrets: values kept off the disk. As many `x` replace each value, so that lengths stay the same.
 
 use bytes::Bytes;
 use onbeat_control::{Redaction, RedactionError};
 
-/// A shorter value is no secret of the kind that a server echoes; to replace every `x` or `1` would ruin a body.
+/// The least length of a secret to look for in responses: to replace every `x` or `1` would ruin a body.
 const KNOWN_BYTES_MIN: usize = 8;
 
-/// The names whose values are secrets: headers, query parameters, fields of forms and keys of JSON.
+/// The names of secrets: headers, query parameters, fields of forms and keys of JSON.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(Redaction);
 
 impl Secrets {
-    /// Returns the usual names, and further ones.
+    /// Returns the usual names, and further names.
     ///
     /// # Errors
     ///
-    /// If a name is none.
+    /// If a text can't be a name.
     pub fn new(names: &[String]) -> Result<Self, RedactionError> {
         Redaction::of(names).map(Self)
     }
@@ -40,7 +40,7 @@ impl Secrets {
                     let words: Vec<String> = text.split(' ').map(|word| self.url(word)).collect();
                     format!("{}{end}", words.join(" "))
                 }
-                // A line that begins with a space continues the field before (RFC 9112, 5.2).
+                // Takes a line that begins with a space for a part of the field before (RFC 9112, 5.2).
                 _ if text.starts_with([' ', '\t']) => format!("{}{end}", self.0.header(name, text.into())),
                 Some((field, value)) => {
                     name = field;
@@ -79,7 +79,7 @@ impl KnownSecrets {
         let mut values = Vec::new();
         let (line, fields) = head.split_once('\n').unwrap_or((head, ""));
         let query = line.split_once('?').map_or("", |(_, query)| query.split([' ', '#']).next().unwrap_or_default());
-        // The redaction decides what is a secret: with a `-` before the value, a secret looks different there.
+        // Asks the redaction whether a value is a secret: the `-` before the value makes every replacement visible.
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             if secrets.url(&format!("?{name}=-{value}")) != format!("?{name}=-{value}") {
                 values.push(value);
@@ -87,7 +87,7 @@ impl KnownSecrets {
         }
         for (name, value) in fields.lines().filter_map(|field| field.split_once(':')) {
             if secrets.0.covers(name) {
-                // Of `Bearer abc` also `abc`, of `a=b; c=d` also `b` and `d`.
+                // Takes the parts as well: of `Bearer abc` also `abc`, of `a=b; c=d` also `b` and `d`.
                 let parts = value.split([' ', ';', ',']);
                 values.extend(parts.flat_map(|part| [part, part.split_once('=').map_or("", |(_, value)| value)]));
                 values.push(value.trim());
@@ -95,7 +95,7 @@ impl KnownSecrets {
         }
         let mut values: Vec<Vec<u8>> = values.into_iter().map(|value| value.as_bytes().to_vec()).collect();
         values.retain(|value| value.len() >= KNOWN_BYTES_MIN);
-        // Longer values come first, since one may be a part of another.
+        // Replaces longer values first, since a value may be a part of another.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
         Self(values)

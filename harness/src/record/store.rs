@@ -20,7 +20,7 @@ pub(super) struct Store {
     next: AtomicU64,
 }
 
-/// A file to which a recording is written line by line. The file is made with the first line.
+/// The file of a recording, written line by line. The first line makes the file.
 #[derive(Debug)]
 pub struct RecordingFile {
     path: PathBuf,
@@ -34,7 +34,7 @@ impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
         let failed = |error: io::Error| format!("failed to write to the folder {}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
-        // A name is the ordinal, a dash, and more. Other files do not count.
+        // Finds the highest ordinal before a dash; other files do not count.
         let mut last = 0;
         for entry in fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
@@ -42,7 +42,7 @@ impl Store {
                 name.to_str().and_then(|name| name.split_once('-')).and_then(|(ordinal, _)| ordinal.parse().ok());
             last = last.max(ordinal.unwrap_or(0));
         }
-        // Whether files can be made at all is found out before the first client comes.
+        // Finds out before the first client whether files can be made at all.
         let probe = folder.join(".onbeat-record");
         File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)?;
         Ok(Self { folder: folder.to_owned(), next: AtomicU64::new(last + 1) })
@@ -87,6 +87,7 @@ impl RecordingFile {
         let file = if let Some(file) = file {
             file
         } else {
+            // Never replaces another recording of a proxy, even if a second proxy writes to the folder.
             let opened = if *replaces { File::create(&*path) } else { File::create_new(&*path) };
             file.insert(opened.map_err(failed)?)
         };

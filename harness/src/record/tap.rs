@@ -43,7 +43,7 @@ impl ResponseTap {
     ) -> Result<(), Malformed> {
         self.responses.push(bytes);
         self.last = Some(at);
-        // The first byte of the first part may have come before. The other parts began with these bytes.
+        // Counts the first part from an earlier first byte, if any, and the other parts from these bytes.
         while let Some(part) = self.next_part()? {
             let first = self.first.take().unwrap_or(at);
             see(TappedPart { first, at, part, framing: self.responses.framing() });
@@ -58,7 +58,7 @@ impl ResponseTap {
         if let Some(part) = self.responses.next_part()? {
             return Ok(Some(part));
         }
-        // Bytes without chunks need not wait, and neither does a chunk for the CR LF behind it.
+        // Returns bytes of a length at once, and a chunk without waiting for the CR LF behind the chunk.
         let is_ready = match self.responses.framing() {
             Some(Framing::Length) => true,
             Some(Framing::Chunked) => self.responses.is_chunk_whole() || self.responses.held() >= CHUNK_BYTES_MAX,
@@ -70,7 +70,7 @@ impl ResponseTap {
     /// Takes in the end of the connection: hands on the bytes of an incomplete chunk, and the end of a body that ends with
     /// the connection. After a reset no body is complete.
     pub(super) fn close(&mut self, at: Instant, is_reset: bool, mut see: impl FnMut(TappedPart)) {
-        // The bytes of an incomplete part came before the end, and have their own time.
+        // Returns the bytes of an incomplete part with the time of the bytes, not of the end.
         let framing = self.responses.framing();
         if let Some(bytes) = self.responses.take_held() {
             let last = self.last.unwrap_or(at);

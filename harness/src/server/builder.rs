@@ -1,4 +1,4 @@
-//! The options of a server that is to be started.
+//! The options of a server to start.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ use super::{Reply, Server, ServerError};
 /// How long clients are waited for, unless a test says otherwise, in the machine's time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The options of a server that is to be started. Without any, the server is that of [`Server::start`].
+/// The options of a server to start. Without options, the server is as by [`Server::start`].
 ///
 /// ```
 /// # use onbeat::Server;
@@ -157,6 +157,7 @@ impl ServerBuilder {
             let (addr, patience) = (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), self.patience);
             match self.settings() {
                 Ok(settings) => ServerThread::start(settings, addr, patience),
+                // Answers at once, without a thread.
                 Err(error) => {
                     let (refused, answer) = oneshot::channel();
                     let _ = refused.send(Err(error));
@@ -188,6 +189,7 @@ impl ServerBuilder {
             RoutesSource::Text(text) => of_text(read_inline(text, &folder)?),
             RoutesSource::File(file) => RouteSettings::of_file(file, read_file(file)?),
         };
+        // Checks the name now, since a world without the scenario would start without a word.
         if let Some(name) = &self.scenario {
             settings.check_scenario(name)?;
         }

@@ -59,6 +59,7 @@ impl Server {
             at_least_one(count)?;
             match server.controller.connected(method, path, count, server.patience).await {
                 Ok(reports) => Ok(connections(&server, reports)),
+                // Adds the last requests, which mostly show a wrong path or a client that never came.
                 Err(error @ OperationError::NotConnected { .. }) => {
                     let requests = last_requests(&Log::read(&server)?);
                     let advice = format!(". Does the client ask for {}? {requests}", server.url(path));

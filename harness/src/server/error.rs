@@ -83,7 +83,7 @@ impl From<OperationError> for ServerError {
     fn from(error: OperationError) -> Self {
         use OperationError as E;
         use ServerErrorKind::{NotPossible, NotThere, TooLate, WrongValue};
-        // The kind, the subject of the text, and the advice for a program.
+        // Lists the kind, the subject of the text, and the advice in the words of a program.
         let (kind, about, advice) = match &error {
             E::Wrong(_) | E::WrongTime(_) | E::Routes(_) => (WrongValue, "", ""),
             E::NoScenario(_) => (WrongValue, "scenario: ", ""),

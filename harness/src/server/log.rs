@@ -52,7 +52,7 @@ impl Log {
     pub(super) fn read(server: &RunningServer) -> Result<Self, ServerError> {
         let mut bytes = Vec::new();
         for piece in server.controller.log() {
-            // The world of the moment keeps its log while nothing else runs.
+            // Reads without an await: no reset can empty the log between two pieces.
             bytes.extend_from_slice(&piece.map_err(|_| ServerError::stopped())?);
         }
         Ok(Self { text: String::from_utf8(bytes).expect("a log is JSON") })
@@ -85,6 +85,7 @@ impl Log {
             let (Some(connection), Some(number)) = (line.exchange.connection, line.exchange.request) else { continue };
             match line.fact {
                 Fact::Request(Request { method, target, headers, body, .. }) => {
+                    // Keeps the place of the request, for the status in a later line.
                     by_ordinals.insert((connection, number), requests.len());
                     requests.push(LoggedRequest {
                         at_ms: line.t_ms,

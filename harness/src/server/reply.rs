@@ -64,6 +64,7 @@ impl<T> Future for Reply<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let ReplyState::NotBegun(begin) = &mut self.0 {
             let begin = begin.take().expect("a call begins once");
+            // Begins the call only now, so that a reply never awaited does nothing.
             self.0 = ReplyState::Begun(begin());
         }
         let ReplyState::Begun(answer) = &mut self.0 else { unreachable!("the call has begun") };

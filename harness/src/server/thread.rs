@@ -48,8 +48,9 @@ impl RunningServer {
             let (answer, answered) = oneshot::channel();
             let runtime = server.runtime.clone();
             runtime.spawn(async move {
+                // Takes in all earlier arrivals first, so that the operation sees the requests that clients have sent.
                 server.arrivals.settle_last().await;
-                // Nobody may wait for the answer any more.
+                // Ignores a caller that has left.
                 let _ = answer.send(operation(server).await);
             });
             answered
@@ -60,7 +61,7 @@ impl RunningServer {
 /// The thread of a server, which ends when dropped.
 pub(super) struct ServerThread {
     id: ThreadId,
-    /// Tells the thread to end in good order; a sender that is dropped tells the thread to end at once. None after a stop.
+    /// Tells the thread to end in good order; dropping the sender tells the thread to end at once. `None` after a stop.
     end: Option<oneshot::Sender<EndReply>>,
     /// Closed at the end of the thread.
     ended: Mutex<mpsc::Receiver<Infallible>>,
@@ -78,12 +79,12 @@ impl ServerThread {
             let end_reply = match Listening::on(addr) {
                 Ok(listening) => listening.serve(settings, patience, Mutex::new(ended), started),
                 Err(error) => {
-                    // The caller may have left.
+                    // Ignores a caller that has left.
                     let _ = started.send(Err(error));
                     None
                 }
             };
-            // The runtime is gone by now, with all sockets.
+            // Tells of the end only now, when the runtime is gone with all sockets: the port is free.
             drop(alive);
             if let Some(reply) = end_reply {
                 let _ = reply.send(Ok(()));
@@ -103,7 +104,7 @@ impl ServerThread {
     pub(super) fn stop(mut self) -> Answer<()> {
         let (reply, answer) = oneshot::channel();
         let end = self.end.take().expect("a server is stopped once");
-        // A thread that has failed gives no answer.
+        // Ignores a thread that has failed, which gives no answer.
         let _ = end.send(reply);
         answer
     }
@@ -113,9 +114,9 @@ impl Drop for ServerThread {
     fn drop(&mut self) {
         let Some(end) = self.end.take() else { return };
         drop(end);
-        // The last owner of a server may be a waker, which the thread itself calls.
+        // Waits for the end, except on the thread itself: the last owner of a server may be a waker called there.
         if thread::current().id() != self.id {
-            // Returns at the end of the thread: no message is ever sent.
+            // Receives no message, but returns at the end of the thread.
             let _ = self.ended.get_mut().recv();
         }
     }
@@ -157,7 +158,7 @@ impl Listening {
             let server = Arc::new(RunningServer { addr, controller, patience, arrivals, runtime });
             let (router, arrivals) = (server.controller.router(), Some(Arc::clone(&server.arrivals)));
             let thread = ServerThread { id: thread::current().id(), end: Some(end), ended };
-            // A server that nobody takes tells itself to end.
+            // Ignores a caller that has left: the server is dropped with the answer, and ends.
             let _ = started.send(Ok(Server { server, thread }));
             let (end_streams, streams_end) = oneshot::channel();
             let serving = serve_router(sockets, router, limits, arrivals, async {
@@ -169,6 +170,7 @@ impl Listening {
                 told = told_to_end => told.ok(),
                 () = &mut serving => unreachable!("the server serves until told to end"),
             };
+            // Ends the streams in good order for `stop`, but not for a dropped server, which ends at once.
             if told.is_some() {
                 let _ = end_streams.send(());
                 serving.await;

@@ -18,7 +18,7 @@ use super::{Sender, Tap, ends};
 pub async fn connect_tcp(addr: impl ToSocketAddrs, clock: Arc<dyn Clock>) -> io::Result<(Sender, Tap)> {
     let socket = TcpStream::connect(addr).await?;
     socket.set_nodelay(true)?;
-    // Closing a socket without lingering resets the connection (RFC 9293, 3.6.1).
+    // Keeps a second handle, by which a reset turns lingering off: the close then resets the connection (RFC 9293, 3.6.1).
     let twin = SockRef::from(&socket).try_clone()?;
     let reset = move || drop(twin.set_linger(Some(Duration::ZERO)));
     Ok(ends(socket, Box::new(reset), clock))

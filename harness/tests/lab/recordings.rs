@@ -73,6 +73,15 @@ pub(crate) fn notes(name: &str) -> PathBuf {
     })
 }
 
+/// Returns notifications of which nothing is repeated to a client that comes back.
+pub(crate) fn forgetful_notes() -> axum::Router {
+    async fn forget_the_last_event_id(mut request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+        request.headers_mut().remove("last-event-id");
+        next.run(request).await
+    }
+    Notifications::new().router().layer(axum::middleware::from_fn(forget_the_last_event_id))
+}
+
 #[test]
 fn the_exchanges_of_several_clients_are_one_recording_in_one_timeline() {
     let path = notes("notes.jsonl");
@@ -88,13 +97,8 @@ fn the_exchanges_of_several_clients_are_one_recording_in_one_timeline() {
 
 #[test]
 fn a_bug_that_only_shows_between_clients_is_found() {
-    async fn forget_the_last_event_id(mut request: axum::extract::Request, next: axum::middleware::Next) -> Response {
-        request.headers_mut().remove("last-event-id");
-        next.run(request).await
-    }
     let path = notes("notes-bug.jsonl");
-    let app = Notifications::new().router().layer(axum::middleware::from_fn(forget_the_last_event_id));
-    let text = checked(app, &path).to_string();
+    let text = checked(forgetful_notes(), &path).to_string();
     assert!(text.contains("id: 2⏎event: note⏎data: cake⏎⏎") && text.contains("missing"), "{text}");
     assert_eq!(text.matches("FAIL").count(), 1, "{text}");
 }

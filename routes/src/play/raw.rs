@@ -30,6 +30,7 @@ pub(super) fn cues(body: &Bytes, unit: Unit, every: Duration) -> Vec<Cue> {
             Unit::Bytes(bytes) => bytes.get().min(rest.len()),
             Unit::All => rest.len(),
         };
+        // Writes the first piece at once; the period lies between two pieces.
         if !cues.is_empty() {
             at = at.saturating_add(every);
         }
@@ -54,12 +55,13 @@ fn event_length(bytes: &[u8]) -> usize {
         let line = line_length(&bytes[length..]);
         let is_blank = matches!(bytes[length], b'\r' | b'\n');
         length += line;
+        // Passes over blank lines at the beginning, which end no event.
         has_text |= !is_blank;
         if is_blank && has_text {
             break;
         }
     }
-    // Further blank lines dispatch nothing, and belong to the event before.
+    // Takes further blank lines along: blank lines dispatch nothing, and would be writes without an event.
     while let Some(b'\r' | b'\n') = bytes.get(length) {
         length += line_length(&bytes[length..]);
     }

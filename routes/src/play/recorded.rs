@@ -31,13 +31,14 @@ pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
     let mut exchanges = Exchanges::default();
     let text = text_of(bytes).map_err(|(line, what)| Problem::told(what).at(line))?;
     for (line_number, text) in lines(text) {
+        // Reads and checks line by line, so that the first wrong line is the line of the error.
         let taken = Line::read(text).and_then(|line| exchanges.take_in(line_number, line));
         taken.map_err(|problem| {
             let wrong = problem.at(line_number);
             if line_number == 1 && is_plain_json(text) { PlayError::NoRecording(wrong) } else { wrong.into() }
         })?;
     }
-    // A file that was cut off can end between two lines.
+    // Checks each exchange for an end: a file cut off between two lines has only good lines.
     for exchange in &exchanges.list {
         exchange.check_end().map_err(|problem| problem.at(exchange.last_line()))?;
     }
@@ -75,7 +76,7 @@ impl Exchanges {
             Fact::Recording(start) if start.format != FORMAT => {
                 return Err(Problem::field("format", format_args!("{FORMAT}, got {}", start.format)));
             }
-            // The exchanges of a recording may have connections, and the line that begins the recording has none.
+            // Forgets the exchanges before: a joined file begins anew here, perhaps with the same ordinals.
             Fact::Recording(_) => {
                 self.last.clear();
                 return Ok(());
@@ -83,6 +84,7 @@ impl Exchanges {
             _ => {}
         }
         let key = (exchange.connection, exchange.request);
+        // Begins another exchange where the fact can't go on with the last one, as in recordings without ordinals.
         let known = self.last.get(&key).copied().filter(|known| !self.list[*known].is_followed_by(&fact));
         let number = known.unwrap_or_else(|| {
             self.list.push(RecordedExchange::default());

@@ -16,6 +16,7 @@ const RETRY_MS_MAX: u64 = (1 << 53) - 1;
 
 /// Reads a chunk, if there are keys of a chunk.
 pub(super) fn chunk(table: &Table<'_>, problems: &mut Problems) -> Option<Chunk> {
+    // Finds the keys in the order of `CHUNK_KEYS`: if the first is a field of an event, all have to be.
     let present = table.present(&CHUNK_KEYS);
     let first = *present.first()?;
     let is_event = EVENT_KEYS.contains(&first);
@@ -29,6 +30,7 @@ pub(super) fn chunk(table: &Table<'_>, problems: &mut Problems) -> Option<Chunk>
         "send_b64" => {
             let text = table.text("send_b64", problems)?;
             let bytes = BASE64_STANDARD.decode(text).ok().filter(|bytes| !bytes.is_empty());
+            // Tells one problem for wrong base64 and for no bytes: an empty chunk would end the body.
             if bytes.is_none() {
                 let node = table.get("send_b64")?;
                 problems.add(&node.place, format!("expected bytes in base64, at least one, got {node}"));
@@ -49,6 +51,7 @@ pub(super) fn chunk(table: &Table<'_>, problems: &mut Problems) -> Option<Chunk>
 fn one_line(name: &str, table: &Table<'_>, problems: &mut Problems) -> Option<Template> {
     let template = table.template(name, problems)?;
     let node = table.get(name)?;
+    // Looks at the text as written; a line break out of a placeholder is cut at run time.
     if table.text(name, problems)?.contains(['\r', '\n']) {
         problems.add(&node.place, format!("expected a text without a line break, got {node}"));
         return None;

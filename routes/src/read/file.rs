@@ -24,7 +24,7 @@ pub(super) const FILE_KEYS: [&str; 4] = ["onbeat", "route", "channel", "scenario
 pub(super) const SCENARIO_KEYS: [&str; 1] = ["route"];
 pub(super) const CHANNEL_KEYS: [&str; 2] = ["history", "publish"];
 pub(super) const PUBLISH_KEYS: [&str; 3] = ["method", "path", "status"];
-/// The longest text whose errors are all told.
+/// The longest text, in bytes, whose errors are all listed.
 const RECOVERABLE_BYTES_MAX: usize = 1024 * 1024;
 pub(super) const ROUTES_MAX: usize = 10_000;
 const HISTORY_MAX: u64 = 100_000;
@@ -33,7 +33,7 @@ const HISTORY_MAX: u64 = 100_000;
 ///
 /// # Errors
 ///
-/// If the file can't be read, or has problems: all of these.
+/// If the file can't be read, or has problems: all problems.
 pub fn read_file(file: &Path) -> Result<Model, Problems> {
     let name = file.display().to_string();
     let text = text_in(file).map_err(|(line, what)| {
@@ -44,18 +44,19 @@ pub fn read_file(file: &Path) -> Result<Model, Problems> {
     read_text(&name, &text, file.parent().unwrap_or(Path::new("")))
 }
 
-/// Reads the text of a routes file with this name, whose routes play files from this folder.
+/// Reads the text of the routes file `name`, whose routes play files from `folder`.
 ///
 /// # Errors
 ///
-/// If the text has problems: all of these.
+/// If the text has problems: all problems.
 pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problems> {
     let mut problems = Problems::of_file(name);
     let lines = Lines::new(text);
     let document = match document(text) {
         Ok(document) => document,
-        // Half a tree would lead to problems that are none.
+        // Stops at syntax errors: half a tree would lead to false problems.
         Err(errors) => {
+            // Gives JSON a message of its own: as TOML, JSON has an error in nearly every line.
             if text.trim_start().starts_with('{') {
                 let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
                 problems.add(&Place { line: Some(1), ..Place::default() }, what);
@@ -76,7 +77,7 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
 
 /// Parses TOML.
 pub(super) fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de::Error>> {
-    // All errors of a long text, such as a log that is taken for a routes file, take much memory.
+    // Stops a long text, such as a log taken for a routes file, at the first error: all errors take much memory.
     if text.len() > RECOVERABLE_BYTES_MAX {
         return DeTable::parse(text).map_err(|error| vec![error]);
     }
@@ -88,7 +89,7 @@ pub(super) fn document(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<toml::de:
 pub(super) fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Lines, problems: &mut Problems) {
     let mut told = BTreeSet::new();
     for error in errors {
-        // The parser does not say where a key has too many parts: most likely where there are most dots.
+        // Guesses the line of a key with too many parts, for which the parser has no place: the line with most dots.
         let deepest = || text.lines().map(|line| line.matches('.').count()).enumerate().max_by_key(|(_, dots)| *dots);
         let line = match error.span() {
             Some(span) => lines.of(span.start),
@@ -104,11 +105,11 @@ pub(super) fn add_toml_errors(errors: &[toml::de::Error], text: &str, lines: &Li
     }
 }
 
-/// Reads a route that is added at run time, which may play files below `folder`.
+/// Reads a route to add at run time, which may play files below `folder` alone.
 ///
 /// # Errors
 ///
-/// If the route has problems: all of these.
+/// If the route has problems: all problems.
 pub fn read_route(form: Value, folder: Option<&Path>) -> Result<Route, Problems> {
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
@@ -116,11 +117,11 @@ pub fn read_route(form: Value, folder: Option<&Path>) -> Result<Route, Problems>
     read.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
-/// Reads `{"routes":[…]}`: the routes that replace those added at run time.
+/// Reads `{"routes":[…]}`: the routes in place of the routes added at run time before.
 ///
 /// # Errors
 ///
-/// If the form, or a route, has problems: all of these.
+/// If the form, or a route, has problems: all problems.
 pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Problems> {
     let mut problems = Problems::default();
     let node = Node::of_json(form, Place::default());
@@ -153,6 +154,7 @@ pub(super) fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problem
             channels.insert(name, form);
         }
     }
+    // Reads the channels before all routes: each subscription needs a declared channel.
     let routes = routes(&table, files, &channels, problems);
     let mut scenarios = BTreeMap::new();
     for (name, node) in table.entries("scenario", problems) {
@@ -160,6 +162,7 @@ pub(super) fn model(root: &Node, files: &PlayedFiles<'_>, problems: &mut Problem
             scenarios.insert(name.clone(), self::routes(&table, files, &channels, problems));
         }
     }
+    // Checks the routes of the file alone: a scenario may take a publishing request over on purpose.
     check_publishing(&routes, &channels, &table, problems);
     Some(Model { routes, channels, scenarios })
 }
@@ -190,7 +193,7 @@ fn routes(
 
 /// Checks that no route answers all requests of a later route.
 pub(super) fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
-    // A path without a star covers an equal path alone, so that thousands of routes need not be compared with each other.
+    // Compares a path without a star with equal paths alone, so that thousands of routes take no quadratic time.
     let mut with_path: BTreeMap<&str, Vec<&ReadRoute<'_>>> = BTreeMap::new();
     let mut with_star: Vec<&ReadRoute<'_>> = Vec::new();
     for later in read {
@@ -202,6 +205,7 @@ pub(super) fn check_reached(read: &[ReadRoute<'_>], problems: &mut Problems) {
             let expected = format!("expected a route that is reached: the route{line} answers all of its requests");
             problems.add(later.place, expected);
         }
+        // Enters the route after the comparison: a route does not cover itself.
         if path.contains('*') {
             with_star.push(later);
         } else {
@@ -214,7 +218,7 @@ impl Route {
     /// Returns whether this route matches all requests that another route matches. Some such routes are not found out.
     fn covers(&self, other: &Self) -> bool {
         let takes_methods = other.method.as_ref().map_or(self.method.is_none(), |method| self.takes_method(method));
-        // A star in the other path stands for characters that only a star in this path can stand for, unless escaped.
+        // Matches the other pattern as if a path: a star there fits only a star here, unless escapes are in play.
         let has_path = self.path == other.path || !self.path.0.contains('\\') && self.path.fits(&other.path.0);
         takes_methods && has_path && self.conditions.iter().all(|condition| other.conditions.contains(condition))
     }
@@ -241,7 +245,7 @@ fn publish(node: &Node, problems: &mut Problems) -> Option<Publish> {
     let status = table.whole("status", 200..=599, problems).unwrap_or(200);
     let body = || Template::parse("{{body}}").expect("a placeholder that is known");
     let event = match chunk(&table, problems) {
-        // The body of the request is the data, unless the event says otherwise.
+        // Sends the body of the request as data, unless the event has data, or is a comment.
         Some(Chunk::Event(form)) => {
             let data = form.data.or_else(|| (form.comment.is_none()).then(body));
             Chunk::Event(EventForm { data, ..form })
@@ -265,6 +269,7 @@ fn check_publishing(
     for (number, (name, Publish { method, path, .. })) in publishers.iter().enumerate() {
         let node = table.get("channel").map(|node| node.below(&format!("{name}.publish")));
         let place = node.map_or(table.place, |node| &node.place);
+        // Finds a route that takes the request under all conditions; a route with conditions takes only some requests.
         let is_taken =
             |route: &&Route| route.takes_method(method) && route.path.fits(&path.0) && route.conditions.is_empty();
         if let Some(route) = routes.iter().find(is_taken) {
@@ -274,6 +279,7 @@ fn check_publishing(
             );
         }
         let same = |(_, other): &&(&String, &Publish)| other.method == *method && other.path == *path;
+        // Looks at earlier channels only, so that two equal requests are one problem.
         if let Some((other, _)) = publishers[..number].iter().find(same) {
             problems.add(place, format!("expected a request of its own, got that of channel {other}"));
         }

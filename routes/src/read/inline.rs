@@ -18,7 +18,7 @@ const NAME: &str = "routes";
 ///
 /// # Errors
 ///
-/// If the text has problems: all of these.
+/// If the text has problems: all problems.
 pub fn read_inline(text: &str, folder: &Path) -> Result<Model, Problems> {
     let mut problems = Problems::of_file(NAME);
     let read = tree(text, &mut problems)
@@ -31,7 +31,7 @@ pub fn read_inline(text: &str, folder: &Path) -> Result<Model, Problems> {
 ///
 /// # Errors
 ///
-/// If the text has problems: all of these.
+/// If the text has problems: all problems.
 pub fn read_inline_routes(text: &str, folder: &Path) -> Result<Vec<Route>, Problems> {
     let mut problems = Problems::of_file(NAME);
     let read = tree(text, &mut problems).map(|root| added(&root, folder, &mut problems));
@@ -40,6 +40,7 @@ pub fn read_inline_routes(text: &str, folder: &Path) -> Result<Vec<Route>, Probl
 
 fn added(root: &Node, folder: &Path, problems: &mut Problems) -> Vec<Route> {
     let files = PlayedFiles::of(Folder::AnyFrom(folder));
+    // Takes a text without the keys of a file for the keys of one route.
     if !FILE_KEYS.iter().any(|key| root.get(key).is_some()) {
         return route(root, &files, problems).map(|read| read.route).into_iter().collect();
     }
@@ -59,6 +60,7 @@ fn added(root: &Node, folder: &Path, problems: &mut Problems) -> Vec<Route> {
 /// Parses TOML, or JSON if the text begins with a brace.
 fn tree(text: &str, problems: &mut Problems) -> Option<Node> {
     let lines = Lines::new(text);
+    // Tells the forms apart by the brace, with which no TOML document begins.
     if text.trim_start().starts_with('{') {
         return match serde_json::from_str(text) {
             Ok(value) => Some(Node::of_json(value, Place::default())),

@@ -1,4 +1,4 @@
-//! The files that are read: a routes file, and the files that routes play.
+//! Reads files within bounds: a routes file, and the files that routes play.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::utf_8::text_of;
 /// The most bytes of a routes file.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The folder of the files that are played.
+/// The folder of the played files.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Folder<'a> {
     /// Any file, relative to this folder.
@@ -34,7 +34,7 @@ pub(super) fn text_in(file: &Path) -> Result<String, (Option<usize>, String)> {
     text_of(&bytes).map(str::to_owned).map_err(|(line, what)| (Some(line), what))
 }
 
-/// The files that the routes of a form play. Responses that play the same file in the same way share the content.
+/// The files played by the routes of a form. Responses that play a file in the same way share the content.
 #[derive(Debug)]
 pub(super) struct PlayedFiles<'a> {
     folder: Folder<'a>,
@@ -42,7 +42,7 @@ pub(super) struct PlayedFiles<'a> {
 }
 
 impl<'a> PlayedFiles<'a> {
-    /// Returns the files in a folder, none of which has been read.
+    /// Returns the files in a folder, all unread.
     pub(super) fn of(folder: Folder<'a>) -> Self {
         Self { folder, read: RefCell::default() }
     }
@@ -70,7 +70,7 @@ impl<'a> PlayedFiles<'a> {
             Folder::None => return Err("expected no file: the server was started without a routes file".into()),
         };
         let read = || {
-            // A pipe or a device may have no end; opening a pipe would wait for a writer.
+            // Looks before opening: a device may have no end, and opening a pipe would wait for a writer.
             if !std::fs::metadata(&path)?.is_file() {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
             }
@@ -89,6 +89,7 @@ fn below(name: &str, folder: &Path) -> Result<PathBuf, String> {
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(refused());
     }
+    // Follows links on both sides before comparing, since a link can lead out of the folder.
     let path = folder.join(name);
     let real = |path: &Path| path.canonicalize().map_err(|error| unreadable(path, &error));
     let (real_folder, real_path) = (real(folder)?, real(&path)?);
@@ -98,6 +99,7 @@ fn below(name: &str, folder: &Path) -> Result<PathBuf, String> {
 /// Reads at most so many bytes.
 fn limited(input: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // Reads one byte more than allowed, to notice a longer file without its size.
     let read = input.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if read as u64 > bytes_max {
         let why = format!("it is longer than {} MiB", bytes_max >> 20);
@@ -106,17 +108,18 @@ fn limited(input: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Returns what is said of a file that can't be read, with the nearest name in its folder.
+/// Returns the problem of an unreadable file, with the nearest name in the folder.
 fn unreadable(path: &Path, error: &io::Error) -> String {
     let said = format!("expected a file that can be read, got {}: {error}", path.display());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
-    // A name alone is in the current folder, although the parent is empty.
+    // Reads the current folder for a name alone, whose parent is empty.
     let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     let mut names: Vec<String> =
         folder.and_then(|folder| std::fs::read_dir(folder).ok()).map_or_else(Vec::new, |entries| {
             entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
         });
+    // Sorts, since a folder lists files in any order and the message must not vary.
     names.sort_unstable();
     match nearest(&name, names.iter().map(String::as_str)) {
         Some(nearest) => format!("{said}: did you mean {nearest}?"),

@@ -28,7 +28,7 @@ pub(super) enum NodeValue {
     Plain(Value),
     Array(Vec<Node>),
     Table(Vec<(String, Node)>),
-    /// A value that no key takes, such as a date of TOML, by its text.
+    /// A value without a use in any key, such as a date of TOML, as text.
     Other(String),
 }
 
@@ -83,12 +83,13 @@ impl Node {
             DeValue::String(text) => NodeValue::Plain(text.as_ref().into()),
             DeValue::Boolean(is) => NodeValue::Plain((*is).into()),
             DeValue::Integer(integer) => {
+                // Removes the underscores of `1_000`, which Rust's parser refuses.
                 let text = integer.as_str().replace('_', "");
                 let number = i64::from_str_radix(&text, integer.radix()).ok().map(Value::from);
                 number.map_or(NodeValue::Other(text), NodeValue::Plain)
             }
             DeValue::Float(float) => {
-                // A number that JSON does not have, such as `nan`, is no value of any key.
+                // Keeps a number outside of JSON, such as `nan`, as text for the message.
                 let text = float.as_str().replace('_', "");
                 let number = text.parse().ok().and_then(serde_json::Number::from_f64);
                 number.map_or(NodeValue::Other(text), |number| NodeValue::Plain(number.into()))
@@ -143,7 +144,7 @@ impl Node {
 
 fn table_of_toml(table: &DeTable<'_>, place: &Place, lines: &Lines) -> NodeValue {
     let mut keys: Vec<_> = table.iter().collect();
-    // In the order of the file.
+    // Restores the order of the file, since the parser's table sorts the keys.
     keys.sort_by_key(|(key, _)| key.span().start);
     let node = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
         let place = place.key(key.get_ref()).at_line(lines.of(key.span().start));

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::node::Place;
 
-/// The most problems that are shown.
+/// The most problems shown.
 const SHOWN_MAX: usize = 100;
 
-/// All that is wrong with a form: at least one problem.
+/// The problems of a form, at least one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     /// The name of the file, if the form is a file.
@@ -17,14 +17,14 @@ pub struct Problems {
     list: Vec<(Place, String)>,
 }
 
-/// A problem of a form, as programs read it.
+/// A problem of a form, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem<'a> {
-    /// The line of the file, from 1; nothing for a file as a whole, and for a form that is no file.
+    /// The line of the file, from 1; nothing for a file as a whole, and for a form outside of a file.
     pub line: Option<usize>,
     /// The path to the field, such as `route[0].steps[2].data`; empty for the form as a whole.
     pub field: &'a str,
-    /// What was expected, and what came.
+    /// The expected value, and the value that came.
     pub problem: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl Problems {
         Self { file: Some(name.to_owned()), list: Vec::new() }
     }
 
-    /// Notes a problem at a place: what was expected, and what came.
+    /// Notes a problem at a place: the expected value, and the value that came.
     pub(super) fn add(&mut self, place: &Place, what: impl Into<String>) {
         self.list.push((place.clone(), what.into()));
     }
@@ -75,6 +75,7 @@ impl Problems {
 
     /// Sorts the problems by their places.
     pub(super) fn sorted(mut self) -> Self {
+        // Sorts by line alone, and stably: problems of one line stay in the order of reading.
         self.list.sort_by_key(|(place, _)| place.line);
         self
     }

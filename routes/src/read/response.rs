@@ -41,12 +41,14 @@ pub(super) fn response(table: &Table<'_>, path: &str, files: &PlayedFiles<'_>, p
     if contents.len() > 1 {
         problems.add(table.place, format!("expected one of steps, play and body, got {}", contents.join(" and ")));
     }
+    // Reads the first content even if there are several, to find the problems inside.
     let content = match contents.first() {
         Some(&"steps") => Content::Steps(steps(table, problems)),
         Some(&"play") => play(table, files, problems),
         Some(_) => Content::Body(table.template("body", problems).unwrap_or_default()),
         None => Content::Steps(Vec::new()),
     };
+    // Refuses keys without an effect here, which would hide a slip.
     for name in ["bytes", "every_ms", "exchange"] {
         if let Some(node) = table.get(name).filter(|_| !table.has("play")) {
             problems.add(&node.place, "expected play beside this key");
@@ -58,6 +60,7 @@ pub(super) fn response(table: &Table<'_>, path: &str, files: &PlayedFiles<'_>, p
         }
     }
     let status = table.whole("status", 200..=599, problems).and_then(|status| u16::try_from(status).ok());
+    // Refuses content where HTTP allows no body (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
     if let (Some(204 | 205 | 304), Some(name)) = (status, contents.first()) {
         problems.add(table.place, format!("expected a response without {name}, since its status has no body"));
     }
@@ -86,7 +89,7 @@ pub(super) fn subscribed(node: &Node) -> impl Iterator<Item = (&str, &Place)> {
         NodeValue::Array(names) => &names[..],
         _ => std::slice::from_ref(node),
     });
-    // A name that no channel can have is a problem already.
+    // Leaves out impossible names: each is a problem already, and would be told twice.
     names.filter_map(|node| Some((node.as_text().filter(|name| is_channel_name(name))?, &node.place)))
 }
 
@@ -111,6 +114,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
             continue;
         }
         let Some(value) = template(node, problems) else { continue };
+        // Checks the text with its placeholders; their values are checked when the head is sent.
         if let NodeValue::Plain(serde_json::Value::String(text)) = &node.content
             && HeaderValue::from_str(text).is_err()
         {
@@ -118,6 +122,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
                 .add(&node.place, format!("expected the value of a header, without control characters, got {node}"));
             continue;
         }
+        // Compares parsed names, since `X-A` and `x-a` are two keys of TOML and one header.
         if headers.iter().any(|(other, _)| *other == known) {
             problems.add(&node.place, format!("expected each header once, got {known} twice"));
         }
@@ -134,6 +139,7 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
 
 fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fault>> {
     let Some(node) = table.get("fault") else { return Vec::new() };
+    // Takes a single fault for a list of one.
     let nodes = match &node.content {
         NodeValue::Array(_) => table.items("fault", FAULTS_MAX, problems),
         _ => std::slice::from_ref(node),
@@ -150,7 +156,7 @@ fn faults(table: &Table<'_>, path: &str, problems: &mut Problems) -> Vec<Arc<Fau
         Ok(fault) => Some(Arc::new(fault)),
         Err(wrong) => {
             let at = node.below(&wrong.field);
-            // The path to a field that is missing ends above the field.
+            // Names a missing field in the text, since the path ends at the table above.
             let name = if at.place.path.ends_with(&wrong.field) { String::new() } else { format!("{}: ", wrong.field) };
             problems.add(&at.place, format!("{name}{}", wrong.reason));
             None

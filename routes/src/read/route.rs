@@ -19,7 +19,7 @@ const PATH_BYTES_MAX: usize = 2048;
 pub(super) struct ReadRoute<'a> {
     pub(super) route: Route,
     pub(super) place: &'a Place,
-    /// The names of the channels that the responses subscribe to.
+    /// The names of the channels in the subscriptions of the responses.
     pub(super) channels: Vec<(String, Place)>,
 }
 
@@ -28,12 +28,14 @@ pub(super) fn route<'a>(node: &'a Node, files: &PlayedFiles<'_>, problems: &mut 
     let known = [&ROUTE_KEYS[..], &RESPONSE_KEYS].concat();
     let table = Table::read(node, &known, problems)?;
     let path = path("path", &table, problems);
+    // Goes on without a path, so that all problems of the responses are told at once.
     let name = path.as_ref().map_or("", |path| path.0.as_str());
     let (mut responses, mut channels) = (Vec::new(), Vec::new());
     let mut add = |node: &Node, response: Response| {
         channels.extend(subscribed(node).map(|(name, place)| (name.to_owned(), place.clone())));
         responses.push(response);
     };
+    // Takes the response out of the route itself, or the list `response`, but not both.
     let own = table.present(&RESPONSE_KEYS);
     if table.has("response") {
         if !own.is_empty() {
@@ -90,10 +92,12 @@ pub(super) fn path(key: &str, table: &Table<'_>, problems: &mut Problems) -> Opt
         problems.add(&node.place, format!("expected {expected}, got {node}"));
         return None;
     }
+    // Keeps the prefix of the control interface free, but not paths that merely begin alike, such as `/__onbeats`.
     if path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         problems.add(&node.place, format!("expected a path outside of {PREFIX}, got {node}"));
         return None;
     }
+    // Refuses the placeholders of other routers, which would match nothing here.
     if let Some(segment) = path.split('/').find(|segment| segment.starts_with([':', '{'])) {
         problems.add(&node.place, format!("expected * for any characters within a segment, got {segment}"));
         return None;

@@ -9,7 +9,7 @@ use super::table::{Table, text};
 use crate::model::{Chunk, EventForm, Heartbeat, HistoryUse, Step, StepAction, Subscribe};
 use crate::template::Template;
 
-/// The keys of a step that are not those of a chunk.
+/// The keys of a step beside the keys of a chunk.
 pub(super) const STEP_KEYS: [&str; 9] =
     ["wait_ms", "times", "every_ms", "subscribe", "history", "heartbeat_ms", "heartbeat", "open", "end"];
 pub(super) const HEARTBEAT_KEYS: [&str; 3] = ["every_ms", "after_silence_ms", "times"];
@@ -24,6 +24,7 @@ const NAME_CHARS_MAX: usize = 64;
 pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
     let known = [&STEP_KEYS[..], &CHUNK_KEYS].concat();
     let table = Table::read(node, &known, problems)?;
+    // Counts the kinds of work: a step does one thing, or only waits.
     let kinds = [!table.present(&CHUNK_KEYS).is_empty(), table.has("subscribe"), table.has("open"), table.has("end")];
     if kinds.iter().filter(|is| **is).count() > 1 {
         let names = table.present(&[&CHUNK_KEYS[..], &["subscribe", "open", "end"]].concat()).join(", ");
@@ -31,6 +32,7 @@ pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
         return None;
     }
     let action = action(&table, problems);
+    // Refuses keys that have no effect on this kind of step.
     for (of_subscription, name) in
         [(true, "history"), (true, "heartbeat_ms"), (true, "heartbeat"), (false, "times"), (false, "every_ms")]
     {
@@ -43,6 +45,7 @@ pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
     let wait = table.ms("wait_ms", 0, problems).unwrap_or_default();
     let times = table.whole("times", 1..=TIMES_MAX, problems).unwrap_or(1);
     let every = table.ms("every_ms", 0, problems).unwrap_or_default();
+    // Tests the table, not the kinds: a step with `wait_ms` alone is good.
     if node.is_empty_table() {
         problems.add(table.place, format!("expected one of {}, got nothing", known.join(", ")));
     }
@@ -71,6 +74,7 @@ fn action(table: &Table<'_>, problems: &mut Problems) -> Option<StepAction> {
 
 fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
     let node = table.get("subscribe")?;
+    // Takes a single name for a list of one.
     let names = match &node.content {
         NodeValue::Array(_) => table.items("subscribe", CHANNELS_MAX, problems),
         _ => std::slice::from_ref(node),
@@ -81,6 +85,7 @@ fn subscribe(table: &Table<'_>, problems: &mut Problems) -> Option<Subscribe> {
     let history = table.word("history", &uses, problems).unwrap_or_default();
     let heartbeat = match (table.get("heartbeat"), table.ms("heartbeat_ms", 1, problems)) {
         (Some(node), None) => heartbeat(node, problems),
+        // Sends an empty comment for the short form `heartbeat_ms`.
         (None, every) => {
             let chunk = empty_comment().made_once();
             every.map(|every| Heartbeat { every, after_silence: false, times: None, chunk })
@@ -130,7 +135,7 @@ fn empty_comment() -> Chunk {
     Chunk::Event(EventForm { comment: Some(Template::literal("")), ..EventForm::default() })
 }
 
-/// Checks that no step follows where none is reached.
+/// Checks that no step follows a step without an end, or the end.
 pub(super) fn check_order(steps: &[(&Node, Step)], problems: &mut Problems) {
     let ends = |step: &Step| matches!(step.action, StepAction::Open | StepAction::End(_));
     let Some(last) = steps.iter().position(|(_, step)| ends(step)) else { return };

@@ -1,4 +1,4 @@
-//! The values of a table by their keys. A value that is not as expected becomes a problem, and the reading goes on.
+//! Reads the values of a table by key. A wrong value becomes a problem, and the reading goes on.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -30,6 +30,7 @@ impl<'a> Table<'a> {
         };
         for (key, value) in keys {
             if !known.contains(&key.as_str()) {
+                // Points at the line of the key and the path of the table.
                 let place = Place { line: value.place.line, ..node.place.clone() };
                 problems.add(&place, unknown(key, known));
             }
@@ -85,6 +86,7 @@ impl<'a> Table<'a> {
     pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
         let node = self.get(name)?;
         let word = if let NodeValue::Plain(Value::String(word)) = &node.content { word } else { "" };
+        // Takes a value other than text for an unknown word, as one problem.
         let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(known, _)| format!("\"{known}\"")).collect();
@@ -103,7 +105,7 @@ impl<'a> Table<'a> {
         match &node.content {
             NodeValue::Array(items) if (1..=most).contains(&items.len()) => items,
             content => {
-                // A table in place of an array of one table is the usual slip in TOML.
+                // Shows the way out of the usual slip in TOML: `[route]` in place of `[[route]]`.
                 let is_slip = matches!(content, NodeValue::Table(_)) && node.place.line.is_some();
                 let hint = if is_slip {
                     format!(": write [[{}]], or [ and ] around the table", node.place.names())
@@ -139,7 +141,7 @@ pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a st
     text
 }
 
-/// Checks that a value is JSON all through: a request has no dates, and no number that JSON does not have.
+/// Checks that a value is JSON all through: a request has no dates, and no numbers such as `nan`.
 pub(super) fn check_json(node: &Node, problems: &mut Problems) {
     match &node.content {
         NodeValue::Plain(_) => {}
@@ -162,7 +164,7 @@ pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template>
     }
 }
 
-/// Returns what is said of a key that is not known.
+/// Returns the problem of an unknown key.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
     let name = shown(name);
     match nearest(&name, known.iter().copied()) {

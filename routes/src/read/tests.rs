@@ -60,7 +60,7 @@ fn read_anything(text: &str) -> Result<(), TestCaseError> {
     prop_assert!(problems.count() > 0);
     for line in problems.lines() {
         let number = line.strip_prefix("a.toml:").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
-        // A text that breaks off may miss something in the line after the last.
+        // Allows the line after the last, where a text that breaks off lacks a value.
         prop_assert!(
             number.is_some_and(|number| (1..=lines + 1).contains(&number)) || line.starts_with("and "),
             "{line}"

@@ -35,6 +35,7 @@ fn schema_and_reader_have_the_same_keys_and_each_is_described() {
         let described: BTreeSet<_> = properties.keys().map(String::as_str).collect();
         let read: BTreeSet<_> = lists.iter().copied().flatten().copied().collect();
         assert_eq!(described, read, "{name}");
+        // Demands that an editor marks unknown keys, as the reader refuses them.
         assert_eq!(table["additionalProperties"], json!(false), "{name}");
         for (key, property) in properties {
             let property = match property["$ref"].as_str().and_then(|at| at.strip_prefix('#')) {
@@ -85,6 +86,7 @@ fn the_examples_follow_the_schema() {
     let folders = std::fs::read_dir(&examples).expect("examples").map(|entry| entry.expect("an entry").path());
     let files = folders.map(|path| path.join("routes.toml")).chain([examples.join("tutorial.toml")]);
     let files: Vec<_> = files.filter(|file| file.is_file()).collect();
+    // Fails if the examples have moved: a loop over no files would check nothing.
     assert!(files.len() >= 4, "{files:?}");
     for file in files {
         let form = form(&std::fs::read_to_string(&file).expect("a file"));

@@ -12,7 +12,7 @@ use tokio_test::task::{self, Spawn};
 use super::*;
 use onbeat_clock::{Clock, TokioClock};
 
-/// The result of one accept.
+/// The result of an accept.
 enum Comes {
     Connection,
     Error(io::ErrorKind),
@@ -20,10 +20,10 @@ enum Comes {
     Shortage,
 }
 
-/// A listener whose connections come when a test says so, and that notes each accept and the close.
+/// A listener for scripted connections. Notes each accept, and the close.
 struct Scripted {
     comes: mpsc::UnboundedReceiver<Comes>,
-    /// A shortage that does not end by time.
+    /// Whether a shortage has begun, which goes on for ever.
     is_short: bool,
     noted: Arc<Noted>,
 }
@@ -60,19 +60,19 @@ impl Drop for Scripted {
     }
 }
 
-/// How one connection is served.
+/// How a connection is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Serves {
     /// Until the connection is to end.
     UntilTold,
-    /// For ever, as for a client that does not read.
+    /// For ever, as for a client without a reader.
     ForEver,
     /// Not at all.
     Panics,
 }
 
-/// A server whose connections are served as the test says.
-struct Stage {
+/// A server with scripted connections.
+struct AcceptTest {
     arrive: mpsc::UnboundedSender<Comes>,
     shut_down: Option<oneshot::Sender<()>>,
     noted: Arc<Noted>,
@@ -84,11 +84,11 @@ struct Stage {
 #[derive(Default)]
 struct Served {
     next: VecDeque<Serves>,
-    /// All connections that were accepted, in order.
+    /// All accepted connections, in order.
     connections: Vec<Weak<Connection>>,
 }
 
-impl Stage {
+impl AcceptTest {
     fn new(connections_max: usize, serves: impl IntoIterator<Item = Serves>) -> Self {
         let (arrive, comes) = mpsc::unbounded_channel();
         let (shut_down, told) = oneshot::channel();
@@ -114,13 +114,14 @@ impl Stage {
         Self { arrive, shut_down: Some(shut_down), noted, served, server: task::spawn(server), clock }
     }
 
-    /// Lets these connections come, and waits until nothing more happens without time.
+    /// Lets connections come, and runs all tasks without time.
     async fn comes(&mut self, all: impl IntoIterator<Item = Comes>) {
         all.into_iter().for_each(|comes| drop(self.arrive.send(comes)));
         self.settle().await;
     }
 
     async fn settle(&mut self) {
+        // Yields often enough for every task to reach the next wait.
         for _ in 0..100 {
             assert!(self.server.poll().is_pending(), "the server has ended");
             tokio::task::yield_now().await;
@@ -143,7 +144,7 @@ impl Stage {
         self.noted.is_closed.load(Ordering::Relaxed) == 0
     }
 
-    /// Returns the connection with this ordinal of acceptance, if open.
+    /// Returns the accepted connection `number`, from 0, if open.
     fn connection(&self, number: usize) -> Option<Arc<Connection>> {
         self.served().connections[number].upgrade()
     }
@@ -160,108 +161,112 @@ async fn until_told(connection: Arc<Connection>) {
 #[tokio::test(start_paused = true)]
 async fn connections_that_were_lost_before_they_were_accepted_cost_no_time() {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    let mut stage = Stage::new(9, []);
-    stage.comes([ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].map(Comes::Error)).await;
-    stage.comes([Comes::Connection]).await;
-    assert_eq!((stage.accepted(), stage.clock.now()), (1, Instant::EPOCH));
+    let mut test = AcceptTest::new(9, []);
+    test.comes([ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].map(Comes::Error)).await;
+    test.comes([Comes::Connection]).await;
+    assert_eq!((test.accepted(), test.clock.now()), (1, Instant::EPOCH));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shortage_is_waited_out_and_not_asked_about_all_the_time() {
-    let mut stage = Stage::new(9, []);
-    stage.comes([Comes::Connection, Comes::Error(io::ErrorKind::OutOfMemory), Comes::Connection]).await;
-    assert_eq!(stage.accepted(), 1);
+    let mut test = AcceptTest::new(9, []);
+    test.comes([Comes::Connection, Comes::Error(io::ErrorKind::OutOfMemory), Comes::Connection]).await;
+    assert_eq!(test.accepted(), 1);
     tokio::select! {
         biased;
-        () = &mut *stage.server => panic!("the server has ended"),
-        () = stage.clock.sleep_until(Instant::EPOCH + SHORTAGE_PAUSE) => {}
+        () = &mut *test.server => panic!("the server has ended"),
+        () = test.clock.sleep_until(Instant::EPOCH + SHORTAGE_PAUSE) => {}
     }
-    stage.settle().await;
-    assert_eq!(stage.accepted(), 2);
-    stage.comes([Comes::Shortage]).await;
-    let before = stage.noted.asked.load(Ordering::Relaxed);
+    test.settle().await;
+    assert_eq!(test.accepted(), 2);
+    test.comes([Comes::Shortage]).await;
+    let before = test.noted.asked.load(Ordering::Relaxed);
     tokio::select! {
         biased;
-        () = &mut *stage.server => panic!("the server has ended"),
-        () = stage.clock.sleep_until(stage.clock.now() + SHORTAGE_PAUSE * 10) => {}
+        () = &mut *test.server => panic!("the server has ended"),
+        () = test.clock.sleep_until(test.clock.now() + SHORTAGE_PAUSE * 10) => {}
     }
-    let asked = stage.noted.asked.load(Ordering::Relaxed) - before;
+    let asked = test.noted.asked.load(Ordering::Relaxed) - before;
+    // Allows an accept more or less, as the pauses begin at any time.
     assert!((9..=11).contains(&asked), "asked {asked} times in ten pauses");
 }
 
 #[tokio::test(start_paused = true)]
 async fn so_many_are_served_at_a_time_and_others_when_one_of_them_has_gone() {
-    let mut stage = Stage::new(2, []);
-    stage.comes((0..5).map(|_| Comes::Connection)).await;
-    assert_eq!(stage.accepted(), 2);
+    let mut test = AcceptTest::new(2, []);
+    test.comes((0..5).map(|_| Comes::Connection)).await;
+    assert_eq!(test.accepted(), 2);
     for gone in 0..3 {
-        stage.connection(gone).expect("open").end(Ending::InGoodOrder);
-        stage.settle().await;
-        assert_eq!(stage.accepted(), 3 + gone);
+        test.connection(gone).expect("open").end(Ending::InGoodOrder);
+        test.settle().await;
+        assert_eq!(test.accepted(), 3 + gone);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_kept_of_a_connection_that_has_ended() {
-    let mut stage = Stage::new(9, []);
-    stage.comes([Comes::Connection, Comes::Connection]).await;
-    stage.connection(0).expect("open").end(Ending::InGoodOrder);
-    stage.settle().await;
-    assert!(stage.connection(0).is_none() && stage.connection(1).is_some());
+    let mut test = AcceptTest::new(9, []);
+    test.comes([Comes::Connection, Comes::Connection]).await;
+    test.connection(0).expect("open").end(Ending::InGoodOrder);
+    test.settle().await;
+    assert!(test.connection(0).is_none() && test.connection(1).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_one_connection_and_no_other() {
-    let mut stage = Stage::new(2, [Serves::Panics, Serves::UntilTold, Serves::Panics]);
-    stage.comes((0..5).map(|_| Comes::Connection)).await;
-    assert_eq!(stage.accepted(), 4);
-    let open: Vec<bool> = (0..4).map(|number| stage.connection(number).is_some()).collect();
+    let mut test = AcceptTest::new(2, [Serves::Panics, Serves::UntilTold, Serves::Panics]);
+    test.comes((0..5).map(|_| Comes::Connection)).await;
+    assert_eq!(test.accepted(), 4);
+    let open: Vec<bool> = (0..4).map(|number| test.connection(number).is_some()).collect();
     assert_eq!(open[1..], [true, false, true]);
-    stage.shut_down();
-    (&mut *stage.server).await;
+    test.shut_down();
+    (&mut *test.server).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ends_takes_nobody_in_and_waits_for_those_who_are_served() {
-    let mut stage = Stage::new(9, [Serves::UntilTold, Serves::ForEver]);
-    stage.comes([Comes::Connection, Comes::Connection]).await;
-    stage.shut_down();
-    stage.comes([Comes::Connection]).await;
-    assert!(!stage.is_listening(), "whoever connects has to be told that nobody is there");
-    assert_eq!(stage.accepted(), 2);
+    let mut test = AcceptTest::new(9, [Serves::UntilTold, Serves::ForEver]);
+    test.comes([Comes::Connection, Comes::Connection]).await;
+    test.shut_down();
+    test.comes([Comes::Connection]).await;
+    // Expects the close at once, while the two clients are still served.
+    assert!(!test.is_listening(), "whoever connects has to be told that nobody is there");
+    assert_eq!(test.accepted(), 2);
     assert!(
-        (0..2).all(|number| stage.connection(number).is_some_and(|open| open.ending() == Some(Ending::InGoodOrder)))
+        (0..2).all(|number| test.connection(number).is_some_and(|open| open.ending() == Some(Ending::InGoodOrder)))
     );
-    (&mut *stage.server).await;
-    assert_eq!(stage.clock.now(), Instant::EPOCH + SHUTDOWN_TIME_MAX);
+    (&mut *test.server).await;
+    assert_eq!(test.clock.now(), Instant::EPOCH + SHUTDOWN_TIME_MAX);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_ends_at_once_when_all_its_connections_have() {
     for serves in [&[][..], &[Serves::UntilTold; 3], &[Serves::Panics]] {
-        let mut stage = Stage::new(9, serves.iter().copied());
-        stage.comes(serves.iter().map(|_| Comes::Connection)).await;
-        stage.shut_down();
-        (&mut *stage.server).await;
-        assert_eq!(stage.clock.now(), Instant::EPOCH, "{serves:?}");
-        assert!((0..serves.len()).all(|number| stage.connection(number).is_none()));
+        let mut test = AcceptTest::new(9, serves.iter().copied());
+        test.comes(serves.iter().map(|_| Comes::Connection)).await;
+        test.shut_down();
+        (&mut *test.server).await;
+        assert_eq!(test.clock.now(), Instant::EPOCH, "{serves:?}");
+        assert!((0..serves.len()).all(|number| test.connection(number).is_none()));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_ends_though_always_somebody_comes_and_though_it_is_short_of_something() {
-    let mut stage = Stage::new(9, []);
-    stage.comes([]).await;
-    (0..1000).for_each(|_| drop(stage.arrive.send(Comes::Error(io::ErrorKind::ConnectionAborted))));
-    stage.shut_down();
-    let asked = stage.noted.asked.load(Ordering::Relaxed);
-    (&mut *stage.server).await;
-    assert_eq!(stage.noted.asked.load(Ordering::Relaxed), asked, "the end comes first");
-    let mut stage = Stage::new(9, []);
-    stage.comes([Comes::Shortage]).await;
-    stage.shut_down();
-    (&mut *stage.server).await;
-    assert!(stage.clock.now() <= Instant::EPOCH + SHORTAGE_PAUSE);
+    let mut test = AcceptTest::new(9, []);
+    test.comes([]).await;
+    // Keeps the accept loop busy: an accept is always ready.
+    (0..1000).for_each(|_| drop(test.arrive.send(Comes::Error(io::ErrorKind::ConnectionAborted))));
+    test.shut_down();
+    let asked = test.noted.asked.load(Ordering::Relaxed);
+    (&mut *test.server).await;
+    assert_eq!(test.noted.asked.load(Ordering::Relaxed), asked, "the end comes first");
+    let mut test = AcceptTest::new(9, []);
+    test.comes([Comes::Shortage]).await;
+    test.shut_down();
+    (&mut *test.server).await;
+    // Allows the rest of a pause that has begun.
+    assert!(test.clock.now() <= Instant::EPOCH + SHORTAGE_PAUSE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,14 +179,14 @@ fn a_member_that_joins_late_has_a_mailbox_as_large_as_the_others() {
     );
 }
 
-/// Looks into a mailbox, as another thread may, at the very moment at which its connection is woken.
-struct Looks {
+/// Looks into a mailbox, as another thread may, while the connection is being woken.
+struct MailboxProbe {
     mailbox: Subscription,
     prepared: Arc<AtomicU64>,
     found: AtomicU64,
 }
 
-impl Wake for Looks {
+impl Wake for MailboxProbe {
     fn wake(self: Arc<Self>) {
         let is_prepared = self.prepared.swap(0, Ordering::Relaxed) == 1;
         self.found.fetch_add(u64::from(is_prepared && self.mailbox.oldest().is_some()), Ordering::Relaxed);
@@ -198,13 +198,13 @@ fn an_event_is_there_and_all_is_prepared_when_its_members_are_woken() {
     let channel = Arc::new(Channel::new(8));
     let prepared = Arc::new(AtomicU64::new(0));
     let subscribers: Vec<_> = (0..3).map(|_| subscribe(&channel)).collect();
-    let looks = subscribers.into_iter().map(|mailbox| {
+    let probes = subscribers.into_iter().map(|mailbox| {
         let connection = Arc::clone(&mailbox.subscriber.connection);
-        let looks = Arc::new(Looks { mailbox, prepared: Arc::clone(&prepared), found: AtomicU64::new(0) });
-        connection.task().register(&Arc::clone(&looks).into());
-        looks
+        let probe = Arc::new(MailboxProbe { mailbox, prepared: Arc::clone(&prepared), found: AtomicU64::new(0) });
+        connection.task().register(&Arc::clone(&probe).into());
+        probe
     });
-    let looks: Vec<_> = looks.collect();
+    let probes: Vec<_> = probes.collect();
     channel.publish(Instant::EPOCH, event("one"), |_| prepared.store(1, Ordering::Relaxed));
-    assert!(looks.iter().all(|looks| looks.found.load(Ordering::Relaxed) == 1));
+    assert!(probes.iter().all(|probe| probe.found.load(Ordering::Relaxed) == 1));
 }

@@ -8,23 +8,23 @@ use super::Connection;
 #[cfg(test)]
 mod tests;
 
-/// How often the other tasks may run, before a handler counts as one that waits, and its client as one that has left.
+/// How often the other tasks may run before the server takes a handler for waiting, and a half-closed client for gone.
 const LAST_TURNS_MAX: u32 = 16;
 
-/// The answer that a connection is busy with, if it is busy.
+/// The progress of the answer under way, if any.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerState {
-    /// A handler is at work, and has not returned the head.
+    /// Whether a handler is at work, and has not returned the head.
     is_handled: AtomicBool,
-    /// The body has been pending at least once: it is a stream, and not an answer that is there at once.
+    /// Whether the body has been pending at least once, and so is a stream rather than an answer complete at once.
     is_streamed: AtomicBool,
-    /// A handler may still read the body of the request.
+    /// Whether a handler may still read the body of the request.
     reads_body: AtomicBool,
-    /// The body of the request was dropped before its end.
+    /// Whether the body of the request was dropped before the end.
     left_body: AtomicBool,
-    /// How many turns the handler has had since its client sent no more.
+    /// How many turns the handler has had since the FIN of the client.
     last_turns: AtomicU32,
-    /// How many [`HeldOpen`] there are.
+    /// How many [`HeldOpen`] guards exist.
     held_open: AtomicU32,
 }
 
@@ -52,33 +52,33 @@ impl AnswerState {
         self.is_streamed.store(false, Ordering::Relaxed);
     }
 
-    /// Notes that nobody reads the body of the request any more, and whether there is more of it.
+    /// Notes that no handler reads the body of the request any more, and whether the body `has_more` bytes.
     pub(crate) fn end_request(&self, has_more: bool) {
         self.reads_body.store(false, Ordering::Relaxed);
         self.left_body.store(has_more, Ordering::Relaxed);
     }
 
-    /// Whether the handler has not returned, and nobody has promised that the answer comes soon.
+    /// Returns whether the handler has not returned, and no guard promises an answer soon.
     pub(crate) fn waits_for_handler(&self) -> bool {
         self.is_handled.load(Ordering::Relaxed) && !self.is_held_open()
     }
 
-    /// Gives the handler another turn, though its client sends no more. Returns whether it has had few enough.
+    /// Gives the handler another turn after the FIN of the client. Returns whether the handler has had few enough turns.
     pub(crate) fn give_last_turn(&self) -> bool {
         self.last_turns.fetch_add(1, Ordering::Relaxed) < LAST_TURNS_MAX
     }
 
-    /// Whether the answer is a stream.
+    /// Returns whether the answer is a stream, and no guard holds the connection open.
     pub(crate) fn is_streamed(&self) -> bool {
         self.is_streamed.load(Ordering::Relaxed) && !self.is_held_open()
     }
 
-    /// Whether a handler may still read the body of the request.
+    /// Returns whether a handler may still read the body of the request.
     pub(crate) fn reads_body(&self) -> bool {
         self.reads_body.load(Ordering::Relaxed)
     }
 
-    /// Whether the body of the request was not read to its end.
+    /// Returns whether the body of the request was not read to the end.
     pub(crate) fn left_body(&self) -> bool {
         self.left_body.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl AnswerState {
     }
 }
 
-/// Keeps a connection open though its client sends no more (FIN), for an answer that waits but is sure to come soon.
+/// Keeps the connection of a half-closed client (FIN) open, for an answer sure to come soon.
 pub struct HeldOpen(Arc<Connection>);
 
 impl HeldOpen {

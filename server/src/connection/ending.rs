@@ -45,7 +45,7 @@ pub enum BrokenOff {
 impl Ending {
     /// Returns the ending after the server has asked for this ending, and then for `asked`.
     fn followed_by(self, asked: Self) -> Self {
-        // Here stand the exceptions; everything else follows the order of the variants.
+        // Lists the exceptions; all other pairs follow the order of the variants.
         match (self, asked) {
             (Self::HalfClose, Self::InGoodOrder) => Self::Cut,
             (Self::HalfClose, Self::Cut) => Self::HalfClose,
@@ -65,7 +65,7 @@ impl From<ClosedHow> for Ending {
     }
 }
 
-/// Returns how a response ends that is dropped early, on a connection with this ending.
+/// Returns the end of a response dropped early, on a connection with the ending `ending`.
 pub(crate) fn end_of_dropped_response(ending: Option<Ending>) -> How {
     match ending {
         Some(Ending::Reset) => How::Reset,

@@ -27,11 +27,11 @@ impl HeldTurns {
     /// Ends all turns, and keeps no turns any more.
     pub(super) fn close(&self) {
         let given_back = std::mem::take(&mut *self.lock());
-        // Dropped without the lock: the end of a turn wakes tasks that may lock again.
+        // Ends the turns without the lock: the end of a turn wakes tasks that may lock again.
         drop(given_back);
     }
 
-    /// Keeps a turn whose writes hyper has, until the writes have been sent.
+    /// Keeps a turn for writes in the buffer of hyper, until the writes have been sent.
     pub(crate) fn hold(&self, turn: Turn) {
         let mut held = self.lock();
         if held.is_open && turn.is_awaited() {
@@ -50,11 +50,13 @@ impl HeldTurns {
     /// Notes that the task is polled, and sees the causes of all turns.
     pub(crate) fn take_up(&self) {
         let TurnLists { taken_up, arriving, .. } = &mut *self.lock();
+        // Moves only the turns from before the poll: the poll may miss the cause of a turn that arrives meanwhile.
         taken_up.append(arriving);
     }
 
     /// Ends the turns whose causes the task has seen, since all writes have been sent.
     pub(crate) fn give_back(&self) {
+        // Releases the lock with this statement, before the turns end.
         let given_back = std::mem::take(&mut self.lock().taken_up);
         drop(given_back);
     }

@@ -11,14 +11,14 @@ pub(crate) struct Place(Mutex<Option<Ordinals>>);
 
 #[derive(Debug)]
 struct Ordinals {
-    /// Counts the connections of a world, and tells one world from another.
+    /// Counts the connections of a world, and tells worlds apart.
     counter: Arc<AtomicU64>,
     ordinal: u64,
     requests: u32,
 }
 
 impl Place {
-    /// Returns the place with this ordinal among the connections that `counter` counts.
+    /// Returns the place with the ordinal `ordinal` among the connections of `counter`.
     pub(super) fn new(counter: &Arc<AtomicU64>, ordinal: u64) -> Self {
         Self(Mutex::new(Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 })))
     }
@@ -28,7 +28,7 @@ impl Place {
         self.0.lock().as_ref().map(|ordinals| ordinals.ordinal)
     }
 
-    /// Returns the ordinal in the world of `counter`: a new one for a connection of another world.
+    /// Returns the ordinal in the world of `counter`: a new ordinal for a connection of another world.
     pub(crate) fn ordinal_in(&self, counter: &Arc<AtomicU64>) -> u64 {
         self.with_ordinals(counter, |ordinals| ordinals.ordinal)
     }
@@ -44,7 +44,7 @@ impl Place {
     fn with_ordinals<T>(&self, counter: &Arc<AtomicU64>, then: impl FnOnce(&mut Ordinals) -> T) -> T {
         let mut known = self.0.lock();
         if !known.as_ref().is_some_and(|ordinals| Arc::ptr_eq(&ordinals.counter, counter)) {
-            // The first request in this world: after a reset a connection gets a new ordinal.
+            // Numbers the connection anew with its first request in a world, so also after a reset.
             let ordinal = counter.fetch_add(1, Ordering::Relaxed);
             *known = Some(Ordinals { counter: Arc::clone(counter), ordinal, requests: 0 });
         }

@@ -5,14 +5,14 @@ use super::*;
 use onbeat_clock::{Clock, ManualClock};
 
 /// Reads the state of a connection, as another thread may, at the very moment at which the task is woken.
-struct Looks {
+struct StateProbe {
     connection: Arc<Connection>,
     /// Counts the wake-ups at which the connection had this ending.
     ending: Option<Ending>,
     seen: AtomicUsize,
 }
 
-impl Wake for Looks {
+impl Wake for StateProbe {
     fn wake(self: Arc<Self>) {
         self.seen.fetch_add(usize::from(self.connection.ending() == self.ending), Ordering::Relaxed);
     }
@@ -24,11 +24,11 @@ fn an_ending_wakes_the_task_of_a_connection_and_is_seen_by_it_at_once() {
     for ending in [Ending::InGoodOrder, Ending::Cut, Ending::HalfClose, Ending::Reset].into_iter().chain(broken_off) {
         let connection = Arc::new(Connection::new(0));
         assert_eq!(connection.ending(), None);
-        let looks = Looks { connection: Arc::clone(&connection), ending: Some(ending), seen: AtomicUsize::new(0) };
-        let looks = Arc::new(looks);
-        connection.task().register(&Arc::clone(&looks).into());
+        let probe = StateProbe { connection: Arc::clone(&connection), ending: Some(ending), seen: AtomicUsize::new(0) };
+        let probe = Arc::new(probe);
+        connection.task().register(&Arc::clone(&probe).into());
         connection.end(ending);
-        assert_eq!(looks.seen.load(Ordering::Relaxed), 1, "{ending:?}");
+        assert_eq!(probe.seen.load(Ordering::Relaxed), 1, "{ending:?}");
     }
 }
 
@@ -37,6 +37,7 @@ fn requests_are_counted_from_0_and_anew_in_each_world() {
     let worlds: [Arc<AtomicU64>; 2] = Default::default();
     let (one, two) = (Connection::unnumbered(), Connection::unnumbered());
     assert_eq!(one.ordinal(), None);
+    // Numbers the connections by their first requests, and the requests of each connection apart.
     for request in 0..4 {
         assert_eq!(two.place().next_request_in(&worlds[0]), (0, request));
         assert_eq!(one.place().next_request_in(&worlds[0]), (1, request));
@@ -49,24 +50,25 @@ fn requests_are_counted_from_0_and_anew_in_each_world() {
 #[test]
 fn a_pause_is_told_once_where_somebody_serves_the_connection_and_else_wakes_the_stream() {
     let connection = Arc::new(Connection::new(0));
-    let looks = Arc::new(Looks { connection: Arc::clone(&connection), ending: None, seen: AtomicUsize::new(0) });
-    let task = Arc::clone(&looks).into();
+    let probe = Arc::new(StateProbe { connection: Arc::clone(&connection), ending: None, seen: AtomicUsize::new(0) });
+    let task = Arc::clone(&probe).into();
     connection.task().pause(&task);
     assert!(!connection.task().take_pause());
-    assert_eq!(looks.seen.load(Ordering::Relaxed), 1);
+    assert_eq!(probe.seen.load(Ordering::Relaxed), 1);
     connection.begin_serving();
     connection.task().pause(&task);
     assert_eq!([connection.task().take_pause(), connection.task().take_pause()], [true, false]);
-    assert_eq!(looks.seen.load(Ordering::Relaxed), 1);
+    assert_eq!(probe.seen.load(Ordering::Relaxed), 1);
     connection.stop_serving();
     connection.task().pause(&task);
-    assert_eq!(looks.seen.load(Ordering::Relaxed), 2);
+    assert_eq!(probe.seen.load(Ordering::Relaxed), 2);
 }
 
 #[test]
 fn no_clock_waits_for_a_connection_that_nobody_serves() {
     let (clock, connection) = (ManualClock::start(), Connection::new(0));
     let turn = || clock.turn(connection.socket_state()).expect("it is held up by nobody");
+    // Serves the connection twice: after the first end turns must be kept again.
     for _ in 0..2 {
         connection.begin_serving();
         connection.turns().hold(turn());
@@ -83,11 +85,11 @@ fn no_clock_waits_for_a_connection_that_nobody_serves() {
 async fn a_write_of_a_hook_keeps_time_from_passing_until_the_task_has_run_and_all_has_been_sent() {
     let (clock, connection) = (ManualClock::start(), Connection::new(0));
     connection.begin_serving();
-    let looks = Looks { connection: Arc::new(Connection::new(1)), ending: None, seen: AtomicUsize::new(0) };
-    let looks = Arc::new(looks);
-    connection.register(&Arc::clone(&looks).into());
+    let probe = StateProbe { connection: Arc::new(Connection::new(1)), ending: None, seen: AtomicUsize::new(0) };
+    let probe = Arc::new(probe);
+    connection.register(&Arc::clone(&probe).into());
     connection.wake_to_write(&clock);
-    assert_eq!((looks.seen.load(Ordering::Relaxed), clock.awaited()), (1, 1));
+    assert_eq!((probe.seen.load(Ordering::Relaxed), clock.awaited()), (1, 1));
     connection.turns().give_back();
     assert_eq!(clock.awaited(), 1);
     connection.turns().take_up();

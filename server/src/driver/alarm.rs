@@ -1,4 +1,4 @@
-//! Waits for one instant after another, and keeps the turn that the clock gives with each.
+//! Waits for instants, and keeps the turn of each.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -37,7 +37,7 @@ impl Alarm {
         self.clock.now()
     }
 
-    /// Waits until `deadline`, and takes the turn that begins then. A wait for another time is to be cancelled before.
+    /// Waits until `deadline`, and takes the turn that begins then. The caller first cancels a wait for another time.
     pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         self.sleep.get_or_insert_with(|| self.clock.turn_at(deadline, &self.waiter));
         self.poll_turn(cx)
@@ -48,6 +48,7 @@ impl Alarm {
         let Some(sleep) = &mut self.sleep else { return Poll::Pending };
         let turn = ready!(sleep.as_mut().poll(cx));
         self.sleep = None;
+        // Hands the turn before on, whose writes may still be on the way.
         self.hand_turn_on();
         self.turn = turn;
         Poll::Ready(())
@@ -63,7 +64,7 @@ impl Alarm {
         self.turn.count_write();
     }
 
-    /// Hands the turn to the connection, which keeps it until all writes have been sent.
+    /// Hands the turn to the connection, which keeps the turn until all writes have been sent.
     pub(super) fn hand_turn_on(&mut self) {
         if self.turn.is_awaited() {
             self.connection.turns().hold(std::mem::take(&mut self.turn));
@@ -73,7 +74,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // The last write may not have been sent yet.
+        // Hands the turn on instead of ending it: the last write may not have been sent yet.
         self.hand_turn_on();
     }
 }

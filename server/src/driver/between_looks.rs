@@ -1,4 +1,4 @@
-//! What happens while a stream is asked for its next write is not missed: a wake-up that comes between its looks.
+//! Tests wake-ups that come while a stream looks for the next write: no wake-up is missed.
 
 use parking_lot::Mutex;
 

@@ -29,9 +29,10 @@ impl Chain {
 
 impl ResponseHook for Chain {
     fn change_head(&mut self) -> HeadChange {
-        // Both are asked: the second may count. The second has the last word.
+        // Asks both hooks, since each may count the call, and lets the second decide.
         match (self.first.change_head(), self.second.change_head()) {
             (first, HeadChange::None) => first,
+            // Leaves out a field that was meant for the endpoint's response.
             (answer @ HeadChange::Answer(_), HeadChange::Field(..)) => answer,
             (_, second) => second,
         }
@@ -51,13 +52,14 @@ impl ResponseHook for Chain {
 
     fn pass_time(&mut self, now: Instant) {
         self.first.pass_time(now);
+        // Hands the delayed actions of the first hook on before time passes for the second.
         self.hand_on(now);
         self.second.pass_time(now);
     }
 
     fn next(&mut self, at: Instant) -> Option<Action> {
         loop {
-            // An action on demand: a long write in many pieces takes no more memory than the write.
+            // Takes one action at a time: a long write in many pieces takes no more memory than the write.
             if let Some(action) = self.second.next(at) {
                 return Some(action);
             }

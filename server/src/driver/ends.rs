@@ -13,7 +13,7 @@ use crate::connection::BrokenOff;
 use crate::script::Cue;
 use onbeat_clock::TokioClock;
 
-/// Replaces the actions of the source by these actions, and notes the end of the response.
+/// Replaces the actions of the source by `actions`, and notes the end of the response.
 #[derive(Default)]
 struct ReplacingHook {
     actions: VecDeque<Action>,
@@ -48,7 +48,7 @@ impl ResponseHook for ReplacingHook {
     }
 }
 
-/// Returns a body with a subscription, and with a script of one write and this end, both due at once.
+/// Returns a body with a subscription, and with a script of a write and the end `how`, both due at once.
 fn joined(how: How) -> PolledBody<impl Script> {
     let script = move |_| {
         let actions = [Action::Write(Bytes::from_static(b"x")), Action::End(how)];

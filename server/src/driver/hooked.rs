@@ -28,9 +28,9 @@ impl Hooked {
         Self { hook, alarm, at: started, source_end: None, deadline: None, pushed_at: None }
     }
 
-    /// Takes in an action of the source, and before it the pushed writes that are older.
+    /// Takes in an action of the source, after all older pushed writes.
     pub(super) fn take_in(&mut self, at: Instant, action: Action) {
-        // Of one instant, pushed writes go behind the writes of the source, and before the end.
+        // Puts pushed writes behind the writes of the source at the same instant, and before the end.
         let is_end = matches!(action, Action::End(_));
         self.take_in_pushed(if is_end { Bound::Included(at) } else { Bound::Excluded(at) });
         self.at = at;
@@ -61,19 +61,22 @@ impl Hooked {
     /// come: an earlier action of the source goes first.
     pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
         self.at = self.alarm.now();
+        // Takes in all writes pushed so far before the time passes.
         self.take_in_pushed(Bound::Included(self.at));
         self.hook.pass_time(self.at);
         if let Some(how) = self.source_end {
-            // A fault that kept the end back may have been deleted.
+            // Offers the end again, since a fault that kept the end back may have been deleted.
             self.hook.take_in(self.at, Action::End(how));
         }
         if let Some(action) = self.next() {
             return Poll::Ready(Some(action));
         }
+        // Ends in good order on demand, even if a fault keeps the end back.
         if is_ending && self.source_end.is_some() {
             return Poll::Ready(Some(Action::End(How::Complete)));
         }
         let deadline = self.hook.deadline(self.at);
+        // Cancels a wait for another time: the alarm keeps the deadline with which a wait began.
         if self.deadline != deadline {
             self.alarm.cancel();
             self.deadline = deadline;

@@ -78,12 +78,13 @@ impl<S: Script> ScriptSource<S> {
         &mut self.alarm
     }
 
-    /// Waits for the first action of the script, if this is a head or an end without a head, and takes the action.
+    /// Takes the first action of the script when due, if the first action is a head or an end without a head.
     pub(super) fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<Opening> {
         let Some(Cue { at, action: Action::Head(_) | Action::End(How::Cut | How::Reset) }) = &self.next else {
             return Poll::Ready(Opening::Body);
         };
         let due = self.started + *at;
+        // Skips the wait for a head due at once, which needs no sleeper in the clock.
         if self.alarm.now() < due {
             ready!(self.alarm.poll(due, cx));
         }
@@ -112,24 +113,25 @@ impl<S: Script> ScriptSource<S> {
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         loop {
-            // The writes of one event belong together.
+            // Goes on with an event that has begun: its writes stay together.
             if let Some((at, write)) = self.subscriptions.iter_mut().find_map(next_write) {
                 self.note_write(at);
                 return Some((at, write));
             }
             let scripted = self.next_due();
+            // Compares the time of the oldest event with the script: the time decides, however late the poll.
             if let Some(subscription) = next_event(&mut self.subscriptions, scripted) {
                 subscription.take();
                 continue;
             }
             let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
-            // The turn is taken with the first action of the instant, which may be the last action of the response.
+            // Takes the turn with the first action of the instant, since no other action may follow.
             let _ = self.alarm.poll_turn(cx);
             self.alarm.cancel();
             let heartbeat = self.take_heartbeat();
             let action = heartbeat.or_else(|| std::mem::replace(&mut self.next, self.script.next()))?.action;
             match action {
-                // Only a heartbeat can be empty, and is left out then.
+                // Leaves out an empty heartbeat; no other write is empty.
                 Action::Write(bytes) if bytes.is_empty() => continue,
                 Action::Write(_) => {
                     self.alarm.count_write();
@@ -137,6 +139,7 @@ impl<S: Script> ScriptSource<S> {
                 }
                 Action::Subscribe(subscribing) => {
                     let Subscribing { channel, beginning } = &*subscribing;
+                    // Subscribes as of the due time, however late the poll.
                     let connection = Arc::clone(self.alarm.connection());
                     self.subscriptions.push(channel.subscribe_from(beginning, connection, scripted));
                     continue;
@@ -145,13 +148,14 @@ impl<S: Script> ScriptSource<S> {
                     self.heartbeats.begin(scripted - self.started, heartbeats);
                     continue;
                 }
-                // The response stays open until the client leaves.
+                // Keeps the response open, but plays no later cue.
                 Action::End(How::Closed) => {
                     self.next = None;
                     continue;
                 }
                 Action::Head(_) | Action::Flush | Action::End(_) => {}
             }
+            // Looks a cue ahead, so that the last write and the end can go out together.
             let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= scripted;
             self.is_over = self.subscriptions.is_empty() && self.next.as_ref().is_some_and(ends);
             return Some((scripted, action));
@@ -162,7 +166,9 @@ impl<S: Script> ScriptSource<S> {
 /// Returns the subscription with the oldest event, if the event goes before an action of the script at this time.
 fn next_event(subscriptions: &mut [Subscription], scripted: Option<Instant>) -> Option<&mut Subscription> {
     let with_events = subscriptions.iter_mut().filter_map(|subscription| Some((subscription.oldest()?, subscription)));
+    // Takes the earlier subscription if events happened at the same instant.
     let (happened, subscription) = with_events.min_by_key(|(happened, _)| *happened)?;
+    // Puts the history before the script, and other events behind an action of the same instant.
     let goes_first = subscription.is_missed() || scripted.is_none_or(|scripted| happened < scripted);
     goes_first.then_some(subscription)
 }
@@ -173,6 +179,7 @@ impl<S: Script> Source for ScriptSource<S> {
             if let Some(due) = self.due(cx) {
                 return Poll::Ready(Ok(due));
             }
+            // Ends only when nothing is due any more.
             if is_ending {
                 return Poll::Ready(Ok((self.alarm.now(), Action::End(How::Complete))));
             }
@@ -187,7 +194,7 @@ impl<S: Script> Source for ScriptSource<S> {
 
     fn note_write(&mut self, at: Instant) {
         if self.heartbeats.note_write(at - self.started) {
-            // The wait is for a later time now.
+            // Ends the wait for the old time; the next poll waits for the new time.
             self.alarm.cancel();
         }
     }
@@ -216,7 +223,7 @@ impl Source for BodySource {
                 None => Action::End(How::Complete),
                 Some(frame) => match frame.into_data() {
                     Ok(bytes) => Action::Write(bytes),
-                    // Trailers are no part of a recording.
+                    // Leaves out trailers, which are no part of a recording.
                     Err(_) => continue,
                 },
             };

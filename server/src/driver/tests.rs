@@ -199,6 +199,7 @@ async fn a_stream_with_much_to_write_pauses_again_and_again_and_loses_nothing() 
             other => panic!("expected a write, got {other:?}"),
         }
     }
+    // Expects a pause for each full 2 KiB.
     assert_eq!((bytes, pauses), (5243, 2));
 }
 

@@ -26,6 +26,7 @@ struct Count {
 #[must_use]
 pub fn script(start: Start) -> impl Writes {
     let counts = (0..=LAST).map(move |counter| {
+        // Counts first after one period, as `setInterval` of JavaScript does.
         let at = PERIOD * (counter + 1);
         let count = Count { counter, ts: start.timestamp(at) };
         Write { at, bytes: Lines::new().data(&stringify(&count)).dispatch() }

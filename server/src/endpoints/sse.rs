@@ -20,7 +20,7 @@ const HEARTBEAT: FieldText<'static> = FieldText::literal("heartbeat");
 #[must_use]
 pub fn script(_start: Start) -> impl Writes {
     let beat = Lines::new().other(HEARTBEAT, FieldText::literal("")).dispatch();
-    // No stream keeps room for the greeting, since there may be many clients.
+    // Makes the greeting on demand: a kept greeting would take room in each of many streams.
     (0..).map(move |n| {
         let bytes = if n == 0 { Lines::new().data(GREETING).dispatch() } else { beat.clone() };
         Write { at: PERIOD * n, bytes }

@@ -39,7 +39,7 @@ pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     let retry = Write { at: Duration::ZERO, bytes: Lines::new().retry(RECONNECTION_TIME).dispatch() };
     let updates = (1..=UPDATES).flat_map(move |id| {
-        // Only updates with a value draw a random number.
+        // Draws a random number for updates with a value alone.
         let detail = match id {
             1 => Detail::Status("connected"),
             _ if id % 3 == 0 => Detail::Status("pause"),
@@ -54,7 +54,7 @@ pub fn script(start: Start) -> impl Writes {
 /// Returns the writes of an update: one, or two with a `status` event.
 fn update(start: &Start, id: u32, detail: Detail) -> impl Iterator<Item = Write> + use<> {
     let at = PERIOD * id;
-    // The event type is a write of its own, at the same time.
+    // Writes the event type as a chunk of its own, at the same time.
     let event = matches!(detail, Detail::Status(_)).then(|| Lines::new().event(STATUS).to_be_continued());
     let update = Update { id, timestamp: start.timestamp(at), r#type: "update", detail };
     let data = Lines::new().data(&stringify(&update)).dispatch();

@@ -30,9 +30,9 @@ pub fn script(start: Start) -> impl Writes {
     let mut random = start.random();
     (0..MEASUREMENTS).flat_map(move |id| {
         let at = PERIOD * (id + 1);
-        // Every seventh measurement, counted from 1.
+        // Counts measurements from 1 here, though the IDs begin with 0.
         let alert = (id + 1) % 7 == 0;
-        // One decimal, rounded as `Math.round` does: half up.
+        // Rounds to one decimal as `Math.round` does: half up.
         let value = (random.next_unit() * 1000.0 + 0.5).floor() / 10.0;
         let status = if alert { "alert" } else { "ok" };
         let measurement = Measurement { id, value, status, ts: start.timestamp(at) };

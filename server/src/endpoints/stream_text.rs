@@ -41,7 +41,7 @@ struct Character {
 pub fn script(_start: Start) -> impl Writes {
     let done = (Lines::new().data(DONE).dispatch(), Duration::ZERO);
     let paced = MESSAGES.iter().enumerate().flat_map(message).chain([done]);
-    // Each write is due after the pauses of all writes before.
+    // Adds up the pauses: each write is due after the pauses of all writes before.
     paced.scan(Duration::ZERO, |clock, (bytes, pause)| {
         let at = *clock;
         *clock += pause;

@@ -12,7 +12,7 @@ use crate::endpoints::{send_heartbeat, sse};
 use crate::random::Seed;
 use onbeat_clock::{TokioClock, machine_pause};
 
-/// How long a test waits at most, so that a bug fails instead of hanging.
+/// The longest wait of a test: a bug must fail instead of hanging.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn listen() -> (TcpListener, SocketAddr) {
@@ -89,6 +89,7 @@ async fn who_never_finishes_a_head_is_closed() {
     let limits = Limits { head_time_max: Some(Duration::from_millis(50)), ..Limits::default() };
     let read = served(limits, |addr| {
         let mut slow = connect(addr);
+        // Leaves out the blank line that ends a head.
         slow.write_all(b"GET /nothing HTTP/1.1\r\n").expect("a reader");
         slow.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
     });
@@ -104,6 +105,7 @@ async fn no_more_are_served_at_a_time_than_the_limit_says() {
         listens.write_all(&request(sse::STREAM.path)).expect("a reader");
         listens.read_exact(&mut [0; 12]).expect("a head");
         waits.write_all(&request(sse::STREAM.path)).expect("a reader");
+        // Asks a hundred times on a served connection: the third client waits all the while.
         for _ in 0..100 {
             asks.write_all(&request(send_heartbeat::PUBLISHER.path)).expect("a reader");
             let mut answer = Vec::new();
@@ -124,7 +126,7 @@ async fn no_more_are_served_at_a_time_than_the_limit_says() {
     .await;
 }
 
-/// Listens on two addresses of this machine, or on one if the machine lacks the other.
+/// Listens on two addresses of the machine, or on a single address if the machine lacks the other.
 fn listen_on_two() -> (Sockets, Vec<SocketAddr>) {
     let sockets = Sockets::bind(&["127.0.0.1:0", "127.0.0.2:0"].map(|addr| addr.parse().expect("an address")));
     let sockets = sockets.expect("a free port");
@@ -145,6 +147,7 @@ async fn accepted_on(sockets: &mut Sockets) -> SocketAddr {
 async fn several_addresses_have_one_port_and_each_is_listened_on() {
     let (mut sockets, addrs) = listen_on_two();
     assert!(addrs.iter().all(|addr| addr.port() == addrs[0].port()), "{addrs:?}");
+    // Connects in both orders: no address depends on another.
     for addr in addrs.iter().rev().chain(&addrs) {
         let _client = connect(*addr);
         assert_eq!(accepted_on(&mut sockets).await, *addr);
@@ -158,6 +161,7 @@ async fn a_busy_address_keeps_no_other_waiting() {
     let last = *addrs.last().expect("an address");
     let _other = connect(last);
     let mut accepted = Vec::new();
+    // Accepts once for each address: the quiet address must be among them.
     for _ in &addrs {
         accepted.push(accepted_on(&mut sockets).await);
     }

@@ -23,22 +23,22 @@ use onbeat_clock::{Clock, ManualClock, TokioClock};
 const PIPE_BYTES: usize = 256 * 1024;
 
 /// A served connection, with the client and the clock.
-struct Scene {
+struct ServingTest {
     clock: TokioClock,
     connection: Arc<Connection>,
     client: DuplexStream,
     serving: JoinHandle<()>,
 }
 
-impl Scene {
+impl ServingTest {
     /// Serves `router` to a client with these bytes sent, without passing time.
     async fn start(router: Router, pipe_bytes: usize, sent: &str) -> Self {
         let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
         let (io, client) = tokio::io::duplex(pipe_bytes);
         let serving = tokio::spawn(serve(io, Arc::clone(&connection), router, None));
-        let mut scene = Self { clock, connection, client, serving };
-        scene.send(sent.as_bytes()).await;
-        scene
+        let mut test = Self { clock, connection, client, serving };
+        test.send(sent.as_bytes()).await;
+        test
     }
 
     async fn send(&mut self, bytes: &[u8]) {
@@ -96,7 +96,7 @@ async fn a_client_that_has_sent_all_is_waited_for_no_longer_than_its_answer() {
         last("POST /reads", "Content-Length: 3\r\n\r\nabc"),
         last("POST /reads", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
     ] {
-        assert!(Scene::start(application(), PIPE_BYTES, &sent).await.is_over(), "{sent}");
+        assert!(ServingTest::start(application(), PIPE_BYTES, &sent).await.is_over(), "{sent}");
     }
 }
 
@@ -104,32 +104,34 @@ async fn a_client_that_has_sent_all_is_waited_for_no_longer_than_its_answer() {
 async fn a_client_that_may_send_more_is_waited_for_until_it_pauses() {
     let (left, behind) = (last("POST /nowhere", "Content-Length: 3\r\n\r\n"), last("GET /nowhere", "\r\nmore"));
     for sent in [left, behind] {
-        assert_eq!(Scene::start(application(), PIPE_BYTES, &sent).await.over_at().await, 2000, "{sent}");
+        assert_eq!(ServingTest::start(application(), PIPE_BYTES, &sent).await.over_at().await, 2000, "{sent}");
     }
     let sent = last(&format!("GET {}", stream_text::STREAM.path), "\r\n");
-    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
-    scene.send(b"more").await;
-    assert_eq!(scene.over_at().await, 4800 + 2000, "more was sent during a stream");
+    let mut test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
+    test.send(b"more").await;
+    // Adds the pause of a silent client to the length of the stream.
+    assert_eq!(test.over_at().await, 4800 + 2000, "more was sent during a stream");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_sends_on_and_on_is_not_heard_for_ever() {
     let sent = last("GET /nowhere", "\r\nmore");
-    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+    let mut test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
     for second in 1..30 {
-        scene.clock.sleep_until(Instant::EPOCH + Duration::from_secs(second)).await;
-        assert!(!scene.is_over(), "after {second} s");
-        scene.send(b"more").await;
+        test.clock.sleep_until(Instant::EPOCH + Duration::from_secs(second)).await;
+        assert!(!test.is_over(), "after {second} s");
+        test.send(b"more").await;
     }
-    assert_eq!(scene.over_at().await, 30_000);
+    assert_eq!(test.over_at().await, 30_000);
 
-    let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+    let mut test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
     let megabyte = vec![b'x'; 1024 * 1024];
     let mut megabytes = 0;
-    while megabytes < 300 && scene.client.write_all(&megabyte).await.is_ok() {
+    while megabytes < 300 && test.client.write_all(&megabyte).await.is_ok() {
         megabytes += 1;
     }
-    assert_eq!((megabytes, scene.over_at().await), (256, 0));
+    // Expects the end by the limit of bytes, before any time has passed.
+    assert_eq!((megabytes, test.over_at().await), (256, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,18 +139,18 @@ async fn a_server_that_ends_is_done_with_who_is_only_heard_out_or_half_closed() 
     for half_closed in [false, true] {
         let sse = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", sse::STREAM.path);
         let sent = if half_closed { sse } else { last("GET /nowhere", "\r\nmore") };
-        let mut scene = Scene::start(application(), PIPE_BYTES, &sent).await;
+        let mut test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
         if half_closed {
-            scene.connection.end(Ending::HalfClose);
+            test.connection.end(Ending::HalfClose);
         }
         // Each wake-up uses the waker up, so that the server has to register the next waker.
         for _ in 0..2 {
-            scene.connection.wake();
+            test.connection.wake();
             settle().await;
-            assert!(!scene.is_over());
+            assert!(!test.is_over());
         }
-        scene.connection.end(Ending::InGoodOrder);
-        assert_eq!(scene.over_at().await, 0, "half-closed: {half_closed}");
+        test.connection.end(Ending::InGoodOrder);
+        assert_eq!(test.over_at().await, 0, "half-closed: {half_closed}");
     }
 }
 
@@ -164,20 +166,20 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_no_
     for (path, (ending, is_over)) in
         [sse::STREAM.path, "/endless"].into_iter().flat_map(|path| endings.map(|end| (path, end)))
     {
-        let scene = Scene::start(application(), 64, &format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).await;
-        assert!(scene.connection.is_blocked() && !scene.is_over());
-        scene.connection.end(ending);
+        let test = ServingTest::start(application(), 64, &format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).await;
+        assert!(test.connection.is_blocked() && !test.is_over());
+        test.connection.end(ending);
         settle().await;
-        assert_eq!(scene.is_over(), is_over, "{path}: {ending:?}");
+        assert_eq!(test.is_over(), is_over, "{path}: {ending:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_sends_much_and_leaves_is_noticed_while_a_handler_keeps_its_request() {
-    let mut scene = Scene::start(application(), PIPE_BYTES, "GET /waits HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
-    scene.send(&vec![b'x'; 100 * 1024]).await;
-    assert!(!scene.is_over());
-    let Scene { client, serving, .. } = scene;
+    let mut test = ServingTest::start(application(), PIPE_BYTES, "GET /waits HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+    test.send(&vec![b'x'; 100 * 1024]).await;
+    assert!(!test.is_over());
+    let ServingTest { client, serving, .. } = test;
     drop(client);
     settle().await;
     assert!(serving.is_finished());
@@ -198,6 +200,7 @@ async fn a_turn_ends_with_its_writes_and_not_with_the_share_of_a_task() {
 
     let event = Event::from([Bytes::from_static(b"data: 1\n\n")]);
     world.broadcasts().publish(Instant::EPOCH, event, |connection| connection.turns().expect(turn(connection)));
+    // Uses up the budget of this task, so that the socket takes no bytes though the client would.
     while tokio::task::coop::has_budget_remaining() {
         let _ = tokio::task::coop::consume_budget().now_or_never();
     }

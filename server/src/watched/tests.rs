@@ -1,4 +1,4 @@
-//! Tests what hyper gets of the bytes read ahead, and how the connection goes on, step by step.
+//! Tests the bytes read ahead for hyper, and the end of the connection, step by step.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use super::*;
 use crate::arrivals::Arrivals;
 
-/// A socket that returns these bytes, one piece for each read, and takes bytes until the room is used up.
+/// A socket with scripted reads, a piece for each, and with room for some bytes to write.
 #[derive(Default)]
 struct ScriptedSocket {
     reads: VecDeque<io::Result<Vec<u8>>>,
@@ -67,6 +67,7 @@ fn bytes_read_ahead_come_first_once_and_in_order() {
     let mut socket = watched([Ok(b"abc".to_vec()), Ok(b"de".to_vec())]);
     assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Pending);
     assert!(!socket.is_read_out());
+    // Adds bytes behind the bytes read ahead: the order must stay.
     socket.socket().io.reads.push_back(Ok(b"fg".to_vec()));
     assert_eq!(read(&mut socket, 2), ok(b"ab"));
     assert_eq!(read(&mut socket, 2), ok(b"cd"));
@@ -95,6 +96,7 @@ fn who_leaves_is_told_by_how_and_hyper_first_gets_what_was_sent() {
 fn nothing_is_read_ahead_while_hyper_itself_waits() {
     let mut socket = watched([]);
     assert_eq!(read(&mut socket, 2), Poll::Pending);
+    // Ends the connection while hyper waits: hyper would read the end, so that nothing may be read ahead.
     socket.socket().io.reads.push_back(Ok(Vec::new()));
     assert_eq!(socket.poll_left_behind_hyper(&mut cx()), Poll::Pending);
     socket.begin_poll();
@@ -159,6 +161,7 @@ fn bytes_and_the_end_of_them_are_arrivals_whoever_reads() {
 async fn a_task_that_has_used_up_its_share_of_time_is_no_client_that_does_not_read() {
     let mut socket = watched([]);
     while has_budget_remaining() {
+        // Uses up the budget by which tokio makes a busy task yield.
         let _ = consume_budget().now_or_never();
     }
     assert!(Pin::new(&mut socket).poll_write(&mut cx(), b"x").is_pending());

@@ -1,4 +1,4 @@
-//! JSON whose strings are printable.
+//! JSON with printable strings.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use serde_json::ser::{Formatter, Serializer};
 use super::chars;
 
 /// Returns `value` as one line of JSON, without a line end. Unprintable characters become JSON escapes: a reader
-/// gets them back.
+/// gets the same characters back.
 ///
 /// # Panics
 ///
@@ -20,12 +20,12 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
 }
 
-/// Writes compact JSON whose strings are printable.
+/// Writes compact JSON with printable strings.
 struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Printable ASCII, by far the most frequent text, needs no look at each character.
+        // Writes printable ASCII, by far the most frequent text, without a look at each character.
         if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return writer.write_all(fragment.as_bytes());
         }
@@ -33,7 +33,7 @@ impl Formatter for Printable {
             if is_printable {
                 write!(writer, "{char}")?;
             } else {
-                // JSON escapes a character beyond U+FFFF as two UTF-16 units.
+                // Writes a character beyond U+FFFF as two escapes of UTF-16 units, as JSON demands.
                 char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(writer, "\\u{unit:04x}"))?;
             }
         }

@@ -1,5 +1,5 @@
-//! The keys of a recording beside the facts: the body of a request and the time of a first byte, by a recorder; and what may
-//! differ next time, by people.
+//! The keys of a recording beside the facts: the body of a request and the time of a first byte, by a recorder; and the
+//! values that may vary, by people.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fact, Notes, Vary, VaryPlace};
 use crate::jsonl::Problem;
 
-/// The body of a request, when the first byte of a head or a write came, and what may differ next time.
+/// The body of a request, the time of the first byte of a head or a write, and the values that may vary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ArrivalNotes {
     /// The body of a request; nothing for an empty body.
@@ -30,6 +30,7 @@ impl Notes for ArrivalNotes {
     const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may"];
 
     fn check(&self, fact: &Fact) -> Result<(), Problem> {
+        // Lists, in the order of `KEYS`, which keys are present but not allowed on the line.
         let is_misplaced = match fact {
             Fact::Recording(_) => [self.body.is_some(), self.first_ms.is_some(), false, self.may],
             Fact::RawRequest(_) => [false, self.first_ms.is_some(), !self.vary.is_empty(), self.may],
@@ -41,7 +42,7 @@ impl Notes for ArrivalNotes {
             let kind = fact.kind();
             return Err(Problem::field(*misplaced, format_args!("no such key in a line of kind {kind}")));
         }
-        // Headers are in heads, and all other values in writes.
+        // Checks the place of each value: headers are in heads, all other values in writes; the first line has both.
         let fits = |vary: &Vary| match fact {
             Fact::Head(_) => matches!(vary.place, VaryPlace::Header(_)),
             Fact::Write(_) => !matches!(vary.place, VaryPlace::Header(_)),

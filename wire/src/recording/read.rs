@@ -18,11 +18,13 @@ impl<N: Notes> Line<N> {
         // Takes the common keys out first; the keys that remain must be the keys of the kind.
         let mut keys: Map<String, Value> = jsonl::read(text)?;
         let is_start = keys.get("kind").is_some_and(|kind| kind == "recording");
+        // Leaves `t_ms` among the keys of the first line, where `t_ms` is an unknown key.
         let t_ms = if is_start { 0 } else { take(&mut keys, "t_ms")? };
         let kind: String = take(&mut keys, "kind")?;
         let exchange = jsonl::from_value(some(&mut keys, &["connection", "request"]))?;
         let notes: N = jsonl::from_value(some(&mut keys, N::KEYS))?;
         let fact = fact(&kind, keys)?;
+        // Checks the notes last, since the fact decides which notes are allowed.
         notes.check(&fact)?;
         Ok(Self { t_ms, exchange, fact, notes })
     }
@@ -30,7 +32,7 @@ impl<N: Notes> Line<N> {
 
 /// Returns the fact of a line with this kind and these keys.
 fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
-    // A request is given by its bytes or by its parts.
+    // Tells the two forms of a request apart: by bytes, or by parts.
     let is_text = keys.contains_key("text");
     let keys = Value::Object(keys);
     Ok(match kind {

@@ -16,6 +16,7 @@ fn lines() -> Vec<(Line, &'static str)> {
         routes: None,
         scenario: None,
         version: 1,
+        // Takes the largest seed, which a JSON number would round.
         seed: u64::MAX.to_string(),
         epoch: "2025-12-01T00:00:00.000Z".into(),
         clock: "manual".into(),
@@ -255,6 +256,7 @@ proptest! {
             (Write { bytes: bytes.into() }.into(), ArrivalNotes { first_ms, ..ArrivalNotes::default() }),
         ] {
             let line = Line { t_ms, exchange: Exchange::default(), fact, notes };
+            // Writes as a recorder does, with escapes for unprintable characters.
             let text = crate::printable::to_json(&line);
             let read = Line::<ArrivalNotes>::read(&text);
             prop_assert_eq!(read.as_ref(), Ok(&line));

@@ -1,8 +1,8 @@
-//! Values of a recording that may differ from what comes next time, each by a rule.
+//! Values of a recording that may vary from run to run, each by a rule.
 
 use serde::{Deserialize, Serialize};
 
-/// A value that may vary: a place, and the rule that the value keeps all the same.
+/// A value that may vary: a place, and the rule for every value there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "VaryKeys", into = "VaryKeys")]
 pub struct Vary {
@@ -23,7 +23,7 @@ pub enum VaryPlace {
     Header(String),
 }
 
-/// The rule that a varying value keeps.
+/// The rule for a varying value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VaryRule {
     /// Any value, or none.
@@ -40,7 +40,7 @@ pub enum VaryRule {
     Uuid,
     /// A string that matches a regular expression as a whole.
     Regex(String),
-    /// A number of clients, or of anything else that is counted.
+    /// A number of clients, or any other count.
     Count,
 }
 
@@ -107,6 +107,7 @@ impl TryFrom<VaryKeys> for Vary {
                 VaryPlace::Pointer(pointer)
             }
             (Some(_), None, None) => return Err("expected a JSON pointer, which is empty or begins with /"),
+            // Refuses a second way to name the data.
             (None, Some(field), None) if field == "data" => {
                 return Err("expected \"pointer\":\"\" for the data as a whole");
             }
@@ -115,7 +116,7 @@ impl TryFrom<VaryKeys> for Vary {
             _ => return Err("expected one of pointer, field and header"),
         };
         let bounds = NumberBounds { minimum, maximum, below, decimals_max };
-        // A key that the rule does not know would loosen nothing, against the intention.
+        // Refuses the keys of other rules, which would loosen nothing, against the intention.
         if pattern.is_some() != (r#as == RuleName::Regex) {
             return Err("expected a pattern for regex, and for no other rule");
         }

@@ -47,6 +47,7 @@ impl<N: Notes> Serialize for Line<N> {
 impl<N: Notes> Line<N> {
     fn with<S: Serializer>(&self, content: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { t_ms, exchange, fact, notes } = self;
+        // Leaves the time out of the first line, which tells of all lines.
         let t_ms = (!matches!(fact, Fact::Recording(_))).then_some(*t_ms);
         Keys { t_ms, kind: fact.kind(), exchange: *exchange, content, notes }.serialize(serializer)
     }
@@ -70,6 +71,7 @@ impl Serialize for Push {
 
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Announces one key, or two for a body that was cut.
         let mut keys = serializer.serialize_struct("Body", 1 + usize::from(self.is_cut))?;
         put_bytes::<S>(&mut keys, &self.bytes)?;
         if self.is_cut {

@@ -6,7 +6,7 @@ const CHUNKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nD\r\nretry: 5000\n\n\r\n3\r\n:\n\n\r\n0\r\n\r\n";
 const SIZED: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
 
-/// The parts that come out when `bytes` arrive in these pieces.
+/// Returns the parts of a stream that arrives in `pieces`.
 fn parts<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Part>, Malformed> {
     let mut responses = Responses::default();
     let mut parts = Vec::new();
@@ -64,6 +64,7 @@ fn a_response_without_a_length_ends_with_the_connection() {
 #[test]
 fn a_cut_response_does_not_end() {
     let mut responses = Responses::default();
+    // Leaves out the very last byte, the LF behind the last chunk.
     responses.push(&Bytes::copy_from_slice(&CHUNKED[..CHUNKED.len() - 1]));
     while let Ok(Some(part)) = responses.next_part() {
         assert_ne!(part, Part::End);
@@ -81,7 +82,7 @@ fn an_answer_to_head_has_no_body_whatever_its_length_says() {
     assert_eq!(responses.next_part(), Ok(Some(Part::End)));
 }
 
-/// Pushes a piece, and returns the parts that are complete.
+/// Pushes a piece, and returns the completed parts.
 fn push(responses: &mut Responses, piece: &[u8]) -> Vec<Part> {
     responses.push(&Bytes::copy_from_slice(piece));
     std::iter::from_fn(|| responses.next_part().expect("valid")).collect()
@@ -99,6 +100,7 @@ fn the_bytes_of_an_incomplete_part_can_be_taken_out() {
     assert_eq!(responses.take_held(), Some(Bytes::from_static(b"ab")));
     assert!(!responses.is_chunk_whole());
     assert_eq!((push(&mut responses, b"cde"), responses.is_chunk_whole()), (vec![], true));
+    // Takes all bytes of the chunk out before its CR LF: no empty chunk may follow.
     assert_eq!(responses.take_held(), Some(Bytes::from_static(b"cde")));
     assert_eq!(push(&mut responses, b"\r\n1\r\nf\r\n0\r\n\r\n"), [data("f"), Part::End]);
     push(&mut responses, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
@@ -165,6 +167,7 @@ proptest! {
     #[test]
     fn parts_do_not_depend_on_how_the_bytes_were_split(cuts in prop::collection::vec(0..200_usize, 0..20)) {
         let stream = [SIZED, CHUNKED, SIZED].concat();
+        // Cuts anywhere, perhaps twice at one place: an empty piece changes nothing.
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % stream.len()).collect();
         cuts.sort_unstable();
         let bounds: Vec<usize> = [0].into_iter().chain(cuts).chain([stream.len()]).collect();

@@ -13,6 +13,7 @@ pub(super) fn is_host_and_port(authority: &Authority) -> bool {
 /// Reads a host, with a port or for any port.
 pub(super) fn parse_host(text: &str) -> Option<Authority> {
     let authority = text.parse::<Authority>().ok().filter(is_host_and_port)?;
+    // Refuses wildcards and lists, which would match no host.
     let is_plain = !authority.host().is_empty() && !text.contains(['*', '%', ',']);
     is_plain.then_some(authority)
 }
@@ -26,6 +27,7 @@ pub(super) fn is_loopback(host: &Authority) -> bool {
 /// Returns the address in a host, unless the host is a name.
 fn address(host: &Authority) -> Option<IpAddr> {
     let address = host.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    // Turns an IPv4 address mapped into IPv6 into plain IPv4, so that both spellings are the same address.
     address.ok().map(|address| address.to_canonical())
 }
 

@@ -13,6 +13,7 @@ use super::host::is_host_and_port;
 pub(super) fn parse_origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let authority: Authority = rest.parse().ok().filter(is_host_and_port)?;
+    // Refuses the usual port, which browsers leave out: the option would never match.
     let is_usual_port = matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
     let plain = !rest.contains(['/', '?', '#', '*']) && !authority.host().is_empty() && !is_usual_port;
     let scheme_is_plain = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -28,6 +29,7 @@ pub(in crate::interface) fn preflight(request: &HeaderMap, named: Option<&Header
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        // Grants access to the local network, for which Chrome asks from public pages.
         if request.contains_key("access-control-request-private-network") {
             headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
         }

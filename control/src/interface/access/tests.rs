@@ -87,6 +87,7 @@ fn the_host_must_be_one_of_this_server() {
     assert!(local.origin(&request(&[("host", "localhost"), ("host", "localhost")])).is_err());
     let named = access(LOCAL, "Backend", None).expect("fine");
     assert!(ok(&named, "backend:3000") && ok(&named, "localhost") && !ok(&named, "evil.example"));
+    // Puts another host into the target, which wins over the header (RFC 9112, 3.2.2).
     let mut absolute = request(&[("host", "localhost")]);
     *absolute.uri_mut() = Uri::from_static("http://evil.example/__onbeat/clock");
     assert!(local.origin(&absolute).is_err());

@@ -7,16 +7,14 @@ use onbeat_wire::printable::visible;
 use onbeat_wire::recording::Framing;
 
 use super::{BODY_CHARS_MAX, ExchangeTrial};
-use crate::against::align::{Aligned, align, may, vary};
+use crate::against::align::{Aligned, may, vary};
 use crate::against::body::{BodyKind, Measure};
 use crate::against::facts::HeadFact;
 use crate::against::pieces::pieces;
+use crate::against::series::AllSeries;
 use crate::against::times::TimedLine;
 use crate::against::unit::{Unit, units};
 use crate::judge::{Aspect, Finding, Skipped};
-
-/// Where more units are missing and extra, none of them is looked for in another place.
-const MOVES_MAX: usize = 10_000;
 
 /// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
@@ -25,8 +23,6 @@ struct Hole {
     extra: Vec<usize>,
     /// The expected unit before the hole.
     before: Option<usize>,
-    /// Whether a unit is missing, perhaps moved to another place.
-    has_missing: bool,
 }
 
 impl ExchangeTrial<'_, '_> {
@@ -40,9 +36,13 @@ impl ExchangeTrial<'_, '_> {
             BodyKind::Pieces => pieces(writes, &expected, &seen.facts.writes, measure),
             _ => units(&seen.facts.writes, kind, measure),
         };
-        self.result.steps = align(writes, &expected, &got);
+        let mut series = if self.is_exact { AllSeries::default() } else { AllSeries::find(writes, &expected) };
         (self.result.expected_units, self.result.seen_units) = (expected, got);
+        series.assign(&self.result.seen_units, |e, g| self.is_same(e, g));
+        self.result.series = series;
+        self.result.steps = self.aligned();
         self.steps(kind);
+        self.order_of_series();
         // A write without a unit, such as a comment among events, is not judged.
         let without_unit: Vec<usize> = (0..writes.len())
             .filter(|at| !self.result.expected_units.iter().any(|unit| (unit.writes.0..=unit.writes.1).contains(at)))
@@ -62,10 +62,12 @@ impl ExchangeTrial<'_, '_> {
         }
         let is_moved = |is_one: &dyn Fn(&(usize, usize)) -> bool| moves.iter().any(is_one);
         let mut hole = Hole::default();
+        // Whether a unit is missing, perhaps moved to another place: in the rest of the stream, and in each series.
+        let mut has_missing = vec![false; self.result.series.series.len() + 1];
         for (at, step) in steps.iter().enumerate() {
             match *step {
                 Aligned::Same(e, g) | Aligned::Wrong(e, g) => {
-                    let is_after_hole = hole.has_missing;
+                    let is_after_hole = std::mem::take(&mut has_missing[self.sequence(e)]);
                     self.hole(std::mem::take(&mut hole), false);
                     hole.before = Some(e);
                     self.came(e, g, is_after_hole);
@@ -84,7 +86,7 @@ impl ExchangeTrial<'_, '_> {
                     self.judged(lines);
                 }
                 Aligned::Missing(e) => {
-                    hole.has_missing = true;
+                    has_missing[self.sequence(e)] = true;
                     hole.missing.extend((!is_moved(&|moved| moved.0 == e)).then_some(e));
                 }
                 Aligned::Extra(g) => hole.extra.extend((!is_moved(&|moved| moved.1 == g)).then_some(g)),
@@ -93,45 +95,25 @@ impl ExchangeTrial<'_, '_> {
         self.hole(hole, true);
     }
 
-    /// Returns the moved units: expected and seen, by index.
-    fn moves(&self, steps: &[Aligned]) -> Vec<(usize, usize)> {
-        let missing = steps.iter().filter_map(|step| if let Aligned::Missing(e) = step { Some(*e) } else { None });
-        let extra = steps.iter().filter_map(|step| if let Aligned::Extra(g) = step { Some(*g) } else { None });
-        let (missing, mut extra): (Vec<usize>, Vec<usize>) = (missing.collect(), extra.collect());
-        if missing.len() * extra.len() > MOVES_MAX {
-            return Vec::new();
-        }
-        let moved = missing.into_iter().filter_map(|e| {
-            let at = extra.iter().position(|g| self.is_same(e, *g))?;
-            Some((e, extra.remove(at)))
-        });
-        moved.collect()
+    /// Returns the number of the sequence of a unit: 0 for the stream, and from 1 on for its series.
+    fn sequence(&self, e: usize) -> usize {
+        self.result.series.of_unit(e).map_or(0, |series| series + 1)
     }
 
-    fn is_same(&self, e: usize, g: usize) -> bool {
+    pub(super) fn is_same(&self, e: usize, g: usize) -> bool {
         let unit = &self.result.expected_units[e];
         unit.difference(&self.result.seen_units[g], &vary(&self.exchange.response.writes, unit)).is_none()
     }
 
-    fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
-        let mut before = steps.iter().filter_map(|step| match step {
-            Aligned::Same(e, before) | Aligned::Wrong(e, before) if *before < g => Some(*e),
-            _ => None,
-        });
-        let after = before.next_back().map_or_else(
-            || "before all other lines".to_owned(),
-            |e| format!("after line {}", self.lines(e).last().copied().unwrap_or_default()),
-        );
-        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
-        let (line, at_ms) = (self.exchange.response.writes[unit.writes.1].line, got.times.last_ms);
-        let finding = Finding::new(self.place(line), visible(&unit.bytes), format!("it came {after}"), "out of order");
-        self.found(line, Aspect::Order, &finding.after(Duration::from_millis(at_ms)));
-    }
-
     /// Judges the missing and extra units between two seen units, or behind the last.
     fn hole(&mut self, hole: Hole, is_trailing: bool) {
-        let Hole { missing, mut extra, before, .. } = hole;
-        extra.retain(|g| !(is_trailing && self.is_beyond(*g)));
+        let Hole { mut missing, mut extra, before } = hole;
+        extra.retain(|g| !(is_trailing && self.is_beyond(*g) || self.is_of_longer_stream(*g)));
+        let (is_due, left_out): (Vec<usize>, Vec<usize>) =
+            missing.iter().partition(|e| !self.is_of_shorter_stream(**e));
+        let left_out: Vec<usize> = left_out.into_iter().flat_map(|e| self.lines(e)).collect();
+        self.skip(left_out, &Skipped::NoTime);
+        missing = is_due;
         // A unit in the place of a missing unit is most likely the missing unit with a mistake.
         let pairs = missing.len().min(extra.len());
         for (e, g) in missing.iter().zip(&extra) {
@@ -164,7 +146,7 @@ impl ExchangeTrial<'_, '_> {
         breaks && self.result.steps.iter().any(|step| matches!(step, Aligned::Wrong(_, g) if *g == last))
     }
 
-    fn lines(&self, e: usize) -> Vec<usize> {
+    pub(super) fn lines(&self, e: usize) -> Vec<usize> {
         let (first, last) = self.result.expected_units[e].writes;
         self.exchange.response.writes[first..=last].iter().map(|write| write.line).collect()
     }
@@ -173,7 +155,8 @@ impl ExchangeTrial<'_, '_> {
         let lines = self.lines(e);
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let line = lines.last().copied().unwrap_or_default();
-        let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, is_after_hole };
+        let series = self.result.series.of_unit(e);
+        let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, series, is_after_hole };
         if self.is_exact && unit.cuts == got.cuts {
             self.came_in_writes(e, g, is_after_hole);
         } else {
@@ -193,7 +176,7 @@ impl ExchangeTrial<'_, '_> {
             let (due, came) = (&self.exchange.response.writes[write], &self.seen.facts.writes[got.writes.0 + number]);
             let is_after_hole = is_after_hole && number == 0;
             let (line, due, came) = (due.line, due.times, came.times);
-            self.result.came.push(TimedLine { line, write, due, came, is_after_hole });
+            self.result.came.push(TimedLine { line, write, due, came, series: None, is_after_hole });
         }
     }
 

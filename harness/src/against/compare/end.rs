@@ -43,7 +43,8 @@ impl ExchangeTrial<'_, '_> {
                 let at = |ms| ByteTimes { first_ms: ms, last_ms: ms };
                 let (due, came) = (at(expected.at_ms), at(at_ms));
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
-                let timed = TimedLine { line: expected.line, write: usize::MAX - 1, due, came, is_after_hole };
+                let (line, write) = (expected.line, usize::MAX - 1);
+                let timed = TimedLine { line, write, due, came, series: None, is_after_hole };
                 self.result.came.push(timed);
             }
             return;

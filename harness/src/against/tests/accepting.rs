@@ -3,7 +3,7 @@
 use onbeat_wire::printable::to_json;
 use serde_json::json;
 
-use super::super::accept::accepted;
+use super::super::accept::{accepted_exchange, next_recording};
 use super::{MadeUpResponse, Measure, cases, compared, failing, rules};
 use crate::against::RecordingContract;
 
@@ -29,7 +29,8 @@ fn notes_stay_on_the_lines_that_came_for_the_old_ones() {
     let contract = recorded.contract();
     let cases = cases(std::slice::from_ref(&contract));
     let with = compared(&cases, &contract, &came, &rules(Measure::Chunks));
-    let lines = accepted(&contract, &came.lines(), &with);
+    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
+    let lines = next_recording(&contract, vec![lines]);
     let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
     let shown: Vec<&str> = text.lines().skip(3).collect();
     assert_eq!(

@@ -15,10 +15,10 @@ use crate::judge::{Report, Selection};
 use crate::record::{Connector, RecordedLine};
 use crate::server_url::{ServerUrl, without_userinfo};
 
-/// What is left out of a quick check comes later.
+/// How long a quick check watches a response.
 const QUICK: Duration = Duration::from_millis(9_500);
 
-/// The lines of each recording as they would be accepted.
+/// The lines to accept of each recording; nothing for an incomplete exchange.
 type AcceptedLines = Vec<Option<Vec<RecordedLine>>>;
 
 /// Holds the server against the recordings; returns the report, and the lines to accept.
@@ -31,10 +31,11 @@ pub(super) fn check(
     let server =
         ServerUrl::read(url).map_err(|why| format!("failed to read the URL {:?}: {why}", without_userinfo(url)))?;
     let headers = ExtraHeaders::read_for_recordings(&arguments.headers)?;
+    // Finds unwritable recordings out before the check.
     if arguments.accept {
         files::check_writable(recordings.paths.iter().map(PathBuf::as_path))?;
     }
-    // Each client takes file descriptors; the soft limit is often just 1024.
+    // Raises the limit on open files, since each client takes file descriptors and the soft limit is often just 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
@@ -63,13 +64,14 @@ pub(super) fn check(
     checked.map(|checked| (checked.report, checked.accepted))
 }
 
-/// Writes what came into the files in which something differs, and tells which.
+/// Replaces the recordings that differ by the received lines, and prints the outcome of each file.
 pub(super) fn accept(
     recordings: &Recordings,
     report: &Report,
     accepted: &[Option<Vec<RecordedLine>>],
     out: &mut Output,
 ) -> Result<Exit, Box<dyn Error>> {
+    // Accepts nothing of a check that broke off: a recording would lose its end.
     if report.trouble.is_some() {
         return Err("nothing is accepted: the check did not come to its end".into());
     }
@@ -79,6 +81,7 @@ pub(super) fn accept(
     for ((path, count), lines) in recordings.paths.iter().zip(failing).zip(accepted) {
         let shown = path.display();
         match lines {
+            // Leaves equal recordings untouched, to the byte.
             _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
             Some(lines) => {
                 let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
@@ -86,7 +89,8 @@ pub(super) fn accept(
                 let plural = if count == 1 { "line differed" } else { "lines differed" };
                 out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
             }
-            None => failed.push(format!("{shown} stays as it was: what came is no whole exchange")),
+            // Goes on with the other files, and tells all failures at the end.
+            None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
         }
     }
     if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }

@@ -1,4 +1,4 @@
-//! TLS: which roots the recorder trusts, and what went wrong, in plain words.
+//! TLS: the trusted roots, and failures in plain words.
 
 use std::io;
 use std::path::Path;
@@ -26,6 +26,7 @@ pub(super) fn connector(roots: Option<&Path>) -> Result<TlsConnector, String> {
             return Err(failed("expected certificates in PEM (-----BEGIN CERTIFICATE-----), got none".into()));
         }
     } else {
+        // Passes over certificates of the system that can't be parsed; a file of the user has to be right.
         store.add_parsable_certificates(load_native_certs().certs);
         if store.is_empty() {
             return Err("expected root certificates on this system, got none: install them (the package \
@@ -33,7 +34,7 @@ pub(super) fn connector(roots: Option<&Path>) -> Result<TlsConnector, String> {
                 .into());
         }
     }
-    // Without a list of protocols some servers choose HTTP/2.
+    // Asks for HTTP/1.1 by name, since some servers choose HTTP/2 without a list of protocols.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has the suites of both versions of TLS");

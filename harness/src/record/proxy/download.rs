@@ -33,7 +33,7 @@ pub(super) async fn download(
         match received {
             Received::Bytes => {
                 let bytes = buffer.split().freeze();
-                // The lines come first: the time is known, and a slow client must not keep them from the disk.
+                // Writes the lines before passing the bytes on: a slow client must not keep lines from the disk.
                 exchanges.lock().take_in(at, &bytes);
                 if client.write_all(&bytes).await.is_err() {
                     return DownloadEnd::ClientGone;

@@ -74,7 +74,7 @@ impl<'p> Exchanges<'p> {
         self.open.len()
     }
 
-    /// Returns what wakes the upload when a response has ended.
+    /// Returns the notice that wakes the upload when a response has ended.
     pub(super) fn answered(&self) -> &Arc<Notify> {
         &self.answered
     }
@@ -97,12 +97,12 @@ impl<'p> Exchanges<'p> {
         let Self { proxy, tap, open, is_switched, .. } = self;
         let taken = tap.take_in(at, bytes, |tapped| *is_switched |= see(proxy, open, tapped));
         self.answered.notify_one();
-        // Neither other protocols nor broken bytes have ends that the recorder could find.
+        // Stops decoding behind a switch and behind broken bytes, where the recorder finds no ends.
         if self.is_switched {
             self.is_opaque = true;
             self.end(at, How::Complete);
         } else if let Err(malformed) = taken {
-            // The client may make more of the bytes than the recorder, and gets them all the same.
+            // Passes the bytes on all the same: the client may make more of the bytes than the recorder.
             self.is_opaque = true;
             self.proxy.tell(News::Trouble(format!("a recording is cut off: {malformed}")));
             self.end(at, How::Cut);
@@ -119,7 +119,7 @@ impl<'p> Exchanges<'p> {
 
     /// Ends all exchanges.
     pub(super) fn end(&mut self, at: Instant, how: How) {
-        // The bytes of a chunk that never became whole are kept.
+        // Keeps the bytes of a chunk that broke off.
         let Self { proxy, tap, open, .. } = self;
         tap.close(at, true, |tapped| {
             see(proxy, open, tapped);
@@ -134,7 +134,7 @@ impl<'p> Exchanges<'p> {
 
 /// Takes in a part of the response to the first request; returns whether the part switches to another protocol.
 fn see(proxy: &Proxy, open: &mut VecDeque<OpenExchange>, tapped: TappedPart) -> bool {
-    // A server may answer without a request, as with 408 on an idle connection. There is no exchange to record.
+    // Leaves out an answer without a request, such as 408 on an idle connection: there is no exchange to record.
     let Some(exchange) = open.front_mut() else { return false };
     let is_switched = matches!(&tapped.part, Part::Head(head) if head.status == 101);
     let mut lines = Vec::new();
@@ -150,6 +150,7 @@ impl OpenExchange {
     /// Writes lines to the file, and tells of the end. The exchange goes on where the file takes no more.
     fn write(&mut self, proxy: &Proxy, lines: &[RecordedLine]) {
         for line in lines.iter().filter(|_| !self.has_failed) {
+            // Gives the recording up, but not the exchange: a full disk must not break the application.
             if let Err(why) = self.file.write(line) {
                 self.has_failed = true;
                 proxy.has_failed.store(true, std::sync::atomic::Ordering::Relaxed);

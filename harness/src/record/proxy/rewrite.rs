@@ -18,11 +18,12 @@ pub(super) fn rewritten(head: &RequestHead, upstream: &ServerUrl) -> (String, Ve
     for line in lines {
         let is_host = line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:"));
         let is_last = line == end;
-        // HTTP/1.0 asks for no Host, but the server may need one.
+        // Adds a missing `Host` before the blank line: HTTP/1.0 asks for none, but the server may need the name.
         if (is_host || is_last) && !has_host {
             has_host = true;
             bytes.extend([host.as_bytes(), end].concat());
         }
+        // Drops every `Host` of the client, also a second.
         if !is_host {
             bytes.extend_from_slice(line);
         }

@@ -50,7 +50,7 @@ impl<'a, 'p> Upload<'a, 'p> {
         Self { upstream, exchanges, clock, requests: Requests::default(), buffer: BytesMut::new(), first: None }
     }
 
-    /// Waits until the client sends something.
+    /// Waits until the client sends bytes.
     pub(super) async fn first_bytes(&mut self, client: &mut (impl AsyncRead + Unpin)) -> Result<(), UploadEnd> {
         let (at, received) = receive(client, &mut self.buffer, self.clock).await;
         self.first = Some(at);
@@ -64,7 +64,7 @@ impl<'a, 'p> Upload<'a, 'p> {
         server: &mut UpstreamWriter,
     ) -> UploadEnd {
         loop {
-            // Behind the head of another protocol (101) the bytes of the client are no requests.
+            // Passes bytes on undecoded behind the head of another protocol (101).
             let bytes = self.buffer.split();
             let mut out = Vec::new();
             if self.exchanges.lock().is_switched() {
@@ -83,6 +83,7 @@ impl<'a, 'p> Upload<'a, 'p> {
             if sent.await.is_err() {
                 return UploadEnd::ServerGone;
             }
+            // Reads no further requests while too many wait: the memory of a connection has a bound.
             let answered = Arc::clone(self.exchanges.lock().answered());
             while self.exchanges.lock().open() >= PIPELINED_MAX {
                 answered.notified().await;
@@ -91,7 +92,7 @@ impl<'a, 'p> Upload<'a, 'p> {
             if let Some(ended) = ended(&received) {
                 return ended;
             }
-            // The next bytes begin a request, unless a request is under way.
+            // Notes the time of the next request's first byte, unless a request is under way.
             if self.requests.is_between() {
                 self.first = Some(at);
             }
@@ -131,6 +132,7 @@ impl<'a, 'p> Upload<'a, 'p> {
         }
         let (target, bytes) = rewritten(head, self.upstream);
         let at = self.first.take().unwrap_or_else(|| self.clock.now());
+        // Opens the exchange before the bytes are sent, so that the answer finds the exchange.
         self.exchanges.lock().request(at, &head.method, &target, &String::from_utf8_lossy(&bytes));
         out.extend_from_slice(&bytes);
         Ok(())

@@ -29,7 +29,7 @@ impl RecordedExchange {
     pub(super) fn is_followed_by(&self, fact: &Fact) -> bool {
         match fact {
             Fact::Request(_) | Fact::RawRequest(_) => self.has_request || self.has_head || self.has_ended,
-            // The recording of a replay has no requests.
+            // Begins an exchange with a head as well, since the recording of a replay has no requests.
             Fact::Head(_) => self.has_ended,
             _ => false,
         }
@@ -38,6 +38,7 @@ impl RecordedExchange {
     /// Takes in a line.
     pub(super) fn take_in(&mut self, line: usize, t_ms: u64, fact: Fact) -> Result<(), Problem> {
         self.last_line = line;
+        // Compares times within an exchange alone: exchanges of several connections may overlap.
         jsonl::within("t_ms", t_ms, self.last_ms..=TIME_MS_MAX)?;
         self.last_ms = t_ms;
         if let Some(action) = self.action(fact, t_ms)? {
@@ -54,18 +55,19 @@ impl RecordedExchange {
         match fact {
             Fact::Request(_) | Fact::RawRequest(_) => {
                 self.has_request = true;
+                // Counts from the request, so that a played response is as late as the recorded one.
                 self.since_ms = t_ms;
                 Ok(None)
             }
             Fact::Head(_) if self.has_head => Err(Problem::line("one head of an exchange, got another")),
-            // Interim heads, such as 103 with early hints, come before the head of the response.
+            // Leaves out interim heads, such as 103 with early hints, but not 101, which ends HTTP.
             Fact::Head(head) if matches!(head.status, 100 | 102..200) => Ok(None),
             Fact::Head(head) => {
                 self.has_head = true;
                 Ok(Some(Action::Head(Box::new(head::read(&head)?))))
             }
             Fact::Write(_) if !self.has_head => Err(Problem::line("a head before the first write")),
-            // An empty chunk would end the body (RFC 9112, 7.1).
+            // Leaves out an empty write: an empty chunk would end the body (RFC 9112, 7.1).
             Fact::Write(write) => Ok((!write.bytes.is_empty()).then_some(Action::Write(write.bytes))),
             Fact::End(end) => {
                 self.has_ended = true;
@@ -73,12 +75,12 @@ impl RecordedExchange {
                     How::Closed if !self.has_head => {
                         Err(Problem::line("a head before the end: the client left before the server answered"))
                     }
-                    // Without a head there is nothing to complete.
+                    // Cuts an exchange without a head, which has nothing to complete.
                     How::Complete if !self.has_head => Ok(Some(Action::End(How::Cut))),
                     how => Ok(Some(Action::End(how))),
                 }
             }
-            // Events follow from the writes, and a client that leaves is followed by the end.
+            // Leaves out facts that other lines tell as well: writes make the events, and the end follows a leaving client.
             Fact::Event(_) | Fact::Leave(_) => Ok(None),
             other => {
                 let expected = "a line of a recording, such as request, head, write or end";
@@ -102,6 +104,7 @@ impl RecordedExchange {
 
     /// Returns the cues, each with its time since the request.
     pub(super) fn into_cues(mut self) -> Vec<Cue> {
+        // Checks the length last, when all writes are known.
         head::check_length(&mut self.cues);
         self.cues
     }

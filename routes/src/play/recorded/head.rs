@@ -33,7 +33,7 @@ pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Probl
         let name: HeaderName = name.parse().map_err(|_| wrong("the name of a header"))?;
         headers.append(name, HeaderValue::from_str(value).map_err(|_| wrong("the value of a header"))?);
     }
-    // A Connection header names further headers of the connection.
+    // Removes the headers named by `Connection` before `Connection` itself, which is in the list.
     let named: Vec<_> = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).collect();
     for name in named.join(",").split(',').map(str::trim).chain(CONNECTION_HEADERS) {
         headers.remove(name);
@@ -41,14 +41,14 @@ pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Probl
     Ok(ResponseHead { status, headers })
 }
 
-/// Removes a Content-Length that the body does not have, such as that of an answer to `HEAD`.
+/// Removes a Content-Length other than the length of the body, such as the length in an answer to `HEAD`.
 pub(super) fn check_length(cues: &mut [Cue]) {
     let length = |cue: &Cue| if let Action::Write(bytes) = &cue.action { bytes.len() } else { 0 };
     let sent: usize = cues.iter().map(length).sum();
     let is_complete = cues.last().is_some_and(|cue| cue.action == Action::End(How::Complete));
     let Some(Cue { action: Action::Head(head), .. }) = cues.first_mut() else { return };
     let told = head.headers.get(CONTENT_LENGTH).map(|told| told.to_str().ok()?.parse::<usize>().ok());
-    // Less than the whole body comes where the response is cut off.
+    // Lets a response that was cut off have sent less than the length, but never more.
     let fits = |told: usize| if is_complete { told == sent } else { told >= sent };
     if told.is_some_and(|told| !told.is_some_and(fits)) {
         head.headers.remove(CONTENT_LENGTH);

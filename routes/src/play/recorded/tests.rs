@@ -38,6 +38,7 @@ fn a_file_may_have_several_exchanges() {
     let replayed = [HEAD, WRITE, END, &other, END];
     let recorded = [start, REQUEST, HEAD, WRITE, END, start, REQUEST, &other, END];
     let requests = [REQUEST, HEAD, WRITE, END, REQUEST, &other, END];
+    // Adds the ordinals of one connection to a line.
     let on = |line: &str, request: u32| line.replacen(",\"", &format!(",\"connection\":0,\"request\":{request},\""), 1);
     let (first, second) =
         ([REQUEST, HEAD, WRITE, END].map(|line| on(line, 0)), [REQUEST, &other, END].map(|line| on(line, 1)));
@@ -53,7 +54,7 @@ fn a_file_may_have_several_exchanges() {
         let said = "expected an exchange from 0 to 1, as the recording has 2, got 2";
         assert_eq!(shown(lines, 2).expect_err("there are two"), said);
     }
-    // Two exchanges at the same time.
+    // Interleaves two exchanges, whose lines only the ordinals tell apart.
     let of = |line: &str, connection: u64| {
         line.replacen(r#"","#, &format!(r#"","connection":{connection},"request":0,"#), 1)
     };
@@ -144,6 +145,7 @@ fn a_wrong_recording_is_told_by_its_line() {
         cues(&bytes, 0).expect_err("no UTF-8").to_string(),
         "line 2: expected UTF-8, got a byte at column 2 that is none"
     );
+    // Nests deeper than any stack could follow: reading must fail, not overflow.
     let deep = format!("{HEAD}\n{}", "{\"a\":".repeat(100_000));
     assert!(cues(deep.as_bytes(), 0).expect_err("too deep").to_string().starts_with("line 2"));
 }

@@ -1,0 +1,132 @@
+//! The order of units: what came in another place than in the recording, and which of it may.
+
+use std::time::Duration;
+
+use onbeat_wire::printable::visible;
+
+use super::ExchangeTrial;
+use crate::against::align::Aligned;
+use crate::against::series::{INSTANT_MS, UnitOrder};
+use crate::judge::{Aspect, Finding};
+
+/// Where more units are missing and extra, none of them is looked for in another place.
+const MOVES_MAX: usize = 10_000;
+
+impl ExchangeTrial<'_, '_> {
+    /// Returns the moved units: expected and seen, by index.
+    pub(super) fn moves(&self, steps: &[Aligned]) -> Vec<(usize, usize)> {
+        let missing = steps.iter().filter_map(|step| if let Aligned::Missing(e) = step { Some(*e) } else { None });
+        let extra = steps.iter().filter_map(|step| if let Aligned::Extra(g) = step { Some(*g) } else { None });
+        let (missing, mut extra): (Vec<usize>, Vec<usize>) = (missing.collect(), extra.collect());
+        if missing.len() * extra.len() > MOVES_MAX {
+            return Vec::new();
+        }
+        let moved = missing.into_iter().filter_map(|e| {
+            // Equal units, such as heartbeats, are told apart by their times.
+            let same = extra.iter().enumerate().filter(|(_, g)| self.is_same(e, **g));
+            let (at, _) = same.min_by_key(|(_, g)| self.due_ms(e).abs_diff(self.came_ms(**g)))?;
+            Some((e, extra.remove(at)))
+        });
+        moved.collect()
+    }
+
+    /// Puts a moved unit back into its place where no order holds between the unit and the units that it passed.
+    pub(super) fn put_back(&self, mut steps: Vec<Aligned>) -> Vec<Aligned> {
+        for (e, g) in self.moves(&steps) {
+            let (Some(missing), Some(extra)) = places(&steps, e, g) else { continue };
+            if passed(&steps[missing.min(extra)..missing.max(extra)]).all(|other| self.may_pass((e, g), other)) {
+                steps[missing] = Aligned::Same(e, g);
+                steps.remove(extra);
+            }
+        }
+        steps
+    }
+
+    /// Returns whether a unit that came may pass another one. Each is an expected unit and the seen unit.
+    fn may_pass(&self, unit: (usize, usize), other: (usize, usize)) -> bool {
+        let slack_ms = match self.result.series.order(unit.0, other.0) {
+            UnitOrder::Fixed => return false,
+            UnitOrder::FreeAtOnce => INSTANT_MS,
+            UnitOrder::Free => self.rules.times.steady_slack_ms(),
+        };
+        let (first, then) = (unit.min(other), unit.max(other));
+        // What is due later comes first if the other is late.
+        let late_ms = self.came_ms(first.1).saturating_sub(self.due_ms(first.0));
+        self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms + late_ms
+    }
+
+    /// Judges a moved unit. Two timers that meet come in either order, so that the order of one instant is in doubt until the
+    /// order is the same each time.
+    pub(super) fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
+        let at_once = |other: (usize, usize)| self.due_ms(other.0).abs_diff(self.due_ms(e)) <= INSTANT_MS;
+        let (missing, extra) = places(steps, e, g);
+        let is_in_doubt = missing.zip(extra).is_some_and(|(missing, extra)| {
+            let is_other = |other: (usize, usize)| self.result.series.has_other_shape(e, other.0);
+            passed(&steps[missing.min(extra)..missing.max(extra)]).all(|other| at_once(other) && is_other(other))
+        });
+        self.note_moved(e, g, is_in_doubt);
+    }
+
+    /// Notes that a unit came in another place.
+    fn note_moved(&mut self, e: usize, g: usize, is_in_doubt: bool) {
+        let mut before = self.result.steps.iter().filter_map(|step| match step {
+            Aligned::Same(e, before) | Aligned::Wrong(e, before) if *before < g => Some(*e),
+            _ => None,
+        });
+        let after = before.next_back().map_or_else(
+            || "before all other lines".to_owned(),
+            |e| format!("after line {}", self.lines(e).last().copied().unwrap_or_default()),
+        );
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let (line, at_ms) = (self.exchange.response.writes[unit.writes.1].line, got.times.last_ms);
+        let finding = Finding::new(self.place(line), visible(&unit.bytes), format!("it came {after}"), "out of order");
+        let finding = finding.after(Duration::from_millis(at_ms));
+        if is_in_doubt {
+            self.result.has_other_findings = true;
+            self.result.evidence.found_late(&[self.place(line)], &[Aspect::Order], &finding);
+        } else {
+            self.found(line, Aspect::Order, &finding);
+        }
+    }
+
+    /// Judges the order of a series that the stream itself may send, against the rest of the stream. Units of one instant
+    /// have no order.
+    pub(super) fn order_of_series(&mut self) {
+        let came: Vec<(usize, usize)> = passed(&self.result.steps).collect();
+        let mut found = Vec::new();
+        for (e, g) in came.iter().filter(|(e, _)| self.result.series.of_unit(*e).is_some()) {
+            let passes = |(other, came): &(usize, usize)| {
+                let at_once = self.due_ms(*other).abs_diff(self.due_ms(*e)) <= INSTANT_MS;
+                (other < e) != (came < g) && !at_once && self.result.series.order(*e, *other) == UnitOrder::FreeAtOnce
+            };
+            if came.iter().any(passes) {
+                found.push((*e, *g));
+            }
+        }
+        for (e, g) in found {
+            self.note_moved(e, g, true);
+        }
+    }
+
+    pub(super) fn due_ms(&self, e: usize) -> u64 {
+        self.result.expected_units[e].times.last_ms / u64::from(self.rules.times.scale)
+    }
+
+    fn came_ms(&self, g: usize) -> u64 {
+        self.result.seen_units[g].times.last_ms
+    }
+}
+
+/// Returns where a unit is missing, and where it is extra.
+fn places(steps: &[Aligned], e: usize, g: usize) -> (Option<usize>, Option<usize>) {
+    let place = |wanted: Aligned| steps.iter().position(|step| *step == wanted);
+    (place(Aligned::Missing(e)), place(Aligned::Extra(g)))
+}
+
+/// Returns the units among the steps that came.
+fn passed(steps: &[Aligned]) -> impl Iterator<Item = (usize, usize)> {
+    steps.iter().filter_map(|step| match *step {
+        Aligned::Same(e, g) | Aligned::Wrong(e, g) => Some((e, g)),
+        Aligned::Missing(_) | Aligned::Extra(_) | Aligned::May(..) => None,
+    })
+}

@@ -1,0 +1,36 @@
+//! The sequences of a body: the rest of the stream, and each series, aligned by themselves.
+
+use super::ExchangeTrial;
+use crate::against::align::{Aligned, align};
+use crate::against::unit::Unit;
+
+impl ExchangeTrial<'_, '_> {
+    /// Aligns each sequence, and puts the steps into the order in which the units came.
+    pub(super) fn aligned(&self) -> Vec<Aligned> {
+        let (expected, got, all) = (&self.result.expected_units, &self.result.seen_units, &self.result.series);
+        let writes = &self.exchange.response.writes;
+        // In virtual time even timers that meet keep their order.
+        if self.is_exact {
+            return align(writes, expected, got);
+        }
+        let steps_of = |sequence: Option<usize>| -> Vec<Aligned> {
+            let e_at: Vec<usize> = (0..expected.len()).filter(|e| all.of_unit(*e) == sequence).collect();
+            let g_at: Vec<usize> = (0..got.len()).filter(|g| all.of_seen(*g) == sequence).collect();
+            let picked = |units: &[Unit], at: &[usize]| at.iter().map(|at| units[*at].clone()).collect::<Vec<_>>();
+            let steps = align(writes, &picked(expected, &e_at), &picked(got, &g_at));
+            steps.into_iter().map(|step| step.mapped(&e_at, &g_at)).collect()
+        };
+        let mut steps = self.put_back(steps_of(None));
+        for number in 0..all.series.len() {
+            for step in steps_of(Some(number)) {
+                let is_behind = |other: &Aligned| match (step.seen(), step.expected()) {
+                    (Some(g), _) => other.seen().is_some_and(|other| other > g),
+                    (None, e) => other.expected() > e,
+                };
+                let at = steps.iter().position(is_behind).unwrap_or(steps.len());
+                steps.insert(at, step);
+            }
+        }
+        steps
+    }
+}
