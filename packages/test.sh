@@ -11,7 +11,8 @@ BROUGHT_MAX=15
 # One folder for each checkout, so that Cargo finds the build of the run before.
 folder=${TMPDIR:-/tmp}/onbeat-packages-$(printf %s "$PWD" | cksum | cut -d ' ' -f 1)
 trap 'rm -rf "$folder"' EXIT
-export CARGO_TARGET_DIR=$PWD/target/packages/project
+# The packages of others are built as in the repository, and are taken from there.
+export CARGO_TARGET_DIR=$PWD/target CARGO_PROFILE_DEV_DEBUG=line-tables-only
 
 # packages NAME: prints the packages from which a project is built, one a line.
 packages() {
