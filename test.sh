@@ -40,7 +40,7 @@ oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 oldest_cargo() { rustup run "$oldest" cargo "$@"; }
 oldest_cargo --version >/dev/null 2>&1 || rustup toolchain install "$oldest" --profile minimal || true
 if oldest_cargo --version >/dev/null 2>&1; then
-    # The library of a user; for the rest Clippy looks at what is newer.
+    # The library of a user. For the rest, Clippy looks at what the standard library got later, and a test at the packages.
     CARGO_TARGET_DIR=target/oldest oldest_cargo check --locked --package onbeat
 else
     say "there is no Rust $oldest, and none can be had: this step is left out"

@@ -140,6 +140,22 @@ fn the_oldest_rust_is_the_same_everywhere() {
 }
 
 #[test]
+fn no_package_needs_a_newer_rust() {
+    let version = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().expect("a number")).collect() };
+    let oldest = version(env!("CARGO_PKG_RUST_VERSION"));
+    let mut cargo = Command::new(env!("CARGO"));
+    let arguments = ["metadata", "--offline", "--locked", "--all-features", "--format-version", "1"];
+    let output = cargo.args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let newer =
+        packages.iter().filter(|package| package["rust_version"].as_str().is_some_and(|rust| version(rust) > oldest));
+    let newer: Vec<String> = newer.map(|package| format!("{} {}", package["name"], package["rust_version"])).collect();
+    assert!(packages.len() > 100 && newer.is_empty(), "{newer:?}");
+}
+
+#[test]
 fn the_readme_is_short() {
     let lines = fs::read_to_string(root().join("README.md")).expect("the README").lines().count();
     assert!(lines <= 150, "{lines} lines");
