@@ -11,6 +11,7 @@ pub(crate) mod format;
 mod manifest;
 pub(crate) mod read_back;
 mod requests;
+mod scenarios;
 pub(crate) mod stream_cases;
 mod streams;
 

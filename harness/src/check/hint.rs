@@ -37,6 +37,16 @@ const SILENCE_MIN: Duration = Duration::from_secs(5);
 const FEWER_BURSTS: usize = 6;
 
 impl Cause {
+    /// Returns whether waiting for more shows nothing new. A clock that is slow may be the machine's fault; a fast one is
+    /// not.
+    pub(super) fn makes_waiting_vain(self) -> bool {
+        match self {
+            Self::HeldBack | Self::ClockStandsStill => true,
+            Self::OtherSpeed { factor, .. } => factor > 1.0,
+            Self::OnlyConnections => false,
+        }
+    }
+
     /// Returns the common cause of the pulses of all streams, watched at this scale.
     pub(super) fn of_times(pulses: &[Pulse], scale: NonZeroU32) -> Option<Self> {
         let timed: Vec<&Pulse> = pulses.iter().filter(|pulse| pulse.due.iter().any(|due| !due.is_zero())).collect();
@@ -50,8 +60,10 @@ impl Cause {
         if stand_still(&timed) {
             return Some(Self::ClockStandsStill);
         }
-        let factor = speed::factor(&timed)?;
-        Some(Self::OtherSpeed { factor, scale: speed::scale_of(factor * f64::from(scale.get())) })
+        if let Some(factor) = speed::factor(&timed) {
+            return Some(Self::OtherSpeed { factor, scale: speed::scale_of(factor * f64::from(scale.get())) });
+        }
+        speed::rough_factor(&timed).map(|factor| Self::OtherSpeed { factor, scale: None })
     }
 }
 
@@ -249,6 +261,17 @@ mod tests {
         // A server whose heartbeats alone are in time has no other clock, but no timers.
         *pulses.last_mut().expect("one") = pulse(due(0, 30_000, 3), |due| due);
         assert_eq!(hint(&pulses, 1), None);
+    }
+
+    #[test]
+    fn a_fast_clock_is_told_even_if_the_machine_was_held_up_all_the_time() {
+        // A busy machine runs the server, or the checker, for an instant in so many milliseconds.
+        let in_turns =
+            |due: Duration| ms(60) + ms(u64::try_from((due / 100).as_millis()).expect("short").next_multiple_of(45));
+        let Some(Cause::OtherSpeed { factor, scale: None }) = hint(&streams(in_turns), 1) else { panic!("no hint") };
+        assert!((10.0..=100.0).contains(&factor), "{factor}");
+        // A server without timers writes all at once, however late that is.
+        assert_eq!(hint(&streams(|due| due / 100_000 + ms(60)), 1), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod again;
 mod download;
+mod giving_up;
 mod inspection;
 mod machine;
 mod plan;

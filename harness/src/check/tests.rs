@@ -77,12 +77,13 @@ fn what_comes_too_often_before_a_cut_is_one_too_many() {
     );
 }
 
-/// A scenario whose first client sees a heartbeat as its entry `number`, so long after its request.
+/// A scenario whose client alice sees a heartbeat as her entry `number`, so long after her request.
 fn with_heartbeat(scenario: &Scenario, number: usize, after_ms: u64) -> Observation {
     let mut logs = logs(scenario, |line| at(line) + Duration::from_millis(400));
-    let sent = logs[0].1.entries[0].0;
+    let (_, alice) = logs.iter_mut().find(|(name, _)| name == "alice").expect("alice joins");
+    let sent = alice.entries[0].0;
     let heartbeat = (sent + Duration::from_millis(after_ms), write("heartbeat:\n\n"));
-    logs[0].1.entries.insert(number, heartbeat);
+    alice.entries.insert(number, heartbeat);
     OtherClients::default().observation(logs)
 }
 

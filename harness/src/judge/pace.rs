@@ -57,6 +57,11 @@ impl Pace {
         Duration::from_millis(ms) / self.speed.get()
     }
 
+    /// Returns whether so few gaps make a median that a busy machine may make them short, by a delay before them.
+    pub(crate) fn are_few(gaps: usize) -> bool {
+        gaps < FEW
+    }
+
     /// Returns how far a timestamp may be from the time that passed, in the target's time.
     pub(crate) fn stamp_off_max(&self) -> Duration {
         if self.is_exact { Duration::ZERO } else { Duration::from_secs(1) + self.late_max * self.speed.get() }
@@ -70,7 +75,7 @@ impl Pace {
         let median = gaps[last / 2];
         let period = self.takes(period_ms);
         // Timers drift by a part of the period, and fire some milliseconds late.
-        let slack = Duration::from_millis(if gaps.len() < FEW { 26 } else { 6 });
+        let slack = Duration::from_millis(if Self::are_few(gaps.len()) { 26 } else { 6 });
         let slack = if self.is_exact { Duration::ZERO } else { period * 4 / 100 + slack };
         // On a busy machine the time between the quartiles that is nearest to the period decides.
         let nearest = if busy { period.clamp(gaps[last / 4], gaps[last - last / 4]) } else { median };

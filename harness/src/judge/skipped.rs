@@ -12,6 +12,9 @@ pub(crate) enum Skipped {
     /// The whole check came to no result.
     #[error("it could not be judged")]
     CheckFailed,
+    /// The writes of no stream came in time, so that the rest would only fail alike.
+    #[error("given up, since the writes of no stream came in time")]
+    GivenUp,
     /// A proxy may be at fault.
     #[error("a proxy in between may change it")]
     BehindProxy,

@@ -24,6 +24,19 @@ fn a_clock_that_stands_still_or_runs_at_another_speed_is_told_before_all_that_fo
 }
 
 #[test]
+fn before_a_clock_that_stands_still_what_needs_time_is_given_up() {
+    let served = Served::start(&["--clock", "manual"]);
+    let only = "sse-data.*,dynamic-counter.*,sse.heartbeat-period,fan-out.beside-heartbeats";
+    let output = onbeat(&["check", &served.addr.to_string(), "--only", only, "--format", "jsonl"]);
+    let verdicts = verdicts(&output);
+    let of = |id: &str| verdicts.iter().find(|(known, _)| known == id).map(|(_, verdict)| verdict.as_str());
+    assert_eq!(of("sse-data.count"), Some("fail"), "{verdicts:?}");
+    for id in ["sse.heartbeat-period", "fan-out.beside-heartbeats"] {
+        assert_eq!(of(id), Some("skipped"), "{id}");
+    }
+}
+
+#[test]
 fn a_clock_that_is_too_fast_to_be_judged_is_an_error() {
     let output = onbeat(&["check", "http://127.0.0.1:9", "--scale", "1001"]);
     assert_eq!(output.status.code(), Some(2));

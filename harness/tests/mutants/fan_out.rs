@@ -7,8 +7,8 @@ use axum::http::{HeaderValue, Method};
 use parking_lot::Mutex;
 
 use crate::kit::{
-    Mutant, answers, delayed, each, half_closed_clients_are_served, is_event, mutant, queries, replaced, requests,
-    responses, writes,
+    Mutant, answers, delayed, each, half_closed_clients_are_served, is_event, mutant, queries, queries_of, replaced,
+    requests, responses, writes,
 };
 
 const SSE: &str = "/sse";
@@ -46,6 +46,7 @@ pub(crate) fn of_events() -> Vec<Mutant> {
                 }
             }),
         ),
+        mutant("fan-out.order", "a broadcast overtakes a heartbeat", overtaken()),
         mutant("fan-out.escaping", "slashes escaped", each(SSE, |write| write.replace('/', "\\/"))),
         mutant("fan-out.escaping", "U+2028 escaped", replaced(SSE, "\u{2028}", "\\u2028")),
         mutant(
@@ -152,6 +153,27 @@ fn history() -> onbeat::world_lab::WorldServer {
     })
 }
 
+/// A heartbeat whose message is a number comes after the event that follows.
+fn overtaken() -> onbeat::world_lab::WorldServer {
+    writes(SSE, |_| {
+        let (mut event, mut held) = (None, Vec::new());
+        move |write: &str| {
+            if write.starts_with("event:") {
+                event = Some(write.to_owned());
+                return vec![];
+            }
+            let whole: Vec<String> = event.take().into_iter().chain([write.to_owned()]).collect();
+            let is_numbered =
+                write.contains("\"timestamp\"") && ('0'..='9').any(|n| write.ends_with(&format!("\"{n}\"}}\n\n")));
+            if is_numbered {
+                held = whole;
+                return vec![];
+            }
+            whole.into_iter().chain(std::mem::take(&mut held)).collect()
+        }
+    })
+}
+
 /// Mutants of what the asker is told.
 pub(crate) fn of_answers() -> Vec<Mutant> {
     let number = |answer: &str, key: &str| -> u64 {
@@ -207,6 +229,11 @@ pub(crate) fn of_answers() -> Vec<Mutant> {
         ),
         mutant(
             "fan-out.count",
+            "no fewer clients than one",
+            answers(HEARTBEAT, |answer| answer.replace("\"clients\":0", "\"clients\":1")),
+        ),
+        mutant(
+            "fan-out.count",
             "sent is what came before",
             answers(BROADCAST, move |answer| {
                 let sent = number(answer, "sent");
@@ -246,6 +273,11 @@ pub(crate) fn of_queries() -> Vec<Mutant> {
             }),
         ),
         mutant("fan-out.decoding", "+ stays", queries(|query| query.replace('+', "%2B"))),
+        mutant(
+            "fan-out.decoding",
+            "a heartbeat's message is decoded twice",
+            queries_of(HEARTBEAT, |query| query.replace("%25", "%")),
+        ),
         mutant("fan-out.decoding", "keys are not decoded", queries(|query| query.replace("%6Dsg", "other"))),
         mutant("fan-out.decoding", "a semicolon separates", queries(|query| query.replace(";msg=b", "&x=b"))),
         mutant(
@@ -262,6 +294,11 @@ pub(crate) fn of_queries() -> Vec<Mutant> {
             "fan-out.other-keys",
             "msg[x] is msg",
             queries(|query| query.replace("msg[x]", "msg").replace("msg[]", "msg")),
+        ),
+        mutant(
+            "fan-out.other-keys",
+            "msg[] is msg in a heartbeat",
+            queries_of(HEARTBEAT, |query| query.replace("[]", "")),
         ),
         mutant("fan-out.other-keys", "keys are not case-sensitive", queries(|query| query.replace("MSG", "msg"))),
         mutant(

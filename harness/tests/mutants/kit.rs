@@ -67,6 +67,16 @@ pub(crate) fn queries(change: impl Fn(&str) -> String + Clone + Send + Sync + 's
     })
 }
 
+/// The query of one fan-out endpoint comes changed.
+pub(crate) fn queries_of(path: &'static str, change: fn(&str) -> String) -> WorldServer {
+    requests(move |request| {
+        let uri = request.uri();
+        if let (true, Some(query)) = (uri.path() == path, uri.query()) {
+            *request.uri_mut() = format!("{path}?{}", change(query)).parse().expect("a valid target");
+        }
+    })
+}
+
 /// The path comes changed.
 pub(crate) fn paths(change: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> WorldServer {
     requests(move |request| {
@@ -82,6 +92,7 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) version: axum::http::Version,
+    pub(crate) takes_gzip: bool,
 }
 
 /// Responses go out changed.
@@ -105,6 +116,7 @@ fn asked(request: &Request) -> Asked {
         method: request.method().to_string(),
         path: request.uri().path().to_ascii_lowercase(),
         version: request.version(),
+        takes_gzip: request.headers().get("accept-encoding").is_some_and(|value| value.as_bytes().starts_with(b"gzip")),
     }
 }
 

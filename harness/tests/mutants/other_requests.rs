@@ -17,6 +17,15 @@ pub(crate) fn of_methods_and_paths() -> Vec<Mutant> {
             }),
         ),
         mutant(
+            "fan-out.everyone",
+            "a preflight publishes",
+            requests(|request| {
+                if request.method() == Method::OPTIONS && request.uri().path() == "/broadcast-text" {
+                    *request.method_mut() = Method::GET;
+                }
+            }),
+        ),
+        mutant(
             "requests.options",
             "200 for a preflight",
             responses(|asked, response| {
@@ -56,6 +65,15 @@ pub(crate) fn of_methods_and_paths() -> Vec<Mutant> {
             "POST is as good as GET",
             requests(|request| {
                 if request.method() == Method::POST {
+                    *request.method_mut() = Method::GET;
+                }
+            }),
+        ),
+        mutant(
+            "requests.not-found",
+            "POST publishes a heartbeat",
+            requests(|request| {
+                if request.method() == Method::POST && request.uri().path() == "/send-heartbeat" {
                     *request.method_mut() = Method::GET;
                 }
             }),
@@ -139,6 +157,24 @@ pub(crate) fn of_heads() -> Vec<Mutant> {
             requests(|request| {
                 if request.headers().contains_key("last-event-id") {
                     *request.uri_mut() = "/sse".parse().expect("a target");
+                }
+            }),
+        ),
+        mutant(
+            "requests.reconnect",
+            "a stream is compressed for a browser",
+            responses(|asked, response| {
+                if asked.takes_gzip && asked.path == "/sse" {
+                    response.headers_mut().insert("content-encoding", HeaderValue::from_static("gzip"));
+                }
+            }),
+        ),
+        mutant(
+            "requests.head-status",
+            "HEAD is not known on /sse",
+            requests(|request| {
+                if request.method() == Method::HEAD && request.uri().path() == "/sse" {
+                    *request.uri_mut() = "/nothing".parse().expect("a target");
                 }
             }),
         ),

@@ -18,6 +18,10 @@ const FACTOR_MAX: f64 = 5000.0;
 const MEASURABLE_MIN: Duration = Duration::from_millis(50);
 /// So many writes show a speed.
 const WRITES_MIN: usize = 3;
+/// So many bursts show timers.
+const BURSTS_MIN: usize = 3;
+/// No machine, however busy, makes all streams so many times as fast.
+const ROUGH_FACTOR_MIN: f64 = 4.0;
 
 /// The speed of a stream.
 struct Speed {
@@ -42,6 +46,22 @@ pub(super) fn factor(pulses: &[&Pulse]) -> Option<f64> {
     let alike = (best.factor / second.factor).max(second.factor / best.factor) <= FACTOR_SPREAD;
     let sure = best.even && (alike || second.gap < MEASURABLE_MIN && best.gap >= MEASURABLE_MIN);
     (sure && best.factor <= FACTOR_MAX && speeds.iter().all(aside)).then_some(best.factor)
+}
+
+/// Returns roughly how many times as fast as expected all streams are, where the machine was held up so often that gaps say
+/// nothing: by the time from the request to the last write, which a busy machine only makes longer.
+pub(super) fn rough_factor(pulses: &[&Pulse]) -> Option<f64> {
+    let factor = |pulse: &&Pulse| {
+        let count = pulse.came.len().min(pulse.due.len());
+        let last = count.checked_sub(1).filter(|_| count >= WRITES_MIN)?;
+        Some(pulse.due[last].as_secs_f64() / pulse.came[last].as_secs_f64())
+    };
+    let factors: Vec<f64> = pulses.iter().filter_map(factor).collect();
+    // A server without timers writes all at once.
+    let has_timers = pulses.iter().any(|pulse| pulse.bursts() >= BURSTS_MIN);
+    let slowest = factors.iter().copied().min_by(f64::total_cmp)?;
+    let fastest = factors.iter().copied().max_by(f64::total_cmp)?;
+    (has_timers && slowest >= ROUGH_FACTOR_MIN && fastest <= FACTOR_MAX).then_some(fastest)
 }
 
 /// Returns the speed of a stream; none if the stream has too few gaps, or gaps that fit no speed.

@@ -1,5 +1,6 @@
 //! A stream as an application receives the stream: over a real socket, through reqwest.
 
+use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use parking_lot::Mutex;
 use reqwest::StatusCode;
 use tokio::sync::oneshot;
 
-use crate::check::LinesSeen;
 use crate::check::application::dispatch;
+use crate::check::{ExtraHeaders, LinesSeen};
 use crate::judge::Dispatched;
 
 /// A client library that takes longer never comes back.
@@ -47,16 +48,30 @@ impl Download {
     }
 }
 
+/// Returns a client that sends additional headers, as an application may.
+pub(super) fn client(headers: &ExtraHeaders) -> reqwest::Client {
+    reqwest::Client::builder()
+        // Neither a redirect nor a proxy of the environment may lead to another server.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        // A server may close an idle connection at the instant at which the next request is sent.
+        .pool_max_idle_per_host(0)
+        .default_headers(headers.map())
+        .build()
+        .expect("a client without TLS asks nothing of the machine")
+}
+
 /// Asks for `url` as an application does, and reads the stream up to so many bytes.
 pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: usize, download: &Mutex<Download>) {
     let outcome = async {
-        let response = client.get(url).send().await.map_err(|error| error.to_string())?;
+        let response = client.get(url).send().await.map_err(|error| with_causes(&error))?;
         if response.status() != StatusCode::OK {
             return Err(format!("the status is {}", response.status()));
         }
         let (mut chunks, mut left) = (response.bytes_stream(), bytes_max);
         while let Some(chunk) = chunks.next().await {
-            let bytes = chunk.map_err(|error| error.to_string())?;
+            let bytes = chunk.map_err(|error| with_causes(&error))?;
             left = left.saturating_sub(bytes.len());
             if left == 0 {
                 break;
@@ -71,6 +86,12 @@ pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: us
     let outcome: Result<(), String> = outcome.await;
     let mut download = download.lock();
     (download.failed, download.is_over) = (outcome.err(), true);
+}
+
+/// Returns an error with all causes, from the outermost to the innermost.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 /// Has a client library work on a thread, and waits for as long as a library may take.
@@ -92,6 +113,9 @@ async fn apart(clock: &dyn Clock, work: impl FnOnce() -> Dispatched + Send + 'st
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use onbeat_clock::TokioClock;
 
     use super::*;
@@ -103,6 +127,30 @@ mod tests {
         };
         let dispatched = apart(&TokioClock::start(), forever).await;
         assert!(dispatched.gave_up.expect("no end").contains("still busy after 10s"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_server_closes_when_asked_again_costs_no_stream() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (mut socket, mut request) = (socket.expect("a connection"), [0; 4096]);
+                thread::spawn(move || {
+                    if matches!(socket.read(&mut request), Ok(1..)) {
+                        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ndata: a\n\n");
+                    }
+                    // The next request on this connection finds the connection closed.
+                    let _ = socket.read(&mut request);
+                });
+            }
+        });
+        let client = client(&ExtraHeaders::default());
+        for _ in 0..2 {
+            let got = Mutex::new(Download::default());
+            download(client.clone(), url.clone(), 1000, &got).await;
+            assert_eq!(got.into_inner().failed, None);
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use onbeat_clock::epoch_today;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::download;
 use super::target::Live;
 use super::{Progress, Remote};
 use crate::check::hint::Pulse;
@@ -40,14 +41,7 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Inspection<'a> {
     pub(super) fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
-        let application = reqwest::Client::builder()
-            // Neither a redirect nor a proxy of the environment may lead to another server.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .default_headers(remote.headers.map())
-            .build()
-            .expect("a client without TLS asks nothing of the machine");
+        let application = download::client(&remote.headers);
         // No other check has the tag: two processes of a machine differ in their ids, two machines in the time.
         let now: String = epoch_today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 
 use super::inspection::Inspection;
 use super::target::SETTLING;
@@ -14,7 +14,7 @@ use crate::judge::{ExpectedExchange, Pace, Scenario};
 /// The parts of a check.
 pub(super) struct Plan<'a> {
     /// The streams that end, watched all at the same time.
-    streams: Vec<&'a Scenario>,
+    pub(super) streams: Vec<&'a Scenario>,
     /// `/sse`, watched after the short scenarios.
     sse: Option<&'a Scenario>,
     /// Short scenarios, played one after another, since each counts the clients of `/sse`.
@@ -51,6 +51,13 @@ impl<'a> Plan<'a> {
         let requests = usize::from(!self.apart.is_empty()) + usize::from(!self.noticed.is_empty());
         self.streams.len() + usize::from(self.sse.is_some()) + self.short.len() + self.long.len() + requests
     }
+
+    /// Returns the cases of all parts but the streams that end.
+    pub(super) fn cases_of_rest(&self) -> Vec<String> {
+        let scenarios = self.sse.iter().chain(&self.short).chain(&self.long).flat_map(|scenario| scenario.cases());
+        let requests = self.apart.iter().chain(&self.noticed).flat_map(|request| &request.cases);
+        scenarios.chain(requests).cloned().collect()
+    }
 }
 
 /// Returns whether a request looks like a request that joins the clients of `/sse` or sends an event to the clients, even
@@ -67,8 +74,8 @@ impl Inspection<'_> {
         let streams = plan.streams.iter().map(|stream| self.stream(stream, Noise::None).boxed_local());
         // The streams that end and the requests apart disturb no other part.
         let mut lanes: Vec<LocalBoxFuture<()>> = streams.collect();
-        lanes.push(self.requests(&plan.apart).boxed_local());
-        lanes.push(self.noticed(plan).boxed_local());
+        let rest = join(self.requests(&plan.apart), self.noticed(plan));
+        lanes.push(self.unless_in_vain(plan, rest).boxed_local());
         join_all(lanes).await;
     }
 

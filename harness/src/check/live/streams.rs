@@ -1,6 +1,7 @@
 //! Watches streams twice at the same time: raw, and as an application does.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
@@ -18,16 +19,20 @@ const SSE_BOUNDS: Bounds = Bounds { bytes_max: 1 << 22, entries_max: 1 << 15 };
 impl Inspection<'_> {
     /// Judges a stream; again, where a busy machine may explain the evidence.
     pub(super) async fn stream(&self, stream: &Scenario, noise: Noise) {
-        let seen = self.watch(stream, noise).await;
-        self.findings().pulses.push(Pulse::take(stream, &seen, &self.live.pace));
+        let take_pulse = |seen: &Observation| {
+            let pulse = Pulse::take(stream, seen, &self.live.pace);
+            self.findings().pulses.push(pulse);
+        };
+        let seen = self.watch(stream, noise, take_pulse).await;
         let timeline = Timeline::of(stream, &seen, &self.live.pace);
-        let watch = async || self.judge(stream, &self.watch(stream, noise).await);
+        let watch = async || self.judge(stream, &self.watch(stream, noise, |_| ()).await);
         let evidence = self.watch_again(stream, self.judge(stream, &seen), watch).await;
         self.findings().timelines.push(timeline);
         self.finished([evidence]);
     }
 
-    async fn watch(&self, stream: &Scenario, noise: Noise) -> Observation {
+    /// Watches a stream, and calls `seen_raw` as soon as the raw client has seen all that comes.
+    async fn watch(&self, stream: &Scenario, noise: Noise, seen_raw: impl FnOnce(&Observation)) -> Observation {
         let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
         // A conforming stream stays far below the bounds; a hostile stream must not fill the memory.
         let bounds = match noise {
@@ -40,8 +45,11 @@ impl Inspection<'_> {
         let by_application = download::download(self.application.clone(), url, bounds.bytes_max, &download);
         let raw = async {
             let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
-            // The application's stream may have begun later, and gets as much time as the raw stream.
-            let given_up = self.live.clock.now() + PATIENCE;
+            seen_raw(&seen);
+            // The application's stream may have begun later, and gets as much time as the raw stream. A raw client that was not
+            // sent all writes has waited long enough for both.
+            let is_whole = seen.first_response().is_some_and(|(_, pieces)| pieces.len() >= stream.writes());
+            let given_up = self.live.clock.now() + if is_whole { PATIENCE } else { Duration::ZERO };
             while self.live.clock.now() < given_up && !download.lock().has(stream.writes()) {
                 self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
             }

@@ -9,7 +9,9 @@ use onbeat_wire::{How, Instant, What};
 
 use super::judge;
 use crate::judge::made_up::{case, logs, write};
-use crate::judge::{Annotations, Aspect, Case, Observation, Others, Outcome, Pace, Scenario, ScenarioLine, Stalls};
+use crate::judge::{
+    Annotations, Aspect, Case, Evidence, Observation, Others, Outcome, Pace, Scenario, ScenarioLine, Stalls,
+};
 use crate::player::{ClientLog, LogEntry};
 
 fn cases() -> Vec<Case> {
@@ -87,6 +89,71 @@ fn a_period_that_only_a_stall_longer_than_itself_excuses_is_not_judged() {
     let (outcome, reason) = period(203, 110);
     assert_eq!(outcome, Outcome::Skipped);
     assert!(reason.expect("a reason").contains("the machine was too busy"));
+}
+
+/// Returns whether the timestamps hold of a stream with a write each second, whose timestamps advance by so many ms a write.
+/// In each second the machine was held up for a while, and the last write was on the way for so long.
+fn stamps_hold(advance_ms: u64, held_up_ms: u64, on_the_way_ms: u64) -> bool {
+    const WRITES: u64 = 12;
+    let ms = Duration::from_millis;
+    let first = scenario();
+    let mut lines: Vec<(usize, ScenarioLine)> = first.lines[..2].to_vec();
+    let (_, stamped) = &first.lines[4];
+    let line = |number: u64, advance_ms: u64| {
+        let at = jiff::Timestamp::UNIX_EPOCH + ms(number * advance_ms);
+        let bytes = Bytes::from(format!("data: {{\"at\":\"{at:.3}\"}}\n\n"));
+        let line = ScenarioLine { t_ms: number * 1000, fact: Fact::Write(Write { bytes }), ..stamped.clone() };
+        (usize::try_from(number).expect("few") + 2, line)
+    };
+    let came = Scenario::new(
+        "feed.jsonl",
+        lines.iter().cloned().chain((1..=WRITES).map(|number| line(number, advance_ms))).collect(),
+    );
+    lines.extend((1..=WRITES).map(|number| line(number, 1000)));
+    let last_ms = WRITES * 1000;
+    let late = |line: &ScenarioLine| if line.t_ms == last_ms { ms(on_the_way_ms) } else { Duration::ZERO };
+    let logs = logs(&came, |line| Instant::EPOCH + ms(line.t_ms) + late(line));
+    let mut stalls = Stalls::default();
+    for second in (0..WRITES).map(|number| Instant::EPOCH + ms(number * 1000)) {
+        stalls.stalled(second, second + ms(held_up_ms));
+    }
+    let end = Instant::EPOCH + ms(last_ms);
+    stalls.stalled(end, end + ms(on_the_way_ms));
+    let cases = cases();
+    let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+    let wanted = Scenario::new("feed.jsonl", lines);
+    let evidence = judge(&cases, &wanted, &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
+    !evidence.failing().contains(&"stamp".to_owned())
+}
+
+#[test]
+fn only_stalls_on_the_way_of_a_write_excuse_its_timestamp() {
+    assert!(stamps_hold(1000, 0, 0));
+    assert!(!stamps_hold(700, 0, 0));
+    // Stalls all along excuse nothing: each write was on its way for an instant.
+    assert!(stamps_hold(1000, 300, 0));
+    assert!(!stamps_hold(700, 250, 0));
+    assert!(stamps_hold(1000, 0, 3000));
+}
+
+#[test]
+fn a_median_of_a_few_gaps_that_is_too_short_has_to_be_found_again() {
+    let (cases, ms) = (cases(), Duration::from_millis);
+    // Each write is late by less, so that the gaps are 280, 10 and 10 ms in place of 100.
+    let late = |line: &ScenarioLine| ms(280).saturating_sub(ms(line.t_ms) * 9 / 10 + ms(10));
+    let watch = || {
+        let logs = logs(&scenario(), |line| {
+            Instant::EPOCH + ms(line.t_ms) + if line.t_ms == 0 { Duration::ZERO } else { late(line) }
+        });
+        let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+        judge(&cases, &scenario(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &Stalls::default())
+    };
+    let mut evidence = watch();
+    assert_eq!((evidence.failing(), evidence.is_in_doubt(scenario().writes())), (vec!["pause".to_owned()], true));
+    evidence.settle_doubts(watch());
+    assert_eq!(evidence.failing(), ["pause"]);
+    evidence.settle_doubts(Evidence::new(&cases));
+    assert!(evidence.is_clean());
 }
 
 type Bug<'b> = &'b dyn Fn(&mut ClientLog);

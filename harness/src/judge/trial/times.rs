@@ -7,7 +7,7 @@ use onbeat_wire::printable::visible;
 
 use super::{Comparison, Trial};
 use crate::judge::milliseconds::duration_ms;
-use crate::judge::{Aspect, Finding, NumberedLine, Piece};
+use crate::judge::{Aspect, Finding, NumberedLine, Pace, Piece};
 use crate::player::HttpExchange;
 
 /// The time between two writes.
@@ -119,7 +119,8 @@ impl Trial<'_, '_> {
                 let (wanted, actual) =
                     (duration_ms(period), format!("{:.1} ms, the median of {}", duration_ms(median), spans.len()));
                 let finding = Finding::new(&self.scenario.path, format!("{wanted:.1} ms"), actual, "the period");
-                if median > period {
+                // A delay that no stall tells of makes one gap long, and the next short.
+                if median > period || Pace::are_few(spans.len()) {
                     self.evidence.found_late(&[case], &[Aspect::Period], &finding);
                 } else {
                     self.evidence.found(&[case], Aspect::Period, &finding);

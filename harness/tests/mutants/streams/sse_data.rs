@@ -59,6 +59,17 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         ),
         mutant(
             "sse-data.value",
+            "values of two decimals",
+            each(path, |write| match write.split_once("\"value\":") {
+                Some((before, value)) => {
+                    let value: f64 = value.trim_end_matches("}\n\n").parse().expect("a number");
+                    format!("{before}\"value\":{}}}\n\n", (value * 100.0).round() / 100.0)
+                }
+                None => write.into(),
+            }),
+        ),
+        mutant(
+            "sse-data.value",
             "values of 0 to 1",
             each(path, |write| match write.split_once("\"value\":") {
                 Some((before, after)) => format!("{before}\"value\":0.{}", after.replace('.', "")),

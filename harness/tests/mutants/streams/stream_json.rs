@@ -37,6 +37,14 @@ pub(crate) fn mutants() -> Vec<Mutant> {
                 _ => write.into(),
             }),
         ),
+        mutant(
+            "stream-json.measurement",
+            "whole numbers",
+            each(path, |write| match write.split_once(",\"status\"") {
+                Some((before, after)) => format!("{},\"status\"{after}", before.split('.').next().unwrap_or_default()),
+                None => write.into(),
+            }),
+        ),
         mutant("stream-json.measurement", "another word for ok", replaced(path, "\"ok\"", "\"normal\"")),
         mutant(
             "stream-json.alert",
