@@ -149,6 +149,7 @@ pub fn run_with<T>(
             let accepting = accept(listener, setup.limits.connections_max, None, serve, lab.shutdown());
             let played = async {
                 let outcome = test(&mut world_lab).await;
+                // Refuses further connections first: the channel ends only when no connection can come any more.
                 lab.remove_application();
                 // The channel ends when the server has released the last connection.
                 released.recv().await;

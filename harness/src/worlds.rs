@@ -275,6 +275,7 @@ impl<S: 'static> Worlds<S> {
             return Err("expected a request that clients send: add `.get(\"/events\")`, for example".into());
         }
         let mut explored = Explored::default();
+        // Plays the given histories first, in which a known failure shows soonest.
         for again in &self.again {
             let history = WorldHistory::read(again, self.sources.len())
                 .map_err(|error| format!("expected a history as a failed world prints it, got {again:?}: {error}"))?;
@@ -286,6 +287,7 @@ impl<S: 'static> Worlds<S> {
             let twice = self.is_deterministic && seed.is_multiple_of(TWICE_EVERY);
             explored.add(self.checked_world(&history, twice).map_err(|failure| failure.to_string())?);
         }
+        // Fails without a single success, since such worlds test hardly any code of the application.
         if explored.requests > 0 && explored.successes == 0 {
             let names: Vec<String> = self.names().collect();
             return Err(format!(

@@ -20,12 +20,14 @@ pub(super) struct AcceptedLine {
 /// Returns the next recording, out of the lines of each exchange: all by time, behind the line that begins the recording.
 pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<AcceptedLine>>) -> Vec<RecordedLine> {
     let is_single = exchanges.len() == 1;
+    // Takes out the first line of each exchange before sorting: the next recording begins with a single such line.
     let (starts, mut lines): (Vec<AcceptedLine>, Vec<AcceptedLine>) =
         exchanges.into_iter().flatten().partition(|one| matches!(one.line.fact, Fact::Recording(_)));
     lines.sort_by_key(|one| (one.line.t_ms, one.place));
     let old = &contract.lines[0].1;
     let mut first = starts.into_iter().next().map_or_else(|| old.clone(), |one| one.line);
     if let (Fact::Recording(start), Fact::Recording(old)) = (&mut first.fact, &old.fact) {
+        // Keeps the time on the timeline of the proxy, which a replay lacks.
         start.at_ms = old.at_ms;
         // The framing of several exchanges is in their heads.
         start.framing = if is_single { start.framing } else { old.framing };
@@ -51,13 +53,13 @@ pub(super) fn accepted_exchange(
     let (mut write, mut place) = (0, 0);
     for line in came {
         let mut line = line.clone();
-        // A replay counts from its request.
+        // Adds the time of the recorded request, from which a replay counts.
         let shift_ms = if matches!(line.fact, Fact::Recording(_)) { 0 } else { exchange.start_ms };
         line.t_ms += shift_ms;
         line.notes.first_ms = line.notes.first_ms.map(|first_ms| first_ms + shift_ms);
         line.exchange = key;
         match &mut line.fact {
-            // The recorded request stays, without the headers of the check.
+            // Keeps the recorded request, without the headers of the check.
             Fact::RawRequest(_) => {
                 place = exchange.line;
                 line = old(place).cloned().unwrap_or(line);
@@ -72,7 +74,7 @@ pub(super) fn accepted_exchange(
                 write += 1;
                 let partner = pairs.get(&(write - 1)).map(|at| exchange.response.writes[*at].line);
                 match partner.and_then(|number| Some((number, old(number)?))) {
-                    // The first heartbeat stands for all.
+                    // Keeps only the first of several heartbeats that came for the same optional line.
                     Some((number, partner)) if partner.notes.may && kept.contains(&number) => continue,
                     Some((number, partner)) => {
                         kept.push(number);
@@ -80,7 +82,7 @@ pub(super) fn accepted_exchange(
                         line.notes.vary.clone_from(&partner.notes.vary);
                         line.notes.may = partner.notes.may;
                     }
-                    // The check watches an endless stream for longer than the recording.
+                    // Leaves out writes behind the recorded leave, which the check sees by watching for longer.
                     None if left.is_some_and(|end| line.t_ms > end.at_ms + exchange.start_ms) => continue,
                     None => {}
                 }
@@ -89,6 +91,7 @@ pub(super) fn accepted_exchange(
                 place = exchange.response.end.map_or(place, |end| end.line);
                 let last_ms = lines.last().map_or(0, |one: &AcceptedLine| one.line.t_ms);
                 if let Some(left) = left.filter(|_| end.how == How::Closed) {
+                    // Keeps the recorded time of the leave, or takes the time of a later line.
                     line.t_ms = (left.at_ms + exchange.start_ms).max(last_ms).min(line.t_ms);
                 }
             }
@@ -111,6 +114,7 @@ fn pairs(with: &Comparison) -> BTreeMap<usize, usize> {
     for step in &with.steps {
         let (Aligned::Same(e, g) | Aligned::Wrong(e, g) | Aligned::May(e, g)) = *step else { continue };
         let (wanted, came) = (with.expected_units[e].writes, with.seen_units[g].writes);
+        // Pairs backwards from the last write, with which both units are complete.
         for n in 0..=(wanted.1 - wanted.0).min(came.1 - came.0) {
             pairs.insert(came.1 - n, wanted.1 - n);
         }
@@ -126,7 +130,9 @@ fn insert(lines: &mut Vec<AcceptedLine>, mut new: AcceptedLine) {
     let later = lines[head + 1..end].iter().position(|other| other.line.t_ms > new.line.t_ms);
     let at = later.map_or(end, |later| head + 1 + later);
     let (before, next) = (&lines[at - 1], lines.get(at));
+    // Moves the line between the times of the neighbours, since the times of a recording never fall.
     new.line.t_ms = new.line.t_ms.max(before.line.t_ms).min(next.map_or(u64::MAX, |next| next.line.t_ms));
+    // Leaves out the time of the first byte, which may lie behind the moved line.
     new.line.notes.first_ms = None;
     new.place = new.place.max(before.place).min(next.map_or(usize::MAX, |next| next.place));
     lines.insert(at, new);

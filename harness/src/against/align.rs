@@ -74,6 +74,7 @@ pub(super) fn may(writes: &[WriteFact], unit: &Unit) -> bool {
 pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Vec<Aligned> {
     let rules: Vec<Vec<Loosening>> = expected.iter().map(|unit| vary(writes, unit)).collect();
     let same = |e: usize, g: usize| expected[e].difference(&got[g], &rules[e]).is_none();
+    // Aligns the required units alone: an optional unit may come anywhere, any number of times.
     let (optional, required): (Vec<usize>, Vec<usize>) = (0..expected.len()).partition(|e| may(writes, &expected[*e]));
     let may_be = |g: usize| optional.iter().copied().find(|e| same(*e, g));
     let (mut from_e, mut from_g, mut steps) = (0, 0, Vec::new());
@@ -91,6 +92,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
         let costs: Vec<u32> = (0..e_len * g_len)
             .map(|at| {
                 let (e, g) = (required[from_e + at / g_len], from_g + at % g_len);
+                // Adds a cost of 1 to a unit far from the expected time, to choose the nearer of equal units.
                 let far = u32::from(is_far(&expected[e], &got[g]));
                 match () {
                     () if same(e, g) => far,
@@ -125,6 +127,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
                 Step::Extra(g) => optionals[g].map_or(Aligned::Extra(from_g + g), |e| Aligned::May(e, from_g + g)),
             });
         }
+        // Counts the expected units in the kept steps, and then the seen units.
         let came = window[..kept].iter().filter(|step| !matches!(step, Step::Extra(_))).count();
         let left = window[..kept].iter().filter(|step| !matches!(step, Step::Missing(_))).count();
         (from_e, from_g) = (from_e + came, from_g + left);
@@ -139,6 +142,7 @@ fn is_far(expected: &Unit, got: &Unit) -> bool {
 /// Returns how many expected units, or how many seen units, lie before the next agreement.
 fn next_agreement(expected: usize, got: usize, same: impl Fn(usize, usize) -> bool) -> Option<(usize, usize)> {
     let agree = |e: usize, g: usize| {
+        // Takes a shorter run near the end of either list.
         let run = AGREEMENT.min(expected - e).min(got - g);
         run > 0 && (0..run).all(|n| same(e + n, g + n))
     };

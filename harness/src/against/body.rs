@@ -33,6 +33,7 @@ pub enum Measure {
 impl BodyKind {
     /// Returns the kind of a recorded body.
     pub(super) fn of(head: &Head, writes: &[WriteFact]) -> Self {
+        // Looks for an encoding first: encoded bytes show neither events nor lines.
         if fields::coding(head).is_some() {
             return Self::Pieces;
         }
@@ -45,11 +46,12 @@ impl BodyKind {
             return Self::Lines;
         }
         let body: Vec<u8> = writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
+        // Takes no number for JSON, since pieces of plain text may be numbers too.
         let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok_and(|value| !value.is_number());
         if is_json(&body) {
             return Self::Whole;
         }
-        // Lines of JSON under another type.
+        // Finds lines of JSON under another content type.
         let mut lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).peekable();
         if lines.peek().is_some() && lines.all(is_json) { Self::Lines } else { Self::Pieces }
     }

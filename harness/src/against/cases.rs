@@ -49,6 +49,7 @@ fn cases_of(contract: &RecordingContract) -> Vec<Case> {
         clauses.extend(writes.map(|(number, write)| (write.line, write_clause(number, write))));
         clauses.extend(response.end.map(|end| (end.line, format!("end: {} after {} ms", end.how, end.at_ms))));
     }
+    // Sorts by line, since the lines of several connections alternate in a recording.
     clauses.sort_by_key(|(line, _)| *line);
     let case = |(line, clause)| Case {
         id: contract.case_id(line),
@@ -67,6 +68,7 @@ fn head_clause(head: &Head) -> String {
 }
 
 fn write_clause(number: usize, write: &WriteFact) -> String {
+    // Cuts the bytes before printing: a character of UTF-8 has 4 bytes at most.
     let text = visible(&write.bytes[..write.bytes.len().min(4 * TEXT_CHARS_MAX)]);
     let shown: String = text.chars().take(TEXT_CHARS_MAX).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };

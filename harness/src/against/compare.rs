@@ -86,6 +86,7 @@ pub(super) fn compare<'c>(
     {
         trial.body(head);
         trial.end();
+        // Judges times last, when head, body and end have added all timed lines.
         trial.times(stalls);
     }
     trial.result.evidence.took(Duration::from_millis(seen.facts.length_ms()));
@@ -140,12 +141,14 @@ impl ExchangeTrial<'_, '_> {
         self.judged([expected.line]);
         self.result.came.push(TimedLine {
             line: expected.line,
+            // Gives the head a number that no write has.
             write: usize::MAX,
             due: expected.times,
             came: got.times,
             series: None,
             is_after_hole: false,
         });
+        // Shows the body beside a wrong status, since the body often says why.
         let body: Vec<u8> = self.seen.facts.writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
         let body = printable(&String::from_utf8_lossy(&body), BODY_CHARS_MAX);
         if let Some(finding) = status_finding(&place, &expected.head, &got.head, &body) {
@@ -156,6 +159,7 @@ impl ExchangeTrial<'_, '_> {
         for finding in header_findings(&place, expected, &got.head, self.rules.behind_proxy) {
             self.found(expected.line, Aspect::Header, &finding);
         }
+        // Skips the rest of a response in another encoding, whose bytes can't be compared.
         let (wanted, came) = (fields::coding(&expected.head), fields::coding(&got.head));
         if wanted != came {
             let named = |coding: Option<String>| coding.unwrap_or_else(|| "no coding".to_owned());

@@ -69,9 +69,11 @@ impl RecordingContract {
             let at = |problem: Problem| problem.at(*number).to_string();
             let own = compiled(&line.notes.vary).map_err(at)?;
             if let Fact::Recording(_) = line.fact {
+                // Keeps `vary` of the first line for all lines of the recording.
                 wide = own;
                 continue;
             }
+            // Refuses a time before the time of the line above.
             jsonl::within("t_ms", line.t_ms, last_ms..=TIME_MS_MAX).map_err(at)?;
             last_ms = line.t_ms;
             let key = (line.exchange.connection, line.exchange.request);
@@ -97,6 +99,7 @@ impl RecordingContract {
                 ))));
             };
             check_order(&exchange.response, line).map_err(at)?;
+            // Puts the rules of the line first: of two rules for a header or a field the first counts.
             let vary = own.into_iter().chain(wide.clone()).collect();
             exchange.response.add(*number, line, exchange.start_ms, vary);
         }

@@ -72,7 +72,7 @@ impl ResponseFacts {
         let times = ByteTimes { first_ms, last_ms: after(line.t_ms) };
         match &line.fact {
             Fact::Recording(start) => self.framing = start.framing,
-            // An interim head (1xx) is not the head of the response.
+            // Passes over interim heads (1xx), except 101, the last head before another protocol.
             Fact::Head(head) if head.status >= 200 || head.status == 101 => {
                 let head = Head { minor_version: 1, status: head.status, headers: head.headers.clone() };
                 self.head = Some(HeadFact { line: number, times, head, vary });

@@ -27,7 +27,7 @@ impl Recordings {
     /// line and the field.
     pub fn read(path: &Path) -> Result<Self, String> {
         let paths = paths(path)?;
-        // All mistakes are told at once.
+        // Collects the mistakes of all files, to show all at once.
         let (mut contracts, mut wrong) = (Vec::new(), Vec::new());
         for path in &paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -62,6 +62,7 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, String> {
         let is_recording = file.extension().is_some_and(|extension| extension == "jsonl") && !file.is_dir();
         paths.extend(is_recording.then_some(file));
     }
+    // Sorts the names, since the order of a folder differs between machines.
     paths.sort();
     if paths.is_empty() {
         return Err(failed(&"expected recordings, whose names end in .jsonl, got none"));

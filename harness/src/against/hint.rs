@@ -41,10 +41,12 @@ pub(super) fn hint(
     }
     let (wanted, got) = (response.head.as_ref()?, seen.facts.head.as_ref()?);
     let refused = |status| matches!(status, 401 | 403 | 407);
+    // Explains a refusal only if the recorded request was accepted, with a secret left out of the recording.
     if refused(got.head.status) && !refused(wanted.head.status) && !exchange.request.masked.is_empty() {
         let text = masked(got.head.status, &exchange.request.masked, in_lab);
         return Some(Hint { text, explains_all: false });
     }
+    // Ends here in a lab, where neither a URL nor a proxy can be the cause.
     if in_lab {
         return varying(comparison).map(|text| Hint { text, explains_all: false });
     }
@@ -66,6 +68,7 @@ pub(super) fn hint(
         );
         return Some(Hint { text, explains_all: false });
     }
+    // Looks for buffers only where all bytes are right.
     if comparison.has_other_findings {
         return varying(comparison).map(|text| Hint { text, explains_all: false });
     }
@@ -138,6 +141,7 @@ fn buffered(lines: &[TimedLine], first_ms: u64, last_ms: u64) -> String {
 /// Returns when the first write was due and when the last came, if the writes come in far fewer bursts than recorded, and
 /// none of them early.
 fn held_back(lines: &[TimedLine]) -> Option<(u64, u64)> {
+    // Leaves out the head, which may come before a buffer holds the body back.
     let lines = lines.get(1..)?;
     let (first, last) = (lines.first()?, lines.last()?);
     let due = bursts(lines.iter().map(|line| Duration::from_millis(line.due.last_ms)));

@@ -154,6 +154,7 @@ impl CheckAgainst {
         let player = LabPlayer { lab, contracts, headers: &headers, rules, watched };
         let mut results = CheckResults::new(&cases, contracts);
         for mut round in rounds(contracts, self.one_by_one) {
+            // Sends only the requests of recordings with a selected line.
             round.retain(|planned| planned.of(contracts).0.is_selected(&selected));
             if round.is_empty() {
                 continue;
@@ -162,6 +163,7 @@ impl CheckAgainst {
             results.add(contracts, PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
         }
         let (mut report, accepted) = results.report(contracts, IN_LAB.to_owned(), &selected, None);
+        // Hides the values of given headers, which findings may quote.
         report.texts_mut().for_each(|text| headers.hide(text));
         if self.accept {
             accept(&recordings, &report, accepted)?;
@@ -179,6 +181,7 @@ fn accept(
     let mut failed = Vec::new();
     for ((path, count), lines) in recordings.paths.iter().zip(recordings.failing_lines(report)).zip(accepted) {
         match lines {
+            // Leaves a recording without findings as it is, byte for byte.
             _ if count == 0 => {}
             Some(lines) => failed.extend(Recording::new(lines).save(path).err().map(|error| error.to_string())),
             None => failed.push(format!(

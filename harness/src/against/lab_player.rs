@@ -62,6 +62,7 @@ impl LabPlayer<'_> {
         let (start, mut clients) = (self.lab.now(), RoundClients::default());
         for step in self.steps(round) {
             let planned = &round[step.exchange];
+            // Makes only a future: no time passes until the future is awaited.
             let due = self.lab.advance_to(start + Duration::from_millis(step.at_ms));
             match step.does {
                 StepKind::Send => {
@@ -82,6 +83,7 @@ impl LabPlayer<'_> {
             let watched_ms = whole_ms(self.watched(round, planned));
             played(*planned, watched_ms, client, ordinal, now)
         });
+        // Reads all logs before the first client closes: a close adds an end to an open response.
         let seen = seen.collect();
         for client in clients.clients.values() {
             client.close().await;
@@ -94,6 +96,7 @@ impl LabPlayer<'_> {
         let mut steps: Vec<ClientStep> = Vec::new();
         for (number, planned) in round.iter().enumerate() {
             let (_, recorded) = planned.of(self.contracts);
+            // Sorts a leave without a recorded line behind all lines of the same time.
             let end = recorded.response.end.map_or(usize::MAX, |end| end.line);
             let leave_ms = planned.start_ms + whole_ms(self.watched(round, planned));
             let step =
@@ -130,6 +133,7 @@ impl LabPlayer<'_> {
     /// Sends the request of an exchange on its connection.
     async fn send(&self, number: usize, planned: &PlannedExchange, clients: &mut RoundClients) {
         let (_, recorded) = planned.of(self.contracts);
+        // Gives each exchange without a recorded connection a connection of its own.
         let alone = if recorded.connection.is_none() { planned.exchange } else { 0 };
         let key = (planned.contract, recorded.connection, alone);
         let client = clients.clients.entry(key).or_insert_with(|| self.lab.client());

@@ -76,8 +76,10 @@ pub async fn check_against(
 ) -> Result<CheckedRecordings, NotChecked> {
     let cases = cases(contracts);
     check.cases.among(&cases, Measured::Recordings)?;
+    // Connects once before the first round, so that a wrong address is an error, and not a finding in each line.
     check.connector.try_out().await?;
     let stalls = SharedStalls::default();
+    // Looks for stalls of the machine until the set is dropped, which aborts the task.
     let mut watch = JoinSet::new();
     watch.spawn(look_for_stalls(Arc::clone(check.connector.clock()), stalls.clone()));
     let mut rounds = rounds(contracts, check.one_by_one);
@@ -113,6 +115,7 @@ pub async fn check_against(
     };
     let target = check.connector.upstream().to_string();
     let (mut report, accepted) = results.report(contracts, target, &check.cases, trouble);
+    // Hides the values of given headers, which findings may quote.
     report.texts_mut().for_each(|text| check.headers.hide(text));
     Ok(CheckedRecordings { report, accepted })
 }
@@ -174,6 +177,7 @@ impl RecordingCheck {
         let watched = self.watched(&recorded.response);
         let request = recorded.request.to(self.connector.upstream(), &self.headers, watched);
         let recorded_bytes: usize = recorded.response.writes.iter().map(|write| write.bytes.len()).sum();
+        // Bounds the memory for a server that sends far more than recorded.
         let mut room = BYTES_FACTOR * recorded_bytes + BYTES_MORE;
         let mut lines: Vec<RecordedLine> = Vec::new();
         let mut is_too_much = false;
@@ -195,6 +199,7 @@ impl RecordingCheck {
                 let trouble = malformed.map(|malformed| malformed.to_string());
                 (summary.began, trouble.or_else(|| is_too_much.then_some(more)))
             }
+            // Takes the due time, since an error does not tell when the request began.
             Err(error) => (due, Some(error.to_string())),
         };
         let seen = SeenResponse { facts: ResponseFacts::of(&lines), began, trouble };

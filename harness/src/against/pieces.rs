@@ -24,6 +24,7 @@ pub(super) fn pieces(expected: &[WriteFact], wanted: &[Unit], got: &[WriteFact],
     }
     let body = body_of(got);
     let recut = units_at(got, &body, &ends_as_recorded(expected, &body.bytes), BodyKind::Pieces);
+    // Prefers the chunks as seen where both divisions fit equally well.
     if mistakes(&recut) < by_chunk { recut } else { chunks }
 }
 

@@ -89,7 +89,7 @@ impl ReplayRequest {
         let is_own =
             |name: &str| is_connection_field(name) || OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
         let kept = self.headers.iter().filter(|(name, value)| {
-            // A request without a body may say so.
+            // Keeps `content-length: 0` of a request without a body.
             let says_empty = name.eq_ignore_ascii_case("content-length") && value == "0" && self.body.is_empty();
             says_empty || !is_own(name) && !is_given(name) && !is_masked(name, value)
         });
@@ -106,11 +106,13 @@ impl ReplayRequest {
         };
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if host(&fields).is_none() {
+            // Adds the recorded host, which the fields leave out for a server with an address of its own.
             head += &format!("host: {}\r\n", host(&self.headers).unwrap_or_else(|| "onbeat".into()));
         }
         for (name, value) in &fields {
             head += &format!("{name}: {value}\r\n");
         }
+        // Frames the body anew, since the fields leave out the recorded length.
         if !self.body.is_empty() {
             head += &format!("content-length: {}\r\n", self.body.len());
         }
@@ -120,6 +122,7 @@ impl ReplayRequest {
 
 /// Returns the path and the query of a target, without a scheme and a host.
 fn origin_form(target: &str) -> String {
+    // Takes only a short word before `://` for a scheme, since a query may have a URL as well.
     let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| scheme.len() <= "https".len()) else {
         return target.to_owned();
     };

@@ -102,6 +102,7 @@ impl<'c> CheckResults<'c> {
         let hint = common_hint(&self.hints);
         let by = Measured::Recordings;
         let next = contracts.iter().zip(self.accepted).map(|(contract, exchanges)| {
+            // Collects to `None` if any exchange did not come to its end.
             let exchanges: Option<Vec<Vec<AcceptedLine>>> = exchanges.into_iter().collect();
             exchanges.map(|exchanges| next_recording(contract, exchanges))
         });

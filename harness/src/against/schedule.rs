@@ -36,10 +36,12 @@ pub(super) fn rounds(contracts: &[RecordingContract], one_by_one: bool) -> Vec<R
     let mut rounds: Vec<Round> = vec![Vec::new()];
     let mut timeline = ProxyTimeline::default();
     for (index, contract) in contracts.iter().enumerate() {
+        // Plays recordings without a timeline of a proxy at the beginning, in the first round.
         let Some(at_ms) = contract.at_ms else {
             rounds[0].extend(exchanges(contracts, index, 0));
             continue;
         };
+        // Takes a time before the last time for the beginning of the next run of a proxy.
         if timeline.last.is_some_and(|last| at_ms < last) {
             timeline = ProxyTimeline::default();
             rounds.push(Vec::new());

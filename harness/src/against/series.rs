@@ -56,6 +56,7 @@ impl AllSeries {
     pub(super) fn find(writes: &[WriteFact], units: &[Unit]) -> Self {
         let shapes: Vec<Shape> = units.iter().map(Unit::shape).collect();
         let mut by_shape: BTreeMap<&Shape, Vec<usize>> = BTreeMap::new();
+        // Leaves out optional units, which may come at any time anyway.
         for (at, _) in units.iter().enumerate().filter(|(_, unit)| !may(writes, unit)) {
             by_shape.entry(&shapes[at]).or_default().push(at);
         }
@@ -103,6 +104,7 @@ impl AllSeries {
 
     /// Returns which order holds between two units.
     pub(super) fn order(&self, one: usize, other: usize) -> UnitOrder {
+        // Keeps the order of units of a single shape, such as the counts of a stream.
         if self.shapes[one] == self.shapes[other] {
             return UnitOrder::Fixed;
         }
@@ -132,6 +134,7 @@ impl Series {
         let period_ms = gaps[gaps.len() / 2];
         let bound_ms = period_ms / SAME_GAP_PARTS + SAME_GAP_MS;
         let odd = gaps.iter().filter(|gap| gap.abs_diff(period_ms) > bound_ms).count();
+        // Takes no burst for a series: gaps so short are no period.
         if period_ms <= SAME_GAP_MS || odd * ODD_GAPS > gaps.len() {
             return None;
         }

@@ -34,6 +34,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
         return whole.breach(&value).map(|rule| format!("expected {rule}"));
     }
     let values = [expected, got].map(serde_json::from_str::<Value>);
+    // Says no more about texts of which either is no JSON.
     let [Ok(mut before), Ok(mut after)] = values else { return Some(String::new()) };
     let differences = varying_differences(&pointers, &before, &after);
     if !differences.is_empty() {
@@ -83,6 +84,7 @@ fn value_differences(before: &Value, after: &Value, pointer: &str, differences: 
                 }
             }
         }
+        // Compares arrays of the same length alone by element: an inserted element would move all others.
         (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
             for (index, (value, other)) in values.iter().zip(others).enumerate() {
                 value_differences(value, other, &format!("{pointer}/{index}"), differences);
@@ -113,6 +115,7 @@ fn blank(value: &mut Value, pointer: &str, is_removed: bool) {
 /// Returns the text of JSON with the values at the pointers left out.
 fn blanked(text: &str, pointers: &[(&str, &Loosening)]) -> String {
     let mut spans: Vec<Range<usize>> = pointers.iter().filter_map(|(pointer, _)| span(text, pointer)).collect();
+    // Puts the longer of two spans with the same start first.
     spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     let (mut blanked, mut from) = (String::with_capacity(text.len()), 0);
     // A span within another span is left out with the other.
@@ -142,6 +145,7 @@ fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
 
 /// Returns a key of a pointer without escapes (RFC 6901, 4).
 fn unescaped(key: &str) -> String {
+    // Replaces `~0` last, since `~01` stands for `~1`.
     key.replace("~1", "/").replace("~0", "~")
 }
 

@@ -70,6 +70,7 @@ pub(super) fn body_of(writes: &[WriteFact]) -> ChunkedBody {
 pub(super) fn units_at(writes: &[WriteFact], body: &ChunkedBody, ends: &[usize], kind: BodyKind) -> Vec<Unit> {
     let unit = |part: BodyPart| Unit {
         writes: part.chunks,
+        // Takes the times of the last write, with which the unit is complete.
         times: writes[part.chunks.1].times,
         text: std::str::from_utf8(&part.bytes).ok().map(|text| UnitText::of(text, kind)),
         bytes: part.bytes,
@@ -104,11 +105,13 @@ impl UnitText {
             let content = line.trim_end_matches(['\r', '\n']);
             let (name, rest) = content.split_once(':').unwrap_or((content, ""));
             let value = rest.strip_prefix(' ').unwrap_or(rest);
+            // Keeps the name, the colon and the space in the frame, and then the line end.
             unit.frame += &content[..content.len() - value.len()];
             unit.frame += &line[content.len()..];
             match name {
                 "" if content.is_empty() => {}
                 "data" => {
+                    // Joins lines of data by LF, as parsers do (WHATWG HTML, 9.2.6).
                     unit.data += if has_data { "\n" } else { "" };
                     unit.data += value;
                     has_data = true;
@@ -138,9 +141,11 @@ impl Unit {
             }
             return (content > 0).then_some(self);
         }
+        // Reads each unit with a new decoder, so that no unit has the id of an earlier event.
         let mut decoder = Decoder::default();
         let event = decoder.push(&self.bytes).into_iter().next();
         let retry = decoder.reconnection_time_ms();
+        // Drops a block without an event and a reconnection time, such as a comment.
         if event.is_none() && retry.is_none() {
             return None;
         }
@@ -188,6 +193,7 @@ impl Unit {
         }
         let (Some(wanted), Some(came)) = (&self.text, &got.text) else { return Some(String::new()) };
         let names = |text: &UnitText| text.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        // Compares the names of the fields before the values, whose pairs need the same names.
         if names(wanted) != names(came) {
             return Some(missing_field(&names(wanted), &names(came)));
         }
@@ -222,6 +228,7 @@ impl Unit {
             return true;
         }
         let prefix = self.bytes.iter().zip(&got.bytes).take_while(|(a, b)| a == b).count();
+        // Counts the common suffix only behind the common prefix.
         let room = self.bytes.len().min(got.bytes.len()) - prefix;
         let backwards = self.bytes.iter().rev().zip(got.bytes.iter().rev());
         let suffix = backwards.take(room).take_while(|(a, b)| a == b).count();

@@ -1,5 +1,4 @@
-//! Scenarios: the actions and the expected observations of clients, line by line, as in a recording. The files of
-//! scenarios with several clients call a scenario a scene.
+//! Scenarios: the actions and the expected observations of clients, line by line, as in a recording.
 
 use onbeat_wire::How;
 use onbeat_wire::recording::{self, End, Fact, Notes, Vary};
@@ -62,7 +61,7 @@ impl Scenario {
         self.length_ms = ms;
         self.rest = self.lines.iter().filter(|(_, line)| line.t_ms > ms).cloned().collect();
         let leaves = |line: &ScenarioLine| matches!(line.fact, Fact::Leave(_) | Fact::End(End { how: How::Closed }));
-        // A client that would leave later leaves at the cut.
+        // Moves later leaves to the cut, and takes out all other later lines.
         self.lines.retain_mut(|(_, line)| {
             let stays = line.t_ms <= ms || leaves(line);
             line.t_ms = line.t_ms.min(ms);

@@ -64,8 +64,10 @@ mod sealed {
         fn into_served(self) -> Served {
             let service = Mutex::new(self);
             Served(Arc::new(move |request| {
+                // Takes a clone for each request, so that requests run side by side, without the lock.
                 let mut service = service.lock().clone();
                 async move {
+                    // Waits until the service is ready, as tower demands before each call.
                     poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
                     let response = service.call(request).await.map_err(Into::into)?;
                     Ok(response.map(Body::new))
@@ -97,15 +99,16 @@ impl Served {
             self.answer(request, peer.clone(), ordinal, &open)
         });
         let connection = hyper::server::conn::http1::Builder::new()
-            // The date would be the machine's.
+            // Leaves out the date, which would be the machine's.
             .auto_date_header(false)
             .serve_connection(TokioIo::new(end), service);
         let mut connection = pin!(connection);
-        // A client that breaks off, or sends no HTTP, is the test's own.
+        // Ignores the error of a client that breaks off, or sends no HTTP: the test has asked for both.
         tokio::select! {
             biased;
             _ = connection.as_mut() => {}
             () = shutdown => {
+                // Ends the present response, and accepts no further request.
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
             }
@@ -122,6 +125,7 @@ impl Served {
     ) -> impl Future<Output = Result<Response<WatchedBody>, BoxError>> + Send + use<> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer.address()));
+        // Notes the request before the call, so that a failure names the request.
         let guard = open.add(OpenRequest {
             method: request.method().to_string(),
             target: request.uri().path_and_query().map_or_else(|| request.uri().to_string(), ToString::to_string),

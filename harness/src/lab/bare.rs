@@ -57,6 +57,7 @@ impl Lab {
     /// Lets time jump, as on a suspended machine: everything within the jump is due at the end.
     #[expect(clippy::disallowed_methods, reason = "the clock of a lab is tokio's")]
     pub(crate) async fn jump(&self, by: Duration) {
+        // Extends the patience first, which would otherwise end within the jump.
         self.state.touch_until(self.now() + by);
         self.settle().await;
         tokio::time::advance(by).await;

@@ -37,6 +37,7 @@ impl BlockingThreads {
 
     /// Returns how many threads are at work.
     pub(super) fn at_work(&self) -> usize {
+        // Reads the ends first: a thread that ends in between counts as at work, and not as an end too many.
         let ended = self.0.ended.load(Ordering::Acquire);
         self.0.begun.load(Ordering::Acquire).saturating_sub(ended)
     }
@@ -50,8 +51,10 @@ impl BlockingThreads {
         let (release, released) = mpsc::channel::<()>();
         let holder = tokio::task::spawn_blocking(move || released.recv().is_err());
         loop {
+            // Registers before looking at the count, so that an end in between is not missed.
             let changed = self.0.changed.notified();
             idle.wait().await;
+            // Stops when the holder alone is at work.
             if self.at_work() <= 1 {
                 break;
             }

@@ -64,12 +64,12 @@ impl ClientConnection {
 
     async fn do_action(&self, action: Action) {
         let mut player = self.player.lock().await;
-        // A log has no pauses of reading.
+        // Gives no ordinal to a pause and its end, which no log has.
         if !matches!(action, Action::Pause | Action::Resume) {
             self.order.lock().push(self.lab.state.next_action());
         }
         player.act(action).await;
-        // A wait may be for the end that the client makes.
+        // Wakes the waits, since the client may have ended a response by leaving.
         (self.lab.state.notice())();
     }
 
@@ -128,6 +128,7 @@ impl ClientConnection {
 impl Seen {
     /// Takes in the entries that have come since the last call.
     fn read_on(&mut self, log: &ClientLog) {
+        // Takes in the bytes by which the last write has grown, before the entries behind the write.
         let last = self.entries_read.checked_sub(1).and_then(|last| log.entries.get(last));
         if let Some((at, LogEntry::Saw(What::Write(bytes)))) = last
             && bytes.len() > self.write_bytes
@@ -178,7 +179,7 @@ impl Drop for LeaveOnDrop {
     fn drop(&mut self) {
         let connection = Arc::clone(&self.0);
         let lab = connection.lab.clone();
-        // A response that outlives the lab has no runtime any more, and the lab has closed its connection.
+        // Does no harm after the lab, which has closed all connections, and whose runtime spawns no task any more.
         lab.state.spawn(async move { connection.leave().await });
     }
 }

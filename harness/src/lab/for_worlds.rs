@@ -17,6 +17,7 @@ impl Client {
     pub(crate) async fn act_or_reset(&self, action: Action) {
         tokio::select! {
             biased;
+            // Polls the action first: everything has happened only when the action gets no further.
             () = self.connection.act_at_once(action) => {}
             () = self.lab().settle() => self.connection.act_at_once(Action::Leave(LeftHow::Reset)).await,
         }

@@ -60,6 +60,7 @@ impl Lab {
     /// If `time` is no whole number of milliseconds, in which paused time moves.
     pub async fn advance_to(&self, time: Duration) {
         assert!(time.subsec_nanos().is_multiple_of(1_000_000), "expected whole milliseconds, got {time:?}");
+        // Extends the patience up to the end of the sleep, since an advance is no wait.
         self.state.touch_until(time);
         self.state.clock.sleep_until(Instant::EPOCH + time).await;
         self.settle().await;

@@ -87,6 +87,7 @@ impl Network {
 
     /// Returns whether the network delivers everything at once, as it comes.
     pub(super) fn is_plain(&self) -> bool {
+        // Ignores the window, which the pipe itself has.
         Self { window_bytes: WINDOW_BYTES, ..self.clone() } == Self::default()
     }
 
@@ -130,6 +131,7 @@ impl<P: AsyncRead + Unpin> NetworkPipe<P> {
     /// Takes the pieces out of the pipe that may leave the pipe now.
     fn take_pieces(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let now = self.clock.now();
+        // Stops at a full window, so that the application has to wait.
         while !self.is_ended && self.next_piece <= now && self.bytes_under_way() < self.network.window_bytes {
             let mut bytes = vec![0; self.network.next_piece()];
             let mut buffer = ReadBuf::new(&mut bytes);
@@ -137,6 +139,7 @@ impl<P: AsyncRead + Unpin> NetworkPipe<P> {
             read?;
             let length = buffer.filled().len();
             bytes.truncate(length);
+            // Takes a read of no bytes for the end, and sends an empty piece as the end.
             self.is_ended = length == 0;
             self.next_piece = now + self.network.every;
             self.under_way.push_back((now + self.network.latency, bytes));
@@ -177,8 +180,9 @@ impl<P: AsyncRead + Unpin> AsyncRead for NetworkPipe<P> {
             if network.hand_over(buf) {
                 return Poll::Ready(Ok(()));
             }
-            // Without a time to wait for, the pipe wakes the task.
+            // Leaves the waking to the pipe if there is no time to wait for.
             let Some(time) = network.next_time() else { return Poll::Pending };
+            // Keeps the timer of an earlier poll for the same time.
             if network.wait.as_ref().is_none_or(|(at, _)| *at != time) {
                 network.wait = Some((time, network.clock.sleep_until(time)));
             }

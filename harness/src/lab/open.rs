@@ -140,7 +140,7 @@ impl OpenGuard {
             texts.push(error.to_string());
             cause = error.source();
         }
-        // An error that only wraps another one has the same text.
+        // Removes the text of an error that only wraps the next error.
         texts.dedup();
         let mut state = self.requests.state.lock();
         if let Some(request) = state.requests.get(&self.number).cloned() {
@@ -154,6 +154,7 @@ impl Drop for OpenGuard {
     fn drop(&mut self) {
         let mut state = self.requests.state.lock();
         let request = state.requests.remove(&self.number);
+        // Keeps the request of a handler that panics: unwinding drops the guard.
         if std::thread::panicking() {
             state.panicked = request;
         }

@@ -1,7 +1,7 @@
-//! The panics of a lab's thread, noted with their places, whoever catches them.
+//! The panics of a lab's thread, noted with their places, even if other code catches the panics.
 //!
-//! tokio catches the panic of a task, and a layer may catch the panic of a handler. The process has one panic hook: the first
-//! lab puts a hook before it that notes the panics of threads with a lab, and then goes on as before.
+//! tokio catches the panic of a task, and a layer may catch the panic of a handler. The process has a single panic hook. The
+//! first lab sets a new hook, which notes the panics of threads with a lab, and then calls the former hook.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, PanicHookInfo};
@@ -69,6 +69,7 @@ impl PanicNotes {
 pub(crate) fn quietly<T>(run: impl FnOnce() -> T) -> T {
     let before = QUIET.replace(true);
     let value = run();
+    // Restores the former value, since a caller may be quiet already.
     QUIET.set(before);
     value
 }
@@ -85,7 +86,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     let message = text.unwrap_or("a panic without a message");
     let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
-    // A panic while the notes are borrowed is lost here, and printed all the same.
+    // Loses a panic that comes while the notes are borrowed; the former hook prints the panic all the same.
     let noted = NOTED.try_with(|noted| {
         let mut noted = noted.try_borrow_mut().ok()?;
         let Notes { clock, panics, has_new } = noted.as_mut()?;

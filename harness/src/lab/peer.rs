@@ -26,6 +26,7 @@ impl Peer {
             Self::Client(number) => (0x0A00_0000, number),
             Self::Socket { number, .. } => (0x0A80_0000, number),
         };
+        // Begins again after 8 million peers, at the end of one half of 10.0.0.0/8.
         let host = u32::try_from(number % 0x0080_0000).unwrap_or_default();
         SocketAddr::from((Ipv4Addr::from(net + host), 50_000))
     }

@@ -37,6 +37,7 @@ impl RequestParts {
         assert!(is_path, "expected a path such as /events?room=1, percent-encoded, got {target:?}");
         let has = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let is_framed = has("content-length") || has("transfer-encoding");
+        // Sends the length of an empty body where a method usually has a body (RFC 9110, 8.6).
         let has_body = !body.is_empty() || [Method::POST, Method::PUT, Method::PATCH].contains(method);
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !has("host") {

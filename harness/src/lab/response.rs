@@ -209,7 +209,7 @@ impl Response {
         let taken = |stream: &mut EventStream| stream.events.get(next).cloned();
         let mut event = self.stream(taken);
         if event.is_none() {
-            // One wait, however many comments come before the event.
+            // Begins a single wait, however many comments come before the event.
             let _waiting = self.connection.lab().state.wait_for("the next event", &self.name);
             while event.is_none() && !self.is_over() {
                 let writes = self.stream.lock().writes_read;

@@ -51,16 +51,17 @@ pub(crate) fn try_run<T>(
         let (idle, panicking, allows_panics) = (idle.clone(), failing.clone(), options.allows_panics);
         let (begun, ended) = (blocking.clone(), blocking.clone());
         Builder::new_current_thread()
-            // Without an I/O driver a stray socket panics instead of disturbing the time.
+            // Leaves out the I/O driver, so that a stray socket panics instead of disturbing the time.
             .enable_time()
             .start_paused(true)
             .on_thread_park(move || {
-                // A panic at work on a request has been told by now, with the request.
+                // Sends only the panic of another task: a panic at work on a request has been sent by now, with the request.
                 if PanicNotes::has_new() && !allows_panics {
                     let _ = panicking.send(LabFailure::Panicked(None));
                 }
                 idle.signal();
             })
+            // Ends each blocking thread with its work, so that all living threads are at work.
             .thread_keep_alive(Duration::ZERO)
             .thread_name_fn(move || {
                 begun.begin();
@@ -80,24 +81,26 @@ pub(crate) fn try_run<T>(
         let tested = async {
             let host = build(lab.clone()).await;
             state.add_host(APPLICATION.into(), host);
+            // Lets the tasks of the application begin before the test.
             state.settle().await;
             let outcome = test(lab).await;
             state.close_all().await;
             outcome
         };
-        // The test lives until the report has been made, which says what the test waits for.
+        // Keeps the test until the report has been made, which lists the waits of the test.
         let mut tested = pin!(AssertUnwindSafe(tested).catch_unwind());
         let ended = tokio::select! {
             biased;
+            // Looks at the failures first: a failure of the application often makes the test panic.
             Some(failure) = failures.recv() => Ended::Stopped(failure),
             outcome = &mut tested => outcome.map_or_else(Ended::Panicked, Ended::Returned),
         };
         let outcome = judge(&state, options, ended, &mut failures);
-        // Clients and hosts hold the lab, and the lab holds them.
+        // Breaks the circle: clients and hosts hold the lab, and the lab holds clients and hosts.
         state.clear();
         (outcome, notes)
     });
-    // A blocking task that never ends must not hold up the message that says so.
+    // Waits for no blocking task, since a task without an end would hold up the message about the task.
     runtime.shutdown_background();
     drop(notes);
     outcome
@@ -150,12 +153,13 @@ fn judge<T>(
     let failure = match ended {
         Ended::Stopped(failure) => failure,
         Ended::Panicked(panic) => {
-            // The last panic is the test's own.
+            // Leaves out the last panic, which is the panic of the test.
             let others = panics.iter().rev().skip(1).rev().map(|panic| format!("\n  panic {panic}"));
             tell(&format!("the lab when the test panicked, {}{}", state.report(), others.collect::<String>()));
             return Err(FailedTest::Panicked(panic));
         }
         Ended::Returned(value) => {
+            // Looks for failures in the last moment, then for open requests, and then for panics that were caught.
             let late = failures.try_recv().ok().or_else(|| state.leak());
             let Some(failure) = late.or(has_panicked.then_some(LabFailure::Panicked(None))) else { return Ok(value) };
             failure

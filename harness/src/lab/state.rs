@@ -92,6 +92,7 @@ impl LabState {
     pub(super) async fn settle(&self) {
         self.idle.wait().await;
         self.blocking.wait(&self.idle).await;
+        // Looks at the time after each step, since code under test may have moved the clock.
         let now = self.clock.now().since_epoch();
         if !now.subsec_nanos().is_multiple_of(1_000_000) {
             let _ = self.failures.send(LabFailure::OffGrid(now));
@@ -121,6 +122,7 @@ impl LabState {
 
     /// Spawns a task of the lab's own.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Counts before spawning, so that the task never counts as a task of the application.
         let counted = Counted::new(&self.own_tasks);
         drop(self.runtime.spawn(async move {
             task.await;
@@ -143,12 +145,14 @@ impl LabState {
 
     /// Ends the test when the patience is over, in a task of its own: the test need not look at the time.
     pub(super) fn watch_patience(self: &Arc<Self>) {
+        // Holds the state weakly, so that the task does not keep the lab alive.
         let state = Arc::downgrade(self);
         let clock = Arc::clone(&self.clock);
         self.spawn(async move {
             while let Some(deadline) = state.upgrade().map(|state| *state.deadline.lock()) {
                 clock.sleep_until(deadline).await;
                 let Some(state) = state.upgrade() else { return };
+                // Ends the test only if no action has moved the deadline during the sleep.
                 if *state.deadline.lock() == deadline {
                     let _ = state.failures.send(LabFailure::NothingComes(state.patience));
                     return;
@@ -196,7 +200,7 @@ impl LabState {
         P: AsyncRead + AsyncWrite + Send + 'static,
     {
         let (end, ends) = transport::connect_through(Arc::clone(&self.clock), window_bytes, network);
-        // While the application is being built, and after the shutdown, the client sees a closed connection.
+        // Drops the server's end before the application is built, and after the shutdown: the client sees a close.
         let application = self.hosts.lock().get(APPLICATION).filter(|_| !*self.shutdown.borrow()).cloned();
         if let Some(application) = application {
             self.serve(application, end, peer);
@@ -221,7 +225,7 @@ impl LabState {
         let served = match host {
             Host::Served(served) => served,
             Host::Listener(arrivals) => {
-                // A server that is gone accepts no connection.
+                // Drops the connection if the server is gone.
                 let _ = arrivals.send(end);
                 return;
             }
@@ -239,7 +243,7 @@ impl LabState {
     pub(super) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut shutdown = self.shutdown.subscribe();
         async move {
-            // The sender lives as long as the lab.
+            // Ignores the error of a dropped sender, which lives as long as the lab.
             let _ = shutdown.wait_for(|is_over| *is_over).await;
         }
     }
@@ -277,7 +281,7 @@ impl LabState {
             client.leave().await;
         }
         self.settle().await;
-        // hyper does not see that a client has left while a further request waits, until the next write fails.
+        // Gives hyper time: while a further request waits, hyper sees a leave only when the next write fails.
         let end = self.clock.now() + self.patience;
         while self.leak().is_some() && self.clock.now() < end {
             self.touch();
@@ -295,12 +299,14 @@ impl LabState {
 
     /// Forgets all clients and hosts, which hold the lab.
     pub(super) fn clear(&self) {
+        // Takes the lists out before dropping the entries, which may lock the lists again.
         let (clients, hosts) = (std::mem::take(&mut *self.clients.lock()), std::mem::take(&mut *self.hosts.lock()));
         drop((clients, hosts));
     }
 
     /// Returns how many tasks live that are neither the lab's nor a client's.
     pub(super) fn foreign_tasks(&self) -> usize {
+        // Subtracts the reading task of each client with an open connection.
         let readers = self.clients.lock().iter().filter(|client| !client.is_over()).count();
         let own = readers + self.own_tasks.load(Ordering::Relaxed);
         self.runtime.metrics().num_alive_tasks().saturating_sub(own)

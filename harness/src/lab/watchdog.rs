@@ -76,6 +76,7 @@ impl Watched {
             all += PERIOD;
             last = now;
             let (seconds, limit) = (idle.as_secs(), self.limit.as_secs());
+            // Prints each notice once: the times grow by whole periods, and so meet each bound exactly.
             if all == LONG {
                 self.tell(
                     test,
@@ -87,6 +88,7 @@ impl Watched {
                     format!("nothing has happened in the lab for {seconds} s, which gives up after {limit} s");
                 self.tell(test, &gives_up);
             }
+            // Sends the failure once, in the first period behind the limit.
             if idle >= self.limit && idle < self.limit + PERIOD {
                 let _ = self.failures.send(LabFailure::Stuck(self.limit));
             }
@@ -112,6 +114,7 @@ impl Watched {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
+        // Sets the flag before waking the thread, which then looks at the flag.
         self.is_over.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();

@@ -92,6 +92,7 @@ impl Generator {
             self.add_to_world(OperationKind::ShutDown);
         }
         self.delay_behind_jumps();
+        // Draws small mailboxes more often with long messages, which fill the buffers before the mailbox.
         let mailboxes = if self.long { [1024, 8, 2, 2, 1, 1] } else { [1024, 1024, 1024, 1, 2, 8] };
         self.history.mailbox_events_max = self.one_of(&mailboxes);
         self.history.connections_max = if self.chance(10) { 1 + self.index(4) } else { 65_536 };
@@ -112,10 +113,12 @@ impl Generator {
             _ => (near_ms + self.one_of(&[50, 1000, 1500, 30_000]) * (1 + self.below(5))).min(self.history.end_ms),
         };
         let earlier = |operation: &Operation| operation.at_ms <= at_ms;
+        // Inserts behind all operations of the same time.
         let place = self.history.operations.iter().rposition(earlier).map_or(0, |last| last + 1);
         if self.chance(2)
             && let Some(before) = self.history.operations[..place].last_mut()
         {
+            // Lets the operation before race with the operation on the world.
             before.settles = false;
         }
         let races = self.chance(2) && kind == OperationKind::ShutDown;
@@ -151,6 +154,7 @@ impl Generator {
         let joins = if self.chance(3) { 0 } else { self.time(0) };
         let link = Link::draw(&mut self.draws, self.long);
         let client = self.add_client(link);
+        // Draws, of 12 clients, 5 of the channel, 3 of other streams, 3 publishers, and a sender of garbage.
         match self.below(12) {
             0..5 => self.listen(client, joins),
             5..8 => self.stream(client, joins),
@@ -213,8 +217,10 @@ impl Generator {
 
     /// Adds a client that publishes more than the buffers and the mailbox of a stuck client hold.
     fn flood(&mut self, stuck: usize, from: u64) {
+        // Narrows the window, so that the buffers are full soon.
         self.history.clients[stuck].window_bytes = 1024;
         let client = self.add_client(Link::PLAIN);
+        // Fills the buffers with long messages, so that later events wait in the mailbox.
         for _ in 0..8 {
             self.messages += 1;
             self.request(from, client, Resource::Broadcast(Message { number: self.messages, text: LONG }));

@@ -57,6 +57,7 @@ impl Link {
 
     /// Returns how long bytes travel at most, in milliseconds.
     pub(super) fn delay_ms_max(&self) -> u64 {
+        // Adds the longest wait for the next multiple of the time.
         self.latency_ms + self.jitter_ms + self.together_ms - 1
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn judge(golden: &Golden, history: &History, observations: &Observati
     let subscribers = &Subscribers::new(history, times, views);
     let world = World { golden, history, times, views, subscribers };
     world.connections()?;
+    // Passes over clients that sent garbage or may have waited, whose right answers are uncertain.
     for view in views.iter().filter(|view| view.is_plain()) {
         world.answers(view)?;
         for (number, (request, response)) in view.requests.iter().zip(&view.responses).enumerate() {

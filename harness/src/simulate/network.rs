@@ -125,6 +125,7 @@ impl LinkNetwork {
 impl AsyncRead for LinkNetwork {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let network = self.get_mut();
+        // Resets at the read behind the last byte, so that the client has seen all bytes before.
         if network.breaks_off() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -147,6 +148,7 @@ impl AsyncRead for LinkNetwork {
 impl AsyncWrite for LinkNetwork {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let network = self.get_mut();
+        // Cuts requests into pieces as well, but without a delay.
         let piece = &bytes[..bytes.len().min(network.link.piece_bytes)];
         match &mut network.pipe {
             Some(pipe) => Pin::new(pipe).poll_write(cx, piece),

@@ -56,10 +56,12 @@ pub(super) fn play(application: &WorldServer, history: &History) -> Result<Obser
                     lab.settle().await;
                 }
             }
+            // Takes the time before the operation, which may be a jump.
             let now = lab.clock().now();
             done.push(scheduler.act(lab, operation).await.then_some(now));
             if operation.settles {
                 lab.settle().await;
+                // Counts only when all is over at the instant, and each timer has to belong to a stream.
                 let (timers, streams) = (lab.timers(), scheduler.streams());
                 stray_timers = stray_timers.or((timers > streams).then_some((now, timers, streams)));
             }

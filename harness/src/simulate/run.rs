@@ -36,6 +36,7 @@ impl Simulator {
     pub fn run(&self, seeds: &Range<u64>, jobs: NonZeroUsize, goes_on: impl Fn() -> bool + Sync) -> Run {
         let (next, run) = (Mutex::new(seeds.clone()), Mutex::new(Run::default()));
         let work = || {
+            // Takes the seed in a closure: a lock in the condition would last until the world is over.
             let next = || next.lock().next();
             while let Some(seed) = next() {
                 let world = self.checked_world(seed);
@@ -74,7 +75,9 @@ impl Run {
         match world {
             Ok(trace) => {
                 self.virtual_ms += trace.virtual_ms;
+                // Hashes the seed as well, so that two equal worlds do not cancel each other out.
                 let part = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(trace.hash).finalize();
+                // Sums by XOR, whose result does not depend on the order of the worlds.
                 self.trace.iter_mut().zip(part).for_each(|(sum, byte)| *sum ^= byte);
                 self.coverage.add(&trace.coverage);
             }

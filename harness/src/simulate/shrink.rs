@@ -44,6 +44,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
     /// operation, and by the `other` changes.
     pub(crate) fn shortest_history(self, simplify: &[fn(&mut Operation<H::Request>)], other: &[fn(&mut H)]) -> H {
         self.repeat(|shrinking| {
+            // Removes large parts first, since each attempt plays a world.
             shrinking.remove_parts(H::operations);
             shrinking.remove_clients();
             shrinking.remove_items(H::operations);
@@ -58,6 +59,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
 
     /// Removes each client in turn, with the operations of the client.
     fn remove_clients(&mut self) {
+        // Goes backwards, since a removal numbers later clients anew.
         for client in (0..self.shortest.clients().len()).rev() {
             self.attempt(|history| remove_client(history, client));
         }
@@ -90,6 +92,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
             self.attempt(|history| {
                 let operations = history.operations();
                 let (from, to) = (operations[at].at_ms, operations[..at].last().map_or(0, Operation::over_ms));
+                // Moves all operations of the same time together, so that races stay races.
                 for operation in operations.iter_mut().filter(|operation| operation.at_ms == from) {
                     operation.at_ms = to;
                 }
@@ -97,6 +100,7 @@ impl<H: TimedHistory, F: Fn(&H) -> bool> Shrinking<H, F> {
         }
         let last_ms = |history: &mut H| history.operations().last().map_or(0, Operation::over_ms);
         self.attempt(|history| *history.end_ms() = last_ms(history) + 1);
+        // Tries an end behind the next multiple of 30 s as well: the violation may need a heartbeat.
         self.attempt(|history| *history.end_ms() = last_ms(history).next_multiple_of(30_000) + 1);
     }
 }

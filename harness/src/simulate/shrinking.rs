@@ -28,6 +28,7 @@ impl<V: Clone + PartialEq, F: Fn(&V) -> bool> Shrinking<V, F> {
     pub(crate) fn attempt(&mut self, change: impl FnOnce(&mut V)) {
         let mut changed = self.shortest.clone();
         change(&mut changed);
+        // Spends no attempt on a change without an effect.
         if changed != self.shortest && self.attempts_left > 0 {
             self.attempts_left -= 1;
             if (self.shows)(&changed) {
@@ -41,6 +42,7 @@ impl<V: Clone + PartialEq, F: Fn(&V) -> bool> Shrinking<V, F> {
         let mut part = list(&mut self.shortest).len() / 2;
         while part > 1 {
             let starts = (0..list(&mut self.shortest).len()).step_by(part);
+            // Goes backwards, so that the starts of the parts before stay the same.
             for start in starts.rev() {
                 self.attempt(|value| {
                     let list = list(value);

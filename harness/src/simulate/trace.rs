@@ -213,6 +213,7 @@ impl SentSoFar {
                 self.bytes += manner.request(&resource.target()).len();
                 self.first.get_or_insert(*resource);
                 if resource.is_stream() {
+                    // Counts from the end of the request for the first stream.
                     self.before_stream.get_or_insert(self.bytes);
                 }
             }

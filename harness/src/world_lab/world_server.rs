@@ -67,6 +67,7 @@ impl Listener for Pipes {
         if let Some(end) = self.arrivals.recv().await {
             return Ok((end, self.held.clone()));
         }
+        // Drops the own sender, so that only accepted connections keep the channel open.
         self.held = None;
         future::pending().await
     }

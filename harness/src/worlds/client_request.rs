@@ -111,6 +111,7 @@ impl ClientRequest {
     pub(super) fn action(&self, last_event_id: Option<&str>) -> Action {
         let mut parts = self.parts.clone();
         if let Some(id) = last_event_id {
+            // Replaces a `Last-Event-ID` that the test has given.
             parts.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("last-event-id"));
             parts.add_header("last-event-id", id);
         }

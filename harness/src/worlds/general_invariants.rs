@@ -59,6 +59,7 @@ fn is_whole(client: &WorldClient, WorldExchange { request, response, .. }: &Worl
     }
     let mut decoder = Decoder::default();
     decoder.push_all(&response.body());
+    // Adds the missing empty line: an event that comes only now is lost to all clients.
     let lost = decoder.push_all(b"\n\n").into_iter().find_map(|item| match item {
         StreamItem::Event(event) => Some(event.data),
         _ => None,
@@ -83,6 +84,7 @@ fn is_same_for_all(clients: &[WorldClient], client: &WorldClient, exchange: &Wor
         (&seen.id, &seen.kind, &seen.data) == (&expected.id, &expected.kind, &expected.data)
     };
     let count = seen.iter().zip(&expected).take_while(|pair| same(*pair)).count();
+    // Accepts a prefix of the events of the calm client.
     let Some(event) = seen.get(count) else { return Ok(()) };
     let expected = expected.get(count).map_or("nothing more".into(), shown);
     let (name, number) = (exchange.request.name(), calm.number);
@@ -109,6 +111,7 @@ fn is_ordered(clients: &[WorldClient]) -> Result<(), Violation> {
         for pair in sequences.iter().flat_map(|(_, ids)| ids.windows(2)) {
             next.entry(&pair[0]).or_default().insert(&pair[1]);
         }
+        // Looks for a circle of successors, without which a single order fits all clients.
         let circle: BTreeSet<&str> = circle(next).into_iter().collect();
         if circle.is_empty() {
             continue;

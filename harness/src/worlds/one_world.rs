@@ -66,6 +66,7 @@ impl<S: 'static> Worlds<S> {
         if *invariant == ENDS_SOON {
             return Box::new(self.told(history, found, Shrunk::NotAttempted));
         }
+        // Plays the history again before shrinking, which needs a failure that comes each time.
         if !shows(history) {
             return Box::new(self.told(history, found, Shrunk::NotTheSameAgain));
         }
@@ -83,6 +84,7 @@ impl<S: 'static> Worlds<S> {
     /// Plays a history in a new lab, and judges the world.
     fn world(&self, history: &WorldHistory) -> Result<HeldWorld, Box<FoundViolation>> {
         let plan = WorldPlan::new(history, &self.sources);
+        // Hands the state from the builder to the test.
         let state = RefCell::new(None);
         let build = async |lab: Lab| {
             let (application, beside) = (self.build)(lab).await;
@@ -118,6 +120,7 @@ impl<S: 'static> Worlds<S> {
             played.violation.map_or(Ok(()), Err).map_err(found)?;
             general_invariants::judge(clients).map_err(found)?;
             self.invariants.iter().try_for_each(|invariant| invariant.judge(&world)).map_err(found)?;
+            // Looks for leaks last, since the search plays the history again on the same application.
             let leak = world_player::leak(lab, plan, (tasks, tasks_left), self.grace).await;
             leak.map_or(Ok(()), Err).map_err(found)?;
         }

@@ -62,6 +62,7 @@ impl<S> OwnInvariant<S> {
         let why = match outcome {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
+            // Takes the panic out of the notes, where the panic would count as a panic of the application.
             Err(_) => PanicNotes::take().pop().unwrap_or_default(),
         };
         let (client, name) = stream.map_or((None, None), |(client, name)| (Some(client), Some(name)));

@@ -41,6 +41,7 @@ impl WorldGenerator<'_> {
     fn generate(&mut self, length_ms_max: u64) {
         self.history.end_ms = self.draws.one_of(&LENGTHS_MS).min(length_ms_max);
         self.meetings = [self.time(0), self.time(0)];
+        // Draws up to 5 clients, and in one world of 20 up to 16.
         let clients = if self.draws.chance(20) { 1 + self.draws.below(16) } else { 1 + self.draws.below(5) };
         for _ in 0..clients {
             let joins = if self.draws.chance(3) { 0 } else { self.time(0) };
@@ -61,6 +62,7 @@ impl WorldGenerator<'_> {
         }
         let left = self.history.end_ms.saturating_sub(from).max(1);
         let step = self.draws.one_of(&[1, 1, 50, 500, 1000, 5000, 15_000]);
+        // Rounds down to a step, so that clients often act at the instants of common timers.
         (from + self.draws.below(left) / step * step).min(self.history.end_ms)
     }
 
@@ -118,6 +120,7 @@ impl WorldGenerator<'_> {
         let pauses = if self.draws.chance(2) { from } else { self.time(from) };
         self.add(pauses, client, OperationKind::Pause);
         if self.draws.chance(2) {
+            // Narrows the window, so that the flood fills the buffers of the paused client.
             self.history.clients[client].window_bytes = self.draws.one_of(&[64, 1024]);
             self.history.clients.push(Link::PLAIN);
             let flooding = self.history.clients.len() - 1;
@@ -141,6 +144,7 @@ impl WorldGenerator<'_> {
         self.add(left, client, how);
         let returns = left + self.draws.one_of(&RETURNS_MS);
         if self.draws.chance(2) && returns <= self.history.end_ms {
+            // Gives the return the same network, which breaks off no more.
             let link = Link { again: Some(client), breaks_after: None, ..self.history.clients[client].clone() };
             self.history.clients.push(link);
             let again = self.history.clients.len() - 1;

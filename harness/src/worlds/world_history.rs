@@ -63,6 +63,7 @@ impl WorldHistory {
         if !json.is_object() {
             return Err("the JSON is no object".into());
         }
+        // Adds the usual fields, which a printed history leaves out.
         lengthen(&mut json);
         let history: Self = serde_json::from_value(json).map_err(|error| error.to_string())?;
         let Self { clients, operations, end_ms, .. } = &history;
@@ -83,6 +84,7 @@ impl WorldHistory {
             now = at_ms + kind.lasts_ms();
         }
         let is_wrong = |(number, link): (usize, &Link)| {
+            // Refuses a return of a later client, and sizes of 0, with which no byte moves.
             link.again.is_some_and(|again| again >= number)
                 || [link.window_bytes, link.piece_bytes].contains(&0)
                 || link.together_ms == 0

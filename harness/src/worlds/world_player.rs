@@ -169,16 +169,18 @@ impl<'a> WorldPlayer<'a> {
                 return;
             }
             let calm_client = plan.calm_clients[at].filter(|_| number == 0);
-            // The two clients must find the application in the same state.
+            // Lets everything happen first: both clients must find the application in the same state.
             if calm_client.is_some() || number > 0 {
                 self.lab.settle().await;
             }
             self.send(client, request, last_event_id.as_deref(), cut, calm_client).await;
             if let Some(calm) = calm_client {
+                // Lets the request reach the application before the same request of the calm client.
                 self.lab.settle().await;
                 self.send(calm, request, last_event_id.as_deref(), None, None).await;
                 self.lab.settle().await;
             }
+            // Waits for the response to a request of a flood, since a busy client sends no further request.
             if plan.requests[at].len() > 1 {
                 self.lab.settle().await;
             }
@@ -203,6 +205,7 @@ impl<'a> WorldPlayer<'a> {
         let calm_client = calm_client.map(|calm| calm + 1);
         client.exchanges.push(WorldExchange { request: request.clone(), response, calm_client });
         if let Some(rest) = rest {
+            // Lets the application see the first part of the request alone.
             self.lab.settle().await;
             client.client.act_or_reset(Action::Send(rest)).await;
         }
@@ -216,6 +219,7 @@ impl<'a> WorldPlayer<'a> {
             client.act_or_reset(Action::Resume).await;
             return;
         };
+        // Lets this instant pass first, so that only bytes after the resume count.
         self.lab.settle().await;
         let before = client.body_bytes();
         client.act_or_reset(Action::Resume).await;

@@ -37,6 +37,7 @@ impl ExchangeTrial<'_, '_> {
             _ => units(&seen.facts.writes, kind, measure),
         };
         let mut series = if self.is_exact { AllSeries::default() } else { AllSeries::find(writes, &expected) };
+        // Sets the units before the series, whose assignment compares the units.
         (self.result.expected_units, self.result.seen_units) = (expected, got);
         series.assign(&self.result.seen_units, |e, g| self.is_same(e, g));
         self.result.series = series;
@@ -56,6 +57,7 @@ impl ExchangeTrial<'_, '_> {
     /// Judges each step of the alignment. A hole is judged at the next seen unit, or at the end.
     fn steps(&mut self, kind: BodyKind) {
         let steps = self.result.steps.clone();
+        // Judges moved units first: holes then leave out moved units.
         let moves = self.moves(&steps);
         for (e, g) in &moves {
             self.moved(*e, *g, &steps);
@@ -74,6 +76,7 @@ impl ExchangeTrial<'_, '_> {
                     if matches!(step, Aligned::Wrong(..)) {
                         self.wrong(e, g, false);
                     } else {
+                        // Compares the ends of chunks only where the bytes are right.
                         self.chunks(e, g, kind, steps.get(at + 1));
                     }
                 }
@@ -108,6 +111,7 @@ impl ExchangeTrial<'_, '_> {
     /// Judges the missing and extra units between two seen units, or behind the last.
     fn hole(&mut self, hole: Hole, is_trailing: bool) {
         let Hole { mut missing, mut extra, before } = hole;
+        // Accepts units behind the end of an endless recording, and further units of a series.
         extra.retain(|g| !(is_trailing && self.is_beyond(*g) || self.is_of_longer_stream(*g)));
         let (is_due, left_out): (Vec<usize>, Vec<usize>) =
             missing.iter().partition(|e| !self.is_of_shorter_stream(**e));
@@ -157,6 +161,7 @@ impl ExchangeTrial<'_, '_> {
         let line = lines.last().copied().unwrap_or_default();
         let series = self.result.series.of_unit(e);
         let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, series, is_after_hole };
+        // Times each write of a unit where both are cut alike, and otherwise only the end of the unit.
         if self.is_exact && unit.cuts == got.cuts {
             self.came_in_writes(e, g, is_after_hole);
         } else {
@@ -195,6 +200,7 @@ impl ExchangeTrial<'_, '_> {
     fn extra(&mut self, g: usize, before: Option<usize>) {
         let is_repeat = |e: &usize| self.is_same(*e, g);
         let repeated = before.filter(is_repeat).or_else(|| (0..self.result.expected_units.len()).find(is_repeat));
+        // Names the line of the repeated unit, of the unit before, or of the head.
         let near = repeated.or(before).map(|e| self.lines(e).last().copied().unwrap_or_default());
         let head = self.exchange.response.head.as_ref().map_or(1, |head| head.line);
         let (line, got) = (near.unwrap_or(head), &self.result.seen_units[g]);
@@ -209,6 +215,7 @@ impl ExchangeTrial<'_, '_> {
         let unit = &self.result.expected_units[e];
         let due_ms = unit.times.last_ms / u64::from(self.rules.times.scale);
         let has_left = self.seen.facts.end.is_some_and(|end| end.how == How::Closed);
+        // Skips a unit that could still have come in time when the client left.
         if has_left && due_ms + self.tolerance_ms() > self.watched_ms {
             return self.skip(lines, &Skipped::NoTime);
         }
@@ -245,6 +252,7 @@ impl ExchangeTrial<'_, '_> {
             parts => format!("in {parts} chunks, which end at byte {:?}", unit.cuts),
         };
         let joined = |unit: &Unit| if unit.ends_write { "the chunk ends here" } else { "the chunk goes on behind it" };
+        // Compares the places of cuts in equal bytes alone: varying values move the places, and not the number.
         let (wanted, came) = if is_exact && unit.cuts != got.cuts || parts(unit) != parts(got) {
             (in_chunks(unit), in_chunks(got))
         } else if is_next && unit.ends_write != got.ends_write {

@@ -18,8 +18,10 @@ impl ExchangeTrial<'_, '_> {
         let due_ms = expected.at_ms / scale;
         let place = self.place(expected.line);
         let got = self.seen.facts.end;
+        // Takes the absence of an end for a leave of the client, unless trouble explains the absence.
         let has_left = got.is_none_or(|end| end.how == How::Closed) && self.seen.trouble.is_none();
         if has_left && expected.how != How::Closed {
+            // Skips an end that could still have come in time when the client left.
             if self.watched_ms < due_ms + self.tolerance_ms() {
                 return self.skip([expected.line], &Skipped::NoTime);
             }
@@ -43,6 +45,7 @@ impl ExchangeTrial<'_, '_> {
                 let at = |ms| ByteTimes { first_ms: ms, last_ms: ms };
                 let (due, came) = (at(expected.at_ms), at(at_ms));
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
+                // Gives the end a number that neither a write nor the head has.
                 let (line, write) = (expected.line, usize::MAX - 1);
                 let timed = TimedLine { line, write, due, came, series: None, is_after_hole };
                 self.result.came.push(timed);

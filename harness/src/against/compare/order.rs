@@ -35,6 +35,7 @@ impl ExchangeTrial<'_, '_> {
         for (e, g) in self.moves(&steps) {
             let (Some(missing), Some(extra)) = places(&steps, e, g) else { continue };
             if passed(&steps[missing.min(extra)..missing.max(extra)]).all(|other| self.may_pass((e, g), other)) {
+                // Replaces before removing, since the removal may move the place of the missing unit.
                 steps[missing] = Aligned::Same(e, g);
                 steps.remove(extra);
             }
@@ -95,6 +96,7 @@ impl ExchangeTrial<'_, '_> {
         let came: Vec<(usize, usize)> = passed(&self.result.steps).collect();
         let mut found = Vec::new();
         for (e, g) in came.iter().filter(|(e, _)| self.result.series.of_unit(*e).is_some()) {
+            // Compares the recorded order of two units with the order in which the units came.
             let passes = |(other, came): &(usize, usize)| {
                 let at_once = self.due_ms(*other).abs_diff(self.due_ms(*e)) <= INSTANT_MS;
                 (other < e) != (came < g) && !at_once && self.result.series.order(*e, *other) == UnitOrder::FreeAtOnce

@@ -23,6 +23,7 @@ impl ExchangeTrial<'_, '_> {
         let mut steps = self.put_back(steps_of(None));
         for number in 0..all.series.len() {
             for step in steps_of(Some(number)) {
+                // Places a unit that came in the order of arrival, and a missing unit in the order of the recording.
                 let is_behind = |other: &Aligned| match (step.seen(), step.expected()) {
                     (Some(g), _) => other.seen().is_some_and(|other| other > g),
                     (None, e) => other.expected() > e,

@@ -9,6 +9,7 @@ impl ExchangeTrial<'_, '_> {
         let (at_ms, period_ms) = (self.result.seen_units[g].times.last_ms, self.period_ms(series));
         let before_ms =
             self.times_of(series).filter(|(seen, _)| *seen < g).map(|(_, ms)| ms).last().unwrap_or_default();
+        // Accepts a unit that comes early by a quarter of the period at most.
         let slack_ms = self.rules.times.steady_slack_ms().min(period_ms / 4);
         at_ms - before_ms + slack_ms >= period_ms
     }

@@ -26,6 +26,7 @@ impl World<'_> {
                 self.answer(view, request, response)?;
             }
         }
+        // Judges only the first request without an answer, behind which all others wait.
         let Some(request) = view.requests.get(answers) else { return Ok(()) };
         let is_owed = view.is_executed(request, self.times) && self.is_owed(view, request.at, Some(request.batch));
         holds(!is_owed, ANSWERED, Some(view), || format!("{request} was not"))
@@ -47,6 +48,7 @@ impl World<'_> {
         };
         let mut clients = counts.clients.clone();
         let is_right =
+            // Accepts every possible pair of counts, since operations that race have no known order.
             clients.any(|clients| counts.removed.clone().any(|removed| right(clients, removed).as_bytes() == body));
         holds(is_right, COUNTS, Some(view), || {
             let (clients, removed) = (shown(&counts.clients), shown(&counts.removed));

@@ -37,7 +37,7 @@ impl World<'_> {
         if let Some((at, greeting)) = response.writes.first() {
             on_time(view, *at, comes(request.at), greeting)?;
         }
-        // Each item is on time, comes once, and was published for this client.
+        // Checks that each item is on time, comes once, and was published for this client.
         let heard = self.hear(view, response)?;
         let heartbeat = |number: usize| request.at + PERIOD * u32::try_from(number + 1).unwrap_or(u32::MAX);
         let (mut heartbeats, mut comments, mut seen) = (0, 0, BTreeSet::new());
@@ -63,7 +63,7 @@ impl World<'_> {
                 }
             }
         }
-        // No owed item is missing.
+        // Checks that no owed item is missing.
         if !view.is_executed(request, self.times) {
             return Ok(());
         }
@@ -84,6 +84,7 @@ impl World<'_> {
         holds((plain.len()..=possible).contains(&comments), ONCE, Some(view), || {
             format!("{comments} comments came of {} to {possible}", plain.len())
         })?;
+        // Passes over a body without chunks, whose end looks like a cut.
         let is_ended = matches!(response.end, Some((_, How::Complete))) && !response.is_raw();
         let may_end = self.times.shut_down.is_some();
         holds(!is_ended || may_end, ENDS, Some(view), || "it ended with its last chunk".into())?;
@@ -114,6 +115,7 @@ impl World<'_> {
                 b"heartbeat:\n\n" => Heard::Heartbeat,
                 b":\n\n" => Heard::Comment,
                 name => match writes.next() {
+                    // Ends quietly between the two writes of an event, where the response may break off.
                     None if matches!(name, b"event: broadcast\n" | b"event: heartbeat\n") => break,
                     None => return violation(WHOLE_EVENTS, Some(view), visible(name)),
                     Some((then, data)) => {
@@ -146,7 +148,7 @@ impl Publication {
             _ => return false,
         };
         let written = format!("{start}{:.3}{end}", stamp(self.at));
-        // An event without an exact time has any time.
+        // Accepts any time of an event without an exact time.
         let is_late = !self.exact && data.starts_with(start.as_bytes()) && data.len() == written.len();
         name == expected.as_bytes() && (data == written.as_bytes() || is_late)
     }

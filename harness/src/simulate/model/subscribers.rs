@@ -174,6 +174,7 @@ impl Subscribers {
                 subscriber.gets.extend(now.iter().filter(is_sure).map(|event| event.operation));
             }
             stays.add_to(&mut counts.clients);
+            // Takes a removal as sure only if no other operation belongs to the batch.
             let removed = if alone { removed } else { removed.min(Certainty::Perhaps) };
             removed.add_to(&mut counts.removed);
             subscriber.evicted = subscriber.evicted.or(evicted.get(&subscriber.client).copied());

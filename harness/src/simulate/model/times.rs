@@ -68,6 +68,7 @@ impl Times {
         };
         times.requests = times.requests(golden, history, observations);
         times.number(history, observations);
+        // Looks for the shutdown last, when the batches have numbers.
         let shut_down = history.operations.iter().position(|operation| operation.kind == OperationKind::ShutDown);
         times.shut_down = shut_down.and_then(|at| Some((times.batch[at], observations.done[at]?)));
         times
@@ -103,6 +104,7 @@ impl Times {
         let request = |(number, operation): (usize, &Operation)| {
             let (resource, manner) = operation.kind.request()?;
             let sent = observations.done[number]?;
+            // Leaves out a request behind a stream without end, or behind an answer that closes the connection.
             let at = free[operation.client]?.max(sent);
             let over = match resource {
                 Resource::Stream(stream) if manner != Manner::Head => {

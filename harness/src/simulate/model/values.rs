@@ -23,6 +23,7 @@ impl Values {
 
     /// Returns the next value as the stream prints the value, with the key.
     pub(super) fn next(&mut self) -> String {
+        // Takes the upper 53 bits, as many as an `f64` holds exactly.
         #[expect(clippy::cast_precision_loss, reason = "an f64 holds just 53 bits")]
         let unit = (self.random.next_u64() >> 11) as f64 / 2_f64.powi(53);
         let value = if self.is_rounded { (unit * 1000.0 + 0.5).floor() / 10.0 } else { unit * 100.0 };
