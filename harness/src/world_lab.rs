@@ -127,7 +127,7 @@ pub fn run_with<T>(
     let (arriving, arrivals) = mpsc::unbounded_channel();
     let (held, mut released) = mpsc::channel(1);
     let listener = Pipes { arrivals, held: Some(held) };
-    // The deadline comes before the end of the lab's patience.
+    // Puts the end of the lab's patience behind the deadline.
     let options = LabOptions::new()
         .patience(setup.deadline.saturating_add(Duration::from_secs(1)))
         .real_time_limit(Duration::MAX);
@@ -135,7 +135,7 @@ pub fn run_with<T>(
         &options,
         async |_| Host::Listener(arriving),
         async |lab| {
-            // The server waits on the counted clock, the test on the other.
+            // Counts the waits of the server alone: the test waits on the other clock.
             let (clock, sleepers) = (lab.clock(), Sleepers::default());
             let counted = Arc::new(sleepers.count_on(Arc::clone(&clock)));
             let world = Arc::new(World::new(counted, setup.seed, setup.epoch, setup.limits));
@@ -151,11 +151,11 @@ pub fn run_with<T>(
                 let outcome = test(&mut world_lab).await;
                 // Refuses further connections first: the channel ends only when no connection can come any more.
                 lab.remove_application();
-                // The channel ends when the server has released the last connection.
+                // Waits for the end of the channel, when the server has released the last connection.
                 released.recv().await;
                 outcome
             };
-            // A test that ends at the deadline is in time, so the deadline comes second.
+            // Polls the deadline second, since a test that ends at the deadline is in time.
             tokio::select! {
                 biased;
                 outcome = played => Ok(outcome),
@@ -167,7 +167,7 @@ pub fn run_with<T>(
     match ended {
         Ok(outcome) => outcome,
         Err(FailedTest::Panicked(panic)) => resume_unwind(panic),
-        // The message of the server's panic is on stderr already.
+        // Prints no message, since the panic of the server is on stderr already.
         Err(FailedTest::EndedByLab(failed)) => resume_unwind(Box::new(failed.to_string())),
     }
 }

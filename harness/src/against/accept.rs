@@ -29,7 +29,7 @@ pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<Ac
     if let (Fact::Recording(start), Fact::Recording(old)) = (&mut first.fact, &old.fact) {
         // Keeps the time on the timeline of the proxy, which a replay lacks.
         start.at_ms = old.at_ms;
-        // The framing of several exchanges is in their heads.
+        // Takes over the framing of a single exchange; several exchanges have framings in the heads.
         start.framing = if is_single { start.framing } else { old.framing };
     }
     first.exchange = old.exchange;

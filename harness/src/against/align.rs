@@ -79,7 +79,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
     let may_be = |g: usize| optional.iter().copied().find(|e| same(*e, g));
     let (mut from_e, mut from_g, mut steps) = (0, 0, Vec::new());
     while from_e < required.len() || from_g < got.len() {
-        // Most units are right, and need no search. Among equal units in a row, the time decides.
+        // Takes a right unit without a search, as most are. Among equal units in a row, the time decides.
         let is_next = |g: usize| required.get(from_e + 1).is_some_and(|e| same(*e, g));
         let is_right = |e: usize, g: usize| same(e, g) && (!is_far(&expected[e], &got[g]) || !is_next(g));
         if from_e < required.len() && from_g < got.len() && is_right(required[from_e], from_g) {
@@ -104,7 +104,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
         let optionals: Vec<Option<usize>> = (0..g_len).map(|g| may_be(from_g + g)).collect();
         let extra = |g: usize| if optionals[g].is_some() { 0 } else { UNIT };
         let window = align_by_cost(e_len, g_len, |e, g| costs[e * g_len + g], extra);
-        // A long run of missing or extra units is longer than a window.
+        // Looks beyond the window, since a long run of missing or extra units is longer than a window.
         let has_agreement = window.iter().any(|step| matches!(step, Step::Came(e, g) if costs[e * g_len + g] < UNIT));
         if !has_agreement && !is_last {
             let rest = |e: usize, g: usize| same(required[from_e + e], from_g + g);
@@ -115,7 +115,7 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
                 continue;
             }
         }
-        // Only the first half of a window is certain, unless the window is the last.
+        // Keeps the first half of a window, of which alone the steps are certain, or the whole of the last window.
         let kept = if is_last { window.len() } else { (window.len() / 2).max(1) };
         for step in &window[..kept] {
             steps.push(match *step {

@@ -188,7 +188,7 @@ impl ExchangeTrial<'_, '_> {
             let place = self.place(wrong.line);
             let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);
             let finding = finding.after(Duration::from_millis(wrong.came_ms));
-            // A busy machine may explain a wrong time, until the same line is wrong again.
+            // Doubts a wrong time, which a busy machine may explain, until the same line is wrong again.
             self.result.evidence.found_late(&[place], &[Aspect::Time], &finding);
         }
     }

@@ -106,11 +106,11 @@ impl RecordingContract {
         if exchanges.is_empty() {
             return Err("expected a line of kind request, got none: there is no request to send".into());
         }
-        // A request without an answer is sent again for what other clients see of the request.
+        // Accepts requests without an answer beside requests with an answer: other clients may see the effect.
         if exchanges.iter().all(|exchange| exchange.response.head.is_none()) {
             return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
         }
-        // The exchanges of several connections may have several framings, which their heads tell.
+        // Takes the framing from each head where a recording has several connections, and so several framings.
         for exchange in exchanges.iter_mut().filter(|exchange| exchange.connection.is_some()) {
             let (method, response) = (&exchange.request.method, &mut exchange.response);
             let of_head = response.head.as_ref().map(|head| framing_of(method, &head.head));
@@ -135,7 +135,7 @@ fn read_lines(text: &str) -> Result<Vec<(usize, RecordedLine)>, String> {
             check_first(line).map_err(at)?;
         }
         let read = RecordedLine::read(line).map_err(|problem| {
-            // A recorder writes whole lines, each with a line end.
+            // Recognises a broken line by the missing line end, which a recorder always writes.
             let is_broken_off = last == Some(number) && !text.ends_with('\n');
             let hint = if is_broken_off {
                 "; the last line is incomplete, as when the recorder was killed: delete the line, or record again"

@@ -20,9 +20,9 @@ pub(super) fn inexact_times(lines: &[TimedLine]) -> Vec<WrongTime> {
     let mut off_before = 0;
     for (line, is_explained) in lines.iter().zip(explained) {
         let off = off_ms(line);
-        // A line between the recorded time and the lateness of the line before makes up for the lateness.
+        // Accepts a line that makes up for lateness: between the recorded time and the lateness of the line before.
         let by = off - off.clamp(off_before.min(0), off_before.max(0));
-        // Missing lines are found already, and the waits before them with the lines.
+        // Passes over a line behind missing lines, which are findings already.
         if by != 0 && !is_explained && !line.is_after_hole {
             let how = if by > 0 { "late" } else { "early" };
             let due_ms = line.came.last_ms.saturating_add_signed(-by);

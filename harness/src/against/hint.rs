@@ -89,14 +89,14 @@ fn varying(comparison: &Comparison) -> Option<String> {
         let [Some(wanted), Some(came)] = values else { return None };
         let mut varying = Vec::new();
         varying_values(&wanted, &came, "", &mut varying);
-        // Keys that come and go, and values of other types, are rather mistakes.
+        // Takes keys that come and go, and values of other types, for mistakes.
         if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any) {
             return None;
         }
         count += 1;
         for vary in varying.into_iter().filter(|vary| vary.place != VaryPlace::Pointer(String::new())) {
             match proposed.iter_mut().find(|known| known.place == vary.place) {
-                // The wider of two rules fits both lines.
+                // Takes the wider of two rules, which fits both lines.
                 Some(known) if known.rule != vary.rule => known.rule = VaryRule::String,
                 Some(_) => {}
                 None => proposed.push(vary),

@@ -69,7 +69,7 @@ impl LabPlayer<'_> {
                     due.await;
                     self.send(step.exchange, planned, &mut clients).await;
                 }
-                // Time passes only as far as the response is open.
+                // Waits only for as long as the response is open.
                 StepKind::Leave => tokio::select! {
                     biased;
                     () = clients.answered(step.exchange) => {}
@@ -114,7 +114,7 @@ impl LabPlayer<'_> {
         let length = Duration::from_millis(recorded.response.length_ms());
         let tolerance = if contract.has_exact_times { Duration::ZERO } else { self.rules.times.tolerance };
         let response = &recorded.response;
-        // A client leaves an endless response at the recorded time, unless nothing follows.
+        // Leaves an endless response at the recorded time, unless no step follows.
         let leaves = response.is_endless() && contract.has_exact_times && !self.is_last(round, planned);
         let usual = if leaves { length } else { response.usual_watch(length, tolerance) };
         response.watch(usual, self.watched)

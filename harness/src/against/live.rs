@@ -163,7 +163,7 @@ impl RecordingCheck {
         stalls: &SharedStalls,
     ) -> PlayedRound<'c> {
         let start = self.connector.clock().now();
-        // The comparisons take time of the machine, and come when nothing is under way any more.
+        // Compares only after all exchanges, since comparisons would delay what comes.
         let exchanges = join_all(round.iter().map(|planned| self.play(contracts, *planned, start))).await;
         PlayedRound::new(contracts, exchanges, cases, &self.rules, &stalls.lock())
     }

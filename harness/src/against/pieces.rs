@@ -37,7 +37,7 @@ fn ends_as_recorded(expected: &[WriteFact], body: &[u8]) -> Vec<usize> {
             ends.push(at);
             continue;
         }
-        // The bytes up to the next found write are most likely the missing write with a mistake.
+        // Takes the bytes up to the next found write for the missing write, with a mistake.
         let next = expected[index + 1..].iter().take(AHEAD_MAX).filter_map(|next| find(&body[at..], &next.bytes)).min();
         at += next.unwrap_or_default();
         ends.push(at);

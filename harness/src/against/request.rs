@@ -59,7 +59,7 @@ impl ReplayRequest {
         }
         let mut headers: Vec<(String, String)> = Vec::new();
         for line in lines {
-            // A line that begins with a space continues the field before (RFC 9112, 5.2).
+            // Appends a line that begins with a space to the field before (RFC 9112, 5.2).
             if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), headers.last_mut()) {
                 *value += &format!(" {}", line.trim());
                 continue;

@@ -76,7 +76,7 @@ impl ProxyTimeline {
     /// Returns when an exchange begins that was recorded at a time and lasted so long.
     fn place(&mut self, at_ms: u64, length_ms: u64) -> u64 {
         let pause = at_ms.saturating_sub(self.open_until);
-        // The time before the first request is no pause between exchanges.
+        // Leaves out the time before the first request, which is no pause between exchanges.
         let kept = if self.last.is_none() { 0 } else { pause.min(PAUSE_MS_MAX) };
         self.left_out += pause - kept;
         self.last = Some(at_ms);

@@ -66,7 +66,7 @@ impl AllSeries {
         for (number, one) in series.iter().enumerate() {
             one.units.iter().for_each(|unit| of_unit[*unit] = Some(number));
         }
-        // A comment that begins a stream says that the stream has begun, and comes first.
+        // Passes over a comment at the beginning, which announces the stream, and comes first.
         let is_comment = (0..units.len()).map(|at| at > 0 && shapes[at].is_comment && has_own_write(units, at));
         Self { is_comment: is_comment.collect(), series, of_unit, of_seen: Vec::new(), shapes }
     }
@@ -124,7 +124,7 @@ impl Series {
     fn of(units: &[Unit], shapes: &[Shape], members: Vec<usize>) -> Option<Self> {
         let at_ms = |unit: usize| units[unit].times.last_ms;
         let is_comment = shapes[members[0]].is_comment;
-        // Units in a row are the stream itself, except for comments, which come while a stream pauses.
+        // Refuses units in a row, which are the stream itself, except comments, which come while a stream pauses.
         let is_beside = || is_comment || members.windows(2).all(|pair| pair[0] + 1 < pair[1]);
         if members.len() < UNITS_MIN || !is_beside() || !members.iter().all(|unit| has_own_write(units, *unit)) {
             return None;
@@ -138,7 +138,7 @@ impl Series {
         if period_ms <= SAME_GAP_MS || odd * ODD_GAPS > gaps.len() {
             return None;
         }
-        // Behind the same unit of the stream, at the same distance each time, the stream itself may send the units.
+        // Looks at the distance from the unit before: a steady distance shows that the stream itself may send the units.
         let since = |unit: &usize| at_ms(*unit) - unit.checked_sub(1).map_or(0, at_ms);
         let (least, most) = (members.iter().map(since).min()?, members.iter().map(since).max()?);
         let has_own_timer = is_comment || most - least > INSTANT_MS;

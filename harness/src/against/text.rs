@@ -28,7 +28,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
             _ => None,
         })
         .collect();
-    // The rule for a text as a whole decides alone.
+    // Decides by the rule for the whole text alone, if there is such a rule.
     if let Some((_, whole)) = pointers.iter().find(|(pointer, _)| pointer.is_empty()) {
         let value = serde_json::from_str(got).unwrap_or_else(|_| Value::from(got));
         return whole.breach(&value).map(|rule| format!("expected {rule}"));
@@ -40,7 +40,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
     if !differences.is_empty() {
         return Some(differences.join("; "));
     }
-    // What may vary keeps the rules, and is left out of the rest of the comparison.
+    // Blanks the values that may vary: each has kept the rule by now.
     let mut is_one_sided = false;
     for (pointer, vary) in &pointers {
         is_one_sided |= vary.allows_absence() && before.pointer(pointer).is_some() != after.pointer(pointer).is_some();
@@ -55,7 +55,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
         differences.extend((more > 0).then(|| format!("and {more} more")));
         return Some(differences.join("; "));
     }
-    // All values are right. The spelling may only be compared where both texts have the same keys.
+    // Compares the spelling of right values, but only where both texts have the same keys.
     let is_same = is_one_sided || blanked(expected, &pointers) == blanked(got, &pointers);
     (!is_same).then(|| "the same JSON in another spelling".to_owned())
 }
@@ -118,7 +118,7 @@ fn blanked(text: &str, pointers: &[(&str, &Loosening)]) -> String {
     // Puts the longer of two spans with the same start first.
     spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     let (mut blanked, mut from) = (String::with_capacity(text.len()), 0);
-    // A span within another span is left out with the other.
+    // Passes over a span within another span, which is left out with the other.
     for span in spans {
         if span.start >= from {
             blanked += &text[from..span.start];
@@ -138,7 +138,7 @@ fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
             serde_json::from_str::<Vec<&RawValue>>(value).ok()?.get(key.parse::<usize>().ok()?)?.get()
         };
     }
-    // A raw value is a part of the text from which it was read.
+    // Subtracts addresses, since a raw value is a part of the text.
     let start = value.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     Some(start..start + value.len())
 }

@@ -11,14 +11,14 @@ use crate::judge::Dispatched;
 /// Returns the events of a stream that came in these chunks.
 pub(super) fn dispatch<'c>(chunks: impl IntoIterator<Item = &'c Bytes>) -> Dispatched {
     let (mut library, mut dispatched) = (Library::default(), Dispatched::default());
-    // The last piece is the end of the stream.
+    // Adds a last piece for the end of the stream.
     let pieces = chunks.into_iter().map(Some).chain([None]);
     for piece in pieces {
         let (events, outcome) = guarded(|events| match piece {
             Some(bytes) => library.push(bytes, events),
             None => library.end(events),
         });
-        // Events before a failure count all the same.
+        // Counts events before a failure all the same.
         dispatched.events.extend(events);
         match outcome {
             Ok(()) => continue,

@@ -96,7 +96,7 @@ impl ExtraHeaders {
     /// secrets come first.
     fn secrets(&self) -> Vec<String> {
         let secret = self.fields.iter().filter(|(_, value)| value.is_sensitive());
-        // A server may repeat a part of a value, such as the token without the scheme.
+        // Hides the parts of a value as well: a server may repeat the token without the scheme.
         let mut secrets: Vec<String> = secret
             .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .flat_map(|value| {
@@ -108,7 +108,7 @@ impl ExtraHeaders {
             })
             .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && secret != "Bearer" && secret != "Digest")
             .collect();
-        // Else a part would be hidden within a longer secret, and the rest would show.
+        // Hides longer secrets first: a part hidden before would leave the rest of the secret in the text.
         secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         secrets
@@ -139,7 +139,7 @@ impl ExtraHeaders {
 
 fn field(text: &str, reserved: &[&str]) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
-    // Before the first colon there may be a text of any length.
+    // Shows only the beginning, since there may be a text of any length before the first colon.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
     let is_reserved = |name: &str| is_connection_field(name) || FRAMING.contains(&name) || reserved.contains(&name);

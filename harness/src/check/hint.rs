@@ -50,7 +50,7 @@ impl Cause {
     /// Returns the common cause of the pulses of all streams, watched at this scale.
     pub(super) fn of_times(pulses: &[Pulse], scale: NonZeroU32) -> Option<Self> {
         let timed: Vec<&Pulse> = pulses.iter().filter(|pulse| pulse.due.iter().any(|due| !due.is_zero())).collect();
-        // A single stream may be wrong by itself.
+        // Demands two streams, since a single stream may be wrong by itself.
         if timed.len() < 2 {
             return None;
         }
@@ -80,7 +80,7 @@ fn are_held_back(pulses: &[&Pulse]) -> bool {
 
 /// Returns whether each stream has sent all that is due at once, has sent no later write, and goes on.
 fn stand_still(pulses: &[&Pulse]) -> bool {
-    // Silence counts from the first write that time should have brought.
+    // Counts the silence from the first write that time should have brought.
     let stands = |pulse: &&Pulse| {
         let next = pulse.due.iter().find(|due| !due.is_zero()).copied().unwrap_or_default();
         let waited = pulse.watched.saturating_sub(next) >= SILENCE_MIN;

@@ -73,7 +73,7 @@ impl CheckContract {
         for stream in &golden.streams {
             let seen = play::play(&mut target, stream, &others, EXACT_BOUNDS).await;
             check.stream(stream, seen);
-            // The next scenario counts the clients.
+            // Waits until the clients have left, since the next scenario counts the clients.
             target.settle().await;
         }
         for scenario in &golden.scenes {

@@ -69,7 +69,7 @@ impl LinesSeen {
                     continue;
                 }
                 if self.others.tag.is_foreign(&line) {
-                    // The line before named the type of the event.
+                    // Takes back the line before, which named the type of the event.
                     self.lines = self.lines.saturating_sub(1);
                 } else {
                     self.lines += 1;

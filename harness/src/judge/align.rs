@@ -39,7 +39,7 @@ pub(crate) fn align(
             }
         }
     }
-    // From the beginning, the steps of least cost lead to the end.
+    // Follows the steps of least cost from the beginning to the end.
     let (mut e, mut g, mut path) = (0, 0, Vec::new());
     while let Some(step) = steps[e][g] {
         path.push(step);

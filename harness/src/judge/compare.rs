@@ -26,7 +26,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     if expected.as_bytes() == got {
         return Vec::new();
     }
-    // The most telling difference comes first: bytes that are no text, line ends, a field for ids.
+    // Looks for the most telling differences first: bytes that are no text, line ends, a field for ids.
     let Ok(text) = std::str::from_utf8(got) else { return one(Aspect::Bytes, "not UTF-8") };
     if text.contains('\r') && text.replace("\r\n", "\n").replace('\r', "\n") == expected {
         return one(Aspect::LineEnd, "CR in the line ends");
@@ -37,7 +37,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     let (Some(before), Some(after)) = (Object::within(expected), Object::within(text)) else {
         return one(Aspect::Bytes, "");
     };
-    // JSON is compared value by value, each by the rule of the value.
+    // Compares JSON value by value, each by the rule of the value.
     let differences = before.differences(&after, vary, others);
     let wanted = before.with_values_of(&after, vary, others);
     if !differences.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
     if wanted == text {
         return Vec::new();
     }
-    // All values are right, so that the spelling is wrong.
+    // Names the spelling, since all values are right.
     let aspect = match () {
         () if text.contains('\r') && text.replace("\r\n", "\n") == wanted => Aspect::LineEnd,
         () if (before.head, before.tail) == (after.head, after.tail) => Aspect::Spelling,
@@ -58,7 +58,7 @@ pub(super) fn compare(expected: &str, vary: &[Vary], got: &[u8], others: Option<
 
 /// Returns the expected write where so many other clients are connected: the counts of a scenario leave others out.
 pub(super) fn corrected(expected: &str, vary: &[Vary], others: Option<u64>) -> String {
-    // Most checks have no other clients, and JSON takes long to read.
+    // Returns early for most checks, which have no other clients: JSON takes long to read.
     let Some(others @ 1..) = others else { return expected.into() };
     Object::within(expected).map_or_else(|| expected.into(), |object| object.with_more_clients(others, vary))
 }

@@ -60,7 +60,7 @@ impl<'a> Evidence<'a> {
     /// Returns the evidence on a case, lateness included.
     pub(crate) fn record(&self, id: &str) -> Record {
         let mut record = self.by_id.get(id).map(|(_, record)| record.clone()).unwrap_or_default();
-        // By now all doubts are settled.
+        // Counts lateness, since all doubts are settled by now.
         record.settle();
         record
     }
@@ -94,7 +94,7 @@ impl<'a> Evidence<'a> {
     /// Notes that the cases have been judged, except cases that look at the aspect alone.
     pub(crate) fn judged_but_for(&mut self, cases: &[String], aspect: Aspect, why: &Skipped) {
         self.each(cases, |case, record| {
-            // A case with further aspects can be judged by the other aspects.
+            // Judges a case with further aspects by the other aspects.
             if case.checks == [aspect] {
                 record.skipped.get_or_insert_with(|| why.clone());
             } else {
@@ -117,7 +117,7 @@ impl<'a> Evidence<'a> {
 
     /// Holds a finding against the cases that look at the aspect, or else at the aspect in its place.
     pub(crate) fn found(&mut self, cases: &[String], aspect: Aspect, finding: &Finding) {
-        // A special case takes the finding from the general case, so that a bug fails the clause that names the bug.
+        // Prefers a special case to the general case, so that a bug fails the clause that names the bug.
         if !self.accuse(cases, |case| case.checks.contains(&aspect), finding)
             && let Some(aspect) = stands_in(aspect)
         {
@@ -129,7 +129,7 @@ impl<'a> Evidence<'a> {
     pub(crate) fn found_late(&mut self, cases: &[String], aspects: &[Aspect], finding: &Finding) {
         self.each(cases, |case, record| {
             if case.looks_at(aspects) {
-                // A case with a finding is never skipped.
+                // Counts the case as judged, since a case with a finding is never skipped.
                 record.judged = record.judged.max(1);
                 record.late_findings.push(finding.clone());
             }
@@ -161,7 +161,7 @@ impl<'a> Evidence<'a> {
                 any = true;
                 record.judged = record.judged.max(1);
                 record.found += 1;
-                // A server that breaks every line must not fill the report.
+                // Bounds the findings, since a server that breaks every line must not fill the report.
                 if record.findings.len() < FINDINGS_MAX {
                     record.findings.push(finding.clone());
                 }
@@ -180,7 +180,7 @@ impl<'a> Evidence<'a> {
 
     /// Notes how long the clients were connected.
     pub(crate) fn took(&mut self, time: Duration) {
-        // Clients say nothing about cases that no line checks.
+        // Leaves out cases that no line checks.
         for (_, record) in self.by_id.values_mut().filter(|(_, record)| record.judged > 0) {
             record.took = Some(time);
         }

@@ -89,7 +89,7 @@ struct AnswerTrial<'a, 's> {
 
 impl AnswerTrial<'_, '_> {
     fn finding(&self, expected: impl Into<String>, actual: impl Into<String>) -> Finding {
-        // A request may be raw bytes of any length.
+        // Shows only the beginning, since a request may be raw bytes of any length.
         let line = self.expected.request.lines().next().unwrap_or_default();
         let why: String = line.chars().take(60).flat_map(char::escape_debug).collect();
         Finding::new(format!("requests/{}", self.expected.id), expected, actual, why)
@@ -112,7 +112,7 @@ impl AnswerTrial<'_, '_> {
         }
         self.headers(head);
         self.body(got);
-        // The connection comes last: a wrong body may have closed the connection.
+        // Judges the connection last, since a wrong body may have closed the connection.
         match (self.expected.then, log.closed_at().is_some()) {
             (AfterAnswer::Closed, false) => {
                 self.found(Aspect::End, "a closed connection", "the server keeps it open");
@@ -133,7 +133,7 @@ impl AnswerTrial<'_, '_> {
             let finding = self.finding(expected, actual);
             self.evidence.found_in_header(&self.expected.cases, name, &finding);
         }
-        // The request accepts no coding, so that a coding is wrong even where the body is not compared.
+        // Refuses each coding, since the request accepts none, even where the body is not compared.
         if let Some(coding) = fields::coding(head) {
             let finding = self.finding("no content-encoding", format!("content-encoding: {coding}"));
             self.evidence.found_in_header(&self.expected.cases, "content-encoding", &finding);
@@ -143,11 +143,11 @@ impl AnswerTrial<'_, '_> {
     fn body(&mut self, got: &HttpExchange) {
         let (expected, body) = (&self.expected.response, got.body());
         if let Some(whole) = &expected.body {
-            // The number of clients of other users is unknown.
+            // Leaves the number of other clients open, since the number is unknown.
             if !compare::compare(whole, &expected.vary, &body, None).is_empty() {
                 self.found(Aspect::Bytes, visible(whole.as_bytes()), visible(&body));
             }
-            // A whole body may be followed by more, or by no end.
+            // Judges the end as well: a whole body may be followed by more, or by no end.
             if !matches!(got.end, Some((_, How::Complete))) {
                 self.found(Aspect::End, "a complete response", got.why_no_more());
             }

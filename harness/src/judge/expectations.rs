@@ -30,7 +30,7 @@ impl Expectations {
     /// If a line names an unknown case.
     pub fn read(text: &str, cases: &[String], by: Measured) -> Result<Self, UnknownCase> {
         let mut ids = BTreeSet::new();
-        // An editor may have put a byte order mark before the first line.
+        // Removes a byte order mark, which an editor may have put before the first line.
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let id = line.split('#').next().unwrap_or_default().trim();
             if id.is_empty() {

@@ -35,9 +35,9 @@ fn same(name: &str, expected: &str, came: &str) -> bool {
         "cache-control" | "connection" | "access-control-allow-headers" => {
             members(&expected.to_ascii_lowercase()) == members(&came.to_ascii_lowercase())
         }
-        // The names of methods are case-sensitive (RFC 9110, 9.1).
+        // Compares methods with regard to case (RFC 9110, 9.1).
         "access-control-allow-methods" => members(expected) == members(came),
-        // A response may vary by further fields, such as the fields that a compressing proxy looks at (RFC 9110, 12.5.5).
+        // Accepts further fields, such as the fields that a compressing proxy looks at (RFC 9110, 12.5.5).
         "vary" => {
             let came = came.to_ascii_lowercase();
             let came = members(&came);
@@ -82,7 +82,7 @@ impl MediaType {
         let parameter = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (name, value) = (name.to_ascii_lowercase(), unquoted(value));
-            // The name of a charset is case-insensitive (RFC 9110, 8.3.2).
+            // Compares the name of a charset without regard to case (RFC 9110, 8.3.2).
             let value = if name == "charset" { value.to_ascii_lowercase() } else { value };
             (name, value)
         };

@@ -61,7 +61,7 @@ impl Loosening {
 
 /// Returns an expression that matches a text as a whole.
 fn whole(pattern: &str) -> Result<Regex, String> {
-    // Compiled alone first, so that the message shows the pattern as it was written.
+    // Compiles the pattern alone first, so that the message shows the pattern as written.
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
     let compiled = compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$")));
     compiled.map_err(|error| {

@@ -38,7 +38,7 @@ impl<'a> Object<'a> {
     /// Returns the aspects in which the values of `got` are wrong, and how.
     pub(super) fn differences(&self, got: &Self, vary: &[Vary], others: Option<u64>) -> Vec<(Aspect, String)> {
         let mut differences = Vec::new();
-        // Keys in another order are a matter of spelling, and no difference here.
+        // Ignores the order of keys, which is a matter of spelling.
         for (key, value) in &self.entries {
             let Some(came) = got.get(key) else {
                 differences.push((Aspect::Bytes, format!("{key} is missing")));
@@ -93,7 +93,7 @@ fn inequality(expected: &str, got: &str) -> Option<(Aspect, String)> {
     }
     let (before, after): (Option<Value>, Option<Value>) =
         (serde_json::from_str(expected).ok(), serde_json::from_str(got).ok());
-    // Equal numbers in two spellings, such as 50 and 50.0, differ for readers of other languages.
+    // Distinguishes equal numbers in two spellings, such as 50 and 50.0, which differ for readers of other languages.
     let aspect = match (before, after) {
         _ if number(expected).is_some_and(|before| Some(before) == number(got)) => Aspect::Number,
         (Some(before), Some(after)) if before == after => Aspect::Spelling,

@@ -74,10 +74,10 @@ impl Pace {
         let last = gaps.len().checked_sub(1)?;
         let median = gaps[last / 2];
         let period = self.takes(period_ms);
-        // Timers drift by a part of the period, and fire some milliseconds late.
+        // Allows for timers, which drift by a part of the period, and fire some milliseconds late.
         let slack = Duration::from_millis(if Self::are_few(gaps.len()) { 26 } else { 6 });
         let slack = if self.is_exact { Duration::ZERO } else { period * 4 / 100 + slack };
-        // On a busy machine the time between the quartiles that is nearest to the period decides.
+        // Takes, on a busy machine, the time between the quartiles that is nearest to the period.
         let nearest = if busy { period.clamp(gaps[last / 4], gaps[last - last / 4]) } else { median };
         (nearest.abs_diff(period) > slack).then_some(median)
     }

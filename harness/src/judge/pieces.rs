@@ -23,7 +23,7 @@ pub(crate) fn of_stream(chunks: &[(Instant, Bytes)]) -> Vec<Piece> {
     let body = ChunkedBody::of(chunks.iter().map(|(_, bytes)| bytes));
     let (mut ends, mut line_start) = (Vec::new(), 0);
     for end in line_ends(&body.bytes) {
-        // An empty line belongs to the piece before.
+        // Moves the end behind an empty line, which belongs to the piece before.
         if is_empty_line(&body.bytes[line_start..end]) {
             ends.pop();
         }

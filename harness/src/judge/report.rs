@@ -33,7 +33,7 @@ fn printable_report(report: &Report) -> Report {
             }
         }
     }
-    // The drawings repeat the writes of the server.
+    // Includes the drawings, which repeat the writes of the server.
     let marks =
         report.timelines.iter_mut().flat_map(|timeline| timeline.expected.iter_mut().chain(&mut timeline.actual));
     marks.for_each(|mark| line(&mut mark.text));

@@ -30,7 +30,7 @@ impl Scenario {
                 let (head, writes, beyond, events, end) = (None, Vec::new(), Vec::new(), Vec::new(), None);
                 responses.push(ExpectedResponse { request: numbered, head, writes, beyond, events, end });
             }
-            // The answers to requests in a burst come in the order of the requests.
+            // Moves on only behind an end: the answers to requests in a burst come in the order of the requests.
             while responses.get(at).is_some_and(|response| response.end.is_some()) {
                 at += 1;
             }
@@ -39,12 +39,12 @@ impl Scenario {
                 Fact::Head(_) => response.head = Some(numbered),
                 Fact::Write(_) => response.writes.push(numbered),
                 Fact::End(_) => response.end = Some(numbered),
-                // An event stands behind the write that dispatches the event.
+                // Adds an event to the write before, which dispatches the event.
                 Fact::Event(_) => response.events.extend(response.writes.last().map(|write| (numbered, *write))),
                 _ => {}
             }
         }
-        // Only the last response can go on beyond a cut.
+        // Adds the lines beyond a cut to the last response, which alone can go on.
         if let Some(response) = responses.last_mut() {
             let is_write =
                 |line: &super::ScenarioLine| matches!(line.fact, Fact::Write(_)) && line.notes.client == client;

@@ -33,14 +33,14 @@ pub(crate) struct Stalls {
 impl Stalls {
     /// Returns how long the machine held up the checker, or the server, in between.
     pub(crate) fn within(&self, from: Instant, to: Instant) -> Duration {
-        // A probe without an answer has taken at least until now.
+        // Counts a probe without an answer until now.
         let pending = self.pending.map(|sent| (sent, to));
         let fastest = self.fastest();
         let slow = self.probes.iter().copied().chain(pending).filter(|probe| probe.1 - probe.0 > fastest + SLOW_MIN);
         let by_machine = slow.filter(|probe| overlaps(*probe, (from, to)) && self.is_near_a_stall(*probe));
         let mut spans: Vec<Span> = self.own.iter().copied().chain(by_machine).collect();
         spans.sort_unstable();
-        // Spans that overlap count once: each span counts from the end of all earlier spans.
+        // Counts overlapping spans once: each span counts from the end of all earlier spans.
         let mut counted = from;
         let mut sum = Duration::ZERO;
         for (start, end) in spans {
@@ -61,7 +61,7 @@ impl Stalls {
         let during = self.probes.iter().filter(|probe| overlaps(**probe, (from, to)));
         let mut delays: Vec<Duration> = during.map(|(sent, answered)| *answered - *sent).collect();
         delays.sort_unstable();
-        // The median ignores the few probes that a short stall delayed.
+        // Takes the median, which ignores the few probes that a short stall delayed.
         let median = delays.get(delays.len() / 2).copied().unwrap_or_default();
         let jitter = median.saturating_sub(self.fastest());
         if jitter > IDLE_MAX { jitter } else { Duration::ZERO }

@@ -62,7 +62,7 @@ impl Timeline {
             let after = move |at: Instant| duration_ms(at - response.sent) * f64::from(pace.speed.get());
             pieces.into_iter().map(move |piece| Mark::new(after(piece.at), &piece.bytes))
         });
-        // Beyond the cut of a scenario there is no expected line beside a write.
+        // Leaves out writes beyond the cut of a scenario, beside which there is no expected line.
         let came = came.filter(|mark| scenario.rest.is_empty() || mark.t_ms <= float_ms(scenario.length_ms));
         Self::new(scenario.name().into(), scenario.length_ms, expected, came)
     }

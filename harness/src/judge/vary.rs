@@ -20,7 +20,7 @@ pub(super) fn vary_of<'v>(vary: &'v [Vary], key: &str) -> Option<&'v Vary> {
 /// Returns how a value breaks the rule, as an aspect and in words; none if the value keeps the rule. Where the number of
 /// `others` is unknown, a count may be larger than usual.
 pub(super) fn breach(vary: &Vary, usual: &str, got: &str, others: Option<u64>) -> Option<(Aspect, String)> {
-    // JSON that is nested too deeply, or a number that is too large, reads as null, which breaks each rule.
+    // Reads JSON that is nested too deeply, or a number that is too large, as null, which breaks each rule.
     let value: Value = serde_json::from_str(got).unwrap_or_default();
     let (holds, aspect, expected) = match &vary.rule {
         VaryRule::Timestamp => {
@@ -41,7 +41,7 @@ pub(super) fn breach(vary: &Vary, usual: &str, got: &str, others: Option<u64>) -
         }
         VaryRule::Count => (got == usual, Aspect::Count, usual.into()),
         VaryRule::Removals => (got == usual || others != Some(0), Aspect::Count, usual.into()),
-        // The other rules have no stricter form in a contract.
+        // Judges as in a recording, since these rules have no stricter form in a contract.
         VaryRule::Any | VaryRule::String | VaryRule::Uuid | VaryRule::Regex(_) => {
             let expected = Loosening::compile(vary).map_or_else(Some, |rule| rule.breach(&value))?;
             (false, Aspect::Bytes, expected)

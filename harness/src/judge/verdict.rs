@@ -151,7 +151,7 @@ impl Report {
     #[must_use]
     pub fn headline(&self) -> String {
         let known = self.count(Outcome::KnownFailure);
-        // The worst comes first.
+        // Names the worst first.
         match () {
             () if self.trouble.is_some() => "could not be judged".into(),
             () if self.is_empty() => "nothing was judged".into(),
@@ -205,7 +205,7 @@ impl Report {
 impl Verdict {
     /// Returns the part of the contract to which the case belongs, and the name of the case in the part.
     pub(super) fn part_and_name(&self) -> (&str, &str) {
-        // The line of a recording belongs to the file.
+        // Splits the id of a recording's line at the file, and other ids at the part of the contract.
         self.id.rsplit_once(':').or_else(|| self.id.split_once('.')).unwrap_or((&self.id, ""))
     }
 }
@@ -242,7 +242,7 @@ impl Evidence<'_> {
 fn jitter(mut late: Vec<Duration>) -> Option<Jitter> {
     late.sort_unstable();
     let rank = |percent: usize| {
-        // The nearest rank: so many percent of all times are no later.
+        // Takes the nearest rank: so many percent of all times are no later.
         let at = (late.len() * percent).div_ceil(100).max(1) - 1;
         late.get(at).map(|late| (late.as_secs_f64() * 100_000.0).round() / 100.0)
     };

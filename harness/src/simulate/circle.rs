@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns the events that have no place in a single order, out of the events that came directly after each event, by taking out, again and again, an event with none before.
+/// Returns the events without a place in a single order; `next` has the events that came directly after each event.
+///
+/// Takes out, again and again, an event without an event before. The remaining events are in circles, or behind circles.
 pub(crate) fn circle<E: Ord + Copy>(mut next: BTreeMap<E, BTreeSet<E>>) -> Vec<E> {
     let mut before: BTreeMap<E, usize> = BTreeMap::new();
     for after in next.values().flatten() {

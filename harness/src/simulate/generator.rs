@@ -20,7 +20,7 @@ impl History {
     /// Returns the history of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        // No connection of the world has this ordinal.
+        // Takes an ordinal that no connection of the world has.
         let draws = Draws::new(Random::new(Seed(seed), u64::MAX, 0));
         let (clients, operations) = (Vec::new(), Vec::new());
         let history = Self { seed, mailbox_events_max: 0, connections_max: 0, clients, operations, end_ms: 0 };
@@ -74,7 +74,7 @@ impl Generator {
     fn generate(&mut self) {
         self.history.end_ms = self.one_of(&[2_000, 12_000, 65_000, 95_000, 300_000, 3_600_000]);
         let (first, second) = (self.time(0), self.time(0));
-        // A client that joins /sse at the first time hears a heartbeat at the third.
+        // Puts the third time at a heartbeat of a client that joins `/sse` at the first time.
         let third = first + 30_000 * (1 + self.below(3));
         self.meetings = [first, second, if third <= self.history.end_ms { third } else { first }];
         self.long = self.chance(8);
@@ -82,7 +82,7 @@ impl Generator {
         for _ in 0..clients {
             self.client();
         }
-        // Operations on the world are placed among those of the clients.
+        // Sorts first, since operations on the world are placed among the operations of clients.
         self.history.operations.sort_by_key(|operation| operation.at_ms);
         if self.chance(6) {
             let ms = self.one_of(&[1, 777, 5000, 30_000, 100_000, 1_000_000]);
@@ -97,7 +97,7 @@ impl Generator {
         self.history.mailbox_events_max = self.one_of(&mailboxes);
         self.history.connections_max = if self.chance(10) { 1 + self.index(4) } else { 65_536 };
         if self.history.connections_max < self.history.clients.len() {
-            // The server does not read from waiting clients, and a client must not wait for room to send.
+            // Widens the windows, since the server does not read from waiting clients, and no client must wait for room.
             self.history.clients.iter_mut().for_each(|link| link.window_bytes = 1 << 20);
         }
     }
@@ -109,7 +109,7 @@ impl Generator {
         let at_ms = match self.below(3) {
             0 => self.below(self.history.end_ms),
             1 => near_ms,
-            // A write of a stream may be due then.
+            // Takes a time at which a write of a stream may be due.
             _ => (near_ms + self.one_of(&[50, 1000, 1500, 30_000]) * (1 + self.below(5))).min(self.history.end_ms),
         };
         let earlier = |operation: &Operation| operation.at_ms <= at_ms;
@@ -190,7 +190,7 @@ impl Generator {
     fn listen(&mut self, client: usize, joins: u64) {
         self.request(joins, client, Resource::channel());
         if self.chance(4) {
-            // Behind a stream without end these requests are sent, and never executed.
+            // Sends requests behind a stream without end, which are never executed.
             let at = self.time(joins);
             let count = self.one_of(&[1, 2, 4, 13]);
             self.publish(at, client, count);
@@ -234,7 +234,7 @@ impl Generator {
         self.request(joins, client, Resource::Stream(stream));
         let mut last = joins;
         if self.chance(2) {
-            // These requests come behind the stream, or after the end.
+            // Sends requests behind the stream, or after the end.
             for _ in 0..=self.one_of(&[0, 0, 1, 4]) {
                 last = if self.chance(2) { last } else { self.time(last) };
                 let resource = match self.below(4) {
@@ -246,7 +246,7 @@ impl Generator {
                 self.request(last, client, resource);
             }
         }
-        // A client that sees the whole of /sse-data comes back, as `retry` asks.
+        // Lets a client come back that sees the whole of `/sse-data`, as `retry` asks.
         let left = self.leave(client, last);
         let returns = joins + SSE_DATA_MS + RETRY_MS;
         if stream.name() == "sse-data" && left.is_none() && last == joins && returns < self.history.end_ms {

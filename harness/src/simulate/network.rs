@@ -41,7 +41,7 @@ impl LinkNetwork {
         link: Link,
         clock: Arc<dyn Clock>,
     ) -> impl FnOnce(DuplexStream, Breaker) -> Self {
-        // Neither a connection of the world nor the generator has the same ordinal.
+        // Draws with an ordinal that neither a connection of the world nor the generator has.
         let random = Random::new(Seed(seed), u64::MAX - 1 - number as u64, 0);
         let (in_flight, is_ended, arrival, arrived) = (VecDeque::new(), false, None, 0);
         move |pipe, breaker| Self {
@@ -69,7 +69,7 @@ impl LinkNetwork {
             bytes.truncate(length);
             let at = self.draw_arrival();
             self.in_flight.push_back((at, bytes));
-            // Without a delay only the pipe holds bytes in flight.
+            // Takes a single piece where there is no delay: then only the pipe holds bytes in flight.
             if self.link.delay_ms_max() == 0 {
                 break;
             }
@@ -91,7 +91,7 @@ impl LinkNetwork {
         let now = self.clock.now();
         while let Some((at, bytes)) = self.in_flight.front_mut() {
             let begun = !buf.filled().is_empty();
-            // A read of no bytes is the end, so the end is handed over alone.
+            // Hands over the end alone, since a read of no bytes is the end.
             if *at > now || begun && (bytes.is_empty() || bytes.len() > buf.remaining()) {
                 return;
             }
@@ -132,7 +132,7 @@ impl AsyncRead for LinkNetwork {
         if network.in_flight.is_empty() || network.link.delay_ms_max() > 0 {
             network.take_in(cx)?;
         }
-        // The task wakes when the pipe has bytes, or here when the first bytes in flight arrive.
+        // Leaves the waking to the pipe, or waits here until the first bytes in flight arrive.
         let Some((at, _)) = network.in_flight.front() else { return Poll::Pending };
         if *at > network.clock.now() {
             let clock = Arc::clone(&network.clock);

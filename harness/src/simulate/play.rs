@@ -66,14 +66,14 @@ pub(super) fn play(application: &WorldServer, history: &History) -> Result<Obser
                 stray_timers = stray_timers.or((timers > streams).then_some((now, timers, streams)));
             }
         }
-        // All faults stop: paused clients read on.
+        // Ends all faults: paused clients read on.
         lab.until(recovery).await;
         for client in scheduler.clients.iter_mut().flatten() {
             client.act(Action::Resume).await;
         }
         lab.until(recovery + RECOVERY).await;
         let end = lab.clock().now();
-        // The server must hold nothing for clients that have left.
+        // Counts what the server holds when all clients have left.
         let logs = scheduler.close().await;
         lab.settle().await;
         let left_behind = [lab.world().broadcasts().subscribers(), lab.timers(), lab.tasks()];
@@ -138,7 +138,7 @@ impl<'a> HistoryScheduler<'a> {
             return false;
         }
         self.streams[*number] += usize::from(kind.joins_a_stream());
-        // The server sees the first part of a request alone.
+        // Lets the server see the first part of a request alone.
         for (part, action) in actions(kind).into_iter().enumerate() {
             if part > 0 {
                 lab.settle().await;

@@ -47,7 +47,7 @@ impl Simulator {
             }
         };
         thread::scope(|scope| (0..jobs.get()).for_each(|_| drop(scope.spawn(work))));
-        // Jobs finish in any order.
+        // Sorts by seed, since jobs finish in any order.
         let mut run = run.into_inner();
         run.failures.sort_by_key(|failure| failure.history.seed);
         run

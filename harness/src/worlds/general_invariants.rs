@@ -75,7 +75,7 @@ fn is_same_for_all(clients: &[WorldClient], client: &WorldClient, exchange: &Wor
     let calm = exchange.calm_client.and_then(|calm| clients.get(calm - 1)).filter(|calm| calm.is_calm());
     let Some(calm) = calm else { return Ok(()) };
     let Some(beside) = calm.exchanges.first() else { return Ok(()) };
-    // An application may refuse one of the two clients.
+    // Passes over two answers of different kinds: an application may refuse either client.
     if !exchange.response.is_event_stream() || !beside.response.is_event_stream() {
         return Ok(());
     }
@@ -100,7 +100,7 @@ fn is_ordered(clients: &[WorldClient]) -> Result<(), Violation> {
             if request.has_ordered_ids && response.is_event_stream() {
                 let mut ids: Vec<String> = response.events().into_iter().map(|event| event.id).collect();
                 ids.retain(|id| !id.is_empty());
-                // The id of an event holds for later events without an id.
+                // Joins equal ids, since the id of an event holds for later events without an id.
                 ids.dedup();
                 sequences.entry(request.identity()).or_default().push((client.number, ids));
             }

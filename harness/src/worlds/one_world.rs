@@ -62,7 +62,7 @@ impl<S: 'static> Worlds<S> {
         let invariant = &found.violation.invariant;
         let shows =
             |history: &WorldHistory| self.world(history).is_err_and(|other| other.violation.invariant == *invariant);
-        // Each attempt would take as long as the stuck world.
+        // Shrinks no stuck world, since each attempt would take as long.
         if *invariant == ENDS_SOON {
             return Box::new(self.told(history, found, Shrunk::NotAttempted));
         }
@@ -71,7 +71,7 @@ impl<S: 'static> Worlds<S> {
             return Box::new(self.told(history, found, Shrunk::NotTheSameAgain));
         }
         let shortest = Shrinking::new(history.clone(), ATTEMPTS_MAX, shows).shortest_history(&SIMPLIFY, &[]);
-        // The shortest history may violate the invariant in another way.
+        // Plays the shortest history again, which may violate the invariant in another way.
         let found = self.world(&shortest).err().map_or(found, |found| *found);
         Box::new(self.told(&shortest, found, Shrunk::Shortest))
     }
@@ -110,7 +110,7 @@ impl<S: 'static> Worlds<S> {
         let clients = &played.clients;
         let lasted = lab.now().saturating_sub(begin);
         let tasks_left = world_player::rest(lab, tasks, self.grace).await;
-        // The lab tells of a panic when the test has ended.
+        // Leaves a panic to the lab, which fails the world at the end.
         if self.allows_panics || !PanicNotes::has_any() {
             let found = |violation: Violation| {
                 let logs = logs(clients, violation.client);

@@ -102,7 +102,7 @@ impl WorldGenerator<'_> {
         self.request(joins, client, source, 1);
         let mut last = joins;
         if self.draws.chance(3) {
-            // A further request is sent if the response before is complete.
+            // Adds further requests, each sent only if the response before is complete.
             for _ in 0..=self.draws.below(3) {
                 last = if self.draws.chance(3) { last } else { self.time(last) };
                 let source = self.source();

@@ -123,7 +123,7 @@ impl<'a> WorldPlan<'a> {
         let mut clients = history.clients.len();
         for operation in &history.operations {
             let drawn = drawn(&operation.kind, sources);
-            // Behind an earlier response, a response begins at another moment.
+            // Gives only a first request a calm client: behind an earlier response, a response begins at another moment.
             let is_first = !drawn.is_empty() && !std::mem::replace(&mut has_asked[operation.client], true);
             let has_calm_client = is_first && drawn[0].is_same_for_all;
             calm_clients.push(has_calm_client.then_some(clients));

@@ -40,7 +40,7 @@ pub(super) async fn play(lab: &Lab, plan: &WorldPlan<'_>) -> PlayedWorld {
             lab.settle().await;
         }
     }
-    // All faults stop: paused clients read on.
+    // Ends all faults: paused clients read on.
     player.advance_to(plan.history.end_ms).await;
     for client in 0..player.clients.len() {
         player.resume(client).await;
@@ -59,7 +59,7 @@ pub(super) async fn rest(lab: &Lab, tasks: usize, grace: Duration) -> usize {
     let begin = lab.now();
     for step in GRACE_STEPS.into_iter().filter(|step| *step < grace).chain([grace]) {
         lab.advance_to(begin + step).await;
-        // An application may ask another host for ever.
+        // Looks at requests of clients alone, since an application may ask another host for ever.
         let is_open = lab.open().iter().any(|request| matches!(request.peer, Peer::Client(_)));
         if lab.tasks() <= tasks && !is_open {
             break;

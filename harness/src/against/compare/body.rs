@@ -44,7 +44,7 @@ impl ExchangeTrial<'_, '_> {
         self.result.steps = self.aligned();
         self.steps(kind);
         self.order_of_series();
-        // A write without a unit, such as a comment among events, is not judged.
+        // Skips a write without a unit, such as a comment among events.
         let without_unit: Vec<usize> = (0..writes.len())
             .filter(|at| !self.result.expected_units.iter().any(|unit| (unit.writes.0..=unit.writes.1).contains(at)))
             .map(|at| writes[at].line)
@@ -64,7 +64,7 @@ impl ExchangeTrial<'_, '_> {
         }
         let is_moved = |is_one: &dyn Fn(&(usize, usize)) -> bool| moves.iter().any(is_one);
         let mut hole = Hole::default();
-        // Whether a unit is missing, perhaps moved to another place: in the rest of the stream, and in each series.
+        // Notes for the rest of the stream, and for each series, whether a unit is missing, perhaps moved.
         let mut has_missing = vec![false; self.result.series.series.len() + 1];
         for (at, step) in steps.iter().enumerate() {
             match *step {
@@ -81,7 +81,7 @@ impl ExchangeTrial<'_, '_> {
                     }
                 }
                 Aligned::May(e, g) => {
-                    // Equal optional lines stand for each other.
+                    // Takes all equal optional lines for judged.
                     let writes = &self.exchange.response.writes;
                     let is_optional = |e: &usize| may(writes, &self.result.expected_units[*e]);
                     let equal = (e..self.result.expected_units.len()).filter(|e| is_optional(e) && self.is_same(*e, g));
@@ -118,7 +118,7 @@ impl ExchangeTrial<'_, '_> {
         let left_out: Vec<usize> = left_out.into_iter().flat_map(|e| self.lines(e)).collect();
         self.skip(left_out, &Skipped::NoTime);
         missing = is_due;
-        // A unit in the place of a missing unit is most likely the missing unit with a mistake.
+        // Pairs missing and extra units: an extra unit is most likely a missing unit with a mistake.
         let pairs = missing.len().min(extra.len());
         for (e, g) in missing.iter().zip(&extra) {
             self.wrong(*e, *g, true);
@@ -137,7 +137,7 @@ impl ExchangeTrial<'_, '_> {
         let end = self.exchange.response.end.filter(|end| end.how != How::Closed);
         let recorded_ms = self.exchange.response.length_ms() / scale;
         let came_ms = self.result.seen_units[g].times.last_ms;
-        // What came at the very end of an exact recording is part of the recording.
+        // Takes a unit at the very end of an exact recording for a part of the recording.
         let is_behind =
             if self.is_exact { came_ms > recorded_ms } else { came_ms + self.tolerance_ms() >= recorded_ms };
         end.is_none() && is_behind
@@ -219,7 +219,7 @@ impl ExchangeTrial<'_, '_> {
         if has_left && due_ms + self.tolerance_ms() > self.watched_ms {
             return self.skip(lines, &Skipped::NoTime);
         }
-        // After an early end all lines are missing: the first missing line is enough.
+        // Reports only the first missing line behind an early end.
         if is_trailing && is_told {
             return self.skip(lines, &Skipped::OtherAnswer(format!("not judged: {}", self.why_no_more())));
         }
@@ -243,7 +243,7 @@ impl ExchangeTrial<'_, '_> {
         }
         let writes = &self.exchange.response.writes;
         let is_required = |e: usize| self.result.expected_units.get(e).is_none_or(|unit| !may(writes, unit));
-        // Optional units may share a chunk with their neighbours.
+        // Compares the end of the chunk only beside required units: optional units may share a chunk with neighbours.
         let is_next = matches!(next, None | Some(Aligned::Same(..))) && is_required(e + 1);
         let parts = |unit: &Unit| unit.cuts.len() + 1;
         let line = writes[unit.writes.1].line;

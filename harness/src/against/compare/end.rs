@@ -36,7 +36,7 @@ impl ExchangeTrial<'_, '_> {
         self.judged([expected.line]);
         let Some(EndFact { at_ms, how, .. }) = got.filter(|_| !has_left) else { return };
         let is_open = expected.how == How::Closed && at_ms >= due_ms;
-        // A proxy may close a connection in another way than the server does, and in a lab there is one way.
+        // Takes cut and reset for the same behind a proxy, which may close in another way, and in a lab.
         let breaks = |how| matches!(how, How::Cut | How::Reset);
         let may_differ = self.rules.behind_proxy || self.rules.in_lab;
         let is_same = how == expected.how || may_differ && breaks(how) && breaks(expected.how);

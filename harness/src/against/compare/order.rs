@@ -22,7 +22,7 @@ impl ExchangeTrial<'_, '_> {
             return Vec::new();
         }
         let moved = missing.into_iter().filter_map(|e| {
-            // Equal units, such as heartbeats, are told apart by their times.
+            // Tells equal units apart by the times, such as heartbeats.
             let same = extra.iter().enumerate().filter(|(_, g)| self.is_same(e, **g));
             let (at, _) = same.min_by_key(|(_, g)| self.due_ms(e).abs_diff(self.came_ms(**g)))?;
             Some((e, extra.remove(at)))
@@ -51,7 +51,7 @@ impl ExchangeTrial<'_, '_> {
             UnitOrder::Free => self.rules.times.steady_slack_ms(),
         };
         let (first, then) = (unit.min(other), unit.max(other));
-        // What is due later comes first if the other is late.
+        // Adds the lateness of the first unit, by which a unit due later may come first.
         let late_ms = self.came_ms(first.1).saturating_sub(self.due_ms(first.0));
         self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms + late_ms
     }

@@ -9,7 +9,7 @@ impl ExchangeTrial<'_, '_> {
     pub(super) fn aligned(&self) -> Vec<Aligned> {
         let (expected, got, all) = (&self.result.expected_units, &self.result.seen_units, &self.result.series);
         let writes = &self.exchange.response.writes;
-        // In virtual time even timers that meet keep their order.
+        // Aligns all units at once in virtual time, where even timers due together keep a fixed order.
         if self.is_exact {
             return align(writes, expected, got);
         }

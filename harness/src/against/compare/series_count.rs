@@ -20,7 +20,7 @@ impl ExchangeTrial<'_, '_> {
         let Some(series) = self.result.series.of_unit(e) else { return false };
         let period_ms = self.period_ms(series);
         let room_ms = period_ms + self.tolerance_ms().min(period_ms / 2);
-        // The first unit may be due later than a period after the request.
+        // Begins a period before the first unit, which may be due later than a period after the request.
         let first = self.result.series.series[series].units[0];
         let mut before_ms = self.due_ms(first).saturating_sub(period_ms);
         let end_ms = self.seen.facts.end.map_or(self.watched_ms, |end| end.at_ms);

@@ -49,7 +49,7 @@ impl Default for Library {
             Err(TryRecvError::Empty) => Poll::Pending,
             Err(TryRecvError::Disconnected) => Poll::Ready(None),
         });
-        // The library looks for a byte order mark in the first line, which is therefore a comment.
+        // Begins with a comment, since the library looks for a byte order mark in the first line.
         feed.send(b":\n".to_vec()).expect("the receiver is in the stream");
         let events = Box::pin(chunks.eventsource());
         Self { lines: Lines::default(), feed: Some(feed), events, id_bytes: 0, copied_bytes: 0 }
@@ -88,7 +88,7 @@ impl Library {
     }
 
     fn poll(&mut self, events: &mut Vec<Event>) -> Result<(), Stopped> {
-        // All lines are there already, so that no task has to be woken.
+        // Wakes no task, since all lines are there already.
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(event)) = self.events.as_mut().poll_next(&mut context) {
             let event = event.map_err(|error| Stopped::ByStream(error.to_string()))?;
@@ -107,7 +107,7 @@ impl Stopped {
 /// Returns the events that `read` adds, and why `read` stopped. A panic in `read` is a panic of the library.
 pub(super) fn guarded(read: impl FnOnce(&mut Vec<Event>) -> Result<(), Stopped>) -> (Vec<Event>, Result<(), Stopped>) {
     let mut events = Vec::new();
-    // After a panic the library reads no more.
+    // Ignores the state of the library, which reads no more after a panic.
     let outcome = catch_unwind(AssertUnwindSafe(|| read(&mut events)));
     (events, outcome.unwrap_or_else(|panic| Err(Stopped::by_library(&message(&*panic)))))
 }

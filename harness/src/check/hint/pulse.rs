@@ -27,7 +27,7 @@ impl Pulse {
         let Some(((_, log), (response, pieces))) = first else { return Self { due, ..Self::default() } };
         let came = pieces.iter().map(|piece| piece.at - response.sent).collect();
         let left = log.left_at().map_or(Duration::ZERO, |left| left - response.sent);
-        // A response that can't be read has ended, as far as the hint is concerned.
+        // Takes a response that can't be read for ended.
         let ended = response.broken.is_some() || !matches!(response.end, None | Some((_, How::Closed)));
         Self { due, came, ended, watched: left }
     }

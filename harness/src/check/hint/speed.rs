@@ -36,10 +36,10 @@ struct Speed {
 /// Returns how many times as fast as expected all streams are, if all are off by about the same.
 pub(super) fn factor(pulses: &[&Pulse]) -> Option<f64> {
     let mut speeds: Vec<Speed> = pulses.iter().filter_map(|pulse| speed(pulse)).collect();
-    // The longer the gaps, the less the lateness of timers counts.
+    // Sorts by the gap: the longer the gap, the less the lateness of timers counts.
     speeds.sort_by_key(|speed| Reverse(speed.gap));
     let [best, second, ..] = &speeds[..] else { return None };
-    // All streams have to be off to the same side: a single wrong period is no other clock.
+    // Demands the same side of all streams: a single wrong period is no other clock.
     let aside = |speed: &Speed| {
         if best.factor > 1.0 { speed.factor >= FACTOR_MIN } else { speed.factor <= 1.0 / FACTOR_MIN }
     };
@@ -57,7 +57,7 @@ pub(super) fn rough_factor(pulses: &[&Pulse]) -> Option<f64> {
         Some(pulse.due[last].as_secs_f64() / pulse.came[last].as_secs_f64())
     };
     let factors: Vec<f64> = pulses.iter().filter_map(factor).collect();
-    // A server without timers writes all at once.
+    // Demands several bursts, since a server without timers writes all at once.
     let has_timers = pulses.iter().any(|pulse| pulse.bursts() >= BURSTS_MIN);
     let slowest = factors.iter().copied().min_by(f64::total_cmp)?;
     let fastest = factors.iter().copied().max_by(f64::total_cmp)?;
@@ -70,7 +70,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
     if count < WRITES_MIN {
         return None;
     }
-    // Writes that are due together have no gap to compare.
+    // Passes over writes that are due together, which have no gap to compare.
     let gaps = |times: &[Duration]| -> Vec<f64> {
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64()).collect()
     };
@@ -78,7 +78,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
     let gaps: Vec<(f64, f64)> = gaps.filter(|(due, _)| *due > 0.0).collect();
     let mut factors: Vec<f64> = gaps.iter().map(|(due, came)| due / came).collect();
     factors.sort_unstable_by(f64::total_cmp);
-    // The median stays the same even if the machine was held up for a while.
+    // Takes the median, which stays the same even if the machine was held up for a while.
     let median = *factors.get(factors.len() / 2)?;
     let all = |part: fn(&(f64, f64)) -> f64| gaps.iter().map(part).sum::<f64>();
     let whole = all(|(due, _)| *due) / all(|(_, came)| *came);
@@ -92,7 +92,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
 pub(super) fn scale_of(speed: f64) -> Option<NonZeroU32> {
     let decade = 10_f64.powf(speed.log10().floor());
     let round = [1.0, 2.0, 5.0, 10.0].map(|of| of * decade);
-    // A person starts a server with a round scale.
+    // Prefers a round scale, with which people start servers.
     let near = round.into_iter().find(|round| (speed / round - 1.0).abs() <= 0.1).unwrap_or(speed);
     let whole = near.round();
     let fits = (whole - near).abs() <= 0.1 * near && (1.0..=1e6).contains(&whole);

@@ -15,7 +15,7 @@ impl<'a> Inspection<'a> {
             if !evidence.is_in_doubt(scenario.writes()) {
                 break;
             }
-            // The time is allowed for before the repeat: else the check would be overdue in the middle of a long scenario.
+            // Allows the time before the repeat: otherwise the check would be overdue in the middle of a long scenario.
             self.allow(self.live.pace.takes(scenario.length_ms) * 5 / 4 + PATIENCE);
             evidence.settle_doubts(watch().await);
         }

@@ -51,11 +51,11 @@ impl Download {
 /// Returns a client that sends additional headers, as an application may.
 pub(super) fn client(headers: &ExtraHeaders) -> reqwest::Client {
     reqwest::Client::builder()
-        // Neither a redirect nor a proxy of the environment may lead to another server.
+        // Follows neither a redirect nor a proxy of the environment, which may lead to another server.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .http1_only()
-        // A server may close an idle connection at the instant at which the next request is sent.
+        // Keeps no idle connection, which a server may close at the instant of the next request.
         .pool_max_idle_per_host(0)
         .default_headers(headers.map())
         .build()
@@ -82,7 +82,7 @@ pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: us
         }
         Ok(())
     };
-    // The chunks before an error count all the same.
+    // Keeps the chunks before an error.
     let outcome: Result<(), String> = outcome.await;
     let mut download = download.lock();
     (download.failed, download.is_over) = (outcome.err(), true);

@@ -42,7 +42,7 @@ pub(super) struct Findings<'a> {
 impl<'a> Inspection<'a> {
     pub(super) fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
         let application = download::client(&remote.headers);
-        // No other check has the tag: two processes of a machine differ in their ids, two machines in the time.
+        // Makes a unique tag: two processes of a machine differ in their ids, two machines in the time.
         let now: String = epoch_today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
         let (evidence, timelines, pulses) = (Evidence::new(cases), Vec::new(), Vec::new());
@@ -77,9 +77,9 @@ impl<'a> Inspection<'a> {
     /// Waits until a check of this length takes too long, even on a machine that was held up, and with repeated parts.
     pub(super) async fn overtime(&self, length: Duration) {
         let start = self.live.clock.now();
-        // A server whose timers drift takes a quarter more at most.
+        // Allows a quarter more for a server whose timers drift.
         let due = start + length * 5 / 4 + OVERTIME_MAX;
-        // While waiting, parts may be repeated, and the machine may be held up.
+        // Adds the time of parts repeated meanwhile, and of the stalls of the machine.
         let mut until = due;
         while self.live.clock.now() < until {
             self.live.clock.sleep_until(until).await;

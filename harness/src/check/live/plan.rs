@@ -41,7 +41,7 @@ impl<'a> Plan<'a> {
         let longest = |scenarios: &[&Scenario]| {
             pace.takes(scenarios.iter().map(|scenario| scenario.length_ms).max().unwrap_or_default())
         };
-        // Clients that leave make pauses, in which the server settles.
+        // Adds the pauses after clients that leave, in which the server settles.
         let short_length: Duration = short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * SETTLING).sum();
         let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + SETTLING;
         Self { streams, sse: sse.first().copied(), short, long, apart, noticed, length }

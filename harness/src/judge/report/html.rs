@@ -44,7 +44,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(report: &'a Report) -> Self {
         let failed = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
-        // A server that conforms with exceptions is no reason to celebrate.
+        // Marks a server that conforms with exceptions as notable, and not as good.
         let headline_class = match report.conforms() {
             true if report.count(Outcome::KnownFailure) > 0 => "notable",
             true => "good",
@@ -109,7 +109,7 @@ impl<'a> CaseRow<'a> {
             Outcome::Observed => ("differs", "observed", "notable"),
             Outcome::Skipped => ("skipped", "skipped", "quiet"),
         };
-        // The first findings tell most; the rest is a click away.
+        // Shows the first findings, which tell most; the rest is a click away.
         let mut shown: Vec<Found> = verdict.findings.iter().map(Found::new).collect();
         let folded = shown.split_off(shown.len().min(FINDINGS_SHOWN));
         let remark = match verdict.outcome {

@@ -34,7 +34,7 @@ pub fn render(report: &Report, made: Made) -> Result<String, quick_junit::Serial
         suite
     };
     let mut suites: Vec<TestSuite> = report.parts().into_iter().map(suite).collect();
-    // A server that could not be judged is an error of the test run, not a failure of a case: the error comes first.
+    // Puts trouble first, as an error of the test run: a server that could not be judged fails no case.
     if let Some(trouble) = &report.trouble {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(trouble.as_str());
@@ -65,10 +65,10 @@ fn test_case(verdict: &Verdict) -> TestCase {
         }
     };
     let mut case = TestCase::new(name, status);
-    // Some viewers show the class name and hide the suite.
+    // Repeats the suite, since some viewers show the class name and hide the suite.
     case.set_classname(XmlString::new(suite));
     case.time = verdict.took;
-    // A success has no description: the output is the only place for findings.
+    // Prints the findings as output, since a success has no description.
     if verdict.outcome == Outcome::Observed {
         case.set_system_out(findings(verdict));
     }

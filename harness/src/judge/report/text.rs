@@ -32,12 +32,12 @@ pub fn render(report: &Report) -> String {
             return text;
         }
     }
-    // Known failures need no hint.
+    // Leaves the hint out where all failures are known.
     let hint = report.hint.as_ref().filter(|_| report.count(Outcome::Fail) > 0);
     if let Some(hint) = hint {
         text += &format!("\n{BAD}What is most likely wrong:{BAD:#}\n{}", wrapped(&hint.text));
     }
-    // Where a hint explains all failures, the findings would only bury the hint.
+    // Leaves out the findings where a hint explains all failures: findings would only bury the hint.
     let follows = hint.filter(|hint| hint.explains_all);
     let judged = report.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skipped);
     let width = judged.map(|verdict| verdict.id.len()).max().unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn render(report: &Report) -> String {
             Measured::Fixtures => rows.iter().map(|verdict| row(verdict, width, follows.is_none())).collect(),
             Measured::Recordings => folded_rows(&rows, width, follows.is_none()),
         };
-        // A blank line parts the parts of the contract.
+        // Separates the parts of the contract by blank lines.
         text.extend(["\n", &rows].into_iter().filter(|_| !rows.is_empty()));
     }
     if follows.is_some() {
@@ -137,7 +137,7 @@ fn finding_lines(finding: &Finding) -> String {
 
 /// Returns the cases that could not be judged, with the reasons.
 fn unreached(report: &Report) -> String {
-    // Reasons stay in the order of the first case of each: the order of the contract.
+    // Keeps the reasons in the order of the first case of each: the order of the contract.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for verdict in &report.verdicts {
         let Some(reason) = verdict.reason.as_deref() else { continue };

@@ -22,13 +22,13 @@ impl Trial<'_, '_> {
             Some(why) => self.evidence.skipped(&first.notes.cases, &Skipped::ParserGaveUp(why.clone())),
             None => self.evidence.judged(&first.notes.cases),
         }
-        // The first wrong event ends the judgement: after a missing event, every later event would be wrong.
+        // Stops at the first wrong event: after a missing event, every later event would be wrong.
         let came: Vec<&Event> =
             dispatched.events.iter().filter(|event| !self.seen.others.may_have_caused_event(event)).collect();
         for (at, (event, write)) in expected.iter().enumerate() {
             let Fact::Event(Dispatch { r#type, data, last_event_id }) = &event.1.fact else { continue };
             let actual = match came.get(at) {
-                // Events after the point where the parser gave up may be right.
+                // Returns without a finding, since the events after the point where the parser gave up may be right.
                 None if dispatched.gave_up.is_some() => return,
                 None => dispatched.failed.clone().unwrap_or_else(|| "nothing more".into()),
                 Some(got) => {
@@ -47,7 +47,7 @@ impl Trial<'_, '_> {
             self.evidence.found(&event.1.notes.cases, Aspect::Events, &finding);
             return;
         }
-        // The number of events after a cut depends on the time at which the application was stopped.
+        // Accepts further events after a cut, whose number depends on the time at which the application was stopped.
         let is_cut = !self.scenario.rest.is_empty();
         if let (false, Some(event), Some((last, _))) = (is_cut, came.get(expected.len()), expected.last()) {
             let finding =

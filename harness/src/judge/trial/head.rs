@@ -69,7 +69,7 @@ impl Trial<'_, '_> {
         let length = got.body().len().to_string();
         for (name, value) in &wanted.headers {
             let wanted = match &name[..] {
-                // The chunks of the body are judged with the writes.
+                // Leaves the chunks of the body to the judgement of the writes.
                 "transfer-encoding" => continue,
                 // A body is longer than in the scenario if a count has more digits. The answer to HEAD has no body to compare.
                 "content-length" if !got.writes.is_empty() => &length,

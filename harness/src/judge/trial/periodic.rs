@@ -23,7 +23,7 @@ impl Trial<'_, '_> {
         let Some(recurring) = self.seen.recurring.filter(asks) else { return expected.writes.clone() };
         let (wanted, others): (Vec<NumberedLine>, Vec<NumberedLine>) =
             expected.writes.iter().partition(|write| write.1.written() == recurring.write);
-        // Only the alignment with all writes can say which recurring write is missing.
+        // Leaves a missing write to the alignment with all writes, which alone can say which write is missing.
         if pieces.iter().filter(|piece| piece.bytes == recurring.write).count() < wanted.len() {
             return expected.writes.clone();
         }
@@ -36,12 +36,12 @@ impl Trial<'_, '_> {
             number += 1;
             match wanted.get(number - 1) {
                 Some(write) => judged.push((*write, piece.clone())),
-                // A write that is not due stays among the pieces, and is one too many there.
+                // Keeps a write that is not due among the pieces, where the write is extra.
                 None => return !self.is_due(&recurring, number, piece.at, response.got.sent),
             }
             false
         });
-        // Recurring writes are timed among themselves: the clock of the server does not start anew at other writes.
+        // Times recurring writes among themselves: the clock of the server does not start anew at other writes.
         let mut last = response.request_time();
         for (write, piece) in judged {
             self.evidence.judged(&write.1.notes.cases);

@@ -39,11 +39,11 @@ impl Trial<'_, '_> {
         let ((number, line), at, got) = (write, piece.at, response.got);
         let cause = self.causes.range(..number).next_back().map(|(_, cause)| *cause);
         let after = |(then_ms, then): (u64, Instant)| then + self.pace.takes(line.t_ms.saturating_sub(then_ms));
-        // A write is due a gap after the write before, and not earlier than the request allows.
+        // Takes the later time: a write is due a gap after the write before, and not before the request allows.
         let due = cause.map_or(after(last), |cause| after(cause).max(after(last)));
-        // Stalls count from the request if the server's timer started with the request: the request may have been read late.
+        // Counts stalls from the request if the server's timer started then: the request may have been read late.
         let since = cause.filter(|cause| after(*cause) == due || last.1 == got.sent).map_or(due, |cause| cause.1);
-        // Other users decide when a write of theirs comes.
+        // Passes over a write that other users may have caused, at any time.
         if self.seen.others.may_have_caused(line.written().as_bytes()) {
             return;
         }
@@ -81,7 +81,7 @@ impl Trial<'_, '_> {
 
     /// Returns the earliest time at which a write can come.
     pub(super) fn earliest(&self, response: Comparison, (number, line): NumberedLine) -> Instant {
-        // Any request of the same instant may be the cause.
+        // Takes the first request of the same instant, any of which may be the cause.
         let caused = self.causes.range(..number).map(|(_, cause)| *cause).find(|(then_ms, _)| *then_ms == line.t_ms);
         let (asked_ms, sent) = response.request_time();
         caused.map_or_else(|| sent + self.pace.takes(line.t_ms.saturating_sub(asked_ms)), |(_, then)| then)
@@ -91,11 +91,11 @@ impl Trial<'_, '_> {
         let when = |text: &[u8], at: Instant| {
             format!("{} {:.1} ms after the request", visible(text), duration_ms(at - got.sent))
         };
-        // One of both differences is zero: instants have no negative difference.
+        // Takes the larger difference, since the other is zero: instants have no negative difference.
         let by = duration_ms(piece.at - due).max(duration_ms(due - piece.at));
         let (wanted, actual) = (when(self.seen.wanted(write.1).as_bytes(), due), when(&piece.bytes, piece.at));
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
-        // A machine can make a write late, but never early.
+        // Doubts only lateness: a machine can make a write late, but never early.
         if piece.at > due {
             self.evidence.found_late(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
         } else {
@@ -108,7 +108,7 @@ impl Trial<'_, '_> {
     pub(super) fn periods(&mut self) {
         for ((case, period_ms), spans) in std::mem::take(&mut self.gaps) {
             let (Some(first), Some(last)) = (spans.first(), spans.last()) else { continue };
-            // The stalls of the machine count for as long as the gaps lasted.
+            // Looks at the jitter of the machine for as long as the gaps lasted.
             let busy = !self.stalls.jitter(first.from, last.to).is_zero();
             let period = self.pace.takes(period_ms);
             let median_off = |gap: fn(&Gap, Duration) -> Duration| {
@@ -119,7 +119,7 @@ impl Trial<'_, '_> {
                 let (wanted, actual) =
                     (duration_ms(period), format!("{:.1} ms, the median of {}", duration_ms(median), spans.len()));
                 let finding = Finding::new(&self.scenario.path, format!("{wanted:.1} ms"), actual, "the period");
-                // A delay that no stall tells of makes one gap long, and the next short.
+                // Doubts a long median, and any median of few gaps: an unseen delay makes a gap long, and the next short.
                 if median > period || Pace::are_few(spans.len()) {
                     self.evidence.found_late(&[case], &[Aspect::Period], &finding);
                 } else {

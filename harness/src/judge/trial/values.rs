@@ -21,7 +21,7 @@ const ON_THE_WAY_MAX: Duration = Duration::from_secs(5);
 impl Trial<'_, '_> {
     /// Judges the timestamps of a response: each has advanced since the first as time has.
     pub(super) fn stamps(&mut self, came: &[(NumberedLine, &Piece)], got: &HttpExchange) {
-        // Only the first timestamp is free: a server may have any epoch.
+        // Accepts any first timestamp, since a server may have any epoch.
         let mut first: Option<(Timestamp, Instant)> = None;
         let speed = self.pace.speed.get();
         for (write, piece) in came {
@@ -30,7 +30,7 @@ impl Trial<'_, '_> {
                 let finding = self.finding(*write, expected, actual, visible(&piece.bytes));
                 finding.after(piece.at - got.sent)
             };
-            // Where a stream begins at the epoch of the scenario, each timestamp is known.
+            // Compares exactly where a stream begins at the epoch of the scenario, so that each timestamp is known.
             if self.pace.is_epoch_known
                 && write.1.notes.client.is_empty()
                 && let Some(wanted) = self::stamp(write, write.1.written().as_bytes())
@@ -40,7 +40,7 @@ impl Trial<'_, '_> {
                 return self.evidence.found(&write.1.notes.cases, Aspect::Timestamp, &finding);
             }
             let (first_stamp, first_at) = *first.get_or_insert((stamp, piece.at));
-            // A stamp is taken before the write comes, and the machine may hold up either on the way.
+            // Allows for stalls on the way of either write, since a stamp is taken before the write comes.
             let passed = (piece.at - first_at) * speed;
             let advanced = Duration::try_from(stamp.duration_since(first_stamp)).unwrap_or_default();
             let on_the_way = |at: Instant| {
@@ -70,9 +70,9 @@ impl Trial<'_, '_> {
                 }
             }
         }
-        // A finding needs a line: the last write with a number.
+        // Places the finding at the last write with a number.
         let Some((write, piece)) = last.filter(|_| values.len() >= MANY) else { return };
-        // Typical mistakes are a number from 0 to 1, a constant, and a rounded number.
+        // Looks for typical mistakes: a number from 0 to 1, a constant, and a rounded number.
         let are_rounded = decimals > 0 && values.iter().all(|value| has_fewer_decimals(*value, decimals));
         let are_same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
         let how = match values.iter().all(|value| *value < end / 10.0) {

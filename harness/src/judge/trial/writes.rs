@@ -27,7 +27,7 @@ impl Trial<'_, '_> {
         let mut came = Vec::new();
         for (at, step) in alignment.steps.iter().enumerate() {
             match *step {
-                // Beyond the cut a write may come or not, but not too early.
+                // Accepts a write beyond the cut, unless the write is too early.
                 Step::Came(e, g) if e >= cut => {
                     if pieces[g].at + self.pace.early_max < self.earliest(response, writes[e]) {
                         self.extra(writes[e], &pieces[g], got);
@@ -44,7 +44,7 @@ impl Trial<'_, '_> {
                 }
                 Step::Missing(e) => self.missing(alignment, at, e, got),
                 Step::Extra(g) => {
-                    // A piece in place of a missing write is named with the missing write.
+                    // Leaves out a piece in place of a missing write, which is named with the missing write.
                     let explained = self.seen.others.may_have_caused(&pieces[g].bytes)
                         || alignment.is_in_place(at)
                         || alignment.is_moved(g);
@@ -64,7 +64,7 @@ impl Trial<'_, '_> {
     fn write(&mut self, alignment: &Alignment, e: usize, piece: &Piece, got: &HttpExchange) {
         let write = alignment.writes[e];
         self.judged(write.1);
-        // Two writes that changed places are in the wrong order, and each has the bytes of the other.
+        // Adds a finding about the order if two writes changed places: each has the bytes of the other.
         let differences = self.seen.differences(write.1, &piece.bytes);
         if !differences.is_empty() && alignment.is_swapped(e) {
             self.out_of_order(write, &[], got);
@@ -118,12 +118,12 @@ impl Trial<'_, '_> {
     fn out_of_order(&mut self, write: NumberedLine, crossed: &[NumberedLine], got: &HttpExchange) {
         let expected = visible(self.seen.wanted(write.1).as_bytes());
         let mut finding = self.finding(write, expected, "it came in another place", "out of order");
-        // A move has no single time: the end of the response stands for all.
+        // Takes the end of the response for the time, since a move has no single time.
         if let Some((at, _)) = got.writes.last() {
             finding = finding.after(*at - got.sent);
         }
         self.evidence.found(&write.1.notes.cases, Aspect::Order, &finding);
-        // From outside, a moved write and the writes in between look alike.
+        // Accuses the writes in between as well, since from outside either may have moved.
         for (_, line) in [write].iter().chain(crossed) {
             self.evidence.found(&line.notes.cases, Aspect::Bytes, &finding);
         }
@@ -131,7 +131,7 @@ impl Trial<'_, '_> {
 
     /// Judges a piece that is one too many.
     fn extra(&mut self, near: NumberedLine, piece: &Piece, got: &HttpExchange) {
-        // A write of a stream that comes too often breaks the cases of the write, and the period.
+        // Accuses the write that came again, if any: a write too often breaks the cases of the write, and the period.
         let again = self.scenario.lines.iter().chain(&self.scenario.rest).find(|(_, line)| {
             line.notes.client.is_empty() && !line.written().is_empty() && self.seen.conforms(line, &piece.bytes)
         });
@@ -152,7 +152,7 @@ impl Trial<'_, '_> {
         }
         let has_piece = |bytes: &&bytes::Bytes| memchr::memmem::find(bytes, &piece.bytes).is_some();
         let with_piece = got.writes.iter().map(|(_, bytes)| bytes).find(has_piece);
-        // A chunk of the same length is another write with the same bytes.
+        // Passes over a chunk of the same length, which is another write with the same bytes.
         let joined = with_piece.filter(|bytes| bytes.len() > piece.bytes.len());
         let (expected, actual) = match joined {
             _ if !chunked => ("transfer-encoding: chunked".into(), "a body without chunks".into()),

@@ -31,12 +31,12 @@ impl World<'_> {
     /// batch `cause`.
     pub(super) fn is_owed(&self, view: &View, due: Instant, cause: Option<usize>) -> bool {
         let (seen, evicted) = (view.sees(due, self.times), self.subscribers.evicted(view.client));
-        // A slow client gets the write if the connection stays undisturbed until the end.
+        // Expects the write at a slow client if the connection stays undisturbed until the end.
         if view.pauses() || seen != self.times.comes(due) {
             let is_ended = self.times.shut_down.is_some();
             return view.left.is_none() && evicted.is_none() && !is_ended && seen <= self.times.end;
         }
-        // A prompt client gets the write before leaving: at the same instant, if the cause came first.
+        // Expects the write at a prompt client before the leave: at the same instant, if the cause came first.
         let stays = view.left.is_none_or(|left| {
             let before = cause.is_some_and(|batch| batch < left.first && self.times.of_batch[batch] == Some(due));
             seen < left.at || seen == left.at && before
@@ -83,7 +83,7 @@ impl World<'_> {
 
     /// Judges the number of clients that are answered at the same time.
     fn limit(&self) -> Judged {
-        // A slow client would show the times of the server too late.
+        // Leaves out slow clients, which would show the times of the server too late.
         let prompt = self.views.iter().filter(|view| view.link.delay_ms_max() == 0 && !view.pauses());
         let served: Vec<(Instant, Instant)> = prompt
             .filter_map(|view| {
@@ -104,7 +104,7 @@ impl World<'_> {
             return Ok(());
         }
         let is_unanswered = |view: &View| view.may_wait && view.responses.is_empty() && !view.requests.is_empty();
-        // Room that comes after the last answer is of no use.
+        // Ignores room after the last answer, which is of no use.
         let late = |at: Option<Instant>| at.is_none_or(|at| at >= self.times.recovery);
         let is_open = |view: &&View| {
             view.connected.is_some() && late(view.left.map(|left| left.at)) && late(view.closed) && !is_unanswered(view)

@@ -20,7 +20,7 @@ impl World<'_> {
                 let heard = self.hear(view, response)?.into_iter();
                 let events: Vec<usize> = heard.filter_map(|(_, heard, _)| heard.number()).collect();
                 for pair in events.windows(2) {
-                    // The order of events with exact times, and of the events of a client, is certain.
+                    // Demands the order of sending where certain: of events with exact times, and of the events of a client.
                     let [first, then] = [&self.subscribers.numbered[&pair[0]], &self.subscribers.numbered[&pair[1]]];
                     let one_sender = first.client == then.client && then.operation < first.operation;
                     let is_late = first.exact && then.exact && then.batch < first.batch || one_sender;

@@ -92,7 +92,7 @@ enum Certainty {
 impl Subscribers {
     pub(super) fn new(history: &History, times: &Times, views: &[View]) -> Self {
         let requests = || views.iter().flat_map(|view| view.requests.iter().map(move |request| (view, *request)));
-        // A request that has waited longer than the client is never executed.
+        // Leaves out a request that has waited longer than the client, and is never executed.
         let requests = || requests().filter(|(view, request)| !request.waited || !view.has_left_before(request.batch));
         let joins = requests().filter(|(view, request)| request.subscribes() && !view.garbles);
         let publishes = requests().filter(|(_, request)| request.resource.publishes());
@@ -130,13 +130,13 @@ impl Subscribers {
                 |subscriber: &Subscriber| subscriber.client == event.client && subscriber.evicted.is_some();
             event.surely &= !self.all.iter().any(is_evicted);
         }
-        // An event without an exact time may come in any later batch.
+        // Takes an event without an exact time for possible in any later batch.
         let may_come = |event: &&Publication| if event.exact { event.batch == batch } else { event.batch <= batch };
         let now: Vec<Publication> = self.events.iter().filter(may_come).copied().collect();
         if now.is_empty() {
             return;
         }
-        // First decide for each subscriber, as if all were still subscribed, and which clients are evicted.
+        // Decides first for each subscriber, as if all were still subscribed, and which clients are evicted.
         let alone = times.count_in(batch) == 1 && now.len() == 1 && now[0].exact;
         let (mut fates, mut evicted) = (Vec::new(), BTreeMap::new());
         for subscriber in &mut self.all {
@@ -150,7 +150,7 @@ impl Subscribers {
                 subscriber.backlog.add(intake, &now, present, view.link.window_bytes + BUFFER_BYTES, others);
             }
             let removed = present.min(full);
-            // A prompt client shows that no eviction happened, unless the eviction may happen later.
+            // Trusts a prompt client, which shows that no eviction happened, unless the eviction may happen later.
             let shows = view.is_prompt() && view.closed != Some(at) && now.iter().all(|event| event.exact);
             if removed == Certainty::Surely || removed == Certainty::Perhaps && !shows {
                 let surely = removed == Certainty::Surely;
@@ -158,7 +158,7 @@ impl Subscribers {
             }
             fates.push((present, removed));
         }
-        // Then hand out the events, and count. The rest of a burst of an evicted client is not published.
+        // Hands out the events then, and counts. The rest of a burst of an evicted client is not published.
         let mut counts = PossibleCounts { clients: 0..=0, removed: 0..=0 };
         let is_sure = |event: &&Publication| event.surely && (alone || !evicted.contains_key(&event.client));
         for (subscriber, (present, removed)) in self.all.iter_mut().zip(fates) {
@@ -213,12 +213,12 @@ impl Backlog {
             Intake::Unknown => (self.least, self.unread) = (0, Vec::new()),
             Intake::Some => {}
         }
-        // The burst of a single client is no faster than a reading client, but several bursts may meet.
+        // Expects room for the burst of a single client, which is no faster than a reading client; bursts may meet.
         let one_burst = now.iter().all(|event| event.exact && event.client == now[0].client);
         if intake == Intake::All && one_burst {
             return Certainty::No;
         }
-        // While events wait, the buffers take no event out of the mailbox.
+        // Adds all events while others wait, since the buffers then take no event out of the mailbox.
         let least = if self.least > 0 { self.least + surely(now).count() as u64 } else { 0 };
         let most = self.most + now.len() as u64;
         match (least > mailbox_events_max, most > mailbox_events_max) {

@@ -99,7 +99,7 @@ impl Times {
 
     /// Returns the requests, without their batches.
     fn requests(&self, golden: &Golden, history: &History, observations: &Observations) -> Vec<Option<SentRequest>> {
-        // When each connection is free for the next request, if ever.
+        // Keeps when each connection is free for the next request, if ever.
         let mut free = vec![Some(Instant::EPOCH); history.clients.len()];
         let request = |(number, operation): (usize, &Operation)| {
             let (resource, manner) = operation.kind.request()?;
@@ -127,11 +127,11 @@ impl Times {
             before.is_none_or(|before| before.at_ms != operations[*at].at_ms || before.settles)
         };
         let first: Vec<usize> = (0..operations.len()).filter(begins).collect();
-        // Places are odd for batches of operations, and even between them, where the time tells batches apart.
+        // Makes places odd for batches of operations, and even between them, where the time tells batches apart.
         let of_operation = |at: usize| (2 * first.partition_point(|first| *first <= at) - 1, Instant::EPOCH);
         let of_waited = |at: Instant| {
             let next = first.partition_point(|first| time(*first) < at);
-            // An operation that does not race waits for everything else that is due at the same instant.
+            // Looks for a race: any other operation waits for everything else that is due at the same instant.
             let races = |first: &usize| time(*first) == at && operations[*first].races;
             if first.get(next).is_some_and(races) { (2 * next + 1, Instant::EPOCH) } else { (2 * next, at) }
         };

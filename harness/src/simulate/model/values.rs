@@ -16,7 +16,7 @@ impl Values {
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut random = ChaCha8Rng::from_seed(key);
         random.set_stream(connection);
-        // Each request has 2³² blocks of 16 words.
+        // Moves to the blocks of the request: each request has 2³² blocks of 16 words.
         random.set_word_pos((request as u128) << 36);
         Self { is_rounded, random }
     }

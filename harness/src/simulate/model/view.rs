@@ -61,7 +61,7 @@ impl<'a> View<'a> {
     pub(super) fn all(history: &'a History, observations: &'a Observations, times: &Times) -> Vec<Self> {
         let mut views: Vec<Self> =
             (0..history.clients.len()).map(|client| Self::new(history, observations, times, client)).collect();
-        // The number of connections that have surely had a request executed, and perhaps.
+        // Counts the connections that have surely had a request executed, and perhaps.
         let (mut surely, mut perhaps) = (0, 0);
         for (at, operation) in history.operations.iter().enumerate() {
             if observations.done[at].is_none() || operation.kind.is_of_the_world() {
@@ -69,12 +69,12 @@ impl<'a> View<'a> {
             }
             let batch = times.batch[at];
             if operation.kind.connects() && views[operation.client].connected.is_none() {
-                // Clients that left early enough make room.
+                // Counts open connections, without clients that left early enough to make room.
                 let open = views.iter().filter(|other| other.may_be_connected_in(batch)).count();
                 let view = &mut views[operation.client];
                 view.connected = Some(batch);
                 view.may_wait = open >= history.connections_max;
-                // Garbage may contain a request.
+                // Counts garbage as perhaps a request.
                 perhaps += u64::from(view.garbles);
             }
             let view = &mut views[operation.client];
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
             may_wait: false,
             log,
         };
-        // A client leaves once, and sends no request after that.
+        // Takes the first leave, after which a client sends no request.
         for (number, operation) in history.operations.iter().enumerate() {
             let (batch, Some(at)) = (times.batch[number], observations.done[number]) else { continue };
             if operation.client != client {

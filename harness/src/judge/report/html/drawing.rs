@@ -72,7 +72,7 @@ pub(super) struct Tick {
 /// Returns ticks at round times, from 0 to the end.
 fn ticks(length_ms: f64) -> Vec<Tick> {
     let fits = |step: &u32| length_ms / f64::from(*step) <= f64::from(STEPS_MAX);
-    // The finest steps that fit. A stream of hours has no ticks.
+    // Takes the finest steps that fit. A stream of hours has no ticks.
     let Some(step) = STEPS_MS.into_iter().find(fits) else { return Vec::new() };
     let times = (0..=STEPS_MAX).map(|n| f64::from(n * step)).take_while(|ms| *ms <= length_ms);
     times.map(|ms| Tick { x: percent(ms, length_ms), label: format!("{} s", ms / 1000.0) }).collect()
@@ -93,7 +93,7 @@ pub(super) struct Stroke {
 
 /// Returns the strokes of a lane; the writes of a moment share a stroke.
 fn strokes(verb: &str, lane: &[(&Mark, &Pair)], length_ms: f64) -> Vec<Stroke> {
-    // Writes that are closer than a stroke is wide would hide each other.
+    // Joins writes that are closer than a stroke is wide, and would hide each other.
     let moments = lane.chunk_by(|(a, _), (b, _)| b.t_ms - a.t_ms < length_ms / MOMENTS);
     let stroke = |(n, (mark, pair)): (usize, &(&Mark, &Pair)), of: usize| {
         #[expect(clippy::cast_precision_loss, reason = "no stream has so many writes")]

@@ -70,7 +70,7 @@ pub(super) fn pairs<'a>(expected: &'a [Mark], actual: &'a [Mark]) -> Vec<Pair<'a
     let blanks = |marks: &[Mark]| marks.iter().map(|mark| blanked(&mark.text)).collect::<Vec<_>>();
     let (wanted, got) = (blanks(expected), blanks(actual));
     let late = |e: usize, g: usize| actual[g].t_ms - expected[e].t_ms;
-    // Another text costs less than a missing write and an extra write, so that both stay a pair.
+    // Gives another text a lower cost than a missing and an extra write, so that both stay a pair.
     let cost = |e: usize, g: usize| {
         let text = if wanted[e] == got[g] { 0 } else { UNIT + UNIT / 2 };
         let count = if number(&expected[e].text) == number(&actual[g].text) { 0 } else { 2 };
