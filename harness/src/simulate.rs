@@ -114,13 +114,13 @@ impl Simulator {
     }
 
     fn failure(&self, history: History, violation: &Violation) -> Failure {
-        // A shrunk history must be possible, so that it can be played again.
+        // Demands a possible history, which can be played again.
         let shows = |history: &History| {
             let is_same = |violated: Violated| violated.0.invariant == violation.invariant;
             trace::check(history).is_ok() && self.play(history).is_err_and(is_same)
         };
         let history = shrink::shrink(history, shows);
-        // The shortest history may violate the invariant in another way.
+        // Plays the shortest history again, which may violate the invariant in another way.
         let (violation, observations) =
             self.play(&history).err().map_or((violation.clone(), None), |violated| *violated);
         let logs = observations.map(|observations| observations.logs).unwrap_or_default();
@@ -134,7 +134,7 @@ impl Simulator {
         let violated = |invariant: &'static str, detail| {
             Err(Box::new((Violation { invariant: Cow::Borrowed(invariant), client: None, detail }, None)))
         };
-        // A server under faults would log each of them.
+        // Drops the log of the server, which would have a line for each fault.
         let play = || with_default(NoSubscriber::default(), || play::play(&self.application, history));
         match catch_unwind(AssertUnwindSafe(play)) {
             Err(_) => violated("nothing panics", "the server panicked; its message is above".into()),

@@ -1,4 +1,5 @@
-//! Random worlds around an application of yours: clients that come, read slowly, leave and come back, each determined by a seed.
+//! Random worlds around an application of yours. Clients come, read slowly, leave and come back; a seed determines each
+//! world.
 //!
 //! ```text
 //!  client_request                     what clients ask for, and what is declared of the responses

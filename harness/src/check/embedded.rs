@@ -19,7 +19,7 @@ use crate::world_lab::{self, Overdue, Setup, WorldServer};
 pub fn check_embedded(application: &WorldServer, scope: &Scope) -> Result<Report, NoSuchCase> {
     let golden = scope.contract()?;
     let (mut check, setup) = (ExactCheck::new(&golden, scope, Pace::exact()), fixtures::setup());
-    // No noise comes either: each scenario has a world of its own.
+    // Expects no noise either: each scenario has a world of its own.
     for stream in &golden.streams {
         check.stream(stream, see(application, stream, &setup));
     }

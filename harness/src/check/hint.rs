@@ -69,7 +69,7 @@ impl Cause {
 
 /// Returns whether at least one stream comes in a few bursts, none of them early, and no other stream has sent a write.
 fn are_held_back(pulses: &[&Pulse]) -> bool {
-    // A short stream comes at the end in a single burst; a long stream may not have come at all.
+    // Demands few bursts: a short stream comes at the end in a single burst, and a long stream may not have come.
     let clumped = |pulse: &&&Pulse| {
         let spans = pulse.due.last().is_some_and(|last| *last >= SPAN_MIN);
         spans && !pulse.is_early() && pulse.bursts() > 0 && pulse.bursts() * FEWER_BURSTS <= pulse.bursts_due()

@@ -64,7 +64,7 @@ impl LinesSeen {
             } else if !self.line.is_empty() {
                 let line = std::mem::take(&mut self.line);
                 self.heartbeats += usize::from(line == HEARTBEAT.write.trim_end().as_bytes());
-                // Where all users may be heard, events say nothing about the stream. Else only events of other checks do not count.
+                // Leaves out all events where all users may be heard, and otherwise only the events of other checks.
                 if self.others.are_left_out() && self.others.may_have_caused(&line) {
                     continue;
                 }

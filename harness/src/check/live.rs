@@ -94,7 +94,7 @@ pub async fn check_live(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Unreachable> {
     let golden = scope.contract()?;
-    // The mistakes of the user come before the first connection.
+    // Reports the mistakes of the user before the first connection.
     if remote.scale.get() > SCALE_MAX {
         return Err(Unreachable::TooFast(remote.scale));
     }
@@ -106,7 +106,7 @@ pub async fn check_live(
     let plan = Plan::new(&golden, &live.pace);
     progress.planned(plan.length);
     let trouble = {
-        // The inspection is polled first: a check that is done needs no other reason to end.
+        // Polls the inspection first: a check that is done needs no other reason to end.
         tokio::select! {
             biased;
             () = inspection.perform(&plan) => None,
@@ -119,12 +119,12 @@ pub async fn check_live(
     };
     let Findings { mut evidence, mut timelines, pulses, .. } = inspection.into_findings();
     scope.explain(&mut evidence);
-    // Streams were done in any order.
+    // Sorts the streams, which were done in any order.
     timelines.sort_by_key(|timeline| order_of_stream(&timeline.name));
     let verdicts = evidence.verdicts(|id| scope.cases.has(id), trouble.as_deref());
     let hint = hint(remote, scope, &golden.cases, &verdicts, &pulses);
     let mut report = Report { target: live.url.clone(), verdicts, timelines, trouble, hint, by: Measured::Fixtures };
-    // A server may repeat a secret header in any text.
+    // Hides secret headers, which a server may repeat in any text.
     report.texts_mut().for_each(|text| remote.headers.hide(text));
     Ok(report)
 }

@@ -50,7 +50,7 @@ impl OtherClients {
     pub(super) fn are_heard(&self, seen: &Observation, scenario: &crate::judge::Scenario) -> bool {
         let pieces = seen.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
         let is_known = |piece: &[u8]| scenario.lines.iter().any(|(_, line)| seen.conforms(line, piece));
-        // A message with the tag of the check comes from the scenario itself, right or wrong.
+        // Leaves out messages with the tag of the check, which come from the scenario, right or wrong.
         let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
         messages.any(|piece| !is_known(&piece.bytes))
     }

@@ -45,7 +45,7 @@ pub(super) async fn play(
             Fact::Head(_) | Fact::End(_) => scheduler.expect_line(&line.notes.client, false),
             Fact::Write(_) => {
                 scheduler.expect_line(&line.notes.client, line.written() == HEARTBEAT.write);
-                // A stream with a single client is given up as soon as a line is missing.
+                // Gives up a stream with a single client as soon as a line is missing.
                 if alone {
                     scheduler.until(line.t_ms).await;
                     if scheduler.is_behind() {
@@ -56,7 +56,7 @@ pub(super) async fn play(
             _ => {}
         }
     }
-    // The lines of the last instant have no later line that waits.
+    // Waits for the lines of the last instant, behind which no later line waits.
     scheduler.until(scenario.length_ms).await;
     if scenario.completes() {
         let path = scenario.lines.first().and_then(|(_, line)| match &line.fact {
@@ -101,12 +101,12 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         let clock = self.target.clock();
         let pace = self.target.pace().clone();
         let due = self.start + pace.takes(ms);
-        // Timers drift when each is set after the one before.
+        // Allows a quarter more: timers drift when each is set after the timer before.
         let given_up = (due + pace.takes(ms) / 4).max(clock.now()) + self.patience;
         let held_up = |from, to| self.target.held_up(from, to);
         for ScheduledClient { client, seen, expected, heartbeats, behind, .. } in &mut self.clients {
             let patience = if *behind { clock.now().max(due) } else { given_up };
-            // A client that is behind once is not waited for again. In real time heartbeats fall due while a scenario waits for other lines.
+            // Waits once for a client that is behind. In real time heartbeats fall due during waits, and count apart.
             let has_seen = client.until(|log| {
                 if pace.is_exact { seen.count(log) >= *expected } else { seen.has_apart(log, *expected, *heartbeats) }
             });
@@ -116,7 +116,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
                 () = wait_until(&*clock, patience, held_up) => *behind = true,
             }
         }
-        // Where all connections are closed, there is no event to wait for.
+        // Leaves the rest of the wait out where all connections are closed: no event can come.
         if !self.all_closed() {
             clock.sleep_until(due).await;
         }
@@ -158,7 +158,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
     }
 
     async fn leave(&mut self, name: &str, how: LeftHow) {
-        // Else bytes under way would be lost with the connection.
+        // Waits for the bytes under way, which would be lost with the connection.
         self.target.catch_up().await;
         let Some(known) = self.clients.iter_mut().find(|known| known.name == name) else { return };
         if !known.client.is_connected() {
@@ -173,7 +173,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
                 () = known.client.until(|_| false) => {}
                 () = wait_until(&*clock, noticed, |from, to| self.target.held_up(from, to)) => {}
             }
-            // The server may leave the connection half open. The client then leaves whole, and is not waited for any more.
+            // Leaves whole now, since the server may leave the connection half open, and waits for no more.
             known.client.act(Action::Leave(LeftHow::Closed)).await;
         }
         self.target.settle().await;

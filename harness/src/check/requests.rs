@@ -19,7 +19,7 @@ pub(super) async fn perform(target: &mut impl Target, wanted: &ExpectedExchange,
     let ExpectedExchange { request, response, then, .. } = wanted;
     client.act(Action::request(target.address(request))).await;
     let observes = cases.iter().any(|case| wanted.cases.contains(&case.id) && case.tier == Tier::Observe);
-    // A request that servers may answer differently is not worth a long wait.
+    // Waits only briefly for a request that servers may answer differently.
     let streams = response.body.as_ref().is_some_and(|body| body.len() > SHORT_BODY_BYTES_MAX);
     let patience = match (streams, observes) {
         (true, _) => PATIENCE_FOR_A_STREAM,
@@ -28,7 +28,7 @@ pub(super) async fn perform(target: &mut impl Target, wanted: &ExpectedExchange,
     };
     let enough = |log: &ClientLog| {
         let Some(got) = log.first_exchange() else { return false };
-        // After a wrong status there is no more to wait for.
+        // Stops after a wrong status, behind which there is no more to wait for.
         let is_over = got.end.is_some() || got.head.is_some() && !response.has_status(got.status());
         match &response.body_start {
             Some(start) => is_over || got.body().len() >= start.len(),

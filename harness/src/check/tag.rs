@@ -20,7 +20,7 @@ impl Tag {
     pub(super) fn request(&self, request: &str) -> String {
         let (line, rest) = request.split_once(" HTTP/").unwrap_or((request, ""));
         let Some((path, query)) = line.split_once('?') else { return request.into() };
-        // Of several messages the first becomes the first of an array.
+        // Tags the first of several messages, which becomes the first of an array.
         let mut tagged = false;
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
             Some((key @ ("msg" | "%6Dsg"), value)) if !value.is_empty() && !tagged => {
@@ -38,7 +38,7 @@ impl Tag {
         if self.0.is_empty() || vary.iter().any(|vary| vary.place == VaryPlace::Pointer("/msg".into())) {
             return write.into();
         }
-        // A message is a text, or an array of texts. An empty message has no tag.
+        // Looks for a text, or for an array of texts. An empty message has no tag.
         for start in [r#""msg":""#, r#""msg":[""#] {
             if let Some((before, after)) = write.split_once(start)
                 && !after.starts_with('"')
@@ -57,7 +57,7 @@ impl Tag {
     /// Returns a number below `end` that differs from check to check, and from one attempt of a check to the next.
     #[cfg(any(test, feature = "live"))]
     pub(super) fn number(&self, attempt: u64, end: u64) -> u64 {
-        // FNV-1a, which spreads even texts that differ in one digit.
+        // Hashes by FNV-1a, which spreads even texts that differ in a single digit.
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = self.0.as_bytes().iter().chain(&attempt.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, step);
         (hash >> 16) % end.max(1)

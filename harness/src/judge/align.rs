@@ -27,11 +27,11 @@ pub(crate) fn align(
     let mut steps = vec![vec![None; got + 1]; expected + 1];
     for e in (0..=expected).rev() {
         for g in (0..=got).rev() {
-            // Each step is worth the cost of the step and the least cost of the rest.
+            // Adds the cost of each step and the least cost of the rest.
             let came = (e < expected && g < got).then(|| (cost(e, g) + costs[e + 1][g + 1], Step::Came(e, g)));
             let left = (g < got).then(|| (extra(g) + costs[e][g + 1], Step::Extra(g)));
             let missing = (e < expected).then(|| (UNIT + costs[e + 1][g], Step::Missing(e)));
-            // Of equal costs the first wins: a wrong piece is rather a wrong write than a missing write and an extra piece.
+            // Takes the first of equal costs: a wrong piece is rather a wrong write than a missing write and an extra piece.
             let best = [came, missing, left].into_iter().flatten().min_by_key(|(cost, _)| *cost);
             if let Some((least, step)) = best {
                 costs[e][g] = least;

@@ -31,7 +31,7 @@ fn same(name: &str, expected: &str, came: &str) -> bool {
     match name {
         "content-length" => expected.parse::<u64>() == came.parse::<u64>(),
         "content-type" => MediaType::read(expected) == MediaType::read(came),
-        // Tokens without regard to case: directives (RFC 9111, 5.2), options (RFC 9110, 7.6.1), names of fields.
+        // Compares without regard to case: directives (RFC 9111, 5.2), options (RFC 9110, 7.6.1), names of fields.
         "cache-control" | "connection" | "access-control-allow-headers" => {
             members(&expected.to_ascii_lowercase()) == members(&came.to_ascii_lowercase())
         }

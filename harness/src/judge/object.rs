@@ -73,7 +73,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// Returns the whole text with new values for keys that may vary; `new` gets the place and the rule, the key and the old value.
+    /// Returns the whole text with new values for keys that may vary; `new` gets the place and the rule, the key, and the old
+    /// value.
     fn with_values(&self, vary: &[Vary], new: impl Fn(&Vary, &str, &str) -> Option<String>) -> String {
         let mut text = format!("{}{}{}", self.head, self.text, self.tail);
         for (key, value) in &self.entries {

@@ -226,7 +226,7 @@ impl Evidence<'_> {
             (0, 1.., _) => Outcome::Pass,
             (0, 0, _) => Outcome::Skipped,
         };
-        // A selection comes before any other reason. A case without a reason was never due.
+        // Prefers the selection to any other reason. A case without a reason was never due.
         let skipped = match (is_selected, skipped) {
             (false, _) => Skipped::LeftOut,
             (true, Some(why)) => why,

@@ -87,7 +87,7 @@ impl Response {
         String::from_utf8_lossy(&self.body()).into_owned()
     }
 
-    /// Returns the pieces of the body so far as they were written: each is a chunk, or, without chunks, what came at one instant.
+    /// Returns the pieces of the body so far as written: each is a chunk, or, without chunks, the bytes of a single instant.
     #[must_use]
     pub fn writes(&self) -> Vec<Write> {
         let write = |(at, bytes): &(Instant, Bytes)| Write { at: at.since_epoch(), bytes: bytes.clone() };
@@ -325,7 +325,8 @@ impl Response {
 
     // Waits and messages.
 
-    /// Waits as [`ClientConnection::until`](super::connection::ClientConnection::until) does, and tells the lab what is waited for.
+    /// Waits as [`ClientConnection::until`](super::connection::ClientConnection::until) does. Notes the wait in the lab, for
+    /// messages.
     async fn wait(&self, what: &'static str, enough: impl FnMut(&HttpExchange) -> bool) {
         let lab = self.connection.lab();
         let waiting = lab.state.wait_for(what, &self.name);

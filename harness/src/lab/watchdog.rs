@@ -51,8 +51,8 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Begins to watch, if there is a limit. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after the limit ends the
-    /// test. If the thread of the test is blocked even then, the watchdog aborts the process.
+    /// Begins to watch, if there is a limit. After [`NOTICE`] without a step the watchdog prints a notice on stderr, and after
+    /// the limit ends the test. If the thread of the test is blocked even then, the watchdog aborts the process.
     pub(super) fn start(watched: Watched) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);

@@ -53,8 +53,8 @@ pub(super) async fn play(lab: &Lab, plan: &WorldPlan<'_>) -> PlayedWorld {
     PlayedWorld { clients: player.clients, violation: player.violation }
 }
 
-/// Waits until the application is at rest: no request of a client is open, and no more than `tasks` tasks live. Waits no longer than
-/// `grace`, and returns how many tasks live then.
+/// Waits until the application is at rest: no request of a client is open, and no more than `tasks` tasks live. Waits no
+/// longer than `grace`, and returns how many tasks live then.
 pub(super) async fn rest(lab: &Lab, tasks: usize, grace: Duration) -> usize {
     let begin = lab.now();
     for step in GRACE_STEPS.into_iter().filter(|step| *step < grace).chain([grace]) {

@@ -1,4 +1,4 @@
-//! The order of units: what came in another place than in the recording, and which of it may.
+//! The order of units: the units that came in another place than in the recording, and whether each may.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::against::align::Aligned;
 use crate::against::series::{INSTANT_MS, UnitOrder};
 use crate::judge::{Aspect, Finding};
 
-/// Where more units are missing and extra, none of them is looked for in another place.
+/// Where the product of missing and extra units is larger, no unit is looked for in another place.
 const MOVES_MAX: usize = 10_000;
 
 impl ExchangeTrial<'_, '_> {
@@ -43,7 +43,7 @@ impl ExchangeTrial<'_, '_> {
         steps
     }
 
-    /// Returns whether a unit that came may pass another one. Each is an expected unit and the seen unit.
+    /// Returns whether a unit that came may pass another unit. Each is a pair of the expected and the seen unit.
     fn may_pass(&self, unit: (usize, usize), other: (usize, usize)) -> bool {
         let slack_ms = match self.result.series.order(unit.0, other.0) {
             UnitOrder::Fixed => return false,

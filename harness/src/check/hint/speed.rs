@@ -84,7 +84,7 @@ fn speed(pulse: &Pulse) -> Option<Speed> {
     let whole = all(|(due, _)| *due) / all(|(_, came)| *came);
     let even = (median / whole).max(whole / median) <= UNEVEN_MAX;
     let gap = pulse.came[count - 1].saturating_sub(pulse.came[0]) / u32::try_from(count - 1).ok()?;
-    // Writes that come in bursts, or slow down, show no clock of another speed. Only measurable gaps show bursts.
+    // Ignores bursts and slowing streams, which show no clock of another speed. Only measurable gaps show bursts.
     (even || gap < MEASURABLE_MIN).then_some(Speed { gap, factor: if even { median } else { whole }, even })
 }
 

@@ -72,7 +72,7 @@ impl Inspection<'_> {
     /// Performs all parts.
     pub(super) async fn perform(&self, plan: &Plan<'_>) {
         let streams = plan.streams.iter().map(|stream| self.stream(stream, Noise::None).boxed_local());
-        // The streams that end and the requests apart disturb no other part.
+        // Watches the streams that end beside the rest: neither the streams nor the requests apart disturb other parts.
         let mut lanes: Vec<LocalBoxFuture<()>> = streams.collect();
         let rest = join(self.requests(&plan.apart), self.noticed(plan));
         lanes.push(self.unless_in_vain(plan, rest).boxed_local());
@@ -85,7 +85,7 @@ impl Inspection<'_> {
             self.requests(&plan.noticed).await;
             self.live.settle().await;
         }
-        // The counts of a scenario are right only while no other part has clients of `/sse`.
+        // Plays one after another: counts are right only while no other part has clients of `/sse`.
         for scenario in &plan.short {
             self.scenario(scenario).await;
         }

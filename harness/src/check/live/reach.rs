@@ -45,7 +45,7 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
         .map_err(|error| unreachable(error.to_string()))?
         .collect();
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-    // A name may have several addresses: the first that answers counts, and the last error is told.
+    // Tries all addresses of a name: the first that answers counts, and the last error is told.
     let mut why = "no address".to_owned();
     for addr in addrs {
         let live = Live {
@@ -82,7 +82,7 @@ pub(super) async fn trouble(live: &Live) -> String {
             Err(reason) => why.push(reason),
         }
     }
-    // Streams that fail alike are told once.
+    // Tells streams that fail alike once.
     why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
     why.join("; ")
 }
@@ -104,7 +104,7 @@ async fn begins(mut live: Live, path: &str) -> Result<(), String> {
     client.until_within(BEGIN_MAX, |log| lines.count(log) >= FIRST_LINES || is_head_wrong(log)).await;
     let log = client.log();
     let begins = lines.count(&log) >= FIRST_LINES;
-    // From the connection to the body, the first failure explains the later failures.
+    // Looks from the connection to the body, since the first failure explains the later failures.
     let Some(got) = log.first_exchange() else { return told("nothing was sent") };
     let Some((_, head)) = &got.head else {
         return told(&got.broken.unwrap_or_else(|| format!("no answer within {BEGIN_MAX:?}")));

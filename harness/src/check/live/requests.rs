@@ -22,7 +22,7 @@ impl<'a> Inspection<'a> {
             return;
         }
         let evidence = stream::iter(requests).map(|request| self.request(request)).buffer_unordered(SIDE_BY_SIDE);
-        // What is known by then counts, even if the rest is given up.
+        // Adds each evidence at once, which then counts even if the rest is given up.
         evidence.for_each(async |evidence| self.findings().evidence.add(evidence)).await;
         self.finished([]);
     }
@@ -37,7 +37,7 @@ impl<'a> Inspection<'a> {
             let evidence = request.judge(self.cases, log.as_ref());
             let soon = self.live.clock.now() - start < SOON;
             let is_over = log.and_then(|log| log.first_exchange()?.end).is_some_and(|(_, how)| how != How::Closed);
-            // An answer that was complete and late was no accident.
+            // Accepts a complete and late answer, which was no accident.
             if evidence.is_clean() || attempts == ATTEMPTS || !soon && is_over {
                 return evidence;
             }

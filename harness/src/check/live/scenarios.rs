@@ -50,14 +50,14 @@ impl<'a> Inspection<'a> {
             if number > 0 {
                 self.allow(self.live.clock.now() - start);
             }
-            // A failure that other clients do not explain is the server's, unless the attempt was disturbed.
+            // Plays again only if other clients, or a disturbance, may explain the failure.
             let again = !attempt.strict.is_clean() && (attempt.tolerant.is_clean() || attempt.disturbed);
             attempts.push(attempt);
             if !again {
                 break;
             }
         }
-        // One attempt needs no explanation. The looks at other clients take time as well.
+        // Looks for other clients only after several attempts. The looks take time as well.
         let start = self.live.clock.now();
         let others = attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.others_come().await);
         self.allow(self.live.clock.now() - start);
@@ -73,10 +73,10 @@ impl<'a> Inspection<'a> {
         let after = self.clients().await;
         let held_up = self.live.held_up(start, self.live.clock.now()) > TICK;
         let others = before.unwrap_or_default();
-        // Without a number of other clients, and with events of other users: the tolerant judgement.
+        // Judges tolerantly first: without a number of other clients, and with events of other users.
         let tolerant = self.judge(scenario, &seen);
         let heard = self.others().are_heard(&seen, scenario);
-        // With the number of other clients at the beginning: the strict judgement.
+        // Judges strictly then: with the number of other clients at the beginning.
         let company = heard || others > 0 || after.unwrap_or_default() > 0;
         let noise = if company { Noise::OtherUsers } else { Noise::None };
         seen.others = Box::new(OtherClients { noise, count: Some(others), ..self.others() });
@@ -116,7 +116,7 @@ impl<'a> Inspection<'a> {
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.
     async fn clients(&self) -> Option<u64> {
-        // A proxy keeps connections of clients that have left.
+        // Looks several times behind a proxy, which keeps connections of clients that have left.
         if self.behind_proxy {
             for _ in 0..LOOKS_UNTIL_NOTICED {
                 self.look().await?;
@@ -144,7 +144,7 @@ fn clients_in(answer: &[u8]) -> Option<u64> {
 
 /// Returns the evidence after all attempts; `others` tells whether other clients are known to come and go.
 fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
-    // A single attempt without unexplained findings clears the server, if other clients are known to come and go.
+    // Takes the first attempt without unexplained findings, if other clients are known to come and go.
     let explained = attempts.iter().position(|attempt| attempt.tolerant.is_clean());
     let last = attempts.last()?;
     match explained {

@@ -34,7 +34,7 @@ impl Inspection<'_> {
     /// Watches a stream, and calls `seen_raw` as soon as the raw client has seen all that comes.
     async fn watch(&self, stream: &Scenario, noise: Noise, seen_raw: impl FnOnce(&Observation)) -> Observation {
         let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
-        // A conforming stream stays far below the bounds; a hostile stream must not fill the memory.
+        // Bounds the memory for a hostile stream; a conforming stream stays far below.
         let bounds = match noise {
             Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
             Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
@@ -55,7 +55,7 @@ impl Inspection<'_> {
             }
             seen
         };
-        // The raw client decides when the watch is over: an application would watch `/sse` for ever.
+        // Lets the raw client decide when the watch is over: an application would watch `/sse` for ever.
         let seen = match select(pin!(raw), pin!(by_application)).await {
             Either::Left((seen, _)) => seen,
             Either::Right(((), raw)) => raw.await,

@@ -55,7 +55,7 @@ impl Live {
     /// the same length.
     fn with_headers(&self, request: &str) -> String {
         let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
-        // Additional headers must not push a request over a limit that the request tests: the filler gets shorter.
+        // Shortens the filler, since additional headers must not push a request over the tested limit.
         let line = if line.len() > LONG_LINE_MIN {
             line.replacen(&FILLER.repeat(self.headers.len()), "", 1)
         } else {

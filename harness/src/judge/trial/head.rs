@@ -13,7 +13,7 @@ impl Trial<'_, '_> {
         let Some(head) = expected.head else { return false };
         let Fact::Head(wanted) = &head.1.fact else { return false };
         let asked = request_line(expected.request);
-        // Each failure explains all later lines of the response, which are skipped: no head, another status, an encoded body.
+        // Skips all later lines of the response behind a failure: no head, another status, or an encoded body.
         let failure = match &got.head {
             None => Some(self.no_answer(head, wanted, asked, got)),
             Some((at, answer)) => {
@@ -71,7 +71,7 @@ impl Trial<'_, '_> {
             let wanted = match &name[..] {
                 // Leaves the chunks of the body to the judgement of the writes.
                 "transfer-encoding" => continue,
-                // A body is longer than in the scenario if a count has more digits. The answer to HEAD has no body to compare.
+                // Compares with the body: counts may have more digits than in the scenario. The answer to HEAD has no body.
                 "content-length" if !got.writes.is_empty() => &length,
                 "content-length" if answer.header(name).is_some_and(|length| length.parse::<u64>().is_ok()) => continue,
                 _ => value,

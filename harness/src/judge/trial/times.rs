@@ -66,10 +66,10 @@ impl Trial<'_, '_> {
         }
         let period = self.pace.takes(gap_ms);
         let since = if at > last.1 + period {
-            // A gap is long if the end was late; or if the request was read late, for a gap that begins with the request.
+            // Counts stalls that make a gap long: at the end, or from the request for a gap that begins with the request.
             if last.1 == response.got.sent { last.1 } else { last.1 + period }
         } else {
-            // A gap is short if the beginning was late.
+            // Counts stalls that make a gap short: at the beginning.
             let (asked_ms, sent) = response.request_time();
             sent + self.pace.takes(line.t_ms.saturating_sub(2 * gap_ms + asked_ms))
         };

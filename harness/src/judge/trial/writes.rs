@@ -103,7 +103,7 @@ impl Trial<'_, '_> {
         let (cases, wanted) = (&write.1.notes.cases, self.seen.wanted(write.1));
         let expected = visible(wanted.as_bytes());
         self.evidence.judged_for(cases, &[Aspect::Bytes, Aspect::Presence]);
-        // A piece in the same place is most likely the write with other bytes. Without a piece the write is missing.
+        // Takes a piece in the same place for the write with other bytes. Without a piece the write is missing.
         let instead = alignment.in_place_of(at).filter(|piece| !self.seen.others.may_have_caused(&piece.bytes));
         if let Some(piece) = instead {
             let finding = self.finding(write, expected, visible(&piece.bytes), "something else came");

@@ -10,7 +10,7 @@ const ORDER: &str = "all clients hear the events in one order, and that in which
 
 impl World<'_> {
     pub(super) fn order(&self) -> Judged {
-        // The events that some client heard directly after each event. In a single order no way leads back.
+        // Keeps the events that some client heard directly after each event. In a single order no way leads back.
         let mut next: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for view in self.views.iter().filter(|view| view.is_plain()) {
             for (request, response) in view.requests.iter().zip(&view.responses) {

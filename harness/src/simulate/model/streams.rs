@@ -29,7 +29,7 @@ impl World<'_> {
         let values = |ordinal| Values::new(is_rounded, self.history.seed, ordinal, number);
         let mut values: Vec<Values> = view.ordinals.clone().map(values).collect();
         let due = |line: &ScenarioLine| request.at + Duration::from_millis(line.t_ms);
-        // Each write is the next write of the golden file. Impossible ordinals of the connection drop out by their values.
+        // Compares each write with the next write of the golden file. Values rule out impossible ordinals of the connection.
         for (at, (came, bytes)) in response.writes.iter().enumerate() {
             let Some(line) = writes.get(at) else {
                 return violation(NOTHING_AFTER, Some(view), format!("/{stream} goes on: {}", visible(bytes)));
@@ -44,7 +44,7 @@ impl World<'_> {
             })?;
             on_time(view, *came, self.times.comes(due(line)), bytes)?;
         }
-        // A client that stays gets all writes, and the end. Without chunks no end differs from a cut.
+        // Demands all writes, and the end, for a client that stays. Without chunks no end differs from a cut.
         let owed = |line: &&&ScenarioLine| self.is_owed(view, self.times.comes(due(line)), None);
         let must = if view.is_executed(request, self.times) { writes.iter().filter(owed).count() } else { 0 };
         let (came, all) = (response.writes.len(), writes.len());
@@ -56,7 +56,7 @@ impl World<'_> {
             format!("/{stream} ended after {came} of {all} writes")
         })?;
         self.ended_in_order(view, request, response)?;
-        // The events of the golden file follow their writes, up to the last write that came.
+        // Expects the events of the golden file behind the writes, up to the last write that came.
         let mut left = came;
         let mut events = Vec::new();
         for line in lines() {

@@ -263,7 +263,7 @@ fn surely(now: &[Publication]) -> impl Iterator<Item = &Publication> {
 impl Publication {
     fn new(view: &View, request: SentRequest, times: &Times) -> Self {
         let SentRequest { operation, batch, resource, at, .. } = request;
-        // The requests of a client that does not read are executed until unread answers fill the way to the client.
+        // Takes no request of a pausing client as sure: unread answers may fill the way to the client.
         let (exact, surely) = (view.is_plain() && !view.pauses(), view.is_executed(&request, times) && !view.pauses());
         Self { client: view.client, operation, batch, resource, at, exact, surely }
     }

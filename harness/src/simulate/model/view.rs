@@ -132,7 +132,7 @@ impl<'a> View<'a> {
         {
             let later = Instant::EPOCH + (at.since_epoch() + Duration::from_nanos(1));
             let (first, after) = (times.batch_from(at), times.batch_from(later));
-            // Between two batches, the client was present in all batches before, and absent in all after.
+            // Places a leave between two batches: the client was present in all batches before, and absent in all after.
             let last = after.saturating_sub(1);
             let lingers = self.garbles || self.closing_request().is_some();
             self.left = Some(Departure { at, first, last, half: false, lingers });
@@ -207,7 +207,7 @@ fn responses(log: &ClientLog) -> Vec<HttpExchange> {
 
 /// Cuts a body without chunks into writes by lines, and leaves out an incomplete write at the end.
 fn whole_writes(came: &[(Instant, Bytes)]) -> Vec<(Instant, Bytes)> {
-    // The name of an event is a write, and so is everything else up to an empty line.
+    // Takes the name of an event for a write, and all else up to an empty line.
     let length = |rest: &[u8]| {
         let end: &[u8] = if rest.starts_with(b"event:") { b"\n" } else { b"\n\n" };
         rest.windows(end.len()).position(|window| window == end).map(|at| at + end.len())

@@ -93,13 +93,13 @@ pub(super) struct Stroke {
 
 /// Returns the strokes of a lane; the writes of a moment share a stroke.
 fn strokes(verb: &str, lane: &[(&Mark, &Pair)], length_ms: f64) -> Vec<Stroke> {
-    // Joins writes that are closer than a stroke is wide, and would hide each other.
+    // Takes writes closer than the width of a stroke for a moment: such writes would hide each other.
     let moments = lane.chunk_by(|(a, _), (b, _)| b.t_ms - a.t_ms < length_ms / MOMENTS);
     let stroke = |(n, (mark, pair)): (usize, &(&Mark, &Pair)), of: usize| {
         #[expect(clippy::cast_precision_loss, reason = "no stream has so many writes")]
         let (n, height) = (n as f64, STROKE_HEIGHT / of as f64);
         let top = n * height;
-        // Where many writes share a stroke, there is no room for gaps.
+        // Leaves the gaps out where many writes share a stroke.
         let gap = if of > 1 && height > 2.0 * GAP { GAP } else { 0.0 };
         let late = pair.late_by().filter(|_| pair.fate != Fate::Same).map(|by| format!(", {by}")).unwrap_or_default();
         let fate = pair.fate.words();
