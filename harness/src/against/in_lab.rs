@@ -163,7 +163,7 @@ impl CheckAgainst {
             results.add(contracts, PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
         }
         let (mut report, accepted) = results.report(contracts, IN_LAB.to_owned(), &selected, None);
-        // Hides the values of given headers, which findings may quote.
+        // Hides the secrets among the given headers, which findings may quote.
         report.texts_mut().for_each(|text| headers.hide(text));
         if self.accept {
             accept(&recordings, &report, accepted)?;

@@ -115,7 +115,7 @@ pub async fn check_against(
     };
     let target = check.connector.upstream().to_string();
     let (mut report, accepted) = results.report(contracts, target, &check.cases, trouble);
-    // Hides the values of given headers, which findings may quote.
+    // Hides the secrets among the given headers, which findings may quote.
     report.texts_mut().for_each(|text| check.headers.hide(text));
     Ok(CheckedRecordings { report, accepted })
 }
