@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::model::{ChannelForm, Publish};
-use crate::nearest::nearest;
+use crate::nearest_name::nearest;
 use crate::request::Request;
 
 /// The channels of a world. A channel outside of the file is made on the first use, without a history.

@@ -4,7 +4,7 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest ── utf_8               the nearest name; bytes of files as text
+//!  nearest_name ── utf_8          the nearest name; bytes of files as text
 //!     │
 //!   glob ── request ── template    patterns; a request; text with placeholders
 //!     │
@@ -12,7 +12,7 @@
 //!     │
 //!   play ── resume                 recordings and raw bodies as scripts; the part behind an event
 //!     │
-//!   model ── matching              routes as data; the requests that match
+//!   model ── matching ── no_match  routes as data; the requests that match; the words of a 404
 //!     │
 //!   read ── schema                 routes out of TOML and JSON, with all problems at once; the form, for editors
 //!     │
@@ -35,7 +35,8 @@ mod glob;
 mod heartbeats;
 mod matching;
 mod model;
-mod nearest;
+mod nearest_name;
+mod no_match;
 mod play;
 mod read;
 mod request;

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::matching::no_match;
 use crate::model::{Model, Response, Route};
+use crate::no_match::no_match;
 use crate::request::Request;
 
 /// The most routes that are added at run time.

@@ -8,7 +8,7 @@ use onbeat_faults::form::shown;
 use onbeat_server::random::Random;
 use onbeat_wire::{Timestamp, stringify};
 
-use crate::nearest::nearest;
+use crate::nearest_name::nearest;
 use crate::request::{Request, RequestPart};
 
 /// The names of the placeholders beside the parts of a request.

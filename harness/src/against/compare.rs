@@ -19,7 +19,7 @@ use super::exact_times::inexact_times;
 use super::facts::{HeadFact, SeenResponse};
 use super::head::{header_findings, status_finding};
 use super::series::AllSeries;
-use super::times::{TimeRules, TimedLine, wrong_times};
+use super::times::{TimeRules, TimedLine, WrongTime, wrong_times};
 use super::unit::Unit;
 use crate::judge::{Aspect, Case, Evidence, Finding, Skipped, Stalls, fields};
 
@@ -52,6 +52,9 @@ pub(super) struct Comparison<'c> {
     pub(super) evidence: Evidence<'c>,
     /// The seen lines, each with the time in the recording and now.
     pub(super) came: Vec<TimedLine>,
+    /// The lines that came too early, and whether other times are wrong.
+    pub(super) early_lines: Vec<usize>,
+    pub(super) has_other_time_findings: bool,
     /// Whether more than times and chunks is wrong.
     pub(super) has_other_findings: bool,
     pub(super) has_chunk_findings: bool,
@@ -72,6 +75,8 @@ pub(super) fn compare<'c>(
     let comparison = Comparison {
         evidence: Evidence::new(cases),
         came: Vec::new(),
+        early_lines: Vec::new(),
+        has_other_time_findings: false,
         has_other_findings: false,
         has_chunk_findings: false,
         expected_units: Vec::new(),
@@ -184,6 +189,9 @@ impl ExchangeTrial<'_, '_> {
             let judged = |lines: Vec<TimedLine>| wrong_times(&lines, self.seen.began, self.rules.times, stalls);
             self.timed_sequences().into_iter().flat_map(judged).collect()
         };
+        let (early, other): (Vec<&WrongTime>, Vec<&WrongTime>) = wrong.iter().partition(|wrong| wrong.is_early);
+        self.result.early_lines = early.iter().map(|wrong| wrong.line).collect();
+        self.result.has_other_time_findings = !other.is_empty();
         for wrong in wrong {
             let place = self.place(wrong.line);
             let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);

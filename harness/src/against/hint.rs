@@ -22,6 +22,8 @@ const FEWER_BURSTS: usize = 3;
 /// Values that differ in so many lines differ most likely each time; more values are no pattern.
 const LINES_MIN: usize = 2;
 const VALUES_MAX: usize = 5;
+/// A busy machine makes so many waits of a recording longer; more are the server's.
+const SHORT_WAITS_MAX: usize = 2;
 
 /// Returns the likeliest cause of what was found in one exchange, if there is such a cause. In a lab nothing stands between
 /// the application and the check.
@@ -76,7 +78,12 @@ pub(super) fn hint(
         return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
     }
     let only_chunks = comparison.has_chunk_findings && comparison.came.iter().all(|line| !is_late(line));
-    only_chunks.then(|| Hint { text: ONLY_CHUNKS.into(), explains_all: false })
+    if only_chunks {
+        return Some(Hint { text: ONLY_CHUNKS.into(), explains_all: false });
+    }
+    let is_short_wait = (1..=SHORT_WAITS_MAX).contains(&comparison.early_lines.len());
+    let only_short_waits = is_short_wait && !comparison.has_other_time_findings && !comparison.has_chunk_findings;
+    only_short_waits.then(|| Hint { text: SHORT_WAIT.into(), explains_all: false })
 }
 
 /// Returns a proposal to loosen values that differ in several lines, if nothing else is wrong with the lines.
@@ -113,6 +120,9 @@ fn varying(comparison: &Comparison) -> Option<String> {
     ))
 }
 
+const SHORT_WAIT: &str = "All is right but for a wait that is shorter than in the recording. If the server is not meant to wait for so long, a busy \
+                          machine made the wait longer while the recording was made: record again on a machine with nothing else \
+                          to do, or accept what comes with `--accept`.";
 const ONLY_CHUNKS: &str = "All bytes are right, and only divided into other chunks. A proxy between the check and the server does this: check with \
                            `--behind-proxy`. If there is no proxy, the server joins or splits its writes.";
 

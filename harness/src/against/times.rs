@@ -66,6 +66,8 @@ pub(super) struct TimedLine {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WrongTime {
     pub(super) line: usize,
+    /// Whether the line came early by itself.
+    pub(super) is_early: bool,
     pub(super) came_ms: u64,
     pub(super) expected: String,
     pub(super) actual: String,
@@ -191,6 +193,7 @@ pub(super) fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> W
     let came_ms = if how == "late" { line.came.first_ms } else { line.came.last_ms };
     WrongTime {
         line: line.line,
+        is_early: how == "early",
         came_ms,
         expected: format!("{due_ms} ms after the request"),
         actual: format!("{came_ms} ms after the request"),
@@ -290,6 +293,7 @@ pub(super) fn other_pace(lines: &[TimedLine], gaps: &[TimedGap], nearest: i64) -
     let way = if nearest > 0 { "slow" } else { "fast" };
     WrongTime {
         line: first.line,
+        is_early: false,
         came_ms: first.came.last_ms,
         expected: format!("{due_ms} ms since the line before, the median of {} such gaps", gaps.len()),
         actual: format!("{} ms, the median", came[came.len() / 2]),

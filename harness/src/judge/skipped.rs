@@ -13,6 +13,7 @@ pub(crate) enum Skipped {
     #[error("it could not be judged")]
     CheckFailed,
     /// The writes of no stream came in time, so that the rest would only fail alike.
+    #[cfg(feature = "live")]
     #[error("given up, since the writes of no stream came in time")]
     GivenUp,
     /// A proxy may be at fault.

@@ -2,15 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use crate::served::Served;
 use crate::support::{onbeat, text};
 
 /// Each time so many connections watch a stream: one of the checker, and one of an application.
 const WATCHERS: usize = 2;
+/// How long a stream is held back: longer than any stall of a busy machine that would excuse the lateness.
+const HELD_BACK: Duration = Duration::from_secs(3);
 
-/// Stands between a check and a server, and holds back one write of the stream on the first connections.
+/// Stands between a check and a server, and holds back the stream from its sixth character on, on the first connections.
 fn holding_back(connections: usize, served: &Served) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let (addr, server) = (listener.local_addr().expect("an address"), served.addr);
@@ -29,9 +32,10 @@ fn holding_back(connections: usize, served: &Served) -> String {
     addr.to_string()
 }
 
-/// Passes a request on, and then all that comes from either side; holds back the sixth character, if asked to.
+/// Passes a request on, and then all that comes from either side. If asked to, holds back the sixth character, and all bytes
+/// behind it for as long, so that only the sixth character is late.
 #[expect(clippy::disallowed_methods, reason = "the machine's time is what this is about")]
-fn pass_on(request: &[u8], mut client: TcpStream, server: SocketAddr, mut holds_back: bool) {
+fn pass_on(request: &[u8], mut client: TcpStream, server: SocketAddr, holds_back: bool) {
     let mut upstream = TcpStream::connect(server).expect("a connection");
     let _ = upstream.write_all(request);
     let (mut requests, mut there) = (client.try_clone().expect("a socket"), upstream.try_clone().expect("a socket"));
@@ -39,13 +43,22 @@ fn pass_on(request: &[u8], mut client: TcpStream, server: SocketAddr, mut holds_
         let _ = std::io::copy(&mut requests, &mut there);
         let _ = there.shutdown(Shutdown::Both);
     });
-    let mut bytes = vec![0; 4096];
-    while let Ok(length @ 1..) = upstream.read(&mut bytes) {
-        if holds_back && String::from_utf8_lossy(&bytes[..length]).contains(r#""charIndex":5"#) {
-            holds_back = false;
-            std::thread::sleep(Duration::from_millis(800));
+    let (came, pieces) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = vec![0; 4096];
+        while let Ok(length @ 1..) = upstream.read(&mut bytes) {
+            if came.send((Instant::now(), bytes[..length].to_vec())).is_err() {
+                break;
+            }
         }
-        if client.write_all(&bytes[..length]).is_err() {
+    });
+    let mut held_back = Duration::ZERO;
+    for (at, bytes) in pieces {
+        if holds_back && String::from_utf8_lossy(&bytes).contains(r#""charIndex":5"#) {
+            held_back = HELD_BACK;
+        }
+        std::thread::sleep((at + held_back).saturating_duration_since(Instant::now()));
+        if client.write_all(&bytes).is_err() {
             break;
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::nearest::nearest;
+use crate::nearest_name::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
 use crate::utf_8::text_of;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::node::{Node, NodeValue, Place};
 use super::problems::Problems;
-use crate::nearest::nearest;
+use crate::nearest_name::nearest;
 use crate::template::Template;
 
 /// The keys whose texts often are JSON.

@@ -40,6 +40,15 @@ fn other_chunks_alone_are_most_likely_made_by_a_proxy() {
 }
 
 #[test]
+fn a_single_wait_that_a_busy_machine_made_longer_is_told_as_that() {
+    let held_up = ticks(9, |n| n * 1000 + if n > 4 { 400 } else { 0 });
+    let told = hinted(&held_up, &ticks(9, |n| n * 1000)).expect("a hint");
+    assert!(told.contains("record again") && told.contains("--accept"), "{told}");
+    // A wait that is too long is no fault of the recording.
+    assert_eq!(hinted(&ticks(9, |n| n * 1000), &held_up), None);
+}
+
+#[test]
 fn values_that_differ_in_many_lines_are_proposed_as_values_that_may_vary() {
     let stream = |id: &str| {
         let data = |n: u64| format!("data: {{\"id\":\"{id}\",\"n\":{n}}}\n\n");
