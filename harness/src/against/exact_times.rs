@@ -13,6 +13,7 @@ pub(super) fn inexact_times(lines: &[TimedLine]) -> Vec<WrongTime> {
         let nearest = nearest_off(&gaps);
         if nearest != 0 {
             let median = median_off(&gaps);
+            // Explains the gaps off by the median; a gap off by another time is wrong by itself.
             gaps.iter().filter(|gap| gap.off_ms() == median).for_each(|gap| explained[gap.at] = true);
             wrong.push(other_pace(lines, &gaps, nearest));
         }

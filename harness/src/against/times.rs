@@ -150,6 +150,7 @@ fn late(
     let tolerance = whole_ms(rules.tolerance);
     let gap_ms = before.map_or(line.due.last_ms, |before| line.due.last_ms.saturating_sub(before.due.first_ms));
     let from_ms = before.map_or(0, |before| before.came.last_ms);
+    // Takes the later time: a line is late only if late since both the line before and the request.
     let due_ms = (from_ms + gap_ms).max(line.due.last_ms);
     let by_ms = line.came.first_ms.saturating_sub(due_ms);
     (by_ms > tolerance + excused(due_ms, line.came.first_ms)).then(|| untimely(line, due_ms, "late", by_ms))
@@ -171,6 +172,7 @@ fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, slack: Duration) ->
     let from_head = since(head.due, head.came);
     // The first write often comes with the head, late or early as both may be.
     let bounds = if at == 1 { vec![(due_ms, 0)] } else { vec![(due_ms, 0), from_head, gap] };
+    // Takes the least difference, since a line is early only if early since each of the times.
     let by_ms = bounds.iter().map(|(after, from)| (from + after).saturating_sub(line.came.last_ms)).min()?;
     (by_ms > whole_ms(slack)).then(|| untimely(line, line.came.last_ms + by_ms, "early", by_ms))
 }
@@ -190,6 +192,7 @@ fn far_too_early(head: TimedLine, line: TimedLine, rules: TimeRules) -> Option<W
 }
 
 pub(super) fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> WrongTime {
+    // Counts lateness from the first byte, and earliness from the last byte.
     let came_ms = if how == "late" { line.came.first_ms } else { line.came.last_ms };
     WrongTime {
         line: line.line,
