@@ -1,5 +1,7 @@
 //! What the handles of a lab share: time, connections, and what is waited for.
 
+mod leaks;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -31,9 +33,6 @@ use crate::transport::{self, Breaker, Sender, ServerEnd, Tap};
 
 /// The name of the application under test among the hosts.
 pub(super) const APPLICATION: &str = "onbeat";
-
-/// How often the lab looks whether the application has noticed that all clients have left.
-const LEAVING_STEP: Duration = Duration::from_secs(10);
 
 /// What the handles of a lab share.
 pub(super) struct LabState {
@@ -273,28 +272,6 @@ impl LabState {
     /// Tells the servers to end.
     pub(super) fn shut_down(&self) {
         self.shutdown.send_replace(true);
-    }
-
-    /// Lets all clients leave.
-    pub(super) async fn close_all(&self) {
-        for client in self.clients() {
-            client.leave().await;
-        }
-        self.settle().await;
-        // Gives hyper time: while a further request waits, hyper sees a leave only when the next write fails.
-        let end = self.clock.now() + self.patience;
-        while self.leak().is_some() && self.clock.now() < end {
-            self.touch();
-            self.clock.sleep_until(self.clock.now() + LEAVING_STEP).await;
-            self.settle().await;
-        }
-    }
-
-    /// Returns the failure that the application is still at work on requests of clients, all of which have left.
-    pub(super) fn leak(&self) -> Option<LabFailure> {
-        let mut open = self.open.list();
-        open.retain(|request| matches!(request.peer, Peer::Client(_)));
-        (!open.is_empty()).then_some(LabFailure::Leaked(open))
     }
 
     /// Forgets all clients and hosts, which hold the lab.
