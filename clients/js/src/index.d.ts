@@ -28,7 +28,7 @@ export interface StartOptions {
   epoch?: string | Date;
   /** The port on 127.0.0.1; any free one without it. */
   port?: number;
-  /** What whoever asks for control must know. */
+  /** The token that every control request must have. */
   token?: string;
   /** Further arguments of `onbeat serve`, such as `['--control-origin', 'http://localhost:5173']`. */
   args?: string[];

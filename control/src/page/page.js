@@ -110,7 +110,7 @@ async function look() {
 async function observe() {
   for (;;) {
     const { moves } = clock;
-    // The clock first, and alone: whoever needs a token is told so once.
+    // Asks for the clock first, and alone, so that a missing token is told once.
     const time = await ask('getClock');
     const others = await Promise.all([ask('getFaults'), ask('getConnections'), ask('getRoutes'), ask('getChannels')]);
     if (clock.moves === moves) return [time, ...others];
@@ -200,7 +200,7 @@ document.addEventListener('keydown', (event) => {
   action();
 });
 
-// Whoever comes back to the page sees what is true then.
+// Reads everything anew when the page is shown again.
 document.addEventListener('visibilitychange', () => document.hidden || refresh());
 window.addEventListener('focus', () => refresh());
 

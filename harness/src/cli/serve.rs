@@ -39,7 +39,7 @@ pub(super) struct ServeArguments {
     /// Open the control interface, /__onbeat/…; a manual clock does so anyway
     #[arg(long)]
     control: bool,
-    /// What whoever asks for control must know; needed on an address that other machines reach
+    /// The token that every control request must have; needed on an address that other machines reach
     #[arg(long, value_name = "TOKEN")]
     control_token: Option<String>,
     /// An origin whose pages may ask for control, like `http://localhost:5173`; may be repeated
