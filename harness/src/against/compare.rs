@@ -205,7 +205,7 @@ impl ExchangeTrial<'_, '_> {
     /// because of the rest of the stream.
     fn timed_sequences(&self) -> Vec<Vec<TimedLine>> {
         let Some((head, rest)) = self.result.came.split_first() else { return Vec::new() };
-        let sequences = [None].into_iter().chain((0..self.result.series.series.len()).map(Some));
+        let sequences = [None].into_iter().chain((0..self.result.series.count()).map(Some));
         let of = |sequence| rest.iter().filter(move |line| line.series == sequence);
         sequences.map(|sequence| [head].into_iter().chain(of(sequence)).copied().collect()).collect()
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::align::may;
 use super::facts::WriteFact;
-use super::unit::{Shape, Unit};
+use super::unit::{Unit, UnitKind};
 
 /// Fewer units show no pace.
 const UNITS_MIN: usize = 3;
@@ -18,19 +18,19 @@ const ODD_GAPS: usize = 4;
 /// Units of one instant are due within this time.
 pub(super) const INSTANT_MS: u64 = 25;
 
-/// The units of a recording that belong to series.
+/// The units of a recording, and the units that came, by series.
 #[derive(Debug, Default)]
 pub(super) struct AllSeries {
-    pub(super) series: Vec<Series>,
-    /// For each unit of the recording, and for each unit that came, the series.
+    list: Vec<Series>,
+    /// For each unit of the recording, and for each unit that came, the number of the series.
     of_unit: Vec<Option<usize>>,
     of_seen: Vec<Option<usize>>,
-    /// For each unit, whether the unit is a comment between other units, in a write of its own.
+    /// For each unit of the recording, whether the unit is a comment between other units, in a write of its own.
     is_comment: Vec<bool>,
-    shapes: Vec<Shape>,
+    kinds: Vec<UnitKind>,
 }
 
-/// Units of one shape that come at a steady pace, beside other units.
+/// Units of one kind that come at a steady pace, beside other units.
 #[derive(Debug)]
 pub(super) struct Series {
     /// The units, by index.
@@ -40,51 +40,57 @@ pub(super) struct Series {
     has_own_timer: bool,
 }
 
-/// How sure it is that no order holds between two units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UnitOrder {
-    /// The server has to send one behind the other.
-    Fixed,
-    /// No order holds between units of one instant.
-    FreeAtOnce,
-    /// No order holds but that of time.
-    Free,
-}
-
 impl AllSeries {
     /// Finds the series among the units of a recording.
     pub(super) fn find(writes: &[WriteFact], units: &[Unit]) -> Self {
-        let shapes: Vec<Shape> = units.iter().map(Unit::shape).collect();
-        let mut by_shape: BTreeMap<&Shape, Vec<usize>> = BTreeMap::new();
+        let kinds: Vec<UnitKind> = units.iter().map(Unit::kind).collect();
+        let mut by_kind: BTreeMap<&UnitKind, Vec<usize>> = BTreeMap::new();
         // Leaves out optional units, which may come at any time anyway.
         for (at, _) in units.iter().enumerate().filter(|(_, unit)| !may(writes, unit)) {
-            by_shape.entry(&shapes[at]).or_default().push(at);
+            by_kind.entry(&kinds[at]).or_default().push(at);
         }
-        let series: Vec<Series> =
-            by_shape.into_values().filter_map(|members| Series::of(units, &shapes, members)).collect();
+        let list: Vec<Series> =
+            by_kind.into_values().filter_map(|members| Series::of(units, &kinds, members)).collect();
         let mut of_unit = vec![None; units.len()];
-        for (number, one) in series.iter().enumerate() {
-            one.units.iter().for_each(|unit| of_unit[*unit] = Some(number));
+        for (number, series) in list.iter().enumerate() {
+            series.units.iter().for_each(|unit| of_unit[*unit] = Some(number));
         }
         // Passes over a comment at the beginning, which announces the stream, and comes first.
-        let is_comment = (0..units.len()).map(|at| at > 0 && shapes[at].is_comment && has_own_write(units, at));
-        Self { is_comment: is_comment.collect(), series, of_unit, of_seen: Vec::new(), shapes }
+        let is_comment = (0..units.len()).map(|at| at > 0 && kinds[at].is_comment && has_own_write(units, at));
+        Self { is_comment: is_comment.collect(), list, of_unit, of_seen: Vec::new(), kinds }
     }
 
-    /// Returns the number of the series of a unit.
-    pub(super) fn of_unit(&self, unit: usize) -> Option<usize> {
-        self.of_unit.get(unit).copied().flatten()
-    }
-
-    /// Notes which series the units belong to that came: by their kind, or since a unit is the same as the first of a series
-    /// but for values that may vary.
-    pub(super) fn assign(&mut self, seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
+    /// Notes the series of each unit that came. `is_same` tells whether a unit that came is a unit of the recording, values
+    /// that may vary apart.
+    pub(super) fn assign(&mut self, optional: &[usize], seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
         let of = |(g, unit): (usize, &Unit)| {
-            let shape = unit.shape();
-            let by_shape = self.series.iter().position(|series| self.shapes[series.units[0]] == shape);
-            by_shape.or_else(|| self.series.iter().position(|series| is_same(series.units[0], g)))
+            let kind = unit.kind();
+            let series = self.list.iter().position(|series| self.kinds[series.units[0]] == kind)?;
+            // Leaves an optional unit to the rest of the stream, even beside a series of the same kind.
+            let is_optional = optional.iter().any(|unit| is_same(*unit, g)) && !is_same(self.list[series].units[0], g);
+            (!is_optional).then_some(series)
         };
         self.of_seen = seen.iter().enumerate().map(of).collect();
+    }
+
+    /// Returns whether no series were looked for, so that all units keep their order.
+    pub(super) fn is_none(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// Returns how many series there are.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns a series by number.
+    pub(super) fn series(&self, number: usize) -> &Series {
+        &self.list[number]
+    }
+
+    /// Returns the number of the series of a unit of the recording.
+    pub(super) fn of_unit(&self, unit: usize) -> Option<usize> {
+        self.of_unit.get(unit).copied().flatten()
     }
 
     /// Returns the number of the series of a unit that came.
@@ -92,38 +98,25 @@ impl AllSeries {
         self.of_seen.get(seen).copied().flatten()
     }
 
-    /// Returns the series of a unit.
-    pub(super) fn series_of(&self, unit: usize) -> Option<&Series> {
-        self.of_unit(unit).map(|number| &self.series[number])
+    /// Returns whether two units of the recording are of one kind.
+    pub(super) fn is_one_kind(&self, one: usize, other: usize) -> bool {
+        self.kinds.get(one) == self.kinds.get(other)
     }
 
-    /// Returns whether two units are of different kinds.
-    pub(super) fn has_other_shape(&self, one: usize, other: usize) -> bool {
-        self.shapes.get(one) != self.shapes.get(other)
-    }
-
-    /// Returns which order holds between two units.
-    pub(super) fn order(&self, one: usize, other: usize) -> UnitOrder {
-        // Keeps the order of units of a single shape, such as the counts of a stream.
-        if self.shapes[one] == self.shapes[other] {
-            return UnitOrder::Fixed;
-        }
-        let any = |is: &dyn Fn(usize) -> bool| is(one) || is(other);
-        if any(&|unit| self.is_comment[unit] || self.series_of(unit).is_some_and(|series| series.has_own_timer)) {
-            UnitOrder::Free
-        } else if any(&|unit| self.of_unit(unit).is_some()) {
-            UnitOrder::FreeAtOnce
-        } else {
-            UnitOrder::Fixed
-        }
+    /// Returns whether no order holds between two units of the recording but that of time.
+    pub(super) fn is_free(&self, one: usize, other: usize) -> bool {
+        let has_own_timer = |unit| self.of_unit(unit).is_some_and(|number| self.list[number].has_own_timer);
+        let is_free = |unit: usize| self.is_comment[unit] || has_own_timer(unit);
+        // Keeps the order of units of one kind, such as the counts of a stream.
+        !self.is_one_kind(one, other) && (is_free(one) || is_free(other))
     }
 }
 
 impl Series {
-    /// Returns the units of one shape as a series, if they are one.
-    fn of(units: &[Unit], shapes: &[Shape], members: Vec<usize>) -> Option<Self> {
+    /// Returns the units of one kind as a series, if their pace is steady.
+    fn of(units: &[Unit], kinds: &[UnitKind], members: Vec<usize>) -> Option<Self> {
         let at_ms = |unit: usize| units[unit].times.last_ms;
-        let is_comment = shapes[members[0]].is_comment;
+        let is_comment = kinds[members[0]].is_comment;
         // Refuses units in a row, which are the stream itself, except comments, which come while a stream pauses.
         let is_beside = || is_comment || members.windows(2).all(|pair| pair[0] + 1 < pair[1]);
         if members.len() < UNITS_MIN || !is_beside() || !members.iter().all(|unit| has_own_write(units, *unit)) {

@@ -35,14 +35,16 @@ struct UnitText {
     data: String,
 }
 
-/// The common features of the units of one kind.
+/// The kind of a unit: what heartbeats have in common, or events of one type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shape {
+pub(super) struct UnitKind {
     pub(super) is_comment: bool,
+    /// The text of a comment up to the first digit, as numbers and times differ.
+    comment: String,
     /// The names of the fields, and the type of the event.
     fields: Vec<String>,
     event_type: String,
-    /// The names in the JSON object of the data, and the text of its `type`.
+    /// The names in the JSON object of the data, and the text of the value `type` there.
     names: Vec<String>,
     object_type: String,
     is_empty: bool,
@@ -164,18 +166,20 @@ impl Unit {
         Some(self)
     }
 
-    /// Returns the common features of the unit and other units of one kind.
-    pub(super) fn shape(&self) -> Shape {
-        let Some(text) = &self.text else { return Shape::default() };
-        let event_type = text.fields.iter().find(|(name, _)| name == "event").map(|(_, value)| value.clone());
+    /// Returns the kind of the unit.
+    pub(super) fn kind(&self) -> UnitKind {
+        let Some(text) = &self.text else { return UnitKind::default() };
+        let field = |name: &str| text.fields.iter().find(|field| field.0 == name).map(|field| field.1.as_str());
+        let comment = field("").and_then(|comment| comment.split(|c: char| c.is_ascii_digit()).next());
         let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text.data).unwrap_or_default();
-        let object_type = object.get("type").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        Shape {
+        let object_type = object.get("type").and_then(serde_json::Value::as_str);
+        UnitKind {
             is_comment: text.is_comment(),
+            comment: comment.unwrap_or_default().to_owned(),
             fields: text.fields.iter().map(|(name, _)| name.clone()).collect(),
-            event_type: event_type.unwrap_or_default(),
+            event_type: field("event").unwrap_or_default().to_owned(),
             names: object.keys().cloned().collect(),
-            object_type,
+            object_type: object_type.unwrap_or_default().to_owned(),
             is_empty: text.data.is_empty(),
         }
     }

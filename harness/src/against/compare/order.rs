@@ -6,7 +6,7 @@ use onbeat_wire::printable::visible;
 
 use super::ExchangeTrial;
 use crate::against::align::Aligned;
-use crate::against::series::{INSTANT_MS, UnitOrder};
+use crate::against::series::INSTANT_MS;
 use crate::judge::{Aspect, Finding};
 
 /// Where the product of missing and extra units is larger, no unit is looked for in another place.
@@ -45,25 +45,21 @@ impl ExchangeTrial<'_, '_> {
 
     /// Returns whether a unit that came may pass another unit. Each is a pair of the expected and the seen unit.
     fn may_pass(&self, unit: (usize, usize), other: (usize, usize)) -> bool {
-        let slack_ms = match self.result.series.order(unit.0, other.0) {
-            UnitOrder::Fixed => return false,
-            UnitOrder::FreeAtOnce => INSTANT_MS,
-            UnitOrder::Free => self.rules.times.steady_slack_ms(),
-        };
         let (first, then) = (unit.min(other), unit.max(other));
         // Adds the lateness of the first unit, by which a unit due later may come first.
         let late_ms = self.came_ms(first.1).saturating_sub(self.due_ms(first.0));
-        self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms + late_ms
+        let slack_ms = self.rules.times.steady_slack_ms() + late_ms;
+        self.result.series.is_free(unit.0, other.0) && self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms
     }
 
     /// Judges a moved unit. Two timers that meet come in either order, so that the order of one instant is in doubt until the
     /// order is the same each time.
     pub(super) fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
-        let at_once = |other: (usize, usize)| self.due_ms(other.0).abs_diff(self.due_ms(e)) <= INSTANT_MS;
+        let is_one_kind = |other: usize| self.result.series.is_one_kind(e, other);
         let (missing, extra) = places(steps, e, g);
         let is_in_doubt = missing.zip(extra).is_some_and(|(missing, extra)| {
-            let is_other = |other: (usize, usize)| self.result.series.has_other_shape(e, other.0);
-            passed(&steps[missing.min(extra)..missing.max(extra)]).all(|other| at_once(other) && is_other(other))
+            let mut passed = passed(&steps[missing.min(extra)..missing.max(extra)]);
+            passed.all(|(other, _)| self.is_due_with(e, other) && !is_one_kind(other))
         });
         self.note_moved(e, g, is_in_doubt);
     }
@@ -98,8 +94,8 @@ impl ExchangeTrial<'_, '_> {
         for (e, g) in came.iter().filter(|(e, _)| self.result.series.of_unit(*e).is_some()) {
             // Compares the recorded order of two units with the order in which the units came.
             let passes = |(other, came): &(usize, usize)| {
-                let at_once = self.due_ms(*other).abs_diff(self.due_ms(*e)) <= INSTANT_MS;
-                (other < e) != (came < g) && !at_once && self.result.series.order(*e, *other) == UnitOrder::FreeAtOnce
+                let has_order = !self.is_due_with(*e, *other) && !self.result.series.is_free(*e, *other);
+                (other < e) != (came < g) && has_order
             };
             if came.iter().any(passes) {
                 found.push((*e, *g));
@@ -108,6 +104,11 @@ impl ExchangeTrial<'_, '_> {
         for (e, g) in found {
             self.note_moved(e, g, true);
         }
+    }
+
+    /// Returns whether two expected units are due in one instant.
+    fn is_due_with(&self, one: usize, other: usize) -> bool {
+        self.due_ms(one).abs_diff(self.due_ms(other)) <= INSTANT_MS
     }
 
     pub(super) fn due_ms(&self, e: usize) -> u64 {

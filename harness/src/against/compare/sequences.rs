@@ -9,8 +9,7 @@ impl ExchangeTrial<'_, '_> {
     pub(super) fn aligned(&self) -> Vec<Aligned> {
         let (expected, got, all) = (&self.result.expected_units, &self.result.seen_units, &self.result.series);
         let writes = &self.exchange.response.writes;
-        // Aligns all units at once in virtual time, where even timers due together keep a fixed order.
-        if self.is_exact {
+        if all.is_none() {
             return align(writes, expected, got);
         }
         let steps_of = |sequence: Option<usize>| -> Vec<Aligned> {
@@ -21,7 +20,7 @@ impl ExchangeTrial<'_, '_> {
             steps.into_iter().map(|step| step.mapped(&e_at, &g_at)).collect()
         };
         let mut steps = self.put_back(steps_of(None));
-        for number in 0..all.series.len() {
+        for number in 0..all.count() {
             for step in steps_of(Some(number)) {
                 // Places a unit that came in the order of arrival, and a missing unit in the order of the recording.
                 let is_behind = |other: &Aligned| match (step.seen(), step.expected()) {

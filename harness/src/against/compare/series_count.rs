@@ -21,7 +21,7 @@ impl ExchangeTrial<'_, '_> {
         let period_ms = self.period_ms(series);
         let room_ms = period_ms + self.tolerance_ms().min(period_ms / 2);
         // Begins a period before the first unit, which may be due later than a period after the request.
-        let first = self.result.series.series[series].units[0];
+        let first = self.result.series.series(series).units[0];
         let mut before_ms = self.due_ms(first).saturating_sub(period_ms);
         let end_ms = self.seen.facts.end.map_or(self.watched_ms, |end| end.at_ms);
         let times = self.times_of(series).map(|(_, ms)| ms).chain([end_ms]);
@@ -36,6 +36,6 @@ impl ExchangeTrial<'_, '_> {
     }
 
     fn period_ms(&self, series: usize) -> u64 {
-        self.result.series.series[series].period_ms / u64::from(self.rules.times.scale)
+        self.result.series.series(series).period_ms / u64::from(self.rules.times.scale)
     }
 }

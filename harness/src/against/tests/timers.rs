@@ -1,5 +1,7 @@
 //! Streams of several timers, which meet now and then: no order holds between them but that of time.
 
+use serde_json::json;
+
 use super::{FIRST_WRITE, MadeUpResponse, Measure, failing, lines};
 
 /// Writes with their times.
@@ -100,6 +102,40 @@ fn a_series_has_its_own_pace_and_loses_and_repeats_nothing() {
     assert_eq!(wrong(&recorded, &twice).len(), 1);
     let between = merged(&[&stream, &pings, &vec![(1800, ": ping\n\n".to_owned())]]);
     assert_ne!(wrong(&recorded, &between), [0; 0]);
+}
+
+#[test]
+fn what_may_come_is_no_part_of_a_series() {
+    let (stream, pings) = (counted(300, 9), heartbeats(400, 6));
+    let joined: Writes = vec![(1000, ": user joined\n\n".into())];
+    let recorded = merged(&[&stream, &pings, &joined]);
+    let at = recorded.writes.iter().position(|(_, text, _)| text.contains("joined")).expect("a write");
+    let recorded = recorded.with(at, json!({"may": true}));
+    assert_eq!(wrong(&recorded, &merged(&[&stream, &pings])), [0; 0]);
+    let later: Writes = vec![(1900, joined[0].1.clone()), (1950, joined[0].1.clone())];
+    assert_eq!(wrong(&recorded, &merged(&[&stream, &pings, &later])), [0; 0]);
+    // Somebody's notes, of the same kind as notes at a steady pace.
+    let (notes, other) = (named("note", 400, 6), vec![(1000, "event: note\ndata: of somebody\n\n".to_owned())]);
+    let recorded = merged(&[&stream, &notes, &other]);
+    let at = recorded.writes.iter().position(|(_, text, _)| text.contains("somebody")).expect("a write");
+    let recorded = recorded.with(at, json!({"may": true}));
+    let later: Writes = vec![(1900, other[0].1.clone())];
+    for came in [merged(&[&stream, &notes]), merged(&[&stream, &notes, &later])] {
+        assert_eq!(wrong(&recorded, &came), [0; 0]);
+    }
+}
+
+#[test]
+fn comments_of_other_texts_are_other_series() {
+    let (stream, pings) = (counted(300, 9), heartbeats(400, 6));
+    let status = |first: u64| every(1000, 2, |n| format!(": {} users\n\n", first + n));
+    let vary = |mut stream: MadeUpResponse| {
+        stream.wide = json!({"vary": [{"field": "", "as": "string"}]});
+        stream
+    };
+    let recorded = vary(merged(&[&stream, &pings, &status(1)]));
+    assert_eq!(wrong(&recorded, &merged(&[&status(5), &pings, &stream])), [0; 0]);
+    assert_eq!(wrong(&recorded, &merged(&[&stream, &heartbeats(460, 5), &status(1)])).len(), 1);
 }
 
 #[test]
