@@ -197,7 +197,7 @@ impl ExchangeTrial<'_, '_> {
             let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);
             let finding = finding.after(Duration::from_millis(wrong.came_ms));
             // Doubts a wrong time, which a busy machine may explain, until the same line is wrong again.
-            self.result.evidence.found_late(&[place], &[Aspect::Time], &finding);
+            self.result.evidence.found_in_doubt(&[place], &[Aspect::Time], &finding);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Doubt: a busy machine may explain what was seen, so that the same has to be watched again.
 //!
-//! A machine that is busy holds up a few writes, and other writes the next time. Therefore lateness counts only if the
-//! lateness is found at the same place again. Where many writes are late, the machine is no excuse.
+//! A machine that is busy holds up a few writes, and other writes the next time; two timers that meet fire in either order.
+//! Therefore such a finding counts only if found at the same place again. Where many writes are late, the machine is no
+//! excuse.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +18,11 @@ impl Evidence<'_> {
     /// Returns whether to watch a scenario of so many writes again: a case is undecided, or a few writes are late.
     pub(crate) fn is_in_doubt(&self, writes: usize) -> bool {
         let few = 1..=(writes / LATE_PART_MAX).max(LATE_FEW);
-        self.is_undecided() || few.contains(&self.late_places())
+        self.is_undecided() || few.contains(&self.places_in_doubt())
     }
 
     /// Settles the doubts by the evidence of another watch. Takes over the whole of the other evidence if a case was
-    /// undecided; keeps else, of the lateness, what was found at the same places again.
+    /// undecided; keeps else, of the findings in doubt, those that were found at the same places again.
     pub(crate) fn settle_doubts(&mut self, again: Self) {
         if self.is_undecided() {
             *self = again;
@@ -30,8 +31,8 @@ impl Evidence<'_> {
         for (id, (_, record)) in &mut self.by_id {
             let Some((_, second)) = again.by_id.get(id) else { continue };
             let is_found_again =
-                |finding: &Finding| second.late_findings.iter().any(|other| other.place == finding.place);
-            record.late_findings.retain(is_found_again);
+                |finding: &Finding| second.findings_in_doubt.iter().any(|other| other.place == finding.place);
+            record.findings_in_doubt.retain(is_found_again);
         }
     }
 
@@ -41,8 +42,8 @@ impl Evidence<'_> {
     }
 
     /// Returns the number of places at which a required case was found late.
-    fn late_places(&self) -> usize {
-        let late = self.required().flat_map(|(_, record)| &record.late_findings);
+    fn places_in_doubt(&self) -> usize {
+        let late = self.required().flat_map(|(_, record)| &record.findings_in_doubt);
         late.map(|finding| finding.place.as_str()).collect::<BTreeSet<_>>().len()
     }
 }
@@ -57,7 +58,7 @@ mod tests {
         let mut evidence = Evidence::new(cases);
         for place in places {
             let aspects = [Aspect::Time, Aspect::Period];
-            evidence.found_late(&["a.period".into()], &aspects, &Finding::new(*place, "", "", ""));
+            evidence.found_in_doubt(&["a.period".into()], &aspects, &Finding::new(*place, "", "", ""));
         }
         evidence
     }
@@ -67,12 +68,12 @@ mod tests {
         let cases = [case("a.period", &[Aspect::Period]), case("a.value", &[Aspect::Bytes])];
         let mut evidence = late(&cases, &["a:1", "a:2", "a:2", "a:3"]);
         evidence.found(&["a.value".into()], Aspect::Bytes, &Finding::new("a:1", "", "", ""));
-        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (3, 4));
+        assert_eq!((evidence.places_in_doubt(), evidence.record("a.period").found), (3, 4));
         evidence.settle_doubts(late(&cases, &["a:2", "a:4"]));
-        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (1, 2));
+        assert_eq!((evidence.places_in_doubt(), evidence.record("a.period").found), (1, 2));
         assert!(evidence.is_in_doubt(8));
         evidence.settle_doubts(late(&cases, &["a:4"]));
-        assert_eq!((evidence.late_places(), evidence.record("a.period").found), (0, 0));
+        assert_eq!((evidence.places_in_doubt(), evidence.record("a.period").found), (0, 0));
         assert_eq!((evidence.failing(), evidence.is_in_doubt(8)), (vec!["a.value".to_owned()], false));
     }
 

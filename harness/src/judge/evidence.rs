@@ -16,8 +16,8 @@ pub(crate) struct Record {
     pub(crate) findings: Vec<Finding>,
     /// The number of all findings, kept or not.
     pub(crate) found: usize,
-    /// Findings of lateness, which a busy machine explains until the same is found again.
-    pub(super) late_findings: Vec<Finding>,
+    /// Findings that a busy machine, or timers that meet, explain until the same is found again.
+    pub(super) findings_in_doubt: Vec<Finding>,
     /// Why the case could not be judged somewhere.
     pub(crate) skipped: Option<Skipped>,
     /// By how much each write was late.
@@ -28,13 +28,13 @@ pub(crate) struct Record {
 
 impl Record {
     fn has_findings(&self) -> bool {
-        self.found > 0 || !self.late_findings.is_empty()
+        self.found > 0 || !self.findings_in_doubt.is_empty()
     }
 
-    /// Counts lateness among the findings.
+    /// Counts the findings in doubt among the findings.
     fn settle(&mut self) {
-        self.found += self.late_findings.len();
-        self.findings.append(&mut self.late_findings);
+        self.found += self.findings_in_doubt.len();
+        self.findings.append(&mut self.findings_in_doubt);
         self.findings.truncate(FINDINGS_MAX);
     }
 }
@@ -57,10 +57,10 @@ impl<'a> Evidence<'a> {
         Self { cases, by_id: cases.iter().map(|case| (case.id.as_str(), (case, Record::default()))).collect() }
     }
 
-    /// Returns the evidence on a case, lateness included.
+    /// Returns the evidence on a case, with the findings in doubt.
     pub(crate) fn record(&self, id: &str) -> Record {
         let mut record = self.by_id.get(id).map(|(_, record)| record.clone()).unwrap_or_default();
-        // Counts lateness, since all doubts are settled by now.
+        // Counts the findings in doubt, since all doubts are settled by now.
         record.settle();
         record
     }
@@ -125,13 +125,13 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Holds a finding of lateness against the cases that look at one of the aspects.
-    pub(crate) fn found_late(&mut self, cases: &[String], aspects: &[Aspect], finding: &Finding) {
+    /// Holds a finding in doubt against the cases that look at one of the aspects.
+    pub(crate) fn found_in_doubt(&mut self, cases: &[String], aspects: &[Aspect], finding: &Finding) {
         self.each(cases, |case, record| {
             if case.looks_at(aspects) {
                 // Counts the case as judged, since a case with a finding is never skipped.
                 record.judged = record.judged.max(1);
-                record.late_findings.push(finding.clone());
+                record.findings_in_doubt.push(finding.clone());
             }
         });
     }
@@ -194,7 +194,7 @@ impl<'a> Evidence<'a> {
                 record.found += more.found;
                 record.findings.extend(more.findings);
                 record.findings.truncate(FINDINGS_MAX);
-                record.late_findings.extend(more.late_findings);
+                record.findings_in_doubt.extend(more.findings_in_doubt);
                 record.late.extend(more.late);
                 record.took = record.took.max(more.took);
                 record.skipped = record.skipped.take().or(more.skipped);

@@ -1,4 +1,4 @@
-//! Streams of several timers, which meet now and then: no order holds between them but that of time.
+//! Streams of several timers, which meet now and then: between the timers only the order of time holds.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn every(ms: u64, count: u64, text: impl Fn(u64) -> String) -> Writes {
     (1..=count).map(|n| (n * ms, text(n))).collect()
 }
 
-/// Returns the writes of several timers by time; of writes at one time, the write of the timer that is named first.
+/// Returns the writes of several timers by time. Of writes at the same time, the write of the earlier timer comes first.
 fn merged(timers: &[&Writes]) -> MadeUpResponse {
     let mut all: Vec<&(u64, String)> = timers.iter().copied().flatten().collect();
     all.sort_by_key(|(ms, _)| *ms);
@@ -73,9 +73,9 @@ fn a_slow_stream_has_its_heartbeats_elsewhere_and_more_of_them() {
     let slow = slower(&tokens, 120);
     assert_eq!(wrong(&recorded, &merged(&[&slow, &pings])), [0; 0]);
     assert_eq!(wrong(&recorded, &merged(&[&slow, &heartbeats(300, 11)])), [0; 0]);
-    // The recording was slow.
+    // Takes a slow recording.
     assert_eq!(wrong(&merged(&[&slow, &heartbeats(300, 11)]), &recorded), [0; 0]);
-    // A timer that fires together with the end comes before it, or not at all.
+    // Fires a timer together with the end: the heartbeat comes before the end, or not at all.
     let recorded = merged(&[&counted(300, 8), &heartbeats(400, 6)]);
     let came = merged(&[&counted(300, 8), &heartbeats(400, 5)]);
     assert_eq!((wrong(&recorded, &came), wrong(&came, &recorded)), (vec![], vec![]));
@@ -114,7 +114,7 @@ fn what_may_come_is_no_part_of_a_series() {
     assert_eq!(wrong(&recorded, &merged(&[&stream, &pings])), [0; 0]);
     let later: Writes = vec![(1900, joined[0].1.clone()), (1950, joined[0].1.clone())];
     assert_eq!(wrong(&recorded, &merged(&[&stream, &pings, &later])), [0; 0]);
-    // Somebody's notes, of the same kind as notes at a steady pace.
+    // Adds notes of other users, of the same kind as notes at a steady pace.
     let (notes, other) = (named("note", 400, 6), vec![(1000, "event: note\ndata: of somebody\n\n".to_owned())]);
     let recorded = merged(&[&stream, &notes, &other]);
     let at = recorded.writes.iter().position(|(_, text, _)| text.contains("somebody")).expect("a write");
@@ -140,7 +140,7 @@ fn comments_of_other_texts_are_other_series() {
 
 #[test]
 fn an_order_that_the_stream_itself_makes_is_kept() {
-    // Blocks of tokens, each token 50 ms behind the one before.
+    // Sends blocks of tokens, each token 50 ms behind the token before.
     let mut recorded: Writes = Vec::new();
     for (n, tokens) in [4, 2, 5, 3].into_iter().enumerate() {
         let from_ms = recorded.last().map_or(100, |(ms, _)| ms + 50);
@@ -155,7 +155,7 @@ fn an_order_that_the_stream_itself_makes_is_kept() {
         (writes[at].1, writes[at + 1].1) = (other, one);
         merged(&[&writes])
     };
-    // Two tokens; a token and the stop behind it; a start and its token, which are sent at once.
+    // Swaps two tokens; a token and the stop; a start and a token, which are sent at once.
     for at in [2, 4, 6] {
         assert_eq!(wrong(&answer, &swapped(at)).len(), 1, "{at}");
     }

@@ -1,5 +1,5 @@
-//! Gives up the rest of a check where waiting is in vain: a proxy that holds back all streams, or a clock that stands still,
-//! would make each scenario wait for each line, for minutes.
+//! Gives up the rest of a check where waiting is in vain: behind a buffering proxy, or before a stopped clock, each scenario
+//! would wait for each line, for minutes.
 
 use super::inspection::{Inspection, TICK};
 use super::plan::Plan;
@@ -7,8 +7,7 @@ use crate::check::hint::Cause;
 use crate::judge::Skipped;
 
 impl Inspection<'_> {
-    /// Performs the parts of a check beside the streams that end, and gives the parts up once the streams show that waiting
-    /// is in vain.
+    /// Performs the parts of a check beside the ending streams, and gives the parts up once the streams prove waiting vain.
     pub(super) async fn unless_in_vain<T>(&self, plan: &Plan<'_>, rest: impl Future<Output = T>) {
         tokio::select! {
             biased;
@@ -17,7 +16,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Waits until all streams that end have shown, to the raw clients, that waiting is in vain. Waits for ever otherwise.
+    /// Waits until the raw clients have seen all ending streams. Returns only if waiting for more is in vain.
     async fn in_vain(&self, plan: &Plan<'_>) {
         while self.findings().pulses.len() < plan.streams.len() {
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;

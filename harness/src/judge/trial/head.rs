@@ -89,7 +89,7 @@ impl Trial<'_, '_> {
         if late > self.pace.late_max + self.stalls.within(got.sent, at) {
             let actual = format!("the head after {} ms", late.as_millis());
             let finding = self.finding(head, "the head at once", actual, "held back");
-            self.evidence.found_late(&head.1.notes.cases, &[Aspect::HeadTime, Aspect::Time], &finding);
+            self.evidence.found_in_doubt(&head.1.notes.cases, &[Aspect::HeadTime, Aspect::Time], &finding);
         }
     }
 }

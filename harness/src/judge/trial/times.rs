@@ -97,7 +97,7 @@ impl Trial<'_, '_> {
         let finding = self.finding(write, wanted, actual, format!("{by:.1} ms too {how}")).after(piece.at - got.sent);
         // Doubts only lateness: a machine can make a write late, but never early.
         if piece.at > due {
-            self.evidence.found_late(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
+            self.evidence.found_in_doubt(&write.1.notes.cases, &[Aspect::Time, Aspect::Period], &finding);
         } else {
             self.evidence.found(&write.1.notes.cases, Aspect::Time, &finding);
             self.evidence.found(&write.1.notes.cases, Aspect::Period, &finding);
@@ -121,7 +121,7 @@ impl Trial<'_, '_> {
                 let finding = Finding::new(&self.scenario.path, format!("{wanted:.1} ms"), actual, "the period");
                 // Doubts a long median, and any median of few gaps: an unseen delay makes a gap long, and the next short.
                 if median > period || Pace::are_few(spans.len()) {
-                    self.evidence.found_late(&[case], &[Aspect::Period], &finding);
+                    self.evidence.found_in_doubt(&[case], &[Aspect::Period], &finding);
                 } else {
                     self.evidence.found(&[case], Aspect::Period, &finding);
                 }

@@ -51,7 +51,7 @@ impl Trial<'_, '_> {
             if passed.abs_diff(advanced) > self.pace.stamp_off_max() + held_up {
                 let expected = format!("a timestamp {passed:.1?} after the first, as time passed");
                 let finding = finding(expected, format!("one {advanced:.1?} after it: {}", printed(stamp)));
-                self.evidence.found_late(&write.1.notes.cases, &[Aspect::Timestamp], &finding);
+                self.evidence.found_in_doubt(&write.1.notes.cases, &[Aspect::Timestamp], &finding);
             }
         }
     }
