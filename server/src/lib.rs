@@ -58,6 +58,6 @@ pub mod router;
 pub mod script;
 mod service;
 pub mod serving;
-mod socket;
+pub mod socket;
 mod watched;
 pub mod world;

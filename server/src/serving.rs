@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::FutureExt;
+use futures_util::future::{MaybeDone, maybe_done};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +23,8 @@ use onbeat_clock::machine_pause;
 const HYPER_BUFFER_BYTES_MAX: usize = 24 * 1024;
 /// How many fields a head may have. The reference bounds only their size.
 const HEADERS_MAX: usize = 1024;
+/// How long a reset waits for a client that does not read the bytes before, in the machine's time.
+const RESET_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long a client may go on sending after the last answer, and pause meanwhile, in the machine's time.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(30);
 const LINGER_PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -38,7 +41,7 @@ pub async fn serve<I>(io: I, connection: Arc<Connection>, router: Router, head_t
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let socket = Watched::new(io, Arc::clone(&connection));
+    let mut socket = Watched::new(io, Arc::clone(&connection));
     let answering = Arc::clone(&connection);
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answering), request));
     let mut http = http1::Builder::new();
@@ -57,6 +60,7 @@ where
     let _stop = StopServing(&connection);
     let mut served = http.serve_connection(TokioIo::new(socket.clone()), service);
     let mut told_to_end = false;
+    let mut patience = None;
     let ended = poll_fn(|cx| {
         connection.task().register(cx.waker());
         // Takes up the turns before hyper runs: this poll sees the causes of all of these turns.
@@ -83,17 +87,20 @@ where
             }
             return Poll::Ready(None);
         }
-        // Looks after hyper, since a fault may have ended the connection meanwhile. A cut waits for all writes before.
+        // Looks after hyper, since a fault may have ended the connection meanwhile. A cut waits for all writes before, and a
+        // reset too, but not for ever.
         match connection.ending() {
             Some(ending @ Ending::BreakOff(why)) => {
                 tracing::info!(connection = connection.ordinal(), %why, "connection broken off");
                 return Poll::Ready(Some(ending));
             }
-            Some(Ending::Reset) => return Poll::Ready(Some(Ending::Reset)),
-            Some(ending @ (Ending::Cut | Ending::HalfClose)) if written == Written::All => {
+            Some(ending @ (Ending::Reset | Ending::Cut | Ending::HalfClose)) if written == Written::All => {
                 return Poll::Ready(Some(ending));
             }
-            Some(Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
+            Some(Ending::Reset) if patience.get_or_insert_with(reset_patience).poll_unpin(cx).is_ready() => {
+                return Poll::Ready(Some(Ending::Reset));
+            }
+            Some(Ending::Reset | Ending::Cut | Ending::HalfClose | Ending::InGoodOrder) | None => {}
         }
         // Looks for the client's end last, when hyper has sent all answers that were complete at once.
         match ready!(socket.poll_left_behind_hyper(cx)) {
@@ -114,6 +121,17 @@ where
     // Drops the handler and the body under way before any wait.
     let unparsed = served.into_parts().read_buf;
     connection.turns().give_back();
+    if connection.ending() == Some(Ending::Reset) {
+        // Flushes what the machine has not sent yet. The socket is reset when dropped.
+        let patience = patience.unwrap_or_else(reset_patience);
+        let flushed = poll_fn(|cx| Pin::new(&mut socket).poll_flush(cx));
+        tokio::select! {
+            biased;
+            _ = flushed => {}
+            () = patience => {}
+        }
+        return;
+    }
     // Closes at once if the client has nothing more to send; any other client is heard out, so that the answer arrives.
     match ended {
         Some(Ending::HalfClose) => half_close(socket, &connection).await,
@@ -122,6 +140,11 @@ where
         None if unparsed.is_empty() && socket.is_read_out() && !connection.answer().left_body() => {}
         None => linger(socket, &connection).await,
     }
+}
+
+/// Waits as long as a reset waits for a client that does not read. Stays over once over.
+fn reset_patience() -> Pin<Box<MaybeDone<impl Future<Output = ()> + Send>>> {
+    Box::pin(maybe_done(machine_pause(RESET_TIME_MAX)))
 }
 
 /// Sends the FIN, then reads and discards for a while what the client still sends: a socket that is closed at once would

@@ -1,24 +1,30 @@
 //! A TCP socket that is reset, instead of closed, if the connection is to be reset.
 
+mod all_sent;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+pub use self::all_sent::all_sent;
 use crate::connection::{Connection, Ending};
 
 /// The socket of one connection.
 pub(crate) struct Socket {
     stream: TcpStream,
     connection: Arc<Connection>,
+    /// The wait before a reset, once begun.
+    all_sent: Option<BoxFuture<'static, io::Result<()>>>,
 }
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self { stream, connection }
+        Self { stream, connection, all_sent: None }
     }
 }
 
@@ -44,8 +50,15 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    /// Flushes what the machine holds back, if the connection is to be reset: a reset would destroy those bytes.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, connection, all_sent: wait } = self.get_mut();
+        if connection.ending() != Some(Ending::Reset) {
+            return Pin::new(stream).poll_flush(cx);
+        }
+        let flushed = ready!(wait.get_or_insert_with(|| Box::pin(all_sent(stream))).as_mut().poll(cx));
+        *wait = None;
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use onbeat_server::accept::Listener;
+use onbeat_server::socket::all_sent;
 use onbeat_wire::How;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
@@ -44,7 +45,8 @@ use super::secrets::Secrets;
 const CLIENTS_MAX: usize = 10_000;
 /// How long accepting rests when the machine is short of something, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
-/// How long the proxy reads on from a client that has got the end of the responses, so that no reset destroys them.
+/// How long the proxy waits for a client at the end: to send the last bytes before a reset, and otherwise to read on from a
+/// client that has got the end of the responses, so that no reset destroys them.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 /// How many exchanges may wait to be told of.
 const NEWS_MAX: usize = 16 * 1024;
@@ -150,6 +152,13 @@ impl Proxy {
             }
             RelayEnd::ServerReset => {
                 exchanges.lock().end(at, How::Reset);
+                let clock = self.connector.clock();
+                tokio::select! {
+                    biased;
+                    // Drops a failure: the client may be gone.
+                    _ = all_sent(writer.as_ref()) => {}
+                    () = clock.sleep_until(clock.now() + LINGER_TIME_MAX) => {}
+                }
                 if let Err(error) = writer.as_ref().set_zero_linger() {
                     tracing::debug!(%error, "the client was gone before the connection could be reset");
                 }

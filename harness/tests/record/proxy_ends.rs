@@ -1,11 +1,12 @@
 //! How an exchange through the proxy ends, on both sides.
 
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc;
 
 use onbeat_wire::How;
+use socket2::{Domain, Socket, Type};
 
 use super::proxied::Proxied;
 use super::support::{chunked, end, read_exact, read_head, read_to_end, reset, server, writes};
@@ -53,6 +54,30 @@ fn a_server_that_cuts_or_resets_does_so_to_the_client() {
         let recorded = proxied.recording("0001-GET-chat.jsonl: 200, 2 writes, ");
         assert_eq!((writes(&recorded), end(&recorded)), (vec![&b"data: 1\n\n"[..], b"dat"], how));
     }
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all_bytes_before_a_reset() {
+    // Sends more than a client with a small buffer takes without reading, and less than the machine holds.
+    let mut sent = chunked([&[b'x'; 16 * 1024][..]]);
+    // Leaves the last chunk out.
+    sent.truncate(sent.len() - 5);
+    let bytes = sent.len();
+    let proxied = Proxied::start(server(move |mut socket| {
+        read_head(&mut socket);
+        socket.write_all(&sent).expect("a reader");
+        reset(socket);
+    }));
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    client.set_recv_buffer_size(4096).expect("a socket option");
+    client.connect(&proxied.addr.into()).expect("the proxy listens");
+    let mut client = TcpStream::from(client);
+    client.write_all(REQUEST).expect("a reader");
+    // Reads only after the proxy has noted the reset.
+    proxied.recording("0001-GET-chat.jsonl: 200, 1 write, reset");
+    let mut read = Vec::new();
+    let ended = client.read_to_end(&mut read).map_err(|error| error.kind());
+    assert_eq!((read.len(), ended), (bytes, Err(std::io::ErrorKind::ConnectionReset)));
 }
 
 #[test]

@@ -24,7 +24,8 @@ pub enum Ending {
     Cut,
     /// The connection is closed at once, before the remaining bytes are sent.
     BreakOff(BrokenOff),
-    /// The connection is reset (RST) at once.
+    /// The connection is reset (RST) when all bytes before have been sent, and at the latest after two seconds of the
+    /// machine's time, for a client that does not read.
     Reset,
 }
 

@@ -1,12 +1,14 @@
 //! Tests the end of a connection, over a pipe and in paused time.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use onbeat_wire::Instant;
-use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::{JoinHandle, yield_now};
 use tokio_test::task;
 
@@ -155,23 +157,43 @@ async fn a_server_that_ends_is_done_with_who_is_only_heard_out_or_half_closed() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_no_other() {
+async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_for_a_while_one_that_is_reset() {
     let endings = [
-        (Ending::InGoodOrder, false),
-        (Ending::Cut, false),
-        (Ending::BreakOff(BrokenOff::Evicted), true),
-        (Ending::Reset, true),
+        (Ending::InGoodOrder, None),
+        (Ending::Cut, None),
+        (Ending::BreakOff(BrokenOff::Evicted), Some(0)),
+        (Ending::Reset, Some(2000)),
     ];
     // hyper stops polling the second body when the buffer of hyper is full: only the server itself sees the ending.
-    for (path, (ending, is_over)) in
+    for (path, (ending, over_at)) in
         [sse::STREAM.path, "/endless"].into_iter().flat_map(|path| endings.map(|end| (path, end)))
     {
-        let test = ServingTest::start(application(), 64, &format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n")).await;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: onbeat\r\n\r\n");
+        let mut test = ServingTest::start(application(), 64, &request).await;
         assert!(test.connection.is_blocked() && !test.is_over());
         test.connection.end(ending);
         settle().await;
-        assert_eq!(test.is_over(), is_over, "{path}: {ending:?}");
+        assert_eq!(test.is_over(), over_at == Some(0), "{path}: {ending:?}");
+        if let Some(over_at) = over_at {
+            assert_eq!(test.over_at().await, over_at, "{path}: {ending:?}");
+        }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_gets_all_bytes_before_a_reset() {
+    let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
+    let large = Router::new().route(
+        "/",
+        get(async move || Body::from_stream(stream::iter([Ok::<_, Infallible>(megabyte)]).chain(stream::pending()))),
+    );
+    let mut test = ServingTest::start(large, 64, "GET / HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+    test.connection.end(Ending::Reset);
+    let mut all = Vec::new();
+    test.client.read_to_end(&mut all).await.expect("a pipe knows no reset");
+    // Expects the end of the only chunk, which the reset leaves without the last chunk.
+    assert!(all.ends_with(b"xxx\r\n") && all.len() > 1024 * 1024, "{} bytes", all.len());
+    assert_eq!(test.over_at().await, 0);
 }
 
 #[tokio::test(start_paused = true)]
