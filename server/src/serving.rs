@@ -77,8 +77,9 @@ where
         }
         let written = if polled.is_pending() { socket.written() } else { Written::All };
         connection.socket_state().set_blocked(written == Written::Blocked);
-        // Gives the turns back only when the socket has taken all bytes: a manual clock waits until then.
-        if written == Written::All {
+        // Gives the turns back only when the socket has taken all bytes: a manual clock waits until then, and for a reset
+        // until all bytes have been sent.
+        if written == Written::All && connection.ending() != Some(Ending::Reset) {
             connection.turns().give_back();
         }
         if let Poll::Ready(outcome) = polled {
@@ -120,18 +121,13 @@ where
     .await;
     // Drops the handler and the body under way before any wait.
     let unparsed = served.into_parts().read_buf;
-    connection.turns().give_back();
     if connection.ending() == Some(Ending::Reset) {
-        // Flushes what the machine has not sent yet. The socket is reset when dropped.
-        let patience = patience.unwrap_or_else(reset_patience);
-        let flushed = poll_fn(|cx| Pin::new(&mut socket).poll_flush(cx));
-        tokio::select! {
-            biased;
-            _ = flushed => {}
-            () = patience => {}
-        }
+        send_all(&mut socket, &connection, patience.unwrap_or_else(reset_patience)).await;
+        connection.turns().give_back();
+        // Resets the socket by dropping the socket.
         return;
     }
+    connection.turns().give_back();
     // Closes at once if the client has nothing more to send; any other client is heard out, so that the answer arrives.
     match ended {
         Some(Ending::HalfClose) => half_close(socket, &connection).await,
@@ -139,6 +135,21 @@ where
         None if matches!(connection.ending(), Some(Ending::BreakOff(_))) => {}
         None if unparsed.is_empty() && socket.is_read_out() && !connection.answer().left_body() => {}
         None => linger(socket, &connection).await,
+    }
+}
+
+/// Sends what the machine has not sent yet, until `patience` is over.
+async fn send_all<I>(socket: &mut Watched<I>, connection: &Connection, patience: impl Future<Output = ()>)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    // Lets a manual clock wait no longer than for any other client that does not read.
+    connection.socket_state().set_blocked(true);
+    tokio::select! {
+        biased;
+        // Drops a failure: the client may be gone.
+        _ = poll_fn(|cx| Pin::new(&mut *socket).poll_flush(cx)) => {}
+        () = patience => {}
     }
 }
 
