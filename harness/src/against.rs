@@ -16,6 +16,8 @@
 //!        │
 //!  align ── pieces              pairs of expected and seen units
 //!        │
+//!  value_places ── agreement    where values stand, and how far a seen unit agrees except for values that may vary
+//!        │
 //!  head    times ── exact_times heads, and times with the jitter of two machines, or with none
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
@@ -35,6 +37,7 @@
 //! All but `files`, `lab_player`, `in_lab` and `live` is pure: lines go in, evidence comes out.
 
 mod accept;
+mod agreement;
 mod align;
 mod body;
 mod cases;
@@ -60,6 +63,7 @@ mod text;
 mod timeline;
 mod times;
 mod unit;
+mod value_places;
 mod watch_time;
 
 pub use self::body::Measure;

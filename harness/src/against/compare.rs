@@ -3,6 +3,7 @@
 mod body;
 mod end;
 mod order;
+mod run_together;
 mod sequences;
 mod series_count;
 

@@ -4,6 +4,7 @@ mod accepting;
 mod bodies;
 mod hints;
 mod mutations;
+mod reasons;
 mod timers;
 mod wrong_recordings;
 

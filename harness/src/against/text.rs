@@ -15,8 +15,10 @@ const VALUE_CHARS_MAX: usize = 80;
 /// The largest number of values in a message.
 const VALUES_MAX: usize = 3;
 
-/// Returns how a text differs from the expected text; nothing if both are the same, except for values that may vary. The
-/// answer is empty where there is no more to say than that the texts differ.
+/// The reason where there is no more to say than that two texts differ.
+pub(super) const ANOTHER_TEXT: &str = "another text";
+
+/// Returns how a text differs from the expected text; nothing if both are the same, except for values that may vary.
 pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> Option<String> {
     if expected == got {
         return None;
@@ -33,9 +35,14 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
         let value = serde_json::from_str(got).unwrap_or_else(|_| Value::from(got));
         return whole.breach(&value).map(|rule| format!("expected {rule}"));
     }
-    let values = [expected, got].map(serde_json::from_str::<Value>);
-    // Says no more about texts of which either is no JSON.
-    let [Ok(mut before), Ok(mut after)] = values else { return Some(String::new()) };
+    // Says no more about plain text.
+    let Ok(mut before) = serde_json::from_str::<Value>(expected) else { return Some(ANOTHER_TEXT.to_owned()) };
+    let mut after: Value = match serde_json::from_str(got) {
+        Ok(after) => after,
+        // Expects JSON only in the place of an object or an array, since plain text may be a number too.
+        Err(error) if before.is_object() || before.is_array() => return Some(format!("no JSON: {error}")),
+        Err(_) => return Some(ANOTHER_TEXT.to_owned()),
+    };
     let differences = varying_differences(&pointers, &before, &after);
     if !differences.is_empty() {
         return Some(differences.join("; "));
@@ -129,7 +136,7 @@ fn blanked(text: &str, pointers: &[(&str, &Loosening)]) -> String {
 }
 
 /// Returns where the value at a pointer stands in the text of JSON.
-fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
+pub(super) fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
     let mut value = text.trim();
     for key in pointer.split('/').skip(1).map(unescaped) {
         value = if value.starts_with('{') {
@@ -141,6 +148,20 @@ fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
     // Subtracts addresses, since a raw value is a part of the text.
     let start = value.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     Some(start..start + value.len())
+}
+
+/// Returns where the entry of an object at a pointer stands in the text of JSON: the key, the value, and one comma.
+pub(super) fn entry(text: &str, pointer: &str) -> Option<Range<usize>> {
+    let value = span(text, pointer)?;
+    let (_, key) = pointer.rsplit_once('/')?;
+    let key = Value::from(unescaped(key)).to_string();
+    let before = text[..value.start].trim_end().strip_suffix(':')?.trim_end().strip_suffix(&key)?;
+    if let Some(rest) = text[value.end..].trim_start().strip_prefix(',') {
+        return Some(before.len()..text.len() - rest.trim_start().len());
+    }
+    // Takes the comma before the last entry.
+    let start = before.trim_end().strip_suffix(',').map_or(before.len(), str::len);
+    Some(start..value.end)
 }
 
 /// Returns a key of a pointer without escapes (RFC 6901, 4).
@@ -174,11 +195,13 @@ mod tests {
             (r#"{"id":"b","c":[]}"#, Some("/c/0/n is missing")),
             (r#"{"id": "b","c":[{"n":2,"t":"hi"}]}"#, Some("the same JSON in another spelling")),
             (r#"{"c":[{"n":2,"t":"hi"}],"id":"b"}"#, Some("the same JSON in another spelling")),
-            ("done", Some("")),
+            ("done", Some("no JSON: expected value at line 1 column 1")),
+            (r#"{"id":"b","c":[{"n":2,"t":"hi"}}"#, Some("no JSON: expected `,` or `]` at line 1 column 32")),
         ] {
             assert_eq!(difference(expected, got, vary).as_deref(), told, "{got}");
         }
-        assert_eq!(difference("[DONE]", "[END]", vary).as_deref(), Some(""));
+        assert_eq!(difference("[DONE]", "[END]", vary).as_deref(), Some("another text"));
+        assert_eq!(difference("5", "five", vary).as_deref(), Some("another text"));
         assert_eq!(difference("1", "2", "[]").as_deref(), Some("expected 1, got 2"));
     }
 
@@ -195,6 +218,9 @@ mod tests {
     #[test]
     fn deep_json_is_compared_as_text() {
         let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(10_000), "]".repeat(10_000));
-        assert_eq!(difference(&deep("1"), &deep("2"), r#"[{"pointer":"/0","as":"any"}]"#).as_deref(), Some(""));
+        assert_eq!(
+            difference(&deep("1"), &deep("2"), r#"[{"pointer":"/0","as":"any"}]"#).as_deref(),
+            Some("another text")
+        );
     }
 }

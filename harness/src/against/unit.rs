@@ -7,7 +7,7 @@ use onbeat_wire::recording::VaryPlace;
 use super::body::{BodyKind, Measure};
 use super::facts::{ByteTimes, WriteFact};
 use super::text::text_difference;
-use crate::judge::{BodyPart, ChunkedBody, Loosening, first_difference, is_empty_line, line_ends};
+use crate::judge::{BodyPart, ChunkedBody, Loosening, is_empty_line, line_ends};
 
 /// A unit of a body.
 #[derive(Clone, Debug)]
@@ -239,15 +239,14 @@ impl Unit {
         2 * (prefix + suffix) > self.bytes.len().max(got.bytes.len())
     }
 
-    /// Returns the first write in which a seen unit differs, by index.
-    pub(super) fn differing_write(&self, got: &Self) -> usize {
-        let at = first_difference(&self.bytes, &got.bytes).unwrap_or_default();
+    /// Returns the write with a byte of the unit, by index.
+    pub(super) fn write_at(&self, at: usize) -> usize {
         (self.writes.0 + self.cuts.partition_point(|cut| *cut <= at)).min(self.writes.1)
     }
 }
 
 /// Returns a field as a value of JSON: a number where the text is a number.
-fn value_of(text: &str) -> serde_json::Value {
+pub(super) fn value_of(text: &str) -> serde_json::Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Into::into)
 }
 

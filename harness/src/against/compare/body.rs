@@ -7,14 +7,17 @@ use onbeat_wire::printable::visible;
 use onbeat_wire::recording::Framing;
 
 use super::{BODY_CHARS_MAX, ExchangeTrial};
+use crate::against::agreement::{Agreement, VaryingText};
 use crate::against::align::{Aligned, may, vary};
 use crate::against::body::{BodyKind, Measure};
 use crate::against::facts::HeadFact;
 use crate::against::pieces::pieces;
 use crate::against::series::AllSeries;
+use crate::against::text::ANOTHER_TEXT;
 use crate::against::times::TimedLine;
 use crate::against::unit::{Unit, units};
-use crate::judge::{Aspect, Finding, Skipped};
+use crate::against::value_places::ValuePlaces;
+use crate::judge::{Aspect, Finding, Skipped, first_difference};
 
 /// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
@@ -66,18 +69,28 @@ impl ExchangeTrial<'_, '_> {
             self.moved(*e, *g, &steps);
         }
         let is_moved = |is_one: &dyn Fn(&(usize, usize)) -> bool| moves.iter().any(is_one);
+        let joined = self.joined_events(kind, &steps);
         let mut hole = Hole::default();
         // Notes for the rest of the stream, and for each series, whether a unit is missing, perhaps moved.
         let mut has_missing = vec![false; self.result.series.count() + 1];
         for (at, step) in steps.iter().enumerate() {
+            if let Some(joined) = joined.iter().find(|joined| step.seen() == Some(joined.unit)) {
+                self.hole(std::mem::take(&mut hole), kind, false);
+                hole.before = Some(joined.last);
+                self.came(joined.last, joined.unit, true);
+                self.run_together(joined);
+                continue;
+            }
             match *step {
+                Aligned::Missing(e) if joined.iter().any(|joined| joined.has(e)) => {}
                 Aligned::Same(e, g) | Aligned::Wrong(e, g) => {
                     let is_after_hole = std::mem::take(&mut has_missing[self.sequence(e)]);
-                    self.hole(std::mem::take(&mut hole), false);
+                    self.hole(std::mem::take(&mut hole), kind, false);
                     hole.before = Some(e);
                     self.came(e, g, is_after_hole);
+                    self.judged(self.lines(e));
                     if matches!(step, Aligned::Wrong(..)) {
-                        self.wrong(e, g, false);
+                        self.wrong(e, g, kind, false);
                     } else {
                         // Compares the ends of chunks only where the bytes are right.
                         self.chunks(e, g, kind, steps.get(at + 1));
@@ -98,7 +111,7 @@ impl ExchangeTrial<'_, '_> {
                 Aligned::Extra(g) => hole.extra.extend((!is_moved(&|moved| moved.1 == g)).then_some(g)),
             }
         }
-        self.hole(hole, true);
+        self.hole(hole, kind, true);
     }
 
     /// Returns the number of the sequence of a unit: 0 for the stream, and from 1 on for its series.
@@ -112,7 +125,7 @@ impl ExchangeTrial<'_, '_> {
     }
 
     /// Judges the missing and extra units between two seen units, or behind the last.
-    fn hole(&mut self, hole: Hole, is_trailing: bool) {
+    fn hole(&mut self, hole: Hole, kind: BodyKind, is_trailing: bool) {
         let Hole { mut missing, mut extra, before } = hole;
         // Accepts units behind the end of an endless recording, and further units of a series.
         extra.retain(|g| !(is_trailing && self.is_beyond(*g) || self.is_of_longer_stream(*g)));
@@ -124,7 +137,7 @@ impl ExchangeTrial<'_, '_> {
         // Pairs missing and extra units: an extra unit is most likely a missing unit with a mistake.
         let pairs = missing.len().min(extra.len());
         for (e, g) in missing.iter().zip(&extra) {
-            self.wrong(*e, *g, true);
+            self.wrong(*e, *g, kind, true);
         }
         for g in &extra[pairs..] {
             self.extra(*g, before);
@@ -158,10 +171,10 @@ impl ExchangeTrial<'_, '_> {
         self.exchange.response.writes[first..=last].iter().map(|write| write.line).collect()
     }
 
+    /// Notes the time of a unit.
     fn came(&mut self, e: usize, g: usize, is_after_hole: bool) {
-        let lines = self.lines(e);
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
-        let line = lines.last().copied().unwrap_or_default();
+        let line = self.lines(e).last().copied().unwrap_or_default();
         let series = self.result.series.of_unit(e);
         let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, series, is_after_hole };
         // Times each write of a unit where both are cut alike, and otherwise only the end of the unit.
@@ -170,7 +183,6 @@ impl ExchangeTrial<'_, '_> {
         } else {
             self.result.came.push(timed);
         }
-        self.judged(lines);
     }
 
     /// Notes the time of each write of a unit, except of a write that began with the unit before.
@@ -188,16 +200,37 @@ impl ExchangeTrial<'_, '_> {
         }
     }
 
-    fn wrong(&mut self, e: usize, g: usize, is_other: bool) {
+    fn wrong(&mut self, e: usize, g: usize, kind: BodyKind, is_other: bool) {
         let writes = &self.exchange.response.writes;
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
-        let why = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
-        let why = if is_other && why.is_empty() { "something else came".to_owned() } else { why };
-        let line = writes[unit.differing_write(got)].line;
-        let finding = Finding::new(self.place(line), visible(&unit.bytes), visible(&got.bytes), why)
-            .differing(&unit.bytes, &got.bytes)
+        let difference = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
+        let is_told = !(difference.is_empty() || difference == ANOTHER_TEXT);
+        let why = match broken_utf8(&unit.bytes, &got.bytes, kind) {
+            Some(byte) => format!("not UTF-8 from byte {byte} on"),
+            None if is_other && !is_told => "something else came".to_owned(),
+            None => difference,
+        };
+        // Shows the seen values where values may vary: the first difference is then one that no rule allows.
+        let agreed = self.agreement(unit, got, kind);
+        let mut shown = [&got.bytes[..agreed.seen], &unit.bytes[agreed.expected..]].concat();
+        let mut differs_at = agreed.expected;
+        if shown == got.bytes {
+            shown = unit.bytes.to_vec();
+            differs_at = first_difference(&unit.bytes, &got.bytes).unwrap_or_default();
+        }
+        let line = writes[unit.write_at(differs_at)].line;
+        let finding = Finding::new(self.place(line), visible(&shown), visible(&got.bytes), why)
+            .differing(&shown, &got.bytes)
             .after(Duration::from_millis(got.times.last_ms));
         self.found(line, Aspect::Bytes, &finding);
+    }
+
+    /// Returns how far a seen unit agrees with an expected unit.
+    fn agreement(&self, unit: &Unit, got: &Unit, kind: BodyKind) -> Agreement {
+        let places = |unit: &Unit| ValuePlaces::find(&unit.bytes, kind, self.rules.measure);
+        let vary = vary(&self.exchange.response.writes, unit);
+        let expected = VaryingText { bytes: &unit.bytes, places: &places(unit), vary: &vary };
+        expected.agreement(&got.bytes, &places(got))
     }
 
     fn extra(&mut self, g: usize, before: Option<usize>) {
@@ -269,4 +302,12 @@ impl ExchangeTrial<'_, '_> {
         let finding = finding.after(Duration::from_millis(got.times.last_ms));
         self.found(line, Aspect::Framing, &finding);
     }
+}
+
+/// Returns the first byte that breaks the UTF-8 of a seen unit, if the expected unit is UTF-8.
+fn broken_utf8(expected: &[u8], got: &[u8], kind: BodyKind) -> Option<usize> {
+    let broken = std::str::from_utf8(got).err().filter(|_| std::str::from_utf8(expected).is_ok())?;
+    // Passes over pieces that end within a character, which the next piece completes.
+    let goes_on = kind == BodyKind::Pieces && broken.error_len().is_none();
+    (!goes_on).then(|| broken.valid_up_to())
 }
