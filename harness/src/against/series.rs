@@ -68,13 +68,12 @@ impl AllSeries {
     pub(super) fn assign(&mut self, optional: &[usize], seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
         let of = |(g, unit): (usize, &Unit)| {
             let kind = unit.kind();
-            let where_first =
-                |is_meant: &dyn Fn(usize) -> bool| self.list.iter().position(|series| is_meant(series.units[0]));
-            // Looks for the same text first, and then for a text that may vary, such as a date.
-            let series = where_first(&|first| self.kinds[first] == kind).or_else(|| {
-                let is_new = kind.is_comment && !self.kinds.contains(&kind);
-                where_first(&|first| is_new && self.kinds[first].is_comment && is_same(first, g))
-            })?;
+            let first = |series: &Series| series.units[0];
+            let of_kind = self.list.iter().position(|series| self.kinds[first(series)] == kind);
+            // Looks for a text that may vary, such as a date, where no recorded unit has such a text.
+            let is_new = kind.is_comment && !self.kinds.contains(&kind);
+            let varies = |series: &Series| self.kinds[first(series)].is_comment && is_same(first(series), g);
+            let series = of_kind.or_else(|| self.list.iter().position(|series| is_new && varies(series)))?;
             // Leaves an optional unit to the rest of the stream, even beside a series of the same kind.
             let is_optional = optional.iter().any(|unit| is_same(*unit, g)) && !is_same(self.list[series].units[0], g);
             (!is_optional).then_some(series)
