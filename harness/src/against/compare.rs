@@ -6,6 +6,7 @@ mod order;
 mod run_together;
 mod sequences;
 mod series_count;
+mod wrong;
 
 use std::time::Duration;
 

@@ -7,17 +7,14 @@ use onbeat_wire::printable::visible;
 use onbeat_wire::recording::Framing;
 
 use super::{BODY_CHARS_MAX, ExchangeTrial};
-use crate::against::agreement::{Agreement, VaryingText};
 use crate::against::align::{Aligned, may, vary};
 use crate::against::body::{BodyKind, Measure};
 use crate::against::facts::HeadFact;
 use crate::against::pieces::pieces;
 use crate::against::series::AllSeries;
-use crate::against::text::ANOTHER_TEXT;
 use crate::against::times::TimedLine;
 use crate::against::unit::{Unit, units};
-use crate::against::value_places::ValuePlaces;
-use crate::judge::{Aspect, Finding, Skipped, first_difference};
+use crate::judge::{Aspect, Finding, Skipped};
 
 /// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
@@ -77,6 +74,7 @@ impl ExchangeTrial<'_, '_> {
             if let Some(joined) = joined.iter().find(|joined| step.seen() == Some(joined.unit)) {
                 self.hole(std::mem::take(&mut hole), kind, false);
                 hole.before = Some(joined.last);
+                has_missing[self.sequence(joined.last)] = false;
                 self.came(joined.last, joined.unit, true);
                 self.run_together(joined);
                 continue;
@@ -200,39 +198,6 @@ impl ExchangeTrial<'_, '_> {
         }
     }
 
-    fn wrong(&mut self, e: usize, g: usize, kind: BodyKind, is_other: bool) {
-        let writes = &self.exchange.response.writes;
-        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
-        let difference = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
-        let is_told = !(difference.is_empty() || difference == ANOTHER_TEXT);
-        let why = match broken_utf8(&unit.bytes, &got.bytes, kind) {
-            Some(byte) => format!("not UTF-8 from byte {byte} on"),
-            None if is_other && !is_told => "something else came".to_owned(),
-            None => difference,
-        };
-        // Shows the seen values where values may vary: the first difference is then one that no rule allows.
-        let agreed = self.agreement(unit, got, kind);
-        let mut shown = [&got.bytes[..agreed.seen], &unit.bytes[agreed.expected..]].concat();
-        let mut differs_at = agreed.expected;
-        if shown == got.bytes {
-            shown = unit.bytes.to_vec();
-            differs_at = first_difference(&unit.bytes, &got.bytes).unwrap_or_default();
-        }
-        let line = writes[unit.write_at(differs_at)].line;
-        let finding = Finding::new(self.place(line), visible(&shown), visible(&got.bytes), why)
-            .differing(&shown, &got.bytes)
-            .after(Duration::from_millis(got.times.last_ms));
-        self.found(line, Aspect::Bytes, &finding);
-    }
-
-    /// Returns how far a seen unit agrees with an expected unit.
-    fn agreement(&self, unit: &Unit, got: &Unit, kind: BodyKind) -> Agreement {
-        let places = |unit: &Unit| ValuePlaces::find(&unit.bytes, kind, self.rules.measure);
-        let vary = vary(&self.exchange.response.writes, unit);
-        let expected = VaryingText { bytes: &unit.bytes, places: &places(unit), vary: &vary };
-        expected.agreement(&got.bytes, &places(got))
-    }
-
     fn extra(&mut self, g: usize, before: Option<usize>) {
         let is_repeat = |e: &usize| self.is_same(*e, g);
         let repeated = before.filter(is_repeat).or_else(|| (0..self.result.expected_units.len()).find(is_repeat));
@@ -302,12 +267,4 @@ impl ExchangeTrial<'_, '_> {
         let finding = finding.after(Duration::from_millis(got.times.last_ms));
         self.found(line, Aspect::Framing, &finding);
     }
-}
-
-/// Returns the first byte that breaks the UTF-8 of a seen unit, if the expected unit is UTF-8.
-fn broken_utf8(expected: &[u8], got: &[u8], kind: BodyKind) -> Option<usize> {
-    let broken = std::str::from_utf8(got).err().filter(|_| std::str::from_utf8(expected).is_ok())?;
-    // Passes over pieces that end within a character, which the next piece completes.
-    let goes_on = kind == BodyKind::Pieces && broken.error_len().is_none();
-    (!goes_on).then(|| broken.valid_up_to())
 }

@@ -93,6 +93,25 @@ fn the_first_difference_lies_behind_fields_and_lines_that_vary() {
 }
 
 #[test]
+fn lines_and_whole_values_of_json_are_told_alike() {
+    let vary = json!([{"pointer": "/id", "as": "string"}]);
+    let recorded = "{\"id\":\"a\",\"n\":1}\n";
+    for content_type in ["application/x-ndjson", "application/json"] {
+        for (came, why, byte) in [
+            ("{\"id\":\"bcd\",\"n\":2}\n", "/n: expected 1, got 2", 16),
+            ("{\"id\":\"bcd\",\"n\":1\n", "no JSON: EOF while parsing an object", 17),
+            ("{\"id\":\"bcd,\"n\":1}\n", "no JSON: expected `,` or `}`", 12),
+        ] {
+            let recorded = MadeUpResponse::new(content_type, &[(10, recorded)]).with(0, json!({ "vary": vary }));
+            let came = MadeUpResponse::new(content_type, &[(10, came)]);
+            let [found] = &findings(&recorded, &came, Measure::Bytes)[..] else { panic!("one finding") };
+            assert!(found.why.starts_with(why), "{found:?}");
+            assert_eq!(found.first_differing_byte, Some(byte), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_not_utf_8_are_told() {
     let recorded = MadeUpResponse::events(&[(10, "data: {\"id\":\"a\",\"t\":\"naïve\"}\n\n")]);
     let recorded = recorded.with(0, json!({"vary": [{"pointer": "/id", "as": "string"}]}));

@@ -1,0 +1,58 @@
+//! A wrong unit: the reason, and the first difference that no rule allows.
+
+use std::time::Duration;
+
+use onbeat_wire::printable::visible;
+
+use super::ExchangeTrial;
+use crate::against::agreement::{Agreement, VaryingText};
+use crate::against::align::vary;
+use crate::against::body::BodyKind;
+use crate::against::text::ANOTHER_TEXT;
+use crate::against::unit::Unit;
+use crate::against::value_places::ValuePlaces;
+use crate::judge::{Aspect, Finding, first_difference};
+
+impl ExchangeTrial<'_, '_> {
+    /// Judges a unit that came with a mistake. `is_other` says that the unit only came in the place of the expected unit.
+    pub(super) fn wrong(&mut self, e: usize, g: usize, kind: BodyKind, is_other: bool) {
+        let writes = &self.exchange.response.writes;
+        let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
+        let difference = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
+        let is_told = !(difference.is_empty() || difference == ANOTHER_TEXT);
+        let why = match broken_utf8(&unit.bytes, &got.bytes, kind) {
+            Some(byte) => format!("not UTF-8 from byte {byte} on"),
+            None if is_other && !is_told => "something else came".to_owned(),
+            None => difference,
+        };
+        // Shows the seen values where values may vary: the first difference is then one that no rule allows.
+        let agreed = self.agreement(unit, got, kind);
+        let mut shown = [&got.bytes[..agreed.seen], &unit.bytes[agreed.expected..]].concat();
+        let mut differs_at = agreed.expected;
+        if shown == got.bytes {
+            shown = unit.bytes.to_vec();
+            differs_at = first_difference(&unit.bytes, &got.bytes).unwrap_or_default();
+        }
+        let line = writes[unit.write_at(differs_at)].line;
+        let finding = Finding::new(self.place(line), visible(&shown), visible(&got.bytes), why)
+            .differing(&shown, &got.bytes)
+            .after(Duration::from_millis(got.times.last_ms));
+        self.found(line, Aspect::Bytes, &finding);
+    }
+
+    /// Returns how far a seen unit agrees with an expected unit.
+    fn agreement(&self, unit: &Unit, got: &Unit, kind: BodyKind) -> Agreement {
+        let places = |unit: &Unit| ValuePlaces::find(&unit.bytes, kind, self.rules.measure);
+        let vary = vary(&self.exchange.response.writes, unit);
+        let expected = VaryingText { bytes: &unit.bytes, places: &places(unit), vary: &vary };
+        expected.agreement(&got.bytes, &places(got))
+    }
+}
+
+/// Returns the first byte that breaks the UTF-8 of a seen unit, if the expected unit is UTF-8.
+fn broken_utf8(expected: &[u8], got: &[u8], kind: BodyKind) -> Option<usize> {
+    let broken = std::str::from_utf8(got).err().filter(|_| std::str::from_utf8(expected).is_ok())?;
+    // Passes over pieces that end within a character, which the next piece completes.
+    let goes_on = kind == BodyKind::Pieces && broken.error_len().is_none();
+    (!goes_on).then(|| broken.valid_up_to())
+}
