@@ -66,7 +66,8 @@ impl ValuePlaces {
 
     /// Returns the place from the first line of data to the last of so many lines.
     pub(super) fn data_lines(&self, count: usize) -> Option<Range<usize>> {
-        let (first, last) = (self.data.first()?, self.data.iter().take(count).last()?);
+        let lines = &self.data[..self.data.len().min(count)];
+        let (first, last) = (lines.first()?, lines.last()?);
         Some(first.start..last.end)
     }
 

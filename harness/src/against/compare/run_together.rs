@@ -11,10 +11,10 @@ use crate::against::body::{BodyKind, Measure};
 use crate::against::value_places::ValuePlaces;
 use crate::judge::{Aspect, Finding, Skipped, is_empty_line, line_ends};
 
-/// Where the product of missing and wrong units is larger, no events are looked for that run together.
+/// Where the product of missing and wrong units is larger, no joined events are looked for.
 const PAIRS_MAX: usize = 10_000;
 
-/// Expected events in a row that came as one unit.
+/// Expected events in a row, seen as one unit.
 #[derive(Debug)]
 pub(super) struct JoinedEvents {
     first: usize,
@@ -31,7 +31,7 @@ impl JoinedEvents {
 }
 
 impl ExchangeTrial<'_, '_> {
-    /// Returns the events that run together, among the missing and wrong units.
+    /// Returns the joined events among the missing and wrong units.
     pub(super) fn joined_events(&self, kind: BodyKind, steps: &[Aligned]) -> Vec<JoinedEvents> {
         let missing: Vec<usize> =
             steps.iter().filter_map(|step| if let Aligned::Missing(e) = step { Some(*e) } else { None }).collect();
@@ -62,7 +62,7 @@ impl ExchangeTrial<'_, '_> {
     fn joined_from(&self, first: usize, g: usize, is_open: &impl Fn(usize) -> bool) -> Option<JoinedEvents> {
         let (writes, units) = (&self.exchange.response.writes, &self.result.expected_units);
         let is_whole = self.rules.measure != Measure::Events;
-        // Looks at the data alone where units are dispatched events, in which the fields of both events have merged.
+        // Looks at the data alone where units are dispatched events: the fields of joined events have merged.
         let data = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
         let seen = &self.result.seen_units[g];
         let got = if is_whole { seen.bytes.to_vec() } else { data(seen.data())? };
@@ -74,7 +74,7 @@ impl ExchangeTrial<'_, '_> {
             }
         };
         let (mut divided, mut from, mut last) = (Vec::new(), 0, None);
-        // Passes over optional units, which may be missing.
+        // Passes over optional units.
         for e in (first..units.len()).filter(|e| *e == first || !may(writes, &units[*e])) {
             if !is_open(e) {
                 return None;
@@ -104,7 +104,7 @@ impl ExchangeTrial<'_, '_> {
         None
     }
 
-    /// Judges events that run together: the first is wrong, and the others are not judged.
+    /// Judges joined events: the first is wrong, and the rest is not judged.
     pub(super) fn run_together(&mut self, joined: &JoinedEvents) {
         let (firsts, got) = (self.lines(joined.first), &self.result.seen_units[joined.unit]);
         let [line, last] = [joined.first, joined.last].map(|e| self.lines(e).last().copied().unwrap_or_default());

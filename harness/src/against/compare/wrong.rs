@@ -1,4 +1,4 @@
-//! A wrong unit: the reason, and the first difference that no rule allows.
+//! A wrong unit: the reason, and the first difference outside of varying values.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::against::value_places::ValuePlaces;
 use crate::judge::{Aspect, Finding, first_difference};
 
 impl ExchangeTrial<'_, '_> {
-    /// Judges a unit that came with a mistake. `is_other` says that the unit only came in the place of the expected unit.
+    /// Judges a unit with a mistake. `is_other` means a unit that only has the place of the expected unit.
     pub(super) fn wrong(&mut self, e: usize, g: usize, kind: BodyKind, is_other: bool) {
         let writes = &self.exchange.response.writes;
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
@@ -25,7 +25,7 @@ impl ExchangeTrial<'_, '_> {
             None if is_other && !is_told => "something else came".to_owned(),
             None => difference,
         };
-        // Shows the seen values where values may vary: the first difference is then one that no rule allows.
+        // Shows the seen values where values may vary, so that the first difference is the mistake.
         let agreed = self.agreement(unit, got, kind);
         let mut shown = [&got.bytes[..agreed.seen], &unit.bytes[agreed.expected..]].concat();
         let mut differs_at = agreed.expected;
@@ -49,10 +49,10 @@ impl ExchangeTrial<'_, '_> {
     }
 }
 
-/// Returns the first byte that breaks the UTF-8 of a seen unit, if the expected unit is UTF-8.
+/// Returns the first byte of a seen unit outside of UTF-8, if the expected unit is UTF-8.
 fn broken_utf8(expected: &[u8], got: &[u8], kind: BodyKind) -> Option<usize> {
     let broken = std::str::from_utf8(got).err().filter(|_| std::str::from_utf8(expected).is_ok())?;
-    // Passes over pieces that end within a character, which the next piece completes.
+    // Passes over a piece with a part of a character at the end: the next piece has the rest.
     let goes_on = kind == BodyKind::Pieces && broken.error_len().is_none();
     (!goes_on).then(|| broken.valid_up_to())
 }

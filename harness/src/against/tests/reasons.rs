@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{MadeUpResponse, Measure, cases, compare, compared, failing, rules};
+use super::{FIRST_WRITE, MadeUpResponse, Measure, cases, compare, compared, failing, rules};
 use crate::judge::{Finding, Stalls};
 
 /// Returns the findings by line.
@@ -14,7 +14,7 @@ fn findings(recorded: &MadeUpResponse, came: &MadeUpResponse, measure: Measure) 
 }
 
 /// Returns the single finding of an event.
-fn finding(recorded: &str, came: &str, vary: Value) -> Finding {
+fn finding(recorded: &str, came: &str, vary: &Value) -> Finding {
     let recorded = MadeUpResponse::events(&[(10, recorded)]).with(0, json!({ "vary": vary }));
     let found = findings(&recorded, &MadeUpResponse::events(&[(10, came)]), Measure::Chunks);
     let [finding] = &found[..] else { panic!("one finding, got {found:?}") };
@@ -22,7 +22,7 @@ fn finding(recorded: &str, came: &str, vary: Value) -> Finding {
 }
 
 /// Returns the reason of the finding, and what both texts say from the first difference on.
-fn told(recorded: &str, came: &str, vary: Value) -> (String, String, String) {
+fn told(recorded: &str, came: &str, vary: &Value) -> (String, String, String) {
     let finding = finding(recorded, came, vary);
     let same = finding.expected.chars().zip(finding.actual.chars()).take_while(|(a, b)| a == b).count();
     let rest = |text: &str| text.chars().skip(same).take(8).collect::<String>();
@@ -64,7 +64,7 @@ fn the_first_difference_is_one_that_no_rule_allows() {
             of("the same JSON in another spelling", "\"t\":\"hi\"", " \"t\":\"hi"),
         ),
     ] {
-        assert_eq!(told(recorded, came, id.clone()), expected, "{came}");
+        assert_eq!(told(recorded, came, &id), expected, "{came}");
     }
 }
 
@@ -81,14 +81,14 @@ fn the_first_difference_lies_behind_fields_and_lines_that_vary() {
             of("id: expected a number, got \"four\"", "17⏎data:", "four⏎dat"),
         ),
     ] {
-        assert_eq!(told(recorded, came, vary.clone()), expected, "{came}");
+        assert_eq!(told(recorded, came, &vary), expected, "{came}");
     }
-    let absent = told("data: {\"at\":1,\"n\":2}\n\n", "data: {\"n\":3}\n\n", vary.clone());
+    let absent = told("data: {\"at\":1,\"n\":2}\n\n", "data: {\"n\":3}\n\n", &vary);
     assert_eq!(absent, of("/n: expected 2, got 3", "2}⏎⏎", "3}⏎⏎"));
-    let last = told("data: {\"n\":2, \"at\":1}\n\ndata: a\n\n", "data: {\"n\":3}\n\ndata: a\n\n", vary);
+    let last = told("data: {\"n\":2, \"at\":1}\n\ndata: a\n\n", "data: {\"n\":3}\n\ndata: a\n\n", &vary);
     assert_eq!(last, of("/n: expected 2, got 3", "2, \"at\":", "3}⏎⏎"));
     let whole = json!([{"pointer": "", "as": "regex", "pattern": "took \\d+ ms"}]);
-    let told = told("data: took 5 ms\nevent: a\n\n", "data: took 17 ms\nevent: b\n\n", whole);
+    let told = told("data: took 5 ms\nevent: a\n\n", "data: took 17 ms\nevent: b\n\n", &whole);
     assert_eq!(told, of("event: expected \"a\", got \"b\"", "a⏎⏎", "b⏎⏎"));
 }
 
@@ -139,7 +139,7 @@ fn the_line_of_the_first_difference_is_named() {
 
 #[test]
 fn several_differences_are_each_told() {
-    let found = finding("id: 31\ndata: row 31\n\n", "id: 1\ndata: row 1\n\n", json!([]));
+    let found = finding("id: 31\ndata: row 31\n\n", "id: 1\ndata: row 1\n\n", &json!([]));
     assert_eq!(found.why, "id: expected \"31\", got \"1\"; another text");
 }
 
@@ -173,4 +173,21 @@ fn a_comment_may_run_together_with_an_event() {
     let came = MadeUpResponse::events(&[(10, "data: 1\r\n\r\n"), (400, ": hi\r\n"), (900, "data: 2\r\n\r\n")]);
     let why = "runs together with line 6: the blank line between them is missing".to_owned();
     assert_eq!(failing(&recorded, &came, Measure::Chunks), [(5, why)]);
+}
+
+#[test]
+fn a_heartbeat_of_a_timer_may_run_together_with_an_event() {
+    let text = |n: u64| if n % 5 == 4 { ": hi\n\n".to_owned() } else { format!("data: {n}\n\n") };
+    let texts: Vec<String> = (1..=40).map(text).collect();
+    let stream = |texts: &[String]| {
+        let writes: Vec<(u64, &str)> = (1..).zip(texts).map(|(n, text)| (n * 100, text.as_str())).collect();
+        MadeUpResponse::events(&writes)
+    };
+    for at in [18, 17] {
+        let mut came = texts.clone();
+        came[at].pop();
+        let line = FIRST_WRITE + at;
+        let why = format!("runs together with line {}: the blank line between them is missing", line + 1);
+        assert_eq!(failing(&stream(&texts), &stream(&came), Measure::Chunks), [(line, why)]);
+    }
 }
