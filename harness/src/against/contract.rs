@@ -205,7 +205,9 @@ fn check_fact(line: &RecordedLine, is_first: bool) -> Result<(), Problem> {
 fn check_order(response: &ResponseFacts, line: &RecordedLine) -> Result<(), Problem> {
     let kind = line.fact.kind();
     if response.end.is_some() {
-        return Err(Problem::line(format_args!("nothing behind the end, got a line of kind {kind}")));
+        return Err(Problem::line(format_args!(
+            "nothing behind the end, got a line of kind {kind}: delete the line, or move it before the end"
+        )));
     }
     match (&line.fact, &response.head) {
         (Fact::Head(_), Some(_)) => Err(Problem::line("one head, got a second one")),

@@ -3,9 +3,12 @@
 //! A rule that is broken already by the recorded values, or is for a field that no event has, loosens nothing: most likely the
 //! rule has a mistake.
 
+use std::collections::BTreeMap;
+
+use onbeat_wire::Head;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::printable::clipped;
-use onbeat_wire::recording::{Fact, Vary, VaryPlace};
+use onbeat_wire::recording::{Fact, VaryPlace};
 use serde_json::Value;
 
 use super::body::{BodyKind, Measure};
@@ -30,10 +33,14 @@ pub(super) struct WrongRule {
     pub(super) problem: Problem,
 }
 
-/// The units of a response, to look for values.
-struct ResponseUnits<'r> {
-    response: &'r ResponseFacts,
-    units: Vec<Unit>,
+/// The values of a recording, by line.
+struct RecordedValues<'r> {
+    lines: &'r [(usize, RecordedLine)],
+    heads: BTreeMap<usize, &'r Head>,
+    /// The units of all bodies, each with the lines of its writes.
+    units: Vec<(Unit, Vec<usize>)>,
+    /// The units of each line, by index.
+    of_line: BTreeMap<usize, Vec<usize>>,
 }
 
 /// Returns the wrong rules among those of these lines, which are the lines of these responses.
@@ -42,35 +49,24 @@ pub(super) fn wrong_rules(lines: &[(usize, RecordedLine)], responses: &[&Respons
     if lines.iter().all(|(_, line)| line.notes.vary.is_empty()) {
         return Vec::new();
     }
-    let responses: Vec<ResponseUnits<'_>> = responses.iter().copied().map(ResponseUnits::of).collect();
+    let recorded = RecordedValues::of(lines, responses);
     let mut wrong = Vec::new();
     for (number, line) in lines {
         // Looks for the values of a rule of the first line in all lines.
         let of_line = (!matches!(line.fact, Fact::Recording(_))).then_some(*number);
         for (index, vary) in line.notes.vary.iter().enumerate() {
             let Ok(rule) = Loosening::compile(vary) else { continue };
-            let values = values(lines, &responses, of_line, &vary.place);
-            let problem = unknown_field(vary, &responses).map(|problem| problem.within(&format!("vary[{index}]")));
-            let problem = problem.or_else(|| Some(Problem::field(format!("vary[{index}]"), broken(&rule, &values)?)));
+            let problem =
+                recorded.unknown_field(&vary.place).or_else(|| broken(&rule, &recorded.values(of_line, &vary.place)));
+            let problem = problem.map(|problem| problem.within(&format!("vary[{index}]")));
             wrong.extend(problem.map(|problem| WrongRule { line: *number, index, problem }));
         }
     }
     wrong
 }
 
-/// Returns the problem of a rule for a field that no event of the recording has.
-fn unknown_field(vary: &Vary, responses: &[ResponseUnits<'_>]) -> Option<Problem> {
-    let VaryPlace::Field(name) = &vary.place else { return None };
-    let has_field = |unit: &Unit| !unit.values(&vary.place).is_empty();
-    let is_known = FIELDS.contains(&name.as_str()) || responses.iter().flat_map(|one| &one.units).any(has_field);
-    (!is_known).then(|| {
-        let expected = r#"event, id or retry, or "" for a comment (the data is "pointer":"")"#;
-        Problem::field("field", format_args!("{expected}, got {name:?}, which no line of the recording has"))
-    })
-}
-
-/// Returns what a rule expects instead of the values, if each of the values breaks the rule, and there are values.
-fn broken(rule: &Loosening, values: &[Value]) -> Option<String> {
+/// Returns the problem of a rule, if each of the values breaks the rule, and there are values.
+fn broken(rule: &Loosening, values: &[Value]) -> Option<Problem> {
     let breach = |value: &Value| match (&rule.place, value.as_str()) {
         // Accepts any value in place of a secret that the recorder left out.
         (_, Some(text)) if has_mask(text) => None,
@@ -87,41 +83,60 @@ fn broken(rule: &Loosening, values: &[Value]) -> Option<String> {
         VaryPlace::Field(name) => format!("in the field {name}"),
         VaryPlace::Header(name) => format!("in the header {name}"),
     };
-    Some(format!("{expected} {place}, as the rule says, got {shown} in the recording: correct the rule or the value"))
+    let expected = format_args!(
+        "{expected} {place}, as the rule says, got {shown} in the recording: correct the rule or the value"
+    );
+    Some(Problem::line(expected))
 }
 
-/// Returns the recorded values at a place: in the line with the rule, or in all lines.
-fn values(
-    lines: &[(usize, RecordedLine)],
-    responses: &[ResponseUnits<'_>],
-    of_line: Option<usize>,
-    place: &VaryPlace,
-) -> Vec<Value> {
-    let has_own_rule = |line: usize| {
-        let own = lines.iter().find(|(number, _)| *number == line).map(|(_, line)| &line.notes.vary);
-        own.into_iter().flatten().any(|vary| vary.place == *place)
-    };
-    // Leaves out, for the first line, lines with a rule of their own, which comes before the rule of the first line.
-    let is_meant = |line: usize| of_line.map_or_else(|| !has_own_rule(line), |number| number == line);
-    let mut values = Vec::new();
-    for ResponseUnits { response, units } in responses {
-        if let (VaryPlace::Header(name), Some(head)) = (place, &response.head) {
-            values.extend(joined(&head.head, name).filter(|_| is_meant(head.line)).map(Value::from));
+impl<'r> RecordedValues<'r> {
+    fn of(lines: &'r [(usize, RecordedLine)], responses: &[&'r ResponseFacts]) -> Self {
+        let mut recorded = Self { lines, heads: BTreeMap::new(), units: Vec::new(), of_line: BTreeMap::new() };
+        for response in responses {
+            let Some(head) = &response.head else { continue };
+            recorded.heads.insert(head.line, &head.head);
+            for unit in units(&response.writes, BodyKind::of(&head.head, &response.writes), Measure::Chunks) {
+                let writes = &response.writes[unit.writes.0..=unit.writes.1];
+                let lines: Vec<usize> = writes.iter().map(|write| write.line).collect();
+                for line in &lines {
+                    recorded.of_line.entry(*line).or_default().push(recorded.units.len());
+                }
+                recorded.units.push((unit, lines));
+            }
         }
-        let lines_of = |unit: &Unit| response.writes[unit.writes.0..=unit.writes.1].iter().map(|write| write.line);
-        let meant = units.iter().filter(|unit| match of_line {
-            Some(_) => lines_of(unit).any(is_meant),
-            None => lines_of(unit).all(is_meant),
-        });
-        values.extend(meant.flat_map(|unit| unit.values(place)));
+        recorded
     }
-    values
-}
 
-impl<'r> ResponseUnits<'r> {
-    fn of(response: &'r ResponseFacts) -> Self {
-        let kind = response.head.as_ref().map(|head| BodyKind::of(&head.head, &response.writes));
-        let units = kind.map(|kind| units(&response.writes, kind, Measure::Chunks)).unwrap_or_default();
-        Self { response, units }
+    /// Returns the problem of a rule for a field that no event of the recording has.
+    fn unknown_field(&self, place: &VaryPlace) -> Option<Problem> {
+        let VaryPlace::Field(name) = place else { return None };
+        let is_known =
+            FIELDS.contains(&name.as_str()) || self.units.iter().any(|(unit, _)| !unit.values(place).is_empty());
+        (!is_known).then(|| {
+            let expected = r#"event, id or retry, or "" for a comment (the data is "pointer":"")"#;
+            Problem::field("field", format_args!("{expected}, got {name:?}, which no line of the recording has"))
+        })
+    }
+
+    /// Returns the values at a place: in a line, or else in all lines without a rule of their own, which would come first.
+    fn values(&self, of_line: Option<usize>, place: &VaryPlace) -> Vec<Value> {
+        let is_meant =
+            |line: &usize| of_line.map_or_else(|| !self.has_own_rule(*line, place), |of_line| of_line == *line);
+        if let VaryPlace::Header(name) = place {
+            let heads = self.heads.iter().filter(|(line, _)| is_meant(line));
+            return heads.filter_map(|(_, head)| joined(head, name)).map(Value::from).collect();
+        }
+        if let Some(line) = of_line {
+            let units = self.of_line.get(&line).into_iter().flatten().map(|at| &self.units[*at].0);
+            return units.flat_map(|unit| unit.values(place)).collect();
+        }
+        let units = self.units.iter().filter(|(_, lines)| lines.iter().all(is_meant));
+        units.flat_map(|(unit, _)| unit.values(place)).collect()
+    }
+
+    /// Returns whether a line has a rule of its own for a place.
+    fn has_own_rule(&self, line: usize, place: &VaryPlace) -> bool {
+        let own = self.lines.binary_search_by_key(&line, |(number, _)| *number).map(|at| &self.lines[at].1.notes.vary);
+        own.is_ok_and(|own| own.iter().any(|vary| vary.place == *place))
     }
 }
