@@ -151,8 +151,10 @@ impl RecordingCheck {
                 break;
             }
             let again = self.play_round(contracts, round, cases, stalls).await;
+            first.evidence.take_over_certain(&again.evidence);
             first.evidence.settle_doubts(again.evidence.clone());
             for (comparison, again) in first.comparisons.iter_mut().zip(again.comparisons) {
+                comparison.evidence.take_over_certain(&again.evidence);
                 comparison.evidence.settle_doubts(again.evidence);
             }
         }

@@ -35,7 +35,10 @@ pub(super) struct AllSeries {
 pub(super) struct Series {
     /// The units, by index.
     pub(super) units: Vec<usize>,
+    /// The time from unit to unit, or the length of the silence before each unit.
     pub(super) period_ms: u64,
+    /// Whether the units come after silence: each other unit of the stream begins the period again.
+    pub(super) is_after_silence: bool,
     /// Whether the recording shows that a timer of its own sends the units: the time since other units differs.
     has_own_timer: bool,
 }
@@ -65,7 +68,12 @@ impl AllSeries {
     pub(super) fn assign(&mut self, optional: &[usize], seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
         let of = |(g, unit): (usize, &Unit)| {
             let kind = unit.kind();
-            let series = self.list.iter().position(|series| self.kinds[series.units[0]] == kind)?;
+            let first = |series: &Series| series.units[0];
+            let of_kind = self.list.iter().position(|series| self.kinds[first(series)] == kind);
+            // Looks for a text that may vary, such as a date, where no recorded unit has such a text.
+            let is_new = kind.is_comment && !self.kinds.contains(&kind);
+            let varies = |series: &Series| self.kinds[first(series)].is_comment && is_same(first(series), g);
+            let series = of_kind.or_else(|| self.list.iter().position(|series| is_new && varies(series)))?;
             // Leaves an optional unit to the rest of the stream, even beside a series of the same kind.
             let is_optional = optional.iter().any(|unit| is_same(*unit, g)) && !is_same(self.list[series].units[0], g);
             (!is_optional).then_some(series)
@@ -98,6 +106,12 @@ impl AllSeries {
         self.of_seen.get(seen).copied().flatten()
     }
 
+    /// Returns the number of the series of a unit that is timed apart from the rest of the stream. Units after silence are timed
+    /// with the rest, which the units wait for.
+    pub(super) fn timed_apart(&self, unit: usize) -> Option<usize> {
+        self.of_unit(unit).filter(|number| !self.list[*number].is_after_silence)
+    }
+
     /// Returns whether two units of the recording are of one kind.
     pub(super) fn is_one_kind(&self, one: usize, other: usize) -> bool {
         self.kinds.get(one) == self.kinds.get(other)
@@ -123,20 +137,40 @@ impl Series {
             return None;
         }
         let mut gaps: Vec<u64> = members.windows(2).map(|pair| at_ms(pair[1]) - at_ms(pair[0])).collect();
+        // Looks at the silence before a unit: a steady silence shows that the stream itself may send the units.
+        let silence_before = |unit: usize| at_ms(unit) - unit.checked_sub(1).map_or(0, at_ms);
+        let mut silences: Vec<u64> = members.iter().map(|unit| silence_before(*unit)).collect();
         gaps.sort_unstable();
-        let period_ms = gaps[gaps.len() / 2];
-        let bound_ms = period_ms / SAME_GAP_PARTS + SAME_GAP_MS;
-        let odd = gaps.iter().filter(|gap| gap.abs_diff(period_ms) > bound_ms).count();
+        silences.sort_unstable();
+        let longest_ms = (0..units.len()).map(silence_before).max()?;
+        let is_after_silence = is_comment && is_after_silence(&silences, &gaps, longest_ms);
+        let period_ms = if is_after_silence { silences[silences.len() / 2] } else { gaps[gaps.len() / 2] };
+        let odd = gaps.iter().filter(|gap| gap.abs_diff(period_ms) > same_gap_ms(period_ms)).count();
         // Takes no burst for a series: gaps so short are no period.
-        if period_ms <= SAME_GAP_MS || odd * ODD_GAPS > gaps.len() {
+        if period_ms <= SAME_GAP_MS || !is_after_silence && odd * ODD_GAPS > gaps.len() {
             return None;
         }
-        // Looks at the distance from the unit before: a steady distance shows that the stream itself may send the units.
-        let since = |unit: &usize| at_ms(*unit) - unit.checked_sub(1).map_or(0, at_ms);
-        let (least, most) = (members.iter().map(since).min()?, members.iter().map(since).max()?);
-        let has_own_timer = is_comment || most - least > INSTANT_MS;
-        Some(Self { units: members, period_ms, has_own_timer })
+        let has_own_timer = is_comment || spread(&silences) > INSTANT_MS;
+        Some(Self { units: members, period_ms, is_after_silence, has_own_timer })
     }
+}
+
+/// Returns whether units come after silence: all silences before the units are alike, no silence of the stream is longer, and
+/// the times from unit to unit differ far more. All lists are sorted.
+fn is_after_silence(silences: &[u64], gaps: &[u64], longest_ms: u64) -> bool {
+    let usual_ms = silences[silences.len() / 2];
+    let bound_ms = same_gap_ms(usual_ms);
+    spread(silences) <= bound_ms && longest_ms <= usual_ms + bound_ms && spread(silences) + INSTANT_MS < spread(gaps)
+}
+
+/// Returns by how much a gap may differ from the usual gap.
+fn same_gap_ms(usual_ms: u64) -> u64 {
+    usual_ms / SAME_GAP_PARTS + SAME_GAP_MS
+}
+
+/// Returns the difference of the shortest and the longest of sorted gaps.
+fn spread(sorted: &[u64]) -> u64 {
+    sorted.last().zip(sorted.first()).map_or(0, |(most, least)| most - least)
 }
 
 /// Returns whether no write with bytes of a unit has bytes of another unit.

@@ -36,6 +36,16 @@ impl Evidence<'_> {
         }
     }
 
+    /// Takes over what another watch found beyond doubt, at each case without such findings. A late write can hide a mistake,
+    /// such as one unit too many, which is then found in the other watch alone.
+    pub(crate) fn take_over_certain(&mut self, again: &Self) {
+        for (id, (_, record)) in self.by_id.iter_mut().filter(|(_, (_, record))| record.found == 0) {
+            let Some((_, second)) = again.by_id.get(id) else { continue };
+            (record.found, record.findings) = (second.found, second.findings.clone());
+            record.judged = record.judged.max(second.judged);
+        }
+    }
+
     /// Returns whether a case can't be decided, since the machine was too busy.
     fn is_undecided(&self) -> bool {
         self.by_id.values().any(|(_, record)| record.skipped == Some(Skipped::MachineTooBusy))
@@ -86,6 +96,17 @@ mod tests {
         };
         assert!(in_doubt(1, 1) && in_doubt(4, 8) && in_doubt(20, 80));
         assert!(!in_doubt(0, 8) && !in_doubt(5, 8) && !in_doubt(21, 80));
+    }
+
+    #[test]
+    fn a_mistake_that_lateness_hid_counts_when_another_watch_shows_the_mistake() {
+        let cases = [case("a.period", &[Aspect::Period]), case("a.value", &[Aspect::Bytes])];
+        let mut evidence = late(&cases, &["a:1"]);
+        let mut again = late(&cases, &[]);
+        again.found(&["a.value".into()], Aspect::Bytes, &Finding::new("a:2", "", "", "one too many"));
+        evidence.take_over_certain(&again);
+        evidence.settle_doubts(again);
+        assert_eq!((evidence.failing(), evidence.record("a.value").found), (vec!["a.value".to_owned()], 1));
     }
 
     #[test]

@@ -101,9 +101,9 @@ impl ExchangeTrial<'_, '_> {
         self.hole(hole, true);
     }
 
-    /// Returns the number of the sequence of a unit: 0 for the stream, and from 1 on for its series.
+    /// Returns the number of the sequence with which a unit is timed: 0 for the stream, and from 1 on for a series.
     fn sequence(&self, e: usize) -> usize {
-        self.result.series.of_unit(e).map_or(0, |series| series + 1)
+        self.result.series.timed_apart(e).map_or(0, |series| series + 1)
     }
 
     pub(super) fn is_same(&self, e: usize, g: usize) -> bool {
@@ -114,8 +114,8 @@ impl ExchangeTrial<'_, '_> {
     /// Judges the missing and extra units between two seen units, or behind the last.
     fn hole(&mut self, hole: Hole, is_trailing: bool) {
         let Hole { mut missing, mut extra, before } = hole;
-        // Accepts units behind the end of an endless recording, and further units of a series.
-        extra.retain(|g| !(is_trailing && self.is_beyond(*g) || self.is_of_longer_stream(*g)));
+        // Accepts units behind the end of an endless recording, also before a late unit, and further units of a series.
+        extra.retain(|g| !(self.is_beyond(*g) || self.is_of_longer_stream(*g)));
         let (is_due, left_out): (Vec<usize>, Vec<usize>) =
             missing.iter().partition(|e| !self.is_of_shorter_stream(**e));
         let left_out: Vec<usize> = left_out.into_iter().flat_map(|e| self.lines(e)).collect();
@@ -162,7 +162,7 @@ impl ExchangeTrial<'_, '_> {
         let lines = self.lines(e);
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let line = lines.last().copied().unwrap_or_default();
-        let series = self.result.series.of_unit(e);
+        let series = self.result.series.timed_apart(e);
         let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, series, is_after_hole };
         // Times each write of a unit where both are cut alike, and otherwise only the end of the unit.
         if self.is_exact && unit.cuts == got.cuts {

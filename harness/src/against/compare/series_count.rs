@@ -1,6 +1,7 @@
 //! How many units of a series come: as many as the length of the stream has room for.
 
 use super::ExchangeTrial;
+use crate::against::series::Series;
 
 impl ExchangeTrial<'_, '_> {
     /// Returns whether an extra unit goes on with a series, in a stream that lasts longer than the recording.
@@ -8,7 +9,7 @@ impl ExchangeTrial<'_, '_> {
         let Some(series) = self.result.series.of_seen(g) else { return false };
         let (at_ms, period_ms) = (self.result.seen_units[g].times.last_ms, self.period_ms(series));
         let before_ms =
-            self.times_of(series).filter(|(seen, _)| *seen < g).map(|(_, ms)| ms).last().unwrap_or_default();
+            self.times_before(series).filter(|(seen, _)| *seen < g).map(|(_, ms)| ms).last().unwrap_or_default();
         // Accepts a unit that comes early by a quarter of the period at most.
         let slack_ms = self.rules.times.steady_slack_ms().min(period_ms / 4);
         at_ms - before_ms + slack_ms >= period_ms
@@ -20,18 +21,23 @@ impl ExchangeTrial<'_, '_> {
         let Some(series) = self.result.series.of_unit(e) else { return false };
         let period_ms = self.period_ms(series);
         let room_ms = period_ms + self.tolerance_ms().min(period_ms / 2);
+        let Series { units, is_after_silence, .. } = self.result.series.series(series);
         // Begins a period before the first unit, which may be due later than a period after the request.
-        let first = self.result.series.series(series).units[0];
-        let mut before_ms = self.due_ms(first).saturating_sub(period_ms);
+        let mut before_ms = if *is_after_silence { 0 } else { self.due_ms(units[0]).saturating_sub(period_ms) };
         let end_ms = self.seen.facts.end.map_or(self.watched_ms, |end| end.at_ms);
-        let times = self.times_of(series).map(|(_, ms)| ms).chain([end_ms]);
+        let times = self.times_before(series).map(|(_, ms)| ms).chain([end_ms]);
         times.into_iter().all(|ms| ms.saturating_sub(std::mem::replace(&mut before_ms, ms)) <= room_ms)
     }
 
-    /// Returns the units of a series that came, and when.
-    fn times_of(&self, series: usize) -> impl Iterator<Item = (usize, u64)> {
+    /// Returns the units that came, and when, from which a period of a series begins: the units of the series, or all units of
+    /// the stream for a series after silence.
+    fn times_before(&self, series: usize) -> impl Iterator<Item = (usize, u64)> {
         let seen = (0..).zip(&self.result.seen_units);
-        let of_series = seen.filter(move |(g, _)| self.result.series.of_seen(*g) == Some(series));
+        let begins = move |g| {
+            let of_all = &self.result.series;
+            of_all.series(series).is_after_silence || of_all.of_seen(g) == Some(series)
+        };
+        let of_series = seen.filter(move |(g, _)| begins(*g));
         of_series.map(|(g, unit)| (g, unit.times.last_ms))
     }
 

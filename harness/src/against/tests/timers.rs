@@ -139,6 +139,83 @@ fn comments_of_other_texts_are_other_series() {
 }
 
 #[test]
+fn heartbeats_whose_text_is_a_date_go_on_the_next_day() {
+    let dated = |day: &'static str| every(400, 6, move |n| format!(": {day} 20:00:0{n}\n\n"));
+    let mut recorded = merged(&[&counted(300, 9), &dated("Thu Nov 26")]);
+    recorded.wide = json!({"vary": [{"field": "", "as": "string"}]});
+    assert_eq!(wrong(&recorded, &merged(&[&counted(300, 9), &dated("Fri Nov 27")])), [0; 0]);
+    let silent = merged(&[&counted(300, 9), &dated("Fri Nov 27")[..5].to_vec()]);
+    assert_eq!(wrong(&recorded, &silent).len(), 1);
+}
+
+/// Returns events, and a comment after each silence of so many milliseconds, until the end.
+fn kept_alive(events: &Writes, silence_ms: u64, end_ms: u64) -> MadeUpResponse {
+    let (mut all, mut last_ms): (Writes, u64) = (Vec::new(), 0);
+    let end = (end_ms, String::new());
+    for (ms, text) in events.iter().chain([&end]) {
+        while last_ms + silence_ms < *ms {
+            last_ms += silence_ms;
+            all.push((last_ms, ": keep-alive\n\n".to_owned()));
+        }
+        last_ms = *ms;
+        all.push((*ms, text.clone()));
+    }
+    // Takes the end away, which has no text.
+    all.pop();
+    let mut response = merged(&[&all]);
+    response.end = (end_ms, "closed");
+    response
+}
+
+#[test]
+fn heartbeats_after_silence_come_only_where_the_stream_is_silent() {
+    let at = |times: &[u64]| -> Writes { times.iter().map(|ms| (*ms, format!("data: {}\n\n", ms / 500))).collect() };
+    let recorded = kept_alive(&at(&[1020, 1553, 2567, 6600]), 1000, 7900);
+    // Sends the first and the third event a little sooner, before the heartbeat, and the last a little later, behind it.
+    let came = kept_alive(&at(&[998, 1540, 2530, 6640]), 1000, 7900);
+    assert_ne!(recorded.writes.len(), came.writes.len());
+    let texts = |mut came: MadeUpResponse| {
+        for (write, wanted) in came.writes.iter_mut().filter(|write| write.1.starts_with("data")).zip([2, 3, 5, 13]) {
+            write.1 = format!("data: {wanted}\n\n");
+        }
+        came
+    };
+    let (recorded, came) = (texts(recorded), texts(came));
+    assert_eq!(wrong(&recorded, &came), [0; 0], "{came:?}");
+    assert_eq!(wrong(&came, &recorded), [0; 0], "{came:?}");
+    // Sends none, one too many, and a shorter silence.
+    let without = |is_left_out: &dyn Fn(usize, &str) -> bool| {
+        let mut came = recorded.clone();
+        let mut number = 0;
+        came.writes.retain(|(_, text, _)| {
+            number += 1;
+            !is_left_out(number - 1, text)
+        });
+        came
+    };
+    assert_ne!(wrong(&recorded, &without(&|_, text| text.starts_with(':'))), [0; 0]);
+    let in_silence = recorded.writes.iter().position(|(ms, ..)| *ms == 4567).expect("a heartbeat");
+    assert_ne!(wrong(&recorded, &without(&|number, _| number == in_silence)), [0; 0]);
+    let mut twice = recorded.clone();
+    twice.writes.insert(in_silence, recorded.writes[in_silence].clone());
+    assert_ne!(wrong(&recorded, &twice), [0; 0]);
+    assert_ne!(wrong(&recorded, &texts(kept_alive(&at(&[1020, 1553, 2567, 6600]), 500, 7900))), [0; 0]);
+}
+
+#[test]
+fn what_comes_after_the_recorded_end_is_accepted_before_a_late_heartbeat_too() {
+    let (ticks, beats) = (counted(500, 18), heartbeats(800, 11));
+    let endless = |mut response: MadeUpResponse, end_ms: u64| {
+        response.end = (end_ms, "closed");
+        response
+    };
+    let recorded = endless(merged(&[&counted(500, 17), &beats]), 9000);
+    let mut late = beats.clone();
+    late[10].0 = 9020;
+    assert_eq!(wrong(&recorded, &endless(merged(&[&ticks, &late]), 9400)), [0; 0]);
+}
+
+#[test]
 fn an_order_that_the_stream_itself_makes_is_kept() {
     // Sends blocks of tokens, each token 50 ms behind the token before.
     let mut recorded: Writes = Vec::new();
