@@ -10,11 +10,13 @@
 //!        │
 //!  request                      the recorded request, sent again
 //!        │
+//!  body ── unit                 bodies, divided into blocks, lines or pieces
+//!        │
+//!  own_rules                    the rules of a recording, held against the recorded values
+//!        │
 //!  contract ── cases            a recording, read as a contract; each line is a case
 //!        │
-//!  body ── unit ── series       bodies, divided into blocks, lines or pieces; units that a timer sends beside the rest
-//!        │
-//!  align ── pieces              pairs of expected and seen units
+//!  align ── pieces ── series    pairs of expected and seen units; units that a timer sends beside the rest
 //!        │
 //!  value_places ── agreement    where values stand, and how far a seen unit agrees except for values that may vary
 //!        │
@@ -52,6 +54,7 @@ mod in_lab;
 mod lab_player;
 #[cfg(feature = "live")]
 mod live;
+mod own_rules;
 mod pieces;
 mod request;
 mod results;

@@ -47,6 +47,8 @@ mod tests;
 
 pub use self::embedded::check_embedded;
 pub use self::error::CheckError;
+#[cfg(feature = "cli")]
+pub(crate) use self::headers::check_free;
 pub use self::headers::{ExtraHeaders, WrongHeader};
 pub use self::in_lab::CheckContract;
 #[cfg(feature = "live")]
@@ -57,7 +59,7 @@ pub(crate) use self::case_patterns::CasePatterns;
 pub(crate) use self::in_lab::IN_LAB;
 
 #[cfg(feature = "live")]
-pub(crate) use self::live::look_for_stalls;
+pub(crate) use self::live::{look_for_stalls, too_fast};
 
 use self::lines_seen::LinesSeen;
 #[cfg(any(test, feature = "live"))]

@@ -13,6 +13,9 @@ use crate::printable::printable;
 /// The number of characters shown of a line without JSON.
 const SHOWN_CHARS_MAX: usize = 60;
 
+/// With more changed characters a name is no near one.
+const CHANGES_MAX: usize = 2;
+
 /// A line with a problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}: {}", self.field(), .problem.why)]
@@ -56,6 +59,26 @@ impl Problem {
     pub fn within(self, name: &str) -> Self {
         let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         Self { field: format!("{name}{dot}{}", self.field), ..self }
+    }
+
+    /// Returns the problem with the nearest of these names, and of the names expected instead, if the field of the line is
+    /// unknown and some name is near.
+    #[must_use]
+    pub fn with_nearest(self, names: &[&str]) -> Self {
+        let Some((unknown, expected)) = self.why.strip_prefix("unknown field `").and_then(|why| why.split_once('`'))
+        else {
+            return self;
+        };
+        // Takes the names between the backticks of the message.
+        let expected = expected.split('`').skip(1).step_by(2);
+        let changes = |name| (strsim::damerau_levenshtein(name, unknown), name);
+        let nearest = names.iter().copied().chain(expected).map(changes).min();
+        let is_near =
+            |(changes, name): &(usize, &str)| (1..=CHANGES_MAX).contains(changes) && 2 * changes <= name.len();
+        match nearest.filter(is_near).filter(|_| self.field == unknown) {
+            Some((_, name)) => Self { why: format!("{}; the nearest key is `{name}`", self.why), ..self },
+            None => self,
+        }
     }
 
     /// Returns the problem with the number of the line, from 1.
@@ -135,8 +158,12 @@ fn why(error: &serde_json::Error) -> String {
         return format!("expected {}, got {length}", in_json(expected));
     }
     // Turns "invalid type: string "x", expected u64" into "expected a whole number, got string "x"".
-    let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
+    let out_of_range = text.strip_prefix("invalid value: ");
+    let parts = text.strip_prefix("invalid type: ").or(out_of_range);
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
+        Some((got, number @ ("u8" | "u16" | "u32"))) if out_of_range.is_some() => {
+            format!("expected a whole number from 0 to {}, got {got}", largest(number))
+        }
         Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
         Some((got, expected)) => format!("expected {}, got {}", in_json(expected), in_json(got)),
         None => text.to_owned(),
@@ -148,8 +175,20 @@ fn in_json(name: &str) -> &str {
     match name {
         "a sequence" | "sequence" => "an array",
         "a map" | "map" => "an object",
-        "a tuple of size 2" => "an array of 2",
+        // Names pairs in both cases: no line has other tuples.
+        "a tuple of size 2" | "fewer elements in array" => "an array of 2",
+        // Hides the name of a type, which is in no line.
+        other if other.starts_with("struct ") => "an object",
         other => other,
+    }
+}
+
+/// Returns the largest number of a type of serde.
+fn largest(number: &str) -> u32 {
+    match number {
+        "u8" => u8::MAX.into(),
+        "u16" => u16::MAX.into(),
+        _ => u32::MAX,
     }
 }
 

@@ -14,6 +14,7 @@
 mod arrival;
 mod fact;
 mod read;
+mod unique_keys;
 mod vary;
 mod write;
 

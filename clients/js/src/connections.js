@@ -2,7 +2,7 @@
 
 import { chunkForm } from './chunk.js';
 import { OnbeatError } from './error.js';
-import { check, checkCount, checkTimeout } from './options.js';
+import { check, checkCount, checkPath, checkTimeout } from './options.js';
 import { abortAfter } from './time.js';
 
 /** @import { Chunk, Connection, ConnectionState, How, WaitOptions } from './index.js' */
@@ -29,6 +29,7 @@ export function connections(base, json) {
      * @param {WaitOptions & { method?: string }} [options]
      */
     async connected(path, options = {}) {
+      checkPath(path);
       check('connected', options, ['count', 'method', 'timeout_ms']);
       const form = { path: path.split(/[?#]/)[0], method: options.method, ...waitForm(options) };
       try {

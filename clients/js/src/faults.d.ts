@@ -8,7 +8,7 @@ export type Fault = FaultBase & FaultKind & { id: number; times: number; left: n
 /** `times`: How many responses are struck. */
 export type FaultBase = Target & { times?: number };
 
-/** What is struck: the next `times` GET requests for a path (as the server compares paths: lower case, no slash at the end, no query), or one connection. */
+/** What is struck: the next `times` requests for a path, except OPTIONS (as the server compares paths: lower case, no slash at the end, no query), or one connection. */
 export type Target =
   | { path: string; connection?: never }
   | { connection: number; path?: never };

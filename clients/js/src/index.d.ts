@@ -66,7 +66,7 @@ export interface Onbeat {
   /** Resolves when a channel has so many subscribers, 1 without `count`; otherwise like `connected`. */
   subscribed(channel: string, options?: WaitOptions): Promise<Channel>;
 
-  /** The connections that have carried a request to the world, in the order of their ids. */
+  /** The open connections that have carried a request to the world, in the order of their ids. A closed one is in the log alone. */
   connections(): Promise<Connection[]>;
 
   /**
@@ -246,8 +246,8 @@ export interface ConnectionState {
 }
 
 export type LogLine = { t_ms: number } & (
-  | { kind: 'log'; version: 1; seed: string; epoch: string; clock: 'manual' | 'real' | 'scaled'; mailbox: number; dropped: number }
-  | ({ kind: 'request'; method: string; target: string; version: string; headers: [string, string][] } & Exchange)
+  | ({ kind: 'log'; version: 1; seed: string; epoch: string; clock: 'manual' | 'real' | 'scaled'; mailbox: number; dropped: number } & WorldRoutes)
+  | ({ kind: 'request'; method: string; target: string; version: string; headers: [string, string][]; body?: LoggedBody } & Exchange)
   | ({ kind: 'head'; status: number; headers: [string, string][] } & Exchange)
   | ({ kind: 'write'; text: string; base64?: never } & Exchange)
   | ({ kind: 'write'; base64: string; text?: never } & Exchange)
@@ -255,6 +255,9 @@ export type LogLine = { t_ms: number } & (
   | { kind: 'push'; connection: number; text: string; base64?: never }
   | { kind: 'push'; connection: number; base64: string; text?: never }
   | { kind: 'close'; connection: number; how: How }
+  | { kind: 'route'; id: number; route: Record<string, unknown> }
+  | { kind: 'routes-deleted'; ids: number[] }
+  | { kind: 'publish'; channel: string; id?: string; chunk: LoggedBody }
   | { kind: 'fault'; id: number; fault: NewFault }
   | { kind: 'faults-deleted'; ids: number[] }
 );
@@ -262,4 +265,13 @@ export type LogLine = { t_ms: number } & (
 interface Exchange {
   connection: number;
   request: number;
+}
+
+/** Bytes in the log: as text, or in base64 where they are not UTF-8. `cut` says that only the beginning is there. */
+export type LoggedBody = { cut?: true } & ({ text: string; base64?: never } | { base64: string; text?: never });
+
+/** The routes file of the server, and the scenario of the world, where there are such. */
+interface WorldRoutes {
+  routes?: string;
+  scenario?: string;
 }

@@ -21,6 +21,16 @@ export function checkCount(count) {
 }
 
 /**
+ * Throws if a path is no path, or has been left out.
+ *
+ * @param {unknown} path
+ */
+export function checkPath(path) {
+  if (typeof path === 'string' && path.startsWith('/')) return;
+  throw new TypeError(`expected a path that begins with a slash, such as '/sse', got ${JSON.stringify(path) ?? path}`);
+}
+
+/**
  * Throws if options are no object, or have unknown names. A bare number would otherwise be left out without a word.
  *
  * @param {string} call what they are given to

@@ -34,7 +34,19 @@ pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<Ac
     }
     first.exchange = old.exchange;
     first.notes.vary.clone_from(&old.notes.vary);
-    [first].into_iter().chain(lines.into_iter().map(|one| one.line)).collect()
+    without_broken_rules(&contract.name, [first].into_iter().chain(lines.into_iter().map(|one| one.line)).collect())
+}
+
+/// Returns the lines without the rules that the values of these lines break: the next check would refuse such rules.
+fn without_broken_rules(name: &str, lines: Vec<RecordedLine>) -> Vec<RecordedLine> {
+    let numbered: Vec<(usize, RecordedLine)> = (1..).zip(lines.iter().cloned()).collect();
+    let mut lines = lines;
+    let wrong = RecordingContract::new(name, numbered).map(|contract| contract.wrong_rules()).unwrap_or_default();
+    // Removes from the back, so that the indices of the other rules stay right.
+    for rule in wrong.iter().rev() {
+        lines[rule.line - 1].notes.vary.remove(rule.index);
+    }
+    lines
 }
 
 /// Returns the lines of a replayed exchange, with `vary` and `may` of the old lines. An old line with `may` stays, even if the

@@ -9,6 +9,7 @@ use onbeat_wire::recording::{FORMAT, Fact, Times, Vary};
 use serde::Deserialize;
 
 use super::facts::ResponseFacts;
+use super::own_rules::{WrongRule, wrong_rules};
 use super::request::ReplayRequest;
 use crate::judge::Loosening;
 use crate::record::{RecordedLine, framing_of};
@@ -53,10 +54,26 @@ impl RecordingContract {
     ///
     /// If the text is no recording, or no server can be held against the recording. The error names the line and the field.
     pub fn read(name: &str, text: &str) -> Result<Self, String> {
-        read_lines(text).and_then(|lines| Self::new(name, lines)).map_err(|why| format!("failed to read {name}: {why}"))
+        let contract = read_lines(text).and_then(|lines| Self::new(name, lines)).and_then(|contract| {
+            // Tells the first wrong rule alone, as for all mistakes.
+            let wrong = contract.wrong_rules().into_iter().next();
+            wrong.map_or(Ok(contract), |rule| Err(rule.problem.at(rule.line).to_string()))
+        });
+        contract.map_err(|why| format!("failed to read {name}: {why}"))
     }
 
-    fn new(name: &str, lines: Vec<(usize, RecordedLine)>) -> Result<Self, String> {
+    /// Returns the rules that the recorded values break already.
+    pub(super) fn wrong_rules(&self) -> Vec<WrongRule> {
+        let responses: Vec<&ResponseFacts> = self.exchanges.iter().map(|exchange| &exchange.response).collect();
+        wrong_rules(&self.lines, &responses)
+    }
+
+    /// Returns the contract of numbered lines, whose rules may be wrong.
+    ///
+    /// # Errors
+    ///
+    /// If no server can be held against the recording. The error names the line and the field.
+    pub(super) fn new(name: &str, lines: Vec<(usize, RecordedLine)>) -> Result<Self, String> {
         let Some((_, Fact::Recording(start))) = lines.first().map(|(number, line)| (number, &line.fact)) else {
             return Err("expected a recording, got an empty file".into());
         };
@@ -73,11 +90,10 @@ impl RecordingContract {
                 wide = own;
                 continue;
             }
-            // Refuses a time before the time of the line above.
-            jsonl::within("t_ms", line.t_ms, last_ms..=TIME_MS_MAX).map_err(at)?;
-            last_ms = line.t_ms;
+            let above_ms = std::mem::replace(&mut last_ms, line.t_ms);
             let key = (line.exchange.connection, line.exchange.request);
             if let Fact::RawRequest(request) = &line.fact {
+                check_times(line, above_ms).map_err(at)?;
                 let request = ReplayRequest::read(&request.text, line.notes.body.as_ref()).map_err(at)?;
                 let response = ResponseFacts { framing, ..ResponseFacts::default() };
                 if at_by_key.insert(key, exchanges.len()).is_some() {
@@ -98,7 +114,9 @@ impl RecordingContract {
                     "the line of the request before, got a line of kind {kind}"
                 ))));
             };
+            // Checks the order first: the time of a line in the wrong place is wrong as well.
             check_order(&exchange.response, line).map_err(at)?;
+            check_times(line, above_ms).map_err(at)?;
             // Puts the rules of the line first: of two rules for a header or a field the first counts.
             let vary = own.into_iter().chain(wide.clone()).collect();
             exchange.response.add(*number, line, exchange.start_ms, vary);
@@ -187,13 +205,23 @@ fn check_fact(line: &RecordedLine, is_first: bool) -> Result<(), Problem> {
 fn check_order(response: &ResponseFacts, line: &RecordedLine) -> Result<(), Problem> {
     let kind = line.fact.kind();
     if response.end.is_some() {
-        return Err(Problem::line(format_args!("nothing behind the end, got a line of kind {kind}")));
+        return Err(Problem::line(format_args!(
+            "nothing behind the end, got a line of kind {kind}: delete the line, or move it before the end"
+        )));
     }
     match (&line.fact, &response.head) {
         (Fact::Head(_), Some(_)) => Err(Problem::line("one head, got a second one")),
         (Fact::Write(_), None) => Err(Problem::line("the head before the first write")),
         _ => Ok(()),
     }
+}
+
+/// Checks that a line does not come before the line above, and that the last byte does not come before the first.
+fn check_times(line: &RecordedLine, above_ms: u64) -> Result<(), Problem> {
+    jsonl::within("t_ms", line.t_ms, above_ms..=TIME_MS_MAX)?;
+    let (first_ms, last_ms) = (line.notes.first_ms.unwrap_or(line.t_ms), line.t_ms);
+    let expected = format_args!("at most {last_ms}, the t_ms of the last byte, got {first_ms}");
+    jsonl::ensure(first_ms <= last_ms, "first_ms", expected)
 }
 
 fn compiled(vary: &[Vary]) -> Result<Vec<Loosening>, Problem> {

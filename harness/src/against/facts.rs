@@ -102,3 +102,10 @@ impl ResponseFacts {
         [head, last, self.end.map(|end| end.at_ms)].into_iter().flatten().max().unwrap_or_default()
     }
 }
+
+/// Returns the values of a header, joined as one list.
+pub(super) fn joined(head: &Head, name: &str) -> Option<String> {
+    let values: Vec<&str> =
+        head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}

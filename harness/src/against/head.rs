@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use onbeat_wire::recording::VaryPlace;
 use onbeat_wire::{Head, is_connection_field};
-use serde_json::Value;
 
-use super::facts::HeadFact;
+use super::facts::{HeadFact, joined};
 use super::request::is_masked;
 use crate::judge::{Finding, fields};
 
@@ -34,7 +33,7 @@ pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behi
         let came = joined(got, name);
         let why = match (rule, &came) {
             (Some(rule), None) if rule.allows_absence() => continue,
-            (Some(rule), Some(came)) => match rule.breach(&Value::from(came.as_str())) {
+            (Some(rule), Some(came)) => match rule.breach_of_text(came) {
                 Some(expected) => format!("{name}: expected {expected}"),
                 None => continue,
             },
@@ -48,11 +47,4 @@ pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behi
         findings.push(Finding::new(place, format!("{name}: {wanted}"), actual, why));
     }
     findings
-}
-
-/// Returns the values of a header, joined as one list.
-fn joined(head: &Head, name: &str) -> Option<String> {
-    let values: Vec<&str> =
-        head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
 }

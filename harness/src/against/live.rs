@@ -15,7 +15,7 @@ use super::contract::RecordingContract;
 use super::facts::{ResponseFacts, SeenResponse};
 use super::results::{CheckResults, PlayedExchange, PlayedRound};
 use super::schedule::{PlannedExchange, Round, rounds};
-use crate::check::{ExtraHeaders, Progress, look_for_stalls};
+use crate::check::{ExtraHeaders, Progress, look_for_stalls, too_fast};
 use crate::judge::{Case, Measured, NoSuchCase, REPEATS_MAX, Report, Selection, SharedStalls};
 use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once};
 
@@ -60,6 +60,9 @@ pub enum NotChecked {
     /// The selection is wrong.
     #[error(transparent)]
     NoSuchCase(#[from] NoSuchCase),
+    /// The clock of the server is too fast for a check in real time.
+    #[error("{0}")]
+    TooFast(String),
 }
 
 /// Holds a server against recordings. When `stop` is ready, the check is broken off, and the report has all that is known by
@@ -67,7 +70,7 @@ pub enum NotChecked {
 ///
 /// # Errors
 ///
-/// If no server listens there, or the selection names no case.
+/// If no server listens there, the selection names no case, or the clock of the server is too fast.
 pub async fn check_against(
     check: &RecordingCheck,
     contracts: &[RecordingContract],
@@ -76,6 +79,7 @@ pub async fn check_against(
 ) -> Result<CheckedRecordings, NotChecked> {
     let cases = cases(contracts);
     check.cases.among(&cases, Measured::Recordings)?;
+    too_fast(check.rules.times.scale).map_or(Ok(()), |why| Err(NotChecked::TooFast(why)))?;
     // Connects once before the first round, so that a wrong address is an error, and not a finding in each line.
     check.connector.try_out().await?;
     let stalls = SharedStalls::default();

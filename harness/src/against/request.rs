@@ -34,7 +34,8 @@ impl ReplayRequest {
     ///
     /// If the text is no head of a request, or the body is incomplete.
     pub(super) fn read(text: &str, body: Option<&Body>) -> Result<Self, Problem> {
-        let mut lines = text.trim_end_matches(['\r', '\n']).lines();
+        let head = text.trim_end_matches(['\r', '\n']);
+        let mut lines = head.lines();
         let first = lines.next().unwrap_or_default();
         let words: Vec<&str> = first.split(' ').collect();
         let [method, target, version] = words[..] else {
@@ -71,6 +72,11 @@ impl ReplayRequest {
                 return Err(Problem::field("text", format_args!("a header without control characters, got {line:?}")));
             }
             headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        // Counts the line ends behind the last header: a head ends with an empty line (RFC 9112, 2.1).
+        if text[head.len()..].matches('\n').count() < 2 {
+            let expected = "an empty line at the end of the head, got none: end the text with \\r\\n\\r\\n";
+            return Err(Problem::field("text", expected));
         }
         let body = body.map(|body| body.bytes.clone()).unwrap_or_default();
         let masked = headers.iter().filter(|(name, value)| is_masked(name, value)).map(|(name, _)| name.clone());
@@ -129,6 +135,11 @@ fn origin_form(target: &str) -> String {
     rest.find(['/', '?']).map_or_else(|| "/".to_owned(), |at| rest[at..].to_owned())
 }
 
+/// Returns whether the recorder may have left out a secret within a text.
+pub(super) fn has_mask(text: &str) -> bool {
+    text.contains(&"x".repeat(MASK_MIN))
+}
+
 /// Returns whether the recorder left out the value of a header or a query parameter.
 pub(super) fn is_masked(name: &str, value: &str) -> bool {
     let only_x = !value.is_empty() && value.bytes().all(|byte| byte == b'x');
@@ -147,6 +158,8 @@ mod tests {
             ("GET / HTTP/2\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
             ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
             ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
+            ("GET / HTTP/1.1\r\nA: b\r\n", "expected an empty line at the end of the head, got none"),
+            ("GET / HTTP/1.1", "expected an empty line at the end of the head, got none"),
         ] {
             let problem = ReplayRequest::read(text, None).expect_err(text).at(2).to_string();
             assert!(problem.starts_with("line 2, field \"text\": ") && problem.contains(told), "{problem}");

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use onbeat_wire::Decoder;
 use onbeat_wire::recording::VaryPlace;
+use serde_json::Value;
 
 use super::body::{BodyKind, Measure};
 use super::facts::{ByteTimes, WriteFact};
@@ -189,6 +190,27 @@ impl Unit {
         self.text.as_ref().map(|text| text.data.as_str())
     }
 
+    /// Returns the values at a place where values may vary.
+    pub(super) fn values(&self, place: &VaryPlace) -> Vec<Value> {
+        let Some(text) = &self.text else { return Vec::new() };
+        let json = || serde_json::from_str::<Value>(&text.data);
+        match place {
+            VaryPlace::Header(_) => Vec::new(),
+            VaryPlace::Field(name) => {
+                let named = text.fields.iter().filter(|(known, _)| known == name);
+                named.map(|(_, value)| value_of(value)).collect()
+            }
+            VaryPlace::Pointer(_) if text.data.is_empty() => Vec::new(),
+            // Takes the data as a whole, whether JSON or not.
+            VaryPlace::Pointer(pointer) if pointer.is_empty() => {
+                vec![json().unwrap_or_else(|_| Value::from(text.data.as_str()))]
+            }
+            VaryPlace::Pointer(pointer) => {
+                json().ok().and_then(|value| value.pointer(pointer).cloned()).into_iter().collect()
+            }
+        }
+    }
+
     /// Returns how a seen unit differs from this unit; nothing if the seen unit conforms. The answer is empty if the bytes
     /// differ, and no more is known.
     pub(super) fn difference(&self, got: &Self, vary: &[Loosening]) -> Option<String> {
@@ -246,7 +268,7 @@ impl Unit {
 }
 
 /// Returns a field as a value of JSON: a number where the text is a number.
-pub(super) fn value_of(text: &str) -> serde_json::Value {
+pub(super) fn value_of(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Into::into)
 }
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue};
 use onbeat_wire::is_connection_field;
 
-/// The fields that frame a request. The check sets them, and the fields of a single connection.
+/// The fields that frame a request. The check and the recorder set them, and the fields of a single connection.
 const FRAMING: [&str; 2] = ["content-length", "expect"];
 
 /// Fields that ask for another answer than the answer of the contract. The check sets them, or leaves them out on purpose.
@@ -46,8 +46,8 @@ pub enum WrongHeader {
     /// The value can't be sent.
     #[error("failed to read the header {0}: expected a value on one line, without control characters")]
     Value(String),
-    /// The check decides about the field.
-    #[error("failed to take the header {0}: expected another one, since a check decides about this one itself")]
+    /// The check, or the recorder, decides about the field.
+    #[error("failed to take the header {0}: expected another one, since onbeat decides about this one itself")]
     Reserved(String),
 }
 
@@ -137,15 +137,26 @@ impl ExtraHeaders {
     }
 }
 
+/// Checks that users may set a field, by the name in any case: that the field does not frame a request, and is not about a
+/// single connection.
+///
+/// # Errors
+///
+/// If the field frames a request, or is about a single connection.
+pub(crate) fn check_free(name: &str) -> Result<(), WrongHeader> {
+    let is_framing = FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name));
+    if is_framing || is_connection_field(name) { Err(WrongHeader::Reserved(name.to_owned())) } else { Ok(()) }
+}
+
 fn field(text: &str, reserved: &[&str]) -> Result<(HeaderName, HeaderValue), WrongHeader> {
     let (name, value) = text.split_once(':').ok_or(WrongHeader::NoColon)?;
     // Shows only the beginning, since there may be a text of any length before the first colon.
     let shown = || name.chars().take(60).collect::<String>();
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WrongHeader::Name(shown()))?;
-    let is_reserved = |name: &str| is_connection_field(name) || FRAMING.contains(&name) || reserved.contains(&name);
-    if is_reserved(name.as_str()) {
+    if reserved.contains(&name.as_str()) {
         return Err(WrongHeader::Reserved(shown()));
     }
+    check_free(name.as_str()).map_err(|_| WrongHeader::Reserved(shown()))?;
     let value = value.trim_matches([' ', '\t']);
     let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| WrongHeader::Value(shown()))?;
     value.set_sensitive(SECRET_WORDS.iter().any(|word| name.as_str().contains(word)));
@@ -182,8 +193,8 @@ mod tests {
             ("X-A\r\nX-B: sesame", "expected a name"),
             ("X-A: sesame\r\nX-B: c", "expected a value on one line"),
             ("X-A: sesame\u{0}", "expected a value on one line"),
-            ("Content-Length: 5", "a check decides about this one itself"),
-            ("CONNECTION: close", "a check decides about this one itself"),
+            ("Content-Length: 5", "onbeat decides about this one itself"),
+            ("CONNECTION: close", "onbeat decides about this one itself"),
         ] {
             let why = read(&[text]).expect_err(text).to_string();
             assert!(why.contains(told) && !why.contains("sesame"), "{text:?}: {why}");

@@ -61,9 +61,7 @@ pub enum Unreachable {
         why: String,
     },
     /// The clock is too fast for a check in real time.
-    #[error(
-        "expected a scale of at most {SCALE_MAX}, got {0}: of a faster clock a real one can't tell what comes when"
-    )]
+    #[error("{}", too_fast((*.0).into()).unwrap_or_default())]
     TooFast(NonZeroU32),
     /// The selection is wrong.
     #[error(transparent)]
@@ -81,6 +79,14 @@ pub trait Progress {
 /// With a faster clock heartbeats come less than 30 ms apart, and hide the expected lines of a scenario.
 const SCALE_MAX: u32 = 1000;
 
+/// Returns the message about a clock that is too fast for a check in real time.
+pub(crate) fn too_fast(scale: u32) -> Option<String> {
+    let told = format!(
+        "expected a scale of at most {SCALE_MAX}, got {scale}: of a faster clock a real one can't tell what comes when"
+    );
+    (scale > SCALE_MAX).then_some(told)
+}
+
 /// Judges the server by the fixtures, over real sockets: all streams at the same time, scenarios one after another. When
 /// `stop` is ready, the check is broken off, and the report has all that is known by then.
 ///
@@ -95,7 +101,7 @@ pub async fn check_live(
 ) -> Result<Report, Unreachable> {
     let golden = scope.contract()?;
     // Reports the mistakes of the user before the first connection.
-    if remote.scale.get() > SCALE_MAX {
+    if too_fast(remote.scale.into()).is_some() {
         return Err(Unreachable::TooFast(remote.scale));
     }
     let live = reach(remote).await?;

@@ -11,6 +11,7 @@ use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};
 use super::{Exit, Output, files, parse_duration, tell, told_to_end};
+use crate::check::check_free;
 use crate::record::{
     Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, proposals, record_once,
 };
@@ -89,6 +90,8 @@ pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit,
         let (proxy, news) = Proxy::new(connector, secrets, dir)?;
         return tokio::runtime::Runtime::new()?.block_on(serve(listen, &proxy, news, out));
     }
+    // Refuses the same headers as a check: a recording with a wrong framing could not be played again.
+    arguments.headers.iter().try_for_each(|(name, _)| check_free(name))?;
     files::check_writable(arguments.output.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(record(arguments, &secrets, out));

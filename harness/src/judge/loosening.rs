@@ -2,7 +2,7 @@
 
 use onbeat_wire::recording::{NumberBounds, Vary, VaryPlace, VaryRule};
 use regex::{Regex, RegexBuilder};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::record::is_uuid;
 
@@ -56,6 +56,15 @@ impl Loosening {
             VaryRule::Count | VaryRule::Removals => (value.as_u64().is_some(), "a whole number from 0 on".to_owned()),
         };
         (!holds).then_some(expected)
+    }
+
+    /// Returns the expectation in words, if a text breaks the rule, such as the value of a header: as a string, and also as a
+    /// number, where the text is a number.
+    pub(crate) fn breach_of_text(&self, text: &str) -> Option<String> {
+        let expected = self.breach(&Value::from(text))?;
+        let number = text.parse::<Number>().map(Value::from);
+        let is_right_number = number.is_ok_and(|number| self.breach(&number).is_none());
+        (!is_right_number).then_some(expected)
     }
 }
 
@@ -142,6 +151,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_value_of_a_header_is_a_string_and_may_be_a_number() {
+        let keeps = |rule: &str, text: &str| {
+            let vary: Vary = serde_json::from_str(&format!("{{\"header\":\"a\",{rule}}}")).expect(rule);
+            Loosening::compile(&vary).expect(rule).breach_of_text(text).is_none()
+        };
+        assert!(keeps(r#""as":"string""#, "17") && keeps(r#""as":"number""#, "17") && keeps(r#""as":"count""#, "17"));
+        assert!(!keeps(r#""as":"number""#, "a17") && !keeps(r#""as":"number","maximum":9"#, "17"));
     }
 
     #[test]

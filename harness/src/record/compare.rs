@@ -47,7 +47,7 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     let (fields, other_fields) = (compared_fields(first), compared_fields(second));
     for (name, values) in &fields {
         for (value, other) in values.iter().zip(other_fields.get(name).into_iter().flatten()) {
-            let rule = (value.text != other.text).then(|| field_rule(&value.text, &other.text));
+            let rule = (value.text != other.text).then(|| text_rule(&value.text, &other.text));
             let vary = rule.map(|rule| vec![Vary { place: VaryPlace::Field(name.clone()), rule }]);
             let difference = vary.map(ProposedDifference::Vary);
             in_body.extend(difference.map(|difference| Proposal { line: value.line, difference }));
@@ -112,7 +112,9 @@ fn head_proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Propos
         if name != "date" && values(&head.headers) != values(&other.headers) {
             let is_in = |headers: &[(String, String)]| headers.iter().any(|(known, _)| known == name);
             let is_in_both = is_in(&head.headers) && is_in(&other.headers);
-            let rule = if is_in_both { VaryRule::String } else { VaryRule::Any };
+            let joined = |headers| values(headers).join(", ");
+            let rule =
+                if is_in_both { text_rule(&joined(&head.headers), &joined(&other.headers)) } else { VaryRule::Any };
             headers.push(Vary { place: VaryPlace::Header(name.clone()), rule });
         }
     }
@@ -179,8 +181,8 @@ fn rule(first: &Value, second: &Value) -> VaryRule {
     }
 }
 
-/// Returns the narrowest rule that two values of a field keep.
-fn field_rule(first: &str, second: &str) -> VaryRule {
+/// Returns the narrowest rule that two values of a field or a header keep.
+fn text_rule(first: &str, second: &str) -> VaryRule {
     let value = |text: &str| text.parse::<Number>().map_or_else(|_| Value::from(text), Value::from);
     match (value(first), value(second)) {
         (first @ Value::Number(_), second @ Value::Number(_)) => rule(&first, &second),
@@ -240,12 +242,26 @@ mod tests {
             r#"{"line":3,"vary":[{"pointer":"/a~1b/c~0d","as":"string"},{"pointer":"/at","as":"timestamp"},"#,
             r#"{"pointer":"/id","as":"uuid"},{"pointer":"/n/1","as":"number"}]}"#
         );
-        let header = r#"{"line":1,"vary":[{"header":"x-request-id","as":"string"}]}"#;
+        let header = r#"{"line":1,"vary":[{"header":"x-request-id","as":"number"}]}"#;
         assert_proposed(&first, &second, &[header, vary]);
         assert_proposed(&first, &first, &[]);
         let third = stream("1", r#"{"id":null}"#, "[END]");
         let any = r#"{"line":3,"vary":[{"pointer":"/a~1b","as":"any"},{"pointer":"/at","as":"any"},{"pointer":"/id","as":"any"},{"pointer":"/n","as":"any"}]}"#;
         assert_proposed(&first, &third, &[any, r#"{"line":3,"text":["[DONE]","[END]"]}"#]);
+    }
+
+    #[test]
+    fn a_header_that_differs_is_proposed_with_the_narrowest_rule() {
+        for (first, second, rule) in [
+            ("0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f", "ffffffff-3d21-4a3c-9a53-1a1b2c3d4e5f", "uuid"),
+            ("2025-12-01T00:00:00Z", "2025-12-01T00:00:01Z", "timestamp"),
+            ("17", "18", "number"),
+            ("17", "a18", "string"),
+        ] {
+            let told = format!(r#"{{"line":1,"vary":[{{"header":"x-request-id","as":"{rule}"}}]}}"#);
+            let recorded = |id| recording("text/event-stream", id, &[]);
+            assert_proposed(&recorded(first), &recorded(second), &[&told]);
+        }
     }
 
     #[test]

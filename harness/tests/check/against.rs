@@ -72,6 +72,14 @@ fn a_server_holds_against_its_own_recording_and_a_mistake_is_named_with_its_line
 }
 
 #[test]
+fn a_clock_that_is_too_fast_is_an_error_as_without_recordings() {
+    let path = recorded(&answering(GOOD), &folder("against-too-fast"), &[]);
+    let output = check("http://127.0.0.1:9", &path, &["--scale", "1001"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("expected a scale of at most 1000, got 1001"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_came_is_accepted_and_keeps_what_may_vary() {
     let folder = folder("against-accept");
     let (good, bad) = (answering(GOOD), answering(BAD));

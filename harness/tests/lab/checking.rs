@@ -159,7 +159,7 @@ fn mistakes_name_the_file_the_line_and_what_was_expected() {
         let pattern = lab.check_against(&sockets).only("[").await.unwrap_err().to_string();
         assert!(pattern.starts_with("failed to read the pattern \"[\": "), "{pattern}");
         let header = lab.check_against(&sockets).header("content-length", "5").await.unwrap_err();
-        assert!(header.to_string().contains("a check decides about this one itself"), "{header}");
+        assert!(header.to_string().contains("onbeat decides about this one itself"), "{header}");
         // What `unwrap` shows is the message.
         assert_eq!(format!("{header:?}"), header.to_string());
         let response = lab.get("/tokens").await;

@@ -26,6 +26,11 @@ fn wrong_arguments_are_explained() {
         "expected 'Name: value', like 'Accept: text/event-stream'",
     );
     assert_fails(&["record", "localhost", "-H", "a: b\nc: d"], "on one line and without control characters");
+    for header in ["Transfer-Encoding: chunked", "content-length: 3", "Connection: close", "Expect: 100-continue"] {
+        let name = header.split(':').next().expect("a name");
+        let told = format!("failed to take the header {name}: expected another one, since onbeat decides");
+        assert_fails(&["record", "localhost", "-H", header], &told);
+    }
     assert_fails(&["record", "localhost", "-X", "GET /"], "expected a method like POST");
     assert_fails(&["record", "localhost", "--for", "10"], "expected a time like 250ms");
     assert_fails(&["record", "localhost", "--redact", "a=b"], "--redact: expected the name of a header");

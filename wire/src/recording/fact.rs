@@ -135,6 +135,7 @@ pub struct RawRequest {
 #[serde(deny_unknown_fields)]
 pub struct ResponseHead {
     /// The status code.
+    #[serde(deserialize_with = "super::read::status")]
     pub status: u16,
     /// The fields in wire order.
     pub headers: Vec<(String, String)>,

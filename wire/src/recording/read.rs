@@ -1,12 +1,21 @@
 //! Reads lines from JSON. An error names the field.
 
+use std::ops::RangeInclusive;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::unique_keys::UniqueKeys;
 use super::{Body, Fact, Line, Notes, Push, Write};
 use crate::jsonl::{self, Problem};
+
+/// The keys of a line of any kind, apart from notes.
+const COMMON_KEYS: [&str; 4] = ["t_ms", "kind", "connection", "request"];
+
+/// The statuses of HTTP, of three digits (RFC 9110, 15).
+const STATUSES: RangeInclusive<u64> = 100..=999;
 
 impl<N: Notes> Line<N> {
     /// Reads a line.
@@ -16,14 +25,14 @@ impl<N: Notes> Line<N> {
     /// If the text is no JSON object, or the keys do not fit the kind of the line. The error names the key.
     pub fn read(text: &str) -> Result<Self, Problem> {
         // Takes the common keys out first; the keys that remain must be the keys of the kind.
-        let mut keys: Map<String, Value> = jsonl::read(text)?;
+        let mut keys = jsonl::read::<UniqueKeys>(text)?.into_keys()?;
         let is_start = keys.get("kind").is_some_and(|kind| kind == "recording");
         // Leaves `t_ms` among the keys of the first line, where `t_ms` is an unknown key.
         let t_ms = if is_start { 0 } else { take(&mut keys, "t_ms")? };
         let kind: String = take(&mut keys, "kind")?;
         let exchange = jsonl::from_value(some(&mut keys, &["connection", "request"]))?;
         let notes: N = jsonl::from_value(some(&mut keys, N::KEYS))?;
-        let fact = fact(&kind, keys)?;
+        let fact = fact(&kind, keys).map_err(|problem| problem.with_nearest(&[&COMMON_KEYS, N::KEYS].concat()))?;
         // Checks the notes last, since the fact decides which notes are allowed.
         notes.check(&fact)?;
         Ok(Self { t_ms, exchange, fact, notes })
@@ -123,6 +132,14 @@ fn bytes(text: Option<String>, base64: Option<Bytes>) -> Result<Bytes, &'static 
         (None, Some(bytes)) => Ok(bytes),
         _ => Err("expected either text or base64"),
     }
+}
+
+/// Reads a status. A status with more than three digits is told with the range of all statuses.
+pub(super) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u64::deserialize(deserializer)?;
+    let (least, most) = (STATUSES.start(), STATUSES.end());
+    u16::try_from(status)
+        .map_err(|_| de::Error::custom(format_args!("expected a whole number from {least} to {most}, got {status}")))
 }
 
 fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {

@@ -167,6 +167,16 @@ fn a_key_that_does_not_belong_in_a_recording_is_told() {
             "field \"vary[0]\": expected no header in a write",
         ),
         (
+            r#"{"t_ms":0,"kind":"write","text":"","vari":[]}"#,
+            "unknown field `vari`, expected `text` or `base64`; the nearest key is `vary`",
+        ),
+        (r#"{"t_ms":0,"kind":"end","hwo":"cut"}"#, "unknown field `hwo`, expected `how`; the nearest key is `how`"),
+        (r#"{"t_ms":0,"kind":"request","text":"","body":5}"#, "field \"body\": expected an object, got integer `5`"),
+        (
+            r#"{"t_ms":0,"kind":"write","text":"","vary":[{"pointer":"/n","as":"number","minimum":5,"maximum":1}]}"#,
+            "field \"vary[0]\": expected a minimum of at most 1, the maximum, got 5",
+        ),
+        (
             r#"{"t_ms":0,"kind":"write","text":"","vary":[{"pointer":"","as":"uid"}]}"#,
             "field \"vary[0].as\": unknown variant `uid`",
         ),
@@ -223,6 +233,22 @@ fn a_wrong_line_is_told_by_its_field() {
         (
             r#"{"t_ms":1,"kind":"head","status":200,"headers":[["a",1]]}"#,
             "field \"headers[0][1]\": expected a string, got",
+        ),
+        (
+            r#"{"t_ms":1,"kind":"head","status":99999,"headers":[]}"#,
+            "field \"status\": expected a whole number from 100 to 999, got 99999",
+        ),
+        (
+            r#"{"t_ms":1,"kind":"head","status":200,"headers":[["a","b","c"]]}"#,
+            "field \"headers[0]\": expected an array of 2, got 3",
+        ),
+        (
+            r#"{"t_ms":1,"kind":"end","how":"cut","request":4294967296}"#,
+            "field \"request\": expected a whole number from 0 to 4294967295, got integer `4294967296`",
+        ),
+        (
+            r#"{"t_ms":8,"t_ms":9,"kind":"write","text":"x"}"#,
+            "line 1, field \"t_ms\": expected the key once in a line, got it twice",
         ),
         (r#"{"t_ms":1,"kind":"write"}"#, "line 1: expected either text or base64"),
         (r#"{"t_ms":1,"kind":"write","text":"","base64":""}"#, "line 1: expected either text or base64"),

@@ -72,6 +72,22 @@ impl NumberBounds {
     }
 }
 
+impl NumberBounds {
+    /// Checks that some number is within the bounds.
+    fn check(&self) -> Result<(), String> {
+        let Some(minimum) = self.minimum else { return Ok(()) };
+        match (self.maximum, self.below) {
+            (Some(maximum), _) if minimum > maximum => {
+                Err(format!("expected a minimum of at most {maximum}, the maximum, got {minimum}"))
+            }
+            (_, Some(below)) if minimum >= below => {
+                Err(format!("expected a minimum of less than {below}, as `below` says, got {minimum}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The keys of a varying value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +129,7 @@ enum RuleName {
 }
 
 impl TryFrom<VaryKeys> for Vary {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(keys: VaryKeys) -> Result<Self, Self::Error> {
         let VaryKeys { pointer, field, header, r#as, pattern, text, minimum, maximum, below, decimals_max } = keys;
@@ -121,27 +137,28 @@ impl TryFrom<VaryKeys> for Vary {
             (Some(pointer), None, None) if pointer.is_empty() || pointer.starts_with('/') => {
                 VaryPlace::Pointer(pointer)
             }
-            (Some(_), None, None) => return Err("expected a JSON pointer, which is empty or begins with /"),
+            (Some(_), None, None) => return Err("expected a JSON pointer, which is empty or begins with /".into()),
             // Refuses a second way to name the data.
             (None, Some(field), None) if field == "data" => {
-                return Err("expected \"pointer\":\"\" for the data as a whole");
+                return Err("expected \"pointer\":\"\" for the data as a whole".into());
             }
             (None, Some(field), None) => VaryPlace::Field(field),
             (None, None, Some(header)) => VaryPlace::Header(header.to_ascii_lowercase()),
-            _ => return Err("expected one of pointer, field and header"),
+            _ => return Err("expected one of pointer, field and header".into()),
         };
         let [minimum, maximum, below] = [minimum, maximum, below].map(|bound| bound.and_then(|bound| bound.as_f64()));
         let bounds = NumberBounds { minimum, maximum, below, decimals_max };
         // Refuses the keys of other rules, which would loosen nothing, against the intention.
         if pattern.is_some() != (r#as == RuleName::Regex) {
-            return Err("expected a pattern for regex, and for no other rule");
+            return Err("expected a pattern for regex, and for no other rule".into());
         }
         if text.is_some() != (r#as == RuleName::TextAndTimestamp) {
-            return Err("expected a text for text-and-timestamp, and for no other rule");
+            return Err("expected a text for text-and-timestamp, and for no other rule".into());
         }
         if bounds != NumberBounds::default() && r#as != RuleName::Number {
-            return Err("expected bounds for number, and for no other rule");
+            return Err("expected bounds for number, and for no other rule".into());
         }
+        bounds.check()?;
         let rule = match r#as {
             RuleName::Any => VaryRule::Any,
             RuleName::String => VaryRule::String,
@@ -215,6 +232,7 @@ mod tests {
             r#"{"pointer":"/clients","as":"count"}"#,
             r#"{"pointer":"/removed","as":"removals"}"#,
             r#"{"pointer":"/at","as":"timestamp"}"#,
+            r#"{"pointer":"/n","as":"number","minimum":1,"maximum":1}"#,
         ] {
             let vary: Vary = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(serde_json::to_string(&vary).expect("plain data"), text);
@@ -233,6 +251,11 @@ mod tests {
             (r#"{"pointer":"/id","as":"any","pattern":"a"}"#, "expected a pattern for regex"),
             (r#"{"pointer":"/id","as":"any","minimum":1}"#, "expected bounds for number"),
             (r#"{"pointer":"/id","as":"any","min":1}"#, "unknown field `min`"),
+            (
+                r#"{"pointer":"/n","as":"number","minimum":5,"maximum":1}"#,
+                "expected a minimum of at most 1, the maximum, got 5",
+            ),
+            (r#"{"pointer":"/n","as":"number","minimum":1,"below":1}"#, "expected a minimum of less than 1"),
             (r#"{"field":"data","as":"any"}"#, "expected \"pointer\":\"\" for the data"),
         ] {
             let error = serde_json::from_str::<Vary>(text).expect_err(text).to_string();

@@ -95,7 +95,10 @@ impl ExchangeTrial<'_, '_> {
             // Compares the recorded order of two units with the order in which the units came.
             let passes = |(other, came): &(usize, usize)| {
                 let has_order = !self.is_due_with(*e, *other) && !self.result.series.is_free(*e, *other);
-                (other < e) != (came < g) && has_order
+                // Finds the passed unit merely late, if the unit that is due later came no sooner than due.
+                let later = (*e, *g).max((*other, *came));
+                let is_early = self.came_ms(later.1) + INSTANT_MS / 2 < self.due_ms(later.0);
+                (other < e) != (came < g) && has_order && is_early
             };
             if came.iter().any(passes) {
                 found.push((*e, *g));

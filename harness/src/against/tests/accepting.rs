@@ -61,3 +61,18 @@ fn lines_of(text: &str) -> Vec<(u64, String, serde_json::Value)> {
     });
     writes.collect()
 }
+
+#[test]
+fn a_rule_that_what_came_breaks_is_not_kept() {
+    let number = json!({"vary": [{"pointer": "/t", "as": "string"}, {"pointer": "/id", "as": "number"}]});
+    let recorded = MadeUpResponse::events(&[(10, "data: {\"id\":1,\"t\":\"a\"}\n\n")]).with(0, number);
+    let came = MadeUpResponse::events(&[(10, "data: {\"id\":\"x1\",\"t\":\"b\"}\n\n")]);
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let with = compared(&cases, &contract, &came, &rules(Measure::Chunks));
+    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
+    let lines = next_recording(&contract, vec![lines]);
+    let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
+    assert!(text.contains(r#""vary":[{"pointer":"/t","as":"string"}]}"#), "{text}");
+    RecordingContract::read("a.jsonl", &text).expect("a recording");
+}

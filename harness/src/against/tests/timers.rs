@@ -56,6 +56,23 @@ fn timers_that_meet_come_in_either_order() {
 }
 
 #[test]
+fn a_loop_that_falls_behind_a_timer_is_late_and_not_out_of_order() {
+    // Records a loop of 50.4 ms beside a timer of 250 ms, and gets a loop of 51 ms.
+    let tokens = |tenths: u64| {
+        every(1, 60, |n| format!("data: {n}\n\n")).into_iter().map(move |(n, text)| (n * tenths / 10, text))
+    };
+    let (recorded, came): (Writes, Writes) = (tokens(504).collect(), tokens(510).collect());
+    let pings = named("ping", 250, 12);
+    let recorded = merged(&[&recorded, &pings]);
+    assert_eq!(wrong(&recorded, &merged(&[&came, &pings])), [0; 0]);
+    // Sends a ping before the token before the ping.
+    let early =
+        named("ping", 250, 12).into_iter().map(|(ms, text)| (if ms == 2250 { 2200 } else { ms }, text)).collect();
+    let exact: Writes = tokens(504).collect();
+    assert_eq!(wrong(&recorded, &merged(&[&exact, &early])).len(), 1);
+}
+
+#[test]
 fn heartbeats_go_on_while_a_stream_pauses() {
     let (mut stream, pings) = (counted(150, 8), heartbeats(300, 12));
     stream.extend([(3000, "data: 9\n\n".to_owned()), (3200, "data: [DONE]\n\n".to_owned())]);
