@@ -99,6 +99,10 @@ impl ExchangeTrial<'_, '_> {
             }
             divided.extend_from_slice(&rest[..agreed.seen]);
             divided.extend_from_slice(&bytes[joint..]);
+            // Ends where the last event lacks the blank line too.
+            if is_whole && last.is_some() && agreed.seen == rest.len() {
+                return Some(JoinedEvents { first, last: e, unit: g, divided });
+            }
             (from, last) = (from + agreed.seen, Some(e));
         }
         None
@@ -124,7 +128,7 @@ impl ExchangeTrial<'_, '_> {
 }
 
 /// Returns where the blank line at the end of an event begins, if there is one.
-fn blank_line(event: &[u8]) -> Option<usize> {
+pub(super) fn blank_line(event: &[u8]) -> Option<usize> {
     let ends: Vec<usize> = line_ends(event).collect();
     let [.., before, last] = ends[..] else { return None };
     (last == event.len() && is_empty_line(&event[before..])).then_some(before)

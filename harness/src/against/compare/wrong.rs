@@ -5,6 +5,7 @@ use std::time::Duration;
 use onbeat_wire::printable::visible;
 
 use super::ExchangeTrial;
+use super::run_together::blank_line;
 use crate::against::agreement::{Agreement, VaryingText};
 use crate::against::align::vary;
 use crate::against::body::BodyKind;
@@ -20,13 +21,17 @@ impl ExchangeTrial<'_, '_> {
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let difference = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
         let is_told = !(difference.is_empty() || difference == ANOTHER_TEXT);
+        let agreed = self.agreement(unit, got, kind);
+        let is_cut = kind == BodyKind::EventStream
+            && agreed.seen == got.bytes.len()
+            && blank_line(&unit.bytes) == Some(agreed.expected);
         let why = match broken_utf8(&unit.bytes, &got.bytes, kind) {
             Some(byte) => format!("not UTF-8 from byte {byte} on"),
+            None if is_cut => "the blank line at the end is missing".to_owned(),
             None if is_other && !is_told => "something else came".to_owned(),
             None => difference,
         };
         // Shows the seen values where values may vary, so that the first difference is the mistake.
-        let agreed = self.agreement(unit, got, kind);
         let mut shown = [&got.bytes[..agreed.seen], &unit.bytes[agreed.expected..]].concat();
         let mut differs_at = agreed.expected;
         if shown == got.bytes {

@@ -191,3 +191,15 @@ fn a_heartbeat_of_a_timer_may_run_together_with_an_event() {
         assert_eq!(failing(&stream(&texts), &stream(&came), Measure::Chunks), [(line, why)]);
     }
 }
+
+#[test]
+fn events_without_any_blank_line_run_together() {
+    let texts = ["id: 1\ndata: a\n\n", "id: 2\ndata: b\n\n", "id: 3\ndata: c\n\n"];
+    let writes = |cut: usize| texts.map(|text| (10, &text[..text.len() - cut]));
+    let recorded = MadeUpResponse::events(&writes(0));
+    let why = "runs together with the lines up to 6: the blank lines between them are missing".to_owned();
+    assert_eq!(failing(&recorded, &MadeUpResponse::events(&writes(1)), Measure::Chunks), [(4, why)]);
+    let found = finding("id: 1\ndata: a\n\n", "id: 7\ndata: a\n", &json!([{"field": "id", "as": "number"}]));
+    assert_eq!(found.why, "the blank line at the end is missing");
+    assert_eq!(found.first_differing_byte, Some(14));
+}
