@@ -185,12 +185,15 @@ impl ExchangeTrial<'_, '_> {
 
     /// Judges the times of the seen lines.
     fn times(&mut self, stalls: &Stalls) {
-        let wrong = if self.is_exact {
+        let mut wrong = if self.is_exact {
             inexact_times(&self.result.came)
         } else {
             let judged = |lines: Vec<TimedLine>| wrong_times(&lines, self.seen.began, self.rules.times, stalls);
             self.timed_sequences().into_iter().flat_map(judged).collect()
         };
+        // Keeps one finding of the head, which begins every sequence.
+        wrong.sort_by_key(|wrong| wrong.line);
+        wrong.dedup();
         let (early, other): (Vec<&WrongTime>, Vec<&WrongTime>) = wrong.iter().partition(|wrong| wrong.is_early);
         self.result.early_lines = early.iter().map(|wrong| wrong.line).collect();
         self.result.has_other_time_findings = !other.is_empty();

@@ -18,9 +18,10 @@ const STEADY_MS: u64 = 20;
 const ODD_GAPS: usize = 8;
 /// A steady recording was held up by this part of the tolerance at most: a longer gap is a pause of the server.
 const HELD_UP: (u32, u32) = (3, 5);
-/// A gap of one kind is longer than the next shorter one by at most a quarter and a few milliseconds.
+/// A gap of one kind is longer than the next shorter one by at most a quarter and some milliseconds, by which a machine may be
+/// late: a late write makes the gap before longer, and the gap behind shorter.
 const SAME_GAP_PARTS: u64 = 4;
-const SAME_GAP_MS: u64 = 5;
+const SAME_GAP_MS: u64 = 15;
 /// A busy machine makes a recording longer by this part at most.
 const DRIFT_PARTS: u64 = 3;
 /// The check looks for stalls of the machine by timers of this length.
@@ -153,7 +154,16 @@ fn late(
     // Takes the later time: a line is late only if late since both the line before and the request.
     let due_ms = (from_ms + gap_ms).max(line.due.last_ms);
     let by_ms = line.came.first_ms.saturating_sub(due_ms);
-    (by_ms > tolerance + excused(due_ms, line.came.first_ms)).then(|| untimely(line, due_ms, "late", by_ms))
+    let is_late = by_ms > tolerance + excused(due_ms, line.came.first_ms);
+    is_late.then(|| {
+        let mut wrong = untimely(line, due_ms, "late", by_ms);
+        let (recorded_ms, behind_ms) = (line.due.last_ms, due_ms - line.due.last_ms);
+        if behind_ms > 0 {
+            wrong.expected +=
+                &format!(", {recorded_ms} ms by the recording and {behind_ms} ms by which the line before was late");
+        }
+        wrong
+    })
 }
 
 /// Returns the line as early, if so: since the request, since the head, and since the line before.

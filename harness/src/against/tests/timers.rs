@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{FIRST_WRITE, MadeUpResponse, Measure, failing, lines};
+use super::{FIRST_WRITE, MadeUpResponse, Measure, cases, compare, failing, lines, rules};
+use crate::against::facts::ByteTimes;
+use crate::judge::Stalls;
 
 /// Writes with their times.
 type Writes = Vec<(u64, String)>;
@@ -217,6 +219,21 @@ fn heartbeats_after_silence_come_only_where_the_stream_is_silent() {
     twice.writes.insert(in_silence, recorded.writes[in_silence].clone());
     assert_ne!(wrong(&recorded, &twice), [0; 0]);
     assert_ne!(wrong(&recorded, &texts(kept_alive(&at(&[1020, 1553, 2567, 6600]), 500, 7900))), [0; 0]);
+}
+
+#[test]
+fn a_late_head_is_told_once_however_many_timers_follow() {
+    let recorded = merged(&[&counted(300, 9), &heartbeats(400, 6)]);
+    let late = |writes: &Writes| writes.iter().map(|(ms, text)| (ms + 900, text.clone())).collect::<Writes>();
+    let mut seen = merged(&[&late(&counted(300, 9)), &late(&heartbeats(400, 6))]).seen();
+    seen.facts.head.as_mut().expect("a head").times = ByteTimes { first_ms: 905, last_ms: 905 };
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let rules = rules(Measure::Chunks);
+    let of = (&contract, &contract.exchanges[0]);
+    let evidence = compare(&cases, of, (&seen, 5000), &rules, &Stalls::default()).evidence;
+    let findings = evidence.record("a.jsonl:3").findings;
+    assert_eq!(findings.iter().map(|finding| finding.why.as_str()).collect::<Vec<_>>(), ["900 ms too late"]);
 }
 
 #[test]

@@ -28,6 +28,18 @@ fn a_late_write_is_found_once_whether_the_rest_is_late_as_well_or_not() {
 }
 
 #[test]
+fn a_late_write_is_expected_later_by_as_much_as_the_line_before_was_late() {
+    let expected = |came: &[u64]| {
+        let lines = timed_lines(&[300, 900], came);
+        let found = wrong_times(&lines, Instant::EPOCH, RULES, &Stalls::default());
+        found.last().map(|wrong| wrong.expected.clone()).unwrap_or_default()
+    };
+    assert_eq!(expected(&[300, 1200]), "900 ms after the request");
+    let by_both = "940 ms after the request, 900 ms by the recording and 40 ms by which the line before was late";
+    assert_eq!(expected(&[340, 1200]), by_both);
+}
+
+#[test]
 fn an_early_write_is_found_and_the_jitter_of_a_recording_is_not() {
     // Steady gaps tell that the recording has little jitter, and unequal ones tell nothing.
     let due = [300, 400, 500, 600, 1500];
