@@ -113,7 +113,9 @@ fn gaps_that_jitter_has_divided_into_short_and_long_ones_keep_their_pace() {
     let gaps = [50, 1000, 50, 50, 50, 50, 1000, 50, 50, 50, 50, 1000, 50, 1000, 1000, 1000, 1000, 50, 50];
     let with = |late: &[(usize, u64)]| {
         let mut response = stream(&gaps);
-        late.iter().for_each(|(write, ms)| response.writes[*write].0 += ms);
+        for (write, ms) in late {
+            response.writes[*write].0 += ms;
+        }
         response
     };
     let recorded = with(&[(0, 3), (2, 13), (4, 19), (7, 15), (9, 14), (12, 7), (17, 19)]);
