@@ -122,7 +122,7 @@ where
     // Drops the handler and the body under way before any wait.
     let unparsed = served.into_parts().read_buf;
     if connection.ending() == Some(Ending::Reset) {
-        send_all(&mut socket, &connection, patience.unwrap_or_else(reset_patience)).await;
+        send_before_reset(&mut socket, &connection, patience.unwrap_or_else(reset_patience)).await;
         connection.turns().give_back();
         // Resets the socket by dropping the socket.
         return;
@@ -139,7 +139,7 @@ where
 }
 
 /// Sends what the machine has not sent yet, until `patience` is over.
-async fn send_all<I>(socket: &mut Watched<I>, connection: &Connection, patience: impl Future<Output = ()>)
+async fn send_before_reset<I>(socket: &mut Watched<I>, connection: &Connection, patience: impl Future<Output = ()>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin,
 {

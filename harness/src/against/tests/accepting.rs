@@ -7,6 +7,16 @@ use super::super::accept::{accepted_exchange, next_recording};
 use super::{MadeUpResponse, Measure, cases, compared, failing, rules};
 use crate::against::RecordingContract;
 
+/// Returns the recording after what came was accepted.
+fn accepted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> String {
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let with = compared(&cases, &contract, came, &rules(Measure::Chunks));
+    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
+    let lines = next_recording(&contract, vec![lines]);
+    lines.iter().map(|line| to_json(line) + "\n").collect()
+}
+
 #[test]
 fn notes_stay_on_the_lines_that_came_for_the_old_ones() {
     let vary = json!({"vary": [{"pointer": "/id", "as": "number"}]});
@@ -26,12 +36,7 @@ fn notes_stay_on_the_lines_that_came_for_the_old_ones() {
         (25, ":hb\n\n"),
         (31, "data: new\n\n"),
     ]);
-    let contract = recorded.contract();
-    let cases = cases(std::slice::from_ref(&contract));
-    let with = compared(&cases, &contract, &came, &rules(Measure::Chunks));
-    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
-    let lines = next_recording(&contract, vec![lines]);
-    let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
+    let text = accepted(&recorded, &came);
     let shown: Vec<&str> = text.lines().skip(3).collect();
     assert_eq!(
         shown,
@@ -67,12 +72,7 @@ fn a_rule_that_what_came_breaks_is_not_kept() {
     let number = json!({"vary": [{"pointer": "/t", "as": "string"}, {"pointer": "/id", "as": "number"}]});
     let recorded = MadeUpResponse::events(&[(10, "data: {\"id\":1,\"t\":\"a\"}\n\n")]).with(0, number);
     let came = MadeUpResponse::events(&[(10, "data: {\"id\":\"x1\",\"t\":\"b\"}\n\n")]);
-    let contract = recorded.contract();
-    let cases = cases(std::slice::from_ref(&contract));
-    let with = compared(&cases, &contract, &came, &rules(Measure::Chunks));
-    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
-    let lines = next_recording(&contract, vec![lines]);
-    let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
+    let text = accepted(&recorded, &came);
     assert!(text.contains(r#""vary":[{"pointer":"/t","as":"string"}]}"#), "{text}");
     RecordingContract::read("a.jsonl", &text).expect("a recording");
 }
