@@ -42,7 +42,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 
     /// Waits until `deadline` for a response. Returns a turn: a manual clock waits until the turn ends.
-    fn turn_at(&self, deadline: Instant, _waiter: &Waiter) -> TurnSleep {
+    fn turn_at(&self, deadline: Instant, _waiter: &Arc<Waiter>) -> TurnSleep {
         let sleep = self.sleep_until(deadline);
         Box::pin(async {
             sleep.await;

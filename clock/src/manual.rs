@@ -117,11 +117,11 @@ impl Clock for ManualClock {
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         // Names no connection: the turn ends on waking, so an advance never waits for the socket.
         let waiter = Waiter { connection: 0, request: 0, path: "".into(), socket: Arc::default() };
-        let turn = self.turn_at(deadline, &waiter);
+        let turn = self.turn_at(deadline, &Arc::new(waiter));
         Box::pin(async { drop(turn.await) })
     }
 
-    fn turn_at(&self, deadline: Instant, waiter: &Waiter) -> TurnSleep {
+    fn turn_at(&self, deadline: Instant, waiter: &Arc<Waiter>) -> TurnSleep {
         let (key, over) = self.turns.lock().sleep(deadline, waiter);
         Box::pin(ManualSleep { turns: Arc::clone(&self.turns), key, over })
     }

@@ -58,9 +58,9 @@ impl RequestContext {
     }
 
     /// Returns the response as a clock sees it.
-    pub(crate) fn waiter(&self, path: String) -> Waiter {
+    pub(crate) fn waiter(&self, path: String) -> Arc<Waiter> {
         let socket = Arc::clone(self.connection.socket_state());
-        Waiter { connection: self.ordinal, request: self.request, path: path.into(), socket }
+        Arc::new(Waiter { connection: self.ordinal, request: self.request, path: path.into(), socket })
     }
 }
 

@@ -63,7 +63,7 @@ impl<S: Script> Driver<ScriptSource<S>> {
     ) -> Self {
         let socket = Arc::clone(connection.socket_state());
         let waiter = Waiter { connection: start.connection, request: start.request, path: "".into(), socket };
-        let alarm = Alarm::new(clock, waiter, Arc::clone(&connection));
+        let alarm = Alarm::new(clock, Arc::new(waiter), Arc::clone(&connection));
         Self::of(ScriptSource::new(start.at, script, subscription, alarm), connection)
     }
 
@@ -71,7 +71,7 @@ impl<S: Script> Driver<ScriptSource<S>> {
     #[must_use]
     pub fn at_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         if let Some(source) = &mut self.source {
-            source.alarm().waiter.path = path.into();
+            Arc::make_mut(&mut source.alarm().waiter).path = path.into();
         }
         self
     }
@@ -102,7 +102,7 @@ impl Driver<BodySource> {
         body: Body,
         hook: Box<dyn ResponseHook>,
         clock: &Arc<dyn Clock>,
-        waiter: Waiter,
+        waiter: Arc<Waiter>,
         connection: Arc<Connection>,
         started: Instant,
     ) -> Self {

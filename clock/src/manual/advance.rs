@@ -1,6 +1,7 @@
 //! An advance: the request, the progress, and the answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub struct Advanced {
 #[derive(Clone, Debug)]
 pub struct Due {
     /// The response that slept.
-    pub waiter: Waiter,
+    pub waiter: Arc<Waiter>,
     /// The deadline.
     pub at: Instant,
     /// How many writes were due.
@@ -75,12 +76,12 @@ impl UnderWay {
     }
 
     /// Notes that a sleeper wakes, and gets turn `number`.
-    pub(super) fn note_due(&mut self, number: u64, waiter: &Waiter, at: Instant) {
+    pub(super) fn note_due(&mut self, number: u64, waiter: &Arc<Waiter>, at: Instant) {
         // Keeps a place behind the list for a sleeper too many: the sums count the sleeper, the list does not.
         self.open.insert(number, self.advanced.due.len());
         self.advanced.due_count += 1;
         if self.advanced.due.len() < LISTED_MAX {
-            self.advanced.due.push(Due { waiter: waiter.clone(), at, writes: 0, held_up: false });
+            self.advanced.due.push(Due { waiter: Arc::clone(waiter), at, writes: 0, held_up: false });
         }
     }
 

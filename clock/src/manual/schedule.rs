@@ -18,7 +18,7 @@ pub(super) type Key = (Instant, u64);
 #[derive(Clone, Debug)]
 pub struct Timer {
     /// The response that sleeps.
-    pub waiter: Waiter,
+    pub waiter: Arc<Waiter>,
     /// The deadline.
     pub at: Instant,
 }
@@ -38,7 +38,7 @@ pub(super) struct Schedule {
 }
 
 struct Sleeper {
-    waiter: Waiter,
+    waiter: Arc<Waiter>,
     waker: Option<Waker>,
 }
 
@@ -50,16 +50,16 @@ impl Schedule {
     /// Returns the number of sleepers, and the first [`LISTED_MAX`] sleepers, in the order of waking.
     pub(super) fn timers(&self) -> (usize, Vec<Timer>) {
         let timers = self.sleepers.iter().take(LISTED_MAX);
-        let timers = timers.map(|((at, _), sleeper)| Timer { waiter: sleeper.waiter.clone(), at: *at });
+        let timers = timers.map(|((at, _), sleeper)| Timer { waiter: Arc::clone(&sleeper.waiter), at: *at });
         (self.sleepers.len(), timers.collect())
     }
 
     /// Adds a sleeper, unless the deadline has come already. Returns the key, and whether the deadline has come.
-    pub(super) fn sleep(&mut self, deadline: Instant, waiter: &Waiter) -> (Key, bool) {
+    pub(super) fn sleep(&mut self, deadline: Instant, waiter: &Arc<Waiter>) -> (Key, bool) {
         let key = (deadline, self.next_number());
         let has_come = deadline <= self.now;
         if !has_come {
-            self.sleepers.insert(key, Sleeper { waiter: waiter.clone(), waker: None });
+            self.sleepers.insert(key, Sleeper { waiter: Arc::clone(waiter), waker: None });
         }
         (key, has_come)
     }
@@ -181,9 +181,9 @@ impl Schedule {
             let is_given_up = waiter.socket.is_blocked() && under_way.limits.is_over_for_blocked();
             if is_given_up || waiter.socket.is_held_up() {
                 under_way.note_held_up(number);
-                self.given_up.insert(number, waiter.socket);
+                self.given_up.insert(number, Arc::clone(&waiter.socket));
             } else {
-                self.awaited.insert(number, waiter.socket);
+                self.awaited.insert(number, Arc::clone(&waiter.socket));
             }
             woken.extend(waker);
         }

@@ -14,11 +14,11 @@ fn at(after: u64) -> Instant {
     Instant::EPOCH + ms(after)
 }
 
-fn waiter(connection: u64) -> Waiter {
-    Waiter { connection, request: 0, path: "/".into(), socket: Arc::default() }
+fn waiter(connection: u64) -> Arc<Waiter> {
+    Arc::new(Waiter { connection, request: 0, path: "/".into(), socket: Arc::default() })
 }
 
-fn sleeper(clock: &ManualClock, until: u64, waiter: &Waiter) -> Spawn<TurnSleep> {
+fn sleeper(clock: &ManualClock, until: u64, waiter: &Arc<Waiter>) -> Spawn<TurnSleep> {
     let mut sleeper = task::spawn(clock.turn_at(at(until), waiter));
     assert!(sleeper.poll().is_pending() || at(until) <= clock.now());
     sleeper
@@ -124,7 +124,7 @@ async fn a_blocked_reader_is_waited_for_once() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_blocked_readers_cost_no_more_than_one() {
     let (clock, machine) = (ManualClock::start(), crate::TokioClock::start());
-    let all: Vec<Waiter> = (0..1000).map(waiter).collect();
+    let all: Vec<_> = (0..1000).map(waiter).collect();
     let _sleepers: Vec<_> = all.iter().map(|waiter| sleeper(&clock, 10, waiter)).collect();
     for waiter in &all {
         waiter.socket.set_blocked(true);

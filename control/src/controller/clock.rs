@@ -142,8 +142,8 @@ impl Controller {
             OperationError::EndOfTime { error, now_ms }
         })?;
         let due = due.into_iter().map(|due| {
-            let Waiter { connection, request, path, .. } = due.waiter;
-            let (path, due_ms) = (path.into_owned(), due.at.as_millis());
+            let Waiter { connection, request, ref path, .. } = *due.waiter;
+            let (path, due_ms) = (path.to_string(), due.at.as_millis());
             DueReport { connection, request, path, due_ms, writes: due.writes, held_up: due.held_up }
         });
         Ok(AdvanceReport {
@@ -162,8 +162,8 @@ fn timers(clock: &ManualClock) -> TimersReport {
     let (count, timers) = clock.timers();
     let next_ms = timers.first().map(|timer| timer.at.as_millis());
     let pending = timers.into_iter().map(|timer| {
-        let Waiter { connection, request, path, .. } = timer.waiter;
-        TimerReport { connection, request, path: path.into_owned(), due_ms: timer.at.as_millis() }
+        let Waiter { connection, request, ref path, .. } = *timer.waiter;
+        TimerReport { connection, request, path: path.to_string(), due_ms: timer.at.as_millis() }
     });
     TimersReport { count, next_ms, pending: pending.collect() }
 }

@@ -11,20 +11,20 @@ use onbeat_clock::{Clock, Turn, TurnSleep, Waiter};
 /// The waits of one stream.
 pub(super) struct Alarm {
     clock: Arc<dyn Clock>,
-    pub(super) waiter: Waiter,
+    pub(super) waiter: Arc<Waiter>,
     connection: Arc<Connection>,
     sleep: Option<TurnSleep>,
     turn: Turn,
 }
 
 impl Alarm {
-    pub(super) fn new(clock: Arc<dyn Clock>, waiter: Waiter, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, waiter: Arc<Waiter>, connection: Arc<Connection>) -> Self {
         Self { clock, waiter, connection, sleep: None, turn: Turn::unawaited() }
     }
 
     /// Returns an alarm of the same response, for other waits.
     pub(super) fn another(&self) -> Self {
-        Self::new(Arc::clone(&self.clock), self.waiter.clone(), Arc::clone(&self.connection))
+        Self::new(Arc::clone(&self.clock), Arc::clone(&self.waiter), Arc::clone(&self.connection))
     }
 
     /// Returns the connection of the response.

@@ -111,7 +111,7 @@ async fn the_body_of_another_application_is_complete_without_a_look_only_if_ther
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let connection = Arc::new(Connection::new(0));
         let socket = Arc::clone(connection.socket_state());
-        let waiter = Waiter { connection: 0, request: 0, path: "".into(), socket };
+        let waiter = Arc::new(Waiter { connection: 0, request: 0, path: "".into(), socket });
         drop(Driver::of_body(body, Box::new(hook), &clock, waiter, connection, Instant::EPOCH));
         assert_eq!(*ended.lock(), [how]);
     }

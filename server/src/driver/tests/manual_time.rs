@@ -9,9 +9,9 @@ use crate::endpoints::sse;
 use crate::script::event_stream;
 use onbeat_clock::{Advance, ManualClock};
 
-fn waiter(connection: &Connection) -> Waiter {
+fn waiter(connection: &Connection) -> Arc<Waiter> {
     let socket = Arc::clone(connection.socket_state());
-    Waiter { connection: 0, request: 0, path: "".into(), socket }
+    Arc::new(Waiter { connection: 0, request: 0, path: "".into(), socket })
 }
 
 #[tokio::test(start_paused = true)]
