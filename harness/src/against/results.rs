@@ -1,5 +1,7 @@
 //! The results of a check: evidence, drawings, hints, and the lines of the next recordings.
 
+use std::collections::BTreeSet;
+
 use super::accept::{AcceptedLine, accepted_exchange, next_recording};
 use super::compare::{CompareRules, Comparison, compare};
 use super::contract::RecordingContract;
@@ -20,9 +22,9 @@ pub(super) struct PlayedExchange {
 
 /// A round that was played, and the evidence of all plays together.
 pub(super) struct PlayedRound<'c> {
+    cases: &'c [Case],
     exchanges: Vec<PlayedExchange>,
-    pub(super) comparisons: Vec<Comparison<'c>>,
-    pub(super) evidence: Evidence<'c>,
+    comparisons: Vec<Comparison<'c>>,
     in_lab: bool,
 }
 
@@ -38,12 +40,46 @@ impl<'c> PlayedRound<'c> {
         let compared = exchanges
             .iter()
             .map(|one| compare(cases, one.planned.of(contracts), (&one.seen, one.watched_ms), rules, stalls));
-        let comparisons: Vec<Comparison> = compared.collect();
-        let mut evidence = Evidence::new(cases);
-        for comparison in &comparisons {
+        let comparisons = compared.collect();
+        Self { cases, exchanges, comparisons, in_lab: rules.in_lab }
+    }
+
+    /// Returns the evidence on all exchanges.
+    pub(super) fn evidence(&self) -> Evidence<'c> {
+        let mut evidence = Evidence::new(self.cases);
+        for comparison in &self.comparisons {
             evidence.add(comparison.evidence.clone());
         }
-        Self { exchanges, comparisons, evidence, in_lab: rules.in_lab }
+        evidence
+    }
+
+    /// Settles the doubts by another play of the round.
+    pub(super) fn settle_doubts(&mut self, again: Self) {
+        for (comparison, again) in self.comparisons.iter_mut().zip(again.comparisons) {
+            comparison.evidence.take_over_certain(&again.evidence);
+            comparison.evidence.settle_doubts(again.evidence);
+        }
+    }
+
+    /// Returns the recordings with exchanges in doubt.
+    pub(super) fn recordings_in_doubt(&self) -> BTreeSet<usize> {
+        let exchanges = self.exchanges.iter().zip(&self.comparisons);
+        let in_doubt = exchanges.filter(|(_, comparison)| comparison.evidence.has_doubts());
+        in_doubt.map(|(exchange, _)| exchange.planned.contract).collect()
+    }
+
+    /// Settles the doubts of one recording by a play without the other recordings.
+    pub(super) fn settle_doubts_alone(&mut self, alone: Self) {
+        // Decides nothing where the server does something else without the other recordings: an exchange may need another.
+        if alone.comparisons.iter().any(|comparison| comparison.evidence.has_certain()) {
+            return;
+        }
+        for (exchange, again) in alone.exchanges.iter().zip(alone.comparisons) {
+            let of_exchange = |one: &PlayedExchange| one.planned.is_same_exchange(exchange.planned);
+            if let Some(at) = self.exchanges.iter().position(of_exchange) {
+                self.comparisons[at].evidence.settle_doubts(again.evidence);
+            }
+        }
     }
 }
 
@@ -85,7 +121,7 @@ impl<'c> CheckResults<'c> {
                 self.accepted[one.planned.contract][one.planned.exchange] = Some(lines);
             }
         }
-        self.evidence.add(played.evidence);
+        self.evidence.add(played.evidence());
         self.rounds_done += 1;
     }
 

@@ -23,6 +23,11 @@ impl PlannedExchange {
         let contract = &contracts[self.contract];
         (contract, &contract.exchanges[self.exchange])
     }
+
+    /// Returns whether the other is the same exchange, whenever the request is sent.
+    pub(super) fn is_same_exchange(&self, other: Self) -> bool {
+        (self.contract, self.exchange) == (other.contract, other.exchange)
+    }
 }
 
 /// Returns the rounds, which are played one after another.
@@ -52,6 +57,13 @@ pub(super) fn rounds(contracts: &[RecordingContract], one_by_one: bool) -> Vec<R
     }
     rounds.retain(|round| !round.is_empty());
     rounds
+}
+
+/// Returns the part of a round that plays one recording, from the first request of the recording on.
+pub(super) fn alone(round: &Round, contract: usize) -> Round {
+    let own = || round.iter().filter(|planned| planned.contract == contract);
+    let first_ms = own().map(|planned| planned.start_ms).min().unwrap_or_default();
+    own().map(|planned| PlannedExchange { start_ms: planned.start_ms - first_ms, ..*planned }).collect()
 }
 
 fn exchanges(contracts: &[RecordingContract], contract: usize, start_ms: u64) -> Round {
@@ -109,6 +121,13 @@ mod tests {
         let contracts = [contract(None, 100), contract(None, 200)];
         assert_eq!(starts(&contracts, false), [[0, 0]]);
         assert_eq!(starts(&contracts, true), [[0], [0]]);
+    }
+
+    #[test]
+    fn a_recording_alone_begins_at_once_and_keeps_its_own_pauses() {
+        let planned = |contract, start_ms| PlannedExchange { contract, exchange: 0, start_ms };
+        let round = vec![planned(0, 0), planned(1, 700), planned(0, 900), planned(1, 1000)];
+        assert_eq!(alone(&round, 1), [planned(1, 0), planned(1, 300)]);
     }
 
     #[test]

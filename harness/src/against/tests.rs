@@ -2,6 +2,7 @@
 
 mod accepting;
 mod bodies;
+mod doubts;
 mod hints;
 mod mutations;
 mod reasons;

@@ -46,6 +46,16 @@ impl Evidence<'_> {
         }
     }
 
+    /// Returns whether a finding is in doubt, or a case can't be decided.
+    pub(crate) fn has_doubts(&self) -> bool {
+        self.is_undecided() || self.places_in_doubt() > 0
+    }
+
+    /// Returns whether a required case has a finding beyond doubt.
+    pub(crate) fn has_certain(&self) -> bool {
+        self.required().any(|(_, record)| record.found > 0)
+    }
+
     /// Returns whether a case can't be decided, since the machine was too busy.
     fn is_undecided(&self) -> bool {
         self.by_id.values().any(|(_, record)| record.skipped == Some(Skipped::MachineTooBusy))
