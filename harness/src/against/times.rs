@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use onbeat_wire::{Instant, whole_ms};
 
+use self::planned_gaps::are_planned;
 use super::facts::ByteTimes;
 use crate::judge::Stalls;
 
+mod planned_gaps;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +24,9 @@ const HELD_UP: (u32, u32) = (3, 5);
 /// late: a late write makes the gap before longer, and the gap behind shorter.
 const SAME_GAP_PARTS: u64 = 4;
 const SAME_GAP_MS: u64 = 15;
-/// A busy machine makes a recording longer by this part at most.
+/// A busy machine, or chance, makes a recording longer by this part at most; and by the other, if the gaps are planned.
 const DRIFT_PARTS: u64 = 3;
+const PLANNED_DRIFT_PARTS: u64 = 4;
 /// The check looks for stalls of the machine by timers of this length.
 const TIMER_MS: u64 = 10;
 /// Fewer gaps of one kind have no median worth the name.
@@ -125,8 +128,15 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
     }
     // Single gaps may be too short to tell. Nothing explains a response in much less than the recorded time.
     if wrong.is_empty() {
-        let whole = lines.iter().take_while(|line| !line.is_after_hole);
-        wrong.extend(whole.skip(1).find_map(|line| far_too_early(lines[0], *line, rules)));
+        let whole = lines.iter().take_while(|line| !line.is_after_hole).count();
+        let whole = &lines[..whole];
+        let (slack_ms, parts) = if are_planned(whole) {
+            (rules.steady_slack_ms(), PLANNED_DRIFT_PARTS)
+        } else {
+            (whole_ms(rules.tolerance), DRIFT_PARTS)
+        };
+        let far_too_early = |line: &TimedLine| far_too_early(lines[0], *line, |due_ms| slack_ms + due_ms / parts);
+        wrong.extend(whole.iter().skip(1).find_map(far_too_early));
     }
     wrong.sort_by_key(|wrong| wrong.line);
     wrong
@@ -189,12 +199,9 @@ fn early(lines: &[TimedLine], at: usize, usual: Option<u64>, slack: Duration) ->
 
 /// Returns the line as early, if so much of the recorded time is missing that no jitter explains it: since the request, and
 /// since the head.
-fn far_too_early(head: TimedLine, line: TimedLine, rules: TimeRules) -> Option<WrongTime> {
+fn far_too_early(head: TimedLine, line: TimedLine, slack_ms: impl Fn(u64) -> u64) -> Option<WrongTime> {
     let since_head_ms = |line_ms: u64, head_ms: u64| line_ms.saturating_sub(head_ms);
-    let by = |due_ms: u64, came_ms: u64| {
-        let slack_ms = whole_ms(rules.tolerance) + due_ms / DRIFT_PARTS;
-        due_ms.saturating_sub(came_ms).checked_sub(slack_ms + 1)
-    };
+    let by = |due_ms: u64, came_ms: u64| due_ms.saturating_sub(came_ms).checked_sub(slack_ms(due_ms) + 1);
     let (due_ms, came_ms) = (line.due.first_ms, line.came.last_ms);
     by(due_ms, came_ms)?;
     by(since_head_ms(due_ms, head.due.last_ms), since_head_ms(came_ms, head.came.last_ms))?;

@@ -98,3 +98,21 @@ fn a_write_that_is_late_by_itself_is_found_beside_another_pace() {
     let found = wrong(&every(1000, 10), &came);
     assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 8]);
 }
+
+#[test]
+fn a_stream_with_planned_gaps_that_is_twice_as_fast_is_found() {
+    let times = |gap: fn(u64) -> u64| -> Vec<u64> {
+        let sum = |at: &mut u64, n: u64| {
+            *at += gap(n);
+            Some(*at)
+        };
+        (1..=20).scan(0, sum).collect()
+    };
+    let due = times(|n| 20 + n * 37 % 61);
+    let found = wrong(&due, &times(|n| (20 + n * 37 % 61) / 2));
+    assert_eq!(found.len(), 1, "{found:?}");
+    // A machine that was busy may have made the recording so much longer.
+    assert_eq!(wrong(&due, &times(|n| (20 + n * 37 % 61) * 4 / 5)), []);
+    // Other gaps are random gaps, of which so few can be short by chance.
+    assert_eq!(wrong(&due, &times(|n| (20 + n * 23 % 61) / 2)), []);
+}

@@ -10,6 +10,9 @@ use crate::judge::milliseconds::duration_ms;
 use crate::judge::{Aspect, Finding, NumberedLine, Pace, Piece};
 use crate::player::HttpExchange;
 
+/// A stall of a longer part of the period hides whether a gap is too short.
+const SHORT_PARTS: u32 = 4;
+
 /// The time between two writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
@@ -26,10 +29,13 @@ impl Gap {
         if gap > period { gap.saturating_sub(self.held_up).max(period) } else { (gap + self.held_up).min(period) }
     }
 
-    /// Returns the same where the machine was held up for no longer than the period. A longer stall would excuse any gap, so
-    /// that the gap stays as seen.
+    /// Returns the same where the machine was held up for a short time. A longer stall would excuse any gap, so that the gap
+    /// stays as seen.
     fn as_told_by(&self, period: Duration) -> Duration {
-        if self.held_up <= period { self.as_by(period) } else { self.to - self.from }
+        let gap = self.to - self.from;
+        // Believes less of a gap that is too short: only a write that was late itself can make the gap behind it short.
+        let held_up_max = if gap < period { period / SHORT_PARTS } else { period };
+        if self.held_up <= held_up_max { self.as_by(period) } else { gap }
     }
 }
 
