@@ -194,7 +194,7 @@ impl Routes {
         } else if let Some(channel) = self.channels.published_by(&request) {
             let publishing = Arc::clone(&self).publish_request(context, channel, request);
             at_once(&self.world, &connection, publishing).await
-        } else if cors::is_preflight(&head) && (!self.has_built_in || self.has_path(head.uri.path())) {
+        } else if request.is_preflight() && (!self.has_built_in || self.has_path(head.uri.path())) {
             // Returns early: `preflight` has set the headers for other origins already.
             return Some(cors::preflight(&head.headers));
         } else if self.has_built_in {

@@ -3,10 +3,9 @@
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -15,9 +14,8 @@ const SAFE: [&str; 7] =
     ["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
 
 /// Returns whether a request is a preflight (Fetch, 4.8).
-pub(crate) fn is_preflight(head: &Parts) -> bool {
-    let has = |name: HeaderName| head.headers.contains_key(name);
-    head.method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Answers a preflight: allows the asked method and all asked headers.
@@ -34,6 +32,9 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
         // Varies by the asked header even if absent: a cache must not answer another preflight with this answer.
         headers.append(VARY, HeaderValue::from(asked));
     }
+    // Forbids to remember the answer: a browser would leave out preflights by its own time, and change the ordinals of the
+    // requests behind, and so random values.
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("0"));
     let_read(request, headers);
     response
 }
@@ -78,7 +79,8 @@ mod tests {
             ("OPTIONS", &[ASKED], false),
             ("GET", &[PAGE, ASKED], false),
         ] {
-            assert_eq!(is_preflight(&head(method, "/a", headers)), is, "{method} {headers:?}");
+            let head = head(method, "/a", headers);
+            assert_eq!(is_preflight(&head.method, &head.headers), is, "{method} {headers:?}");
         }
     }
 
@@ -92,6 +94,7 @@ mod tests {
             ("access-control-allow-credentials", &["true"]),
             ("access-control-allow-methods", &["PUT"]),
             ("access-control-allow-headers", &["x-a, x-b"]),
+            ("access-control-max-age", &["0"]),
             ("vary", &["access-control-request-method", "access-control-request-headers", "Origin"]),
         ] {
             assert_eq!(values(response.headers(), name), expected, "{name}");

@@ -86,7 +86,8 @@ impl Route {
         if !self.path.fits(request.path()) {
             return Some(Mismatch::Path);
         }
-        if !self.takes_method(request.method()) {
+        // Leaves preflights to a route that names `OPTIONS`: the response of a route for any method would refuse the page.
+        if !self.takes_method(request.method()) || self.method.is_none() && request.is_preflight() {
             return Some(Mismatch::Method);
         }
         self.conditions.iter().find_map(|condition| {
@@ -110,6 +111,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::request::tests::request;
     use crate::testing::route;
 
     #[test]
@@ -170,6 +172,21 @@ mod tests {
             ("method = \"*\"", Method::DELETE, true),
         ] {
             assert_eq!(route(&format!("{key}\nstatus = 200")).takes_method(&method), takes, "{key} {method}");
+        }
+    }
+
+    #[test]
+    fn only_a_route_that_names_options_takes_a_preflight() {
+        let preflight = [("origin", "http://localhost:5173"), ("access-control-request-method", "POST")];
+        for (method, headers, takes) in [
+            ("*", &preflight[..], false),
+            ("*", &preflight[..1], true),
+            ("OPTIONS", &preflight[..], true),
+            ("POST", &preflight[..], false),
+        ] {
+            let route = route(&format!("method = \"{method}\"\nstatus = 200"));
+            let mismatch = route.mismatch(&request("OPTIONS", "/a", headers, ""));
+            assert_eq!(mismatch, (!takes).then_some(Mismatch::Method), "{method} {headers:?}");
         }
     }
 }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use onbeat_server::query::decode;
 use serde_json::Value;
 
+use crate::cors;
+
 /// A part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestPart {
@@ -75,6 +77,12 @@ impl Request {
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// Returns whether the request is a preflight: a browser asks whether a page may send another request.
+    #[must_use]
+    pub(crate) fn is_preflight(&self) -> bool {
+        cors::is_preflight(&self.method, &self.headers)
     }
 
     /// Returns the path, as the client has sent it.
