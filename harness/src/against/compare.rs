@@ -19,7 +19,7 @@ use super::body::Measure;
 use super::contract::{ContractExchange, RecordingContract};
 use super::exact_times::inexact_times;
 use super::facts::{HeadFact, SeenResponse};
-use super::head::{header_findings, status_finding};
+use super::head::{TO_PROXY, header_findings, status_finding};
 use super::series::AllSeries;
 use super::times::{TimeRules, TimedLine, WrongTime, wrong_times};
 use super::unit::Unit;
@@ -57,9 +57,11 @@ pub(super) struct Comparison<'c> {
     /// The lines that came too early, and whether other times are wrong.
     pub(super) early_lines: Vec<usize>,
     pub(super) has_other_time_findings: bool,
-    /// Whether more than times and chunks is wrong.
+    /// Whether something is wrong that a proxy does not change: neither times nor chunks, and none of the two below.
     pub(super) has_other_findings: bool,
     pub(super) has_chunk_findings: bool,
+    /// Whether a header is missing that a proxy takes out, or a reset came as a cut.
+    pub(super) has_proxy_findings: bool,
     pub(super) expected_units: Vec<Unit>,
     pub(super) seen_units: Vec<Unit>,
     pub(super) steps: Vec<Aligned>,
@@ -81,6 +83,7 @@ pub(super) fn compare<'c>(
         has_other_time_findings: false,
         has_other_findings: false,
         has_chunk_findings: false,
+        has_proxy_findings: false,
         expected_units: Vec::new(),
         seen_units: Vec::new(),
         steps: Vec::new(),
@@ -128,6 +131,12 @@ impl ExchangeTrial<'_, '_> {
         self.result.evidence.found(&[self.place(line)], aspect, finding);
     }
 
+    /// Holds a finding against a line that a proxy may have changed.
+    fn found_of_proxy(&mut self, line: usize, aspect: Aspect, finding: &Finding) {
+        self.result.has_proxy_findings = true;
+        self.result.evidence.found(&[self.place(line)], aspect, finding);
+    }
+
     fn skip(&mut self, lines: impl IntoIterator<Item = usize>, why: &Skipped) {
         let cases: Vec<String> = lines.into_iter().map(|line| self.place(line)).collect();
         self.result.evidence.skipped(&cases, why);
@@ -163,8 +172,12 @@ impl ExchangeTrial<'_, '_> {
             self.skip(rest, &Skipped::OtherAnswer("the answer has another status".into()));
             return false;
         }
-        for finding in header_findings(&place, expected, &got.head, self.rules.behind_proxy) {
-            self.found(expected.line, Aspect::Header, &finding);
+        for (name, finding) in header_findings(&place, expected, &got.head, self.rules.behind_proxy) {
+            if name == TO_PROXY {
+                self.found_of_proxy(expected.line, Aspect::Header, &finding);
+            } else {
+                self.found(expected.line, Aspect::Header, &finding);
+            }
         }
         // Skips the rest of a response in another encoding, whose bytes can't be compared.
         let (wanted, came) = (fields::coding(&expected.head), fields::coding(&got.head));

@@ -12,7 +12,7 @@ use crate::judge::{Finding, fields};
 /// Headers of a single moment, and headers of proxies in place of the headers of a server.
 const UNJUDGED: [&str; 6] = ["age", "alt-svc", "content-length", "date", "server", "via"];
 /// A header to a proxy. The proxy takes the header out.
-const TO_PROXY: &str = "x-accel-buffering";
+pub(super) const TO_PROXY: &str = "x-accel-buffering";
 
 /// Returns how a status differs.
 pub(super) fn status_finding(place: &str, expected: &Head, got: &Head, body: &str) -> Option<Finding> {
@@ -21,8 +21,13 @@ pub(super) fn status_finding(place: &str, expected: &Head, got: &Head, body: &st
         .then(|| Finding::new(place, expected.status.to_string(), format!("{}{more}", got.status), "the status"))
 }
 
-/// Returns how the headers in the recording differ. Further headers may come.
-pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behind_proxy: bool) -> Vec<Finding> {
+/// Returns how the headers in the recording differ, by name. Further headers may come.
+pub(super) fn header_findings<'h>(
+    place: &str,
+    expected: &'h HeadFact,
+    got: &Head,
+    behind_proxy: bool,
+) -> Vec<(&'h str, Finding)> {
     let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
     let is_judged =
         |name: &&str| !(is_connection_field(name) || UNJUDGED.contains(name) || behind_proxy && *name == TO_PROXY);
@@ -44,7 +49,7 @@ pub(super) fn header_findings(place: &str, expected: &HeadFact, got: &Head, behi
             _ => name.to_owned(),
         };
         let actual = came.map_or_else(|| format!("no {name}"), |came| format!("{name}: {came}"));
-        findings.push(Finding::new(place, format!("{name}: {wanted}"), actual, why));
+        findings.push((name, Finding::new(place, format!("{name}: {wanted}"), actual, why)));
     }
     findings
 }

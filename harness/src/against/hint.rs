@@ -70,15 +70,18 @@ pub(super) fn hint(
         );
         return Some(Hint { text, explains_all: false });
     }
-    // Looks for buffers only where all bytes are right.
+    // Looks for a proxy only where all bytes are right.
     if comparison.has_other_findings {
         return varying(comparison).map(|text| Hint { text, explains_all: false });
     }
     if let Some((first_ms, last_ms)) = held_back(&comparison.came) {
         return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
     }
-    let only_chunks = comparison.has_chunk_findings && comparison.came.iter().all(|line| !is_late(line));
-    if only_chunks {
+    let in_time = comparison.came.iter().all(|line| !is_late(line));
+    if in_time && comparison.has_proxy_findings {
+        return Some(Hint { text: OF_PROXY.into(), explains_all: false });
+    }
+    if in_time && comparison.has_chunk_findings {
         return Some(Hint { text: ONLY_CHUNKS.into(), explains_all: false });
     }
     let is_short_wait = (1..=SHORT_WAITS_MAX).contains(&comparison.early_lines.len());
@@ -125,6 +128,9 @@ const SHORT_WAIT: &str = "All is right but for a wait that is shorter than in th
                           to do, or accept what comes with `--accept`.";
 const ONLY_CHUNKS: &str = "All bytes are right, and only divided into other chunks. A proxy between the check and the server does this: check with \
                            `--behind-proxy`. If there is no proxy, the server joins or splits its writes.";
+const OF_PROXY: &str = "All bytes are right. A proxy between the check and the server changes what differs: it takes `x-accel-buffering` out, \
+                        makes a cut of a reset, and divides a body into other chunks. Check with `--behind-proxy`. If there is no \
+                        proxy, the server itself does this.";
 
 fn silent_text() -> String {
     format!(

@@ -147,10 +147,32 @@ impl<'c> CheckResults<'c> {
     }
 }
 
-/// Returns the hint of the first exchange, if each exchange with findings has a hint.
+/// Returns the hint of the first exchange, if each exchange with findings has a hint; else the first hint that explains all of
+/// its exchange, such as a proxy that buffers: the same proxy can do other things to other exchanges.
 fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
-    let hints: Option<Vec<&Hint>> = hints.iter().map(Option::as_ref).collect();
-    let hints = hints?;
-    let explains_all = hints.iter().all(|hint| hint.explains_all);
-    hints.first().map(|first| Hint { text: first.text.clone(), explains_all })
+    let known = || hints.iter().flatten();
+    let all_have_hints = hints.iter().all(Option::is_some);
+    let explains_all = all_have_hints && known().all(|hint| hint.explains_all);
+    let first = if all_have_hints { known().next() } else { known().find(|hint| hint.explains_all) };
+    first.map(|first| Hint { text: first.text.clone(), explains_all })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(text: &str, explains_all: bool) -> Option<Hint> {
+        Some(Hint { text: text.to_owned(), explains_all })
+    }
+
+    #[test]
+    fn a_hint_is_told_if_all_exchanges_have_one_or_if_the_hint_explains_all_of_its_exchange() {
+        let told = |hints: &[Option<Hint>]| common_hint(hints).map(|hint| (hint.text, hint.explains_all));
+        let is = |text: &str, explains_all| Some((text.to_owned(), explains_all));
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[hint("buffered", true), hint("buffered too", true)]), is("buffered", true));
+        assert_eq!(told(&[hint("chunks", false), hint("buffered", true)]), is("chunks", false));
+        assert_eq!(told(&[None, hint("chunks", false)]), None);
+        assert_eq!(told(&[None, hint("chunks", false), hint("buffered", true)]), is("buffered", false));
+    }
 }

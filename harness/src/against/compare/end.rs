@@ -58,6 +58,11 @@ impl ExchangeTrial<'_, '_> {
         };
         let why = self.seen.trouble.clone().unwrap_or_else(|| "the end".to_owned());
         let finding = Finding::new(place, wanted, format!("{how} after {at_ms} ms"), why);
-        self.found(expected.line, Aspect::End, &finding.after(Duration::from_millis(at_ms)));
+        let finding = finding.after(Duration::from_millis(at_ms));
+        if (expected.how, how) == (How::Reset, How::Cut) {
+            self.found_of_proxy(expected.line, Aspect::End, &finding);
+        } else {
+            self.found(expected.line, Aspect::End, &finding);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One cause of many findings is told once.
 
 use super::super::hint::hint;
-use super::{MadeUpResponse, Measure, cases, compared, rules};
+use super::{MadeUpResponse, Measure, RecordingContract, cases, compared, rules};
 
 /// Returns the hint where all writes of a stream come as `came` says.
 fn hinted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> Option<String> {
@@ -37,6 +37,23 @@ fn other_chunks_alone_are_most_likely_made_by_a_proxy() {
     split.writes.insert(2, (200, ": 2\n\n".into(), serde_json::json!({})));
     assert!(hinted(&recorded, &split).expect("a hint").contains("--behind-proxy"));
     assert_eq!(hinted(&recorded, &recorded), None);
+}
+
+#[test]
+fn what_a_proxy_changes_is_told_as_that() {
+    let recorded = ticks(4, |n| n * 100);
+    let with_end = |how| MadeUpResponse { end: (410, how), ..recorded.clone() };
+    let told = hinted(&with_end("reset"), &with_end("cut")).expect("a hint");
+    assert!(told.contains("makes a cut of a reset") && told.contains("`--behind-proxy`"), "{told}");
+    // No proxy makes a reset of a cut.
+    assert_eq!(hinted(&with_end("cut"), &with_end("reset")), None);
+    let headers = r#"["x-accel-buffering","no"],["content-type""#;
+    let text = recorded.text().replacen(r#"["content-type""#, headers, 1);
+    let contract = RecordingContract::read("a.jsonl", &text).expect("a recording");
+    let cases = cases(std::slice::from_ref(&contract));
+    let comparison = compared(&cases, &contract, &recorded, &rules(Measure::Chunks));
+    let told = hint(&contract.exchanges[0], &recorded.seen(), &comparison, false).expect("a hint").text;
+    assert!(told.contains("`x-accel-buffering`") && told.contains("`--behind-proxy`"), "{told}");
 }
 
 #[test]
