@@ -88,6 +88,15 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
             continue;
         }
         let (e_len, g_len) = ((required.len() - from_e).min(WINDOW), (got.len() - from_g).min(WINDOW));
+        // Takes an optional unit without a search as well: any number of them can come in a row, more than a window.
+        let is_required = |g: usize| required[from_e..from_e + e_len].iter().any(|e| same(*e, g));
+        if g_len > 0
+            && let Some(e) = may_be(from_g).filter(|_| !is_required(from_g))
+        {
+            steps.push(Aligned::May(e, from_g));
+            from_g += 1;
+            continue;
+        }
         let is_last = from_e + e_len == required.len() && from_g + g_len == got.len();
         let costs: Vec<u32> = (0..e_len * g_len)
             .map(|at| {
@@ -110,7 +119,8 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
             let rest = |e: usize, g: usize| same(required[from_e + e], from_g + g);
             if let Some((missing, extra)) = next_agreement(required.len() - from_e, got.len() - from_g, rest) {
                 steps.extend(required[from_e..from_e + missing].iter().map(|e| Aligned::Missing(*e)));
-                steps.extend((from_g..from_g + extra).map(Aligned::Extra));
+                let passed = |g: usize| may_be(g).map_or(Aligned::Extra(g), |e| Aligned::May(e, g));
+                steps.extend((from_g..from_g + extra).map(passed));
                 (from_e, from_g) = (from_e + missing, from_g + extra);
                 continue;
             }

@@ -2,6 +2,7 @@
 
 mod body;
 mod end;
+mod moved_times;
 mod order;
 mod run_together;
 mod sequences;
@@ -14,6 +15,7 @@ use onbeat_wire::printable::printable;
 use onbeat_wire::recording::Framing;
 use onbeat_wire::{How, whole_ms};
 
+use self::moved_times::MovedTimes;
 use super::align::Aligned;
 use super::body::Measure;
 use super::contract::{ContractExchange, RecordingContract};
@@ -90,7 +92,8 @@ pub(super) fn compare<'c>(
         series: AllSeries::default(),
     };
     let (rules, is_exact) = rules.of(contract);
-    let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, is_exact, result: comparison };
+    let moved = MovedTimes::default();
+    let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, is_exact, moved, result: comparison };
     if let Some(head) = &exchange.response.head
         && trial.head(head)
     {
@@ -112,6 +115,8 @@ struct ExchangeTrial<'t, 'c> {
     rules: CompareRules,
     /// Whether each time has to be exact to the millisecond.
     is_exact: bool,
+    /// How far the times behind optional units have moved so far.
+    moved: MovedTimes,
     result: Comparison<'c>,
 }
 

@@ -4,6 +4,7 @@ mod accepting;
 mod bodies;
 mod doubts;
 mod hints;
+mod lengths;
 mod mutations;
 mod reasons;
 mod timers;

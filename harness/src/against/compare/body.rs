@@ -101,6 +101,7 @@ impl ExchangeTrial<'_, '_> {
                     let equal = (e..self.result.expected_units.len()).filter(|e| is_optional(e) && self.is_same(*e, g));
                     let lines: Vec<usize> = equal.flat_map(|e| self.lines(e)).collect();
                     self.judged(lines);
+                    self.moved.before = Some(self.result.seen_units[g].times);
                 }
                 Aligned::Missing(e) => {
                     has_missing[self.sequence(e)] = true;
@@ -171,10 +172,14 @@ impl ExchangeTrial<'_, '_> {
 
     /// Notes the time of a unit.
     fn came(&mut self, e: usize, g: usize, is_after_hole: bool) {
+        let series = self.result.series.timed_apart(e);
+        if series.is_none() {
+            self.move_behind_optional(e, g);
+        }
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let line = self.lines(e).last().copied().unwrap_or_default();
-        let series = self.result.series.timed_apart(e);
-        let timed = TimedLine { line, write: unit.writes.1, due: unit.times, came: got.times, series, is_after_hole };
+        let due = if series.is_none() { self.moved_times(unit.times) } else { unit.times };
+        let timed = TimedLine { line, write: unit.writes.1, due, came: got.times, series, is_after_hole };
         // Times each write of a unit where both are cut alike, and otherwise only the end of the unit.
         if self.is_exact && unit.cuts == got.cuts {
             self.came_in_writes(e, g, is_after_hole);
@@ -193,7 +198,7 @@ impl ExchangeTrial<'_, '_> {
             }
             let (due, came) = (&self.exchange.response.writes[write], &self.seen.facts.writes[got.writes.0 + number]);
             let is_after_hole = is_after_hole && number == 0;
-            let (line, due, came) = (due.line, due.times, came.times);
+            let (line, due, came) = (due.line, self.moved_times(due.times), came.times);
             self.result.came.push(TimedLine { line, write, due, came, series: None, is_after_hole });
         }
     }

@@ -44,6 +44,8 @@ impl ExchangeTrial<'_, '_> {
             if is_same && expected.how != How::Closed {
                 let at = |ms| ByteTimes { first_ms: ms, last_ms: ms };
                 let (due, came) = (at(expected.at_ms), at(at_ms));
+                self.move_end_behind_optional(due, came);
+                let due = self.moved_times(due);
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
                 // Gives the end a number that neither a write nor the head has.
                 let (line, write) = (expected.line, usize::MAX - 1);
