@@ -266,8 +266,12 @@ impl<S: Source> HttpBody for Driver<S> {
 
 impl<S: Source> Drop for Driver<S> {
     fn drop(&mut self) {
-        // Takes a response for complete if only the end was left to hand over.
-        let how = if self.is_end_stream() { How::Complete } else { end_of_dropped_response(self.connection.ending()) };
+        // Takes a response for complete if only the end was left to hand over: hyper asks an empty body for nothing.
+        let is_complete = match self.over {
+            Some(how) => how == How::Complete,
+            None => self.unaltered_source().is_some_and(Source::is_only_end_left),
+        };
+        let how = if is_complete { How::Complete } else { end_of_dropped_response(self.connection.ending()) };
         if let Some(hooked) = &mut self.hooked {
             hooked.hook.ended(how);
         }

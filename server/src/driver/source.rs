@@ -26,6 +26,11 @@ pub trait Source: Send + Unpin + 'static {
     /// Returns whether the next action is a complete end, and due.
     fn is_end_stream(&self) -> bool;
 
+    /// Returns whether nothing is left but a complete end that is due.
+    fn is_only_end_left(&self) -> bool {
+        self.is_end_stream()
+    }
+
     /// Returns how many bytes are left, as far as the number is known.
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
@@ -110,6 +115,12 @@ impl<S: Script> ScriptSource<S> {
         Some(Cue { at, action: Action::Write(bytes) })
     }
 
+    /// Returns whether a complete end is next, and due at this time.
+    fn is_end_next(&self, now: Instant) -> bool {
+        let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= now;
+        self.subscriptions.is_empty() && self.next.as_ref().is_some_and(ends)
+    }
+
     /// Takes the next action that is due.
     fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
         loop {
@@ -156,8 +167,7 @@ impl<S: Script> ScriptSource<S> {
                 Action::Head(_) | Action::Flush | Action::End(_) => {}
             }
             // Looks a cue ahead, so that the last write and the end can go out together.
-            let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= scripted;
-            self.is_over = self.subscriptions.is_empty() && self.next.as_ref().is_some_and(ends);
+            self.is_over = self.is_end_next(scripted);
             return Some((scripted, action));
         }
     }
@@ -190,6 +200,10 @@ impl<S: Script> Source for ScriptSource<S> {
 
     fn is_end_stream(&self) -> bool {
         self.is_over
+    }
+
+    fn is_only_end_left(&self) -> bool {
+        self.is_over || self.is_end_next(self.alarm.now())
     }
 
     fn note_write(&mut self, at: Instant) {

@@ -118,6 +118,19 @@ async fn the_body_of_another_application_is_complete_without_a_look_only_if_ther
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_script_without_a_body_is_complete_though_nobody_asks_for_the_end() {
+    for (end_ms, how) in [(0, How::Complete), (1, How::Closed)] {
+        let script =
+            move |_| [Cue { at: Duration::from_millis(end_ms), action: Action::End(How::Complete) }].into_iter();
+        let PolledBody { body, .. } = body_at(Arc::new(TokioClock::start()), script, false);
+        let hook = ReplacingHook::default();
+        let ended = Arc::clone(&hook.ended);
+        drop(body.into_inner().with_hook(Box::new(hook)));
+        assert_eq!(*ended.lock(), [how], "{end_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_that_is_due_later_does_not_come_with_the_last_write() {
     let script = |_| {
         let end = Cue { at: Duration::from_secs(1), action: Action::End(How::Complete) };
