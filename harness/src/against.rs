@@ -69,6 +69,7 @@ mod unit;
 mod value_places;
 mod watch_time;
 
+pub use self::accept::NextRecording;
 pub use self::body::Measure;
 pub use self::cases::recording_case_ids;
 pub use self::compare::CompareRules;

@@ -8,6 +8,7 @@ use onbeat_wire::recording::Fact;
 use super::align::Aligned;
 use super::compare::Comparison;
 use super::contract::{ContractExchange, RecordingContract};
+use super::unit::Unit;
 use crate::record::RecordedLine;
 
 /// A line of the next recording, and the place of the line among lines of the same time: the number of an old line.
@@ -17,8 +18,17 @@ pub(super) struct AcceptedLine {
     place: usize,
 }
 
+/// The next recording.
+#[derive(Debug)]
+pub struct NextRecording {
+    /// The lines.
+    pub lines: Vec<RecordedLine>,
+    /// The rules that are left out, since what came breaks them: each with the line, and what breaks the rule.
+    pub left_out: Vec<String>,
+}
+
 /// Returns the next recording, out of the lines of each exchange: all by time, behind the line that begins the recording.
-pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<AcceptedLine>>) -> Vec<RecordedLine> {
+pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<AcceptedLine>>) -> NextRecording {
     let is_single = exchanges.len() == 1;
     // Takes out the first line of each exchange before sorting: the next recording begins with a single such line.
     let (starts, mut lines): (Vec<AcceptedLine>, Vec<AcceptedLine>) =
@@ -38,7 +48,7 @@ pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<Ac
 }
 
 /// Returns the lines without the rules that the values of these lines break: the next check would refuse such rules.
-fn without_broken_rules(name: &str, lines: Vec<RecordedLine>) -> Vec<RecordedLine> {
+fn without_broken_rules(name: &str, lines: Vec<RecordedLine>) -> NextRecording {
     let numbered: Vec<(usize, RecordedLine)> = (1..).zip(lines.iter().cloned()).collect();
     let mut lines = lines;
     let wrong = RecordingContract::new(name, numbered).map(|contract| contract.wrong_rules()).unwrap_or_default();
@@ -46,7 +56,8 @@ fn without_broken_rules(name: &str, lines: Vec<RecordedLine>) -> Vec<RecordedLin
     for rule in wrong.iter().rev() {
         lines[rule.line - 1].notes.vary.remove(rule.index);
     }
-    lines
+    let left_out = wrong.into_iter().map(|rule| rule.problem.at(rule.line).to_string()).collect();
+    NextRecording { lines, left_out }
 }
 
 /// Returns the lines of a replayed exchange, with `vary` and `may` of the old lines. An old line with `may` stays, even if the
@@ -60,6 +71,7 @@ pub(super) fn accepted_exchange(
     let key = old(exchange.line).map(|line| line.exchange).unwrap_or_default();
     let pairs = pairs(with);
     let left = exchange.response.end.filter(|end| end.how == How::Closed);
+    let left_ms = left.map(|end| end.at_ms.max(last_due(&pairs, exchange, with)) + exchange.start_ms);
     let mut kept: Vec<usize> = Vec::new();
     let mut lines: Vec<AcceptedLine> = Vec::new();
     let (mut write, mut place) = (0, 0);
@@ -94,17 +106,16 @@ pub(super) fn accepted_exchange(
                         line.notes.vary.clone_from(&partner.notes.vary);
                         line.notes.may = partner.notes.may;
                     }
-                    // Leaves out writes behind the recorded leave, which the check sees by watching for longer.
-                    None if left.is_some_and(|end| line.t_ms > end.at_ms + exchange.start_ms) => continue,
+                    // Leaves out writes behind the leave, which the check sees by watching for longer.
+                    None if left_ms.is_some_and(|left_ms| line.t_ms > left_ms) => continue,
                     None => {}
                 }
             }
             Fact::End(end) => {
                 place = exchange.response.end.map_or(place, |end| end.line);
                 let last_ms = lines.last().map_or(0, |one: &AcceptedLine| one.line.t_ms);
-                if let Some(left) = left.filter(|_| end.how == How::Closed) {
-                    // Keeps the recorded time of the leave, or takes the time of a later line.
-                    line.t_ms = (left.at_ms + exchange.start_ms).max(last_ms).min(line.t_ms);
+                if let Some(left_ms) = left_ms.filter(|_| end.how == How::Closed) {
+                    line.t_ms = left_ms.max(last_ms).min(line.t_ms);
                 }
             }
             _ => {}
@@ -118,6 +129,15 @@ pub(super) fn accepted_exchange(
         insert(&mut lines, AcceptedLine { line: line.clone(), place: *place });
     }
     lines
+}
+
+/// Returns when the last recorded write came that has to come; the client leaves no sooner.
+fn last_due(pairs: &BTreeMap<usize, usize>, exchange: &ContractExchange, with: &Comparison) -> u64 {
+    let has_to_come = |unit: &Unit| {
+        let recorded = (unit.writes.0..=unit.writes.1).filter_map(|write| pairs.get(&write));
+        recorded.into_iter().any(|write| !exchange.response.writes[*write].may)
+    };
+    with.seen_units.iter().filter(|unit| has_to_come(unit)).map(|unit| unit.times.last_ms).max().unwrap_or_default()
 }
 
 /// Returns the recorded write for each write of a replay, by index.

@@ -6,12 +6,13 @@ use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
 use serde_json::Value;
 
-use super::align::Aligned;
+use super::align::{Aligned, vary};
 use super::compare::Comparison;
 use super::contract::ContractExchange;
-use super::facts::SeenResponse;
+use super::facts::{ResponseFacts, SeenResponse};
 use super::times::TimedLine;
-use crate::judge::{Hint, NO_BUFFERING, NO_FLUSH, bursts, fields, float_ms};
+use super::unit::Unit;
+use crate::judge::{Hint, Loosening, NO_BUFFERING, NO_FLUSH, bursts, fields, float_ms};
 use crate::record::varying_values;
 
 /// A stream with fewer bursts, or a shorter one, says little about buffers.
@@ -50,7 +51,7 @@ pub(super) fn hint(
     }
     // Ends here in a lab, where neither a URL nor a proxy can be the cause.
     if in_lab {
-        return varying(comparison).map(|text| Hint { text, explains_all: false });
+        return varying(response, comparison).map(|text| Hint { text, explains_all: false });
     }
     if got.head.status == 404 && wanted.head.status != 404 {
         let target = &exchange.request.target;
@@ -72,7 +73,7 @@ pub(super) fn hint(
     }
     // Looks for a proxy only where all bytes are right.
     if comparison.has_other_findings {
-        return varying(comparison).map(|text| Hint { text, explains_all: false });
+        return varying(response, comparison).map(|text| Hint { text, explains_all: false });
     }
     if let Some((first_ms, last_ms)) = held_back(&comparison.came) {
         return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
@@ -90,15 +91,18 @@ pub(super) fn hint(
 }
 
 /// Returns a proposal to loosen values that differ in several lines, if nothing else is wrong with the lines.
-fn varying(comparison: &Comparison) -> Option<String> {
+fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> {
     let (mut count, mut proposed): (usize, Vec<Vary>) = (0, Vec::new());
     for step in &comparison.steps {
         let Aligned::Wrong(e, g) = *step else { continue };
-        let values = [&comparison.expected_units[e], &comparison.seen_units[g]]
-            .map(|unit| serde_json::from_str::<Value>(unit.data()?).ok());
-        let [Some(wanted), Some(came)] = values else { return None };
-        let mut varying = Vec::new();
-        varying_values(&wanted, &came, "", &mut varying);
+        let (expected, seen) = (&comparison.expected_units[e], &comparison.seen_units[g]);
+        let mut varying = differences(expected, seen)?;
+        // Leaves out what a rule of the recording allows already.
+        let rules = vary(&response.writes, expected);
+        let allows = |rule: &Loosening, place: &VaryPlace| {
+            rule.place == *place && seen.values(place).iter().all(|value| rule.breach(value).is_none())
+        };
+        varying.retain(|vary| !rules.iter().any(|rule| allows(rule, &vary.place)));
         // Takes keys that come and go, and values of other types, for mistakes.
         if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any) {
             return None;
@@ -121,6 +125,23 @@ fn varying(comparison: &Comparison) -> Option<String> {
          recording: \"vary\":{}",
         to_json(&proposed)
     ))
+}
+
+/// Returns the values of the data and of the fields that differ, each with the narrowest rule; nothing if more differs.
+fn differences(expected: &Unit, seen: &Unit) -> Option<Vec<Vary>> {
+    let mut differences = Vec::new();
+    match [expected, seen].map(|unit| serde_json::from_str::<Value>(unit.data()?).ok()) {
+        [Some(wanted), Some(came)] => varying_values(&wanted, &came, "", &mut differences),
+        _ if expected.data() == seen.data() => {}
+        _ => return None,
+    }
+    for (name, wanted, came) in expected.other_fields(seen)? {
+        let mut of_field = Vec::new();
+        varying_values(&wanted, &came, "", &mut of_field);
+        let place = VaryPlace::Field(name.to_owned());
+        differences.extend(of_field.into_iter().map(|vary| Vary { place: place.clone(), ..vary }));
+    }
+    Some(differences)
 }
 
 const SHORT_WAIT: &str = "All is right but for a wait that is shorter than in the recording. If the server is not meant to wait for so long, a busy \

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use super::accept::NextRecording;
 use super::body::Measure;
 use super::cases::cases;
 use super::compare::CompareRules;
@@ -18,7 +19,7 @@ use super::times::TimeRules;
 use crate::check::{CasePatterns, CheckError, ExtraHeaders, IN_LAB};
 use crate::judge::{Measured, Report, Stalls};
 use crate::lab::Lab;
-use crate::record::{RecordedLine, Recording};
+use crate::record::Recording;
 
 /// How late a write may be, where the recording was made over sockets.
 const TOLERANCE: Duration = Duration::from_millis(250);
@@ -173,17 +174,13 @@ impl CheckAgainst {
 }
 
 /// Writes what came into the files in which something differs.
-fn accept(
-    recordings: &Recordings,
-    report: &Report,
-    accepted: Vec<Option<Vec<RecordedLine>>>,
-) -> Result<(), CheckError> {
+fn accept(recordings: &Recordings, report: &Report, accepted: Vec<Option<NextRecording>>) -> Result<(), CheckError> {
     let mut failed = Vec::new();
-    for ((path, count), lines) in recordings.paths.iter().zip(recordings.failing_lines(report)).zip(accepted) {
-        match lines {
+    for ((path, count), next) in recordings.paths.iter().zip(recordings.failing_lines(report)).zip(accepted) {
+        match next {
             // Leaves a recording without findings as it is, byte for byte.
             _ if count == 0 => {}
-            Some(lines) => failed.extend(Recording::new(lines).save(path).err().map(|error| error.to_string())),
+            Some(next) => failed.extend(Recording::new(next.lines).save(path).err().map(|error| error.to_string())),
             None => failed.push(format!(
                 "{} stays as it was: expected whole exchanges to accept, and not each response came to its end",
                 path.display()

@@ -9,6 +9,7 @@ use onbeat_wire::recording::Fact;
 use onbeat_wire::{Instant, whole_ms};
 use tokio::task::JoinSet;
 
+use super::accept::NextRecording;
 use super::cases::cases;
 use super::compare::CompareRules;
 use super::contract::RecordingContract;
@@ -46,8 +47,8 @@ pub struct RecordingCheck {
 pub struct CheckedRecordings {
     /// The verdicts.
     pub report: Report,
-    /// For each recording, the lines of the next recording; nothing where an exchange did not come to its end.
-    pub accepted: Vec<Option<Vec<RecordedLine>>>,
+    /// For each recording, the next recording; nothing where an exchange did not come to its end.
+    pub accepted: Vec<Option<NextRecording>>,
 }
 
 /// Why a server can't be held against recordings.

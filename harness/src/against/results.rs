@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::accept::{AcceptedLine, accepted_exchange, next_recording};
+use super::accept::{AcceptedLine, NextRecording, accepted_exchange, next_recording};
 use super::compare::{CompareRules, Comparison, compare};
 use super::contract::RecordingContract;
 use super::facts::SeenResponse;
@@ -133,7 +133,7 @@ impl<'c> CheckResults<'c> {
         target: String,
         selected: &Selection,
         trouble: Option<String>,
-    ) -> (Report, Vec<Option<Vec<RecordedLine>>>) {
+    ) -> (Report, Vec<Option<NextRecording>>) {
         let verdicts = self.evidence.verdicts(|id| selected.has(id), trouble.as_deref());
         let hint = common_hint(&self.hints);
         let by = Measured::Recordings;

@@ -211,6 +211,18 @@ impl Unit {
         }
     }
 
+    /// Returns the fields with other values in a seen unit: the name, the expected and the seen value. Returns nothing if more
+    /// than values differ.
+    pub(super) fn other_fields(&self, got: &Self) -> Option<Vec<(&str, Value, Value)>> {
+        let (wanted, came) = (self.text.as_ref()?, got.text.as_ref()?);
+        let pairs = || wanted.fields.iter().zip(&came.fields);
+        let is_alike = wanted.frame == came.frame && wanted.fields.len() == came.fields.len();
+        (is_alike && pairs().all(|(one, other)| one.0 == other.0)).then(|| {
+            let other = pairs().filter(|(one, other)| one.1 != other.1);
+            other.map(|((name, value), (_, other))| (name.as_str(), value_of(value), value_of(other))).collect()
+        })
+    }
+
     /// Returns how a seen unit differs from this unit; nothing if the seen unit conforms. The answer is empty if the bytes
     /// differ, and no more is known.
     pub(super) fn difference(&self, got: &Self, vary: &[Loosening]) -> Option<String> {

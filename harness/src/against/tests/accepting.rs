@@ -9,12 +9,18 @@ use crate::against::RecordingContract;
 
 /// Returns the recording after what came was accepted.
 fn accepted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> String {
+    accepted_without_rules(recorded, came).0
+}
+
+/// Returns the same, with the rules that are left out.
+fn accepted_without_rules(recorded: &MadeUpResponse, came: &MadeUpResponse) -> (String, Vec<String>) {
     let contract = recorded.contract();
     let cases = cases(std::slice::from_ref(&contract));
     let with = compared(&cases, &contract, came, &rules(Measure::Chunks));
     let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
-    let lines = next_recording(&contract, vec![lines]);
-    lines.iter().map(|line| to_json(line) + "\n").collect()
+    let next = next_recording(&contract, vec![lines]);
+    let text = next.lines.iter().map(|line| to_json(line) + "\n").collect();
+    (text, next.left_out)
 }
 
 #[test]
@@ -72,7 +78,29 @@ fn a_rule_that_what_came_breaks_is_not_kept() {
     let number = json!({"vary": [{"pointer": "/t", "as": "string"}, {"pointer": "/id", "as": "number"}]});
     let recorded = MadeUpResponse::events(&[(10, "data: {\"id\":1,\"t\":\"a\"}\n\n")]).with(0, number);
     let came = MadeUpResponse::events(&[(10, "data: {\"id\":\"x1\",\"t\":\"b\"}\n\n")]);
-    let text = accepted(&recorded, &came);
+    let (text, left_out) = accepted_without_rules(&recorded, &came);
     assert!(text.contains(r#""vary":[{"pointer":"/t","as":"string"}]}"#), "{text}");
+    assert_eq!(left_out.len(), 1);
+    assert!(left_out[0].starts_with("line 4, field \"vary[1]\": ") && left_out[0].contains("x1"), "{left_out:?}");
     RecordingContract::read("a.jsonl", &text).expect("a recording");
+}
+
+#[test]
+fn a_recording_that_the_client_left_keeps_all_that_came_until_one_time() {
+    // Ticks every 300 ms, and a heartbeat each second, until 4.5 s; the ticks come every 400 ms now.
+    let stream = |tick_ms: u64, until_ms: u64| {
+        let mut writes: Vec<(u64, String)> =
+            (1..=until_ms / tick_ms).map(|n| (n * tick_ms + 1, format!("data: {n}\n\n"))).collect();
+        writes.extend((1..=until_ms / 1000).map(|n| (n * 1000, ":hb\n\n".to_owned())));
+        writes.sort();
+        let mut stream =
+            MadeUpResponse::events(&writes.iter().map(|(ms, text)| (*ms, text.as_str())).collect::<Vec<_>>());
+        stream.end = (until_ms + 10, "closed");
+        stream
+    };
+    let text = accepted(&stream(300, 4500), &stream(400, 6400));
+    let times: Vec<u64> = lines_of(&text).iter().map(|write| write.0).collect();
+    let all: Vec<u64> = stream(400, 6400).writes.iter().map(|write| write.0).filter(|ms| *ms <= 6001).collect();
+    assert_eq!(times, all);
+    assert!(text.ends_with("{\"t_ms\":6001,\"kind\":\"end\",\"how\":\"closed\"}\n"), "{text}");
 }

@@ -79,6 +79,20 @@ fn values_that_differ_in_many_lines_are_proposed_as_values_that_may_vary() {
 }
 
 #[test]
+fn a_field_that_differs_is_proposed_as_well_and_a_rule_of_the_recording_is_not_proposed_again() {
+    let stream = |from: u64| {
+        let event = |n: u64| format!("id: {}\ndata: {{\"seq\":{}}}\n\n", from + n, from + n);
+        MadeUpResponse::events(&[(10, &event(1)), (20, &event(2)), (30, &event(3))])
+    };
+    let told = |recorded: &MadeUpResponse| hinted(recorded, &stream(768)).expect("a hint");
+    let both = r#""vary":[{"pointer":"/seq","as":"number"},{"field":"id","as":"number"}]"#;
+    assert!(told(&stream(3)).ends_with(both), "{}", told(&stream(3)));
+    let mut recorded = stream(3);
+    recorded.wide = serde_json::json!({"vary": [{"pointer": "/seq", "as": "number"}]});
+    assert!(told(&recorded).ends_with(r#""vary":[{"field":"id","as":"number"}]"#), "{}", told(&recorded));
+}
+
+#[test]
 fn a_mistake_of_the_server_itself_has_no_hint() {
     let recorded = ticks(8, |n| n * 1000);
     assert_eq!(hinted(&recorded, &ticks(8, |n| n * 500)), None);

@@ -9,23 +9,23 @@ use onbeat_clock::TokioClock;
 use onbeat_wire::printable::to_json;
 
 use super::{Bar, CheckArguments, Exit, Output, files, told_to_end};
-use crate::against::{CompareRules, Measure, RecordingCheck, Recordings, TimeRules, check_against};
+use crate::against::{CompareRules, Measure, NextRecording, RecordingCheck, Recordings, TimeRules, check_against};
 use crate::check::ExtraHeaders;
 use crate::judge::{Report, Selection};
-use crate::record::{Connector, RecordedLine};
+use crate::record::Connector;
 use crate::server_url::{ServerUrl, without_userinfo};
 
 /// How long a quick check watches a response.
 const QUICK: Duration = Duration::from_millis(9_500);
 
-/// The lines to accept of each recording; nothing for an incomplete exchange.
-type AcceptedLines = Vec<Option<Vec<RecordedLine>>>;
+/// The next recording in place of each recording; nothing for an incomplete exchange.
+type NextRecordings = Vec<Option<NextRecording>>;
 
 /// Holds the server against the recordings; returns the report, and the lines to accept.
 pub(super) fn check(
     arguments: &CheckArguments,
     recordings: &Recordings,
-) -> Result<(Report, AcceptedLines), Box<dyn Error>> {
+) -> Result<(Report, NextRecordings), Box<dyn Error>> {
     let CheckArguments { only, skip, quick, behind_proxy, tolerance, scale, events, watched, .. } = arguments.clone();
     let url = arguments.url.as_deref().unwrap_or_default();
     let server =
@@ -68,7 +68,7 @@ pub(super) fn check(
 pub(super) fn accept(
     recordings: &Recordings,
     report: &Report,
-    accepted: &[Option<Vec<RecordedLine>>],
+    accepted: &[Option<NextRecording>],
     out: &mut Output,
 ) -> Result<Exit, Box<dyn Error>> {
     // Accepts nothing of a check that broke off: a recording would lose its end.
@@ -78,16 +78,19 @@ pub(super) fn accept(
     let mut failed = Vec::new();
     out.line("");
     let failing = recordings.failing_lines(report);
-    for ((path, count), lines) in recordings.paths.iter().zip(failing).zip(accepted) {
+    for ((path, count), next) in recordings.paths.iter().zip(failing).zip(accepted) {
         let shown = path.display();
-        match lines {
+        match next {
             // Leaves equal recordings untouched, to the byte.
             _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
-            Some(lines) => {
+            Some(NextRecording { lines, left_out }) => {
                 let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
                 files::replace(path, &text)?;
                 let plural = if count == 1 { "line differed" } else { "lines differed" };
                 out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
+                for rule in left_out {
+                    out.line(format_args!("{shown}: left out a rule that what came breaks: {rule}"));
+                }
             }
             // Goes on with the other files, and tells all failures at the end.
             None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
