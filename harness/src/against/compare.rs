@@ -5,6 +5,7 @@ mod end;
 mod moved_times;
 mod order;
 mod run_together;
+mod same_values;
 mod sequences;
 mod series_count;
 mod wrong;

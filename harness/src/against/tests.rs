@@ -4,6 +4,7 @@ mod accepting;
 mod bodies;
 mod doubts;
 mod hints;
+mod ids;
 mod lengths;
 mod mutations;
 mod reasons;

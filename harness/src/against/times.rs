@@ -169,8 +169,7 @@ fn late(
         let mut wrong = untimely(line, due_ms, "late", by_ms);
         let (recorded_ms, behind_ms) = (line.due.last_ms, due_ms - line.due.last_ms);
         if behind_ms > 0 {
-            wrong.expected +=
-                &format!(", {recorded_ms} ms by the recording and {behind_ms} ms by which the line before was late");
+            wrong.expected += &format!(": recorded {recorded_ms} ms, line before {behind_ms} ms late");
         }
         wrong
     })

@@ -30,6 +30,11 @@ impl Loosening {
         Ok(Self { place, rule, whole })
     }
 
+    /// Returns whether the rule is for a text of any content, such as an id.
+    pub(crate) fn is_for_text(&self) -> bool {
+        matches!(self.rule, VaryRule::String | VaryRule::Uuid | VaryRule::Regex(_))
+    }
+
     /// Returns whether the value may be missing.
     pub(crate) fn allows_absence(&self) -> bool {
         matches!(self.rule, VaryRule::Any)

@@ -47,6 +47,7 @@ impl ExchangeTrial<'_, '_> {
         self.result.steps = self.aligned();
         self.steps(kind);
         self.order_of_series();
+        self.same_values();
         // Skips a write without a unit, such as a comment among events.
         let without_unit: Vec<usize> = (0..writes.len())
             .filter(|at| !self.result.expected_units.iter().any(|unit| (unit.writes.0..=unit.writes.1).contains(at)))

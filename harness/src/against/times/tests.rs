@@ -35,7 +35,7 @@ fn a_late_write_is_expected_later_by_as_much_as_the_line_before_was_late() {
         found.last().map(|wrong| wrong.expected.clone()).unwrap_or_default()
     };
     assert_eq!(expected(&[300, 1200]), "900 ms after the request");
-    let by_both = "940 ms after the request, 900 ms by the recording and 40 ms by which the line before was late";
+    let by_both = "940 ms after the request: recorded 900 ms, line before 40 ms late";
     assert_eq!(expected(&[340, 1200]), by_both);
 }
 
