@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onbeat_wire::How;
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
 use serde_json::Value;
@@ -39,7 +40,9 @@ pub(super) fn hint(
     }
     let response = &exchange.response;
     if seen.facts.head.is_none() {
-        let silent = !in_lab && seen.trouble.is_none() && !response.writes.is_empty();
+        // Takes no closed connection for silence: a buffer holds a response back, and closes nothing.
+        let is_open = seen.facts.end.is_none_or(|end| end.how == How::Closed);
+        let silent = !in_lab && is_open && seen.trouble.is_none() && !response.writes.is_empty();
         return silent.then(|| Hint { text: silent_text(), explains_all: false });
     }
     let (wanted, got) = (response.head.as_ref()?, seen.facts.head.as_ref()?);

@@ -32,28 +32,29 @@ impl PlannedExchange {
 
 /// Returns the rounds, which are played one after another.
 ///
-/// All recordings begin at once. The recordings of a proxy keep the order and the overlaps of their timeline; the next run
-/// of a proxy, whose timeline begins anew, makes the next round.
+/// All recordings begin at once, or one by one. The recordings of a proxy keep the order and the overlaps of their timeline in
+/// either way; the next run of a proxy, whose timeline begins anew, makes the next round.
 pub(super) fn rounds(contracts: &[RecordingContract], one_by_one: bool) -> Vec<Round> {
-    if one_by_one {
-        return (0..contracts.len()).map(|contract| exchanges(contracts, contract, 0)).collect();
-    }
-    let mut rounds: Vec<Round> = vec![Vec::new()];
+    let (proxied, others): (Vec<usize>, Vec<usize>) =
+        (0..contracts.len()).partition(|index| contracts[*index].at_ms.is_some());
+    let others = others.into_iter().map(|index| exchanges(contracts, index, 0));
+    let mut rounds: Vec<Round> = if one_by_one { others.collect() } else { vec![others.flatten().collect()] };
     let mut timeline = ProxyTimeline::default();
-    for (index, contract) in contracts.iter().enumerate() {
-        // Plays recordings without a timeline of a proxy at the beginning, in the first round.
-        let Some(at_ms) = contract.at_ms else {
-            rounds[0].extend(exchanges(contracts, index, 0));
-            continue;
-        };
+    for index in proxied {
+        let contract = &contracts[index];
+        let at_ms = contract.at_ms.unwrap_or_default();
         // Takes a time before the last time for the beginning of the next run of a proxy.
-        if timeline.last.is_some_and(|last| at_ms < last) {
+        let is_next_run = timeline.last.is_some_and(|last| at_ms < last);
+        if is_next_run {
             timeline = ProxyTimeline::default();
+        }
+        // Plays the first run beside the other recordings, unless each of those is played by itself.
+        if is_next_run || one_by_one && timeline.last.is_none() {
             rounds.push(Vec::new());
         }
         let length_ms = contract.exchanges.iter().map(|exchange| exchange.response.length_ms()).max();
         let start_ms = timeline.place(at_ms, length_ms.unwrap_or_default());
-        rounds.last_mut().expect("there is always a round").extend(exchanges(contracts, index, start_ms));
+        rounds.last_mut().expect("there is a round by now").extend(exchanges(contracts, index, start_ms));
     }
     rounds.retain(|round| !round.is_empty());
     rounds
@@ -138,6 +139,8 @@ mod tests {
         // The proxy was started again.
         contracts.push(contract(Some(10), 5));
         contracts.push(contract(None, 5));
-        assert_eq!(starts(&contracts, false), [vec![0, 1000, 3500, 3550, 0], vec![0]]);
+        assert_eq!(starts(&contracts, false), [vec![0, 0, 1000, 3500, 3550], vec![0]]);
+        // Clients of one run stay together: one may listen to what another one sends.
+        assert_eq!(starts(&contracts, true), [vec![0], vec![0, 1000, 3500, 3550], vec![0]]);
     }
 }

@@ -1,7 +1,10 @@
 //! One cause of many findings is told once.
 
 use super::super::hint::hint;
-use super::{MadeUpResponse, Measure, RecordingContract, cases, compared, rules};
+use super::{
+    Instant, MadeUpResponse, Measure, RecordedLine, RecordingContract, ResponseFacts, SeenResponse, Stalls, cases,
+    compare, compared, rules,
+};
 
 /// Returns the hint where all writes of a stream come as `came` says.
 fn hinted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> Option<String> {
@@ -27,6 +30,23 @@ fn a_server_that_is_right_but_buffered_is_told_as_that() {
     assert!(told.contains("proxy_buffering off"), "{told}");
     let told = hinted(&recorded, &ticks(20, |n| if n <= 10 { 10_000 } else { 20_000 })).expect("a hint");
     assert!(told.starts_with("The writes came in a few bursts up to 20.0 s"), "{told}");
+}
+
+#[test]
+fn a_server_that_says_nothing_may_be_behind_a_buffer_unless_it_closes_the_connection() {
+    let recorded = ticks(4, |n| n * 100);
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let exchange = &contract.exchanges[0];
+    let told = |how: &str| {
+        let lines = [format!("{{\"t_ms\":20,\"kind\":\"end\",\"how\":\"{how}\"}}")];
+        let lines: Vec<_> = lines.iter().map(|line| RecordedLine::read(line).expect("a line")).collect();
+        let seen = SeenResponse { facts: ResponseFacts::of(&lines), began: Instant::EPOCH, trouble: None };
+        let rules = rules(Measure::Chunks);
+        let comparison = compare(&cases, (&contract, exchange), (&seen, 900), &rules, &Stalls::default());
+        hint(exchange, &seen, &comparison, false).is_some()
+    };
+    assert_eq!(["closed", "cut", "reset"].map(told), [true, false, false]);
 }
 
 #[test]
