@@ -33,6 +33,15 @@ pub use crate::{Framing, How, LeftHow};
 /// The version of the form of a recording.
 pub const FORMAT: u32 = 1;
 
+/// Returns the problem of an exchange without an end, whose last line has this time.
+#[must_use]
+pub fn missing_end(last_ms: u64) -> Problem {
+    let end = format_args!(r#"{{"t_ms":{last_ms},"kind":"end","how":"closed"}}"#);
+    Problem::line(format_args!(
+        "the end of the exchange behind this line, such as {end}: the recording breaks off here"
+    ))
+}
+
 /// A line: a fact, and its time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<N = NoNotes> {

@@ -65,6 +65,11 @@ pub(super) struct SeenResponse {
 }
 
 impl ResponseFacts {
+    /// Returns whether the response has a head and no end, since the recorder was killed.
+    pub(super) fn breaks_off(&self) -> bool {
+        self.head.is_some() && self.end.is_none()
+    }
+
     /// Takes in a line of the exchange, whose request was at `start_ms`. `vary` holds for the whole recording.
     pub(super) fn add(&mut self, number: usize, line: &RecordedLine, start_ms: u64, vary: Vec<Loosening>) {
         let after = |ms: u64| ms.saturating_sub(start_ms);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use onbeat_server::script::Cue;
 use onbeat_wire::jsonl::{Problem, lines};
-use onbeat_wire::recording::{FORMAT, Fact, Line, Notes};
+use onbeat_wire::recording::{ArrivalNotes, FORMAT, Fact, Line, Notes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,15 +15,21 @@ use self::exchange::RecordedExchange;
 use super::PlayError;
 use crate::utf_8::text_of;
 
-/// The notes of recorders, fixtures and people about a line: no part of a response.
+/// The notes of recorders, people and fixtures about a line: no part of a response, but read, so that a mistake is told.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct AnyNotes {
+struct PlayedNotes {
     #[serde(flatten)]
-    _notes: serde_json::Map<String, Value>,
+    arrival: ArrivalNotes,
+    #[serde(default, rename = "cases")]
+    _cases: Vec<String>,
 }
 
-impl Notes for AnyNotes {
+impl Notes for PlayedNotes {
     const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may", "cases"];
+
+    fn check(&self, fact: &Fact) -> Result<(), Problem> {
+        self.arrival.check(fact)
+    }
 }
 
 /// Returns the cues of the exchange with this number, from 0, in the order in which the exchanges begin.
@@ -66,7 +72,7 @@ struct Exchanges {
 }
 
 impl Exchanges {
-    fn take_in(&mut self, line_number: usize, line: Line<AnyNotes>) -> Result<(), Problem> {
+    fn take_in(&mut self, line_number: usize, line: Line<PlayedNotes>) -> Result<(), Problem> {
         let Line { t_ms, exchange, fact, .. } = line;
         match &fact {
             Fact::Log(_) => {

@@ -159,9 +159,10 @@ fn a_rule_for_a_field_that_no_event_has_is_told_unless_some_line_has_the_field()
 fn a_recorder_that_was_killed_is_named() {
     let text = format!("{START}\n{REQUEST}\n{HEAD}\n{{\"t_ms\":5,\"kind\":\"wri");
     let told = RecordingContract::read("a.jsonl", &text).expect_err("an incomplete line");
-    assert!(told.contains("line 4") && told.contains("as when the recorder was killed: delete the line"), "{told}");
-    // Whole lines without an end are a recording that goes on.
-    assert!(RecordingContract::read("a.jsonl", &format!("{START}\n{REQUEST}\n{HEAD}\n")).is_ok());
+    assert!(told.contains("line 4") && told.contains("as when the recorder was killed: put the end"), "{told}");
+    let whole_lines = format!("{START}\n{REQUEST}\n{HEAD}\n");
+    let told = RecordingContract::read("a.jsonl", &whole_lines).expect_err("no end");
+    assert!(told.contains("line 3: expected the end of the exchange behind this line, such as {\"t_ms\":"), "{told}");
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat_server::script::{Action, Cue};
 use onbeat_wire::jsonl::{self, Problem};
-use onbeat_wire::recording::Fact;
+use onbeat_wire::recording::{Fact, missing_end};
 use onbeat_wire::{How, TIME_MS_MAX};
 
 use super::head;
@@ -91,10 +91,7 @@ impl RecordedExchange {
 
     /// Checks that the exchange is complete.
     pub(super) fn check_end(&self) -> Result<(), Problem> {
-        let end = format_args!(r#"{{"t_ms":{},"kind":"end","how":"closed"}}"#, self.last_ms);
-        let expected =
-            format_args!("the end of the exchange behind this line, such as {end}: the recording breaks off here");
-        if self.has_ended { Ok(()) } else { Err(Problem::line(expected)) }
+        if self.has_ended { Ok(()) } else { Err(missing_end(self.last_ms)) }
     }
 
     /// Returns the number of the last line, from 1.
