@@ -1,7 +1,7 @@
 //! Waits for instants, and keeps the turn of each.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use onbeat_wire::Instant;
 
@@ -54,8 +54,9 @@ impl Alarm {
         Poll::Ready(())
     }
 
-    /// Ends the wait.
+    /// Ends the wait, and takes the turn if the wait is over: dropped with the wait, the turn would end, and time could pass.
     pub(super) fn cancel(&mut self) {
+        let _ = self.poll_turn(&mut Context::from_waker(Waker::noop()));
         self.sleep = None;
     }
 
@@ -74,6 +75,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
+        self.cancel();
         // Hands the turn on instead of ending it: the last write may not have been sent yet.
         self.hand_turn_on();
     }

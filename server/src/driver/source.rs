@@ -93,6 +93,8 @@ impl<S: Script> ScriptSource<S> {
         if self.alarm.now() < due {
             ready!(self.alarm.poll(due, cx));
         }
+        // Takes the turn of a wait that is over: the head, and an end behind it, go out before time passes.
+        self.alarm.cancel();
         match std::mem::replace(&mut self.next, self.script.next()) {
             Some(Cue { action: Action::Head(head), .. }) => Poll::Ready(Opening::Head(*head)),
             Some(Cue { action: Action::End(how), .. }) => Poll::Ready(Opening::End(how)),
@@ -122,7 +124,7 @@ impl<S: Script> ScriptSource<S> {
     }
 
     /// Takes the next action that is due.
-    fn due(&mut self, cx: &mut Context<'_>) -> Option<(Instant, Action)> {
+    fn due(&mut self) -> Option<(Instant, Action)> {
         loop {
             // Goes on with an event that has begun: its writes stay together.
             if let Some((at, write)) = self.subscriptions.iter_mut().find_map(next_write) {
@@ -137,7 +139,6 @@ impl<S: Script> ScriptSource<S> {
             }
             let scripted = scripted.filter(|scripted| *scripted <= self.alarm.now())?;
             // Takes the turn with the first action of the instant, since no other action may follow.
-            let _ = self.alarm.poll_turn(cx);
             self.alarm.cancel();
             let heartbeat = self.take_heartbeat();
             let action = heartbeat.or_else(|| std::mem::replace(&mut self.next, self.script.next()))?.action;
@@ -186,7 +187,7 @@ fn next_event(subscriptions: &mut [Subscription], scripted: Option<Instant>) -> 
 impl<S: Script> Source for ScriptSource<S> {
     fn poll_action(&mut self, is_ending: bool, cx: &mut Context<'_>) -> DueAction {
         loop {
-            if let Some(due) = self.due(cx) {
+            if let Some(due) = self.due() {
                 return Poll::Ready(Ok(due));
             }
             // Ends only when nothing is due any more.

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::*;
 use crate::connection::BrokenOff;
-use crate::script::Cue;
-use onbeat_clock::TokioClock;
+use crate::script::{Cue, ResponseHead};
+use onbeat_clock::{Advance, ManualClock, TokioClock};
 
 /// Replaces the actions of the source by `actions`, and notes the end of the response.
 #[derive(Default)]
@@ -115,6 +116,32 @@ async fn the_body_of_another_application_is_complete_without_a_look_only_if_ther
         drop(Driver::of_body(body, Box::new(hook), &clock, waiter, connection, Instant::EPOCH));
         assert_eq!(*ended.lock(), [how]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_a_hook_ends_with_its_head_ends_before_time_passes() {
+    let ms = Duration::from_millis;
+    let script = move |_| {
+        let head = ResponseHead { status: StatusCode::OK, headers: HeaderMap::new() };
+        let write = Action::Write(Bytes::from_static(b"x"));
+        let cues = [(10, Action::Head(Box::new(head))), (100, write)];
+        cues.map(|(at_ms, action)| Cue { at: ms(at_ms), action }).into_iter()
+    };
+    let clock = Arc::new(ManualClock::start());
+    let PolledBody { channel, connection, mut body, .. } = body_at(Arc::clone(&clock) as Arc<dyn Clock>, script, false);
+    connection.begin_serving();
+    assert_pending!(body.enter(|cx, mut body| body.source.as_mut().expect("not over").poll_opening(cx)));
+    let mut advance = task::spawn(clock.advance(Advance::By(ms(400))));
+    assert_pending!(advance.poll());
+    assert_ready!(body.enter(|cx, mut body| body.source.as_mut().expect("not over").poll_opening(cx)));
+    let hook = ReplacingHook { actions: [Action::End(How::Cut)].into(), ..ReplacingHook::default() };
+    let body = task::spawn(body.into_inner().with_hook(Box::new(hook)));
+    let mut polled = PolledBody { clock: Arc::clone(&clock) as Arc<dyn Clock>, channel, connection, body };
+    assert_pending!(polled.poll());
+    assert_eq!((polled.body.over, clock.now()), (Some(How::Cut), Instant::EPOCH + ms(10)));
+    assert_pending!(advance.poll());
+    polled.connection.turns().give_back();
+    assert_eq!(assert_ready!(advance.poll()).expect("long before the end of time").to, Instant::EPOCH + ms(400));
 }
 
 #[tokio::test(start_paused = true)]
