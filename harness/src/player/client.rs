@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use onbeat_clock::Clock;
 use onbeat_wire::LeftHow;
+use onbeat_wire::recording::Framing;
 use onbeat_wire::{How, Instant, Part, Responses, Transcript, What};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -323,7 +324,10 @@ impl ClientState {
                 Ok(Some(part)) => self.see(at, part),
                 // Reads all complete parts before the bounds end the reading.
                 Ok(None) if bounds.bytes_max == 0 => break "more bytes came than were ever expected".to_owned(),
-                Ok(None) => return,
+                Ok(None) => match self.piece() {
+                    Some(piece) => self.see(at, piece),
+                    None => return,
+                },
                 Err(malformed) => break malformed.to_string(),
             }
             if self.log.entries.len() > bounds.entries_max {
@@ -332,6 +336,12 @@ impl ClientState {
         };
         self.is_over = true;
         self.add(at, LogEntry::Unreadable(why));
+    }
+
+    /// Takes the bytes so far of a body with a length; only a chunk is waited for as a whole.
+    fn piece(&mut self) -> Option<Part> {
+        let has_length = self.responses.framing() == Some(Framing::Length);
+        has_length.then(|| self.responses.take_held())?.map(Part::Data)
     }
 
     fn see(&mut self, at: Instant, part: Part) {

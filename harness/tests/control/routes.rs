@@ -175,6 +175,47 @@ fn answers_without_a_body_are_complete_and_what_follows_on_their_connection_is_r
 }
 
 #[test]
+fn bodies_with_a_length_are_replayed_write_by_write_and_faults_at_their_head_in_its_instant() {
+    let recording = |end: &str| {
+        format!(
+            "{{\"kind\":\"recording\",\"format\":1,\"onbeat\":\"0.2.0\",\"from\":\"http://a/\",\"framing\":\"length\"}}\n\
+             {{\"t_ms\":0,\"kind\":\"request\",\"text\":\"GET / HTTP/1.1\\r\\n\\r\\n\"}}\n\
+             {{\"t_ms\":10,\"kind\":\"head\",\"status\":200,\"headers\":[[\"content-length\",\"18\"]]}}\n\
+             {{\"t_ms\":100,\"kind\":\"write\",\"text\":\"data: 1\\n\\n\"}}\n{end}\n"
+        )
+    };
+    let whole = "{\"t_ms\":200,\"kind\":\"write\",\"text\":\"data: 2\\n\\n\"}\n{\"t_ms\":200,\"kind\":\"end\",\"how\":\"complete\"}";
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, end) in [("whole", whole), ("cut", "{\"t_ms\":200,\"kind\":\"end\",\"how\":\"cut\"}")] {
+        std::fs::write(folder.join(format!("{name}.jsonl")), recording(end)).expect("a file");
+    }
+    let fault = |kind: &str| {
+        format!(
+            "[[route]]\npath = \"/{kind}\"\nwait_ms = 10\nsteps = [{{ wait_ms = 90, data = \"1\" }}]\nfault = {{ kind = \"{kind}\" }}\n"
+        )
+    };
+    let text =
+        "[[route]]\npath = \"/whole\"\nplay = \"whole.jsonl\"\n[[route]]\npath = \"/broken\"\nplay = \"cut.jsonl\"\n"
+            .to_owned()
+            + &["cut", "reset", "end"].map(fault).concat();
+    let served = with_routes("lengths.toml", &text);
+    let paths = ["/whole", "/broken", "/cut", "/reset", "/end"];
+    let _clients = paths.map(|path| asked(&served, "GET", path, ""));
+    for path in paths {
+        served.did("POST", "/connections/wait", &json!({"path": path}));
+    }
+    served.advance(400);
+    let log = served.log();
+    let ends: Vec<&str> = log.lines().filter(|line| line.contains("\"kind\":\"end\"")).collect();
+    let at = |ms: u64| ends.iter().filter(|line| line.starts_with(&format!("{{\"t_ms\":{ms},"))).count();
+    assert_eq!((at(10), at(200), ends.len()), (3, 2, 5), "{log}");
+    let file = folder.join("lengths.toml");
+    let (said, code) = super::log::replayed_with("lengths", &log, &["--routes", file.to_str().expect("UTF-8")]);
+    assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}\n{log}");
+}
+
+#[test]
 fn faults_and_time_act_on_routes_as_on_the_built_in_streams() {
     let text = "[[route]]\npath = \"/Feed\"\nsteps = [{ data = \"{{seq}}\", every_ms = 1000, times = 100 }]\n\
         [[route]]\npath = \"/gone\"\nsteps = [{ data = \"x\" }, { wait_ms = 10, end = \"reset\" }]";
