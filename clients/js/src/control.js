@@ -4,6 +4,7 @@
 import { request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 
+import { noted } from './calls.js';
 import { OnbeatError } from './error.js';
 import { expectTicks } from './time.js';
 
@@ -19,22 +20,25 @@ export function control({ url, token, help }) {
    * @param {object} [body]
    * @param {AbortSignal} [signal]
    */
-  async function text(method, path, body, signal) {
-    await expectTicks();
-    const target = `${url}/__onbeat/${path}`;
-    const headers = {
-      ...(body && { 'content-type': 'application/json' }),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    };
-    const { status, text } = await exchange(target, { method, headers, signal }, body && JSON.stringify(body)).catch((error) => {
-      const why = signal?.aborted ? 'it took too long' : error.message || error.code;
-      throw new Error(`${method} ${target} was not answered: ${why}. ${help()}`, { cause: error });
-    });
-    if (status >= 200 && status < 300) return text;
+  function text(method, path, body, signal) {
+    const request = `${method} /__onbeat/${path}`;
+    return noted({ url, request, body }, async () => {
+      await expectTicks();
+      const target = `${url}/__onbeat/${path}`;
+      const headers = {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      };
+      const { status, text } = await exchange(target, { method, headers, signal }, body && JSON.stringify(body)).catch((error) => {
+        const why = signal?.aborted ? 'it took too long' : error.message || error.code;
+        throw new Error(`${method} ${target} was not answered: ${why}. ${help()}`, { cause: error });
+      });
+      if (status >= 200 && status < 300) return text;
 
-    const refusal = parse(text)?.error;
-    if (refusal?.field) throw new OnbeatError(`${method} /__onbeat/${path}`, status, refusal.field, refusal.reason);
-    throw foreign(method, target, status, text);
+      const refusal = parse(text)?.error;
+      if (refusal?.field) throw new OnbeatError(request, status, refusal.field, refusal.reason);
+      throw foreign(method, target, status, text);
+    });
   }
 
   /**

@@ -11,6 +11,7 @@
 //   chunk.js       what a test sends
 //   options.js     refuses options that nobody knows
 //   control.js     one request to the control interface
+//   calls.js       the calls that have not been answered, and the lines of their callers
 //   error.js       what a refused request throws
 //   playwright.js  a fixture for Playwright
 //

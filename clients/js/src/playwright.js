@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import { notAwaited } from './calls.js';
 import { start } from './start.js';
 
 /** @import { Fixtures, PlaywrightTestArgs, PlaywrightWorkerArgs } from '@playwright/test' */
@@ -16,8 +17,11 @@ const fixtures = {
   onbeatOptions: [{}, { scope: 'worker', option: true }],
 
   onbeatServer: [
-    async ({ onbeatOptions }, use) => {
-      const server = await start(onbeatOptions);
+    async ({ onbeatOptions }, use, { parallelIndex }) => {
+      const server = await start(onbeatOptions).catch((error) => {
+        if (!onbeatOptions.port || parallelIndex === 0) throw error;
+        throw new Error(`${error.message}\nEach worker has a server of its own: with a port, expected workers: 1 in the configuration.`, { cause: error });
+      });
       await use(server);
       await server.stop();
     },
@@ -27,12 +31,16 @@ const fixtures = {
   onbeat: async ({ onbeatServer }, use, testInfo) => {
     await onbeatServer.reset();
     await use(onbeatServer);
-    if (testInfo.status !== testInfo.expectedStatus) {
+    const hasFailed = testInfo.status !== testInfo.expectedStatus;
+    // A test that fails may leave calls behind. In one that passes they were forgotten, and would fail the next test.
+    const forgotten = hasFailed ? undefined : notAwaited(onbeatServer.url);
+    if (hasFailed || forgotten) {
       const path = testInfo.outputPath('onbeat.jsonl');
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, await onbeatServer.logText());
       await testInfo.attach('onbeat.jsonl', { path, contentType: 'application/x-ndjson' });
     }
+    if (forgotten) throw forgotten;
   },
 };
 

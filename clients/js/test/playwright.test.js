@@ -99,6 +99,31 @@ test('workers in parallel have worlds of their own; retries begin anew; what han
   ]);
 });
 
+const FORGETS = `
+  import { expect, test } from 'onbeat/playwright';
+
+  test('forgets an await', async ({ onbeat }) => {
+    onbeat.connected('/typo');
+  });
+  test('is right', async ({ onbeat }) => {
+    expect(await onbeat.clock.now()).toBe(0);
+  });
+`;
+
+test('a test that forgets to await fails itself, at the line of the call', async () => {
+  const project = join(home, 'scratch/forgets');
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, 'playwright.config.js'), "export default { workers: 1, timeout: 300_000, outputDir: 'results' };");
+  writeFileSync(join(project, 'forgets.spec.js'), FORGETS);
+
+  const [{ specs }] = (await report(project)).suites;
+  assert.deepEqual(specs.map(({ title, tests: [{ status }] }) => [title, status]), [['forgets an await', 'unexpected'], ['is right', 'expected']]);
+  const [{ message, location }] = specs[0].tests[0].results[0].errors;
+  assert.match(message, /expected all calls to be over with the test; POST \/__onbeat\/connections\/wait \{"path":"\/typo".*Is an `await` missing\?/);
+  assert.equal(location.line, 5);
+});
+
 /** What Playwright reports of the tests in a folder, some of which fail. */
 function report(cwd) {
   return new Promise((resolve, reject) => {
