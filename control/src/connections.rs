@@ -1,23 +1,30 @@
 //! The connection table: the open connections of a world, and the exchanges on each.
 //!
 //! ```text
-//!  pushes ── exchange     the pushed writes of a test, an exchange
+//!  target  pushes ── exchange ── expected     path and query; the pushed writes of a test; an exchange; what a test waits for
 //! ```
 
 mod exchange;
+mod expected;
 mod pushes;
+mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use axum::http::Method;
 use onbeat_server::connection::Connection;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 pub(crate) use self::exchange::{LiveExchange, Progress};
+pub use self::expected::ExpectedRequest;
+pub(crate) use self::expected::{METHOD, PATH};
 pub(crate) use self::pushes::{NotTaken, PushedWrite, WAITING_BYTES_MAX, WAITING_WRITES_MAX};
+pub(crate) use self::target::RequestTarget;
+
+/// How many exchanges are kept after their ends.
+const ENDED_MAX: usize = 256;
 
 /// The connections of a world.
 #[derive(Debug, Default)]
@@ -33,6 +40,8 @@ struct Rows {
     exchanges: u64,
     /// By the ordinals of the connections.
     by_connection: BTreeMap<u64, Row>,
+    /// The last exchanges that have ended, in the order of their ends.
+    ended: VecDeque<Arc<LiveExchange>>,
 }
 
 /// A connection, and the exchanges under way there.
@@ -62,13 +71,13 @@ pub struct OtherRequest {
     given: u32,
 }
 
-/// The requests awaited by a test.
-#[derive(Clone, Debug)]
-pub(crate) struct ExpectedRequest {
-    /// The method; nothing for any method.
-    pub(crate) method: Option<Method>,
-    /// The path, as exchanges keep paths.
-    pub(crate) path: String,
+/// No connection with this ordinal is open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no connection {connection} is open{last}")]
+pub struct NotOpen {
+    connection: u64,
+    /// The last response there and its end, in words, if the end is kept.
+    last: String,
 }
 
 impl ConnectionTable {
@@ -76,7 +85,7 @@ impl ConnectionTable {
     pub(crate) fn add(&self, connection: &Arc<Connection>, exchange: Arc<LiveExchange>) {
         let id = exchange.connection;
         let mut rows = self.rows.lock();
-        let Rows { exchanges, by_connection } = &mut *rows;
+        let Rows { exchanges, by_connection, .. } = &mut *rows;
         // Forgets closed connections at each power of two, at a constant cost for each connection.
         if !by_connection.contains_key(&id) && by_connection.len().is_power_of_two() {
             forget_closed(by_connection);
@@ -92,9 +101,36 @@ impl ConnectionTable {
         self.wake_waiting();
     }
 
+    /// Notes that an exchange has ended.
+    pub(crate) fn note_end(&self, exchange: Arc<LiveExchange>) {
+        let Rows { ended, .. } = &mut *self.rows.lock();
+        if ended.len() == ENDED_MAX {
+            ended.pop_front();
+        }
+        ended.push_back(exchange);
+    }
+
     /// Returns the connection with the ordinal `id`, if the connection is open.
     pub(crate) fn find(&self, id: u64) -> Option<OpenConnection> {
         self.rows.lock().by_connection.get(&id).and_then(Row::current)
+    }
+
+    /// Returns the error of a connection that is not open, with the end of the last response there.
+    pub(crate) fn not_open(&self, id: u64) -> NotOpen {
+        let last = self.last_ended(|exchange| exchange.connection == id);
+        let last = last.map_or_else(String::new, |exchange| {
+            format!(" (its response to {} {})", exchange.asked(), exchange.end_in_words())
+        });
+        NotOpen { connection: id, last }
+    }
+
+    /// Returns the last request like `expected` whose response has ended, as far as ends are kept.
+    pub(crate) fn last_ended_like(&self, expected: &ExpectedRequest) -> Option<Arc<LiveExchange>> {
+        self.last_ended(|exchange| expected.is_like(exchange))
+    }
+
+    fn last_ended(&self, is_meant: impl Fn(&LiveExchange) -> bool) -> Option<Arc<LiveExchange>> {
+        self.rows.lock().ended.iter().rev().find(|exchange| is_meant(exchange)).cloned()
     }
 
     /// Returns the open connections, in the order of their ordinals.
@@ -144,12 +180,6 @@ impl ConnectionTable {
     }
 }
 
-impl ExpectedRequest {
-    fn is_like(&self, exchange: &LiveExchange) -> bool {
-        self.path == exchange.path && self.method.as_ref().is_none_or(|method| *method == exchange.method)
-    }
-}
-
 impl OpenConnection {
     /// Checks that the exchange answers the request `request`, if given.
     pub(crate) fn check_request(&self, request: Option<u32>) -> Result<(), OtherRequest> {
@@ -187,10 +217,12 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use onbeat_wire::{How, Instant};
+
     use super::*;
 
     fn end(exchange: &LiveExchange) {
-        exchange.update(|progress| progress.is_over = true);
+        exchange.update(|progress| progress.end = Some((Instant::EPOCH, How::Complete)));
     }
 
     fn listed(open: Vec<OpenConnection>) -> Vec<(u64, u32)> {
@@ -222,16 +254,18 @@ mod tests {
             table.add(&connections[id], Arc::clone(&exchange));
             exchange
         });
-        let like = |method, path: &str| {
-            let expected = ExpectedRequest { method, path: path.into() };
+        let like = |method, target: &str| {
+            let expected = ExpectedRequest::read(method, target).expect("a request");
             let like = listed(table.like(&expected));
             assert_eq!(table.count_like(&expected), like.len());
             like
         };
         assert_eq!(like(None, "/events"), [(0, 0), (1, 0), (0, 1)]);
-        assert_eq!(like(Some(Method::GET), "/events"), like(None, "/events"));
-        assert_eq!(like(Some(Method::POST), "/events"), []);
+        assert_eq!(like(Some("GET"), "/events"), like(None, "/events"));
+        assert_eq!(like(Some("POST"), "/events"), []);
         assert_eq!(like(None, "/event"), []);
+        assert_eq!(like(None, "/events?"), like(None, "/events"));
+        assert_eq!(like(None, "/events?id=a"), []);
         end(&exchanges[0]);
         assert_eq!(like(None, "/events"), [(1, 0), (0, 1)]);
     }
@@ -243,6 +277,22 @@ mod tests {
         assert!(next.poll().is_pending());
         table.add(&connection, LiveExchange::of_test(&connection, 0));
         assert!(next.is_woken() && next.poll().is_ready());
+    }
+
+    #[test]
+    fn the_end_of_a_closed_connection_is_told_as_long_as_it_is_kept() {
+        let table = ConnectionTable::default();
+        assert_eq!(table.not_open(0).to_string(), "no connection 0 is open");
+        for id in 0..=ENDED_MAX as u64 {
+            let exchange = LiveExchange::of_test(&Arc::new(Connection::new(id)), 0);
+            end(&exchange);
+            table.note_end(exchange);
+        }
+        let last = "no connection 256 is open (its response to GET /events was complete at 0 ms)";
+        assert_eq!(table.not_open(256).to_string(), last);
+        assert_eq!(table.not_open(0).to_string(), "no connection 0 is open");
+        let expected = ExpectedRequest::read(None, "/events").expect("a request");
+        assert_eq!(table.last_ended_like(&expected).map(|exchange| exchange.connection), Some(256));
     }
 
     #[test]

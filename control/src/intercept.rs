@@ -17,14 +17,15 @@ use onbeat_server::script::Action;
 use onbeat_wire::recording::{Body, End, Exchange, Request, ResponseHead, Write};
 use onbeat_wire::{How, Instant};
 
-use crate::connections::{LiveExchange, NotTaken, PushedWrite};
+use crate::connections::{LiveExchange, NotTaken, PushedWrite, RequestTarget};
 use crate::monitor::Monitor;
 
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
         let path = plain_path(head.uri.path());
         let last_event_id = head.headers.get("last-event-id").map(lossy);
-        let exchange = LiveExchange::new(context, head.method.clone(), path.clone(), last_event_id);
+        let target = RequestTarget::new(&head.uri, self.log().redaction());
+        let exchange = LiveExchange::new(context, head.method.clone(), target, last_event_id);
         // Writes the target as sent; only the faults compare the plain path.
         let request = Request {
             method: head.method.to_string(),
@@ -49,7 +50,7 @@ impl Interceptor for Monitor {
 
     fn head(&self, context: &RequestContext, head: &response::Parts) {
         if let Some(exchange) = self.connections().exchange(context.ordinal, context.request) {
-            exchange.update(|progress| progress.has_head = true);
+            exchange.update(|progress| progress.status = Some(head.status.as_u16()));
             // Refuses pushed writes from here on, which would break the length.
             if head.headers.contains_key(CONTENT_LENGTH) {
                 exchange.refuse_pushes(NotTaken::LengthTold);
@@ -145,13 +146,18 @@ impl ResponseHook for ExchangeHook {
     }
 
     fn wrote(&mut self, bytes: &Bytes) {
+        if self.written.writes == 0 {
+            self.exchange.note_first_write(bytes);
+        }
         self.written.count(bytes.len());
         self.exchange.update(|progress| progress.written = self.written);
         self.monitor.note(self.exchange.ordinals(), Write { bytes: bytes.clone() });
     }
 
     fn ended(&mut self, how: How) {
-        self.exchange.update(|progress| progress.is_over = true);
+        let at = self.monitor.now();
+        self.exchange.update(|progress| progress.end = Some((at, how)));
+        self.monitor.connections().note_end(Arc::clone(&self.exchange));
         // Refuses pushed writes before the end is noted: no write can follow the end in the log.
         self.exchange.refuse_pushes(NotTaken::Over);
         // Notes the end before waking the waiting tasks: a close is answered after the line.
@@ -314,7 +320,7 @@ mod tests {
         assert!(response.headers().contains_key(CONTENT_LENGTH));
         assert_eq!(monitor.push(0, None, Bytes::from("a")), Err(PushError::LengthTold(0)));
         assert_eq!(text(response).await, "not found\n");
-        assert!(matches!(monitor.push(0, None, Bytes::from("a")), Err(PushError::NotOpen(0))));
+        assert!(matches!(monitor.push(0, None, Bytes::from("a")), Err(PushError::NotOpen(_))));
         assert!(!lines(&monitor).iter().any(|line| line.contains("push")));
     }
 

@@ -23,7 +23,7 @@ mod log;
 mod monitor;
 mod page;
 
-pub use self::connections::OtherRequest;
+pub use self::connections::{ExpectedRequest, NotOpen, OtherRequest};
 pub use self::controller::{
     ADVANCE_MS_MAX, AdvanceReport, ClockReport, CloseReport, ConnectionReport, ConnectionState, Controller, DueReport,
     NoSuchScenario, OperationError, ResetReport, RouteSettings, SentChunk, Settings, TimerReport, TimersReport,

@@ -73,6 +73,11 @@ impl RequestLog {
         Self { text: Mutex::new(LogText { lines: Blocks::new(bytes), dropped: 0 }), redaction }
     }
 
+    /// Returns the secrets that the log leaves out.
+    pub(crate) fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
     /// Notes a fact, if there is room.
     pub(crate) fn note(&self, at: Instant, exchange: Exchange, fact: impl Into<Fact>) {
         let fact = line::shown(fact.into(), &self.redaction);

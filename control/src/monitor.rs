@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use onbeat_clock::{Clock, machine_pause};
 use onbeat_server::connection::{BrokenOff, Ending};
+use onbeat_wire::Instant;
 use onbeat_wire::recording::{Close, ClosedHow, Exchange, Fact, FaultAdded, FaultsDeleted};
 use tokio::sync::Notify;
 
@@ -52,9 +53,14 @@ impl Monitor {
         &self.connections
     }
 
+    /// Returns the time of the world.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     /// Notes a fact in the log, now.
     pub(crate) fn note(&self, exchange: Exchange, fact: impl Into<Fact>) {
-        self.log.note(self.clock.now(), exchange, fact);
+        self.log.note(self.now(), exchange, fact);
     }
 
     /// Adds a fault. A fault for a connection strikes the response under way there, or else the next.
@@ -168,7 +174,7 @@ fn added(report: &Report) -> FaultAdded {
 mod tests {
     use onbeat_clock::TokioClock;
     use onbeat_server::connection::Connection;
-    use onbeat_wire::Instant;
+    use onbeat_wire::How;
 
     use super::*;
     use crate::connections::LiveExchange;
@@ -209,7 +215,7 @@ mod tests {
                         }
                     })
                     .await;
-                    exchange.update(|progress| progress.is_over = true);
+                    exchange.update(|progress| progress.end = Some((Instant::EPOCH, How::Complete)));
                     monitor.note_ended();
                 });
             }
@@ -245,7 +251,7 @@ mod tests {
     async fn who_is_half_closed_or_idle_has_no_answer_and_only_the_one_is_ended() {
         let scene = Scene::new(2);
         for (_, exchange) in &scene.all {
-            exchange.update(|progress| progress.is_over = true);
+            exchange.update(|progress| progress.end = Some((Instant::EPOCH, How::Complete)));
         }
         scene.all[0].0.note_half_closed();
         assert_eq!(scene.monitor.end_all().await, 0);

@@ -65,11 +65,12 @@ fn once() -> u64 {
 
 fn path<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
     let example = sse_data::STREAM.path;
-    let expected = format!("a path like \"{example}\", without a query, and not of the control interface");
+    let expected = format!("a path like \"{example}\", without a query or *, and not of the control interface");
     fitting(json, &expected, |value| {
         let path = value.as_str()?;
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
-        let fits = path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#']);
+        let fits =
+            path.starts_with('/') && printable && path.len() <= PATH_BYTES_MAX && !path.contains(['?', '#', '*']);
         // Refuses paths of the control interface, whose requests meet no fault.
         let path = plain_path(path);
         let is_control = path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -1,5 +1,6 @@
 // The connections of a server, and what a test does with one: it writes to the response, and ends it.
 
+import { withCaller } from './calls.js';
 import { chunkForm } from './chunk.js';
 import { OnbeatError } from './error.js';
 import { check, checkCount, checkPath, checkTimeout } from './options.js';
@@ -31,12 +32,12 @@ export function connections(base, json) {
     async connected(path, options = {}) {
       checkPath(path);
       check('connected', options, ['count', 'method', 'timeout_ms']);
-      const form = { path: path.split(/[?#]/)[0], method: options.method, ...waitForm(options) };
+      const form = { path: path.split('#')[0], method: options.method, ...waitForm(options) };
       try {
         return live((await json('POST', 'connections/wait', form, answered(form))).connections);
       } catch (error) {
         if (!(error instanceof OnbeatError && error.status === 409 && error.field === 'path')) throw error;
-        throw new Error(`${error.reason}. Does the page open its stream on ${base}${path}?`, { cause: error });
+        throw withCaller(new Error(`${error.reason}. For the page that is ${base}${path}.`, { cause: error }), error.stack);
       }
     },
 

@@ -71,7 +71,8 @@ export interface Onbeat {
 
   /**
    * Resolves when so many responses to a path are under way (1 without `count`), to their connections, the oldest request first;
-   * at once, if they are. With a `method`, only those to such requests. Rejects after ten seconds of real time, or
+   * at once, if they are. With a `method`, only those to such requests; with a query, as in `/room?id=b`, only those to requests
+   * with the same parameters, in any order. Rejects after ten seconds of real time, or
    * `timeout_ms`, of at most ten minutes; fake timers do not stop it.
    */
   connected(path: string, options?: WaitOptions & { method?: string }): Promise<Connection[]>;
@@ -238,6 +239,8 @@ export interface ConnectionState {
   request: number;
   method: string;
   path: string;
+  /** As sent, but for secrets, which the log leaves out, too; null without a question mark. */
+  query: string | null;
   since_ms: number;
   writes: number;
   bytes: number;

@@ -13,12 +13,15 @@ export function routes(json) {
   return {
     /** @param {Route} route */
     async route(route) {
-      const { id } = await json('POST', 'routes', routeForm(route));
+      const { id } = await json('POST', 'routes', checkedForm('route', route));
       return { id, delete: () => json('DELETE', `routes/${id}`) };
     },
     routes: async () => (await json('GET', 'routes')).routes,
     /** @param {Route[]} routes */
-    replaceRoutes: (routes) => json('PUT', 'routes', { routes: routes.map(routeForm) }),
+    async replaceRoutes(routes) {
+      if (!Array.isArray(routes)) throw new TypeError(`expected replaceRoutes to get an array of routes, got ${shown(routes)}`);
+      return json('PUT', 'routes', { routes: routes.map((route) => checkedForm('replaceRoutes', route)) });
+    },
     deleteRoutes: async () => (await json('DELETE', 'routes')).routes,
 
     channels: async () => (await json('GET', 'channels')).channels,
@@ -41,6 +44,20 @@ export function routes(json) {
 
 /** @param {string} channel */
 const channelPath = (channel) => `channels/${encodeURIComponent(channel)}`;
+
+/** @param {unknown} value */
+const shown = (value) => JSON.stringify(value) ?? String(value);
+
+/**
+ * Throws if a route is no object.
+ *
+ * @param {string} call what gets it
+ * @param {Route} route
+ */
+function checkedForm(call, route) {
+  if (typeof route === 'object' && route !== null && !Array.isArray(route)) return routeForm(route);
+  throw new TypeError(`expected ${call} to get a route like { path: '/feed', steps: [{ open: true }] }, got ${shown(route)}`);
+}
 
 /**
  * A route as the control interface reads it: data that is no text is written as JSON.

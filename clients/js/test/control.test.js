@@ -69,7 +69,7 @@ test('connected says what is connected instead', async () => {
   await assert.rejects(onbeat.connected('/stream-text', { timeout_ms: 0 }), {
     message:
       'expected 1 under way to /stream-text within 0 ms, got 0; under way: GET /sse on connection 0. ' +
-      `Does the page open its stream on ${onbeat.url}/stream-text?`,
+      `For the page that is ${onbeat.url}/stream-text.`,
   });
   await response.body.cancel();
 });
@@ -114,6 +114,20 @@ test('what is refused tells the status, the field and the reason, and changes no
   assert.deepEqual(await refused(onbeat.faults.add({ path: '/sse', kind: 'status', status: 200 })), [400, 'status']);
   assert.equal(await onbeat.clock.now(), 0);
   assert.deepEqual(await onbeat.faults.list(), []);
+});
+
+test('an error has the line of the caller, whether the call is awaited or not', async () => {
+  const lines = async (promise) => (await promise.then(() => assert.fail('not refused'), (error) => error)).stack;
+  for (const call of [() => onbeat.faults.add({ kind: 'cutt' }), () => onbeat.connected('/nothing', { timeout_ms: 0 })]) {
+    const helper = async () => {
+      await undefined;
+      return await call();
+    };
+    // A handler that is added later has no part in the stack of the error.
+    const forgotten = call();
+    assert.match(await lines(forgotten), /control\.test\.js/);
+    assert.match(await lines(helper()), /at async helper .*control\.test\.js/);
+  }
 });
 
 test('a second client drives the same server', async () => {

@@ -96,7 +96,7 @@ test('a connection is what the server says of it, and its methods are of one res
   const client = await open('/dynamic-counter');
   const [stream] = await onbeat.connected('/dynamic-counter', { method: 'GET' });
   assert.deepEqual(stream, {
-    id: 0, request: 0, method: 'GET', path: '/dynamic-counter', since_ms: 0, writes: 0, bytes: 0, last_event_id: null, state: 'streaming',
+    id: 0, request: 0, method: 'GET', path: '/dynamic-counter', query: null, since_ms: 0, writes: 0, bytes: 0, last_event_id: null, state: 'streaming',
   });
   assert.deepEqual(await onbeat.connections(), [stream]);
   await onbeat.clock.advance(31_000);
@@ -146,12 +146,53 @@ test('only requests by the method that is waited for count', async () => {
   await assert.rejects(onbeat.connected('/sse', { method: 'POST', timeout_ms: 0 }), {
     message:
       'expected 1 under way to POST /sse within 0 ms, got 0; under way: GET /sse on connection 0. ' +
-      `Does the page open its stream on ${onbeat.url}/sse?`,
+      `For the page that is ${onbeat.url}/sse.`,
   });
-  await assert.rejects(onbeat.connected('/sse', { method: 'no method' }), { status: 400, field: 'method' });
-  const [stream] = await onbeat.connected('/sse?x=1', { method: 'GET' });
+  for (const method of ['no method', 'get', '*']) {
+    await assert.rejects(onbeat.connected('/sse', { method }), { status: 400, field: 'method', reason: /^expected a method in upper case/ });
+  }
+  await assert.rejects(onbeat.connected('/s*'), { status: 400, field: 'path', reason: /without \*/ });
+  const [stream] = await onbeat.connected('/sse#x', { method: 'GET' });
   await stream.end();
   await client.end();
+});
+
+test('streams that differ by their query alone are told apart', async () => {
+  await onbeat.route({ path: '/room', steps: [{ open: true }] });
+  const clients = [await open('/room?id=a'), await open('/room?id=b&token=abc')];
+  const [b, ...others] = await onbeat.connected('/room?token=abc&id=b');
+  assert.deepEqual([b.id, b.query, others], [1, 'id=b&token=xxx', []]);
+  assert.equal((await onbeat.connected('/room', { count: 2 })).length, 2);
+  await assert.rejects(onbeat.connected('/room?id=zzz', { timeout_ms: 0 }), {
+    message:
+      'expected 1 under way to /room?id=zzz within 0 ms, got 0; under way: GET /room?id=a on connection 0, ' +
+      `GET /room?id=b&token=xxx on connection 1. For the page that is ${onbeat.url}/room?id=zzz.`,
+  });
+  await b.send('b');
+  await clients[1].read('b');
+  for (const stream of await onbeat.connections()) await stream.end();
+});
+
+test('a connection that is closed says how it ended', async () => {
+  await onbeat.route({ path: '/feed', steps: [{ open: true }] });
+  const client = await open('/feed?id=a');
+  const [feed] = await onbeat.connected('/feed');
+  await onbeat.clock.advance(300);
+  await feed.cut();
+  await assert.rejects(client.end(), /terminated/);
+  const reason = /^no connection 0 is open \(its response to GET \/feed\?id=a was cut off by the server at 300 ms\): GET/;
+  for (const refused of [feed.send('x'), feed.end(), onbeat.close(0, 'cut')]) {
+    await assert.rejects(refused, { status: 404, field: 'id', reason });
+  }
+});
+
+test('a request that was answered at once is told when it is waited for', async () => {
+  await fetch(`${onbeat.url}/chat`, { method: 'POST' });
+  await assert.rejects(onbeat.connected('/chat', { method: 'POST', timeout_ms: 0 }), {
+    message:
+      'expected 1 under way to POST /chat within 0 ms, got 0; no response is under way; the last such request, ' +
+      `POST /chat at 0 ms, was answered with 404 (not found), and was complete at 0 ms. For the page that is ${onbeat.url}/chat.`,
+  });
 });
 
 test('a reset ends a wait', async () => {

@@ -47,6 +47,11 @@ test('routes are added, listed, replaced and deleted', async () => {
 test('a wrong route is refused by the path to its field', async () => {
   await assert.rejects(onbeat.route({ path: '/a', steps: [{ wait_ms: -1 }] }), { status: 400, field: 'route', reason: /^steps\[0\]\.wait_ms: expected a whole number/ });
   await assert.rejects(onbeat.route({ path: '/a', stepz: [] }), { status: 400, reason: /steps/ });
+  for (const wrong of [undefined, null, '/a', [{ path: '/a' }]]) {
+    await assert.rejects(onbeat.route(wrong), /^TypeError: expected route to get a route like \{ path/);
+    await assert.rejects(onbeat.replaceRoutes([wrong]), /^TypeError: expected replaceRoutes to get a route like \{ path/);
+  }
+  await assert.rejects(onbeat.replaceRoutes(), /^TypeError: expected replaceRoutes to get an array of routes, got undefined/);
 });
 
 test('a test publishes when its subscribers are there', async () => {
@@ -59,6 +64,11 @@ test('a test publishes when its subscribers are there', async () => {
     status: 409, field: 'channel', reason: 'expected 3 subscribed to news within 20 ms, got 2',
   });
   await assert.rejects(onbeat.subscribed('news', { n: 3 }), /got n/);
+  // A route of a test makes the channels that it names, so a typo is a channel of its own.
+  await onbeat.route({ path: '/typo', steps: [{ subscribe: 'nws' }] });
+  await assert.rejects(onbeat.subscribed('nws', { timeout_ms: 20 }), {
+    reason: 'expected 1 subscribed to nws within 20 ms, got 0; subscribed to other channels: 2 to news',
+  });
   for (const response of responses) {
     const { value } = await (await response).body.getReader().read();
     assert.equal(new TextDecoder().decode(value), 'data: {"n":1}\n\n');

@@ -1,15 +1,20 @@
 //! A request and the progress of the response.
 
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use axum::http::Method;
 use onbeat_server::context::{RequestContext, clipped};
-use onbeat_wire::Instant;
 use onbeat_wire::recording::Exchange;
+use onbeat_wire::{How, Instant};
 use parking_lot::Mutex;
 
+use super::RequestTarget;
 use super::pushes::{NotTaken, PushQueue, PushedWrite};
 use onbeat_faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
+
+/// How many bytes are kept of an error, such as a 404.
+const ERROR_BYTES_MAX: usize = 512;
 
 /// An exchange as the connection table shows the exchange.
 #[derive(Debug)]
@@ -19,11 +24,13 @@ pub(crate) struct LiveExchange {
     /// The ordinal of the request on the connection.
     pub(crate) request: u32,
     pub(crate) method: Method,
-    pub(crate) path: String,
+    pub(crate) target: RequestTarget,
     /// When the request was received.
     pub(crate) since: Instant,
     pub(crate) last_event_id: Option<String>,
     progress: Mutex<Progress>,
+    /// The beginning of the body of an answer with an error.
+    error_text: OnceLock<String>,
     late_faults: Mutex<LateFaults>,
     pushes: Mutex<PushQueue>,
 }
@@ -40,24 +47,31 @@ struct LateFaults {
 /// The progress of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
-    /// The head of the response has been sent.
-    pub(crate) has_head: bool,
+    /// The status of the response, once the head has been sent.
+    pub(crate) status: Option<u16>,
     pub(crate) written: Tally,
     pub(crate) is_stalled: bool,
-    pub(crate) is_over: bool,
+    /// When the response ended, and how.
+    pub(crate) end: Option<(Instant, How)>,
 }
 
 impl LiveExchange {
     /// Returns the exchange of a request that has just been received.
-    pub(crate) fn new(context: &RequestContext, method: Method, path: String, last_event_id: Option<String>) -> Self {
+    pub(crate) fn new(
+        context: &RequestContext,
+        method: Method,
+        target: RequestTarget,
+        last_event_id: Option<String>,
+    ) -> Self {
         Self {
             connection: context.ordinal,
             request: context.request,
             method,
-            path: clipped(path),
+            target,
             since: context.at,
             last_event_id: last_event_id.map(clipped),
             progress: Mutex::default(),
+            error_text: OnceLock::new(),
             late_faults: Mutex::default(),
             pushes: Mutex::default(),
         }
@@ -79,7 +93,37 @@ impl LiveExchange {
     }
 
     pub(crate) fn is_under_way(&self) -> bool {
-        !self.progress().is_over
+        self.progress().end.is_none()
+    }
+
+    /// Returns the method and the target of the request.
+    pub(crate) fn asked(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
+    /// Returns the end of the response as the end of a sentence about the response.
+    pub(crate) fn end_in_words(&self) -> String {
+        match self.progress().end {
+            Some((at, how)) => format!("was {how} at {} ms", at.as_millis()),
+            None => "is under way".to_owned(),
+        }
+    }
+
+    /// Returns the answer so far, with the end, as the end of a sentence about the request.
+    pub(crate) fn answer_in_words(&self) -> String {
+        let end = self.end_in_words();
+        let Some(status) = self.progress().status else { return format!("got no answer, and {end}") };
+        let error = self.error_text.get().map_or_else(String::new, |text| format!(" ({text})"));
+        format!("was answered with {status}{error}, and {end}")
+    }
+
+    /// Notes the first write of a body, if the answer is an error, which the write explains.
+    pub(crate) fn note_first_write(&self, bytes: &[u8]) {
+        if self.progress().status.is_some_and(|status| status >= 400) {
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(ERROR_BYTES_MAX)]);
+            let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            self.error_text.get_or_init(|| lines.join("; "));
+        }
     }
 
     /// Adds a fault to the response under way, until the response ends.
@@ -132,6 +176,7 @@ impl LiveExchange {
         let mut context = RequestContext::new(std::sync::Arc::clone(connection));
         context.ordinal = connection.ordinal().expect("the connection is numbered");
         context.request = request;
-        std::sync::Arc::new(Self::new(&context, Method::GET, "/events".into(), None))
+        let target = RequestTarget::new(&"/events".parse().expect("a target"), &crate::log::Redaction::default());
+        std::sync::Arc::new(Self::new(&context, Method::GET, target, None))
     }
 }

@@ -9,6 +9,9 @@ use onbeat_wire::recording::{Body, Exchange, Publish};
 use super::waiting::wait_for;
 use super::{Controller, Instance, OperationError, SentChunk};
 
+/// How many other channels a refusal lists.
+const LISTED_MAX: usize = 10;
+
 impl Controller {
     /// Returns all channels, by name.
     #[must_use]
@@ -52,13 +55,14 @@ impl Controller {
     ) -> Result<ChannelReport, OperationError> {
         let instance = self.instance();
         instance.routes.channel(name)?;
+        let awaited = format!("{at_least} subscribed to {name}");
         let too_late = || OperationError::NotSubscribed {
-            at_least,
-            channel: name.to_owned(),
+            awaited: awaited.clone(),
             timeout_ms: time_max.as_millis(),
             got: instance.routes.channel(name).map_or(0, |channel| channel.subscribers),
+            others: subscribed_to_others(&instance.routes.channels(), name),
         };
-        wait_for(self.enough_subscribed(&instance, name, at_least), time_max, too_late).await
+        wait_for(self.enough_subscribed(&instance, name, at_least), &awaited, time_max, too_late).await
     }
 
     /// Waits until at least `at_least` clients are subscribed to a known channel; returns `None` after a reset.
@@ -82,4 +86,12 @@ impl Controller {
             }
         }
     }
+}
+
+/// Returns the subscribers of the channels but `name`, in words: a route at run time makes a channel with any name.
+fn subscribed_to_others(channels: &[ChannelReport], name: &str) -> String {
+    let others = channels.iter().filter(|channel| channel.name != name && channel.subscribers > 0);
+    let others: Vec<_> =
+        others.map(|channel| format!("{} to {}", channel.subscribers, channel.name)).take(LISTED_MAX).collect();
+    if others.is_empty() { String::new() } else { format!("; subscribed to other channels: {}", others.join(", ")) }
 }

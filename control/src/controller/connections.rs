@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Method;
-use onbeat_server::context::{clipped, plain_path};
 use onbeat_wire::recording::ClosedHow;
 use serde::Serialize;
 
 use super::waiting::wait_for;
 use super::{Controller, Instance, OperationError, SentChunk};
-use crate::connections::{ExpectedRequest, OpenConnection, Progress};
+use crate::connections::{ExpectedRequest, LiveExchange, OpenConnection, Progress};
 use crate::monitor::Pushed;
 
 /// How many responses under way a refusal lists.
@@ -27,8 +25,10 @@ pub struct ConnectionReport {
     pub request: u32,
     /// The method of the request.
     pub method: String,
-    /// The path of the request.
+    /// The path of the request, as the server compares paths.
     pub path: String,
+    /// The query of the request without secrets, as the log shows queries; nothing without a question mark.
+    pub query: Option<String>,
     /// When the request was received, in milliseconds.
     pub since_ms: u64,
     /// How many writes of the body have been written.
@@ -90,33 +90,31 @@ impl Controller {
         reports(&self.instance().monitor.connections().open())
     }
 
-    /// Waits until so many responses are under way to requests for a path, of any method without a `method`. Returns the
-    /// connections, the oldest request first.
+    /// Waits until so many responses are under way to requests like the expected one. Returns the connections, the oldest
+    /// request first.
     ///
     /// # Errors
     ///
     /// After `time_max` of the machine's time, or if the server is reset.
     pub async fn connected(
         &self,
-        method: Option<Method>,
-        path: &str,
+        expected: &ExpectedRequest,
         at_least: usize,
         time_max: Duration,
     ) -> Result<Vec<ConnectionReport>, OperationError> {
-        let expected = ExpectedRequest { method, path: clipped(plain_path(path)) };
         let instance = self.instance();
+        let awaited = format!("{at_least} under way to {expected}");
         let too_late = || {
             let connections = instance.monitor.connections();
-            let method = expected.method.as_ref().map_or_else(String::new, |method| format!("{method} "));
             OperationError::NotConnected {
-                at_least,
-                asked: format!("{method}{path}"),
+                awaited: awaited.clone(),
                 timeout_ms: time_max.as_millis(),
-                got: connections.count_like(&expected),
-                under_way: under_way(&connections.under_way()),
+                got: connections.count_like(expected),
+                others: under_way(&connections.under_way())
+                    + &answered(connections.last_ended_like(expected).as_deref()),
             }
         };
-        let like = wait_for(self.enough_connected(&instance, &expected, at_least), time_max, too_late).await?;
+        let like = wait_for(self.enough_connected(&instance, expected, at_least), &awaited, time_max, too_late).await?;
         Ok(reports(&like))
     }
 
@@ -175,7 +173,7 @@ impl Controller {
             open.check_request(request)?;
         }
         let closed = instance.monitor.close_and_wait(id, how).await;
-        if closed { Ok(CloseReport { id, how }) } else { Err(OperationError::NoConnection(id)) }
+        if closed { Ok(CloseReport { id, how }) } else { Err(instance.monitor.connections().not_open(id).into()) }
     }
 }
 
@@ -185,11 +183,11 @@ fn reports(open: &[OpenConnection]) -> Vec<ConnectionReport> {
 
 fn report(open: &OpenConnection) -> ConnectionReport {
     let OpenConnection { connection, exchange, .. } = open;
-    let Progress { written, is_stalled, is_over, .. } = exchange.progress();
+    let Progress { written, is_stalled, end, .. } = exchange.progress();
     // Asks for the most lasting state first.
     let state = match () {
         () if connection.is_half_closed() => ConnectionState::HalfClosed,
-        () if is_over => ConnectionState::Idle,
+        () if end.is_some() => ConnectionState::Idle,
         () if is_stalled => ConnectionState::Stalled,
         () if connection.is_blocked() => ConnectionState::Blocked,
         () => ConnectionState::Streaming,
@@ -198,7 +196,8 @@ fn report(open: &OpenConnection) -> ConnectionReport {
         id: exchange.connection,
         request: exchange.request,
         method: exchange.method.to_string(),
-        path: exchange.path.clone(),
+        path: exchange.target.path.clone(),
+        query: exchange.target.query.clone(),
         since_ms: exchange.since.as_millis(),
         writes: written.writes,
         bytes: written.bytes,
@@ -215,10 +214,18 @@ fn under_way(open: &[OpenConnection]) -> String {
     let mut text = String::from("under way:");
     for (number, OpenConnection { exchange, .. }) in open.iter().take(LISTED_MAX).enumerate() {
         let comma = if number == 0 { "" } else { "," };
-        let _ = write!(text, "{comma} {} {} on connection {}", exchange.method, exchange.path, exchange.connection);
+        let _ = write!(text, "{comma} {} on connection {}", exchange.asked(), exchange.connection);
     }
     if open.len() > LISTED_MAX {
         let _ = write!(text, ", and {} more", open.len() - LISTED_MAX);
     }
     text
+}
+
+/// Returns the answer to the last request that was waited for, if the answer came before the wait or during the wait.
+fn answered(ended: Option<&LiveExchange>) -> String {
+    ended.map_or_else(String::new, |exchange| {
+        let (asked, since_ms) = (exchange.asked(), exchange.since.as_millis());
+        format!("; the last such request, {asked} at {since_ms} ms, {}", exchange.answer_in_words())
+    })
 }

@@ -9,7 +9,7 @@ use onbeat_faults::form::WrongField;
 use onbeat_routes::{NoSuchChannel, Problems, TooManyRoutes};
 
 use super::{ADVANCE_MS_MAX, NoSuchScenario};
-use crate::connections::OtherRequest;
+use crate::connections::{NotOpen, OtherRequest};
 use crate::monitor::PushError;
 
 /// A refused operation. Nothing has changed.
@@ -38,8 +38,8 @@ pub enum OperationError {
     #[error("there is no fault {0}")]
     NoFault(u64),
     /// No connection with this ordinal is open.
-    #[error("no connection {0} is open")]
-    NoConnection(u64),
+    #[error(transparent)]
+    NoConnection(#[from] NotOpen),
     /// The response under way answers another request.
     #[error(transparent)]
     OtherRequest(#[from] OtherRequest),
@@ -67,32 +67,30 @@ pub enum OperationError {
     #[error("was reset while it was advanced")]
     ResetInAdvance,
     /// A new world was opened while clients were waited for.
-    #[error("the server was reset while clients were waited for")]
-    ResetInWait,
+    #[error("the server was reset during the wait for {0}")]
+    ResetInWait(String),
     /// Too few responses are under way.
-    #[error("expected {at_least} under way to {asked} within {timeout_ms} ms, got {got}; {under_way}")]
+    #[error("expected {awaited} within {timeout_ms} ms, got {got}; {others}")]
     NotConnected {
-        /// How many were waited for.
-        at_least: usize,
-        /// The path, after the method if there is one.
-        asked: String,
+        /// How many were waited for, and the request, in words.
+        awaited: String,
         /// How long was waited, in milliseconds of the machine's time.
         timeout_ms: u128,
         /// How many there are.
         got: usize,
-        /// All responses under way, in words.
-        under_way: String,
+        /// All responses under way, and the last such request that was answered, in words.
+        others: String,
     },
     /// Too few clients are subscribed.
-    #[error("expected {at_least} subscribed to {channel} within {timeout_ms} ms, got {got}")]
+    #[error("expected {awaited} within {timeout_ms} ms, got {got}{others}")]
     NotSubscribed {
-        /// How many were waited for.
-        at_least: usize,
-        /// The channel.
-        channel: String,
+        /// How many were waited for, and the channel, in words.
+        awaited: String,
         /// How long was waited, in milliseconds of the machine's time.
         timeout_ms: u128,
         /// How many there are.
         got: usize,
+        /// The subscribers of other channels, in words.
+        others: String,
     },
 }

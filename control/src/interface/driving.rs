@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::Method;
 use onbeat_faults::form::{self, fitting, within};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,6 +15,7 @@ use super::request::ControlRequest;
 use super::router::Id;
 use super::waiting::{CLIENTS_MAX, WAIT_MS_MAX, one, wait_ms_default, wait_until_end};
 use super::{Control, Json};
+use crate::connections::{ExpectedRequest, METHOD, PATH};
 use crate::controller::WriteReport;
 
 /// The address of a response in the form: all other keys are the chunk.
@@ -45,7 +45,7 @@ pub(super) struct WaitForm {
     #[serde(deserialize_with = "path")]
     path: String,
     #[serde(default, deserialize_with = "method")]
-    method: Option<Method>,
+    method: Option<String>,
     #[serde(default = "one", deserialize_with = "within::<_, _, 1, CLIENTS_MAX>")]
     at_least: usize,
     #[serde(default = "wait_ms_default", deserialize_with = "within::<_, _, 0, WAIT_MS_MAX>")]
@@ -53,14 +53,11 @@ pub(super) struct WaitForm {
 }
 
 fn path<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
-    fitting(json, "a path that begins with /, without a query", |value| {
-        let path = value.as_str().filter(|path| path.starts_with('/') && !path.contains(['?', '#']))?;
-        Some(path.to_owned())
-    })
+    fitting(json, PATH, |value| value.as_str().map(str::to_owned))
 }
 
-fn method<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Method>, D::Error> {
-    fitting(json, "a method, such as \"POST\"", |value| value.as_str()?.parse().ok().map(Some))
+fn method<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    fitting(json, METHOD, |value| value.as_str().map(|method| Some(method.to_owned())))
 }
 
 /// Waits until enough clients wait for a response.
@@ -69,7 +66,8 @@ pub(super) async fn wait(
     ControlRequest { form, connection, open: _open }: ControlRequest<WaitForm>,
 ) -> Result<Json<ConnectionsAnswer>, Refusal> {
     let WaitForm { path, method, at_least, timeout_ms } = form;
-    let connected = control.controller.connected(method, &path, at_least, Duration::from_millis(timeout_ms));
+    let expected = ExpectedRequest::read(method.as_deref(), &path)?;
+    let connected = control.controller.connected(&expected, at_least, Duration::from_millis(timeout_ms));
     let connections = wait_until_end(connected, connection.as_deref()).await?;
     Ok(Json(ConnectionsAnswer { connections }))
 }

@@ -70,7 +70,7 @@ impl From<OperationError> for Refusal {
             E::Push(_) => (StatusCode::CONFLICT, "connection", ""),
             E::NotManual => (StatusCode::CONFLICT, "clock", ": start the server with --clock manual"),
             E::ResetInAdvance => (StatusCode::CONFLICT, "clock", ""),
-            E::ResetInWait => (StatusCode::CONFLICT, "clients", ""),
+            E::ResetInWait(_) => (StatusCode::CONFLICT, "clients", ": is an await missing before that call?"),
             E::NotConnected { .. } => (StatusCode::CONFLICT, "path", ""),
             E::NotSubscribed { .. } => (StatusCode::CONFLICT, "channel", ""),
         };

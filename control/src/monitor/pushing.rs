@@ -9,15 +9,15 @@ use onbeat_wire::recording::{Exchange, Push};
 
 use super::{END_TIME_MAX, Monitor};
 use crate::connections::{
-    LiveExchange, NotTaken, OpenConnection, OtherRequest, PushedWrite, WAITING_BYTES_MAX, WAITING_WRITES_MAX,
+    LiveExchange, NotOpen, NotTaken, OpenConnection, OtherRequest, PushedWrite, WAITING_BYTES_MAX, WAITING_WRITES_MAX,
 };
 
 /// A write that can't be pushed; no byte was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
     /// No connection with this ordinal is open.
-    #[error("no connection {0} is open")]
-    NotOpen(u64),
+    #[error(transparent)]
+    NotOpen(#[from] NotOpen),
     /// The server closes the connection already.
     #[error("expected a connection that stays open; connection {0} is about to be closed")]
     Closing(u64),
@@ -25,7 +25,7 @@ pub enum PushError {
     #[error(transparent)]
     OtherRequest(#[from] OtherRequest),
     /// The response has ended.
-    #[error("expected a response under way on connection {connection}; that to request {request}, {asked}, has ended")]
+    #[error("expected a response under way on connection {connection}; that to request {request}, {asked}, {end}")]
     Over {
         /// The ordinal of the connection.
         connection: u64,
@@ -33,6 +33,8 @@ pub enum PushError {
         request: u32,
         /// The method and the path of the request.
         asked: String,
+        /// The end of the response, in words.
+        end: String,
     },
     /// The head of the response has told the length of the body.
     #[error("expected a response without a Content-Length; on connection {0} the head has told the length of the body")]
@@ -86,7 +88,7 @@ impl Monitor {
         at_rest: bool,
     ) -> Result<Pushed, PushError> {
         let Pushing { exchange, writes_before, was_blocked, sent } = self.begin_push(id, request, bytes)?;
-        let waits_for_head = at_rest && !exchange.progress().has_head;
+        let waits_for_head = at_rest && exchange.progress().status.is_none();
         // Waits only where the write can be sent: not for a blocked client, nor for a head that needs time to pass.
         let time_max = if was_blocked || waits_for_head { Duration::ZERO } else { END_TIME_MAX };
         let is_sent = tokio::select! {
@@ -97,14 +99,14 @@ impl Monitor {
         let progress = exchange.progress();
         // Counts the writes as well: a fault may have kept the write back, or ended the response in place of the write.
         let is_written = is_sent && progress.written.writes > writes_before;
-        if !is_written && progress.is_over {
+        if !is_written && progress.end.is_some() {
             return Err(refusal(&exchange, NotTaken::Over));
         }
         Ok(Pushed { request: exchange.request, is_written })
     }
 
     fn begin_push(&self, id: u64, request: Option<u32>, bytes: Bytes) -> Result<Pushing, PushError> {
-        let open = self.connections.find(id).ok_or(PushError::NotOpen(id))?;
+        let open = self.connections.find(id).ok_or_else(|| self.connections.not_open(id))?;
         open.check_request(request)?;
         let OpenConnection { connection, exchange, .. } = open;
         if exchange.is_under_way() && connection.ending().is_some() {
@@ -126,12 +128,12 @@ impl Monitor {
 }
 
 fn refusal(exchange: &LiveExchange, reason: NotTaken) -> PushError {
-    let LiveExchange { connection, request, method, path, .. } = exchange;
+    let LiveExchange { connection, request, .. } = *exchange;
     match reason {
         NotTaken::Over => {
-            PushError::Over { connection: *connection, request: *request, asked: format!("{method} {path}") }
+            PushError::Over { connection, request, asked: exchange.asked(), end: exchange.end_in_words() }
         }
-        NotTaken::LengthTold => PushError::LengthTold(*connection),
-        NotTaken::TooManyWaiting => PushError::TooManyWaiting(*connection),
+        NotTaken::LengthTold => PushError::LengthTold(connection),
+        NotTaken::TooManyWaiting => PushError::TooManyWaiting(connection),
     }
 }

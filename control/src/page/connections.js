@@ -27,7 +27,8 @@ export class Connections {
     const latest = connections.slice(-shownMax);
     showRows(this.#list, latest, (connection) => this.#make(connection), (row, connection) => {
       const whose = mine.has(connection.id) ? ' (this page)' : '';
-      say(row.querySelector('.what'), `${connection.id}: ${connection.method} ${connection.path}${whose}`);
+      const query = connection.query === null ? '' : `?${connection.query}`;
+      say(row.querySelector('.what'), `${connection.id}: ${connection.method} ${connection.path}${query}${whose}`);
       say(row.querySelector('.state'), connection.state);
       row.querySelector('.state').dataset.state = connection.state;
       const last = connection.last_event_id === null ? '' : `, last event ID ${connection.last_event_id}`;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::http::Method;
-use onbeat_control::OperationError;
+use onbeat_control::{ExpectedRequest, OperationError};
 use onbeat_wire::recording::ClosedHow;
 
 use super::thread::RunningServer;
@@ -32,8 +31,8 @@ impl Server {
     }
 
     /// Waits until so many responses are under way to a path; at once, if they are. Returns their connections, the oldest
-    /// request first. The path may stand after a method, as in `POST /chat`, and then counts for that method alone. A query is
-    /// left out.
+    /// request first. The path may stand after a method, as in `POST /chat`, and then counts for that method alone. With a
+    /// query, as in `/room?id=b`, only requests with the same parameters count, in any order; without a query, all.
     ///
     /// ```
     /// # use std::io::Write;
@@ -55,14 +54,16 @@ impl Server {
     pub fn connected(&self, request: &str, count: usize) -> Reply<Vec<Connection>> {
         let request = request.to_owned();
         self.server.ask(async move |server| {
-            let (method, path) = expected_request(&request)?;
+            let (method, target) =
+                request.split_once(' ').map_or((None, &*request), |(method, target)| (Some(method), target));
+            let expected = ExpectedRequest::read(method, target)?;
             at_least_one(count)?;
-            match server.controller.connected(method, path, count, server.patience).await {
+            match server.controller.connected(&expected, count, server.patience).await {
                 Ok(reports) => Ok(connections(&server, reports)),
                 // Adds the last requests, which mostly show a wrong path or a client that never came.
                 Err(error @ OperationError::NotConnected { .. }) => {
                     let requests = last_requests(&Log::read(&server)?);
-                    let advice = format!(". Does the client ask for {}? {requests}", server.url(path));
+                    let advice = format!(". For the client that is {}. {requests}", server.url(target));
                     Err(ServerError::from(error).and(&advice))
                 }
                 Err(error) => Err(error.into()),
@@ -155,15 +156,6 @@ impl fmt::Debug for Connection {
 
 fn connections(server: &Arc<RunningServer>, reports: Vec<ConnectionReport>) -> Vec<Connection> {
     reports.into_iter().map(|report| Connection { server: Arc::clone(server), report }).collect()
-}
-
-/// Reads a path, perhaps after a method.
-fn expected_request(text: &str) -> Result<(Option<Method>, &str), ServerError> {
-    let (method, target) = text.split_once(' ').map_or((None, text), |(method, target)| (Some(method), target));
-    let wrong = || ServerError::wrong(format!("expected a path like /chat, or POST /chat, got {text:?}"));
-    let method = method.map(str::parse).transpose().map_err(|_| wrong())?;
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    if path.starts_with('/') { Ok((method, path)) } else { Err(wrong()) }
 }
 
 /// Checks a number of clients to wait for.

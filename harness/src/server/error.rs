@@ -97,6 +97,7 @@ impl From<OperationError> for ServerError {
             E::TooManyRoutes(_) => (NotPossible, "", ": delete some with Server::delete_routes"),
             E::TooManyFaults(_) => (NotPossible, "", ": delete some with Server::delete_faults"),
             E::NotManual => (NotPossible, "the clock ", ": leave ServerBuilder::clock out for a manual clock"),
+            E::ResetInWait(_) => (NotPossible, "", ": await the reply before the reset"),
             E::ResetInAdvance => (NotPossible, "the clock ", ""),
             E::NotConnected { .. } | E::NotSubscribed { .. } => (TooLate, "", ""),
             _ => (NotPossible, "", ""),

@@ -21,10 +21,10 @@ fn connections_tell_who_is_there() {
     let connections = served.did("GET", "/connections", &Value::Null)["connections"].clone();
     let bytes = client.there().iter().map(String::len).sum::<usize>() + 13;
     let expected = json!([
-        {"id": 0, "request": 0, "method": "GET", "path": "/sse-data", "since_ms": 0, "writes": 8, "bytes": bytes,
-            "last_event_id": "seven", "state": "streaming"},
-        {"id": 1, "request": 0, "method": "GET", "path": "/send-heartbeat", "since_ms": 5000, "writes": 1, "bytes": 35,
-            "last_event_id": null, "state": "idle"},
+        {"id": 0, "request": 0, "method": "GET", "path": "/sse-data", "query": null, "since_ms": 0, "writes": 8,
+            "bytes": bytes, "last_event_id": "seven", "state": "streaming"},
+        {"id": 1, "request": 0, "method": "GET", "path": "/send-heartbeat", "query": null, "since_ms": 5000, "writes": 1,
+            "bytes": 35, "last_event_id": null, "state": "idle"},
     ]);
     assert_eq!(connections, expected);
     drop(client);

@@ -98,6 +98,8 @@ fn real_requests_and_answers_are_as_described() {
         json!({"path": "/sse", "kind": "status", "status": 200}),
         json!({"kind": "cut"}),
         json!({"path": "sse", "kind": "cut"}),
+        json!({"path": "/sse?x", "kind": "cut"}),
+        json!({"path": "/ss*", "kind": "cut"}),
         json!({"path": "/sse", "kind": "cut", "times": 0}),
         json!({"path": "/sse", "kind": "split", "bytes": 0}),
     ] {
@@ -130,9 +132,14 @@ fn real_requests_and_answers_are_as_described() {
     for wait in [
         json!({"path": "/sse"}),
         json!({"path": "/sse", "method": "GET", "at_least": 1, "timeout_ms": 0}),
+        json!({"path": "/SSE/?", "method": "GET"}),
         json!({"path": "sse"}),
         json!({"path": "/sse#a"}),
+        json!({"path": "/ss*"}),
+        json!({"path": "/sse é"}),
         json!({"path": "/sse", "method": ""}),
+        json!({"path": "/sse", "method": "get"}),
+        json!({"path": "/sse", "method": "*"}),
         json!({"path": "/sse", "at_least": 0}),
         json!({"path": "/sse", "timeout_ms": -1}),
         json!({"method": "GET"}),

@@ -93,3 +93,17 @@ async fn clients_come_in_the_order_of_their_requests() {
         assert_eq!(client.data().await, number.to_string());
     }
 }
+
+#[tokio::test]
+async fn streams_that_differ_by_their_query_alone_are_told_apart() {
+    let server = Server::start().await.expect("a server");
+    server.route(FEED).await.expect("a route");
+    let _one = EventClient::open(&server, "/feed?room=a").await;
+    let mut other = EventClient::open(&server, "/feed?room=b&token=abc").await;
+    let found = server.connected("GET /feed?token=abc&room=b", 1).await.expect("a client");
+    let [feed] = &found[..] else { panic!("expected one connection: {found:?}") };
+    assert_eq!(feed.report().query.as_deref(), Some("room=b&token=xxx"));
+    feed.send("data: b\n\n").await.expect("an open stream");
+    assert_eq!(other.data().await, "b");
+    assert_eq!(server.connected("/feed", 2).await.expect("two clients").len(), 2);
+}

@@ -58,6 +58,9 @@ async fn every_refusal_says_what_was_expected_what_came_and_what_to_do() {
     tell("delete_route", server.delete_route(9).await.err());
     tell("connected to a path that nobody asks for", server.connected("POST /chat?x=1", 1).await.err());
     tell("connected to no path", server.connected("chat", 1).await.err());
+    tell("connected to a glob", server.connected("/v1/*", 1).await.err());
+    tell("connected by a method in lower case", server.connected("post /chat", 1).await.err());
+    tell("connected to a path without a route", server.connected("/caht", 1).await.err());
     tell("connected to nobody", server.connected("/chat", 0).await.err());
     tell("subscribed", server.subscribed("news", 2).await.err());
     tell("subscribed to no channel", server.subscribed("nws", 2).await.err());

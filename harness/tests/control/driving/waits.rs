@@ -64,8 +64,11 @@ fn a_wait_in_vain_tells_what_is_under_way() {
     for (form, field) in [
         (json!({}), "path"),
         (json!({"path": "sse"}), "path"),
-        (json!({"path": "/sse?x"}), "path"),
+        (json!({"path": "/sse#x"}), "path"),
+        (json!({"path": "/s*"}), "path"),
         (json!({"path": "/sse", "method": "a b"}), "method"),
+        (json!({"path": "/sse", "method": "get"}), "method"),
+        (json!({"path": "/sse", "method": "*"}), "method"),
         (json!({"path": "/sse", "at_least": 0}), "at_least"),
         (json!({"path": "/sse", "timeout_ms": 600_001}), "timeout_ms"),
         (json!({"path": "/sse", "n": 1}), "n"),
@@ -73,6 +76,63 @@ fn a_wait_in_vain_tells_what_is_under_way() {
         let (status, answer) = ask(form.clone());
         assert_eq!((status, &answer["error"]["field"]), (400, &json!(field)), "{form}");
     }
+}
+
+#[test]
+fn a_wait_in_vain_tells_how_the_request_was_answered() {
+    let served = manual();
+    add_route(&served, &json!({"method": "POST", "path": "/chat", "steps": [{"data": "x"}, {"end": "cut"}]}));
+    served.advance(5);
+    let reason = |form: Value| {
+        let (status, answer) = served.control("POST", "/connections/wait", &form);
+        assert_eq!(status, 409, "{answer}");
+        answer["error"]["reason"].as_str().expect("a reason").to_owned()
+    };
+    let mut client = served.connect();
+    client.get("/chat?token=abc");
+    assert_eq!(client.head().status, 404);
+    client.data();
+    assert_eq!(
+        reason(json!({"path": "/chat", "timeout_ms": 0})),
+        "expected 1 under way to /chat within 0 ms, got 0; no response is under way; the last such request, \
+         GET /chat?token=xxx at 5 ms, was answered with 404 (not found), and was complete at 5 ms"
+    );
+    client.expect("POST");
+    client.send(b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    client.rest();
+    let told = reason(json!({"path": "/chat", "timeout_ms": 0}));
+    assert!(
+        told.ends_with("POST /chat at 5 ms, was answered with 200, and was cut off by the server at 5 ms"),
+        "{told}"
+    );
+    let told = reason(json!({"path": "/chat", "method": "GET", "timeout_ms": 0}));
+    assert!(told.contains("GET /chat?token=xxx at 5 ms, was answered with 404"), "{told}");
+}
+
+#[test]
+fn streams_that_differ_by_their_query_alone_are_told_apart() {
+    let served = manual();
+    let _rooms = ["/sse?id=a", "/sse?token=abc&id=b", "/sse", "/sse?"].map(|target| served.stream(target));
+    let found = |target: &str| {
+        let (status, answer) = served.control("POST", "/connections/wait", &json!({"path": target, "timeout_ms": 0}));
+        if status == 200 { ids(&answer) } else { Vec::new() }
+    };
+    for (target, expected) in [
+        ("/sse", vec![0, 1, 2, 3]),
+        ("/sse?id=a", vec![0]),
+        ("/SSE/?%69d=a", vec![0]),
+        ("/sse?id=b&token=abc", vec![1]),
+        ("/sse?id=b&token=xxx", vec![]),
+        ("/sse?id=b", vec![]),
+        ("/sse?id=A", vec![]),
+        ("/sse?", vec![2, 3]),
+    ] {
+        assert_eq!(found(target), expected, "{target}");
+    }
+    let listed = served.did("GET", "/connections", &Value::Null);
+    let queries: Vec<_> = (0..4).map(|id| &listed["connections"][id]["query"]).collect();
+    assert_eq!(queries, [&json!("id=a"), &json!("token=xxx&id=b"), &Value::Null, &json!("")]);
 }
 
 #[test]
@@ -90,6 +150,9 @@ fn nothing_waits_for_a_wait() {
     for wait in &mut waits {
         let (status, answer) = answer(wait);
         assert_eq!((status, &answer["error"]["field"]), (409, &json!("clients")), "{answer}");
+        let reason =
+            "the server was reset during the wait for 1 under way to /sse-data: is an await missing before that call?";
+        assert_eq!(answer["error"]["reason"], reason);
     }
     let mut wait = waiting(&served, &patient);
     // Both have been taken in when this is answered.
