@@ -46,12 +46,15 @@ export type RouteFault = FaultKind;
 
 /** A step is one chunk, or waits, subscribes, stays open or ends. */
 export type Step = { wait_ms?: number } & (
-  | (Sent & { times?: number; every_ms?: number })
-  | { subscribe: string | string[]; history?: 'missed' | 'all' | 'none'; heartbeat_ms?: number; heartbeat?: Heartbeat }
-  | { open: true }
-  | { end: 'complete' | 'cut' | 'reset' }
-  | {}
+  | (Sent & { times?: number; every_ms?: number } & Without<SubscribeKey | 'open' | 'end'>)
+  | ({ subscribe: string | string[]; history?: 'missed' | 'all' | 'none'; heartbeat_ms?: number; heartbeat?: Heartbeat } & Without<SentKey | 'open' | 'end'>)
+  | ({ open: true } & Without<SentKey | SubscribeKey | 'end'>)
+  | ({ end: 'complete' | 'cut' | 'reset' } & Without<SentKey | SubscribeKey | 'open'>)
 );
+
+type SentKey = 'event' | 'id' | 'retry' | 'comment' | 'data' | 'send' | 'send_b64' | 'times' | 'every_ms';
+type SubscribeKey = 'subscribe' | 'history' | 'heartbeat_ms' | 'heartbeat';
+type Without<Keys extends string> = { [Key in Keys]?: never };
 
 /** One chunk: an event by its fields, or raw. Texts may hold placeholders, such as `{{seq}}` and `{{now}}`. */
 export type Sent =

@@ -34,6 +34,7 @@ await chat.send(new Uint8Array([0xff]));
 await chat.send({ type: 'delta' });
 (await chat.cut()).how satisfies 'end' | 'cut' | 'reset' | 'half';
 chat.last_event_id satisfies string | null;
+chat.query satisfies string | null;
 
 const handle = await onbeat.route({ method: 'POST', path: '/v1/chat/completions', steps: [{ event: 'start' }, { open: true }] });
 await handle.delete();
@@ -46,6 +47,13 @@ await onbeat.route({ steps: [] });
 await onbeat.route({ path: '/feed', steps: [], play: 'chat.jsonl' });
 // @ts-expect-error a step has no such key
 await onbeat.route({ path: '/feed', steps: [{ say: 'hello' }] });
+// @ts-expect-error a step does one thing: it subscribes or sends
+await onbeat.route({ path: '/feed', steps: [{ subscribe: 'news', data: 'x' }] });
+// @ts-expect-error it repeats only what it sends
+await onbeat.route({ path: '/feed', steps: [{ every_ms: 100, open: true }] });
+// @ts-expect-error heartbeats are of a subscription
+await onbeat.route({ path: '/feed', steps: [{ data: 'x', heartbeat_ms: 5 }] });
+await onbeat.route({ path: '/feed', steps: [{ wait_ms: 5 }, { wait_ms: 5, open: true }] });
 (await onbeat.publish('news', { data: 'x' })).clients satisfies number;
 await onbeat.subscribed('news', { count: 2 });
 await onbeat.reset({ scenario: 'offline', seed: 7n });
