@@ -6,12 +6,13 @@ use strsim::damerau_levenshtein;
 const BEGINNING_MIN: usize = 4;
 
 /// Returns the known name with the fewest edits, at most one edit for each four characters of `name`, and one more. Returns
-/// else a known name with `name` as the beginning, or the other way round, as `wait_ms` and `wait`.
+/// else a known name with `name` as the beginning, or the other way round, as `wait_ms` and `wait`. Never returns `name` itself,
+/// which a folder lists for a link to a missing file.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Allows more edits in a long name: `heartbeat_msec` is near to `heartbeat_ms`, but `id` is not near to `play`.
     let edits_max = 1 + name.chars().count() / 4;
-    let rated =
-        known.into_iter().map(|known| (damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known));
+    let others = known.into_iter().filter(|known| *known != name);
+    let rated = others.map(|known| (damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known));
     let begins = |known: &str| {
         name.len().min(known.len()) >= BEGINNING_MIN && (known.starts_with(name) || name.starts_with(known))
     };
@@ -31,6 +32,7 @@ mod tests {
         for (name, expected) in [
             ("evnt", Some("event")),
             ("Event", Some("event")),
+            ("event", None),
             ("ent", Some("end")),
             ("wait", Some("wait_ms")),
             ("wait_ms_total", Some("wait_ms")),
