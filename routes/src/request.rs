@@ -42,9 +42,14 @@ impl RequestPart {
             "method" => Some(Self::Method),
             "path" => Some(Self::Path),
             "body" => Some(Self::Body),
-            pointer => pointer.starts_with('/').then(|| Self::Json(pointer.to_owned())),
+            pointer => is_pointer(pointer).then(|| Self::Json(pointer.to_owned())),
         }
     }
+}
+
+/// Returns whether a text is a JSON pointer to a part: each `~` stands before 0 or 1 (RFC 6901, 3).
+fn is_pointer(text: &str) -> bool {
+    text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
 /// A request.

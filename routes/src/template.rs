@@ -218,6 +218,7 @@ fn piece(inside: &str) -> Result<Piece, TemplateError> {
         [name] if RequestPart::named(name).is_some() => {
             RequestPart::named(name).map(Piece::Part).ok_or_else(|| wrong("a part"))
         }
+        [name] if name.starts_with('/') => Err(wrong("a JSON pointer with ~0 for ~ and ~1 for /")),
         [name, ..] => {
             let expected = nearest(name, known()).map_or_else(
                 || format!("one of {}", known().join(", ")),
@@ -368,6 +369,7 @@ mod tests {
                 "{{random 0 NaN}}",
                 "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0 NaN}}",
             ),
+            ("{{/a~2}}", "expected a JSON pointer with ~0 for ~ and ~1 for /, got {{/a~2}}"),
             ("{{pick}}", "expected pick and one word or more, got {{pick}}"),
             ("{{pick \"a}}", "expected quotes that end, got {{pick \"a}}"),
             (
@@ -378,7 +380,7 @@ mod tests {
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
         }
-        for text in ["{{}}", "{{json}}", "{{json x}}", "{{now now}}", "{{query.}}"] {
+        for text in ["{{}}", "{{json}}", "{{json x}}", "{{json /~}}", "{{now now}}", "{{query.}}"] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
     }

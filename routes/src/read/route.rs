@@ -120,7 +120,8 @@ fn conditions(table: &Table<'_>, problems: &mut Problems) -> Vec<Condition> {
         } else {
             let name = onbeat_faults::form::shown(name);
             let expected = "a JSON pointer like \"/model\", body, query.NAME or header.NAME";
-            problems.add(&node.place, format!("expected {expected}, got {name}"));
+            let hint = if name.starts_with('/') { ": write ~0 for ~ and ~1 for / in a name" } else { "" };
+            problems.add(&node.place, format!("expected {expected}, got {name}{hint}"));
         }
     }
     conditions

@@ -193,6 +193,8 @@ const BAD_RESPONSES: &[&str] = &[
     "status = 200\nmatch = { model = \"x\" }",
     "status = 200\nmatch = { path = \"x\" }",
     "status = 200\nmatch = { \"header.a b\" = \"x\" }",
+    "status = 200\nmatch = { \"/a~2\" = \"x\" }",
+    "status = 200\nmatch = { \"/a~\" = \"x\" }",
     "status = 200\nmatch = { \"query.\" = \"x\" }",
     "status = 200\nmatch = { \"query.x\" = [1] }",
     "status = 200\nmatch = \"/a\"",
