@@ -42,6 +42,10 @@ pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
             problems.add(&node.place, format!("expected {needed} beside this key"));
         }
     }
+    if let Some(node) = table.get("every_ms").filter(|_| kinds[0] && !table.has("times")) {
+        let why = "a step without times sends once: write heartbeat for a chunk without end";
+        problems.add(&node.place, format!("expected times beside this key, since {why}"));
+    }
     let wait = table.ms("wait_ms", 0, problems).unwrap_or_default();
     let times = table.whole("times", 1..=TIMES_MAX, problems).unwrap_or(1);
     let every = table.ms("every_ms", 0, problems).unwrap_or_default();

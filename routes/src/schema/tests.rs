@@ -172,6 +172,7 @@ const BAD_RESPONSES: &[&str] = &[
     "steps = [{ data = \"x\", times = 1000001 }]",
     "steps = [{ wait_ms = 1, times = 2 }]",
     "steps = [{ wait_ms = 1, every_ms = 2 }]",
+    "steps = [{ data = \"x\", every_ms = 2 }]",
     "steps = [{ data = \"x\", history = \"all\" }]",
     "steps = [{ data = \"x\", heartbeat_ms = 1 }]",
     "steps = [{ subscribe = \"a b\" }]",
