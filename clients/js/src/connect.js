@@ -5,6 +5,7 @@ import { control } from './control.js';
 import { check, checkTimeout } from './options.js';
 import { routes } from './routing.js';
 import { abortAfter } from './time.js';
+import { world } from './world.js';
 
 /** @import { Onbeat, ResetOptions } from './index.js' */
 
@@ -29,6 +30,7 @@ export async function attach(url, { token, timeout_ms = ANSWER_MS }, help) {
   checkTimeout(timeout_ms);
   const base = url.replace(/\/+$/, '');
   const { text, json } = control({ url: base, token, help });
+  const { reset, within } = world((form) => json('POST', 'reset', form));
 
   /** @type {Onbeat} */
   const onbeat = {
@@ -46,9 +48,9 @@ export async function attach(url, { token, timeout_ms = ANSWER_MS }, help) {
       remove: (id) => json('DELETE', `faults/${id}`),
       clear: async () => (await json('DELETE', 'faults')).faults,
     },
-    ...connections(base, json),
-    ...routes(json),
-    reset: async (options = {}) => json('POST', 'reset', resetForm(options)),
+    ...connections(base, json, within),
+    ...routes(json, within),
+    reset: async (options = {}) => reset(resetForm(options)),
     logText: () => text('GET', 'log'),
     log: async () => (await onbeat.logText()).trimEnd().split('\n').map((line) => JSON.parse(line)),
   };

@@ -8,6 +8,7 @@ import { abortAfter } from './time.js';
 
 /** @import { Chunk, Connection, ConnectionState, How, WaitOptions } from './index.js' */
 /** @import { control } from './control.js' */
+/** @import { world } from './world.js' */
 
 /** How long a server may take to answer a question. */
 export const ANSWER_MS = 10_000;
@@ -17,10 +18,11 @@ const WAIT_MS_MAX = 600_000;
 /**
  * @param {string} base
  * @param {ReturnType<typeof control>['json']} json
+ * @param {ReturnType<typeof world>['within']} within
  */
-export function connections(base, json) {
+export function connections(base, json, within) {
   /** @param {ConnectionState[]} listed */
-  const live = (listed) => listed.map((one) => liveConnection(json, one));
+  const live = (listed) => listed.map((one) => liveConnection(json, within, one));
 
   return {
     connections: async () => live((await json('GET', 'connections')).connections),
@@ -54,14 +56,17 @@ export function connections(base, json) {
  * says.
  *
  * @param {ReturnType<typeof control>['json']} json
+ * @param {ReturnType<typeof world>['within']} within
  * @param {ConnectionState} state
  * @returns {Connection}
  */
-function liveConnection(json, state) {
+function liveConnection(json, within, state) {
   const { id, request } = state;
-  const close = (/** @type {How} */ how) => json('POST', `connections/${id}/close`, { how, request });
+  /** @param {string} what @param {object} form */
+  const post = within(`connection ${id}`, (what, form) => json('POST', `connections/${id}/${what}`, { ...form, request }));
+  const close = (/** @type {How} */ how) => post('close', { how });
   return Object.defineProperties(/** @type {Connection} */ ({ ...state }), {
-    send: { value: (/** @type {Chunk} */ chunk) => json('POST', `connections/${id}/write`, { ...chunkForm('send', chunk), request }) },
+    send: { value: (/** @type {Chunk} */ chunk) => post('write', chunkForm('send', chunk)) },
     end: { value: () => close('end') },
     cut: { value: () => close('cut') },
     reset: { value: () => close('reset') },

@@ -7,14 +7,18 @@ import { check } from './options.js';
 /** @import { Chunk, WaitOptions } from './index.js' */
 /** @import { Route } from './routes.js' */
 /** @import { control } from './control.js' */
+/** @import { world } from './world.js' */
 
-/** @param {ReturnType<typeof control>['json']} json */
-export function routes(json) {
+/**
+ * @param {ReturnType<typeof control>['json']} json
+ * @param {ReturnType<typeof world>['within']} within
+ */
+export function routes(json, within) {
   return {
     /** @param {Route} route */
     async route(route) {
       const { id } = await json('POST', 'routes', checkedForm('route', route));
-      return { id, delete: () => json('DELETE', `routes/${id}`) };
+      return { id, delete: within(`route ${id}`, () => json('DELETE', `routes/${id}`)) };
     },
     routes: async () => (await json('GET', 'routes')).routes,
     /** @param {Route[]} routes */

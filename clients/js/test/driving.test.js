@@ -120,6 +120,29 @@ test('a connection is what the server says of it, and its methods are of one res
   await other.end();
 });
 
+test('what a test holds of a world is refused once a reset has ended that world', async () => {
+  const first = await open('/dynamic-counter');
+  const [old] = await onbeat.connected('/dynamic-counter');
+  const added = await onbeat.route({ path: '/added', body: 'old' });
+  // A reset that is refused ends nothing.
+  await assert.rejects(onbeat.reset({ scenario: 'none' }), OnbeatError);
+  await old.send('x');
+  await onbeat.reset();
+  await first.end().catch(() => {});
+  const second = await open();
+  const [mine] = await onbeat.connected('/sse');
+  const kept = await onbeat.route({ path: '/added', body: 'new' });
+  assert.deepEqual([mine.id, kept.id], [old.id, added.id]);
+  for (const call of [() => old.send('ghost'), () => old.end(), () => old.cut(), () => old.reset()]) {
+    await assert.rejects(call(), /^Error: connection 0 was of a world that a reset has ended\. Is an `await` missing/);
+  }
+  await assert.rejects(added.delete(), /route 1 was of a world that a reset has ended/);
+  await mine.send('y');
+  await second.read(`${GREETING}y`);
+  assert.equal(await (await fetch(`${onbeat.url}/added`)).text(), 'new');
+  await kept.delete();
+});
+
 test('a fault strikes what is sent, and what is held back is told', async () => {
   await open();
   const [stream] = await onbeat.connected('/sse');

@@ -16,6 +16,9 @@ use onbeat_faults::{AppliedFault, FAULTS_MAX, Tally, TooMany};
 /// How many bytes are kept of an error, such as a 404.
 const ERROR_BYTES_MAX: usize = 512;
 
+/// A longer method is kept as its beginning: no method in use is so long.
+const METHOD_BYTES_MAX: usize = 64;
+
 /// An exchange as the connection table shows the exchange.
 #[derive(Debug)]
 pub(crate) struct LiveExchange {
@@ -33,6 +36,13 @@ pub(crate) struct LiveExchange {
     error_text: OnceLock<String>,
     late_faults: Mutex<LateFaults>,
     pushes: Mutex<PushQueue>,
+}
+
+fn shortened(method: Method) -> Method {
+    match method.as_str().as_bytes().get(..METHOD_BYTES_MAX) {
+        Some(beginning) => Method::from_bytes(beginning).expect("a part of a method"),
+        None => method,
+    }
 }
 
 /// The faults added while the response is under way.
@@ -66,7 +76,7 @@ impl LiveExchange {
         Self {
             connection: context.ordinal,
             request: context.request,
-            method,
+            method: shortened(method),
             target,
             since: context.at,
             last_event_id: last_event_id.map(clipped),

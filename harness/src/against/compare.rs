@@ -52,6 +52,17 @@ impl CompareRules {
     }
 }
 
+/// What is wrong that a proxy may have changed, from less to more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ProxyChange {
+    /// Nothing.
+    None,
+    /// The division into chunks alone.
+    Chunks,
+    /// A header is missing that a proxy takes out, or a reset came as a cut.
+    MoreThanChunks,
+}
+
 /// The result of a comparison.
 pub(super) struct Comparison<'c> {
     pub(super) evidence: Evidence<'c>,
@@ -60,11 +71,10 @@ pub(super) struct Comparison<'c> {
     /// The lines that came too early, and whether other times are wrong.
     pub(super) early_lines: Vec<usize>,
     pub(super) has_other_time_findings: bool,
-    /// Whether something is wrong that a proxy does not change: neither times nor chunks, and none of the two below.
+    /// Whether something is wrong that no proxy changes, apart from times.
     pub(super) has_other_findings: bool,
-    pub(super) has_chunk_findings: bool,
-    /// Whether a header is missing that a proxy takes out, or a reset came as a cut.
-    pub(super) has_proxy_findings: bool,
+    /// What is wrong that a proxy may have changed.
+    pub(super) proxy_change: ProxyChange,
     pub(super) expected_units: Vec<Unit>,
     pub(super) seen_units: Vec<Unit>,
     pub(super) steps: Vec<Aligned>,
@@ -85,8 +95,7 @@ pub(super) fn compare<'c>(
         early_lines: Vec::new(),
         has_other_time_findings: false,
         has_other_findings: false,
-        has_chunk_findings: false,
-        has_proxy_findings: false,
+        proxy_change: ProxyChange::None,
         expected_units: Vec::new(),
         seen_units: Vec::new(),
         steps: Vec::new(),
@@ -132,14 +141,16 @@ impl ExchangeTrial<'_, '_> {
     }
 
     fn found(&mut self, line: usize, aspect: Aspect, finding: &Finding) {
-        self.result.has_chunk_findings |= aspect == Aspect::Framing;
+        if aspect == Aspect::Framing {
+            self.result.proxy_change = self.result.proxy_change.max(ProxyChange::Chunks);
+        }
         self.result.has_other_findings |= !matches!(aspect, Aspect::Framing | Aspect::Time);
         self.result.evidence.found(&[self.place(line)], aspect, finding);
     }
 
     /// Holds a finding against a line that a proxy may have changed.
     fn found_of_proxy(&mut self, line: usize, aspect: Aspect, finding: &Finding) {
-        self.result.has_proxy_findings = true;
+        self.result.proxy_change = ProxyChange::MoreThanChunks;
         self.result.evidence.found(&[self.place(line)], aspect, finding);
     }
 

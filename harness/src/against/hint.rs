@@ -8,7 +8,7 @@ use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
 use serde_json::Value;
 
 use super::align::{Aligned, vary};
-use super::compare::Comparison;
+use super::compare::{Comparison, ProxyChange};
 use super::contract::ContractExchange;
 use super::facts::{ResponseFacts, SeenResponse};
 use super::times::TimedLine;
@@ -82,14 +82,17 @@ pub(super) fn hint(
         return Some(Hint { text: buffered(&comparison.came, first_ms, last_ms), explains_all: true });
     }
     let in_time = comparison.came.iter().all(|line| !is_late(line));
-    if in_time && comparison.has_proxy_findings {
-        return Some(Hint { text: OF_PROXY.into(), explains_all: false });
-    }
-    if in_time && comparison.has_chunk_findings {
-        return Some(Hint { text: ONLY_CHUNKS.into(), explains_all: false });
+    let of_proxy = match comparison.proxy_change {
+        ProxyChange::None => None,
+        ProxyChange::Chunks => Some(ONLY_CHUNKS),
+        ProxyChange::MoreThanChunks => Some(OF_PROXY),
+    };
+    if let Some(text) = of_proxy.filter(|_| in_time) {
+        return Some(Hint { text: text.into(), explains_all: false });
     }
     let is_short_wait = (1..=SHORT_WAITS_MAX).contains(&comparison.early_lines.len());
-    let only_short_waits = is_short_wait && !comparison.has_other_time_findings && !comparison.has_chunk_findings;
+    let only_short_waits =
+        is_short_wait && !comparison.has_other_time_findings && comparison.proxy_change == ProxyChange::None;
     only_short_waits.then(|| Hint { text: SHORT_WAIT.into(), explains_all: false })
 }
 

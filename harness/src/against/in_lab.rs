@@ -161,7 +161,7 @@ impl CheckAgainst {
                 continue;
             }
             let played = player.round(&round).await;
-            results.add(contracts, PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
+            results.add(contracts, &PlayedRound::new(contracts, played, &cases, &rules, &Stalls::default()));
         }
         let (mut report, accepted) = results.report(contracts, IN_LAB.to_owned(), &selected, None);
         // Hides the secrets among the given headers, which findings may quote.

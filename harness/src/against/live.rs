@@ -100,7 +100,7 @@ pub async fn check_against(
         let work = pin!(async {
             for round in &rounds {
                 let played = check.round(contracts, round, &cases, &stalls).await;
-                results.lock().add(contracts, played);
+                results.lock().add(contracts, &played);
             }
         });
         let shown = pin!(async {

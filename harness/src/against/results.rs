@@ -1,6 +1,7 @@
 //! The results of a check: evidence, drawings, hints, and the lines of the next recordings.
 
-use std::collections::BTreeSet;
+#[cfg(feature = "live")]
+mod doubts;
 
 use super::accept::{AcceptedLine, NextRecording, accepted_exchange, next_recording};
 use super::compare::{CompareRules, Comparison, compare};
@@ -52,35 +53,6 @@ impl<'c> PlayedRound<'c> {
         }
         evidence
     }
-
-    /// Settles the doubts by another play of the round.
-    pub(super) fn settle_doubts(&mut self, again: Self) {
-        for (comparison, again) in self.comparisons.iter_mut().zip(again.comparisons) {
-            comparison.evidence.take_over_certain(&again.evidence);
-            comparison.evidence.settle_doubts(again.evidence);
-        }
-    }
-
-    /// Returns the recordings with exchanges in doubt.
-    pub(super) fn recordings_in_doubt(&self) -> BTreeSet<usize> {
-        let exchanges = self.exchanges.iter().zip(&self.comparisons);
-        let in_doubt = exchanges.filter(|(_, comparison)| comparison.evidence.has_doubts());
-        in_doubt.map(|(exchange, _)| exchange.planned.contract).collect()
-    }
-
-    /// Settles the doubts of one recording by a play without the other recordings.
-    pub(super) fn settle_doubts_alone(&mut self, alone: Self) {
-        // Decides nothing where the server does something else without the other recordings: an exchange may need another.
-        if alone.comparisons.iter().any(|comparison| comparison.evidence.has_certain()) {
-            return;
-        }
-        for (exchange, again) in alone.exchanges.iter().zip(alone.comparisons) {
-            let of_exchange = |one: &PlayedExchange| one.planned.is_same_exchange(exchange.planned);
-            if let Some(at) = self.exchanges.iter().position(of_exchange) {
-                self.comparisons[at].evidence.settle_doubts(again.evidence);
-            }
-        }
-    }
 }
 
 /// What is known so far.
@@ -107,7 +79,7 @@ impl<'c> CheckResults<'c> {
     }
 
     /// Adds a round.
-    pub(super) fn add(&mut self, contracts: &[RecordingContract], played: PlayedRound<'c>) {
+    pub(super) fn add(&mut self, contracts: &[RecordingContract], played: &PlayedRound<'c>) {
         for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
             let (contract, exchange) = one.planned.of(contracts);
             if !comparison.evidence.is_clean() {
@@ -161,8 +133,8 @@ fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
 mod tests {
     use super::*;
 
-    fn hint(text: &str, explains_all: bool) -> Option<Hint> {
-        Some(Hint { text: text.to_owned(), explains_all })
+    fn hint(text: &str, explains_all: bool) -> Hint {
+        Hint { text: text.to_owned(), explains_all }
     }
 
     #[test]
@@ -170,9 +142,10 @@ mod tests {
         let told = |hints: &[Option<Hint>]| common_hint(hints).map(|hint| (hint.text, hint.explains_all));
         let is = |text: &str, explains_all| Some((text.to_owned(), explains_all));
         assert_eq!(told(&[]), None);
-        assert_eq!(told(&[hint("buffered", true), hint("buffered too", true)]), is("buffered", true));
-        assert_eq!(told(&[hint("chunks", false), hint("buffered", true)]), is("chunks", false));
-        assert_eq!(told(&[None, hint("chunks", false)]), None);
-        assert_eq!(told(&[None, hint("chunks", false), hint("buffered", true)]), is("buffered", false));
+        let (chunks, buffered) = (Some(hint("chunks", false)), Some(hint("buffered", true)));
+        assert_eq!(told(&[buffered.clone(), Some(hint("buffered too", true))]), is("buffered", true));
+        assert_eq!(told(&[chunks.clone(), buffered.clone()]), is("chunks", false));
+        assert_eq!(told(&[None, chunks.clone()]), None);
+        assert_eq!(told(&[None, chunks, buffered]), is("buffered", false));
     }
 }

@@ -25,6 +25,7 @@ impl PlannedExchange {
     }
 
     /// Returns whether the other is the same exchange, whenever the request is sent.
+    #[cfg(feature = "live")]
     pub(super) fn is_same_exchange(&self, other: Self) -> bool {
         (self.contract, self.exchange) == (other.contract, other.exchange)
     }
@@ -61,6 +62,7 @@ pub(super) fn rounds(contracts: &[RecordingContract], one_by_one: bool) -> Vec<R
 }
 
 /// Returns the part of a round that plays one recording, from the first request of the recording on.
+#[cfg(feature = "live")]
 pub(super) fn alone(round: &Round, contract: usize) -> Round {
     let own = || round.iter().filter(|planned| planned.contract == contract);
     let first_ms = own().map(|planned| planned.start_ms).min().unwrap_or_default();
@@ -124,6 +126,7 @@ mod tests {
         assert_eq!(starts(&contracts, true), [[0], [0]]);
     }
 
+    #[cfg(feature = "live")]
     #[test]
     fn a_recording_alone_begins_at_once_and_keeps_its_own_pauses() {
         let planned = |contract, start_ms| PlannedExchange { contract, exchange: 0, start_ms };

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod bodies;
+#[cfg(feature = "live")]
 mod doubts;
 mod hints;
 mod ids;

@@ -290,9 +290,11 @@ fn answers_without_chunks_are_replayed_whatever_ends_them() {
 
 #[test]
 fn a_broadcast_has_the_time_of_its_request() {
-    let served = Served::start(&["--clock", "scaled:1000", "--control", "--epoch", "2025-12-01T00:00:00Z"]);
+    // Runs fast enough for a millisecond to pass between request and broadcast, and slowly enough for no heartbeat to come: on
+    // a busy machine a heartbeat due just behind a request is sent before the broadcast.
+    let served = Served::start(&["--clock", "scaled:10", "--control", "--epoch", "2025-12-01T00:00:00Z"]);
     let mut listener = served.listener();
-    for _ in 0..100 {
+    for _ in 0..30 {
         served.ask("/broadcast-text?msg=x");
         while !listener.data().contains("\"msg\":\"x\"") {}
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ExchangeTrial;
 use crate::against::align::{Aligned, vary};
-use crate::judge::{Aspect, Finding};
+use crate::judge::{Aspect, Finding, Loosening};
 
 /// A shorter text may be the same in all events by chance.
 const ID_CHARS_MIN: usize = 8;
@@ -64,7 +64,7 @@ impl ExchangeTrial<'_, '_> {
             let (Aligned::Same(e, g) | Aligned::May(e, g)) = *step else { continue };
             let (expected, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
             let rules = vary(&self.exchange.response.writes, expected);
-            if !rules.iter().find(|rule| rule.place == *place).is_some_and(|rule| rule.is_for_text()) {
+            if !rules.iter().find(|rule| rule.place == *place).is_some_and(Loosening::is_for_text) {
                 continue;
             }
             let pairs = expected.values(place).into_iter().zip(got.values(place));

@@ -109,10 +109,10 @@ fn a_stream_with_planned_gaps_that_is_twice_as_fast_is_found() {
         (1..=20).scan(0, sum).collect()
     };
     let due = times(|n| 20 + n * 37 % 61);
-    let found = wrong(&due, &times(|n| (20 + n * 37 % 61) / 2));
+    let found = wrong(&due, &times(|n| u64::midpoint(20, n * 37 % 61)));
     assert_eq!(found.len(), 1, "{found:?}");
     // A machine that was busy may have made the recording so much longer.
     assert_eq!(wrong(&due, &times(|n| (20 + n * 37 % 61) * 4 / 5)), []);
     // Other gaps are random gaps, of which so few can be short by chance.
-    assert_eq!(wrong(&due, &times(|n| (20 + n * 23 % 61) / 2)), []);
+    assert_eq!(wrong(&due, &times(|n| u64::midpoint(20, n * 23 % 61))), []);
 }
