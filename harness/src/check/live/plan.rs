@@ -30,6 +30,9 @@ pub(super) struct Plan<'a> {
 
 /// A scenario that is over by then is short.
 const SHORT_MS: u64 = 5_000;
+/// The requests begin so long after the streams: a burst of connections on a busy machine would delay the first writes of the
+/// streams, and hide writes that are too early.
+const REQUESTS_AFTER: Duration = Duration::from_secs(1);
 
 impl<'a> Plan<'a> {
     pub(super) fn new(golden: &'a Golden, pace: &Pace) -> Self {
@@ -43,7 +46,8 @@ impl<'a> Plan<'a> {
         };
         // Adds the pauses after clients that leave, in which the server settles.
         let short_length: Duration = short.iter().map(|scenario| pace.takes(scenario.length_ms) + 4 * SETTLING).sum();
-        let length = longest(&streams).max(longest(&sse).max(longest(&long)) + short_length) + SETTLING;
+        let rest = REQUESTS_AFTER + short_length + longest(&sse).max(longest(&long));
+        let length = longest(&streams).max(rest) + SETTLING;
         Self { streams, sse: sse.first().copied(), short, long, apart, noticed, length }
     }
 
@@ -74,7 +78,12 @@ impl Inspection<'_> {
         let streams = plan.streams.iter().map(|stream| self.stream(stream, Noise::None).boxed_local());
         // Watches the streams that end beside the rest: neither the streams nor the requests apart disturb other parts.
         let mut lanes: Vec<LocalBoxFuture<()>> = streams.collect();
-        let rest = join(self.requests(&plan.apart), self.noticed(plan));
+        let rest = async {
+            if !plan.streams.is_empty() {
+                self.live.clock.sleep_until(self.live.clock.now() + REQUESTS_AFTER).await;
+            }
+            join(self.requests(&plan.apart), self.noticed(plan)).await;
+        };
         lanes.push(self.unless_in_vain(plan, rest).boxed_local());
         join_all(lanes).await;
     }
