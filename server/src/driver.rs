@@ -48,6 +48,8 @@ pub struct Driver<S: Source> {
     connection: Arc<Connection>,
     /// How many bytes were handed over since the last pause.
     gathered: usize,
+    /// How many bytes are left of a body whose head tells the length.
+    length_left: Option<u64>,
     /// How the response has ended; `None` while the response is under way.
     over: Option<How>,
 }
@@ -73,6 +75,13 @@ impl<S: Script> Driver<ScriptSource<S>> {
         if let Some(source) = &mut self.source {
             Arc::make_mut(&mut source.alarm().waiter).path = path.into();
         }
+        self
+    }
+
+    /// Returns the same driver, of a body with a length, if the head tells one.
+    #[must_use]
+    pub(crate) fn with_length(mut self, length: Option<u64>) -> Self {
+        self.length_left = length;
         self
     }
 
@@ -115,7 +124,7 @@ impl Driver<BodySource> {
 
 impl<S: Source> Driver<S> {
     fn of(source: S, connection: Arc<Connection>) -> Self {
-        Self { source: Some(source), hooked: None, connection, gathered: 0, over: None }
+        Self { source: Some(source), hooked: None, connection, gathered: 0, length_left: None, over: None }
     }
 
     /// Waits for the next action out of the hook, or without a hook out of the source.
@@ -165,6 +174,7 @@ impl<S: Source> Driver<S> {
     /// Hands a write over, and with the last write the end.
     fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.gathered += bytes.len();
+        self.length_left = self.length_left.map(|left| left.saturating_sub(bytes.len() as u64));
         if let Some(hooked) = &mut self.hooked {
             // Notes the write before the end, the last call of a hook.
             hooked.hook.wrote(&bytes);
@@ -176,8 +186,10 @@ impl<S: Source> Driver<S> {
         Frame::data(bytes)
     }
 
-    /// Ends the response. After a cut or a reset the connection is closed when all writes have been sent.
+    /// Ends the response: a complete end before all bytes of a length is a cut, as the client sees the end. After a cut or a reset the connection is closed when all writes have been sent.
     fn end(&mut self, how: How) {
+        let is_whole = self.length_left.unwrap_or_default() == 0;
+        let how = if how == How::Complete && !is_whole { How::Cut } else { how };
         match how {
             How::Complete | How::Closed => {}
             How::Cut => self.connection.end(Ending::Cut),

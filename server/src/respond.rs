@@ -65,7 +65,9 @@ pub async fn respond<S: Script>(world: &World, context: RequestContext, script: 
         }
         driver = driver.with_hook(hook);
     }
-    response.map(|_: Body| Body::new(driver))
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = length.filter(|_| is_played && !has_no_body(response.status()));
+    response.map(|_: Body| Body::new(driver.with_length(length)))
 }
 
 /// Answers, unless the hooks of the request answer in place of `answer`, or set a field of the head.

@@ -89,7 +89,8 @@ impl LoggedWorld {
             came.pop_if(|last| matches!(last.what, What::End(How::Closed)));
         }
         // Joins writes without chunks, whose boundaries are lost on the wire.
-        if !answer.is_chunked {
+        let is_chunked = answer.is_chunked && !has_length(&came);
+        if !is_chunked {
             (logged, came) = (joined(logged), joined(came));
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
@@ -104,7 +105,7 @@ impl LoggedWorld {
             came.truncate(logged.len().max(till_then));
         }
         let differs = |place: &usize| {
-            !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b, answer.is_chunked))
+            !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b, is_chunked))
         };
         let place = (0..logged.len().max(came.len())).find(differs)?;
         Some((place, logged.get(place).cloned(), came.get(place).cloned()))
@@ -128,6 +129,11 @@ impl LoggedWorld {
                 _ => false,
             }
     }
+}
+
+/// Returns whether the head tells the length of the body, so that the body has no chunks. A log leaves such headers out.
+fn has_length(came: &[Entry]) -> bool {
+    came.iter().any(|entry| matches!(&entry.what, What::Head(head) if head.header("content-length").is_some()))
 }
 
 /// Joins the writes of an instant: without chunks only times separate writes.

@@ -184,7 +184,8 @@ fn bodies_with_a_length_are_replayed_write_by_write_and_faults_at_their_head_in_
              {{\"t_ms\":100,\"kind\":\"write\",\"text\":\"data: 1\\n\\n\"}}\n{end}\n"
         )
     };
-    let whole = "{\"t_ms\":200,\"kind\":\"write\",\"text\":\"data: 2\\n\\n\"}\n{\"t_ms\":200,\"kind\":\"end\",\"how\":\"complete\"}";
+    // Two writes of one instant, whose boundary the wire does not show.
+    let whole = "{\"t_ms\":200,\"kind\":\"write\",\"text\":\"data\"}\n{\"t_ms\":200,\"kind\":\"write\",\"text\":\": 2\\n\\n\"}\n{\"t_ms\":200,\"kind\":\"end\",\"how\":\"complete\"}";
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes");
     std::fs::create_dir_all(&folder).expect("a folder");
     for (name, end) in [("whole", whole), ("cut", "{\"t_ms\":200,\"kind\":\"end\",\"how\":\"cut\"}")] {
@@ -200,16 +201,27 @@ fn bodies_with_a_length_are_replayed_write_by_write_and_faults_at_their_head_in_
             .to_owned()
             + &["cut", "reset", "end"].map(fault).concat();
     let served = with_routes("lengths.toml", &text);
-    let paths = ["/whole", "/broken", "/cut", "/reset", "/end"];
+    let paths = ["/whole", "/broken", "/cut", "/reset", "/end", "/whole", "/whole"];
     let _clients = paths.map(|path| asked(&served, "GET", path, ""));
-    for path in paths {
+    served.did("POST", "/connections/wait", &json!({"path": "/whole", "at_least": 3}));
+    for path in &paths[1..5] {
         served.did("POST", "/connections/wait", &json!({"path": path}));
     }
-    served.advance(400);
+    // An end before all bytes is a cut: before the head, and between the writes.
+    let end = |connection: u64| served.did("POST", &format!("/connections/{connection}/close"), &json!({"how": "end"}));
+    end(5);
+    served.advance(150);
+    end(6);
+    served.advance(250);
     let log = served.log();
     let ends: Vec<&str> = log.lines().filter(|line| line.contains("\"kind\":\"end\"")).collect();
     let at = |ms: u64| ends.iter().filter(|line| line.starts_with(&format!("{{\"t_ms\":{ms},"))).count();
-    assert_eq!((at(10), at(200), ends.len()), (3, 2, 5), "{log}");
+    assert_eq!((at(10), at(150), at(200), ends.len()), (4, 1, 2, 7), "{log}");
+    let cut = |connection: u64| {
+        let of = format!("\"connection\":{connection},");
+        ends.iter().any(|line| line.contains(&of) && line.contains("\"how\":\"cut\""))
+    };
+    assert!(cut(5) && cut(6), "{log}");
     let file = folder.join("lengths.toml");
     let (said, code) = super::log::replayed_with("lengths", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}\n{log}");
