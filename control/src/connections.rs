@@ -104,6 +104,7 @@ impl ConnectionTable {
     /// Notes that an exchange has ended.
     pub(crate) fn note_end(&self, exchange: Arc<LiveExchange>) {
         let Rows { ended, .. } = &mut *self.rows.lock();
+        // Forgets the oldest end: a server that runs for days must not keep them all.
         if ended.len() == ENDED_MAX {
             ended.pop_front();
         }
@@ -130,6 +131,7 @@ impl ConnectionTable {
     }
 
     fn last_ended(&self, is_meant: impl Fn(&LiveExchange) -> bool) -> Option<Arc<LiveExchange>> {
+        // Looks from the last end back: of several responses on a connection the last one explains a refusal.
         self.rows.lock().ended.iter().rev().find(|exchange| is_meant(exchange)).cloned()
     }
 
@@ -150,6 +152,7 @@ impl ConnectionTable {
     /// Returns the exchanges under way with requests like `expected`, the oldest first.
     pub(crate) fn like(&self, expected: &ExpectedRequest) -> Vec<OpenConnection> {
         let mut like = self.under_way();
+        // Sorts by request: the rows are in the order of the connections, of which an old one can have a new request.
         like.retain(|open| expected.is_like(&open.exchange));
         like.sort_by_key(|open| open.number);
         like

@@ -39,6 +39,7 @@ pub(crate) struct LiveExchange {
 }
 
 fn shortened(method: Method) -> Method {
+    // Cuts within a method: each part of a token is a token.
     match method.as_str().as_bytes().get(..METHOD_BYTES_MAX) {
         Some(beginning) => Method::from_bytes(beginning).expect("a part of a method"),
         None => method,
@@ -129,6 +130,7 @@ impl LiveExchange {
 
     /// Notes the first write of a body, if the answer is an error, which the write explains.
     pub(crate) fn note_first_write(&self, bytes: &[u8]) {
+        // Keeps no text of a stream that goes well: only a refusal is ever told.
         if self.progress().status.is_some_and(|status| status >= 400) {
             let text = String::from_utf8_lossy(&bytes[..bytes.len().min(ERROR_BYTES_MAX)]);
             let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
