@@ -171,6 +171,14 @@ impl<S: Source> Driver<S> {
         self.source.as_ref().filter(|_| !is_altered)
     }
 
+    /// Returns whether the response is complete: by an end before, or since nothing is left by this test of the source.
+    fn is_complete(&self, is_nothing_left: fn(&S) -> bool) -> bool {
+        match self.over {
+            Some(how) => how == How::Complete,
+            None => self.unaltered_source().is_some_and(is_nothing_left),
+        }
+    }
+
     /// Hands a write over, and with the last write the end.
     fn write(&mut self, bytes: Bytes) -> Frame<Bytes> {
         self.gathered += bytes.len();
@@ -186,7 +194,8 @@ impl<S: Source> Driver<S> {
         Frame::data(bytes)
     }
 
-    /// Ends the response: a complete end before all bytes of a length is a cut, as the client sees the end. After a cut or a reset the connection is closed when all writes have been sent.
+    /// Ends the response. A complete end before all bytes of a length is a cut, as the client sees the end. After a cut or a
+    /// reset the connection is closed when all writes have been sent.
     fn end(&mut self, how: How) {
         let is_whole = self.length_left.unwrap_or_default() == 0;
         let how = if how == How::Complete && !is_whole { How::Cut } else { how };
@@ -265,10 +274,7 @@ impl<S: Source> HttpBody for Driver<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self.over {
-            Some(how) => how == How::Complete,
-            None => self.unaltered_source().is_some_and(Source::is_end_stream),
-        }
+        self.is_complete(Source::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -279,10 +285,7 @@ impl<S: Source> HttpBody for Driver<S> {
 impl<S: Source> Drop for Driver<S> {
     fn drop(&mut self) {
         // Takes a response for complete if only the end was left to hand over: hyper asks an empty body for nothing.
-        let is_complete = match self.over {
-            Some(how) => how == How::Complete,
-            None => self.unaltered_source().is_some_and(Source::is_only_end_left),
-        };
+        let is_complete = self.is_complete(Source::is_only_end_left);
         let how = if is_complete { How::Complete } else { end_of_dropped_response(self.connection.ending()) };
         if let Some(hooked) = &mut self.hooked {
             hooked.hook.ended(how);

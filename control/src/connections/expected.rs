@@ -40,7 +40,7 @@ impl ExpectedRequest {
         };
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let is_ascii = path.bytes().all(|byte| byte.is_ascii_graphic());
-        // Refuses the globs of routes, which would match nothing here.
+        // Refuses the globs of routes: no request has an asterisk in the path.
         if !path.starts_with('/') || !is_ascii || path.contains('*') || target.contains('#') {
             return Err(wrong("path", PATH, target));
         }
@@ -49,7 +49,7 @@ impl ExpectedRequest {
         Ok(Self { method, path, parameters: query.map(Parameters::of), target: target.to_owned() })
     }
 
-    /// Returns whether a request is one of those.
+    /// Returns whether a request has the path, the method and the parameters.
     pub(super) fn is_like(&self, exchange: &LiveExchange) -> bool {
         self.path == exchange.target.path
             && self.method.as_ref().is_none_or(|method| *method == exchange.method)

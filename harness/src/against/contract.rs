@@ -82,8 +82,6 @@ impl RecordingContract {
         let mut exchanges: Vec<ContractExchange> = Vec::new();
         let mut at_by_key = BTreeMap::new();
         let mut last_ms = 0;
-        // The last line of each exchange: the number, and the time.
-        let mut last_lines: Vec<(usize, u64)> = Vec::new();
         for (number, line) in &lines {
             let at = |problem: Problem| problem.at(*number).to_string();
             let own = compiled(&line.notes.vary).map_err(at)?;
@@ -101,7 +99,6 @@ impl RecordingContract {
                 if at_by_key.insert(key, exchanges.len()).is_some() {
                     return Err(at(Problem::line("one request for each exchange, got a second one")));
                 }
-                last_lines.push((*number, line.t_ms));
                 exchanges.push(ContractExchange {
                     start_ms: line.t_ms,
                     line: *number,
@@ -111,8 +108,7 @@ impl RecordingContract {
                 });
                 continue;
             }
-            let known = at_by_key.get(&key).copied();
-            let Some((at_exchange, exchange)) = known.and_then(|at| Some((at, exchanges.get_mut(at)?))) else {
+            let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
                 let kind = line.fact.kind();
                 return Err(at(Problem::line(format_args!(
                     "the line of the request before, got a line of kind {kind}"
@@ -124,11 +120,10 @@ impl RecordingContract {
             // Puts the rules of the line first: of two rules for a header or a field the first counts.
             let vary = own.into_iter().chain(wide.clone()).collect();
             exchange.response.add(*number, line, exchange.start_ms, vary);
-            last_lines[at_exchange] = (*number, line.t_ms);
         }
-        let broken_off = exchanges.iter().zip(&last_lines).find(|(exchange, _)| exchange.response.breaks_off());
-        if let Some((_, (number, last_ms))) = broken_off {
-            return Err(missing_end(*last_ms).at(*number).to_string());
+        let broken_off = exchanges.iter().find_map(|one| Some((one.start_ms, one.response.breaks_off_at()?)));
+        if let Some((start_ms, (line, at_ms))) = broken_off {
+            return Err(missing_end(start_ms + at_ms).at(line).to_string());
         }
         if exchanges.is_empty() {
             return Err("expected a line of kind request, got none: there is no request to send".into());

@@ -119,8 +119,8 @@ impl<'c> CheckResults<'c> {
     }
 }
 
-/// Returns the hint of the first exchange, if each exchange with findings has a hint; else the first hint that explains all of
-/// its exchange, such as a proxy that buffers: the same proxy can do other things to other exchanges.
+/// Returns the hint of the first exchange, if each exchange with findings has a hint. Returns else the first hint that explains
+/// a whole exchange, such as a proxy that buffers: the same proxy can do other things to other exchanges.
 fn common_hint(hints: &[Option<Hint>]) -> Option<Hint> {
     let known = || hints.iter().flatten();
     let all_have_hints = hints.iter().all(Option::is_some);
