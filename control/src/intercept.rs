@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, Method, Version, request, response};
+use axum::http::{HeaderMap, Method, Version, request, response};
 use bytes::Bytes;
 use onbeat_faults::{Alterations, Tally};
 use onbeat_server::connection::Connection;
@@ -15,7 +15,7 @@ use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::script::Action;
 use onbeat_wire::recording::{Body, End, Exchange, Request, ResponseHead, Write};
-use onbeat_wire::{How, Instant};
+use onbeat_wire::{How, Instant, field_text};
 
 use crate::connections::{LiveExchange, NotTaken, PushedWrite, RequestTarget};
 use crate::monitor::Monitor;
@@ -23,7 +23,7 @@ use crate::monitor::Monitor;
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
         let path = plain_path(head.uri.path());
-        let last_event_id = head.headers.get("last-event-id").map(lossy);
+        let last_event_id = head.headers.get("last-event-id").map(|id| field_text(id.as_bytes()));
         let target = RequestTarget::new(&head.uri, self.log().redaction());
         let exchange = LiveExchange::new(context, head.method.clone(), target, last_event_id);
         // Writes the target as sent; only the faults compare the plain path.
@@ -64,12 +64,7 @@ impl Interceptor for Monitor {
 /// Returns header fields in order, without the fields that frame a message.
 fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = headers.iter().filter(|(name, _)| **name != TRANSFER_ENCODING && **name != CONTENT_LENGTH);
-    shown.map(|(name, value)| (name.as_str().to_owned(), lossy(value))).collect()
-}
-
-/// Returns the text of a header field, with U+FFFD for bytes that are not UTF-8.
-fn lossy(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+    shown.map(|(name, value)| (name.as_str().to_owned(), field_text(value.as_bytes()))).collect()
 }
 
 /// The hook of one response: applies the faults, and notes the result.
@@ -171,8 +166,8 @@ mod tests {
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
-    use axum::http::StatusCode;
     use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+    use axum::http::{HeaderValue, StatusCode};
     use axum::response::Response;
     use http_body::Body as _;
     use onbeat_clock::{Clock, TokioClock};

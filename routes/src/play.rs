@@ -43,7 +43,7 @@ pub enum PlayError {
     #[error("{0}")]
     Line(#[from] WrongLine),
     /// The first line is JSON, and no line of a recording.
-    #[error("{0}: each line of a recording has a kind, and JSON lines that are a body belong into a .ndjson file")]
+    #[error("{0}, and JSON lines that are a body belong into a .ndjson file")]
     NoRecording(WrongLine),
     /// A file is wrong as a whole.
     #[error("{0}")]

@@ -32,6 +32,8 @@ pub enum Malformed {
     RequestHead(String),
     /// The length of a request's body can't be told.
     RequestLength(String),
+    /// The length of a response's body can't be told.
+    ResponseLength(String),
     /// A chunk's size line can't be read.
     ChunkSize(String),
     /// A chunk is not followed by CR LF.
@@ -49,6 +51,7 @@ impl fmt::Display for Malformed {
             Self::RequestLength(got) => {
                 write!(f, "expected a request with one plain Content-Length or Transfer-Encoding: chunked, got {got}")
             }
+            Self::ResponseLength(got) => write!(f, "expected a response with one plain Content-Length, got {got}"),
             Self::ChunkSize(got) => write!(f, "expected a chunk size in hexadecimal and CR LF, got {got:?}"),
             Self::ChunkEnd(got) => write!(f, "expected CR LF after a chunk, got {got:?}"),
             Self::Unexpected(got) => write!(f, "expected nothing more, got {got:?}"),
@@ -177,18 +180,30 @@ fn chunk_size(line: &[u8]) -> Option<usize> {
     usize::from_str_radix(digits, 16).ok().filter(|size| *size <= usize::MAX / 2)
 }
 
-/// Returns the length in a `Content-Length`, which a proxy may have joined out of several equal fields.
-pub(crate) fn content_length(value: &str) -> Option<usize> {
-    let mut lengths = value.split(',').map(str::trim);
-    let first = lengths.next()?;
+/// Returns the length in the fields `Content-Length`, if there are any. Several equal lengths are one, also in one field, where
+/// a proxy may have joined them.
+///
+/// # Errors
+///
+/// If a length is no number, or the lengths differ (RFC 9112, 6.3): the fields in words.
+pub(crate) fn content_length(headers: &[(String, String)]) -> Result<Option<usize>, String> {
+    let fields = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let values: Vec<&str> = fields.map(|(_, value)| value.as_str()).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let joined = values.join(", ");
+    let mut lengths = joined.split(',').map(str::trim);
+    let first = lengths.next().unwrap_or_default();
     // Asks for digits alone, since `parse` would take a plus sign.
     let is_plain = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    if is_plain && lengths.all(|length| length == first) { first.parse().ok() } else { None }
+    let length = if is_plain && lengths.all(|length| length == first) { first.parse().ok() } else { None };
+    length.map(Some).ok_or_else(|| format!("Content-Length: {joined}"))
 }
 
 /// Returns the last coding in the fields `Transfer-Encoding`, in lower case.
 pub(crate) fn last_coding(headers: &[(String, String)]) -> Option<String> {
-    let field = headers.iter().rfind(|(name, _)| name == "transfer-encoding");
+    let field = headers.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
     field.and_then(|(_, codings)| codings.rsplit(',').next()).map(|coding| coding.trim().to_ascii_lowercase())
 }
 

@@ -13,6 +13,9 @@ use crate::printable::printable;
 /// The number of characters shown of a line without JSON.
 const SHOWN_CHARS_MAX: usize = 60;
 
+/// The beginning of the message about a line that is no JSON.
+const NO_JSON: &str = "expected JSON: ";
+
 /// With more changed characters a name is no near one.
 const CHANGES_MAX: usize = 2;
 
@@ -79,6 +82,12 @@ impl Problem {
             Some((_, name)) => Self { why: format!("{}; the nearest key is `{name}`", self.why), ..self },
             None => self,
         }
+    }
+
+    /// Returns the problem with a hint at the end, if the line is no JSON.
+    #[must_use]
+    pub fn with_hint_if_no_json(self, hint: &str) -> Self {
+        if self.why.starts_with(NO_JSON) { Self { why: self.why + hint, ..self } } else { self }
     }
 
     /// Returns the problem with the number of the line, from 1.
@@ -150,7 +159,7 @@ fn why(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
     if error.classify() != Category::Data {
-        return format!("expected JSON: {text}, at column {}", error.column());
+        return format!("{NO_JSON}{text}, at column {}", error.column());
     }
     if let Some((length, expected)) =
         text.strip_prefix("invalid length ").and_then(|text| text.split_once(", expected "))

@@ -12,8 +12,11 @@
 //! that a line checks, stand at the end.
 
 mod arrival;
+mod exchanges;
 mod fact;
 mod read;
+mod recorded_exchange;
+mod recorded_request;
 mod unique_keys;
 mod vary;
 mod write;
@@ -22,10 +25,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::arrival::{ArrivalNotes, Body};
+pub use self::exchanges::{Exchanges, LinesOf};
 pub use self::fact::{
     Close, ClosedHow, Dispatch, End, Fact, FaultAdded, FaultsDeleted, Leave, LogStart, NoKeys, Publish, Push,
     RawRequest, RecordingStart, Request, ResponseHead, RouteAdded, RoutesDeleted, Times, Write,
 };
+pub use self::recorded_exchange::RecordedExchange;
+pub use self::recorded_request::RecordedRequest;
 pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;
 pub use crate::{Framing, How, LeftHow};
@@ -96,12 +102,12 @@ pub trait Notes: Serialize + DeserializeOwned {
     /// The names of the keys.
     const KEYS: &'static [&'static str];
 
-    /// Checks whether the notes may stand on a line with this fact.
+    /// Checks whether the notes may stand on a line with this time and this fact.
     ///
     /// # Errors
     ///
-    /// If a note is misplaced. The error names the key.
-    fn check(&self, _fact: &Fact) -> Result<(), Problem> {
+    /// If a note is wrong there, or misplaced. The error names the key.
+    fn check(&self, _t_ms: u64, _fact: &Fact) -> Result<(), Problem> {
         Ok(())
     }
 }

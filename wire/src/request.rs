@@ -5,6 +5,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_length, last_coding, lossy};
+use crate::field_bytes::field_text;
 
 /// The largest number of header lines in a request.
 const HEADERS_MAX: usize = 100;
@@ -18,7 +19,7 @@ pub struct RequestHead {
     pub target: String,
     /// The minor version of HTTP/1.
     pub minor_version: u8,
-    /// The fields in wire order, names in lower case; a value that is not UTF-8 has U+FFFD in it.
+    /// The fields in wire order, names in lower case, and values as [`field_text`] writes them.
     pub headers: Vec<(String, String)>,
     /// The raw bytes, with the empty line at the end.
     pub raw: Bytes,
@@ -122,7 +123,7 @@ impl Requests {
             let too_long = self.buffer.len() > LINE_BYTES_MAX;
             return if too_long { Err(Malformed::RequestHead("an endless one".into())) } else { Ok(None) };
         };
-        let headers = request.headers.iter().map(|field| (field.name.to_ascii_lowercase(), lossy(field.value)));
+        let headers = request.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field_text(field.value)));
         let head = RequestHead {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
@@ -139,20 +140,13 @@ impl Requests {
 /// Returns the framing of the body (RFC 9112, 6.3). An ambiguous framing is refused: a server might read another request
 /// out of the same bytes.
 fn body(headers: &[(String, String)]) -> Result<BodyDecoder, Malformed> {
-    let lengths: Vec<&str> =
-        headers.iter().filter(|(name, _)| name == "content-length").map(|(_, value)| value.as_str()).collect();
-    match (last_coding(headers).as_deref(), &lengths[..]) {
-        (Some("chunked"), []) => Ok(BodyDecoder::ChunkSize),
+    match (last_coding(headers).as_deref(), content_length(headers)) {
+        (Some("chunked"), Ok(None)) => Ok(BodyDecoder::ChunkSize),
         // Refuses both together, the usual way to smuggle a request past a proxy (RFC 9112, 11.2).
         (Some("chunked"), _) => Err(Malformed::RequestLength("both".into())),
         (Some(coding), _) => Err(Malformed::RequestLength(format!("Transfer-Encoding: {coding}"))),
-        (None, []) => Ok(BodyDecoder::Length(0)),
-        (None, [..]) => {
-            let joined = lengths.join(", ");
-            let length =
-                content_length(&joined).ok_or(Malformed::RequestLength(format!("Content-Length: {joined}")))?;
-            Ok(BodyDecoder::Length(length))
-        }
+        (None, Ok(length)) => Ok(BodyDecoder::Length(length.unwrap_or_default())),
+        (None, Err(got)) => Err(Malformed::RequestLength(got)),
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::Framing;
 use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_length, last_coding, lossy};
+use crate::field_bytes::field_text;
 
 /// The largest number of header lines in a response.
 const HEADERS_MAX: usize = 100;
@@ -22,7 +23,7 @@ pub struct Head {
     pub minor_version: u8,
     /// The status code.
     pub status: u16,
-    /// The fields in wire order, names in lower case; a value that is not UTF-8 has U+FFFD in it.
+    /// The fields in wire order, names in lower case, and values as [`field_text`] writes them.
     pub headers: Vec<(String, String)>,
 }
 
@@ -143,7 +144,7 @@ impl Responses {
             let too_long = self.buffer.len() > LINE_BYTES_MAX;
             return if too_long { Err(Malformed::Head("an endless one".into())) } else { Ok(None) };
         };
-        let headers = response.headers.iter().map(|field| (field.name.to_ascii_lowercase(), lossy(field.value)));
+        let headers = response.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field_text(field.value)));
         let head = Head {
             minor_version: response.version.unwrap_or_default(),
             status: response.code.unwrap_or_default(),
@@ -153,25 +154,30 @@ impl Responses {
         let informational = head.status < 200;
         // Keeps the expectation for the final head: an interim head answers no request.
         let has_body = informational || self.bodies.pop_front().unwrap_or(true);
-        self.body = (!informational).then(|| body(&head, has_body));
+        self.body = if informational { None } else { Some(body(&head, has_body)?) };
         Ok(Some(Part::Head(head)))
     }
 }
 
 /// Returns the framing of the body (RFC 9112, 6.3).
-fn body(head: &Head, has_body: bool) -> BodyDecoder {
-    if !has_body || matches!(head.status, 204 | 304) {
-        return BodyDecoder::Length(0);
+fn body(head: &Head, has_body: bool) -> Result<BodyDecoder, Malformed> {
+    if !has_body || has_no_body(head.status) {
+        return Ok(BodyDecoder::Length(0));
     }
-    match last_coding(&head.headers).as_deref() {
+    Ok(match last_coding(&head.headers).as_deref() {
         Some("chunked") => BodyDecoder::ChunkSize,
         // Ignores a length beside a coding.
         Some(_) => BodyDecoder::UntilClose,
         None => {
-            let length = head.header("content-length").and_then(content_length);
+            let length = content_length(&head.headers).map_err(Malformed::ResponseLength)?;
             length.map_or(BodyDecoder::UntilClose, BodyDecoder::Length)
         }
-    }
+    })
+}
+
+/// Returns whether a response with this status never has a body (RFC 9112, 6.3).
+pub(crate) fn has_no_body(status: u16) -> bool {
+    matches!(status, 204 | 304)
 }
 
 #[cfg(test)]

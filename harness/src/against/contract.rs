@@ -1,12 +1,9 @@
 //! The contract: a recording, read as what a server has to do.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
-use onbeat_wire::TIME_MS_MAX;
-use onbeat_wire::jsonl::{self, Problem};
-use onbeat_wire::recording::{FORMAT, Fact, Times, Vary, missing_end};
-use serde::Deserialize;
+use onbeat_wire::jsonl::Problem;
+use onbeat_wire::recording::{ArrivalNotes, Exchanges, Fact, LinesOf, RecordedExchange, RecordingStart, Times, Vary};
 
 use super::facts::ResponseFacts;
 use super::own_rules::{WrongRule, wrong_rules};
@@ -40,13 +37,6 @@ pub(super) struct ContractExchange {
     pub(super) response: ResponseFacts,
 }
 
-/// The kind of a line, whatever else is in the line.
-#[derive(Deserialize)]
-struct AnyLine {
-    #[serde(default)]
-    kind: Option<String>,
-}
-
 impl RecordingContract {
     /// Reads a recording.
     ///
@@ -54,7 +44,8 @@ impl RecordingContract {
     ///
     /// If the text is no recording, or no server can be held against the recording. The error names the line and the field.
     pub fn read(name: &str, text: &str) -> Result<Self, String> {
-        let contract = read_lines(text).and_then(|lines| Self::new(name, lines)).and_then(|contract| {
+        let recorded = Exchanges::read(text, LinesOf::Recording).map_err(|wrong| wrong.to_string());
+        let contract = recorded.and_then(|recorded| Self::of(name, recorded)).and_then(|contract| {
             // Tells the first wrong rule alone, as for all mistakes.
             let wrong = contract.wrong_rules().into_iter().next();
             wrong.map_or(Ok(contract), |rule| Err(rule.problem.at(rule.line).to_string()))
@@ -74,57 +65,15 @@ impl RecordingContract {
     ///
     /// If no server can be held against the recording. The error names the line and the field.
     pub(super) fn new(name: &str, lines: Vec<(usize, RecordedLine)>) -> Result<Self, String> {
-        let Some((_, Fact::Recording(start))) = lines.first().map(|(number, line)| (number, &line.fact)) else {
-            return Err("expected a recording, got an empty file".into());
-        };
-        let (framing, at_ms, has_exact_times) = (start.framing, start.at_ms, start.times == Some(Times::Exact));
-        let mut wide = Vec::new();
-        let mut exchanges: Vec<ContractExchange> = Vec::new();
-        let mut at_by_key = BTreeMap::new();
-        let mut last_ms = 0;
-        for (number, line) in &lines {
-            let at = |problem: Problem| problem.at(*number).to_string();
-            let own = compiled(&line.notes.vary).map_err(at)?;
-            if let Fact::Recording(_) = line.fact {
-                // Keeps `vary` of the first line for all lines of the recording.
-                wide = own;
-                continue;
-            }
-            let above_ms = std::mem::replace(&mut last_ms, line.t_ms);
-            let key = (line.exchange.connection, line.exchange.request);
-            if let Fact::RawRequest(request) = &line.fact {
-                check_times(line, above_ms).map_err(at)?;
-                let request = ReplayRequest::read(&request.text, line.notes.body.as_ref()).map_err(at)?;
-                let response = ResponseFacts { framing, ..ResponseFacts::default() };
-                if at_by_key.insert(key, exchanges.len()).is_some() {
-                    return Err(at(Problem::line("one request for each exchange, got a second one")));
-                }
-                exchanges.push(ContractExchange {
-                    start_ms: line.t_ms,
-                    line: *number,
-                    connection: key.0,
-                    request,
-                    response,
-                });
-                continue;
-            }
-            let Some(exchange) = at_by_key.get(&key).and_then(|at| exchanges.get_mut(*at)) else {
-                let kind = line.fact.kind();
-                return Err(at(Problem::line(format_args!(
-                    "the line of the request before, got a line of kind {kind}"
-                ))));
-            };
-            // Checks the order first: the time of a line in the wrong place is wrong as well.
-            check_order(&exchange.response, line).map_err(at)?;
-            check_times(line, above_ms).map_err(at)?;
-            // Puts the rules of the line first: of two rules for a header or a field the first counts.
-            let vary = own.into_iter().chain(wide.clone()).collect();
-            exchange.response.add(*number, line, exchange.start_ms, vary);
-        }
-        let broken_off = exchanges.iter().find_map(|one| Some((one.start_ms, one.response.breaks_off_at()?)));
-        if let Some((start_ms, (line, at_ms))) = broken_off {
-            return Err(missing_end(start_ms + at_ms).at(line).to_string());
-        }
+        Self::of(name, Exchanges::of(lines).map_err(|wrong| wrong.to_string())?)
+    }
+
+    fn of(name: &str, recorded: Exchanges<ArrivalNotes>) -> Result<Self, String> {
+        let Exchanges { start, lines, list } = recorded;
+        let Some(start) = start else { return Err("expected a recording, got an empty file".into()) };
+        let rules = Rules::of(&lines)?;
+        let exchange = |recorded: RecordedExchange| ContractExchange::of(recorded, &start, &lines, &rules);
+        let mut exchanges = list.into_iter().map(exchange).collect::<Result<Vec<_>, _>>()?;
         if exchanges.is_empty() {
             return Err("expected a line of kind request, got none: there is no request to send".into());
         }
@@ -138,6 +87,7 @@ impl RecordingContract {
             let of_head = response.head.as_ref().map(|head| framing_of(method, &head.head));
             response.framing = response.framing.or(of_head);
         }
+        let (at_ms, has_exact_times) = (start.at_ms, start.times == Some(Times::Exact));
         Ok(Self { name: name.to_owned(), lines, at_ms, has_exact_times, exchanges })
     }
 
@@ -147,86 +97,54 @@ impl RecordingContract {
     }
 }
 
-/// Reads the lines, of which the first has to begin a recording.
-fn read_lines(text: &str) -> Result<Vec<(usize, RecordedLine)>, String> {
-    let mut lines = Vec::new();
-    let last = jsonl::lines(text).map(|(number, _)| number).last();
-    for (number, line) in jsonl::lines(text) {
-        let at = |problem: Problem| problem.at(number).to_string();
-        if lines.is_empty() {
-            check_first(line).map_err(at)?;
+impl ContractExchange {
+    /// Returns an exchange of a recording that begins with `start`, with the rules of each line.
+    fn of(
+        recorded: RecordedExchange,
+        start: &RecordingStart,
+        lines: &[(usize, RecordedLine)],
+        rules: &Rules,
+    ) -> Result<Self, String> {
+        let RecordedExchange { start_ms, request, first, response, .. } = recorded;
+        let (line, begun) = (lines[first].0, &lines[first].1);
+        // Begins with a request, as each exchange of a recording.
+        let request = request.map(|request| ReplayRequest::of(request, begun.notes.body.as_ref()));
+        let request = request.unwrap_or_else(|| Err(Problem::field("text", "the head of a request")));
+        let request = request.map_err(|problem| problem.at(line).to_string())?;
+        let mut facts = ResponseFacts { framing: start.framing, ..ResponseFacts::default() };
+        for (number, line) in response.into_iter().map(|at| &lines[at]) {
+            facts.add(*number, line, start_ms, rules.for_line(*number));
         }
-        let read = RecordedLine::read(line).map_err(|problem| {
-            // Recognises a broken line by the missing line end, which a recorder always writes.
-            let is_broken_off = last == Some(number) && !text.ends_with('\n');
-            let hint = if is_broken_off {
-                "; the last line is incomplete, as when the recorder was killed: put the end of the exchange in its place, such as \
-                 {\"t_ms\":9000,\"kind\":\"end\",\"how\":\"closed\"}, or record again"
-            } else {
-                ""
-            };
-            format!("{}{hint}", at(problem))
-        })?;
-        check_fact(&read, lines.is_empty()).map_err(at)?;
-        lines.push((number, read));
-    }
-    Ok(lines)
-}
-
-/// Checks that the first line begins a recording, and no other file of lines.
-fn check_first(line: &str) -> Result<(), Problem> {
-    let expected = |got: &dyn Display| {
-        Problem::line(format_args!(
-            "a recording, which begins with {{\"kind\":\"recording\",…}}, got {got}; \
-                                    onbeat record makes one"
-        ))
-    };
-    match jsonl::read::<AnyLine>(line)?.kind.as_deref() {
-        Some("recording") => Ok(()),
-        Some("log") => Err(expected(&"the log of a served world")),
-        Some(kind) => Err(expected(&format_args!("a line of kind {kind:?}"))),
-        None => Err(expected(&"another object")),
+        Ok(Self { start_ms, line, connection: begun.exchange.connection, request, response: facts })
     }
 }
 
-/// Checks whether a recording that a server is held against has such a line.
-fn check_fact(line: &RecordedLine, is_first: bool) -> Result<(), Problem> {
-    match &line.fact {
-        Fact::Recording(_) if !is_first => Err(Problem::line("a recording alone, got the beginning of another one")),
-        Fact::Recording(start) => jsonl::ensure(
-            start.format == FORMAT,
-            "format",
-            format_args!("{FORMAT}, got {}: another version of onbeat wrote the file", start.format),
-        ),
-        Fact::Head(head) => jsonl::within("status", head.status.into(), 100..=999),
-        Fact::RawRequest(_) | Fact::Write(_) | Fact::End(_) => Ok(()),
-        fact => {
-            Err(Problem::field("kind", format_args!("request (with a text), head, write or end, got {}", fact.kind())))
+/// The rules of a recording, ready for use.
+#[derive(Default)]
+struct Rules {
+    /// The rules of the first line, for all lines.
+    wide: Vec<Loosening>,
+    by_line: BTreeMap<usize, Vec<Loosening>>,
+}
+
+impl Rules {
+    /// Returns the rules in these lines.
+    fn of(lines: &[(usize, RecordedLine)]) -> Result<Self, String> {
+        let mut rules = Self::default();
+        for (number, line) in lines.iter().filter(|(_, line)| !line.notes.vary.is_empty()) {
+            let own = compiled(&line.notes.vary).map_err(|problem| problem.at(*number).to_string())?;
+            match line.fact {
+                Fact::Recording(_) => rules.wide = own,
+                _ => drop(rules.by_line.insert(*number, own)),
+            }
         }
+        Ok(rules)
     }
-}
 
-/// Checks whether a line may follow the lines before.
-fn check_order(response: &ResponseFacts, line: &RecordedLine) -> Result<(), Problem> {
-    let kind = line.fact.kind();
-    if response.end.is_some() {
-        return Err(Problem::line(format_args!(
-            "nothing behind the end, got a line of kind {kind}: delete the line, or move it before the end"
-        )));
+    /// Returns the rules for a line. The rules in the line come first: of two rules for a header or a field the first counts.
+    fn for_line(&self, number: usize) -> Vec<Loosening> {
+        self.by_line.get(&number).into_iter().flatten().chain(&self.wide).cloned().collect()
     }
-    match (&line.fact, &response.head) {
-        (Fact::Head(_), Some(_)) => Err(Problem::line("one head, got a second one")),
-        (Fact::Write(_), None) => Err(Problem::line("the head before the first write")),
-        _ => Ok(()),
-    }
-}
-
-/// Checks that a line does not come before the line above, and that the last byte does not come before the first.
-fn check_times(line: &RecordedLine, above_ms: u64) -> Result<(), Problem> {
-    jsonl::within("t_ms", line.t_ms, above_ms..=TIME_MS_MAX)?;
-    let (first_ms, last_ms) = (line.notes.first_ms.unwrap_or(line.t_ms), line.t_ms);
-    let expected = format_args!("at most {last_ms}, the t_ms of the last byte, got {first_ms}");
-    jsonl::ensure(first_ms <= last_ms, "first_ms", expected)
 }
 
 fn compiled(vary: &[Vary]) -> Result<Vec<Loosening>, Problem> {

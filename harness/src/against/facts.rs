@@ -65,13 +65,6 @@ pub(super) struct SeenResponse {
 }
 
 impl ResponseFacts {
-    /// Returns the last line, and its time, of a response with a head and without an end, since the recorder was killed.
-    pub(super) fn breaks_off_at(&self) -> Option<(usize, u64)> {
-        let head = self.head.as_ref().filter(|_| self.end.is_none())?;
-        let last = self.writes.last().map_or((head.line, head.times), |write| (write.line, write.times));
-        Some((last.0, last.1.last_ms))
-    }
-
     /// Takes in a line of the exchange, whose request was at `start_ms`. `vary` holds for the whole recording.
     pub(super) fn add(&mut self, number: usize, line: &RecordedLine, start_ms: u64, vary: Vec<Loosening>) {
         let after = |ms: u64| ms.saturating_sub(start_ms);

@@ -4,9 +4,9 @@
 mod to_server;
 
 use bytes::Bytes;
-use onbeat_wire::is_connection_field;
 use onbeat_wire::jsonl::Problem;
-use onbeat_wire::recording::Body;
+use onbeat_wire::recording::{Body, RecordedRequest};
+use onbeat_wire::{field_bytes, is_connection_field};
 
 use crate::check::ExtraHeaders;
 use crate::record::Secrets;
@@ -28,29 +28,13 @@ pub(super) struct ReplayRequest {
 }
 
 impl ReplayRequest {
-    /// Reads the request out of the text of a head.
+    /// Returns the request with a body.
     ///
     /// # Errors
     ///
-    /// If the text is no head of a request, or the body is incomplete.
-    pub(super) fn read(text: &str, body: Option<&Body>) -> Result<Self, Problem> {
-        let head = text.trim_end_matches(['\r', '\n']);
-        let mut lines = head.lines();
-        let first = lines.next().unwrap_or_default();
-        let words: Vec<&str> = first.split(' ').collect();
-        let [method, target, version] = words[..] else {
-            return Err(Problem::field(
-                "text",
-                format_args!("METHOD TARGET HTTP/1.1 as the first line, got {first:?}"),
-            ));
-        };
-        let is_plain = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_plain(method) || !is_plain(target) || !version.starts_with("HTTP/1.") {
-            return Err(Problem::field(
-                "text",
-                format_args!("METHOD TARGET HTTP/1.1 as the first line, got {first:?}"),
-            ));
-        }
+    /// If the body is incomplete.
+    pub(super) fn of(recorded: RecordedRequest, body: Option<&Body>) -> Result<Self, Problem> {
+        let RecordedRequest { method, target, headers } = recorded;
         if body.is_some_and(|body| body.is_cut) {
             return Err(Problem::field(
                 "body.cut",
@@ -58,33 +42,13 @@ impl ReplayRequest {
                  whole body here, and delete the key",
             ));
         }
-        let mut headers: Vec<(String, String)> = Vec::new();
-        for line in lines {
-            // Appends a line that begins with a space to the field before (RFC 9112, 5.2).
-            if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), headers.last_mut()) {
-                *value += &format!(" {}", line.trim());
-                continue;
-            }
-            let Some((name, value)) = line.split_once(':').filter(|(name, _)| is_plain(name)) else {
-                return Err(Problem::field("text", format_args!("header lines like Name: value, got {line:?}")));
-            };
-            if value.chars().any(|char| char.is_control() && char != '\t') {
-                return Err(Problem::field("text", format_args!("a header without control characters, got {line:?}")));
-            }
-            headers.push((name.to_owned(), value.trim().to_owned()));
-        }
-        // Counts the line ends behind the last header: a head ends with an empty line (RFC 9112, 2.1).
-        if text[head.len()..].matches('\n').count() < 2 {
-            let expected = "an empty line at the end of the head, got none: end the text with \\r\\n\\r\\n";
-            return Err(Problem::field("text", expected));
-        }
         let body = body.map(|body| body.bytes.clone()).unwrap_or_default();
         let masked = headers.iter().filter(|(name, value)| is_masked(name, value)).map(|(name, _)| name.clone());
         let query = target.split_once('?').map_or("", |(_, query)| query);
         let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
         let parameters = parameters.filter(|(name, value)| is_masked(name, value)).map(|(name, _)| format!("?{name}"));
         let masked = masked.chain(parameters).collect();
-        Ok(Self { method: method.to_owned(), target: origin_form(target), headers, body, masked })
+        Ok(Self { method, target: origin_form(&target), headers, body, masked })
     }
 
     /// Returns the fields to send: the recorded fields, and further ones, which replace the recorded fields of the same names.
@@ -122,7 +86,7 @@ impl ReplayRequest {
         if !self.body.is_empty() {
             head += &format!("content-length: {}\r\n", self.body.len());
         }
-        [head.as_bytes(), b"\r\n", &self.body].concat().into()
+        [&field_bytes(&head), &b"\r\n"[..], &self.body].concat().into()
     }
 }
 
@@ -144,28 +108,4 @@ pub(super) fn has_mask(text: &str) -> bool {
 pub(super) fn is_masked(name: &str, value: &str) -> bool {
     let only_x = !value.is_empty() && value.bytes().all(|byte| byte == b'x');
     only_x && (value.len() >= MASK_MIN || Secrets::default().covers(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_request_is_told() {
-        for (text, told) in [
-            ("", "expected METHOD TARGET HTTP/1.1 as the first line, got \"\""),
-            ("GET /a b HTTP/1.1\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
-            ("GET / HTTP/2\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
-            ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
-            ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
-            ("GET / HTTP/1.1\r\nA: b\r\n", "expected an empty line at the end of the head, got none"),
-            ("GET / HTTP/1.1", "expected an empty line at the end of the head, got none"),
-        ] {
-            let problem = ReplayRequest::read(text, None).expect_err(text).at(2).to_string();
-            assert!(problem.starts_with("line 2, field \"text\": ") && problem.contains(told), "{problem}");
-        }
-        let body = Body { bytes: Bytes::from_static(b"a"), is_cut: true };
-        let problem = ReplayRequest::read("POST / HTTP/1.1\r\n\r\n", Some(&body)).expect_err("cut").at(2).to_string();
-        assert!(problem.starts_with("line 2, field \"body.cut\": expected the whole body"), "{problem}");
-    }
 }

@@ -51,6 +51,23 @@ fn a_recording_begins_with_the_server_the_request_and_the_head() {
 }
 
 #[test]
+fn the_bytes_of_a_header_that_are_no_utf_8_are_recorded() {
+    let head = b"HTTP/1.1 200 OK\r\nX-Name: caf\xe9 caf\xc3\xa9\r\nContent-Length: 0\r\n\r\n";
+    let recorded = record(answering(vec![head.to_vec()]), &[]);
+    let Fact::Head(head) = &recorded[2].fact else { panic!("{recorded:?}") };
+    assert_eq!(head.headers[0], ("x-name".to_owned(), "caf\u{f7e9} café".to_owned()));
+}
+
+#[test]
+fn a_response_with_two_lengths_is_told_as_no_http() {
+    let addr = answering(vec![b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".to_vec()]);
+    let output = onbeat(&["record", &format!("http://{addr}/")]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("expected a response with one plain Content-Length, got Content-Length: 5, 6"), "{told}");
+}
+
+#[test]
 fn a_body_is_sent_and_recorded() {
     let (got, bodies) = mpsc::channel();
     let got = Mutex::new(got);

@@ -44,6 +44,16 @@ fn a_recording_is_played_to_the_chunk_and_the_millisecond() {
 }
 
 #[test]
+fn the_bytes_of_a_recorded_header_are_played() {
+    let text = r#"{"t_ms":0,"kind":"head","status":200,"headers":[["x-name","caf\uf7e9 café"]]}
+{"t_ms":0,"kind":"end","how":"complete"}
+"#;
+    let folder = folder("header-bytes", &[("a.jsonl", text)]);
+    // Shows a byte that is no UTF-8 as the decoder does.
+    assert!(played(&folder, "play = \"a.jsonl\"", "", 1).starts_with("0 200 x-name: caf\u{f7e9} café;"));
+}
+
+#[test]
 fn a_recording_resumes_behind_the_last_event_that_the_client_has() {
     let folder = folder("resumed", &[("chat.jsonl", CHAT)]);
     let response = "play = \"chat.jsonl\"\nafter = \"last-event-id\"";

@@ -89,6 +89,10 @@ fn every_problem_has_its_line_and_what_was_expected() {
     assert_snapshot!("routes-problems", told.map(|told| format!("    {told}")).join("\n"));
 }
 
+/// The first lines of a recording.
+const START: &str = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://a/","framing":"chunked"}"#;
+const REQUEST: &str = r#"{"t_ms":0,"kind":"request","text":"GET / HTTP/1.1\r\n\r\n"}"#;
+
 #[test]
 fn a_wrong_recording_is_told_by_the_routes_file_and_its_own_line() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-recordings");
@@ -113,6 +117,12 @@ fn a_wrong_recording_is_told_by_the_routes_file_and_its_own_line() {
         format!("{head}\n{}", r#"{"t_ms":5,"kind":"end","how":"done"}"#),
         format!("{head}\n{head}"),
         head.into(),
+        format!("{START}\n{}", r#"{"t_ms":0,"kind":"request","text":"hello"}"#),
+        format!("{START}\n{head}"),
+        format!("{START}\n{REQUEST}\n{head}\n{}", r#"{"t_ms":6,"kind":"write","text":"x","first_ms":7}"#),
+        format!("{START}\n{REQUEST}\n{head}\n{}", r#"{"t_ms":6,"kind":"write","text":""}"#),
+        format!("{START}\n{REQUEST}\n{}", head.replace("[]", r#"[["content-length","5"],["content-length","6"]]"#)),
+        format!("{START}\n{REQUEST}\n{}\n{}", head.replace("200", "204"), r#"{"t_ms":6,"kind":"write","text":"x"}"#),
     ];
     let mut text = String::new();
     for recording in recordings {

@@ -1,17 +1,16 @@
 //! Recordings: the exchanges of a file, each as the cues of a response.
 
-mod exchange;
 mod head;
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use onbeat_server::script::Cue;
-use onbeat_wire::jsonl::{Problem, lines};
-use onbeat_wire::recording::{ArrivalNotes, FORMAT, Fact, Line, Notes};
+use onbeat_server::script::{Action, Cue};
+use onbeat_wire::How;
+use onbeat_wire::jsonl::{Problem, WrongLine, lines};
+use onbeat_wire::recording::{ArrivalNotes, Exchanges, Fact, Line, LinesOf, Notes, RecordedExchange, missing_end};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::exchange::RecordedExchange;
 use super::PlayError;
 use crate::utf_8::text_of;
 
@@ -27,29 +26,21 @@ struct PlayedNotes {
 impl Notes for PlayedNotes {
     const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may", "cases"];
 
-    fn check(&self, fact: &Fact) -> Result<(), Problem> {
-        self.arrival.check(fact)
+    fn check(&self, t_ms: u64, fact: &Fact) -> Result<(), Problem> {
+        self.arrival.check(t_ms, fact)
     }
 }
 
 /// Returns the cues of the exchange with this number, from 0, in the order in which the exchanges begin.
 pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
-    let mut exchanges = Exchanges::default();
     let text = text_of(bytes).map_err(|(line, what)| Problem::told(what).at(line))?;
-    for (line_number, text) in lines(text) {
-        // Reads and checks line by line, so that the first wrong line is the line of the error.
-        let taken = Line::read(text).and_then(|line| exchanges.take_in(line_number, line));
-        taken.map_err(|problem| {
-            let wrong = problem.at(line_number);
-            if line_number == 1 && is_plain_json(text) { PlayError::NoRecording(wrong) } else { wrong.into() }
-        })?;
-    }
-    // Checks each exchange for an end: a file cut off between two lines has only good lines.
-    for exchange in &exchanges.list {
-        exchange.check_end().map_err(|problem| problem.at(exchange.last_line()))?;
-    }
-    match (exchanges.list.len(), exchanges.list.into_iter().nth(number)) {
-        (_, Some(exchange)) => Ok(exchange.into_cues()),
+    let recorded = Exchanges::<PlayedNotes>::read(text, LinesOf::AnyPlay);
+    let Exchanges { lines, list, .. } =
+        recorded.map_err(|wrong| if is_plain_json(text) { PlayError::NoRecording(wrong) } else { wrong.into() })?;
+    // Reads all exchanges, since a mistake in any of them is a mistake of the file.
+    let played = list.iter().map(|exchange| exchange_cues(exchange, &lines)).collect::<Result<Vec<_>, _>>()?;
+    match (played.len(), played.into_iter().nth(number)) {
+        (_, Some(cues)) => Ok(cues),
         (0, None) => Err(PlayError::File("expected a recording, got a file without an exchange".into())),
         (count, None) => {
             let expected = format!("an exchange from 0 to {}", count - 1);
@@ -58,46 +49,46 @@ pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
     }
 }
 
-/// Returns whether a line is JSON, and says nothing of its kind.
+/// Returns whether the first line is JSON, and says nothing of its kind.
 fn is_plain_json(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok_and(|value| value.get("kind").is_none())
+    let first = lines(text).next().and_then(|(_, line)| serde_json::from_str::<Value>(line).ok());
+    first.is_some_and(|value| value.get("kind").is_none())
 }
 
-/// The exchanges of a file, in the order in which they begin.
-#[derive(Default)]
-struct Exchanges {
-    list: Vec<RecordedExchange>,
-    /// The last exchange of each connection and request.
-    last: BTreeMap<(Option<u64>, Option<u32>), usize>,
-}
-
-impl Exchanges {
-    fn take_in(&mut self, line_number: usize, line: Line<PlayedNotes>) -> Result<(), Problem> {
-        let Line { t_ms, exchange, fact, .. } = line;
-        match &fact {
-            Fact::Log(_) => {
-                let expected = "a recording, got the log of a served world: play it with onbeat replay --log";
-                return Err(Problem::field("kind", expected));
-            }
-            Fact::Recording(start) if start.format != FORMAT => {
-                return Err(Problem::field("format", format_args!("{FORMAT}, got {}", start.format)));
-            }
-            // Forgets the exchanges before: a joined file begins anew here, perhaps with the same ordinals.
-            Fact::Recording(_) => {
-                self.last.clear();
-                return Ok(());
-            }
-            _ => {}
+/// Returns the cues of an exchange, each with its time since the request.
+fn exchange_cues(exchange: &RecordedExchange, lines: &[(usize, Line<PlayedNotes>)]) -> Result<Vec<Cue>, WrongLine> {
+    let (mut cues, mut has_head) = (Vec::new(), false);
+    for (number, line) in exchange.response.iter().map(|at| &lines[*at]) {
+        if let Some(action) = action(&line.fact, has_head).map_err(|problem| problem.at(*number))? {
+            has_head |= matches!(action, Action::Head(_));
+            cues.push(Cue { at: Duration::from_millis(line.t_ms - exchange.start_ms), action });
         }
-        let key = (exchange.connection, exchange.request);
-        // Begins another exchange where the fact can't go on with the last one, as in recordings without ordinals.
-        let known = self.last.get(&key).copied().filter(|known| !self.list[*known].is_followed_by(&fact));
-        let number = known.unwrap_or_else(|| {
-            self.list.push(RecordedExchange::default());
-            self.last.insert(key, self.list.len() - 1);
-            self.list.len() - 1
-        });
-        self.list[number].take_in(line_number, t_ms, fact)
+    }
+    let Some(Cue { action: Action::End(_), .. }) = cues.last() else {
+        let (number, last) = exchange.response.last().map_or(&lines[exchange.first], |at| &lines[*at]);
+        return Err(missing_end(last.t_ms).at(*number));
+    };
+    // Checks the length last, when all writes are known.
+    head::check_length(&mut cues);
+    Ok(cues)
+}
+
+/// Returns the action of a fact, if the fact is part of the response.
+fn action(fact: &Fact, has_head: bool) -> Result<Option<Action>, Problem> {
+    match fact {
+        // Leaves out interim heads, such as 103 with early hints, but not 101, which ends HTTP.
+        Fact::Head(head) if matches!(head.status, 100 | 102..200) => Ok(None),
+        Fact::Head(head) => Ok(Some(Action::Head(Box::new(head::read(head)?)))),
+        Fact::Write(write) => Ok(Some(Action::Write(write.bytes.clone()))),
+        Fact::End(end) => match end.how {
+            How::Closed if !has_head => {
+                Err(Problem::line("a head before the end: the client left before the server answered"))
+            }
+            // Cuts an exchange without a head, which has nothing to complete.
+            How::Complete if !has_head => Ok(Some(Action::End(How::Cut))),
+            how => Ok(Some(Action::End(how))),
+        },
+        _ => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Fact, Notes, Vary, VaryPlace};
-use crate::jsonl::Problem;
+use crate::jsonl::{self, Problem};
 
 /// The body of a request, the time of the first byte of a head or a write, and the values that may vary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct ArrivalNotes {
 impl Notes for ArrivalNotes {
     const KEYS: &'static [&'static str] = &["body", "first_ms", "vary", "may"];
 
-    fn check(&self, fact: &Fact) -> Result<(), Problem> {
+    fn check(&self, t_ms: u64, fact: &Fact) -> Result<(), Problem> {
         // Lists, in the order of `KEYS`, which keys are present but not allowed on the line.
         let is_misplaced = match fact {
             Fact::Recording(_) => [self.body.is_some(), self.first_ms.is_some(), false, self.may],
@@ -48,14 +48,13 @@ impl Notes for ArrivalNotes {
             Fact::Write(_) => !matches!(vary.place, VaryPlace::Header(_)),
             _ => true,
         };
-        match self.vary.iter().position(|vary| !fits(vary)) {
-            None => Ok(()),
-            Some(at) => {
-                let expected =
-                    if matches!(fact, Fact::Head(_)) { "a header in a head" } else { "no header in a write" };
-                Err(Problem::field(format!("vary[{at}]"), expected))
-            }
+        if let Some(at) = self.vary.iter().position(|vary| !fits(vary)) {
+            let expected = if matches!(fact, Fact::Head(_)) { "a header in a head" } else { "no header in a write" };
+            return Err(Problem::field(format!("vary[{at}]"), expected));
         }
+        let first_ms = self.first_ms.unwrap_or(t_ms);
+        let expected = format_args!("at most {t_ms}, the t_ms of the last byte, got {first_ms}");
+        jsonl::ensure(first_ms <= t_ms, "first_ms", expected)
     }
 }
 

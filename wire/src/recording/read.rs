@@ -34,7 +34,7 @@ impl<N: Notes> Line<N> {
         let notes: N = jsonl::from_value(some(&mut keys, N::KEYS))?;
         let fact = fact(&kind, keys).map_err(|problem| problem.with_nearest(&[&COMMON_KEYS, N::KEYS].concat()))?;
         // Checks the notes last, since the fact decides which notes are allowed.
-        notes.check(&fact)?;
+        notes.check(t_ms, &fact)?;
         Ok(Self { t_ms, exchange, fact, notes })
     }
 }

@@ -273,6 +273,7 @@ proptest! {
         request: String, body: Vec<u8>, is_cut: bool, bytes: Vec<u8>, t_ms: u64, first_ms: Option<u64>,
         headers: Vec<(String, String)>,
     ) {
+        let first_ms = first_ms.map(|first_ms| first_ms.min(t_ms));
         let body = Some(Body { bytes: body.into(), is_cut });
         let request = Fact::RawRequest(RawRequest { text: request });
         let head = Fact::Head(ResponseHead { status: 200, headers });

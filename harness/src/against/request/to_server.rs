@@ -32,10 +32,15 @@ impl ReplayRequest {
 
 #[cfg(test)]
 mod tests {
+    use onbeat_wire::recording::RawRequest;
+
     use super::*;
 
     fn request(text: &str) -> ReplayRequest {
-        ReplayRequest::read(text, None).unwrap_or_else(|problem| panic!("{text}: {}", problem.at(1)))
+        let recorded = RawRequest { text: text.to_owned() }.parts();
+        recorded
+            .and_then(|recorded| ReplayRequest::of(recorded, None))
+            .unwrap_or_else(|problem| panic!("{text}: {}", problem.at(1)))
     }
 
     fn sent(text: &str, url: &str, headers: &[&str]) -> (String, Vec<String>) {

@@ -20,7 +20,7 @@ fn told(lines: &[&str]) -> String {
 fn a_file_that_is_no_recording_is_told_with_its_line_and_field() {
     let log = r#"{"t_ms":0,"kind":"log","version":1,"seed":"0","epoch":"","clock":"manual","mailbox":1,"dropped":0}"#;
     let cut = r#"{"t_ms":0,"kind":"request","text":"POST / HTTP/1.1\r\n\r\n","body":{"text":"a","cut":true}}"#;
-    let regex = r#"{"t_ms":2,"kind":"write","text":"","vary":[{"pointer":"","as":"regex","pattern":"("}]}"#;
+    let regex = r#"{"t_ms":2,"kind":"write","text":"a","vary":[{"pointer":"","as":"regex","pattern":"("}]}"#;
     let newer = r#"{"kind":"recording","format":2,"onbeat":"9.0.0","from":""}"#;
     for (lines, why) in [
         (&[][..], "expected a recording, got an empty file"),
@@ -77,9 +77,12 @@ fn a_file_that_is_no_recording_is_told_with_its_line_and_field() {
             "line 4, field \"kind\": expected request (with a text), head",
         ),
         (&[START, cut], "line 2, field \"body.cut\": expected the whole body"),
-        (&[START, REQUEST, HEAD, regex], "line 4, field \"vary[0].pattern\": expected a regular expression, got \"(\""),
         (
-            &[START, REQUEST, HEAD, r#"{"t_ms":2,"kind":"write","text":"","cases":[]}"#],
+            &[START, REQUEST, HEAD, regex, END],
+            "line 4, field \"vary[0].pattern\": expected a regular expression, got \"(\"",
+        ),
+        (
+            &[START, REQUEST, HEAD, r#"{"t_ms":2,"kind":"write","text":"a","cases":[]}"#],
             "line 4, field \"cases\": unknown field `cases`",
         ),
     ] {

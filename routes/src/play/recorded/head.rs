@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use onbeat_server::script::{Action, Cue, ResponseHead};
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording;
-use onbeat_wire::{CONNECTION_FIELDS, How};
+use onbeat_wire::{CONNECTION_FIELDS, How, field_bytes};
 
 /// A header of the proxy that the recorder asked.
 const OF_PROXY: &str = "proxy-authenticate";
@@ -22,7 +22,7 @@ pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Probl
             Problem::field(format!("headers[{number}]"), format_args!("{expected}, got {name:?}: {value:?}"))
         };
         let name: HeaderName = name.parse().map_err(|_| wrong("the name of a header"))?;
-        headers.append(name, HeaderValue::from_str(value).map_err(|_| wrong("the value of a header"))?);
+        headers.append(name, HeaderValue::from_bytes(&field_bytes(value)).map_err(|_| wrong("the value of a header"))?);
     }
     // Removes the headers of the connection, which the server writes anew: those that `Connection` names, and `Connection` itself.
     let named: Vec<_> = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -38,10 +38,14 @@ pub(super) fn check_length(cues: &mut [Cue]) {
     let sent: usize = cues.iter().map(length).sum();
     let is_complete = cues.last().is_some_and(|cue| cue.action == Action::End(How::Complete));
     let Some(Cue { action: Action::Head(head), .. }) = cues.first_mut() else { return };
-    let told = head.headers.get(CONTENT_LENGTH).map(|told| told.to_str().ok()?.parse::<usize>().ok());
+    // Looks at the first of several lengths, which are equal.
+    let told = head.headers.get(CONTENT_LENGTH).map(|told| told.to_str().ok()?.split(',').next()?.trim().parse().ok());
     // Lets a response that was cut off have sent less than the length, but never more.
     let fits = |told: usize| if is_complete { told == sent } else { told >= sent };
-    if told.is_some_and(|told| !told.is_some_and(fits)) {
-        head.headers.remove(CONTENT_LENGTH);
+    match told {
+        None => {}
+        // Writes several lengths as one.
+        Some(Some(told)) if fits(told) => drop(head.headers.insert(CONTENT_LENGTH, told.into())),
+        Some(_) => drop(head.headers.remove(CONTENT_LENGTH)),
     }
 }
