@@ -24,8 +24,8 @@ pub struct PlayOptions {
     pub bytes: Option<NonZeroUsize>,
     /// The time from one write of a raw body to the next.
     pub every: Duration,
-    /// The exchange of a recording with several, from 0.
-    pub exchange: usize,
+    /// The exchange of a recording with several, from 0; nothing for the first one.
+    pub exchange: Option<usize>,
 }
 
 /// A recording or a raw body, shared by all clients.
@@ -64,10 +64,10 @@ impl Played {
                 let why = "bytes and every_ms are for raw bodies: a recording has its own chunks and times";
                 return Err(PlayError::File(why.into()));
             }
-            let cues = recorded::cues(bytes, options.exchange)?.into();
+            let cues = recorded::cues(bytes, options.exchange.unwrap_or_default())?.into();
             return Ok(Self { cues, content_type: "application/octet-stream" });
         }
-        if options.exchange > 0 {
+        if options.exchange.is_some() {
             return Err(PlayError::File("exchange is for recordings, whose names end in .jsonl".into()));
         }
         let (unit, content_type) = match extension.as_str() {
@@ -97,5 +97,25 @@ impl Played {
     #[must_use]
     pub fn head_at(&self) -> Duration {
         self.cues.first().filter(|cue| matches!(cue.action, Action::Head(_))).map_or(Duration::ZERO, |cue| cue.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_without_an_effect_are_refused() {
+        let every = PlayOptions { every: Duration::from_millis(1), ..PlayOptions::default() };
+        let bytes = PlayOptions { bytes: NonZeroUsize::new(1), ..PlayOptions::default() };
+        let exchange = PlayOptions { exchange: Some(0), ..PlayOptions::default() };
+        for (name, options, told) in [
+            ("a.jsonl", every, "bytes and every_ms are for raw bodies"),
+            ("a.jsonl", bytes, "bytes and every_ms are for raw bodies"),
+            ("a.sse", exchange, "exchange is for recordings"),
+        ] {
+            let error = Played::read(name, &Bytes::from_static(b"data: 1\n\n"), &options).expect_err(told);
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 }

@@ -172,10 +172,7 @@ fn play(table: &Table<'_>, files: &PlayedFiles<'_>, problems: &mut Problems) -> 
             .whole("bytes", 1..=1 << 30, problems)
             .and_then(|bytes| NonZeroUsize::new(usize::try_from(bytes).ok()?)),
         every: table.ms("every_ms", 0, problems).unwrap_or_default(),
-        exchange: table
-            .whole("exchange", 0..=1_000_000, problems)
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or_default(),
+        exchange: table.whole("exchange", 0..=1_000_000, problems).and_then(|n| usize::try_from(n).ok()),
     };
     let nothing = Content::Steps(Vec::new());
     let (Some(node), Some(name)) = (table.get("play"), table.text("play", problems)) else { return nothing };
