@@ -1,13 +1,13 @@
 //! Compares two recordings of the same request, and proposes the differing values as values that may vary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onbeat_wire::recording::{Fact, NumberBounds, Vary, VaryPlace, VaryRule};
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::RecordedLine;
-use super::compared_text::{compared_fields, compared_texts};
+use super::compared_text::{ComparedText, compared_fields, compared_texts};
 
 /// A difference between two recordings, at a line of the first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,13 +40,18 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     let mut proposals = head_proposals(first, second);
     let (texts, others) = (compared_texts(first), compared_texts(second));
     let mut in_body = Vec::new();
-    for (text, other) in texts.iter().zip(&others) {
+    for (text, other) in pairs(&texts, &others).into_iter().map(|(one, other)| (&texts[one], &others[other])) {
         let difference = text_difference(&text.text, &other.text);
         in_body.extend(difference.map(|difference| Proposal { line: text.line, difference }));
     }
     let (fields, other_fields) = (compared_fields(first), compared_fields(second));
     for (name, values) in &fields {
-        for (value, other) in values.iter().zip(other_fields.get(name).into_iter().flatten()) {
+        let others = other_fields.get(name).map_or(&[][..], Vec::as_slice);
+        // Proposes nothing for the same values in another order, such as the types of events of several timers.
+        if set(values) == set(others) {
+            continue;
+        }
+        for (value, other) in values.iter().zip(others) {
             let rule = (value.text != other.text).then(|| text_rule(&value.text, &other.text));
             let vary = rule.map(|rule| vec![Vary { place: VaryPlace::Field(name.clone()), rule }]);
             let difference = vary.map(ProposedDifference::Vary);
@@ -67,6 +72,44 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
         propose(ProposedDifference::End([end(first), end(second)]));
     }
     proposals
+}
+
+/// Returns the places of the texts to compare: the first text of a kind with the first of the same kind, and so on, since the
+/// kinds of several timers may come in another order. Texts of kinds that only one side has are paired by their order.
+fn pairs(texts: &[ComparedText], others: &[ComparedText]) -> Vec<(usize, usize)> {
+    let by_kind = |texts: &[ComparedText]| {
+        let mut by_kind: BTreeMap<TextKind, Vec<usize>> = BTreeMap::new();
+        for (at, text) in texts.iter().enumerate() {
+            by_kind.entry(TextKind::of(&text.text)).or_default().push(at);
+        }
+        by_kind
+    };
+    let (mut kinds, mut other_kinds) = (by_kind(texts), by_kind(others));
+    let mut pairs = Vec::new();
+    kinds.retain(|kind, places| {
+        let partners = other_kinds.remove(kind);
+        pairs.extend(places.iter().copied().zip(partners.iter().flatten().copied()));
+        partners.is_none()
+    });
+    let in_order = |kinds: BTreeMap<TextKind, Vec<usize>>| kinds.into_values().flatten().collect::<BTreeSet<usize>>();
+    pairs.extend(in_order(kinds).into_iter().zip(in_order(other_kinds)));
+    pairs.sort_unstable();
+    pairs
+}
+
+/// The kind of a text: the names in a JSON object; nothing for other texts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct TextKind(Option<Vec<String>>);
+
+impl TextKind {
+    fn of(text: &str) -> Self {
+        let object = serde_json::from_str::<Map<String, Value>>(text).ok();
+        Self(object.map(|object| object.keys().cloned().collect()))
+    }
+}
+
+fn set(values: &[ComparedText]) -> BTreeSet<&str> {
+    values.iter().map(|value| value.text.as_str()).collect()
 }
 
 /// Returns the proposals in the order of their lines, with one `vary` for each line.
@@ -284,6 +327,22 @@ mod tests {
         );
         let number = r#"{"line":2,"vary":[{"field":"id","as":"number"}]}"#;
         assert_proposed(&stream("", "17", 1), &stream("", "18", 1), &[number]);
+    }
+
+    #[test]
+    fn events_of_several_timers_are_compared_by_kind() {
+        let (tick, news) = ("event: tick\ndata: {\"n\":1,\"at\":AT}\n\n", "event: news\ndata: {\"id\":7}\n\n");
+        let stream = |writes: &[&str], at: &str| {
+            let writes: Vec<String> = writes.iter().map(|write| write.replace("AT", at)).collect();
+            recording("text/event-stream", "1", &writes.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let at = |line: u32| format!(r#"{{"line":{line},"vary":[{{"pointer":"/at","as":"number"}}]}}"#);
+        let count = r#"{"line":5,"count":[3,4]}"#;
+        assert_proposed(
+            &stream(&[tick, news, tick], "1"),
+            &stream(&[news, tick, tick, news], "2"),
+            &[&at(2), &at(4), count],
+        );
     }
 
     #[test]
