@@ -57,7 +57,7 @@ fn another_encoding_is_refused_in_plain_words() {
     let big: Vec<u8> = [0xfeff].into_iter().chain(units()).flat_map(u16::to_be_bytes).collect();
     for arguments in [["replay", "--log", "-"], ["simulate", "--again", "-"]] {
         for file in [&little, &big, &little[2..].to_vec()] {
-            assert_is_refused(&arguments, file, "failed to read stdin: expected UTF-8, got UTF-16");
+            assert_is_refused(&arguments, file, "failed to read stdin: line 1: expected UTF-8, got UTF-16");
         }
         assert_is_refused(&arguments, b"{}\n\"\xff\"", "stdin: line 2: expected UTF-8, got a byte at column 2");
     }

@@ -4,7 +4,7 @@
 //! module uses only earlier modules of this map:
 //!
 //! ```text
-//!  nearest_name ── utf_8          the nearest name; bytes of files as text
+//!  nearest_name                   the nearest name
 //!     │
 //!   glob ── request ── template    patterns; a request; text with placeholders
 //!     │
@@ -48,7 +48,6 @@ mod table;
 mod template;
 #[cfg(test)]
 mod testing;
-mod utf_8;
 
 pub use self::application::{Published, Routes};
 pub use self::channels::{ChannelReport, NoSuchChannel};

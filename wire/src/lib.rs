@@ -10,6 +10,8 @@
 //!  event_encoder            event streams, written
 //!  event_decoder            event streams, read; the two share no code
 //!      │
+//!  utf_8                    bytes of files as text
+//!      │
 //!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
 //!      │
 //!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
@@ -45,6 +47,7 @@ mod response;
 #[cfg(feature = "calendar")]
 mod timestamp;
 mod transcript;
+mod utf_8;
 
 pub use self::body::{Framing, Malformed};
 pub use self::connection_fields::{CONNECTION_FIELDS, is_connection_field};
@@ -60,3 +63,4 @@ pub use self::response::{Head, Part, Responses};
 #[cfg(feature = "calendar")]
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
 pub use self::transcript::{Entry, Transcript, What};
+pub use self::utf_8::text_of;

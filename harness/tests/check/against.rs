@@ -121,7 +121,7 @@ fn wrong_recordings_are_all_told_before_the_first_connection() {
     let told = text(&output.stderr);
     for part in [
         "a.jsonl: line 1: expected a JSON object, got hello",
-        "b.jsonl: expected UTF-8, got UTF-16",
+        "b.jsonl: line 1: expected UTF-8, got UTF-16",
         "c.jsonl: line 1: ",
     ] {
         assert!(told.contains(part), "{told}");

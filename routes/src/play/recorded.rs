@@ -5,14 +5,13 @@ mod head;
 use std::time::Duration;
 
 use onbeat_server::script::{Action, Cue};
-use onbeat_wire::How;
 use onbeat_wire::jsonl::{Problem, WrongLine, lines};
 use onbeat_wire::recording::{ArrivalNotes, Exchanges, Fact, Line, LinesOf, Notes, RecordedExchange, missing_end};
+use onbeat_wire::{How, text_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PlayError;
-use crate::utf_8::text_of;
 
 /// The notes of recorders, people and fixtures about a line: no part of a response, but read, so that a mistake is told.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,10 +8,10 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use onbeat_wire::text_of;
 
 use crate::nearest_name::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
-use crate::utf_8::text_of;
 
 /// The most bytes of a routes file.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;

@@ -1,14 +1,18 @@
 //! Bytes of files as text in UTF-8.
 
+/// The message about UTF-16.
+const UTF_16: &str = "expected UTF-8, got UTF-16, as PowerShell's > writes it: convert the file (iconv -f UTF-16 -t UTF-8 FILE), \
+                      or let the program write the file itself (curl -o FILE URL)";
+
 /// Returns bytes as text, without a byte order mark.
 ///
 /// # Errors
 ///
 /// If the bytes are no UTF-8: the line, and what came instead.
-pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
-    // Names UTF-16 before decoding, since Windows editors write UTF-16, and a wrong byte would be no help.
+pub fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
+    // Names UTF-16 before decoding: the place of a wrong byte would be no help.
     if is_utf_16(bytes) {
-        return Err((1, "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)".into()));
+        return Err((1, UTF_16.into()));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = &bytes[..error.valid_up_to()];
@@ -36,9 +40,9 @@ mod tests {
             (b"\xef\xbb\xbfa\xef\xbb\xbf", Ok("a\u{feff}")),
             (b"a\nb\xe9\n", Err((2, "expected UTF-8, got a byte at column 2 that is none"))),
             (b"a\n\xe9", Err((2, "expected UTF-8, got a byte at column 1 that is none"))),
-            (b"\xff\xfea\0", Err((1, "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)"))),
-            (b"a\0b\0", Err((1, "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)"))),
-            (b"\0a\0b", Err((1, "expected UTF-8, got UTF-16: convert the file (iconv -f UTF-16 -t UTF-8 FILE)"))),
+            (b"\xff\xfea\0", Err((1, UTF_16))),
+            (b"a\0b\0", Err((1, UTF_16))),
+            (b"\0a\0b", Err((1, UTF_16))),
         ] {
             assert_eq!(
                 text_of(bytes),
