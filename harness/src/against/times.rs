@@ -35,6 +35,9 @@ const GAPS_MIN: usize = 3;
 const FEW: usize = 10;
 const INEXACT_MS: u64 = 60;
 
+/// The jitter of two machines makes a gap longer or shorter by no more, and the next gaps make up for it.
+const JITTER_MS: i64 = 50;
+
 /// How times are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeRules {
@@ -222,16 +225,7 @@ pub(super) fn untimely(line: TimedLine, due_ms: u64, how: &str, by_ms: u64) -> W
 
 /// Returns the gaps between lines that follow each other, in kinds of about the same length in the recording.
 pub(super) fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
-    let gap = |at: usize| {
-        let (before, line) = (lines[at - 1], lines[at]);
-        let is_gap = !line.is_after_hole && line.write != before.write;
-        is_gap.then(|| TimedGap {
-            at,
-            due_ms: line.due.last_ms.saturating_sub(before.due.last_ms),
-            came_ms: line.came.last_ms.saturating_sub(before.came.last_ms),
-        })
-    };
-    let mut gaps: Vec<TimedGap> = (1..lines.len()).filter_map(gap).collect();
+    let mut gaps: Vec<TimedGap> = (1..lines.len()).filter_map(|at| gap_before(lines, at)).collect();
     gaps.sort_by_key(|gap| (gap.due_ms, gap.at));
     let mut kinds: Vec<Vec<TimedGap>> = Vec::new();
     for gap in gaps {
@@ -242,6 +236,17 @@ pub(super) fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
     }
     kinds.retain(|kind| kind.len() >= GAPS_MIN);
     kinds
+}
+
+/// Returns the gap before a line, unless the line is in the same write as the line before, or lines in between are missing.
+fn gap_before(lines: &[TimedLine], at: usize) -> Option<TimedGap> {
+    let (before, line) = (lines[at - 1], lines[at]);
+    let is_gap = !line.is_after_hole && line.write != before.write;
+    is_gap.then(|| TimedGap {
+        at,
+        due_ms: line.due.last_ms.saturating_sub(before.due.last_ms),
+        came_ms: line.came.last_ms.saturating_sub(before.came.last_ms),
+    })
 }
 
 fn is_of_kind(shorter_ms: u64, gap_ms: u64) -> bool {
@@ -288,10 +293,20 @@ fn wrong_pace(lines: &[TimedLine], gaps: &[TimedGap], held_up: &impl Fn(u64, u64
     // A busy machine makes a server slow, and never fast.
     let lateness = usual_lateness(held_up(from_ms, to_ms), to_ms.saturating_sub(from_ms));
     let busy = if nearest > 0 { lateness } else { 0 };
-    if nearest.unsigned_abs() <= drift + busy {
-        return None;
-    }
-    Some(other_pace(lines, gaps, nearest))
+    let adds_up = nearest.abs() > JITTER_MS || adds_up(lines, gaps, nearest);
+    (nearest.unsigned_abs() > drift + busy && adds_up).then(|| other_pace(lines, gaps, nearest))
+}
+
+/// Returns whether most of what these gaps are off by is still there at the end: another pace adds up, and other gaps make up
+/// for jitter.
+fn adds_up(lines: &[TimedLine], gaps: &[TimedGap], nearest: i64) -> bool {
+    let places = || gaps.iter().map(|gap| gap.at);
+    let (Some(first), Some(last)) = (places().min(), places().max()) else { return false };
+    let all = (first..=last).filter_map(|at| gap_before(lines, at));
+    // Counts a stall as one gap with the most jitter.
+    let sum: i64 = all.map(|gap| gap.off_ms().clamp(-JITTER_MS, JITTER_MS)).sum();
+    let count = i64::try_from(gaps.len()).unwrap_or(i64::MAX);
+    2 * sum * nearest.signum() >= nearest.abs() * count
 }
 
 /// Returns by how much the middle half of a kind of gaps is too long or too short at least: the gap that is nearest to the

@@ -92,6 +92,23 @@ fn another_pace_is_found_once() {
 }
 
 #[test]
+fn jitter_of_the_same_short_gaps_adds_up_to_nothing() {
+    // A gap of 50 ms after each second, and a server that counts from its start.
+    let due: Vec<u64> = (1..=8).flat_map(|n| [n * 1000, n * 1000 + 50]).collect();
+    let moved = |by: u64| -> Vec<u64> { due.iter().map(|at| if at % 1000 == 0 { *at } else { at + by }).collect() };
+    assert_eq!(wrong(&due, &moved(40)), []);
+    let both = [(2, "the pace is too fast".to_owned()), (3, "the pace is too slow".to_owned())];
+    assert_eq!(wrong(&due, &moved(60)), both);
+    // The same gaps put each line off for good.
+    let off = |n: u64| 1000 * n + 40 * (n - 1);
+    let slow: Vec<u64> = (1..=8).flat_map(|n| [off(n), off(n) + 90]).collect();
+    assert_eq!(wrong(&due, &slow), one(3, "the pace is too slow"));
+    let mut stalled = slow.clone();
+    stalled.iter_mut().skip(4).take(2).for_each(|at| *at += 200);
+    assert_eq!(wrong(&due, &stalled), one(3, "the pace is too slow"));
+}
+
+#[test]
 fn a_write_that_is_late_by_itself_is_found_beside_another_pace() {
     let mut came = every(1100, 10);
     came.iter_mut().skip(6).for_each(|ms| *ms += 2000);
