@@ -5,10 +5,12 @@ use onbeat_wire::printable::visible;
 
 use super::contract::RecordingContract;
 use super::facts::WriteFact;
-use crate::judge::{Aspect, Case, Selection, Tier};
+use crate::judge::{Aspect, Case, Selection, Tier, first_difference};
 
 /// The number of characters shown of a write.
 const TEXT_CHARS_MAX: usize = 60;
+/// The number of characters shown of what a write has in common with the write before.
+const COMMON_CHARS_SHOWN: usize = 14;
 /// A line of a recording can be wrong in each of these.
 const ASPECTS: [Aspect; 9] = [
     Aspect::Status,
@@ -45,8 +47,9 @@ fn cases_of(contract: &RecordingContract) -> Vec<Case> {
     for exchange in &contract.exchanges {
         let response = &exchange.response;
         clauses.extend(response.head.as_ref().map(|head| (head.line, head_clause(&head.head))));
-        let writes = (1..).zip(&response.writes);
-        clauses.extend(writes.map(|(number, write)| (write.line, write_clause(number, write))));
+        let before = [None].into_iter().chain(response.writes.iter().map(Some));
+        let writes = (1..).zip(&response.writes).zip(before);
+        clauses.extend(writes.map(|((number, write), before)| (write.line, write_clause(number, write, before))));
         clauses.extend(response.end.map(|end| (end.line, format!("end: {} after {} ms", end.how, end.at_ms))));
     }
     // Sorts by line, since the lines of several connections alternate in a recording.
@@ -67,11 +70,41 @@ fn head_clause(head: &Head) -> String {
     format!("head: {}{kind}", head.status)
 }
 
-fn write_clause(number: usize, write: &WriteFact) -> String {
+fn write_clause(number: usize, write: &WriteFact, before: Option<&WriteFact>) -> String {
+    // Begins shortly before the first byte in which a long write differs from the write before: many events begin alike.
+    let same = before.and_then(|before| first_difference(&before.bytes, &write.bytes)).unwrap_or_default();
+    let is_usual = same + COMMON_CHARS_SHOWN > TEXT_CHARS_MAX && write.bytes.len() > TEXT_CHARS_MAX;
+    let start = if is_usual { same - same.min(COMMON_CHARS_SHOWN) } else { 0 };
+    // Begins with a whole character: a byte within a character begins with the bits 10.
+    let start = start + write.bytes[start..].iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
     // Cuts the bytes before printing: a character of UTF-8 has 4 bytes at most.
-    let text = visible(&write.bytes[..write.bytes.len().min(4 * TEXT_CHARS_MAX)]);
+    let bytes = &write.bytes[start..];
+    let text = visible(&bytes[..bytes.len().min(4 * TEXT_CHARS_MAX)]);
     let shown: String = text.chars().take(TEXT_CHARS_MAX).collect();
+    let less = if start > 0 { "…" } else { "" };
     let more = if shown.len() < text.len() { "…" } else { "" };
     let may = if write.may { ", which may come" } else { "" };
-    format!("write {number}{may}: {shown}{more}")
+    format!("write {number}{may}: {less}{shown}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::ByteTimes;
+    use super::*;
+
+    fn write(text: &str) -> WriteFact {
+        let bytes = text.as_bytes().to_vec().into();
+        WriteFact { line: 1, times: ByteTimes::default(), bytes, vary: Vec::new(), may: false }
+    }
+
+    #[test]
+    fn a_write_is_told_by_what_the_write_before_has_not() {
+        let token = |text: &str| write(&format!("data: {{\"id\":\"{}\",\"text\":\"{text}\"}}\n\n", "é".repeat(40)));
+        let clause = write_clause(2, &token("two"), Some(&token("one")));
+        assert_eq!(clause, "write 2: …éé\",\"text\":\"two\"}⏎⏎");
+        assert_eq!(write_clause(1, &write("data: 1\n\n"), None), "write 1: data: 1⏎⏎");
+        assert_eq!(write_clause(2, &write("data: 2\n\n"), Some(&write("data: 1\n\n"))), "write 2: data: 2⏎⏎");
+        let clause = write_clause(3, &write(&"x".repeat(99)), Some(&write("")));
+        assert_eq!(clause, format!("write 3: {}…", "x".repeat(TEXT_CHARS_MAX)));
+    }
 }

@@ -12,7 +12,7 @@ mod wrong;
 
 use std::time::Duration;
 
-use onbeat_wire::printable::printable;
+use onbeat_wire::printable::{printable, visible};
 use onbeat_wire::recording::Framing;
 use onbeat_wire::{How, whole_ms};
 
@@ -261,4 +261,10 @@ impl ExchangeTrial<'_, '_> {
             Some((How::Closed, _)) | None => format!("nothing more came within {} ms", self.watched_ms),
         }
     }
+}
+
+/// Returns the text of the unit before a unit, or else behind: the events of a stream often begin alike.
+fn beside(units: &[Unit], at: usize) -> String {
+    let other = units.get(at.checked_sub(1).unwrap_or(at + 1));
+    other.map(|unit| visible(&unit.bytes)).unwrap_or_default()
 }

@@ -90,6 +90,11 @@ pub(crate) fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
     (expected != got).then_some(same)
 }
 
+/// Returns how many characters two texts have in common at the beginning.
+pub(crate) fn same_chars(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count()
+}
+
 #[cfg(test)]
 mod tests {
     use onbeat_wire::recording::{NumberBounds, VaryPlace};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_wire::printable::{TEXT_CHARS_MAX, clipped};
 use serde::Serialize;
 
-use super::compare::first_difference;
+use super::compare::{first_difference, same_chars};
 use super::milliseconds::duration_ms;
 
 /// A breach of a case.
@@ -25,6 +25,9 @@ pub struct Finding {
     pub first_differing_byte: Option<usize>,
     /// The kind of the breach, in words.
     pub why: String,
+    /// How many characters at the beginning of both texts, the expected one and the other, are in the write beside as well.
+    #[serde(skip)]
+    pub(crate) common_chars: [usize; 2],
 }
 
 impl Finding {
@@ -37,13 +40,33 @@ impl Finding {
     ) -> Self {
         let clipped = |text: String| clipped(text, TEXT_CHARS_MAX);
         let (expected, actual) = (clipped(expected.into()), clipped(actual.into()));
-        Self { place: place.into(), t_ms: None, expected, actual, first_differing_byte: None, why: why.into() }
+        let (place, why) = (place.into(), why.into());
+        Self { place, t_ms: None, expected, actual, first_differing_byte: None, why, common_chars: [0, 0] }
     }
 
     /// Returns the finding at a time since the request.
     pub(crate) fn after(mut self, time: Duration) -> Self {
         self.t_ms = Some(duration_ms(time));
         self
+    }
+
+    /// Returns the finding of an expected write beside another one: where both begin alike, a report shows what follows.
+    pub(crate) fn expected_beside(mut self, other: &str) -> Self {
+        self.common_chars[0] = same_chars(&self.expected, other);
+        self
+    }
+
+    /// Returns the finding of a write that came beside another one: where both begin alike, a report shows what follows.
+    pub(crate) fn came_beside(mut self, other: &str) -> Self {
+        self.common_chars[1] = same_chars(&self.actual, other);
+        self
+    }
+
+    /// Returns where a report looks at the two texts: at the first character in which they differ, or in which a write differs
+    /// from the one beside.
+    pub(crate) fn shown_from(&self) -> [usize; 2] {
+        let same = same_chars(&self.expected, &self.actual);
+        self.common_chars.map(|common| same.max(common))
     }
 
     /// Returns the finding with the first byte in which both texts differ.

@@ -60,6 +60,7 @@ mod tests {
             actual: hostile() + &"x".repeat(60_000),
             first_differing_byte: Some(5),
             why: hostile() + &"x".repeat(60_000),
+            common_chars: [0, 0],
         };
         let (clause, findings) = ("a clause, 你好 😀".to_owned(), vec![finding]);
         let verdict = |outcome, reason| Verdict {

@@ -6,7 +6,7 @@ use onbeat_wire::How;
 use onbeat_wire::printable::visible;
 use onbeat_wire::recording::Framing;
 
-use super::{BODY_CHARS_MAX, ExchangeTrial};
+use super::{BODY_CHARS_MAX, ExchangeTrial, beside};
 use crate::against::align::{Aligned, may, vary};
 use crate::against::body::{BodyKind, Measure};
 use crate::against::facts::HeadFact;
@@ -213,7 +213,8 @@ impl ExchangeTrial<'_, '_> {
         let (line, got) = (near.unwrap_or(head), &self.result.seen_units[g]);
         let why = if repeated.is_some() { "one too many: it came again" } else { "one too many, behind this line" };
         let finding = Finding::new(self.place(line), "no further write here", visible(&got.bytes), why);
-        let finding = finding.after(Duration::from_millis(got.times.last_ms));
+        let finding =
+            finding.after(Duration::from_millis(got.times.last_ms)).came_beside(&beside(&self.result.seen_units, g));
         self.found(line, Aspect::Presence, &finding);
     }
 
@@ -232,7 +233,8 @@ impl ExchangeTrial<'_, '_> {
         }
         let line = lines.last().copied().unwrap_or_default();
         let actual = if is_trailing { self.why_no_more() } else { "the lines before and behind it came".to_owned() };
-        let finding = Finding::new(self.place(line), visible(&unit.bytes), actual, "missing");
+        let finding = Finding::new(self.place(line), visible(&unit.bytes), actual, "missing")
+            .expected_beside(&beside(&self.result.expected_units, e));
         self.found(line, Aspect::Presence, &finding);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat_wire::printable::visible;
 
-use super::ExchangeTrial;
+use super::{ExchangeTrial, beside};
 use crate::against::align::Aligned;
 use crate::against::series::INSTANT_MS;
 use crate::judge::{Aspect, Finding};
@@ -77,7 +77,8 @@ impl ExchangeTrial<'_, '_> {
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let (line, at_ms) = (self.exchange.response.writes[unit.writes.1].line, got.times.last_ms);
         let finding = Finding::new(self.place(line), visible(&unit.bytes), format!("it came {after}"), "out of order");
-        let finding = finding.after(Duration::from_millis(at_ms));
+        let finding =
+            finding.after(Duration::from_millis(at_ms)).expected_beside(&beside(&self.result.expected_units, e));
         if is_in_doubt {
             self.result.has_other_findings = true;
             self.result.evidence.found_in_doubt(&[self.place(line)], &[Aspect::Order], &finding);

@@ -203,3 +203,23 @@ fn events_without_any_blank_line_run_together() {
     assert_eq!(found.why, "the blank line at the end is missing");
     assert_eq!(found.first_differing_byte, Some(14));
 }
+
+#[test]
+fn events_that_begin_alike_are_shown_from_where_they_differ() {
+    let token = |n: u32| format!("data: {{\"id\":\"chatcmpl-{}\",\"delta\":\"token {n}\"}}\n\n", "x".repeat(90));
+    let texts: Vec<String> = (1..=4).map(token).collect();
+    let writes: Vec<(u64, &str)> = (1..=4_u64).map(|n| n * 100).zip(texts.iter().map(String::as_str)).collect();
+    let recorded = MadeUpResponse::events(&writes);
+    let (mut missing, mut extra) = (recorded.clone(), recorded.clone());
+    missing.writes.remove(2);
+    let again = extra.writes[2].clone();
+    extra.writes.insert(3, again);
+    for came in [missing, extra] {
+        let found = findings(&recorded, &came, Measure::Chunks);
+        let [finding] = &found[..] else { panic!("one finding, got {found:?}") };
+        let [expected_from, actual_from] = finding.shown_from();
+        let shown = finding.expected.chars().skip(expected_from).chain(finding.actual.chars().skip(actual_from));
+        let shown: String = shown.collect();
+        assert!(shown.starts_with('3') || shown.contains("no further write here"), "{shown}: {finding:?}");
+    }
+}

@@ -34,14 +34,10 @@ impl fmt::Display for Cut {
     }
 }
 
-/// Returns how many characters two texts have in common at the beginning.
-pub(super) fn same_chars(one: &str, other: &str) -> usize {
-    one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::compare::same_chars;
 
     #[test]
     fn long_texts_are_cut_to_where_they_differ() {

@@ -149,6 +149,7 @@ mod tests {
             actual: "metro<script>alert(1)</script>".into(),
             first_differing_byte: Some(5),
             why: "not the <b>bytes</b>".into(),
+            common_chars: [0, 0],
         };
         let failure = Verdict { found: 21, findings: vec![finding; 5], ..verdict("ticks.beat", Outcome::Fail) };
         let late_ms = Some(Jitter { p50: 0.5, p99: 12.25, max: 17.0 });

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::cut::{Cut, same_chars};
+use super::cut::Cut;
 use super::{STALE, printable_report};
 use crate::judge::{Finding, Jitter, Measured, Outcome, Report, Verdict};
 
@@ -124,11 +124,12 @@ fn finding_lines(finding: &Finding) -> String {
     let Finding { place, t_ms, expected, actual, why, .. } = finding;
     let when = t_ms.map(|ms| format!(", at {ms:.0} ms")).unwrap_or_default();
     let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-    let same = same_chars(expected, actual);
-    let cut = |text: &str| Cut::new(text, same, BEFORE_CHARS, AFTER_CHARS);
+    let [expected, actual] = [expected, actual].map(String::as_str);
+    let [expected_from, actual_from] = finding.shown_from();
+    let cut = |text, from| Cut::new(text, from, BEFORE_CHARS, AFTER_CHARS);
     let mut text = format!("{:10}{place}{when}{why}\n", "");
-    text += &format!("{:12}expected  {}\n", "", cut(expected));
-    text += &format!("{:12}actual    {}\n", "", cut(actual));
+    text += &format!("{:12}expected  {}\n", "", cut(expected, expected_from));
+    text += &format!("{:12}actual    {}\n", "", cut(actual, actual_from));
     if let Some(byte) = finding.first_differing_byte {
         text += &format!("{:12}they differ from byte {byte} on\n", "");
     }

@@ -1,10 +1,9 @@
 //! A finding, with long texts cut.
 
 use super::seconds;
-use crate::judge::{
-    Finding,
-    report::cut::{Cut, same_chars},
-};
+use crate::judge::Finding;
+use crate::judge::compare::same_chars;
+use crate::judge::report::cut::Cut;
 
 /// How many characters are shown before the first differing character, and after.
 const BEFORE_CHARS: usize = 120;
@@ -25,12 +24,13 @@ pub(super) struct Found<'a> {
 impl<'a> Found<'a> {
     pub(super) fn new(finding: &'a Finding) -> Self {
         let same = same_chars(&finding.expected, &finding.actual);
-        let cut = |text: &str| Cut::new(text, same, BEFORE_CHARS, AFTER_CHARS);
+        let [expected_from, actual_from] = finding.shown_from();
+        let cut = |text, from| Cut::new(text, from, BEFORE_CHARS, AFTER_CHARS);
         Self {
             finding,
             when: finding.t_ms.map(seconds),
-            expected: cut(&finding.expected),
-            actual: cut(&finding.actual),
+            expected: cut(&finding.expected, expected_from),
+            actual: cut(&finding.actual, actual_from),
             marked: finding.expected != finding.actual
                 && (finding.first_differing_byte.is_some() || same >= SAME_CHARS_MIN),
         }
