@@ -192,6 +192,7 @@ pub(crate) fn content_length(headers: &[(String, String)]) -> Result<Option<usiz
     if values.is_empty() {
         return Ok(None);
     }
+    // Joins several fields, which mean the same as one field with a list (RFC 9110, 5.3).
     let joined = values.join(", ");
     let mut lengths = joined.split(',').map(str::trim);
     let first = lengths.next().unwrap_or_default();

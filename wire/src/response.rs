@@ -161,6 +161,7 @@ impl Responses {
 
 /// Returns the framing of the body (RFC 9112, 6.3).
 fn body(head: &Head, has_body: bool) -> Result<BodyDecoder, Malformed> {
+    // Looks at the request and the status first: a length in an answer to HEAD is the length of another answer.
     if !has_body || has_no_body(head.status) {
         return Ok(BodyDecoder::Length(0));
     }

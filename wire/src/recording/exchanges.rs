@@ -47,6 +47,7 @@ impl<N: Notes> Exchanges<N> {
         let mut lines = Vec::new();
         let last = jsonl::lines(text).map(|(number, _)| number).last();
         for (number, line) in jsonl::lines(text) {
+            // Looks at the kind of the first line before its keys: another kind of file has other keys.
             if lines.is_empty() {
                 check_first(line, of).map_err(|problem| problem.at(number))?;
             }
@@ -116,6 +117,7 @@ impl Division {
             return self.begin(at, start);
         }
         self.check_kind(&line.fact)?;
+        // Takes lines with the same ordinals, or all lines without ordinals, for lines of one exchange.
         let Exchange { connection, request } = line.exchange;
         let known = self.last.get(&(connection, request)).copied();
         let goes_on = |known: &usize| self.start.is_some() || !self.list[*known].is_followed_by(&line.fact);

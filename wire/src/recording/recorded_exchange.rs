@@ -49,6 +49,7 @@ impl RecordedExchange {
     pub(super) fn check_order(&self, fact: &Fact) -> Result<(), Problem> {
         let kind = fact.kind();
         match fact {
+            // Accepts both also behind the end, where a replay prints what a client did last.
             Fact::Event(_) | Fact::Leave(_) => Ok(()),
             Fact::Request(_) | Fact::RawRequest(_) => {
                 Err(Problem::line("one request for each exchange, got a second one"))
@@ -64,6 +65,7 @@ impl RecordedExchange {
 
     /// Takes in the line at this place.
     pub(super) fn take_in(&mut self, at: usize, t_ms: u64, fact: &Fact, above_ms: u64) -> Result<(), Problem> {
+        // Checks the time before the rest of the line, since a wrong time is most often a line in a wrong place.
         jsonl::within("t_ms", t_ms, above_ms..=TIME_MS_MAX)?;
         self.last_ms = t_ms;
         match fact {
@@ -85,6 +87,7 @@ impl RecordedExchange {
         match fact {
             Fact::Head(head) => {
                 check_head(head)?;
+                // Takes 101 for the last head as well: what follows is no HTTP.
                 if head.status >= 200 || head.status == 101 {
                     self.status = Some(head.status);
                 }

@@ -46,6 +46,7 @@ impl RawRequest {
             let Some((name, value)) = line.split_once(':').filter(|(name, _)| is_plain(name)) else {
                 return Err(problem(format_args!("header lines like Name: value, got {line:?}")));
             };
+            // Refuses a lone CR, behind which a server might read another header (RFC 9112, 2.2).
             if has_controls(value) {
                 return Err(problem(format_args!("a header without control characters, got {line:?}")));
             }
