@@ -10,7 +10,9 @@
 //!        │
 //!  request                      the recorded request, sent again
 //!        │
-//!  body ── unit                 bodies, divided into blocks, lines or pieces
+//!  body ── value_places         where the values of a body stand
+//!        │
+//!  unit                         bodies, divided into blocks, lines or pieces
 //!        │
 //!  own_rules                    the rules of a recording, held against the recorded values
 //!        │
@@ -18,7 +20,7 @@
 //!        │
 //!  align ── pieces ── series    pairs of expected and seen units; units that a timer sends beside the rest
 //!        │
-//!  value_places ── agreement    where values stand, and how far a seen unit agrees except for values that may vary
+//!  agreement                    how far a seen unit agrees except for values that may vary
 //!        │
 //!  head    times ── exact_times heads, and times with the jitter of two machines, or with none
 //!        │

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::body::{BodyKind, Measure};
 use super::facts::{ByteTimes, WriteFact};
 use super::text::text_difference;
+use super::value_places::ValuePlaces;
 use crate::judge::{BodyPart, ChunkedBody, Loosening, is_empty_line, line_ends};
 
 /// A unit of a body.
@@ -96,37 +97,15 @@ fn block_ends(body: &[u8]) -> Vec<usize> {
 
 impl UnitText {
     fn of(text: &str, kind: BodyKind) -> Self {
-        let mut unit = Self::default();
-        if kind != BodyKind::EventStream {
-            let content = if kind == BodyKind::Lines { text.trim_end_matches(['\r', '\n']) } else { text };
-            text[content.len()..].clone_into(&mut unit.frame);
-            content.clone_into(&mut unit.data);
-            return unit;
+        let places = ValuePlaces::find(text.as_bytes(), kind, Measure::Chunks);
+        let fields = places.fields().map(|(name, at)| (name.to_owned(), text[at].to_owned()));
+        Self {
+            frame: places.between(text),
+            fields: fields.collect(),
+            data: places.data_text(text.as_bytes()).unwrap_or_default(),
         }
-        let mut has_data = false;
-        for line in text.split_inclusive(['\n', '\r']) {
-            let content = line.trim_end_matches(['\r', '\n']);
-            let (name, rest) = content.split_once(':').unwrap_or((content, ""));
-            let value = rest.strip_prefix(' ').unwrap_or(rest);
-            // Keeps the name, the colon and the space in the frame, and then the line end.
-            unit.frame += &content[..content.len() - value.len()];
-            unit.frame += &line[content.len()..];
-            match name {
-                "" if content.is_empty() => {}
-                "data" => {
-                    // Joins lines of data by LF, as parsers do (WHATWG HTML, 9.2.6).
-                    unit.data += if has_data { "\n" } else { "" };
-                    unit.data += value;
-                    has_data = true;
-                }
-                _ => unit.fields.push((name.to_owned(), value.to_owned())),
-            }
-        }
-        unit
     }
-}
 
-impl UnitText {
     /// Returns whether the unit is a comment, without an event.
     fn is_comment(&self) -> bool {
         !self.fields.is_empty() && self.fields.iter().all(|(name, _)| name.is_empty()) && !self.frame.contains("data")

@@ -19,7 +19,10 @@ impl ValuePlaces {
     pub(super) fn find(bytes: &[u8], kind: BodyKind, measure: Measure) -> Self {
         match kind {
             BodyKind::EventStream => Self::of_event(bytes, measure),
-            BodyKind::Lines => Self::of_text(bytes.trim_ascii_end()),
+            BodyKind::Lines => {
+                let ends = bytes.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+                Self::of_text(&bytes[..bytes.len() - ends])
+            }
             BodyKind::Whole | BodyKind::Pieces => Self::of_text(bytes),
         }
     }
@@ -52,6 +55,23 @@ impl ValuePlaces {
             }
         }
         places
+    }
+
+    /// Returns each field apart from the data: the name, and the place of the value.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.fields.iter().map(|(name, at)| (name.as_str(), at.clone()))
+    }
+
+    /// Returns the text without the values: names of fields, spaces and line ends.
+    pub(super) fn between(&self, text: &str) -> String {
+        let mut places: Vec<&Range<usize>> = self.fields.iter().map(|(_, at)| at).chain(&self.data).collect();
+        places.sort_unstable_by_key(|at| at.start);
+        let (mut between, mut from) = (String::with_capacity(text.len()), 0);
+        for at in places {
+            between += &text[from..at.start];
+            from = at.end;
+        }
+        between + &text[from..]
     }
 
     /// Returns the places of the fields of a name.
