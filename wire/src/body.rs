@@ -19,6 +19,8 @@ pub enum Framing {
     Close,
 }
 
+/// The largest number of header lines in a head.
+pub(crate) const HEADERS_MAX: usize = 256;
 /// The largest length of a head, and of a chunk-size line.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -206,6 +208,14 @@ pub(crate) fn content_length(headers: &[(String, String)]) -> Result<Option<usiz
 pub(crate) fn last_coding(headers: &[(String, String)]) -> Option<String> {
     let field = headers.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
     field.and_then(|(_, codings)| codings.rsplit(',').next()).map(|coding| coding.trim().to_ascii_lowercase())
+}
+
+/// Returns in words what came in place of a head.
+pub(crate) fn got(error: httparse::Error, bytes: &[u8]) -> String {
+    match error {
+        httparse::Error::TooManyHeaders => format!("more than {HEADERS_MAX} header lines"),
+        error => format!("{:?} ({error})", lossy(&bytes[..bytes.len().min(40)])),
+    }
 }
 
 /// Returns the bytes as text, with U+FFFD where they are not UTF-8.

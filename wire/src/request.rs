@@ -4,11 +4,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_length, last_coding, lossy};
+use crate::body::{BodyDecoder, BodyPart, HEADERS_MAX, LINE_BYTES_MAX, Malformed, content_length, got, last_coding};
 use crate::field_bytes::field_text;
-
-/// The largest number of header lines in a request.
-const HEADERS_MAX: usize = 100;
 
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,10 +112,7 @@ impl Requests {
         }
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
-        let parsed = request.parse(&self.buffer).map_err(|error| {
-            let start = &self.buffer[..self.buffer.len().min(40)];
-            Malformed::RequestHead(format!("{:?} ({error})", lossy(start)))
-        })?;
+        let parsed = request.parse(&self.buffer).map_err(|error| Malformed::RequestHead(got(error, &self.buffer)))?;
         let httparse::Status::Complete(length) = parsed else {
             let too_long = self.buffer.len() > LINE_BYTES_MAX;
             return if too_long { Err(Malformed::RequestHead("an endless one".into())) } else { Ok(None) };

@@ -8,11 +8,9 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::Framing;
-use crate::body::{BodyDecoder, BodyPart, LINE_BYTES_MAX, Malformed, content_length, last_coding, lossy};
+use crate::body::{BodyDecoder, BodyPart, HEADERS_MAX, LINE_BYTES_MAX, Malformed, content_length, got, last_coding};
 use crate::field_bytes::field_text;
 
-/// The largest number of header lines in a response.
-const HEADERS_MAX: usize = 100;
 /// How many bytes of memory are taken at a time.
 const BLOCK_BYTES: usize = 4096;
 
@@ -136,15 +134,17 @@ impl Responses {
         }
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
-        let parsed = response.parse(&self.buffer).map_err(|error| {
-            let start = &self.buffer[..self.buffer.len().min(40)];
-            Malformed::Head(format!("{:?} ({error})", lossy(start)))
-        })?;
+        // Accepts folded lines, which a client has to understand (RFC 9112, 5.2).
+        let mut config = httparse::ParserConfig::default();
+        config.allow_obsolete_multiline_headers_in_responses(true);
+        let parsed = config
+            .parse_response(&mut response, &self.buffer)
+            .map_err(|error| Malformed::Head(got(error, &self.buffer)))?;
         let httparse::Status::Complete(length) = parsed else {
             let too_long = self.buffer.len() > LINE_BYTES_MAX;
             return if too_long { Err(Malformed::Head("an endless one".into())) } else { Ok(None) };
         };
-        let headers = response.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field_text(field.value)));
+        let headers = response.headers.iter().map(|field| (field.name.to_ascii_lowercase(), unfolded(field.value)));
         let head = Head {
             minor_version: response.version.unwrap_or_default(),
             status: response.code.unwrap_or_default(),
@@ -157,6 +157,15 @@ impl Responses {
         self.body = if informational { None } else { Some(body(&head, has_body)?) };
         Ok(Some(Part::Head(head)))
     }
+}
+
+/// Returns the value of a field on one line: each line end with the white space around it becomes one space (RFC 9112, 5.2).
+fn unfolded(value: &[u8]) -> String {
+    let text = field_text(value);
+    if !text.contains('\n') {
+        return text;
+    }
+    text.lines().map(|line| line.trim_matches([' ', '\t', '\r'])).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the framing of the body (RFC 9112, 6.3).

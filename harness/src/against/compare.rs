@@ -104,10 +104,17 @@ pub(super) fn compare<'c>(
     let (rules, is_exact) = rules.of(contract);
     let moved = MovedTimes::default();
     let mut trial = ExchangeTrial { contract, exchange, seen, watched_ms, rules, is_exact, moved, result: comparison };
-    if let Some(head) = &exchange.response.head
-        && trial.head(head)
-    {
-        trial.body(head);
+    let goes_on = match &exchange.response.head {
+        Some(head) => {
+            let goes_on = trial.head(head);
+            if goes_on {
+                trial.body(head);
+            }
+            goes_on
+        }
+        None => trial.no_head(),
+    };
+    if goes_on {
         trial.end();
         // Judges times last, when head, body and end have added all timed lines.
         trial.times(stalls);
@@ -157,6 +164,21 @@ impl ExchangeTrial<'_, '_> {
     fn skip(&mut self, lines: impl IntoIterator<Item = usize>, why: &Skipped) {
         let cases: Vec<String> = lines.into_iter().map(|line| self.place(line)).collect();
         self.result.evidence.skipped(&cases, why);
+    }
+
+    /// Judges a response whose head never came; returns whether the end can be judged.
+    fn no_head(&mut self) -> bool {
+        let Some(end) = self.exchange.response.end else { return false };
+        // Judges nothing where the recorded client left too soon: a server may answer sooner than it did.
+        if !self.exchange.response.is_broken_off() {
+            self.skip([end.line], &Skipped::OtherAnswer("the recorded client left before the answer".into()));
+            return false;
+        }
+        let Some(got) = &self.seen.facts.head else { return true };
+        let expected = format!("{} before any answer", end.how);
+        let finding = Finding::new(self.place(end.line), expected, format!("status {}", got.head.status), "an answer");
+        self.found(end.line, Aspect::End, &finding);
+        false
     }
 
     /// Judges the head; returns whether the rest can be judged.

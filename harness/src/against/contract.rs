@@ -77,10 +77,6 @@ impl RecordingContract {
         if exchanges.is_empty() {
             return Err("expected a line of kind request, got none: there is no request to send".into());
         }
-        // Accepts requests without an answer beside requests with an answer: other clients may see the effect.
-        if exchanges.iter().all(|exchange| exchange.response.head.is_none()) {
-            return Err("expected a line of kind head, got none: there is no response to hold a server against".into());
-        }
         // Takes the framing from each head where a recording has several connections, and so several framings.
         for exchange in exchanges.iter_mut().filter(|exchange| exchange.connection.is_some()) {
             let (method, response) = (&exchange.request.method, &mut exchange.response);
@@ -89,6 +85,13 @@ impl RecordingContract {
         }
         let (at_ms, has_exact_times) = (start.at_ms, start.times == Some(Times::Exact));
         Ok(Self { name: name.to_owned(), lines, at_ms, has_exact_times, exchanges })
+    }
+
+    /// Returns whether there is a response, or at least an end by the server, to hold a server against. Requests without an
+    /// answer may still belong to a folder of recordings: other clients may see the effect.
+    pub(super) fn has_response(&self) -> bool {
+        let is_told = |response: &ResponseFacts| response.head.is_some() || response.is_broken_off();
+        self.exchanges.iter().any(|exchange| is_told(&exchange.response))
     }
 
     /// Returns the id of the case of a line.

@@ -65,6 +65,11 @@ pub(super) struct SeenResponse {
 }
 
 impl ResponseFacts {
+    /// Returns whether the server ended the response before its end.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.end.is_some_and(|end| matches!(end.how, How::Cut | How::Reset))
+    }
+
     /// Takes in a line of the exchange, whose request was at `start_ms`. `vary` holds for the whole recording.
     pub(super) fn add(&mut self, number: usize, line: &RecordedLine, start_ms: u64, vary: Vec<Loosening>) {
         let after = |ms: u64| ms.saturating_sub(start_ms);

@@ -36,7 +36,14 @@ impl Recordings {
                 Err(why) => wrong.push(why),
             }
         }
-        if wrong.is_empty() { Ok(Self { paths, contracts }) } else { Err(wrong.join("\n")) }
+        if !wrong.is_empty() {
+            return Err(wrong.join("\n"));
+        }
+        if !contracts.iter().any(RecordingContract::has_response) {
+            let expected = "a line of kind head, got none: there is no response to hold a server against";
+            return Err(format!("failed to read {}: expected {expected}", path.display()));
+        }
+        Ok(Self { paths, contracts })
     }
 
     /// Returns how many lines of each recording fail.

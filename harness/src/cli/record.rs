@@ -159,6 +159,7 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
     let default = if arguments.body.is_some() { "POST" } else { "GET" };
     let method = arguments.method.clone().unwrap_or_else(|| default.to_owned());
     let request = OneRequest { method, target, headers: arguments.headers.clone(), body, watched: arguments.watched };
+    let request = request.with_usual_fields();
     let connector = connector(upstream, arguments)?;
 
     let mut file = arguments.output.as_deref().map(RecordingFile::replacing);

@@ -19,7 +19,7 @@ pub struct OneRequest {
     pub method: String,
     /// The request target.
     pub target: String,
-    /// The fields of the user, in order.
+    /// The fields in order, apart from `Host` and `Content-Length`, which are added unless they are here.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -179,27 +179,67 @@ fn with_version(malformed: Malformed, exchange: &ExchangeLines, bytes: &[u8]) ->
 }
 
 impl OneRequest {
-    /// Returns the head as sent: the fields of the user, and those that a request needs, unless the user gives them.
-    fn head(&self, authority: &str) -> String {
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        let is_given = |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    /// Returns the request with the fields that clients usually send, in front of the fields of the user and unless the user
+    /// gives them: `User-Agent`, `Accept`, and `Content-Type` beside a body.
+    #[must_use]
+    pub fn with_usual_fields(mut self) -> Self {
         let agent = concat!("onbeat/", env!("CARGO_PKG_VERSION"));
         let looks_like_json = matches!(self.body.trim_ascii_start(), [b'{' | b'[', ..]);
         // Guesses JSON from the first byte, where curl would always say form.
         let kind = if looks_like_json { "application/json" } else { "application/x-www-form-urlencoded" };
-        let length = self.body.len().to_string();
-        let (needed, of_body) = (
-            [("Host", authority), ("User-Agent", agent), ("Accept", "*/*")],
-            [("Content-Type", kind), ("Content-Length", &length)],
-        );
-        let of_body = of_body.iter().filter(|_| !self.body.is_empty());
-        // Puts the needed fields first, and leaves out fields that the user gives.
-        for (name, value) in needed.iter().chain(of_body).filter(|(name, _)| !is_given(name)) {
-            head += &format!("{name}: {value}\r\n");
-        }
-        for (name, value) in &self.headers {
+        let of_body = (!self.body.is_empty()).then_some(("Content-Type", kind));
+        let usual = [("User-Agent", agent), ("Accept", "*/*")].into_iter().chain(of_body);
+        let usual = usual.filter(|(name, _)| !self.has_field(name));
+        let usual: Vec<_> = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.headers.splice(..0, usual);
+        self
+    }
+
+    /// Returns the head as sent: the fields, and those that a request needs.
+    fn head(&self, authority: &str) -> String {
+        let length = (!self.body.is_empty()).then(|| self.body.len().to_string());
+        let needed = [("Host", Some(authority)), ("Content-Length", length.as_deref())];
+        let needed = needed.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let needed = needed.filter(|(name, _)| !self.has_field(name));
+        let given = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        for (name, value) in needed.chain(given) {
             head += &format!("{name}: {value}\r\n");
         }
         head + "\r\n"
+    }
+
+    fn has_field(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)], body: &str) -> OneRequest {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        OneRequest { method: "POST".into(), target: "/a".into(), headers, body: body.into(), watched: None }
+    }
+
+    #[test]
+    fn a_recorded_request_gets_no_fields_but_those_that_it_needs() {
+        assert_eq!(request(&[], "").head("b:1"), "POST /a HTTP/1.1\r\nHost: b:1\r\n\r\n");
+        let head = "POST /a HTTP/1.1\r\nHost: b:1\r\nContent-Length: 2\r\nX-A: 1\r\n\r\n";
+        assert_eq!(request(&[("X-A", "1")], "{}").head("b:1"), head);
+    }
+
+    #[test]
+    fn a_request_of_a_user_gets_the_usual_fields_unless_they_are_given() {
+        let usual = |headers, body| {
+            let names = request(headers, body).with_usual_fields().headers;
+            names.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
+        };
+        let agent = concat!("User-Agent: onbeat/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(usual(&[], ""), [agent, "Accept: */*"]);
+        assert_eq!(usual(&[("accept", "a")], " {}"), [agent, "Content-Type: application/json", "accept: a"]);
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        assert_eq!(usual(&[("user-agent", "me")], "a=b"), ["Accept: */*", form, "user-agent: me"]);
     }
 }

@@ -217,3 +217,26 @@ fn another_pace_is_found_and_a_scale_explains_it() {
     let output = check(&format!("http://{}", faster.addr), &path, &["--scale", "4"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
+
+#[test]
+fn a_folder_may_have_exchanges_without_an_answer() {
+    let folder = folder("against-no-head");
+    let good = answering(GOOD);
+    recorded(&good, &folder, &[]);
+    let start = r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://a/"}"#;
+    let request = r#"{"t_ms":0,"kind":"request","text":"GET /gone HTTP/1.1\r\n\r\n"}"#;
+    let ending = |how: &str| format!("{start}\n{request}\n{{\"t_ms\":5,\"kind\":\"end\",\"how\":\"{how}\"}}\n");
+    // Judges no answer that the recorded client has not waited for.
+    std::fs::write(folder.join("left.jsonl"), ending("closed")).expect("a file");
+    let output = check(&good, &folder, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("the recorded client left before the answer"), "{}", text(&output.stdout));
+    let alone = check(&good, &folder.join("left.jsonl"), &[]);
+    assert!(alone.status.code() == Some(2) && text(&alone.stderr).contains("expected a line of kind head, got none"));
+
+    // Expects a connection that breaks off before an answer to break off again.
+    let broken = folder.join("broken.jsonl");
+    std::fs::write(&broken, ending("cut")).expect("a file");
+    assert_eq!(failing(&check(&good, &broken, &["--format", "jsonl"])), ["broken.jsonl:3"]);
+    assert_eq!(check(&answering(""), &broken, &[]).status.code(), Some(0));
+}

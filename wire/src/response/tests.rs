@@ -109,6 +109,21 @@ fn the_bytes_of_an_incomplete_part_can_be_taken_out() {
 }
 
 #[test]
+fn a_folded_header_is_one_line_and_a_head_may_have_many_headers() {
+    let mut responses = Responses::default();
+    let many: String = (0..HEADERS_MAX - 2).map(|n| format!("X-{n}: v\r\n")).collect();
+    let head = format!("HTTP/1.1 200 OK\r\nX-Long: one\r\n  two\r\n\tthree\r\nX-Next: a\r\n{many}\r\n");
+    let parts = push(&mut responses, head.as_bytes());
+    let [Part::Head(head)] = &parts[..] else { panic!("{parts:?}") };
+    assert_eq!((head.header("x-long"), head.header("x-next")), (Some("one two three"), Some("a")));
+    let more = format!("HTTP/1.1 200 OK\r\n{many}A: b\r\nC: d\r\nE: f\r\n\r\n");
+    responses = Responses::default();
+    responses.push(&Bytes::from(more));
+    let told = responses.next_part().expect_err("too many headers").to_string();
+    assert_eq!(told, "expected a response head, got more than 256 header lines");
+}
+
+#[test]
 fn the_framing_follows_the_last_coding_and_then_the_length() {
     use Framing::{Chunked, Close, Length};
     for (fields, framing) in [

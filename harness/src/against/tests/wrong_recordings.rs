@@ -36,7 +36,6 @@ fn a_file_that_is_no_recording_is_told_with_its_line_and_field() {
         (&["hello"], "line 1: expected a JSON object, got hello"),
         (&[newer], "line 1, field \"format\": expected 1, got 2"),
         (&[START], "expected a line of kind request, got none"),
-        (&[START, REQUEST], "expected a line of kind head, got none"),
         (&[START, HEAD, END], "line 2: expected the line of the request before, got a line of kind head"),
         (&[START, REQUEST, HEAD, END, END], "line 5: expected nothing behind the end"),
         (
