@@ -8,7 +8,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text::{entry, span};
-use super::unit::value_of;
 use super::value_places::ValuePlaces;
 use crate::judge::Loosening;
 
@@ -141,8 +140,7 @@ impl VaryingValue<'_> {
                 // Takes as many lines of data as expected: further lines are a difference.
                 let at = got_places.data_lines(places.data_count()).filter(|at| at.start == from)?;
                 let text = got_places.text_of_lines(got, places.data_count())?;
-                let value = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text));
-                self.rule.breach(&value).is_none().then(|| at.len())
+                self.rule.breach_of_data(&text).is_none().then(|| at.len())
             }
             VaryPlace::Pointer(_) => {
                 let raw = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_slice(rest)).ok()?.get();
@@ -152,7 +150,7 @@ impl VaryingValue<'_> {
             _ => {
                 let length = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
                 let text = std::str::from_utf8(&rest[..length]).ok()?;
-                self.rule.breach(&value_of(text)).is_none().then_some(length)
+                self.rule.breach_of_text(text).is_none().then_some(length)
             }
         }
     }

@@ -106,7 +106,7 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
         // Leaves out what a rule of the recording allows already.
         let rules = vary(&response.writes, expected);
         let allows = |rule: &Loosening, place: &VaryPlace| {
-            rule.place == *place && seen.values(place).iter().all(|value| rule.breach(value).is_none())
+            rule.place == *place && seen.values(place).iter().all(|value| rule.breach_in_place(value).is_none())
         };
         varying.retain(|vary| !rules.iter().any(|rule| allows(rule, &vary.place)));
         // Takes keys that come and go, and values of other types, for mistakes.

@@ -56,8 +56,10 @@ pub(super) fn wrong_rules(lines: &[(usize, RecordedLine)], responses: &[&Respons
         let of_line = (!matches!(line.fact, Fact::Recording(_))).then_some(*number);
         for (index, vary) in line.notes.vary.iter().enumerate() {
             let Ok(rule) = Loosening::compile(vary) else { continue };
-            let problem =
-                recorded.unknown_field(&vary.place).or_else(|| broken(&rule, &recorded.values(of_line, &vary.place)));
+            let values = recorded.values(of_line, &vary.place);
+            let is_without_value = of_line.is_some() && values.is_empty() && !rule.allows_absence();
+            let without_value = is_without_value.then(|| without_value(&rule));
+            let problem = recorded.unknown_field(&vary.place).or(without_value).or_else(|| broken(&rule, &values));
             let problem = problem.map(|problem| problem.within(&format!("vary[{index}]")));
             wrong.extend(problem.map(|problem| WrongRule { line: *number, index, problem }));
         }
@@ -65,24 +67,35 @@ pub(super) fn wrong_rules(lines: &[(usize, RecordedLine)], responses: &[&Respons
     wrong
 }
 
-/// Returns the problem of a rule, if each of the values breaks the rule, and there are values.
-fn broken(rule: &Loosening, values: &[Value]) -> Option<Problem> {
-    let breach = |value: &Value| match (&rule.place, value.as_str()) {
-        // Accepts any value in place of a secret that the recorder left out.
-        (_, Some(text)) if has_mask(text) => None,
-        (VaryPlace::Header(_), Some(text)) => rule.breach_of_text(text),
-        _ => rule.breach(value),
-    };
-    let breaches: Option<Vec<String>> = values.iter().map(breach).collect();
-    let expected = breaches?.into_iter().next()?;
-    let shown = clipped(values.first()?.to_string(), VALUE_CHARS_MAX);
-    let place = match &rule.place {
+/// Returns the problem of a rule for a place in a line that has no value there.
+fn without_value(rule: &Loosening) -> Problem {
+    let place = shown_place(&rule.place);
+    let expected = format_args!(
+        "a value {place} of this line, for which the rule is, got none: correct the place, or use the rule any, with which \
+         a value may be missing"
+    );
+    Problem::line(expected)
+}
+
+fn shown_place(place: &VaryPlace) -> String {
+    match place {
         VaryPlace::Pointer(pointer) if pointer.is_empty() => "in the data".to_owned(),
         VaryPlace::Pointer(pointer) => format!("at {pointer}"),
         VaryPlace::Field(name) if name.is_empty() => "in the comment".to_owned(),
         VaryPlace::Field(name) => format!("in the field {name}"),
         VaryPlace::Header(name) => format!("in the header {name}"),
-    };
+    }
+}
+
+/// Returns the problem of a rule, if each of the values breaks the rule, and there are values.
+fn broken(rule: &Loosening, values: &[Value]) -> Option<Problem> {
+    // Accepts any value in place of a secret that the recorder left out.
+    let is_masked = |value: &Value| value.as_str().is_some_and(has_mask);
+    let breach = |value: &Value| if is_masked(value) { None } else { rule.breach_in_place(value) };
+    let breaches: Option<Vec<String>> = values.iter().map(breach).collect();
+    let expected = breaches?.into_iter().next()?;
+    let shown = clipped(values.first()?.to_string(), VALUE_CHARS_MAX);
+    let place = shown_place(&rule.place);
     let expected = format_args!(
         "{expected} {place}, as the rule says, got {shown} in the recording: correct the rule or the value"
     );

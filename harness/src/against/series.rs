@@ -5,9 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use onbeat_wire::recording::VaryPlace;
+
 use super::align::may;
 use super::facts::WriteFact;
-use super::unit::{Unit, UnitKind};
+use super::unit::{Unit, UnitKind, VaryingType};
+use crate::judge::Loosening;
 
 /// Fewer units show no pace.
 const UNITS_MIN: usize = 3;
@@ -28,6 +31,7 @@ pub(super) struct AllSeries {
     /// For each unit of the recording, whether the unit is a comment between other units, in a write of its own.
     is_comment: Vec<bool>,
     kinds: Vec<UnitKind>,
+    varying_type: VaryingType,
 }
 
 /// Units of one kind that come at a steady pace, beside other units.
@@ -46,7 +50,10 @@ pub(super) struct Series {
 impl AllSeries {
     /// Finds the series among the units of a recording.
     pub(super) fn find(writes: &[WriteFact], units: &[Unit]) -> Self {
-        let kinds: Vec<UnitKind> = units.iter().map(Unit::kind).collect();
+        let rules = || writes.iter().flat_map(|write| &write.vary);
+        let varying_type =
+            VaryingType { event: rules().any(is_for_event_type), object: rules().any(is_for_object_type) };
+        let kinds: Vec<UnitKind> = units.iter().map(|unit| unit.kind(varying_type)).collect();
         let mut by_kind: BTreeMap<&UnitKind, Vec<usize>> = BTreeMap::new();
         // Leaves out optional units, which may come at any time anyway.
         for (at, _) in units.iter().enumerate().filter(|(_, unit)| !may(writes, unit)) {
@@ -60,14 +67,14 @@ impl AllSeries {
         }
         // Passes over a comment at the beginning, which announces the stream, and comes first.
         let is_comment = (0..units.len()).map(|at| at > 0 && kinds[at].is_comment && has_own_write(units, at));
-        Self { is_comment: is_comment.collect(), list, of_unit, of_seen: Vec::new(), kinds }
+        Self { is_comment: is_comment.collect(), list, of_unit, of_seen: Vec::new(), kinds, varying_type }
     }
 
     /// Notes the series of each unit that came. `is_same` tells whether a unit that came is a unit of the recording, values
     /// that may vary apart.
     pub(super) fn assign(&mut self, optional: &[usize], seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
         let of = |(g, unit): (usize, &Unit)| {
-            let kind = unit.kind();
+            let kind = unit.kind(self.varying_type);
             let first = |series: &Series| series.units[0];
             let of_kind = self.list.iter().position(|series| self.kinds[first(series)] == kind);
             // Looks for a text that may vary, such as a date, where no recorded unit has such a text.
@@ -124,6 +131,16 @@ impl AllSeries {
         // Keeps the order of units of one kind, such as the counts of a stream.
         !self.is_one_kind(one, other) && (is_free(one) || is_free(other))
     }
+}
+
+/// Returns whether a rule is for the type of events, which then tells no kinds apart.
+fn is_for_event_type(rule: &Loosening) -> bool {
+    matches!(&rule.place, VaryPlace::Field(name) if name == "event")
+}
+
+/// Returns whether a rule is for the value `type` in JSON, which then tells no kinds apart.
+fn is_for_object_type(rule: &Loosening) -> bool {
+    matches!(&rule.place, VaryPlace::Pointer(pointer) if pointer == "/type")
 }
 
 impl Series {

@@ -32,8 +32,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
         .collect();
     // Decides by the rule for the whole text alone, if there is such a rule.
     if let Some((_, whole)) = pointers.iter().find(|(pointer, _)| pointer.is_empty()) {
-        let value = serde_json::from_str(got).unwrap_or_else(|_| Value::from(got));
-        return whole.breach(&value).map(|rule| format!("expected {rule}"));
+        return whole.breach_of_data(got).map(|rule| format!("expected {rule}"));
     }
     // Says no more about plain text.
     let Ok(mut before) = serde_json::from_str::<Value>(expected) else { return Some(ANOTHER_TEXT.to_owned()) };

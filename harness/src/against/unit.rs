@@ -52,6 +52,15 @@ pub(super) struct UnitKind {
     is_empty: bool,
 }
 
+/// Which types of units vary, and so tell no kinds apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct VaryingType {
+    /// The type of an event.
+    pub(super) event: bool,
+    /// The value `type` in the JSON object of the data.
+    pub(super) object: bool,
+}
+
 /// Returns the units of a body.
 pub(super) fn units(writes: &[WriteFact], kind: BodyKind, measure: Measure) -> Vec<Unit> {
     let body = body_of(writes);
@@ -147,17 +156,18 @@ impl Unit {
     }
 
     /// Returns the kind of the unit.
-    pub(super) fn kind(&self) -> UnitKind {
+    pub(super) fn kind(&self, varying_type: VaryingType) -> UnitKind {
         let Some(text) = &self.text else { return UnitKind::default() };
         let field = |name: &str| text.fields.iter().find(|field| field.0 == name).map(|field| field.1.as_str());
         let comment = field("").and_then(|comment| comment.split(|c: char| c.is_ascii_digit()).next());
         let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text.data).unwrap_or_default();
-        let object_type = object.get("type").and_then(serde_json::Value::as_str);
+        let object_type = object.get("type").and_then(serde_json::Value::as_str).filter(|_| !varying_type.object);
+        let event_type = field("event").filter(|_| !varying_type.event);
         UnitKind {
             is_comment: text.is_comment(),
             comment: comment.unwrap_or_default().to_owned(),
             fields: text.fields.iter().map(|(name, _)| name.clone()).collect(),
-            event_type: field("event").unwrap_or_default().to_owned(),
+            event_type: event_type.unwrap_or_default().to_owned(),
             names: object.keys().cloned().collect(),
             object_type: object_type.unwrap_or_default().to_owned(),
             is_empty: text.data.is_empty(),
@@ -177,12 +187,12 @@ impl Unit {
             VaryPlace::Header(_) => Vec::new(),
             VaryPlace::Field(name) => {
                 let named = text.fields.iter().filter(|(known, _)| known == name);
-                named.map(|(_, value)| value_of(value)).collect()
+                named.map(|(_, value)| Value::from(value.as_str())).collect()
             }
             VaryPlace::Pointer(_) if text.data.is_empty() => Vec::new(),
             // Takes the data as a whole, whether JSON or not.
             VaryPlace::Pointer(pointer) if pointer.is_empty() => {
-                vec![json().unwrap_or_else(|_| Value::from(text.data.as_str()))]
+                vec![Value::from(text.data.as_str())]
             }
             VaryPlace::Pointer(pointer) => {
                 json().ok().and_then(|value| value.pointer(pointer).cloned()).into_iter().collect()
@@ -226,7 +236,7 @@ impl Unit {
             }
             let rule = vary.iter().find(|vary| vary.place == VaryPlace::Field(name.clone()));
             let shown = if name.is_empty() { "comment" } else { name };
-            match rule.map(|rule| rule.breach(&value_of(other))) {
+            match rule.map(|rule| rule.breach_of_text(other)) {
                 None => differences.push(format!("{shown}: expected {value:?}, got {other:?}")),
                 Some(Some(expected)) => differences.push(format!("{shown}: expected {expected}, got {other:?}")),
                 Some(None) => {}
@@ -259,7 +269,7 @@ impl Unit {
 }
 
 /// Returns a field as a value of JSON: a number where the text is a number.
-pub(super) fn value_of(text: &str) -> Value {
+fn value_of(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Into::into)
 }
 

@@ -63,6 +63,23 @@ impl Loosening {
         (!holds).then_some(expected)
     }
 
+    /// Returns the expectation in words, if the value at the place of the rule breaks the rule. A header, a field of an event and
+    /// the data as a whole are texts.
+    pub(crate) fn breach_in_place(&self, value: &Value) -> Option<String> {
+        match (&self.place, value.as_str()) {
+            (VaryPlace::Pointer(pointer), Some(data)) if pointer.is_empty() => self.breach_of_data(data),
+            (VaryPlace::Header(_) | VaryPlace::Field(_), Some(text)) => self.breach_of_text(text),
+            _ => self.breach(value),
+        }
+    }
+
+    /// Returns the expectation in words, if the data of an event as a whole breaks the rule: as a text, and also as JSON.
+    pub(crate) fn breach_of_data(&self, data: &str) -> Option<String> {
+        let expected = self.breach_of_text(data)?;
+        let is_right_json = serde_json::from_str(data).is_ok_and(|value: Value| self.breach(&value).is_none());
+        (!is_right_json).then_some(expected)
+    }
+
     /// Returns the expectation in words, if a text breaks the rule, such as the value of a header: as a string, and also as a
     /// number, where the text is a number.
     pub(crate) fn breach_of_text(&self, text: &str) -> Option<String> {

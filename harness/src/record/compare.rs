@@ -30,6 +30,8 @@ enum ProposedDifference {
     Status([u16; 2]),
     /// The numbers of events, or of lines, differ.
     Count([usize; 2]),
+    /// The numbers of comments differ.
+    Comments([usize; 2]),
     /// The ends differ.
     End([String; 2]),
 }
@@ -64,6 +66,10 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     if texts.len() != others.len() {
         propose(ProposedDifference::Count([texts.len(), others.len()]));
     }
+    let comments = |fields: &BTreeMap<String, Vec<ComparedText>>| fields.get("").map_or(0, Vec::len);
+    if comments(&fields) != comments(&other_fields) {
+        propose(ProposedDifference::Comments([comments(&fields), comments(&other_fields)]));
+    }
     let end = |lines: &[RecordedLine]| match lines.last().map(|line| &line.fact) {
         Some(Fact::End(end)) => end.how.to_string(),
         _ => "no end".to_owned(),
@@ -77,10 +83,11 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
 /// Returns the places of the texts to compare: the first text of a kind with the first of the same kind, and so on, since the
 /// kinds of several timers may come in another order. Texts of kinds that only one side has are paired by their order.
 fn pairs(texts: &[ComparedText], others: &[ComparedText]) -> Vec<(usize, usize)> {
+    let all: BTreeSet<TextKind> = texts.iter().chain(others).map(TextKind::of).collect();
     let by_kind = |texts: &[ComparedText]| {
         let mut by_kind: BTreeMap<TextKind, Vec<usize>> = BTreeMap::new();
         for (at, text) in texts.iter().enumerate() {
-            by_kind.entry(TextKind::of(&text.text)).or_default().push(at);
+            by_kind.entry(TextKind::of(text).with_fewest_names(&all).clone()).or_default().push(at);
         }
         by_kind
     };
@@ -97,14 +104,35 @@ fn pairs(texts: &[ComparedText], others: &[ComparedText]) -> Vec<(usize, usize)>
     pairs
 }
 
-/// The kind of a text: the names in a JSON object; nothing for other texts.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct TextKind(Option<Vec<String>>);
+/// The kind of a text: the type of the event, the value `type` in a JSON object, and the names in the object.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct TextKind {
+    event_type: String,
+    object_type: String,
+    /// The names; nothing for other texts.
+    names: Option<BTreeSet<String>>,
+}
 
 impl TextKind {
-    fn of(text: &str) -> Self {
-        let object = serde_json::from_str::<Map<String, Value>>(text).ok();
-        Self(object.map(|object| object.keys().cloned().collect()))
+    fn of(text: &ComparedText) -> Self {
+        let object = serde_json::from_str::<Map<String, Value>>(&text.text).ok();
+        let object_type = object.as_ref().and_then(|object| object.get("type")?.as_str());
+        Self {
+            event_type: text.event_type.clone(),
+            object_type: object_type.unwrap_or_default().to_owned(),
+            names: object.map(|object| object.keys().cloned().collect()),
+        }
+    }
+
+    /// Returns the kind with the fewest names among kinds that differ from this one by further names alone: some keys are not
+    /// in each object.
+    fn with_fewest_names<'k>(&'k self, kinds: &'k BTreeSet<Self>) -> &'k Self {
+        let Some(names) = &self.names else { return self };
+        let is_part =
+            |kind: &&Self| kind.names.as_ref().is_some_and(|fewer| !fewer.is_empty() && fewer.is_subset(names));
+        let of_type = |kind: &&Self| kind.event_type == self.event_type && kind.object_type == self.object_type;
+        let parts = kinds.iter().filter(of_type).filter(is_part);
+        parts.min_by_key(|kind| kind.names.as_ref().map(BTreeSet::len)).unwrap_or(self)
     }
 }
 
@@ -177,7 +205,11 @@ fn text_difference(text: &str, other: &str) -> Option<ProposedDifference> {
         // Proposes nothing for the same JSON in another spelling.
         return (!varying.is_empty()).then_some(ProposedDifference::Vary(varying));
     }
-    Some(ProposedDifference::Text([text.to_owned(), other.to_owned()]))
+    // Proposes a rule for the whole text only where the rule says more than that any text may come.
+    match text_rule(text, other) {
+        VaryRule::String | VaryRule::Any => Some(ProposedDifference::Text([text.to_owned(), other.to_owned()])),
+        rule => Some(ProposedDifference::Vary(vec![Vary { place: VaryPlace::Pointer(String::new()), rule }])),
+    }
 }
 
 /// Adds the differing values, each with a rule for both values.
@@ -229,8 +261,23 @@ fn text_rule(first: &str, second: &str) -> VaryRule {
     let value = |text: &str| text.parse::<Number>().map_or_else(|_| Value::from(text), Value::from);
     match (value(first), value(second)) {
         (first @ Value::Number(_), second @ Value::Number(_)) => rule(&first, &second),
-        _ => rule(&first.into(), &second.into()),
+        _ => match rule(&first.into(), &second.into()) {
+            VaryRule::String => text_and_timestamp(first, second).unwrap_or(VaryRule::String),
+            narrower => narrower,
+        },
     }
+}
+
+/// Returns the rule for two texts that begin alike and end in a timestamp, such as `ping 2025-12-01T00:00:00Z`.
+fn text_and_timestamp(first: &str, second: &str) -> Option<VaryRule> {
+    let is_stamp = |text: &str| text.parse::<jiff::Timestamp>().is_ok();
+    // Looks behind each space: the text before a timestamp ends in one.
+    let starts = first.match_indices(' ').map(|(at, _)| &first[..=at]);
+    let start = starts.into_iter().find(|start| {
+        let stamps = [first, second].map(|text| text.strip_prefix(start).is_some_and(is_stamp));
+        stamps == [true, true]
+    });
+    start.map(|start| VaryRule::TextAndTimestamp(start.to_owned()))
 }
 
 /// Returns whether a text is a UUID (RFC 9562, 4).
@@ -343,6 +390,42 @@ mod tests {
             &stream(&[news, tick, tick, news], "2"),
             &[&at(2), &at(4), count],
         );
+    }
+
+    #[test]
+    fn events_with_a_key_that_is_not_in_each_are_compared_in_their_order() {
+        let stream = |extra: [bool; 3], id: &str| {
+            let event = |n: usize| {
+                let extra = if extra[n] { ",\"extra\":1" } else { "" };
+                format!("data: {{\"k\":{n},\"id\":\"{id}\"{extra}}}\n\n")
+            };
+            let events: Vec<String> = (0..3).map(event).collect();
+            recording("text/event-stream", "1", &events.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        assert_proposed(
+            &stream([false, true, false], "a"),
+            &stream([false, false, true], "b"),
+            &[
+                r#"{"line":2,"vary":[{"pointer":"/id","as":"string"}]}"#,
+                r#"{"line":3,"vary":[{"pointer":"/extra","as":"any"},{"pointer":"/id","as":"string"}]}"#,
+                r#"{"line":4,"vary":[{"pointer":"/id","as":"string"},{"pointer":"/extra","as":"any"}]}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_a_timestamp_and_a_comment_that_ends_in_one_get_their_rules() {
+        let stream = |second: u8, comments: &[&str]| {
+            let at = format!("2025-12-01T00:00:0{second}Z");
+            let event = format!("data: {at}\n\n");
+            let comments = comments.iter().map(|comment| format!(": {comment} {at}\n\n")).collect::<String>();
+            recording("text/event-stream", "1", &[&event, &comments])
+        };
+        let stamp = r#"{"line":2,"vary":[{"pointer":"","as":"timestamp"}]}"#;
+        let ping = r#"{"line":3,"vary":[{"field":"","as":"text-and-timestamp","text":"ping "}]}"#;
+        assert_proposed(&stream(1, &["ping"]), &stream(2, &["ping"]), &[stamp, ping]);
+        let (one, more) = (stream(1, &["ping"]), stream(2, &["ping", "ping"]));
+        assert_proposed(&one, &more, &[stamp, ping, r#"{"line":4,"comments":[1,2]}"#]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onbeat_wire::Decoder;
 use onbeat_wire::recording::Fact;
+use onbeat_wire::{Decoder, Event};
 use serde_json::Value;
 
 use super::RecordedLine;
@@ -13,6 +13,14 @@ pub(super) struct ComparedText {
     /// The number of the line, from 1.
     pub(super) line: usize,
     pub(super) text: String,
+    /// The type of the event; empty for other texts.
+    pub(super) event_type: String,
+}
+
+impl ComparedText {
+    fn new(line: usize, text: impl Into<String>) -> Self {
+        Self { line, text: text.into(), event_type: String::new() }
+    }
 }
 
 /// Returns the texts of a body: the data of the events of an event stream, one JSON value, or else the lines.
@@ -28,7 +36,7 @@ pub(super) fn compared_texts(lines: &[RecordedLine]) -> Vec<ComparedText> {
     let whole: String = texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
     let is_one_value = serde_json::from_str::<Value>(&whole).is_ok();
     let line = texts.last().map_or(0, |text| text.line);
-    if is_one_value { vec![ComparedText { line, text: whole }] } else { texts }
+    if is_one_value { vec![ComparedText::new(line, whole)] } else { texts }
 }
 
 /// Returns the values of each field of an event stream apart from the data, by name. A comment has no name.
@@ -41,8 +49,8 @@ pub(super) fn compared_fields(lines: &[RecordedLine]) -> BTreeMap<String, Vec<Co
     for line in text_lines(lines, |byte| matches!(byte, b'\n' | b'\r')) {
         let Some((name, value)) = line.text.split_once(':') else { continue };
         if name != "data" {
-            let text = value.strip_prefix(' ').unwrap_or(value).to_owned();
-            fields.entry(name.to_owned()).or_default().push(ComparedText { line: line.line, text });
+            let text = value.strip_prefix(' ').unwrap_or(value);
+            fields.entry(name.to_owned()).or_default().push(ComparedText::new(line.line, text));
         }
     }
     fields
@@ -64,7 +72,8 @@ fn event_data(lines: &[RecordedLine]) -> Vec<ComparedText> {
     for (number, line) in (1..).zip(lines) {
         if let Fact::Write(write) = &line.fact {
             let dispatched = events.push(&write.bytes).into_iter();
-            texts.extend(dispatched.map(|event| ComparedText { line: number, text: event.data }));
+            let text = |event: Event| ComparedText { line: number, text: event.data, event_type: event.event_type };
+            texts.extend(dispatched.map(text));
         }
     }
     texts
@@ -82,13 +91,13 @@ fn text_lines(lines: &[RecordedLine], is_end: impl Fn(u8) -> bool) -> Vec<Compar
         for piece in write.bytes.split_inclusive(|byte| is_end(*byte)) {
             rest.extend_from_slice(piece);
             if rest.last().is_some_and(|byte| is_end(*byte)) {
-                texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).trim_end().to_owned() });
+                texts.push(ComparedText::new(last, String::from_utf8_lossy(&rest).trim_end()));
                 rest.clear();
             }
         }
     }
     if !rest.is_empty() {
-        texts.push(ComparedText { line: last, text: String::from_utf8_lossy(&rest).into_owned() });
+        texts.push(ComparedText::new(last, String::from_utf8_lossy(&rest)));
     }
     texts
 }

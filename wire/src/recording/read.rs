@@ -41,14 +41,14 @@ impl<N: Notes> Line<N> {
 
 /// Returns the fact of a line with this kind and these keys.
 fn fact(kind: &str, keys: Map<String, Value>) -> Result<Fact, Problem> {
-    // Tells the two forms of a request apart: by bytes, or by parts.
-    let is_text = keys.contains_key("text");
+    // Tells the two forms of a request apart: by parts, as in a log, or by bytes.
+    let has_parts = keys.contains_key("method");
     let keys = Value::Object(keys);
     Ok(match kind {
         "recording" => Fact::Recording(jsonl::from_value(keys)?),
         "log" => Fact::Log(jsonl::from_value(keys)?),
-        "request" if is_text => Fact::RawRequest(jsonl::from_value(keys)?),
-        "request" => Fact::Request(jsonl::from_value(keys)?),
+        "request" if has_parts => Fact::Request(jsonl::from_value(keys)?),
+        "request" => Fact::RawRequest(jsonl::from_value(keys)?),
         "head" => Fact::Head(jsonl::from_value(keys)?),
         "write" => Fact::Write(jsonl::from_value(keys)?),
         "event" => Fact::Event(jsonl::from_value(keys)?),

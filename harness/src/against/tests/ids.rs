@@ -43,3 +43,38 @@ fn texts_that_differ_in_the_recording_and_times_need_not_be_the_same() {
         assert_eq!(found(recorded, &string, came), [], "{recorded:?}");
     }
 }
+
+#[test]
+fn an_id_of_digits_alone_is_a_text_as_well() {
+    let rules = |place: &str| json!({"vary": [serde_json::from_str::<serde_json::Value>(place).expect(place)]});
+    for (place, recorded, came) in [
+        (r#"{"field":"id","as":"string"}"#, "id: a1b2\ndata: x\n\n", "id: 1234\ndata: x\n\n"),
+        (r#"{"pointer":"","as":"string"}"#, "data: one\n\n", "data: 2\n\n"),
+        (
+            r#"{"field":"id","as":"regex","pattern":"\\d+"}"#,
+            "id: 1\ndata: x\n\n",
+            "id: 123456789012345678901234567890\ndata: x\n\n",
+        ),
+    ] {
+        let stream = MadeUpResponse::events(&[(10, recorded)]).with(0, rules(place));
+        assert_eq!(failing(&stream, &MadeUpResponse::events(&[(10, came)]), Measure::Chunks), [], "{place}");
+        // Takes a recorded id of digits for a text as well.
+        let stream = MadeUpResponse::events(&[(10, came)]).with(0, rules(place));
+        stream.contract();
+    }
+}
+
+#[test]
+fn events_whose_type_varies_are_of_one_kind() {
+    let vary = json!({"vary": [{"field": "event", "as": "regex", "pattern": "aa|bb"}]});
+    let stream = |types: [&str; 8]| {
+        let events: Vec<_> = types.iter().map(|one| format!("event: {one}\ndata: x\n\n")).collect();
+        let at: Vec<(u64, &str)> = (1..).map(|n| n * 60).zip(events.iter().map(String::as_str)).collect();
+        let stream = MadeUpResponse::events(&at);
+        (0..8).fold(stream, |stream, write| stream.with(write, vary.clone()))
+    };
+    let recorded = stream(["aa", "bb", "aa", "bb", "aa", "bb", "aa", "bb"]);
+    for types in [["bb"; 8], ["aa", "aa", "bb", "bb", "aa", "bb", "bb", "aa"]] {
+        assert_eq!(failing(&recorded, &stream(types), Measure::Chunks), []);
+    }
+}

@@ -83,6 +83,7 @@ fn the_first_difference_lies_behind_fields_and_lines_that_vary() {
     ] {
         assert_eq!(told(recorded, came, &vary), expected, "{came}");
     }
+    let vary = json!([{"pointer": "/at", "as": "any"}, {"pointer": "/x", "as": "any"}]);
     let absent = told("data: {\"at\":1,\"n\":2}\n\n", "data: {\"n\":3}\n\n", &vary);
     assert_eq!(absent, of("/n: expected 2, got 3", "2}⏎⏎", "3}⏎⏎"));
     let last = told("data: {\"n\":2, \"at\":1}\n\ndata: a\n\n", "data: {\"n\":3}\n\ndata: a\n\n", &vary);

@@ -104,13 +104,24 @@ fn a_rule_that_the_recorded_values_break_is_told_with_its_line() {
         let why = read(&stream().with(0, json!({"vary": [rule]}))).expect_err("a wrong rule");
         assert!(why.contains(&format!("{at}{told}")), "{why}");
     }
-    for vary in [
-        json!([{"pointer": "/n", "as": "number"}, {"field": "id", "as": "string"}]),
-        // Looks at no value that is missing, and at none that the recorder left out.
-        json!([{"pointer": "/nowhere", "as": "uuid"}, {"field": "retry", "as": "number"}]),
+    let vary =
+        json!([{"pointer": "/n", "as": "number"}, {"field": "id", "as": "string"}, {"pointer": "/no", "as": "any"}]);
+    read(&stream().with(0, json!({ "vary": vary }))).expect("rules that hold");
+    for (rule, place) in [
+        (r#"{"pointer":"/nowhere","as":"uuid"}"#, "at /nowhere"),
+        (r#"{"field":"retry","as":"number"}"#, "in the field retry"),
     ] {
-        read(&stream().with(0, json!({ "vary": vary }))).unwrap_or_else(|why| panic!("{vary}: {why}"));
+        let rule: serde_json::Value = serde_json::from_str(rule).expect(rule);
+        let why = read(&stream().with(0, json!({"vary": [rule]}))).expect_err("a rule for nothing");
+        assert!(
+            why.contains(&format!("{at}expected a value {place} of this line, for which the rule is, got none")),
+            "{why}"
+        );
     }
+    // Lets a rule of the first line be for lines that come in other recordings.
+    let mut wide = stream();
+    wide.wide = json!({"vary": [{"pointer": "/nowhere", "as": "uuid"}]});
+    read(&wide).expect("a rule for all lines");
     let secret = MadeUpResponse::events(&[(9, "data: {\"n\":\"xxxxxxxx\"}\n\n")]);
     read(&secret.with(0, json!({"vary": [{"pointer": "/n", "as": "uuid"}]}))).expect("a secret that was left out");
 }
