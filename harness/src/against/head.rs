@@ -29,8 +29,11 @@ pub(super) fn header_findings<'h>(
     behind_proxy: bool,
 ) -> Vec<(&'h str, Finding)> {
     let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let is_judged =
-        |name: &&str| !(is_connection_field(name) || UNJUDGED.contains(name) || behind_proxy && *name == TO_PROXY);
+    // Leaves out the headers that `Connection` names as well: each connection has its own (RFC 9110, 7.6.1).
+    let of_connection = joined(&expected.head, "connection").unwrap_or_default().to_ascii_lowercase();
+    let is_named = |name: &str| of_connection.split(',').any(|named| named.trim() == name);
+    let is_left_out = |name: &str| is_connection_field(name) || is_named(name) || UNJUDGED.contains(&name);
+    let is_judged = |name: &&str| !(is_left_out(name) || behind_proxy && *name == TO_PROXY);
     let mut findings = Vec::new();
     for name in names.into_iter().filter(is_judged) {
         let rule = expected.vary.iter().find(|vary| vary.place == VaryPlace::Header(name.to_owned()));
@@ -52,4 +55,26 @@ pub(super) fn header_findings<'h>(
         findings.push((name, Finding::new(place, format!("{name}: {wanted}"), actual, why)));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::ByteTimes;
+    use super::*;
+
+    fn head(headers: &[(&str, &str)]) -> Head {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Head { minor_version: 1, status: 200, headers }
+    }
+
+    #[test]
+    fn the_headers_of_a_connection_are_not_compared() {
+        let recorded = head(&[("connection", "keep-alive, X-Hop"), ("x-hop", "1"), ("date", "now"), ("x-a", "1")]);
+        let expected = HeadFact { line: 3, times: ByteTimes::default(), head: recorded, vary: Vec::new() };
+        let told = |got: &Head| -> Vec<String> {
+            header_findings("a:3", &expected, got, false).into_iter().map(|(name, _)| name.to_owned()).collect()
+        };
+        assert_eq!(told(&head(&[("x-a", "1")])), [""; 0]);
+        assert_eq!(told(&head(&[("x-hop", "2"), ("x-a", "2")])), ["x-a"]);
+    }
 }
