@@ -41,7 +41,9 @@ pub fn visible(bytes: &[u8]) -> String {
 /// Returns `text` on one line, as [`visible`] does, and [`clipped`] to `chars_max` characters.
 #[must_use]
 pub fn printable(text: &str, chars_max: usize) -> String {
-    clipped(visible(text.as_bytes()), chars_max)
+    // Makes only the beginning of a long text visible, twice as long as is shown: escapes are many times as long.
+    let beginning = start(text, 8 * chars_max);
+    clipped_with(visible(beginning.as_bytes()), chars_max, text[beginning.len()..].chars().count())
 }
 
 /// Returns `text` with unprintable characters as escapes. Line ends stay.
@@ -68,9 +70,14 @@ pub fn start(text: &str, bytes_max: usize) -> &str {
 /// Returns a text of at most `chars_max` characters: `text` itself, or else the beginning and the number of further
 /// characters.
 #[must_use]
-pub fn clipped(mut text: String, chars_max: usize) -> String {
+pub fn clipped(text: String, chars_max: usize) -> String {
+    clipped_with(text, chars_max, 0)
+}
+
+/// Returns a text, clipped, with so many characters that are left out already.
+fn clipped_with(mut text: String, chars_max: usize, left_out: usize) -> String {
     let count = text.chars().count();
-    if count <= chars_max {
+    if count <= chars_max && left_out == 0 {
         return text;
     }
     // Counts the mark at the end as well.
@@ -78,7 +85,7 @@ pub fn clipped(mut text: String, chars_max: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(kept) {
         text.truncate(end);
     }
-    let _ = write!(text, "… ({} characters more)", count - kept);
+    let _ = write!(text, "… ({} characters more)", count - kept + left_out);
     text
 }
 
@@ -172,6 +179,8 @@ mod tests {
         assert_eq!(shown, format!("{}… (41 characters more)", "你".repeat(260)));
         assert_eq!(printable(&shown, 300), shown);
         assert_eq!(printable(&text[3..], 300), text[3..]);
+        let long = "你".repeat(100_000);
+        assert_eq!(printable(&long, 300), format!("{}… (99740 characters more)", "你".repeat(260)));
     }
 
     proptest! {
