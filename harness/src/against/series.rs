@@ -30,8 +30,23 @@ pub(super) struct AllSeries {
     of_seen: Vec<Option<usize>>,
     /// For each unit of the recording, whether the unit is a comment between other units, in a write of its own.
     is_comment: Vec<bool>,
+    /// Whether all comments of the recording are such comments, apart from one at the beginning, and none is optional.
+    has_free_comments: bool,
+    /// For each unit that came, whether the unit is a comment behind another unit.
+    is_seen_comment: Vec<bool>,
     kinds: Vec<UnitKind>,
     varying_type: VaryingType,
+}
+
+/// Units that are aligned with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sequence {
+    /// The units of the stream, in their order.
+    Stream,
+    /// The comments between them.
+    Comments,
+    /// The units of a series, by its number.
+    Series(usize),
 }
 
 /// Units of one kind that come at a steady pace, beside other units.
@@ -66,8 +81,14 @@ impl AllSeries {
             series.units.iter().for_each(|unit| of_unit[*unit] = Some(number));
         }
         // Passes over a comment at the beginning, which announces the stream, and comes first.
-        let is_comment = (0..units.len()).map(|at| at > 0 && kinds[at].is_comment && has_own_write(units, at));
-        Self { is_comment: is_comment.collect(), list, of_unit, of_seen: Vec::new(), kinds, varying_type }
+        let is_behind_another = |at: &usize| *at > 0 && kinds[*at].is_comment;
+        let is_free = |at: usize| has_own_write(units, at) && !may(writes, &units[at]);
+        // Leaves comments to the rest of the stream where some of them may come at any time.
+        let has_free_comments = (0..units.len()).filter(|at| kinds[*at].is_comment).all(|at| at == 0 || is_free(at))
+            && !units.first().is_some_and(|unit| kinds[0].is_comment && may(writes, unit));
+        let is_comment = (0..units.len()).map(|at| is_behind_another(&at) && has_own_write(units, at)).collect();
+        let (of_seen, is_seen_comment) = (Vec::new(), Vec::new());
+        Self { list, of_unit, of_seen, is_comment, has_free_comments, is_seen_comment, kinds, varying_type }
     }
 
     /// Notes the series of each unit that came. `is_same` tells whether a unit that came is a unit of the recording, values
@@ -86,6 +107,8 @@ impl AllSeries {
             (!is_optional).then_some(series)
         };
         self.of_seen = seen.iter().enumerate().map(of).collect();
+        let is_comment = |(g, unit): (usize, &Unit)| g > 0 && unit.kind(self.varying_type).is_comment;
+        self.is_seen_comment = seen.iter().enumerate().map(is_comment).collect();
     }
 
     /// Returns whether no series were looked for, so that all units keep their order.
@@ -111,6 +134,24 @@ impl AllSeries {
     /// Returns the number of the series of a unit that came.
     pub(super) fn of_seen(&self, seen: usize) -> Option<usize> {
         self.of_seen.get(seen).copied().flatten()
+    }
+
+    /// Returns the sequence with which a unit of the recording is aligned.
+    pub(super) fn sequence_of_unit(&self, unit: usize) -> Sequence {
+        self.sequence(self.of_unit(unit), self.is_comment[unit])
+    }
+
+    /// Returns the sequence with which a unit that came is aligned.
+    pub(super) fn sequence_of_seen(&self, seen: usize) -> Sequence {
+        self.sequence(self.of_seen(seen), self.is_seen_comment[seen])
+    }
+
+    fn sequence(&self, series: Option<usize>, is_comment: bool) -> Sequence {
+        match series {
+            Some(number) => Sequence::Series(number),
+            None if is_comment && self.has_free_comments => Sequence::Comments,
+            None => Sequence::Stream,
+        }
     }
 
     /// Returns the number of the series of a unit that is timed apart from the rest of the stream. Units after silence are timed

@@ -274,3 +274,35 @@ fn an_order_that_the_stream_itself_makes_is_kept() {
     let backwards: Writes = few.iter().rev().cloned().collect();
     assert_eq!(wrong(&merged(&[&few]), &merged(&[&backwards])).len(), 1);
 }
+
+#[test]
+fn a_comment_that_changes_sides_with_an_event_under_a_rule_is_no_mistake() {
+    let vary = json!({"vary": [{"pointer": "/id", "as": "uuid"}]});
+    // An event each 250 ms with an id of its own, and a comment each second, now before and now behind the event.
+    let stream = |is_before: [bool; 2], ids: u64| {
+        let mut writes = Vec::new();
+        for n in 1..=11_u64 {
+            let id = format!("{:08x}-3d21-4a3c-9a53-1a1b2c3d4e5f", n * ids);
+            let event = (n * 250, format!("data: {{\"id\":\"{id}\"}}\n\n"), true);
+            let comment = (n * 250, ": ping\n\n".to_owned(), false);
+            let second = usize::try_from(n / 4).expect("a small number");
+            match n % 4 {
+                0 if is_before[second - 1] => writes.extend([comment, event]),
+                0 => writes.extend([event, comment]),
+                _ => writes.push(event),
+            }
+        }
+        let texts: Vec<(u64, &str)> = writes.iter().map(|(ms, text, _)| (*ms, text.as_str())).collect();
+        let stream = MadeUpResponse::events(&texts);
+        let events = writes.iter().enumerate().filter(|(_, write)| write.2).map(|(at, _)| at);
+        let mut stream = events.fold(stream, |stream, at| stream.with(at, vary.clone()));
+        stream.end = (3000, "closed");
+        stream
+    };
+    for recorded in [[false, false], [false, true], [true, true]] {
+        for came in [[false, false], [true, false], [false, true], [true, true]] {
+            let found = failing(&stream(recorded, 1), &stream(came, 99), Measure::Chunks);
+            assert_eq!(found, [], "{recorded:?} {came:?}");
+        }
+    }
+}
