@@ -13,10 +13,13 @@
 //!      │
 //!  once  proxy  in_lab      a single exchange, all exchanges through a proxy, and the exchanges of a lab
 //!      │
-//!  compared_text ── compare the differences between two recordings of the same request
+//!  compared_text ── compared_pairs   the texts of two recordings of the same request, in pairs
+//!      │
+//!  compare                  the differences between the two
 //! ```
 
 mod compare;
+mod compared_pairs;
 mod compared_text;
 #[cfg(feature = "live")]
 mod connect;

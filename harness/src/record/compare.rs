@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use onbeat_wire::recording::{Fact, NumberBounds, Vary, VaryPlace, VaryRule};
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::RecordedLine;
+use super::compared_pairs::Pairs;
 use super::compared_text::{ComparedText, compared_fields, compared_texts};
 
 /// A difference between two recordings, at a line of the first.
@@ -42,8 +43,20 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     let mut proposals = head_proposals(first, second);
     let (texts, others) = (compared_texts(first), compared_texts(second));
     let mut in_body = Vec::new();
-    for (text, other) in pairs(&texts, &others).into_iter().map(|(one, other)| (&texts[one], &others[other])) {
-        let difference = text_difference(&text.text, &other.text);
+    let Pairs { both, alone } = Pairs::of(&texts, &others);
+    let mut rules: BTreeMap<usize, Vec<Vary>> = BTreeMap::new();
+    for (at, other) in both {
+        let Some(difference) = text_difference(&texts[at].text, &others[other].text) else { continue };
+        if let ProposedDifference::Vary(vary) = &difference {
+            rules.insert(at, vary.clone());
+        }
+        in_body.push(Proposal { line: texts[at].line, difference });
+    }
+    // Proposes for a text that only one answer has what is proposed for its kind.
+    for (at, like) in alone {
+        let (text, vary) = (&texts[at], rules.get(&like).cloned().unwrap_or_default());
+        let vary: Vec<Vary> = vary.into_iter().filter(|vary| has_value(&text.text, &vary.place)).collect();
+        let difference = (!vary.is_empty()).then_some(ProposedDifference::Vary(vary));
         in_body.extend(difference.map(|difference| Proposal { line: text.line, difference }));
     }
     let (fields, other_fields) = (compared_fields(first), compared_fields(second));
@@ -53,9 +66,13 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
         if set(values) == set(others) {
             continue;
         }
-        for (value, other) in values.iter().zip(others) {
-            let rule = (value.text != other.text).then(|| text_rule(&value.text, &other.text));
-            let vary = rule.map(|rule| vec![Vary { place: VaryPlace::Field(name.clone()), rule }]);
+        let mut rule = None;
+        for (at, value) in values.iter().enumerate() {
+            // Keeps the last rule for values that only one answer has.
+            if let Some(other) = others.get(at) {
+                rule = (value.text != other.text).then(|| text_rule(&value.text, &other.text));
+            }
+            let vary = rule.clone().map(|rule| vec![Vary { place: VaryPlace::Field(name.clone()), rule }]);
             let difference = vary.map(ProposedDifference::Vary);
             in_body.extend(difference.map(|difference| Proposal { line: value.line, difference }));
         }
@@ -80,59 +97,13 @@ pub fn proposals(first: &[RecordedLine], second: &[RecordedLine]) -> Vec<Proposa
     proposals
 }
 
-/// Returns the places of the texts to compare: the first text of a kind with the first of the same kind, and so on, since the
-/// kinds of several timers may come in another order. Texts of kinds that only one side has are paired by their order.
-fn pairs(texts: &[ComparedText], others: &[ComparedText]) -> Vec<(usize, usize)> {
-    let all: BTreeSet<TextKind> = texts.iter().chain(others).map(TextKind::of).collect();
-    let by_kind = |texts: &[ComparedText]| {
-        let mut by_kind: BTreeMap<TextKind, Vec<usize>> = BTreeMap::new();
-        for (at, text) in texts.iter().enumerate() {
-            by_kind.entry(TextKind::of(text).with_fewest_names(&all).clone()).or_default().push(at);
+/// Returns whether a text has a value at a place.
+fn has_value(text: &str, place: &VaryPlace) -> bool {
+    match place {
+        VaryPlace::Pointer(pointer) if !pointer.is_empty() => {
+            serde_json::from_str::<Value>(text).is_ok_and(|value| value.pointer(pointer).is_some())
         }
-        by_kind
-    };
-    let (mut kinds, mut other_kinds) = (by_kind(texts), by_kind(others));
-    let mut pairs = Vec::new();
-    kinds.retain(|kind, places| {
-        let partners = other_kinds.remove(kind);
-        pairs.extend(places.iter().copied().zip(partners.iter().flatten().copied()));
-        partners.is_none()
-    });
-    let in_order = |kinds: BTreeMap<TextKind, Vec<usize>>| kinds.into_values().flatten().collect::<BTreeSet<usize>>();
-    pairs.extend(in_order(kinds).into_iter().zip(in_order(other_kinds)));
-    pairs.sort_unstable();
-    pairs
-}
-
-/// The kind of a text: the type of the event, the value `type` in a JSON object, and the names in the object.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct TextKind {
-    event_type: String,
-    object_type: String,
-    /// The names; nothing for other texts.
-    names: Option<BTreeSet<String>>,
-}
-
-impl TextKind {
-    fn of(text: &ComparedText) -> Self {
-        let object = serde_json::from_str::<Map<String, Value>>(&text.text).ok();
-        let object_type = object.as_ref().and_then(|object| object.get("type")?.as_str());
-        Self {
-            event_type: text.event_type.clone(),
-            object_type: object_type.unwrap_or_default().to_owned(),
-            names: object.map(|object| object.keys().cloned().collect()),
-        }
-    }
-
-    /// Returns the kind with the fewest names among kinds that differ from this one by further names alone: some keys are not
-    /// in each object.
-    fn with_fewest_names<'k>(&'k self, kinds: &'k BTreeSet<Self>) -> &'k Self {
-        let Some(names) = &self.names else { return self };
-        let is_part =
-            |kind: &&Self| kind.names.as_ref().is_some_and(|fewer| !fewer.is_empty() && fewer.is_subset(names));
-        let of_type = |kind: &&Self| kind.event_type == self.event_type && kind.object_type == self.object_type;
-        let parts = kinds.iter().filter(of_type).filter(is_part);
-        parts.min_by_key(|kind| kind.names.as_ref().map(BTreeSet::len)).unwrap_or(self)
+        _ => true,
     }
 }
 
@@ -292,151 +263,4 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use onbeat_wire::How;
-    use onbeat_wire::recording::{ArrivalNotes, End, Exchange, Line, ResponseHead, Write};
-
-    use super::*;
-
-    fn recording(content_type: &str, id: &str, writes: &[&str]) -> Vec<RecordedLine> {
-        let headers = [("content-type", content_type), ("x-request-id", id)];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let head: Fact = ResponseHead { status: 200, headers }.into();
-        let writes = writes.iter().map(|text| Fact::from(Write { bytes: text.as_bytes().to_vec().into() }));
-        let facts = [head].into_iter().chain(writes).chain([End { how: How::Complete }.into()]);
-        let line = |fact| Line { t_ms: 0, exchange: Exchange::default(), fact, notes: ArrivalNotes::default() };
-        facts.map(line).collect()
-    }
-
-    #[track_caller]
-    fn assert_proposed(first: &[RecordedLine], second: &[RecordedLine], expected: &[&str]) {
-        let lines: Vec<String> = proposals(first, second)
-            .iter()
-            .map(|proposal| serde_json::to_string(proposal).expect("plain data"))
-            .collect();
-        assert_eq!(lines, expected);
-    }
-
-    #[test]
-    fn the_values_of_events_that_differ_are_proposed_with_a_rule() {
-        let stream = |id: &str, first: &str, second: &str| {
-            recording("text/event-stream", id, &[&format!("data: {first}\n"), &format!("\n: hi\n\ndata: {second}\n\n")])
-        };
-        let uuids = ["0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f", "ffffffff-3d21-4a3c-9a53-1a1b2c3d4e5f"];
-        let event = |uuid: &str, at: &str, n: u8| {
-            format!(r#"{{"id":"{uuid}","at":"{at}","n":[1,{n}],"a/b":{{"c~d":"{n}x"}}}}"#)
-        };
-        let first = stream("1", &event(uuids[0], "2025-12-01T00:00:00Z", 2), "[DONE]");
-        let second = stream("2", &event(uuids[1], "2025-12-01T00:00:01.5Z", 3), "[DONE]");
-        let vary = concat!(
-            r#"{"line":3,"vary":[{"pointer":"/a~1b/c~0d","as":"string"},{"pointer":"/at","as":"timestamp"},"#,
-            r#"{"pointer":"/id","as":"uuid"},{"pointer":"/n/1","as":"number"}]}"#
-        );
-        let header = r#"{"line":1,"vary":[{"header":"x-request-id","as":"number"}]}"#;
-        assert_proposed(&first, &second, &[header, vary]);
-        assert_proposed(&first, &first, &[]);
-        let third = stream("1", r#"{"id":null}"#, "[END]");
-        let any = r#"{"line":3,"vary":[{"pointer":"/a~1b","as":"any"},{"pointer":"/at","as":"any"},{"pointer":"/id","as":"any"},{"pointer":"/n","as":"any"}]}"#;
-        assert_proposed(&first, &third, &[any, r#"{"line":3,"text":["[DONE]","[END]"]}"#]);
-    }
-
-    #[test]
-    fn a_header_that_differs_is_proposed_with_the_narrowest_rule() {
-        for (first, second, rule) in [
-            ("0b8f21e4-3d21-4a3c-9a53-1a1b2c3d4e5f", "ffffffff-3d21-4a3c-9a53-1a1b2c3d4e5f", "uuid"),
-            ("2025-12-01T00:00:00Z", "2025-12-01T00:00:01Z", "timestamp"),
-            ("17", "18", "number"),
-            ("17", "a18", "string"),
-        ] {
-            let told = format!(r#"{{"line":1,"vary":[{{"header":"x-request-id","as":"{rule}"}}]}}"#);
-            let recorded = |id| recording("text/event-stream", id, &[]);
-            assert_proposed(&recorded(first), &recorded(second), &[&told]);
-        }
-    }
-
-    #[test]
-    fn ids_types_and_comments_that_differ_are_proposed_as_well() {
-        let stream = |ping: &str, id: &str, n: u8| {
-            let event = format!("id: {id}\r\nevent: tick\r\ndata: {{\"n\":{n}}}\r\n\r\n");
-            recording(
-                "text/event-stream; charset=utf-8",
-                "1",
-                &[&event, &format!(": ping - {ping}\r\n"), "\r\n", ":hi\n\n"],
-            )
-        };
-        assert_proposed(
-            &stream("2026-11-26 16:06:04", "a-17", 1),
-            &stream("2026-11-26 16:06:05", "a-18", 2),
-            &[
-                r#"{"line":2,"vary":[{"pointer":"/n","as":"number"},{"field":"id","as":"string"}]}"#,
-                r#"{"line":3,"vary":[{"field":"","as":"string"}]}"#,
-            ],
-        );
-        let number = r#"{"line":2,"vary":[{"field":"id","as":"number"}]}"#;
-        assert_proposed(&stream("", "17", 1), &stream("", "18", 1), &[number]);
-    }
-
-    #[test]
-    fn events_of_several_timers_are_compared_by_kind() {
-        let (tick, news) = ("event: tick\ndata: {\"n\":1,\"at\":AT}\n\n", "event: news\ndata: {\"id\":7}\n\n");
-        let stream = |writes: &[&str], at: &str| {
-            let writes: Vec<String> = writes.iter().map(|write| write.replace("AT", at)).collect();
-            recording("text/event-stream", "1", &writes.iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        let at = |line: u32| format!(r#"{{"line":{line},"vary":[{{"pointer":"/at","as":"number"}}]}}"#);
-        let count = r#"{"line":5,"count":[3,4]}"#;
-        assert_proposed(
-            &stream(&[tick, news, tick], "1"),
-            &stream(&[news, tick, tick, news], "2"),
-            &[&at(2), &at(4), count],
-        );
-    }
-
-    #[test]
-    fn events_with_a_key_that_is_not_in_each_are_compared_in_their_order() {
-        let stream = |extra: [bool; 3], id: &str| {
-            let event = |n: usize| {
-                let extra = if extra[n] { ",\"extra\":1" } else { "" };
-                format!("data: {{\"k\":{n},\"id\":\"{id}\"{extra}}}\n\n")
-            };
-            let events: Vec<String> = (0..3).map(event).collect();
-            recording("text/event-stream", "1", &events.iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        assert_proposed(
-            &stream([false, true, false], "a"),
-            &stream([false, false, true], "b"),
-            &[
-                r#"{"line":2,"vary":[{"pointer":"/id","as":"string"}]}"#,
-                r#"{"line":3,"vary":[{"pointer":"/extra","as":"any"},{"pointer":"/id","as":"string"}]}"#,
-                r#"{"line":4,"vary":[{"pointer":"/id","as":"string"},{"pointer":"/extra","as":"any"}]}"#,
-            ],
-        );
-    }
-
-    #[test]
-    fn a_text_that_is_a_timestamp_and_a_comment_that_ends_in_one_get_their_rules() {
-        let stream = |second: u8, comments: &[&str]| {
-            let at = format!("2025-12-01T00:00:0{second}Z");
-            let event = format!("data: {at}\n\n");
-            let comments = comments.iter().map(|comment| format!(": {comment} {at}\n\n")).collect::<String>();
-            recording("text/event-stream", "1", &[&event, &comments])
-        };
-        let stamp = r#"{"line":2,"vary":[{"pointer":"","as":"timestamp"}]}"#;
-        let ping = r#"{"line":3,"vary":[{"field":"","as":"text-and-timestamp","text":"ping "}]}"#;
-        assert_proposed(&stream(1, &["ping"]), &stream(2, &["ping"]), &[stamp, ping]);
-        let (one, more) = (stream(1, &["ping"]), stream(2, &["ping", "ping"]));
-        assert_proposed(&one, &more, &[stamp, ping, r#"{"line":4,"comments":[1,2]}"#]);
-    }
-
-    #[test]
-    fn lines_and_single_values_are_compared_as_well() {
-        let lines = |texts: &[&str]| recording("application/x-ndjson", "1", texts);
-        assert_proposed(
-            &lines(&["{\"a\":1}\n{\"a\"", ":2}\n"]),
-            &lines(&["{\"a\":1}\n{\"a\":3}\n", "{}\n"]),
-            &[r#"{"line":3,"vary":[{"pointer":"/a","as":"number"}]}"#, r#"{"line":4,"count":[2,3]}"#],
-        );
-        let pretty = |value: &str| recording("application/json", "1", &["{\n \"a\":", value, "\n}\n"]);
-        assert_proposed(&pretty("1"), &pretty("2"), &[r#"{"line":4,"vary":[{"pointer":"/a","as":"number"}]}"#]);
-    }
-}
+mod tests;
