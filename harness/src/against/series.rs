@@ -189,8 +189,10 @@ impl Series {
     fn of(units: &[Unit], kinds: &[UnitKind], members: Vec<usize>) -> Option<Self> {
         let at_ms = |unit: usize| units[unit].times.last_ms;
         let is_comment = kinds[members[0]].is_comment;
-        // Refuses units in a row, which are the stream itself, except comments, which come while a stream pauses.
-        let is_beside = || is_comment || members.windows(2).all(|pair| pair[0] + 1 < pair[1]);
+        // Refuses units of which most come in a row, which are the stream itself, except comments, which come while a stream
+        // pauses. Two timers of the same period change sides now and then.
+        let in_a_row = members.windows(2).filter(|pair| pair[0] + 1 == pair[1]).count();
+        let is_beside = || is_comment || 2 * in_a_row < members.len();
         if members.len() < UNITS_MIN || !is_beside() || !members.iter().all(|unit| has_own_write(units, *unit)) {
             return None;
         }

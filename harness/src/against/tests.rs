@@ -9,6 +9,8 @@ mod ids;
 mod lengths;
 mod mutations;
 mod reasons;
+#[cfg(feature = "live")]
+mod right_servers;
 mod timers;
 mod wrong_recordings;
 

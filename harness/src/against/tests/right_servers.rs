@@ -1,0 +1,105 @@
+//! Right servers with several timers are never accused, however the timers meet.
+
+use onbeat_server::random::{Random, Seed};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{MadeUpResponse, Measure, cases, compared, rules};
+
+/// What a timer sends.
+#[derive(Clone, Copy, Debug)]
+enum Tick {
+    /// A comment, the same each time.
+    Comment,
+    /// An event with a count.
+    Counted,
+    /// An event with an id of its own, under a rule.
+    Identified,
+    /// An event that is the same each time.
+    Constant,
+}
+
+/// A timer of a server.
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    period_ms: u64,
+    tick: Tick,
+}
+
+/// The lengths of a recording, and of each replay.
+const RECORDED_MS: u64 = 3000;
+const REPLAYED_MS: u64 = RECORDED_MS + 500;
+/// A timer fires late by less.
+const LATE_MS: u64 = 12;
+
+fn timers() -> impl Strategy<Value = Vec<Timer>> {
+    let tick = prop::sample::select(vec![Tick::Comment, Tick::Counted, Tick::Identified, Tick::Constant]);
+    // An event comes three times at least, so that the recording shows the pace.
+    let period_ms = prop::sample::select(vec![100_u64, 150, 200, 250, 300, 400, 500, 600, 750, 900]);
+    let timer = (period_ms, tick).prop_map(|(period_ms, tick)| Timer { period_ms, tick });
+    let rare = prop::sample::select(vec![1000_u64, 1200, 1500, 2000]);
+    let comment = rare.prop_map(|period_ms| Timer { period_ms, tick: Tick::Comment });
+    (prop::collection::vec(timer, 1..3), prop::option::of(comment)).prop_map(|(mut timers, comment)| {
+        timers.extend(comment);
+        timers
+    })
+}
+
+/// Returns what the server sends until a time, with chance of its own.
+fn sent(timers: &[Timer], until_ms: u64, random: &mut Random) -> MadeUpResponse {
+    let mut writes: Vec<(u64, u64, String, Value)> = Vec::new();
+    for (name, timer) in timers.iter().enumerate() {
+        for n in 1..=until_ms / timer.period_ms {
+            let at_ms = n * timer.period_ms + random.next_below(LATE_MS);
+            let (text, rules) = match timer.tick {
+                Tick::Comment => {
+                    (format!(": beat {}\n\n", char::from(b'a' + u8::try_from(name).expect("few"))), json!({}))
+                }
+                Tick::Counted => (format!("data: {{\"type\":\"t{name}\",\"n\":{n}}}\n\n"), json!({})),
+                Tick::Constant => (format!("data: {{\"type\":\"t{name}\"}}\n\n"), json!({})),
+                Tick::Identified => {
+                    let id = format!("{:08x}-3d21-4a3c-9a53-1a1b2c3d4e5f", random.next_below(1 << 32));
+                    let rule = json!({"vary": [{"pointer": "/id", "as": "uuid"}]});
+                    (format!("data: {{\"type\":\"t{name}\",\"id\":\"{id}\"}}\n\n"), rule)
+                }
+            };
+            // Orders writes of the same millisecond by chance.
+            writes.push((at_ms, random.next_below(1000), text, rules));
+        }
+    }
+    writes.retain(|write| write.0 < until_ms);
+    writes.sort_by_key(|write| (write.0, write.1));
+    let texts: Vec<(u64, &str)> = writes.iter().map(|write| (write.0, write.2.as_str())).collect();
+    let response = MadeUpResponse::events(&texts);
+    let mut response = (0..writes.len()).fold(response, |response, at| response.with(at, writes[at].3.clone()));
+    response.end = (until_ms, "closed");
+    response
+}
+
+/// Returns the lines that fail: after a replay, and after up to two more replays where something is in doubt.
+fn accused(timers: &[Timer], seed: u64) -> Vec<String> {
+    let mut random = Random::new(Seed(seed), 0, 0);
+    let recorded = sent(timers, RECORDED_MS, &mut random);
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let mut replay = || {
+        let came = sent(timers, REPLAYED_MS, &mut random);
+        compared(&cases, &contract, &came, &rules(Measure::Chunks)).evidence
+    };
+    let mut evidence = replay();
+    for _ in 0..2 {
+        if evidence.has_doubts() {
+            evidence.settle_doubts(replay());
+        }
+    }
+    let told = cases.iter().flat_map(|case| evidence.record(&case.id).findings);
+    told.map(|finding| format!("{}: {}: {} / {}", finding.place, finding.why, finding.expected, finding.actual))
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_right_server_is_never_accused(timers in timers(), seed: u64) {
+        prop_assert_eq!(accused(&timers, seed), Vec::<String>::new());
+    }
+}
