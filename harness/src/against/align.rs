@@ -1,11 +1,13 @@
 //! Alignment: finds the seen unit for each expected unit, so that a single mistake stays a single finding.
 
 use super::facts::WriteFact;
-use super::unit::Unit;
+use super::unit::{Unit, UnitKind};
 use crate::judge::{Loosening, Step, UNIT, align as align_by_cost};
 
 /// A wrong unit costs a little less than a missing unit and an extra unit.
 const WRONG: u32 = UNIT + UNIT * 4 / 5;
+/// A unit of another kind is none with a mistake: it costs more than a missing unit and an extra unit.
+const OTHER_KIND: u32 = 2 * UNIT + 1;
 const SIMILAR: u32 = UNIT + UNIT / 5;
 /// Of two equal units, the unit within this time of the expected time is the right unit.
 const FAR_MS: u64 = 200;
@@ -70,8 +72,15 @@ pub(super) fn may(writes: &[WriteFact], unit: &Unit) -> bool {
     writes[unit.writes.0..=unit.writes.1].iter().any(|write| write.may)
 }
 
-/// Aligns the units of a recording with the seen units.
-pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Vec<Aligned> {
+/// Aligns the units of a recording with the seen units, of which any number may come behind the end of the recording.
+pub(super) fn align(
+    writes: &[WriteFact],
+    expected: &[Unit],
+    got: &[Unit],
+    kind: impl Fn(&Unit) -> UnitKind,
+    is_behind_the_end: impl Fn(&Unit) -> bool,
+) -> Vec<Aligned> {
+    let [kinds, got_kinds] = [expected, got].map(|units| units.iter().map(&kind).collect::<Vec<UnitKind>>());
     let rules: Vec<Vec<Loosening>> = expected.iter().map(|unit| vary(writes, unit)).collect();
     let same = |e: usize, g: usize| expected[e].difference(&got[g], &rules[e]).is_none();
     // Aligns the required units alone: an optional unit may come anywhere, any number of times.
@@ -105,13 +114,15 @@ pub(super) fn align(writes: &[WriteFact], expected: &[Unit], got: &[Unit]) -> Ve
                 let far = u32::from(is_far(&expected[e], &got[g]));
                 match () {
                     () if same(e, g) => far,
+                    () if kinds[e] != got_kinds[g] => OTHER_KIND,
                     () if expected[e].resembles(&got[g]) => SIMILAR + far,
                     () => WRONG + far,
                 }
             })
             .collect();
         let optionals: Vec<Option<usize>> = (0..g_len).map(|g| may_be(from_g + g)).collect();
-        let extra = |g: usize| if optionals[g].is_some() { 0 } else { UNIT };
+        let is_free = |g: usize| optionals[g].is_some() || is_behind_the_end(&got[from_g + g]);
+        let extra = |g: usize| if is_free(g) { 0 } else { UNIT };
         let window = align_by_cost(e_len, g_len, |e, g| costs[e * g_len + g], extra);
         // Looks beyond the window, since a long run of missing or extra units is longer than a window.
         let has_agreement = window.iter().any(|step| matches!(step, Step::Came(e, g) if costs[e * g_len + g] < UNIT));

@@ -8,6 +8,7 @@ mod run_together;
 mod same_values;
 mod sequences;
 mod series_count;
+mod shifts;
 mod wrong;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use memchr::memmem::find;
 use super::align::{Aligned, align};
 use super::body::{BodyKind, Measure};
 use super::facts::WriteFact;
-use super::unit::{Unit, body_of, units, units_at};
+use super::unit::{Unit, UnitKind, body_of, units, units_at};
 
 /// The number of following writes to look for, if a write is not in its place.
 const AHEAD_MAX: usize = 8;
@@ -16,7 +16,7 @@ pub(super) fn pieces(expected: &[WriteFact], wanted: &[Unit], got: &[WriteFact],
     let chunks = units(got, BodyKind::Pieces, measure);
     let mistakes = |units: &[Unit]| {
         let wrong = |aligned: &&Aligned| !matches!(aligned, Aligned::Same(..));
-        align(expected, wanted, units).iter().filter(wrong).count()
+        align(expected, wanted, units, |_| UnitKind::default(), |_| false).iter().filter(wrong).count()
     };
     let by_chunk = mistakes(&chunks);
     if by_chunk == 0 {

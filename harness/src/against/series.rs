@@ -111,6 +111,11 @@ impl AllSeries {
         self.is_seen_comment = seen.iter().enumerate().map(is_comment).collect();
     }
 
+    /// Returns the kind of a unit.
+    pub(super) fn kind(&self, unit: &Unit) -> UnitKind {
+        unit.kind(self.varying_type)
+    }
+
     /// Returns whether no series were looked for, so that all units keep their order.
     pub(super) fn is_none(&self) -> bool {
         self.kinds.is_empty()

@@ -44,8 +44,12 @@ impl ExchangeTrial<'_, '_> {
         (self.result.expected_units, self.result.seen_units) = (expected, got);
         series.assign(&optional, &self.result.seen_units, |e, g| self.is_same(e, g));
         self.result.series = series;
-        self.result.steps = self.aligned();
+        let (steps, in_doubt) = self.aligned();
+        self.result.steps = steps;
         self.steps(kind);
+        for (e, g) in in_doubt {
+            self.note_moved(e, g, true);
+        }
         self.order_of_series();
         self.same_values();
         // Skips a write without a unit, such as a comment among events.
@@ -128,7 +132,8 @@ impl ExchangeTrial<'_, '_> {
     fn hole(&mut self, hole: Hole, kind: BodyKind, is_trailing: bool) {
         let Hole { mut missing, mut extra, before } = hole;
         // Accepts units behind the end of an endless recording, also before a late unit, and further units of a series.
-        extra.retain(|g| !(self.is_beyond(*g) || self.is_of_longer_stream(*g)));
+        let is_beyond = |g: usize| self.is_beyond(&self.result.seen_units[g]);
+        extra.retain(|g| !(is_beyond(*g) || self.is_of_longer_stream(*g)));
         let (is_due, left_out): (Vec<usize>, Vec<usize>) =
             missing.iter().partition(|e| !self.is_of_shorter_stream(**e));
         let left_out: Vec<usize> = left_out.into_iter().flat_map(|e| self.lines(e)).collect();
@@ -148,11 +153,11 @@ impl ExchangeTrial<'_, '_> {
     }
 
     /// Returns whether a unit came after the end of an endless recording.
-    fn is_beyond(&self, g: usize) -> bool {
+    pub(super) fn is_beyond(&self, unit: &Unit) -> bool {
         let scale = u64::from(self.rules.times.scale);
         let end = self.exchange.response.end.filter(|end| end.how != How::Closed);
         let recorded_ms = self.exchange.response.length_ms() / scale;
-        let came_ms = self.result.seen_units[g].times.last_ms;
+        let came_ms = unit.times.last_ms;
         // Takes a unit at the very end of an exact recording for a part of the recording.
         let is_behind =
             if self.is_exact { came_ms > recorded_ms } else { came_ms + self.tolerance_ms() >= recorded_ms };

@@ -65,7 +65,7 @@ impl ExchangeTrial<'_, '_> {
     }
 
     /// Notes that a unit came in another place.
-    fn note_moved(&mut self, e: usize, g: usize, is_in_doubt: bool) {
+    pub(super) fn note_moved(&mut self, e: usize, g: usize, is_in_doubt: bool) {
         let mut before = self.result.steps.iter().filter_map(|step| match step {
             Aligned::Same(e, before) | Aligned::Wrong(e, before) if *before < g => Some(*e),
             _ => None,
@@ -111,7 +111,7 @@ impl ExchangeTrial<'_, '_> {
     }
 
     /// Returns whether two expected units are due in one instant.
-    fn is_due_with(&self, one: usize, other: usize) -> bool {
+    pub(super) fn is_due_with(&self, one: usize, other: usize) -> bool {
         self.due_ms(one).abs_diff(self.due_ms(other)) <= INSTANT_MS
     }
 
@@ -119,7 +119,7 @@ impl ExchangeTrial<'_, '_> {
         self.result.expected_units[e].times.last_ms / u64::from(self.rules.times.scale)
     }
 
-    fn came_ms(&self, g: usize) -> u64 {
+    pub(super) fn came_ms(&self, g: usize) -> u64 {
         self.result.seen_units[g].times.last_ms
     }
 }
