@@ -6,9 +6,9 @@ use crate::judge::{Loosening, Step, UNIT, align as align_by_cost};
 
 /// A wrong unit costs a little less than a missing unit and an extra unit.
 const WRONG: u32 = UNIT + UNIT * 4 / 5;
-/// A unit of another kind is none with a mistake: it costs more than a missing unit and an extra unit.
-const OTHER_KIND: u32 = 2 * UNIT + 1;
 const SIMILAR: u32 = UNIT + UNIT / 5;
+/// A unit of another kind costs more than a missing unit and an extra unit, since no single mistake makes one of the other.
+const OTHER_KIND: u32 = 2 * UNIT + 1;
 /// Of two equal units, the unit within this time of the expected time is the right unit.
 const FAR_MS: u64 = 200;
 /// The alignment looks at so many units at once, and keeps the first half of the result.

@@ -61,11 +61,7 @@ pub(super) fn header_findings<'h>(
 mod tests {
     use super::super::facts::ByteTimes;
     use super::*;
-
-    fn head(headers: &[(&str, &str)]) -> Head {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Head { minor_version: 1, status: 200, headers }
-    }
+    use crate::judge::made_up::head;
 
     #[test]
     fn the_headers_of_a_connection_are_not_compared() {

@@ -43,7 +43,7 @@ pub(super) struct AllSeries {
 pub(super) enum Sequence {
     /// The units of the stream, in their order.
     Stream,
-    /// The comments between them.
+    /// The comments between the units of the stream.
     Comments,
     /// The units of a series, by its number.
     Series(usize),
@@ -82,10 +82,9 @@ impl AllSeries {
         }
         // Passes over a comment at the beginning, which announces the stream, and comes first.
         let is_behind_another = |at: &usize| *at > 0 && kinds[*at].is_comment;
-        let is_free = |at: usize| has_own_write(units, at) && !may(writes, &units[at]);
-        // Leaves comments to the rest of the stream where some of them may come at any time.
-        let has_free_comments = (0..units.len()).filter(|at| kinds[*at].is_comment).all(|at| at == 0 || is_free(at))
-            && !units.first().is_some_and(|unit| kinds[0].is_comment && may(writes, unit));
+        // Leaves all comments to the rest of the stream where some of them may come at any time.
+        let is_free = |at: usize| !may(writes, &units[at]) && (at == 0 || has_own_write(units, at));
+        let has_free_comments = (0..units.len()).filter(|at| kinds[*at].is_comment).all(is_free);
         let is_comment = (0..units.len()).map(|at| is_behind_another(&at) && has_own_write(units, at)).collect();
         let (of_seen, is_seen_comment) = (Vec::new(), Vec::new());
         Self { list, of_unit, of_seen, is_comment, has_free_comments, is_seen_comment, kinds, varying_type }

@@ -118,12 +118,8 @@ fn unquoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_up::head;
     use super::*;
-
-    fn head(headers: &[(&str, &str)]) -> Head {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Head { minor_version: 1, status: 200, headers }
-    }
 
     #[test]
     fn what_means_the_same_is_the_same_and_nothing_else() {

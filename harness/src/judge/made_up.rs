@@ -13,6 +13,12 @@ pub(super) fn case(id: &str, checks: &[Aspect]) -> Case {
     Case { id, tier: Tier::Required, checks, header: None, hop_by_hop: false, clause }
 }
 
+/// Returns a head with the status 200 and these fields.
+pub(crate) fn head(headers: &[(&str, &str)]) -> Head {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Head { minor_version: 1, status: 200, headers }
+}
+
 /// Returns a verdict without findings.
 pub(super) fn verdict(id: &str, outcome: Outcome) -> Verdict {
     let reason = (outcome == Outcome::Skipped).then(|| "left out".into());

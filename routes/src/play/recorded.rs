@@ -33,7 +33,7 @@ impl Notes for PlayedNotes {
 /// Returns the cues of the exchange with this number, from 0, in the order in which the exchanges begin.
 pub(super) fn cues(bytes: &[u8], number: usize) -> Result<Vec<Cue>, PlayError> {
     let text = text_of(bytes).map_err(|(line, what)| Problem::told(what).at(line))?;
-    let recorded = Exchanges::<PlayedNotes>::read(text, LinesOf::AnyPlay);
+    let recorded = Exchanges::<PlayedNotes>::read(text, LinesOf::RecordingOrReplay);
     let Exchanges { lines, list, .. } =
         recorded.map_err(|wrong| if is_plain_json(text) { PlayError::NoRecording(wrong) } else { wrong.into() })?;
     // Reads all exchanges, since a mistake in any of them is a mistake of the file.

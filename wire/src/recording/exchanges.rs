@@ -16,7 +16,7 @@ pub enum LinesOf {
     Recording,
     /// The lines of a recording, or of a replay, or of a fixture. The latter two have no first line, and may have no requests:
     /// a head behind the end of an exchange begins the next one.
-    AnyPlay,
+    RecordingOrReplay,
 }
 
 /// The lines of a recording, and its exchanges.
@@ -93,7 +93,7 @@ fn check_first(line: &str, of: LinesOf) -> Result<(), Problem> {
     };
     match (jsonl::read::<AnyLine>(line)?.kind.as_deref(), of) {
         (Some("log"), _) => Err(expected(&"the log of a served world, which onbeat replay --log plays")),
-        (Some("recording"), _) | (Some(_), LinesOf::AnyPlay) => Ok(()),
+        (Some("recording"), _) | (Some(_), LinesOf::RecordingOrReplay) => Ok(()),
         (Some(kind), LinesOf::Recording) => Err(expected(&format_args!("a line of kind {kind:?}"))),
         (None, _) => Err(expected(&"another object")),
     }

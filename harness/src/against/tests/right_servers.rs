@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{MadeUpResponse, Measure, cases, compared, rules};
 
-/// What a timer sends.
+/// The writes of a timer.
 #[derive(Clone, Copy, Debug)]
-enum Tick {
+enum Sending {
     /// A comment, the same each time.
     Comment,
     /// An event with a count.
@@ -23,44 +23,44 @@ enum Tick {
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     period_ms: u64,
-    tick: Tick,
+    sending: Sending,
 }
 
 /// The lengths of a recording, and of each replay.
 const RECORDED_MS: u64 = 3000;
 const REPLAYED_MS: u64 = RECORDED_MS + 500;
-/// A timer fires late by less.
+/// Timers fire later than due by fewer milliseconds.
 const LATE_MS: u64 = 12;
 
-fn ticks() -> impl Strategy<Value = Tick> {
-    prop::sample::select(vec![Tick::Comment, Tick::Counted, Tick::Identified, Tick::Constant])
+fn sendings() -> impl Strategy<Value = Sending> {
+    prop::sample::select(vec![Sending::Comment, Sending::Counted, Sending::Identified, Sending::Constant])
 }
 
 fn timers() -> impl Strategy<Value = Vec<Timer>> {
-    // Most timers fire three times at least, so that the recording shows the pace, and one may fire once or twice.
+    // Gives most timers periods with three writes at least, which show a pace, and one timer perhaps one or two writes.
     let period_ms = prop::sample::select(vec![100_u64, 150, 200, 250, 300, 400, 500, 600, 750, 900]);
-    let timer = (period_ms, ticks()).prop_map(|(period_ms, tick)| Timer { period_ms, tick });
+    let timer = (period_ms, sendings()).prop_map(|(period_ms, sending)| Timer { period_ms, sending });
     let rare = prop::sample::select(vec![1000_u64, 1200, 1500, 2000]);
-    let rare = (rare, ticks()).prop_map(|(period_ms, tick)| Timer { period_ms, tick });
+    let rare = (rare, sendings()).prop_map(|(period_ms, sending)| Timer { period_ms, sending });
     (prop::collection::vec(timer, 1..3), prop::option::of(rare)).prop_map(|(mut timers, rare)| {
         timers.extend(rare);
         timers
     })
 }
 
-/// Returns what the server sends until a time, with chance of its own.
+/// Returns the response of the server up to a time, by chance.
 fn sent(timers: &[Timer], until_ms: u64, random: &mut Random) -> MadeUpResponse {
     let mut writes: Vec<(u64, u64, String, Value)> = Vec::new();
     for (name, timer) in timers.iter().enumerate() {
         for n in 1..=until_ms / timer.period_ms {
             let at_ms = n * timer.period_ms + random.next_below(LATE_MS);
-            let (text, rules) = match timer.tick {
-                Tick::Comment => {
+            let (text, rules) = match timer.sending {
+                Sending::Comment => {
                     (format!(": beat {}\n\n", char::from(b'a' + u8::try_from(name).expect("few"))), json!({}))
                 }
-                Tick::Counted => (format!("data: {{\"type\":\"t{name}\",\"n\":{n}}}\n\n"), json!({})),
-                Tick::Constant => (format!("data: {{\"type\":\"t{name}\"}}\n\n"), json!({})),
-                Tick::Identified => {
+                Sending::Counted => (format!("data: {{\"type\":\"t{name}\",\"n\":{n}}}\n\n"), json!({})),
+                Sending::Constant => (format!("data: {{\"type\":\"t{name}\"}}\n\n"), json!({})),
+                Sending::Identified => {
                     let id = format!("{:08x}-3d21-4a3c-9a53-1a1b2c3d4e5f", random.next_below(1 << 32));
                     let rule = json!({"vary": [{"pointer": "/id", "as": "uuid"}]});
                     (format!("data: {{\"type\":\"t{name}\",\"id\":\"{id}\"}}\n\n"), rule)
@@ -103,8 +103,8 @@ fn accused(timers: &[Timer], seed: u64) -> Vec<String> {
 proptest! {
     #[test]
     fn a_right_server_is_never_accused(timers in timers(), seed: u64) {
-        // Two events of one instant may be out of order each time by chance, where one of them is too rare for a timer.
-        let is_rare = |timer: &Timer| 3 * timer.period_ms >= RECORDED_MS && !matches!(timer.tick, Tick::Comment);
+        // Lets events of one instant be out of order by chance, where one event is too rare for a timer.
+        let is_rare = |timer: &Timer| 3 * timer.period_ms >= RECORDED_MS && !matches!(timer.sending, Sending::Comment);
         let mut accused = accused(&timers, seed);
         accused.retain(|told| !(timers.iter().any(is_rare) && told.contains("out of order")));
         prop_assert_eq!(accused, Vec::<String>::new());

@@ -46,7 +46,7 @@ fn the_lines_of_a_replay_are_divided_by_heads_and_requests() {
         (&[HEAD, WRITE, END, HEAD, END][..], vec![(0, 0, vec![0, 1, 2]), (0, 3, vec![3, 4])]),
         (&[REQUEST, HEAD, END, REQUEST, HEAD, END], vec![(0, 0, vec![1, 2]), (0, 3, vec![4, 5])]),
     ] {
-        let recorded = read(lines, LinesOf::AnyPlay).expect("exchanges");
+        let recorded = read(lines, LinesOf::RecordingOrReplay).expect("exchanges");
         assert_eq!((shown(&recorded), recorded.start.is_none()), (expected, true), "{lines:?}");
         assert!(read(lines, LinesOf::Recording).expect_err("no recording").starts_with("line 1: expected a recording"));
     }
@@ -91,7 +91,7 @@ fn a_wrong_line_is_told_by_number_and_field() {
         let got = read(lines, LinesOf::Recording).map(|recorded| shown(&recorded)).expect_err(told);
         assert!(got.contains(told), "{lines:?}: {got}");
         // Finds the same mistake where the lines may be those of a replay as well.
-        assert_eq!(read(lines, LinesOf::AnyPlay).map(|recorded| shown(&recorded)), Err(got));
+        assert_eq!(read(lines, LinesOf::RecordingOrReplay).map(|recorded| shown(&recorded)), Err(got));
     }
 }
 
