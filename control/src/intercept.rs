@@ -15,7 +15,7 @@ use onbeat_server::driver::{HeadChange, ResponseHook};
 use onbeat_server::interceptor::Interceptor;
 use onbeat_server::script::Action;
 use onbeat_wire::recording::{Body, End, Exchange, Request, ResponseHead, Write};
-use onbeat_wire::{How, Instant, field_text};
+use onbeat_wire::{How, Instant, header_text};
 
 use crate::connections::{LiveExchange, NotTaken, PushedWrite, RequestTarget};
 use crate::monitor::Monitor;
@@ -23,7 +23,7 @@ use crate::monitor::Monitor;
 impl Interceptor for Monitor {
     fn request(self: Arc<Self>, context: &RequestContext, head: &request::Parts) -> Box<dyn ResponseHook> {
         let path = plain_path(head.uri.path());
-        let last_event_id = head.headers.get("last-event-id").map(|id| field_text(id.as_bytes()));
+        let last_event_id = head.headers.get("last-event-id").map(|id| header_text(id.as_bytes()));
         let target = RequestTarget::new(&head.uri, self.log().redaction());
         let exchange = LiveExchange::new(context, head.method.clone(), target, last_event_id);
         // Writes the target as sent; only the faults compare the plain path.
@@ -64,7 +64,7 @@ impl Interceptor for Monitor {
 /// Returns header fields in order, without the fields that frame a message.
 fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = headers.iter().filter(|(name, _)| **name != TRANSFER_ENCODING && **name != CONTENT_LENGTH);
-    shown.map(|(name, value)| (name.as_str().to_owned(), field_text(value.as_bytes()))).collect()
+    shown.map(|(name, value)| (name.as_str().to_owned(), header_text(value.as_bytes()))).collect()
 }
 
 /// The hook of one response: applies the faults, and notes the result.

@@ -17,7 +17,7 @@
 //!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
 //!  connection_fields        HTTP/1.1: header fields of a single connection
-//!  field_bytes              HTTP/1.1: header fields as text, without a loss
+//!  header_bytes              HTTP/1.1: header fields as text, without a loss
 //!      │
 //!  recording                exchanges as lines of JSON: written, and read
 //!      │
@@ -33,7 +33,7 @@ mod connection_fields;
 mod ends;
 mod event_decoder;
 mod event_encoder;
-mod field_bytes;
+mod header_bytes;
 mod instant;
 #[cfg(feature = "json")]
 mod json;
@@ -54,7 +54,7 @@ pub use self::connection_fields::{CONNECTION_FIELDS, is_connection_field};
 pub use self::ends::{How, LeftHow};
 pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
-pub use self::field_bytes::{field_bytes, field_text};
+pub use self::header_bytes::{header_bytes, header_text};
 pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX, whole_ms};
 #[cfg(feature = "json")]
 pub use self::json::stringify;

@@ -5,7 +5,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::body::{BodyDecoder, BodyPart, HEADERS_MAX, LINE_BYTES_MAX, Malformed, content_length, got, last_coding};
-use crate::field_bytes::field_text;
+use crate::header_bytes::header_text;
 
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct RequestHead {
     pub target: String,
     /// The minor version of HTTP/1.
     pub minor_version: u8,
-    /// The fields in wire order, names in lower case, and values as [`field_text`] writes them.
+    /// The fields in wire order, names in lower case, and values as [`header_text`] writes them.
     pub headers: Vec<(String, String)>,
     /// The raw bytes, with the empty line at the end.
     pub raw: Bytes,
@@ -117,7 +117,7 @@ impl Requests {
             let too_long = self.buffer.len() > LINE_BYTES_MAX;
             return if too_long { Err(Malformed::RequestHead("an endless one".into())) } else { Ok(None) };
         };
-        let headers = request.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field_text(field.value)));
+        let headers = request.headers.iter().map(|field| (field.name.to_ascii_lowercase(), header_text(field.value)));
         let head = RequestHead {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::Framing;
 use crate::body::{BodyDecoder, BodyPart, HEADERS_MAX, LINE_BYTES_MAX, Malformed, content_length, got, last_coding};
-use crate::field_bytes::field_text;
+use crate::header_bytes::header_text;
 
 /// How many bytes of memory are taken at a time.
 const BLOCK_BYTES: usize = 4096;
@@ -21,7 +21,7 @@ pub struct Head {
     pub minor_version: u8,
     /// The status code.
     pub status: u16,
-    /// The fields in wire order, names in lower case, and values as [`field_text`] writes them.
+    /// The fields in wire order, names in lower case, and values as [`header_text`] writes them.
     pub headers: Vec<(String, String)>,
 }
 
@@ -161,7 +161,7 @@ impl Responses {
 
 /// Returns the value of a field on one line: each line end with the white space around it becomes one space (RFC 9112, 5.2).
 fn unfolded(value: &[u8]) -> String {
-    let text = field_text(value);
+    let text = header_text(value);
     if !text.contains('\n') {
         return text;
     }

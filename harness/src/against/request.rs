@@ -6,7 +6,7 @@ mod to_server;
 use bytes::Bytes;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording::{Body, RecordedRequest};
-use onbeat_wire::{field_bytes, is_connection_field};
+use onbeat_wire::{header_bytes, is_connection_field};
 
 use crate::check::ExtraHeaders;
 use crate::record::Secrets;
@@ -86,7 +86,7 @@ impl ReplayRequest {
         if !self.body.is_empty() {
             head += &format!("content-length: {}\r\n", self.body.len());
         }
-        [&field_bytes(&head), &b"\r\n"[..], &self.body].concat().into()
+        [&header_bytes(&head), &b"\r\n"[..], &self.body].concat().into()
     }
 }
 

@@ -14,7 +14,7 @@ use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Push, Request, ResponseHead,
     RouteAdded, RoutesDeleted, Write,
 };
-use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What, field_bytes};
+use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What, header_bytes};
 
 use super::{Answers, LoggedAction, LoggedAnswer, LoggedWorld};
 use crate::player::Action;
@@ -210,7 +210,7 @@ impl LoggedWorld {
         // Frames the body by a length, since the log leaves the framing out.
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
         let head = format!("{method} {target} {version}\r\n{head}{length}\r\n");
-        let bytes = [&field_bytes(&head)[..], body].concat();
+        let bytes = [&header_bytes(&head)[..], body].concat();
         let asked = format!("{method} {target}");
         let answer = LoggedAnswer { asked, is_chunked: version != "HTTP/1.0", entries: Vec::new() };
         let is_first = self.answers.insert((connection, number), answer).is_none();

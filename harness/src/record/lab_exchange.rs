@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use onbeat_wire::recording::Framing;
-use onbeat_wire::{Head, How, Instant, Part, RequestPart, Requests, field_text};
+use onbeat_wire::{Head, How, Instant, Part, RequestPart, Requests, header_text};
 
 use super::lines::TappedPart;
 use super::lines::{ExchangeLines, RecordedLine};
@@ -125,7 +125,7 @@ impl LabRequest {
             }
         }
         let end = sent.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END)? + HEAD_END.len();
-        let head = field_text(&sent[..end]);
+        let head = header_text(&sent[..end]);
         let order = log.order.get(number).copied().unwrap_or(u64::MAX);
         Some(Self { method: method.clone(), head, body: body(&sent), order })
     }

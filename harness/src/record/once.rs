@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use onbeat_wire::{How, Instant, Malformed, Part, field_bytes};
+use onbeat_wire::{How, Instant, Malformed, Part, header_bytes};
 use tokio::io::AsyncWriteExt;
 
 use super::connect::{ConnectError, Connector, Received, receive};
@@ -85,7 +85,7 @@ pub async fn record_once(
         }
     });
     // Sends and receives at the same time, since a server may answer before reading the whole body.
-    let sent = [&field_bytes(&head)[..], &request.body].concat();
+    let sent = [&header_bytes(&head)[..], &request.body].concat();
     let mut send = std::pin::pin!(async {
         let sent = writer.write_all(&sent).await;
         match sent {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use onbeat_control::{Redaction, RedactionError};
-use onbeat_wire::{field_bytes, field_text};
+use onbeat_wire::{header_bytes, header_text};
 
 /// The least length of a secret to look for in responses: to replace every `x` or `1` would ruin a body.
 const KNOWN_BYTES_MIN: usize = 8;
@@ -58,7 +58,7 @@ impl Secrets {
     pub(super) fn headers(&self, headers: Vec<(String, String)>, known: &KnownSecrets) -> Vec<(String, String)> {
         let hidden = headers.into_iter().map(|(name, value)| {
             let value = self.0.header(&name, value.into()).into_owned();
-            let value = field_text(&known.hide(field_bytes(&value).into()));
+            let value = header_text(&known.hide(header_bytes(&value).into()));
             (name, value)
         });
         hidden.collect()
@@ -94,7 +94,7 @@ impl KnownSecrets {
                 values.push(value.trim());
             }
         }
-        let mut values: Vec<Vec<u8>> = values.into_iter().map(field_bytes).collect();
+        let mut values: Vec<Vec<u8>> = values.into_iter().map(header_bytes).collect();
         values.retain(|value| value.len() >= KNOWN_BYTES_MIN);
         // Replaces longer values first, since a value may be a part of another.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));

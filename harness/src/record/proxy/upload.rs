@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use onbeat_clock::Clock;
-use onbeat_wire::{Instant, RequestHead, RequestPart, Requests, field_text};
+use onbeat_wire::{Instant, RequestHead, RequestPart, Requests, header_text};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWriteExt};
 
@@ -133,7 +133,7 @@ impl<'a, 'p> Upload<'a, 'p> {
         let (target, bytes) = rewritten(head, self.upstream);
         let at = self.first.take().unwrap_or_else(|| self.clock.now());
         // Opens the exchange before the bytes are sent, so that the answer finds the exchange.
-        self.exchanges.lock().request(at, &head.method, &target, &field_text(&bytes));
+        self.exchanges.lock().request(at, &head.method, &target, &header_text(&bytes));
         out.extend_from_slice(&bytes);
         Ok(())
     }

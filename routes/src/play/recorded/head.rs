@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use onbeat_server::script::{Action, Cue, ResponseHead};
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording;
-use onbeat_wire::{CONNECTION_FIELDS, How, field_bytes};
+use onbeat_wire::{CONNECTION_FIELDS, How, header_bytes};
 
 /// A header of the proxy that the recorder asked.
 const OF_PROXY: &str = "proxy-authenticate";
@@ -22,7 +22,8 @@ pub(super) fn read(head: &recording::ResponseHead) -> Result<ResponseHead, Probl
             Problem::field(format!("headers[{number}]"), format_args!("{expected}, got {name:?}: {value:?}"))
         };
         let name: HeaderName = name.parse().map_err(|_| wrong("the name of a header"))?;
-        headers.append(name, HeaderValue::from_bytes(&field_bytes(value)).map_err(|_| wrong("the value of a header"))?);
+        headers
+            .append(name, HeaderValue::from_bytes(&header_bytes(value)).map_err(|_| wrong("the value of a header"))?);
     }
     // Removes the headers of the connection, which the server writes anew: those that `Connection` names, and `Connection` itself.
     let named: Vec<_> = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).collect();

@@ -1,13 +1,13 @@
-//! Heads and fields of HTTP as text, without a loss: most are UTF-8, and all may have other bytes (RFC 9110, 5.5).
+//! Headers of HTTP as text, without a loss: most are UTF-8, and all may have other bytes (RFC 9110, 5.5).
 //!
 //! A byte that is no UTF-8 becomes a character of the private use area: U+F780 for 0x80, up to U+F7FF for 0xFF.
 
 /// The character of the byte 0x00, if it had one.
 const FIRST: u32 = 0xf700;
 
-/// Returns bytes as text, from which [`field_bytes`] makes the same bytes.
+/// Returns bytes as text, from which [`header_bytes`] makes the same bytes.
 #[must_use]
-pub fn field_text(bytes: &[u8]) -> String {
+pub fn header_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -22,9 +22,9 @@ pub fn field_text(bytes: &[u8]) -> String {
     text
 }
 
-/// Returns the bytes of a text that [`field_text`] made.
+/// Returns the bytes of a text that [`header_text`] made.
 #[must_use]
-pub fn field_bytes(text: &str) -> Vec<u8> {
+pub fn header_bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for char in text.chars() {
         match byte_of(char) {
@@ -59,8 +59,8 @@ mod tests {
             (b"\x80\xff", "\u{f780}\u{f7ff}"),
             ("\u{f7e9}\u{f700}".as_bytes(), "\u{f7ef}\u{f79f}\u{f7a9}\u{f700}"),
         ] {
-            assert_eq!(field_text(bytes), text);
-            assert_eq!(field_bytes(text), bytes);
+            assert_eq!(header_text(bytes), text);
+            assert_eq!(header_bytes(text), bytes);
         }
     }
 
@@ -68,8 +68,8 @@ mod tests {
         #[test]
         fn any_bytes_come_back(bytes: Vec<u8>, chars in "[\u{f6f0}-\u{f810}a]{0,8}") {
             let bytes = [&bytes[..], chars.as_bytes()].concat();
-            let text = field_text(&bytes);
-            prop_assert_eq!(field_bytes(&text), &bytes[..]);
+            let text = header_text(&bytes);
+            prop_assert_eq!(header_bytes(&text), &bytes[..]);
             if std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(|char| byte_of(char).is_none())) {
                 prop_assert_eq!(text.as_bytes(), &bytes[..]);
             }
