@@ -69,7 +69,7 @@ pub(crate) use self::case::Case;
 pub(crate) use self::chunked_body::{BodyPart, ChunkedBody, is_empty_line, line_ends};
 pub(crate) use self::compare::first_difference;
 #[cfg(feature = "live")]
-pub(crate) use self::doubt::REPEATS_MAX;
+pub(crate) use self::doubt::{ORDER_REPEATS_MAX, REPEATS_MAX};
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
 pub(crate) use self::loosening::Loosening;

@@ -74,6 +74,9 @@ pub(super) fn hint(
         );
         return Some(Hint { text, explains_all: false });
     }
+    if comparison.evidence.doubts_order_alone() {
+        return Some(Hint { text: OTHER_ORDER.into(), explains_all: false });
+    }
     // Looks for a proxy only where all bytes are right.
     if comparison.has_other_findings {
         return varying(response, comparison).map(|text| Hint { text, explains_all: false });
@@ -153,6 +156,9 @@ fn differences(expected: &Unit, seen: &Unit) -> Option<Vec<Vary>> {
 const SHORT_WAIT: &str = "All is right but for a wait that is shorter than in the recording. If the server is not meant to wait for so long, a busy \
                           machine made the wait longer while the recording was made: record again on a machine with nothing else \
                           to do, or accept what comes with `--accept`.";
+const OTHER_ORDER: &str = "All is right but for the order of writes that were recorded within 25 ms of each other, and that came in the other order \
+                           each time. If two timers of the server meet here, record until each of them has fired three times, or let \
+                           the rarer write be optional (`\"may\":true`). If not, the server sends the writes in another order.";
 const ONLY_CHUNKS: &str = "All bytes are right, and only divided into other chunks. A proxy between the check and the server does this: check with \
                            `--behind-proxy`. If there is no proxy, the server joins or splits its writes.";
 const OF_PROXY: &str = "All bytes are right. A proxy between the check and the server changes what differs: it takes `x-accel-buffering` out, \

@@ -6,10 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Evidence, Finding, Skipped};
+use super::evidence::FindingInDoubt;
+use super::{Evidence, Skipped};
 
 /// The same is watched again so often at most.
 pub(crate) const REPEATS_MAX: usize = 2;
+/// The same is watched again so often at most where only the order of writes of one instant is in doubt, which is chance.
+#[cfg(feature = "live")]
+pub(crate) const ORDER_REPEATS_MAX: usize = 5;
 /// A busy machine holds up at most so many writes of a scenario, or such a part of the writes.
 const LATE_FEW: usize = 4;
 const LATE_PART_MAX: usize = 4;
@@ -30,8 +34,9 @@ impl Evidence<'_> {
         }
         for (id, (_, record)) in &mut self.by_id {
             let Some((_, second)) = again.by_id.get(id) else { continue };
-            let is_found_again =
-                |finding: &Finding| second.findings_in_doubt.iter().any(|other| other.place == finding.place);
+            let is_found_again = |one: &FindingInDoubt| {
+                second.findings_in_doubt.iter().any(|other| other.finding.place == one.finding.place)
+            };
             record.findings_in_doubt.retain(is_found_again);
         }
     }
@@ -51,6 +56,12 @@ impl Evidence<'_> {
         self.is_undecided() || self.places_in_doubt() > 0
     }
 
+    /// Returns whether all that is found of required cases is an order in doubt.
+    pub(crate) fn doubts_order_alone(&self) -> bool {
+        let mut in_doubt = self.required().flat_map(|(_, record)| &record.findings_in_doubt).peekable();
+        in_doubt.peek().is_some() && in_doubt.all(|one| one.is_order) && !self.is_undecided() && !self.has_certain()
+    }
+
     /// Returns whether a required case has a finding beyond doubt.
     pub(crate) fn has_certain(&self) -> bool {
         self.required().any(|(_, record)| record.found > 0)
@@ -64,7 +75,7 @@ impl Evidence<'_> {
     /// Returns the number of places at which a required case was found late.
     fn places_in_doubt(&self) -> usize {
         let late = self.required().flat_map(|(_, record)| &record.findings_in_doubt);
-        late.map(|finding| finding.place.as_str()).collect::<BTreeSet<_>>().len()
+        late.map(|one| one.finding.place.as_str()).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -72,7 +83,7 @@ impl Evidence<'_> {
 mod tests {
     use super::*;
     use crate::judge::made_up::case;
-    use crate::judge::{Aspect, Case};
+    use crate::judge::{Aspect, Case, Finding};
 
     fn late<'a>(cases: &'a [Case], places: &[&str]) -> Evidence<'a> {
         let mut evidence = Evidence::new(cases);
@@ -106,6 +117,20 @@ mod tests {
         };
         assert!(in_doubt(1, 1) && in_doubt(4, 8) && in_doubt(20, 80));
         assert!(!in_doubt(0, 8) && !in_doubt(5, 8) && !in_doubt(21, 80));
+    }
+
+    #[test]
+    fn an_order_in_doubt_is_alone_if_nothing_else_is_found() {
+        let cases = [case("a.period", &[Aspect::Period]), case("a.value", &[Aspect::Bytes, Aspect::Order])];
+        let finding = Finding::new("a:1", "", "", "out of order");
+        let mut order = Evidence::new(&cases);
+        assert!(!order.doubts_order_alone());
+        order.found_in_doubt(&["a.value".into()], &[Aspect::Order], &finding);
+        assert!(order.doubts_order_alone());
+        let (mut with_late, mut with_certain) = (order.clone(), order);
+        with_late.add(late(&cases, &["a:2"]));
+        with_certain.found(&["a.value".into()], Aspect::Bytes, &finding);
+        assert!(!with_late.doubts_order_alone() && !with_certain.doubts_order_alone());
     }
 
     #[test]

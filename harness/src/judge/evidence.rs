@@ -8,6 +8,14 @@ use super::{Aspect, Case, Finding, Skipped, Tier};
 /// The number of findings that are kept for a case; further findings are only counted.
 const FINDINGS_MAX: usize = 20;
 
+/// A finding in doubt.
+#[derive(Clone, Debug)]
+pub(super) struct FindingInDoubt {
+    pub(super) finding: Finding,
+    /// Whether the order is in doubt, and not a time.
+    pub(super) is_order: bool,
+}
+
 /// The evidence on one case.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
@@ -17,7 +25,7 @@ pub(crate) struct Record {
     /// The number of all findings, kept or not.
     pub(crate) found: usize,
     /// Findings that a busy machine, or timers that meet, explain until the same is found again.
-    pub(super) findings_in_doubt: Vec<Finding>,
+    pub(super) findings_in_doubt: Vec<FindingInDoubt>,
     /// Why the case could not be judged somewhere.
     pub(crate) skipped: Option<Skipped>,
     /// By how much each write was late.
@@ -34,7 +42,7 @@ impl Record {
     /// Counts the findings in doubt among the findings.
     fn settle(&mut self) {
         self.found += self.findings_in_doubt.len();
-        self.findings.append(&mut self.findings_in_doubt);
+        self.findings.extend(self.findings_in_doubt.drain(..).map(|in_doubt| in_doubt.finding));
         self.findings.truncate(FINDINGS_MAX);
     }
 }
@@ -131,7 +139,8 @@ impl<'a> Evidence<'a> {
             if case.looks_at(aspects) {
                 // Counts the case as judged, since a case with a finding is never skipped.
                 record.judged = record.judged.max(1);
-                record.findings_in_doubt.push(finding.clone());
+                let is_order = aspects.contains(&Aspect::Order);
+                record.findings_in_doubt.push(FindingInDoubt { finding: finding.clone(), is_order });
             }
         });
     }

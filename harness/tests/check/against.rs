@@ -7,7 +7,7 @@ use std::process::Output;
 use std::sync::{Arc, Barrier};
 
 use crate::served::Served;
-use crate::support::{answering, file, last_line, onbeat, text, verdicts};
+use crate::support::{answering, answering_in_turn, file, last_line, onbeat, text, verdicts};
 
 /// Answers with a chunk for each event.
 macro_rules! events {
@@ -22,6 +22,20 @@ macro_rules! events {
 
 const GOOD: &str = events!("111", "222", "333");
 const BAD: &str = events!("111", "229", "333");
+
+/// Answers with two events of one instant.
+macro_rules! two_timers {
+    ($first:literal, $second:literal) => {
+        concat!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "12\r\nevent: ",
+            $first,
+            "\ndata: 1\n\n\r\n12\r\nevent: ",
+            $second,
+            "\ndata: 1\n\n\r\n0\r\n\r\n"
+        )
+    };
+}
 
 /// Returns a new folder.
 fn folder(name: &str) -> PathBuf {
@@ -200,6 +214,21 @@ fn the_recordings_of_a_folder_are_clients_at_once() {
     });
     let output = check(&url, &folder, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
+fn timers_that_meet_in_the_other_order_by_chance_are_right_and_an_order_that_is_always_the_other_is_wrong() {
+    const RECORDED: &str = two_timers!("a", "b");
+    const OTHER: &str = two_timers!("b", "a");
+    let folder = folder("against-order");
+    let path = recorded(&answering(RECORDED), &folder, &[]);
+    let chance = answering_in_turn(&[OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, RECORDED]);
+    let output = check(&chance, &path, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let output = check(&answering(OTHER), &path, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("out of order") && shown.contains("If two timers of the server meet here"), "{shown}");
 }
 
 #[test]

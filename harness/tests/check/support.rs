@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -24,18 +26,26 @@ pub(crate) fn file(name: &str) -> PathBuf {
 }
 
 /// Starts a server that answers every request with these bytes and closes the connection; returns the URL.
-pub(crate) fn answering(answer: &'static (impl AsRef<[u8]> + Sync + ?Sized)) -> String {
+pub(crate) fn answering<A: AsRef<[u8]> + Sync + ?Sized>(answer: &'static A) -> String {
+    answering_in_turn(&[answer])
+}
+
+/// Starts a server that answers each request with the next answer, and every further one with the last; returns the URL.
+pub(crate) fn answering_in_turn<A: AsRef<[u8]> + Sync + ?Sized>(answers: &[&'static A]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (answers, answered) = (answers.to_vec(), Arc::new(AtomicUsize::new(0)));
     // It ends with the test's process.
     std::thread::spawn(move || {
         for socket in listener.incoming() {
-            let mut socket = socket.expect("a connection");
+            let (mut socket, answers, answered) =
+                (socket.expect("a connection"), answers.clone(), Arc::clone(&answered));
             std::thread::spawn(move || {
                 let mut request = [0; 4096];
                 // A client that only tries the connection sends nothing, and needs no answer.
                 if matches!(socket.read(&mut request), Ok(1..)) {
-                    let _ = socket.write_all(answer.as_ref());
+                    let turn = answered.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+                    let _ = socket.write_all(answers[turn].as_ref());
                 }
             });
         }

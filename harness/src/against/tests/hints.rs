@@ -120,3 +120,15 @@ fn a_mistake_of_the_server_itself_has_no_hint() {
     other.writes[3].1 = "data: other\n\n".into();
     assert_eq!(hinted(&recorded, &other), None);
 }
+
+#[test]
+fn writes_of_one_instant_in_another_order_are_told_as_timers_that_may_meet() {
+    let events = |first, second| MadeUpResponse::events(&[(100, "data: 1\n\n"), (200, first), (202, second)]);
+    let (a, b) = ("event: a\ndata: 2\n\n", "event: b\ndata: 3\n\n");
+    let told = hinted(&events(a, b), &events(b, a)).expect("a hint");
+    assert!(told.starts_with("All is right but for the order") && told.contains("three times"), "{told}");
+    // A wrong value beside the order is no chance.
+    let mut other = events(b, a);
+    "data: 9\n\n".clone_into(&mut other.writes[0].1);
+    assert_eq!(hinted(&events(a, b), &other), None);
+}
