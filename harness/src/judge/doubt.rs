@@ -12,7 +12,6 @@ use super::{Evidence, Skipped};
 /// The same is watched again so often at most.
 pub(crate) const REPEATS_MAX: usize = 2;
 /// The same is watched again so often at most where only the order of writes of one instant is in doubt, which is chance.
-#[cfg(feature = "live")]
 pub(crate) const ORDER_REPEATS_MAX: usize = 5;
 /// A busy machine holds up at most so many writes of a scenario, or such a part of the writes.
 const LATE_FEW: usize = 4;
@@ -54,12 +53,6 @@ impl Evidence<'_> {
     /// Returns whether a finding is in doubt, or a case can't be decided.
     pub(crate) fn has_doubts(&self) -> bool {
         self.is_undecided() || self.places_in_doubt() > 0
-    }
-
-    /// Returns whether all that is found of required cases is an order in doubt.
-    pub(crate) fn doubts_order_alone(&self) -> bool {
-        let mut in_doubt = self.required().flat_map(|(_, record)| &record.findings_in_doubt).peekable();
-        in_doubt.peek().is_some() && in_doubt.all(|one| one.is_order) && !self.is_undecided() && !self.has_certain()
     }
 
     /// Returns whether a required case has a finding beyond doubt.
@@ -117,20 +110,6 @@ mod tests {
         };
         assert!(in_doubt(1, 1) && in_doubt(4, 8) && in_doubt(20, 80));
         assert!(!in_doubt(0, 8) && !in_doubt(5, 8) && !in_doubt(21, 80));
-    }
-
-    #[test]
-    fn an_order_in_doubt_is_alone_if_nothing_else_is_found() {
-        let cases = [case("a.period", &[Aspect::Period]), case("a.value", &[Aspect::Bytes, Aspect::Order])];
-        let finding = Finding::new("a:1", "", "", "out of order");
-        let mut order = Evidence::new(&cases);
-        assert!(!order.doubts_order_alone());
-        order.found_in_doubt(&["a.value".into()], &[Aspect::Order], &finding);
-        assert!(order.doubts_order_alone());
-        let (mut with_late, mut with_certain) = (order.clone(), order);
-        with_late.add(late(&cases, &["a:2"]));
-        with_certain.found(&["a.value".into()], Aspect::Bytes, &finding);
-        assert!(!with_late.doubts_order_alone() && !with_certain.doubts_order_alone());
     }
 
     #[test]

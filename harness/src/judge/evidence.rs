@@ -89,6 +89,13 @@ impl<'a> Evidence<'a> {
         self.required().filter(|(_, record)| record.has_findings()).map(|(id, _)| id.to_owned()).collect()
     }
 
+    /// Returns whether all that is found of required cases is an order in doubt.
+    pub(crate) fn doubts_order_alone(&self) -> bool {
+        let is_order_alone =
+            |record: &Record| record.found == 0 && record.findings_in_doubt.iter().all(|one| one.is_order);
+        !self.is_clean() && self.required().all(|(_, record)| is_order_alone(record))
+    }
+
     /// Notes that the cases have been judged.
     pub(crate) fn judged(&mut self, cases: &[String]) {
         self.each(cases, |_, record| record.judged += 1);
@@ -209,5 +216,25 @@ impl<'a> Evidence<'a> {
                 record.skipped = record.skipped.take().or(more.skipped);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::made_up::case;
+
+    #[test]
+    fn an_order_in_doubt_is_alone_if_nothing_else_is_found() {
+        let cases = [case("a.period", &[Aspect::Period]), case("a.value", &[Aspect::Bytes, Aspect::Order])];
+        let finding = Finding::new("a:1", "", "", "out of order");
+        let mut order = Evidence::new(&cases);
+        assert!(!order.doubts_order_alone());
+        order.found_in_doubt(&["a.value".into()], &[Aspect::Order], &finding);
+        assert!(order.doubts_order_alone());
+        let (mut with_late, mut with_certain) = (order.clone(), order);
+        with_late.found_in_doubt(&["a.period".into()], &[Aspect::Period], &finding);
+        with_certain.found(&["a.value".into()], Aspect::Bytes, &finding);
+        assert!(!with_late.doubts_order_alone() && !with_certain.doubts_order_alone());
     }
 }
