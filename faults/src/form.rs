@@ -1,5 +1,6 @@
 //! Reads forms out of JSON objects. An error names the field, the expected value, and the given value.
 
+use onbeat_wire::UniqueJson;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -37,7 +38,8 @@ impl WrongField {
 ///
 /// # Errors
 ///
-/// If the bytes are no JSON. The error names the last field before the wrong place.
+/// If the bytes are no JSON, which the error tells by the last field before the wrong place; or if a key stands twice in an
+/// object.
 pub fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
     if bytes.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
@@ -47,9 +49,11 @@ pub fn parse(bytes: &[u8]) -> Result<Value, WrongField> {
     };
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     // Names the field before the wrong place, since the parser knows only the place.
-    let value = Value::deserialize(&mut parser).map_err(|error| wrong(last_name(bytes, &error), error))?;
+    let value = UniqueJson::deserialize(&mut parser).map_err(|error| wrong(last_name(bytes, &error), error))?;
     parser.end().map_err(|error| wrong(None, error))?;
-    Ok(value)
+    value
+        .into_value()
+        .map_err(|path| WrongField::new(path, "expected once in an object, got twice: delete one of the two"))
 }
 
 /// Reads a form from an object.
@@ -208,6 +212,11 @@ mod tests {
             (r#"{"ms":1,"inner":{"x":2}}"#, "inner.x: is not known here; expected bit"),
             (r#"{"ms":1,"inner":{"bit":2}}"#, "inner.bit: expected a whole number from 0 to 1, got 2"),
             (r#"{"ms":1,"inner":7}"#, "inner: expected an object, got integer `7`"),
+            (r#"{"ms":1,"ms":1}"#, "ms: expected once in an object, got twice: delete one of the two"),
+            (
+                r#"{"inner":{"bit":1,"bit":0}}"#,
+                "inner.bit: expected once in an object, got twice: delete one of the two",
+            ),
         ] {
             assert_eq!(times(json).expect_err(json).to_string(), said);
         }

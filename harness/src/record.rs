@@ -40,7 +40,7 @@ pub(crate) use self::compare::{is_uuid, varying_values};
 #[cfg(feature = "live")]
 pub use self::connect::{ConnectError, Connector};
 pub use self::in_lab::Recording;
-pub(crate) use self::lab_exchange::{LabExchange, framing_of};
+pub(crate) use self::lab_exchange::LabExchange;
 pub use self::lines::{RecordedLine, Summary};
 #[cfg(feature = "live")]
 pub use self::once::{OneRequest, RecordError, record_once};

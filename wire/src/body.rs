@@ -19,6 +19,16 @@ pub enum Framing {
     Close,
 }
 
+impl fmt::Display for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chunked => "chunked",
+            Self::Length => "length",
+            Self::Close => "close",
+        })
+    }
+}
+
 /// The largest number of header lines in a head.
 pub(crate) const HEADERS_MAX: usize = 256;
 /// The largest length of a head, and of a chunk-size line.

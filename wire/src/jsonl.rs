@@ -1,13 +1,16 @@
 //! Lines of JSON from a file, which may have been cut or edited. An error names the line and the field.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use serde::Deserializer;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::UniqueJson;
 use crate::printable::printable;
 
 /// The number of characters shown of a line without JSON.
@@ -114,17 +117,19 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 ///
 /// # Errors
 ///
-/// If the line is no object, or the fields are not the fields of a `T`. The error names the field.
+/// If the line is no object, a key stands twice in an object, or the fields are not the fields of a `T`. The error names the
+/// field.
 pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     // Looks at the brace first: serde's message about other text would tell of a struct.
     if !line.trim_start().starts_with('{') {
         return Err(Problem::line(format_args!("a JSON object, got {}", printable(line.trim(), SHOWN_CHARS_MAX))));
     }
     let mut json = serde_json::Deserializer::from_str(line);
-    let value = deserialize(&mut json)?;
+    let value: UniqueJson = deserialize(&mut json)?;
     // Refuses anything but white space behind the object.
     json.end().map_err(|error| Problem { field: String::new(), why: why(&error) })?;
-    Ok(value)
+    let twice = |path| Problem::field(path, "the key once in an object, got it twice: delete one of the two");
+    deserialize(value.into_value().map_err(twice)?)
 }
 
 /// Reads a parsed value.
@@ -134,6 +139,30 @@ pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
 /// If the value is no `T`. The error names the field.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     deserialize(value)
+}
+
+/// A `T` out of an object alone: the structs of serde are read out of arrays as well.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(entries)).map(Object)
+    }
 }
 
 fn deserialize<'de, T: DeserializeOwned>(

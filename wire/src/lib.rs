@@ -12,7 +12,9 @@
 //!      │
 //!  utf_8                    bytes of files as text
 //!      │
-//!  printable ── jsonl       foreign text, made safe to print; lines of JSON, and their problems
+//!  printable                foreign text, made safe to print
+//!      │
+//!  unique_json ── jsonl     JSON with each key once; lines of JSON, and their problems
 //!      │
 //!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
@@ -47,6 +49,8 @@ mod response;
 #[cfg(feature = "calendar")]
 mod timestamp;
 mod transcript;
+#[cfg(feature = "json")]
+mod unique_json;
 mod utf_8;
 
 pub use self::body::{Framing, Malformed};
@@ -63,4 +67,6 @@ pub use self::response::{Head, Part, Responses};
 #[cfg(feature = "calendar")]
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
 pub use self::transcript::{Entry, Transcript, What};
+#[cfg(feature = "json")]
+pub use self::unique_json::UniqueJson;
 pub use self::utf_8::text_of;

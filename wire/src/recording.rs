@@ -17,7 +17,6 @@ mod fact;
 mod read;
 mod recorded_exchange;
 mod recorded_request;
-mod unique_keys;
 mod vary;
 mod write;
 

@@ -31,6 +31,12 @@ impl Head {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+
+    /// Returns the framing of the body of this response to a request with this method (RFC 9112, 6.3).
+    #[must_use]
+    pub fn framing(&self, method: &str) -> Framing {
+        told_framing(method, self.status, &self.headers).unwrap_or(Framing::Close)
+    }
 }
 
 /// A piece of a response.
@@ -174,15 +180,31 @@ fn body(head: &Head, has_body: bool) -> Result<BodyDecoder, Malformed> {
     if !has_body || has_no_body(head.status) {
         return Ok(BodyDecoder::Length(0));
     }
-    Ok(match last_coding(&head.headers).as_deref() {
-        Some("chunked") => BodyDecoder::ChunkSize,
+    let told = told_body(&head.headers).map_err(Malformed::ResponseLength)?;
+    Ok(told.unwrap_or(BodyDecoder::UntilClose))
+}
+
+/// Returns the body that the fields of a response tell; nothing if the fields tell none, and the connection ends the body.
+///
+/// # Errors
+///
+/// If the length can't be told: the fields in words.
+pub(crate) fn told_body(headers: &[(String, String)]) -> Result<Option<BodyDecoder>, String> {
+    match last_coding(headers).as_deref() {
+        Some("chunked") => Ok(Some(BodyDecoder::ChunkSize)),
         // Ignores a length beside a coding.
-        Some(_) => BodyDecoder::UntilClose,
-        None => {
-            let length = content_length(&head.headers).map_err(Malformed::ResponseLength)?;
-            length.map_or(BodyDecoder::UntilClose, BodyDecoder::Length)
-        }
-    })
+        Some(_) => Ok(Some(BodyDecoder::UntilClose)),
+        None => Ok(content_length(headers)?.map(BodyDecoder::Length)),
+    }
+}
+
+/// Returns the framing that is told of the body of a response to a request with this method (RFC 9112, 6.3); nothing where only
+/// the end of the connection ends the body.
+pub(crate) fn told_framing(method: &str, status: u16, headers: &[(String, String)]) -> Option<Framing> {
+    if method == "HEAD" || has_no_body(status) {
+        return Some(Framing::Length);
+    }
+    told_body(headers).ok().flatten().map(BodyDecoder::framing)
 }
 
 /// Returns whether a response with this status never has a body (RFC 9112, 6.3).

@@ -9,7 +9,7 @@ use super::facts::ResponseFacts;
 use super::own_rules::{WrongRule, wrong_rules};
 use super::request::ReplayRequest;
 use crate::judge::Loosening;
-use crate::record::{RecordedLine, framing_of};
+use crate::record::RecordedLine;
 
 /// A recording that a server is held against.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl RecordingContract {
         // Takes the framing from each head where a recording has several connections, and so several framings.
         for exchange in exchanges.iter_mut().filter(|exchange| exchange.connection.is_some()) {
             let (method, response) = (&exchange.request.method, &mut exchange.response);
-            let of_head = response.head.as_ref().map(|head| framing_of(method, &head.head));
+            let of_head = response.head.as_ref().map(|head| head.head.framing(method));
             response.framing = response.framing.or(of_head);
         }
         let (at_ms, has_exact_times) = (start.at_ms, start.times == Some(Times::Exact));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use onbeat_wire::recording::Framing;
-use onbeat_wire::{Head, How, Instant, Part, RequestPart, Requests, header_text};
+use onbeat_wire::{How, Instant, Part, RequestPart, Requests, header_text};
 
 use super::lines::TappedPart;
 use super::lines::{ExchangeLines, RecordedLine};
@@ -43,7 +43,7 @@ impl LabExchange {
         let exchange = log.log.exchanges().into_iter().nth(ordinal).filter(|exchange| exchange.is_asked)?;
         let request = LabRequest::of(log, ordinal)?;
         let left = left(log, ordinal);
-        let framing = exchange.head.as_ref().map(|(_, head)| framing_of(&request.method, head));
+        let framing = exchange.head.as_ref().map(|(_, head)| head.framing(&request.method));
         let url = format!("http://{}{}", request.host(), request.target());
         let mut lines =
             ExchangeLines::new(Arc::new(Secrets::default()), exchange.sent, &url, &request.head).in_virtual_time();
@@ -82,18 +82,6 @@ fn left(log: &OrderedLog, ordinal: usize) -> Option<(Instant, u64)> {
     let actions = before.entries.iter().filter(|(_, entry)| matches!(entry, LogEntry::Did(_))).count();
     let order = log.order.get(actions).copied().unwrap_or(u64::MAX);
     (!has_ended).then(|| (log.log.entries[place].0, order))
-}
-
-/// Returns the framing of a body (RFC 9112, 6.3).
-pub(crate) fn framing_of(method: &str, head: &Head) -> Framing {
-    if method == "HEAD" || matches!(head.status, 204 | 304) {
-        return Framing::Length;
-    }
-    match head.header("transfer-encoding") {
-        Some(coding) if coding.to_ascii_lowercase().ends_with("chunked") => Framing::Chunked,
-        None if head.header("content-length").is_some() => Framing::Length,
-        _ => Framing::Close,
-    }
 }
 
 /// A request, as a client of a lab sent the request.

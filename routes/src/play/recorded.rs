@@ -83,8 +83,6 @@ fn action(fact: &Fact, has_head: bool) -> Result<Option<Action>, Problem> {
             How::Closed if !has_head => {
                 Err(Problem::line("a head before the end: the client left before the server answered"))
             }
-            // Cuts an exchange without a head, which has nothing to complete.
-            How::Complete if !has_head => Ok(Some(Action::End(How::Cut))),
             how => Ok(Some(Action::End(how))),
         },
         _ => Ok(None),

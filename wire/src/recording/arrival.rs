@@ -60,7 +60,7 @@ impl Notes for ArrivalNotes {
 
 /// The body of a request. The key is `text` where the bytes are UTF-8, else `base64`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "super::read::BodyPayload")]
+#[serde(try_from = "jsonl::Object<super::read::BodyPayload>")]
 pub struct Body {
     /// The bytes.
     pub bytes: Bytes,

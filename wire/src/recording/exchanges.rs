@@ -76,6 +76,14 @@ impl<N: Notes> Exchanges<N> {
         for exchange in &list {
             exchange.check_end().map_err(|problem| problem.at(lines[exchange.last()].0))?;
         }
+        // Compares the framing for a single exchange: the first line may tell the framing of another exchange.
+        if let (Some(framing), [only]) = (start.as_ref().and_then(|start| start.framing), list.as_slice()) {
+            for (number, line) in only.response.iter().map(|at| &lines[*at]) {
+                if let Fact::Head(head) = &line.fact {
+                    only.check_framing(head, framing).map_err(|problem| problem.at(*number))?;
+                }
+            }
+        }
         Ok(Self { start, lines, list })
     }
 }

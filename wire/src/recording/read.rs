@@ -7,9 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::unique_keys::UniqueKeys;
 use super::{Body, Fact, Line, Notes, Push, Write};
-use crate::jsonl::{self, Problem};
+use crate::jsonl::{self, Object, Problem};
 
 /// The keys of a line of any kind, apart from notes.
 const COMMON_KEYS: [&str; 4] = ["t_ms", "kind", "connection", "request"];
@@ -25,7 +24,7 @@ impl<N: Notes> Line<N> {
     /// If the text is no JSON object, or the keys do not fit the kind of the line. The error names the key.
     pub fn read(text: &str) -> Result<Self, Problem> {
         // Takes the common keys out first; the keys that remain must be the keys of the kind.
-        let mut keys = jsonl::read::<UniqueKeys>(text)?.into_keys()?;
+        let mut keys: Map<String, Value> = jsonl::read(text)?;
         let is_start = keys.get("kind").is_some_and(|kind| kind == "recording");
         // Leaves `t_ms` among the keys of the first line, where `t_ms` is an unknown key.
         let t_ms = if is_start { 0 } else { take(&mut keys, "t_ms")? };
@@ -118,10 +117,10 @@ pub(super) struct BodyPayload {
     cut: bool,
 }
 
-impl TryFrom<BodyPayload> for Body {
+impl TryFrom<Object<BodyPayload>> for Body {
     type Error = &'static str;
 
-    fn try_from(BodyPayload { text, base64, cut }: BodyPayload) -> Result<Self, Self::Error> {
+    fn try_from(Object(BodyPayload { text, base64, cut }): Object<BodyPayload>) -> Result<Self, Self::Error> {
         Ok(Self { bytes: bytes(text, base64)?, is_cut: cut })
     }
 }

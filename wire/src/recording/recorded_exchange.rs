@@ -1,11 +1,10 @@
 //! One exchange of a recording: the request, and the lines of the response in their order.
 
 use super::recorded_request::{RecordedRequest, has_controls, is_plain};
-use super::{Fact, ResponseHead, missing_end};
-use crate::TIME_MS_MAX;
-use crate::body::{content_length, last_coding};
+use super::{End, Fact, ResponseHead, missing_end};
 use crate::jsonl::{self, Problem};
-use crate::response::has_no_body;
+use crate::response::{has_no_body, told_body, told_framing};
+use crate::{Framing, How, TIME_MS_MAX};
 
 /// An exchange of a recording.
 #[derive(Clone, Debug)]
@@ -106,6 +105,9 @@ impl RecordedExchange {
                     return Err(Problem::line(expected));
                 }
             }
+            Fact::End(End { how: How::Complete }) if self.status.is_none() => {
+                return Err(Problem::line("the head before the end, since no response is complete without a head"));
+            }
             Fact::End(_) => self.has_ended = true,
             _ => {}
         }
@@ -115,6 +117,22 @@ impl RecordedExchange {
     /// Checks that the response has ended, if it has begun.
     pub(super) fn check_end(&self) -> Result<(), Problem> {
         if self.status.is_some() && !self.has_ended { Err(missing_end(self.last_ms)) } else { Ok(()) }
+    }
+
+    /// Checks that a head of this exchange does not contradict the framing on the first line of the recording.
+    pub(super) fn check_framing(&self, head: &ResponseHead, framing: Framing) -> Result<(), Problem> {
+        let method = self.request.as_ref().map_or("GET", |request| request.method.as_str());
+        // Accepts a head that tells no framing, from which a person may have removed the fields of the connection.
+        let told = if head.status < 200 { None } else { told_framing(method, head.status, &head.headers) };
+        match told.filter(|told| *told != framing) {
+            None => Ok(()),
+            Some(told) => {
+                let expected = format_args!(
+                    "the headers of the framing {framing}, which the first line says, got those of the framing {told}"
+                );
+                Err(Problem::field("headers", expected))
+            }
+        }
     }
 
     /// Returns the place of the last line among all lines.
@@ -136,9 +154,11 @@ fn check_head(head: &ResponseHead) -> Result<(), Problem> {
         if has_controls(value) {
             return Err(wrong("the value of a header, without control characters"));
         }
+        // Refuses spaces at the ends, which no client takes for a part of the value (RFC 9110, 5.5).
+        if value.trim_matches([' ', '\t']) != value {
+            return Err(wrong("the value of a header, without spaces at its ends"));
+        }
     }
-    // Ignores a length beside a coding, as clients do.
-    let length = last_coding(&head.headers).map_or_else(|| content_length(&head.headers), |_| Ok(None));
     let wrong = |got| Problem::field("headers", format_args!("one plain Content-Length (RFC 9112, 6.3), got {got}"));
-    length.map(|_| ()).map_err(wrong)
+    told_body(&head.headers).map(|_| ()).map_err(wrong)
 }

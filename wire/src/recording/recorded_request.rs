@@ -1,6 +1,7 @@
 //! The head of a recorded request, out of its text (RFC 9112, 2.1).
 
 use super::RawRequest;
+use crate::body::content_length;
 use crate::jsonl::Problem;
 
 /// The head of a recorded request.
@@ -58,6 +59,8 @@ impl RawRequest {
                 "an empty line at the end of the head, got none: end the text with \\r\\n\\r\\n"
             )));
         }
+        let wrong = |got| problem(format_args!("one plain Content-Length (RFC 9112, 6.3), got {got}"));
+        content_length(&headers).map_err(wrong)?;
         Ok(RecordedRequest { method, target, headers })
     }
 }
@@ -101,6 +104,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
             ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
             ("GET / HTTP/1.1\r\nA: b\r\n", "expected an empty line at the end of the head, got none"),
+            ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "expected one plain Content-Length"),
+            ("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "(RFC 9112, 6.3), got Content-Length: x"),
             ("GET / HTTP/1.1", "expected an empty line at the end of the head, got none"),
         ] {
             let problem = read(text).expect_err(text);

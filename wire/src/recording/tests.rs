@@ -248,7 +248,15 @@ fn a_wrong_line_is_told_by_its_field() {
         ),
         (
             r#"{"t_ms":8,"t_ms":9,"kind":"write","text":"x"}"#,
-            "line 1, field \"t_ms\": expected the key once in a line, got it twice",
+            "line 1, field \"t_ms\": expected the key once in an object, got it twice",
+        ),
+        (
+            r#"{"t_ms":8,"kind":"publish","channel":"a","chunk":{"text":"a","text":"b"}}"#,
+            "line 1, field \"chunk.text\": expected the key once in an object, got it twice",
+        ),
+        (
+            r#"{"t_ms":8,"kind":"publish","channel":"a","chunk":["a"]}"#,
+            "field \"chunk\": expected an object, got an array",
         ),
         (r#"{"t_ms":1,"kind":"write"}"#, "line 1: expected either text or base64"),
         (r#"{"t_ms":1,"kind":"write","text":"","base64":""}"#, "line 1: expected either text or base64"),

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use crate::jsonl::Object;
 use crate::stringify;
 
 /// A value that may vary: a place, and the rule for every value there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "VaryKeys", into = "VaryKeys")]
+#[serde(try_from = "Object<VaryKeys>", into = "VaryKeys")]
 pub struct Vary {
     /// The place of the value.
     pub place: VaryPlace,
@@ -128,10 +129,10 @@ enum RuleName {
     Removals,
 }
 
-impl TryFrom<VaryKeys> for Vary {
+impl TryFrom<Object<VaryKeys>> for Vary {
     type Error = String;
 
-    fn try_from(keys: VaryKeys) -> Result<Self, Self::Error> {
+    fn try_from(Object(keys): Object<VaryKeys>) -> Result<Self, Self::Error> {
         let VaryKeys { pointer, field, header, r#as, pattern, text, minimum, maximum, below, decimals_max } = keys;
         let place = match (pointer, field, header) {
             (Some(pointer), None, None) if pointer.is_empty() || pointer.starts_with('/') => {
@@ -256,6 +257,7 @@ mod tests {
                 "expected a minimum of at most 1, the maximum, got 5",
             ),
             (r#"{"pointer":"/n","as":"number","minimum":1,"below":1}"#, "expected a minimum of less than 1"),
+            (r#"["/id",null,null,"any"]"#, "invalid type: sequence, expected a map"),
             (r#"{"field":"data","as":"any"}"#, "expected \"pointer\":\"\" for the data"),
         ] {
             let error = serde_json::from_str::<Vary>(text).expect_err(text).to_string();

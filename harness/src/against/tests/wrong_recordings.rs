@@ -52,7 +52,7 @@ fn a_file_that_is_no_recording_is_told_with_its_line_and_field() {
         ),
         (
             &[START, REQUEST, HEAD, r#"{"t_ms":8,"t_ms":9,"kind":"end","how":"cut"}"#],
-            "line 4, field \"t_ms\": expected the key once in a line, got it twice",
+            "line 4, field \"t_ms\": expected the key once in an object, got it twice",
         ),
         (&[START, REQUEST, HEAD, HEAD], "line 4: expected one head"),
         (&[START, REQUEST, REQUEST], "line 3: expected one request"),

@@ -58,6 +58,7 @@ fn a_wrong_line_is_told_by_number_and_field() {
     let (name, control) = (head("200", r#"[["a b","c"]]"#), head("200", r#"[["a","c\n"]]"#));
     let lengths = head("200", r#"[["content-length","5"],["content-length","6"]]"#);
     let (no_length, empty) = (head("200", r#"[["content-length","five"]]"#), head("204", "[]"));
+    let spaces = head("200", r#"[["a","b "]]"#);
     let to_head = REQUEST.replace("GET", "HEAD");
     let early = WRITE.replace("2,", "0,");
     let first = WRITE.replace("\"a\"", "\"a\",\"first_ms\":3");
@@ -83,6 +84,11 @@ fn a_wrong_line_is_told_by_number_and_field() {
             &[START, REQUEST, HEAD, &first],
             "line 4, field \"first_ms\": expected at most 2, the t_ms of the last byte, got 3",
         ),
+        (&[START, REQUEST, &spaces], "line 3, field \"headers[0]\": expected the value of a header, without spaces at"),
+        (
+            &[START, REQUEST, END],
+            "line 3: expected the head before the end, since no response is complete without a head",
+        ),
         (&[START, REQUEST, HEAD], "line 3: expected the end of the exchange behind this line"),
         (&[START, REQUEST, HEAD, END, START], "line 5: expected a recording alone"),
         (&[START, REQUEST, &REQUEST.replace("GET / ", "")], "line 3: expected one request for each exchange"),
@@ -99,9 +105,42 @@ fn a_wrong_line_is_told_by_number_and_field() {
 fn equal_lengths_are_one_and_interim_heads_are_no_head() {
     let hints = HEAD.replace("200", "103");
     let lengths = HEAD.replace("[]", r#"[["content-length","1"],["Content-Length","1, 1"]]"#);
+    let start = START.replace("chunked", "length");
     let recorded =
-        read(&[START, REQUEST, &hints, &hints, &lengths, WRITE, END], LinesOf::Recording).expect("a recording");
+        read(&[&start, REQUEST, &hints, &hints, &lengths, WRITE, END], LinesOf::Recording).expect("a recording");
     assert_eq!(shown(&recorded), [(0, 1, vec![2, 3, 4, 5, 6])]);
+}
+
+#[test]
+fn a_head_may_not_contradict_the_framing_of_a_single_exchange() {
+    let wrong = |framing: &str, headers: &str, method: &str| {
+        let (start, request) = (START.replace("chunked", framing), REQUEST.replace("GET", method));
+        let lines = [&start, &request, &HEAD.replace("[]", headers), END];
+        read(&lines, LinesOf::Recording).err()
+    };
+    let (chunked, length) = (r#"[["Transfer-Encoding","chunked"]]"#, r#"[["content-length","0"]]"#);
+    let (both, other) =
+        (r#"[["transfer-encoding","chunked"],["content-length","5"]]"#, r#"[["transfer-encoding","gzip"]]"#);
+    for (framing, headers, told) in [
+        ("length", chunked, "length, which the first line says, got those of the framing chunked"),
+        ("close", chunked, "close, which the first line says, got those of the framing chunked"),
+        ("chunked", length, "chunked, which the first line says, got those of the framing length"),
+        ("close", length, "close, which the first line says, got those of the framing length"),
+        ("chunked", other, "chunked, which the first line says, got those of the framing close"),
+    ] {
+        let wrong = wrong(framing, headers, "GET").expect(told);
+        assert!(wrong.starts_with("line 3, field \"headers\": ") && wrong.ends_with(told), "{wrong}");
+    }
+    for (framing, headers, method) in [
+        ("chunked", chunked, "GET"),
+        ("chunked", both, "GET"),
+        ("length", length, "GET"),
+        ("close", other, "GET"),
+        ("chunked", "[]", "GET"),
+        ("length", chunked, "HEAD"),
+    ] {
+        assert_eq!(wrong(framing, headers, method), None, "{framing}, {headers}");
+    }
 }
 
 proptest! {
