@@ -150,6 +150,9 @@ async fn end_in_time(serving: tokio::task::JoinHandle<()>, proxy: Arc<Proxy>) {
     std::process::exit(if proxy.has_failed() { Exit::Failed } else { Exit::Holds } as i32);
 }
 
+/// Two requests with so much time between them begin in different seconds.
+const SECONDS_DIFFER: Duration = Duration::from_millis(1100);
+
 /// Records one exchange, or the same exchange twice.
 async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     let (upstream, target) =
@@ -192,6 +195,9 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
         out.line(format_args!("{}: {}", path.display(), described(&summary)));
     }
     if arguments.twice {
+        // Waits for another second, so that a time in whole seconds differs as well.
+        let clock = connector.clock();
+        clock.sleep_until(summary.began + SECONDS_DIFFER).await;
         let mut second = Vec::new();
         let collect = |line: &RecordedLine| {
             second.push(line.clone());

@@ -14,7 +14,7 @@ use crate::nearest_name::nearest;
 use crate::play::{PLAYED_BYTES_MAX, PlayOptions, Played};
 
 /// The most bytes of a routes file.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// The folder of the played files.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,10 @@ pub(super) enum Folder<'a> {
 /// Reads a routes file, without a byte order mark. An error has the line, if a line is wrong.
 pub(super) fn text_in(file: &Path) -> Result<String, (Option<usize>, String)> {
     let bytes = File::open(file).and_then(|open| limited(open, FILE_BYTES_MAX));
-    let bytes = bytes.map_err(|error| (None, unreadable(file, &error)))?;
+    let bytes = bytes.map_err(|error| {
+        let is_too_long = error.kind() == io::ErrorKind::FileTooLarge;
+        (None, unreadable(file, &error) + if is_too_long { "; play long bodies from files of their own" } else { "" })
+    })?;
     text_of(&bytes).map(str::to_owned).map_err(|(line, what)| (Some(line), what))
 }
 
