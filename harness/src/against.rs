@@ -23,6 +23,7 @@
 //!  agreement                    how far a seen unit agrees except for values that may vary
 //!        │
 //!  head    times ── exact_times heads, and times with the jitter of two machines, or with none
+//!          beat                 the beat of a timer
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
 //!        │
@@ -43,6 +44,7 @@
 mod accept;
 mod agreement;
 mod align;
+mod beat;
 mod body;
 mod cases;
 mod compare;

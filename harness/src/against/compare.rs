@@ -1,5 +1,6 @@
 //! One exchange, held against its recording: head, body, times and end.
 
+mod beats;
 mod body;
 mod end;
 mod moved_times;
@@ -19,6 +20,7 @@ use onbeat_wire::{How, whole_ms};
 
 use self::moved_times::MovedTimes;
 use super::align::Aligned;
+use super::beat::BeatMistake;
 use super::body::Measure;
 use super::contract::{ContractExchange, RecordingContract};
 use super::exact_times::inexact_times;
@@ -80,6 +82,8 @@ pub(super) struct Comparison<'c> {
     pub(super) seen_units: Vec<Unit>,
     pub(super) steps: Vec<Aligned>,
     series: AllSeries,
+    /// For each series, the mistake in the beat.
+    beats: Vec<Option<BeatMistake>>,
 }
 
 /// Compares an exchange, which was watched until `watched_ms` at most.
@@ -101,6 +105,7 @@ pub(super) fn compare<'c>(
         seen_units: Vec::new(),
         steps: Vec::new(),
         series: AllSeries::default(),
+        beats: Vec::new(),
     };
     let (rules, is_exact) = rules.of(contract);
     let moved = MovedTimes::default();
@@ -162,6 +167,13 @@ impl ExchangeTrial<'_, '_> {
         self.result.evidence.found(&[self.place(line)], aspect, finding);
     }
 
+    /// Doubts a line until the same is found there again.
+    fn doubt(&mut self, line: usize, aspect: Aspect, finding: &Finding) {
+        self.result.has_other_findings |= aspect != Aspect::Time;
+        self.result.has_other_time_findings |= aspect == Aspect::Time;
+        self.result.evidence.found_in_doubt(&[self.place(line)], &[aspect], finding);
+    }
+
     fn skip(&mut self, lines: impl IntoIterator<Item = usize>, why: &Skipped) {
         let cases: Vec<String> = lines.into_iter().map(|line| self.place(line)).collect();
         self.result.evidence.skipped(&cases, why);
@@ -203,6 +215,7 @@ impl ExchangeTrial<'_, '_> {
             came: got.times,
             series: None,
             is_after_hole: false,
+            is_joined_otherwise: false,
         });
         // Shows the body beside a wrong status, since the body often says why.
         let body: Vec<u8> = self.seen.facts.writes.iter().flat_map(|write| &write.bytes[..]).copied().collect();
@@ -249,7 +262,7 @@ impl ExchangeTrial<'_, '_> {
         wrong.dedup();
         let (early, other): (Vec<&WrongTime>, Vec<&WrongTime>) = wrong.iter().partition(|wrong| wrong.is_early);
         self.result.early_lines = early.iter().map(|wrong| wrong.line).collect();
-        self.result.has_other_time_findings = !other.is_empty();
+        self.result.has_other_time_findings |= !other.is_empty();
         for wrong in wrong {
             let place = self.place(wrong.line);
             let finding = Finding::new(&place, wrong.expected, wrong.actual, wrong.why);
@@ -259,11 +272,12 @@ impl ExchangeTrial<'_, '_> {
         }
     }
 
-    /// Returns the lines of the stream and of each series, each behind the head. A timer of its own is neither late nor early
-    /// because of the rest of the stream.
+    /// Returns the lines of the stream and of each series without a mistake in its beat, each behind the head. A timer of its own
+    /// is neither late nor early because of the rest of the stream.
     fn timed_sequences(&self) -> Vec<Vec<TimedLine>> {
         let Some((head, rest)) = self.result.came.split_first() else { return Vec::new() };
-        let sequences = [None].into_iter().chain((0..self.result.series.count()).map(Some));
+        let series = (0..self.result.series.count()).map(Some);
+        let sequences = [None].into_iter().chain(series.filter(|series| !self.has_wrong_beat(*series)));
         let of = |sequence| rest.iter().filter(move |line| line.series == sequence);
         sequences.map(|sequence| [head].into_iter().chain(of(sequence)).copied().collect()).collect()
     }

@@ -67,6 +67,9 @@ pub(super) struct TimedLine {
     pub(super) series: Option<usize>,
     /// Whether lines before are missing, so that the gap before the line says nothing.
     pub(super) is_after_hole: bool,
+    /// Whether the write of the line has the next line as well, in the recording alone, or now alone. A server that joins writes
+    /// now and then holds back such a line, so that the gap before the line says nothing of the pace.
+    pub(super) is_joined_otherwise: bool,
 }
 
 /// A line that came at a wrong time.
@@ -127,7 +130,8 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
         let before = at.checked_sub(1).map(|before| lines[before]);
         wrong.extend(late(*line, before, rules, &excused));
-        wrong.extend(early(&lines, at, usual[at], if at == 1 { rules.tolerance } else { slack }));
+        let is_held_back = at == 1 || line.is_joined_otherwise;
+        wrong.extend(early(&lines, at, usual[at], if is_held_back { rules.tolerance } else { slack }));
     }
     // Single gaps may be too short to tell. Nothing explains a response in much less than the recorded time.
     if wrong.is_empty() {
@@ -238,10 +242,12 @@ pub(super) fn kinds_of_gaps(lines: &[TimedLine]) -> Vec<Vec<TimedGap>> {
     kinds
 }
 
-/// Returns the gap before a line, unless the line is in the same write as the line before, or lines in between are missing.
+/// Returns the gap before a line, unless the line is in the same write as the line before, lines in between are missing, or one
+/// of both lines is joined with the next one in the recording alone, or now alone.
 fn gap_before(lines: &[TimedLine], at: usize) -> Option<TimedGap> {
     let (before, line) = (lines[at - 1], lines[at]);
-    let is_gap = !line.is_after_hole && line.write != before.write;
+    let is_joined_otherwise = before.is_joined_otherwise || line.is_joined_otherwise;
+    let is_gap = !line.is_after_hole && !is_joined_otherwise && line.write != before.write;
     is_gap.then(|| TimedGap {
         at,
         due_ms: line.due.last_ms.saturating_sub(before.due.last_ms),
@@ -354,6 +360,7 @@ pub(super) fn timed_lines(due: &[u64], came: &[u64]) -> Vec<TimedLine> {
         came: at(came),
         series: None,
         is_after_hole: false,
+        is_joined_otherwise: false,
     };
     times.enumerate().map(line).collect()
 }

@@ -16,6 +16,9 @@ use crate::against::times::TimedLine;
 use crate::against::unit::{Unit, units};
 use crate::judge::{Aspect, Finding, Skipped};
 
+/// What came in place of a missing unit.
+pub(super) const BESIDE_CAME: &str = "the lines before and behind it came";
+
 /// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
 struct Hole {
@@ -44,6 +47,7 @@ impl ExchangeTrial<'_, '_> {
         (self.result.expected_units, self.result.seen_units) = (expected, got);
         series.assign(&optional, &self.result.seen_units, |e, g| self.is_same(e, g));
         self.result.series = series;
+        self.find_beats();
         let (steps, in_doubt) = self.aligned();
         self.result.steps = steps;
         self.steps(kind);
@@ -51,6 +55,7 @@ impl ExchangeTrial<'_, '_> {
             self.note_moved(e, g, true);
         }
         self.order_of_series();
+        self.beats(kind);
         self.same_values();
         // Skips a write without a unit, such as a comment among events.
         let without_unit: Vec<usize> = (0..writes.len())
@@ -133,19 +138,30 @@ impl ExchangeTrial<'_, '_> {
         let Hole { mut missing, mut extra, before } = hole;
         // Accepts units behind the end of an endless recording, also before a late unit, and further units of a series.
         let is_beyond = |g: usize| self.is_beyond(&self.result.seen_units[g]);
-        extra.retain(|g| !(is_beyond(*g) || self.is_of_longer_stream(*g)));
-        let (is_due, left_out): (Vec<usize>, Vec<usize>) =
-            missing.iter().partition(|e| !self.is_of_shorter_stream(**e));
-        let left_out: Vec<usize> = left_out.into_iter().flat_map(|e| self.lines(e)).collect();
+        let all = &self.result.series;
+        extra.retain(|g| !is_beyond(*g) && !self.has_wrong_beat(all.of_seen(*g)));
+        missing.retain(|e| !self.has_wrong_beat(all.of_unit(*e)));
+        let (longer, is_extra): (Vec<usize>, Vec<usize>) = extra.iter().partition(|g| self.is_of_longer_stream(**g));
+        let (shorter, is_due): (Vec<usize>, Vec<usize>) = missing.iter().partition(|e| self.is_of_shorter_stream(**e));
+        (extra, missing) = (is_extra, is_due);
+        // Doubts a unit in the middle of a series: a series is longer or shorter at its end.
+        let (in_middle, at_end): (Vec<usize>, Vec<usize>) =
+            shorter.iter().partition(|e| self.is_missing_in_middle(**e));
+        let left_out: Vec<usize> = at_end.into_iter().flat_map(|e| self.lines(e)).collect();
         self.skip(left_out, &Skipped::NoTime);
-        missing = is_due;
+        in_middle.into_iter().for_each(|e| self.missing_in_middle(e));
+        for g in longer {
+            if self.is_extra_in_middle(g) {
+                self.extra(g, before, true);
+            }
+        }
         // Pairs missing and extra units: an extra unit is most likely a missing unit with a mistake.
         let pairs = missing.len().min(extra.len());
         for (e, g) in missing.iter().zip(&extra) {
             self.wrong(*e, *g, kind, true);
         }
         for g in &extra[pairs..] {
-            self.extra(*g, before);
+            self.extra(*g, before, false);
         }
         for (number, e) in missing[pairs..].iter().enumerate() {
             self.missing(*e, is_trailing, number > 0 || pairs > 0 || self.is_broken_off());
@@ -185,7 +201,8 @@ impl ExchangeTrial<'_, '_> {
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let line = self.lines(e).last().copied().unwrap_or_default();
         let due = if series.is_none() { self.moved_times(unit.times) } else { unit.times };
-        let timed = TimedLine { line, write: unit.writes.1, due, came: got.times, series, is_after_hole };
+        let (write, is_joined_otherwise) = (unit.writes.1, unit.ends_write != got.ends_write);
+        let timed = TimedLine { line, write, due, came: got.times, series, is_after_hole, is_joined_otherwise };
         // Times each write of a unit where both are cut alike, and otherwise only the end of the unit.
         if self.is_exact && unit.cuts == got.cuts {
             self.came_in_writes(e, g, is_after_hole);
@@ -205,11 +222,12 @@ impl ExchangeTrial<'_, '_> {
             let (due, came) = (&self.exchange.response.writes[write], &self.seen.facts.writes[got.writes.0 + number]);
             let is_after_hole = is_after_hole && number == 0;
             let (line, due, came) = (due.line, self.moved_times(due.times), came.times);
-            self.result.came.push(TimedLine { line, write, due, came, series: None, is_after_hole });
+            let timed = TimedLine { line, write, due, came, series: None, is_after_hole, is_joined_otherwise: false };
+            self.result.came.push(timed);
         }
     }
 
-    fn extra(&mut self, g: usize, before: Option<usize>) {
+    fn extra(&mut self, g: usize, before: Option<usize>, is_in_doubt: bool) {
         let is_repeat = |e: &usize| self.is_same(*e, g);
         let repeated = before.filter(is_repeat).or_else(|| (0..self.result.expected_units.len()).find(is_repeat));
         // Names the line of the repeated unit, of the unit before, or of the head.
@@ -220,7 +238,11 @@ impl ExchangeTrial<'_, '_> {
         let finding = Finding::new(self.place(line), "no further write here", visible(&got.bytes), why);
         let finding =
             finding.after(Duration::from_millis(got.times.last_ms)).came_beside(&beside(&self.result.seen_units, g));
-        self.found(line, Aspect::Presence, &finding);
+        if is_in_doubt {
+            self.doubt(line, Aspect::Presence, &finding);
+        } else {
+            self.found(line, Aspect::Presence, &finding);
+        }
     }
 
     fn missing(&mut self, e: usize, is_trailing: bool, is_told: bool) {
@@ -236,11 +258,23 @@ impl ExchangeTrial<'_, '_> {
         if is_trailing && is_told {
             return self.skip(lines, &Skipped::OtherAnswer(format!("not judged: {}", self.why_no_more())));
         }
-        let line = lines.last().copied().unwrap_or_default();
-        let actual = if is_trailing { self.why_no_more() } else { "the lines before and behind it came".to_owned() };
-        let finding = Finding::new(self.place(line), visible(&unit.bytes), actual, "missing")
-            .expected_beside(&beside(&self.result.expected_units, e));
+        let actual = if is_trailing { self.why_no_more() } else { BESIDE_CAME.to_owned() };
+        let (line, finding) = self.missing_unit(e, actual);
         self.found(line, Aspect::Presence, &finding);
+    }
+
+    /// Doubts a missing unit in the middle of a series, whose pace leaves no room for the unit.
+    fn missing_in_middle(&mut self, e: usize) {
+        let (line, finding) = self.missing_unit(e, BESIDE_CAME.to_owned());
+        self.doubt(line, Aspect::Presence, &finding);
+    }
+
+    /// Returns the finding that a unit is missing, and the line of the unit.
+    fn missing_unit(&self, e: usize, actual: String) -> (usize, Finding) {
+        let line = self.lines(e).last().copied().unwrap_or_default();
+        let unit = visible(&self.result.expected_units[e].bytes);
+        let finding = Finding::new(self.place(line), unit, actual, "missing");
+        (line, finding.expected_beside(&beside(&self.result.expected_units, e)))
     }
 
     /// Judges whether the chunks end where the recorded chunks end.

@@ -49,7 +49,8 @@ impl ExchangeTrial<'_, '_> {
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
                 // Gives the end a number that neither a write nor the head has.
                 let (line, write) = (expected.line, usize::MAX - 1);
-                let timed = TimedLine { line, write, due, came, series: None, is_after_hole };
+                let timed =
+                    TimedLine { line, write, due, came, series: None, is_after_hole, is_joined_otherwise: false };
                 self.result.came.push(timed);
             }
             return;

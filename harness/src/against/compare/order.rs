@@ -80,8 +80,7 @@ impl ExchangeTrial<'_, '_> {
         let finding =
             finding.after(Duration::from_millis(at_ms)).expected_beside(&beside(&self.result.expected_units, e));
         if is_in_doubt {
-            self.result.has_other_findings = true;
-            self.result.evidence.found_in_doubt(&[self.place(line)], &[Aspect::Order], &finding);
+            self.doubt(line, Aspect::Order, &finding);
         } else {
             self.found(line, Aspect::Order, &finding);
         }

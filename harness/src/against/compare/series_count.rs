@@ -1,6 +1,7 @@
 //! How many units of a series come: as many as the length of the stream has room for.
 
 use super::ExchangeTrial;
+use crate::against::align::Aligned;
 use crate::against::series::Series;
 
 impl ExchangeTrial<'_, '_> {
@@ -29,6 +30,30 @@ impl ExchangeTrial<'_, '_> {
         times.into_iter().all(|ms| ms.saturating_sub(std::mem::replace(&mut before_ms, ms)) <= room_ms)
     }
 
+    /// Returns whether a missing unit is in the middle of its series: another unit that is due later came.
+    pub(super) fn is_missing_in_middle(&self, e: usize) -> bool {
+        self.pairs_of(self.result.series.of_unit(e)).any(|(later, came)| later > e && !self.is_same(e, came))
+    }
+
+    /// Returns whether an extra unit is in the middle of its series: another unit came behind.
+    pub(super) fn is_extra_in_middle(&self, g: usize) -> bool {
+        self.pairs_of(self.result.series.of_seen(g)).any(|(due, later)| later > g && !self.is_same(due, g))
+    }
+
+    /// Returns the right units of a series: expected and seen, by index.
+    fn pairs_of(&self, series: Option<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let right = self.result.steps.iter().filter_map(|step| match *step {
+            Aligned::Same(e, g) => Some((e, g)),
+            _ => None,
+        });
+        right.filter(move |(e, _)| series.is_some() && self.result.series.of_unit(*e) == series)
+    }
+
+    /// Returns the seen units of a series, by index.
+    pub(super) fn seen_of(&self, series: usize) -> impl Iterator<Item = usize> {
+        (0..self.result.seen_units.len()).filter(move |g| self.result.series.of_seen(*g) == Some(series))
+    }
+
     /// Returns the units that came, and when, from which a period of a series begins: the units of the series, or all units of
     /// the stream for a series after silence.
     fn times_before(&self, series: usize) -> impl Iterator<Item = (usize, u64)> {
@@ -41,7 +66,7 @@ impl ExchangeTrial<'_, '_> {
         of_series.map(|(g, unit)| (g, unit.times.last_ms))
     }
 
-    fn period_ms(&self, series: usize) -> u64 {
+    pub(super) fn period_ms(&self, series: usize) -> u64 {
         self.result.series.series(series).period_ms / u64::from(self.rules.times.scale)
     }
 }

@@ -4,7 +4,7 @@ use onbeat_server::random::{Random, Seed};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{MadeUpResponse, Measure, cases, compared, rules};
+use super::{MadeUpResponse, Measure, cases, compared, failing, rules};
 
 /// The writes of a timer.
 #[derive(Clone, Copy, Debug)]
@@ -109,4 +109,42 @@ proptest! {
         accused.retain(|told| !(timers.iter().any(is_rare) && told.contains("out of order")));
         prop_assert_eq!(accused, Vec::<String>::new());
     }
+}
+
+/// Returns the events of a server that sends an event each `period_ms`, and holds back events until the next one by chance.
+fn joined(period_ms: u64, count: u64, random: &mut Random) -> MadeUpResponse {
+    let mut writes: Vec<(u64, String, Value)> = Vec::new();
+    let mut held = String::new();
+    for n in 1..=count {
+        held += &format!("data: {n}\n\n");
+        // Never holds back two events in a row, nor the last one.
+        let is_held_back = n < count && held.matches("data").count() == 1 && random.next_below(3) == 0;
+        if !is_held_back {
+            writes.push((n * period_ms + random.next_below(LATE_MS), std::mem::take(&mut held), json!({})));
+        }
+    }
+    let end_ms = count * period_ms + LATE_MS;
+    MadeUpResponse { writes, end: (end_ms, "complete"), ..MadeUpResponse::events(&[]) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_server_that_joins_events_now_and_then_is_not_accused_of_another_pace(
+        period_ms in prop::sample::select(vec![30_u64, 60, 100, 150]), count in 8_u64..30, seeds: (u64, u64),
+    ) {
+        let of = |seed| joined(period_ms, count, &mut Random::new(Seed(seed), 0, 0));
+        let (recorded, came) = (of(seeds.0), of(seeds.1));
+        prop_assert_eq!(failing(&recorded, &came, Measure::Events), []);
+    }
+}
+
+#[test]
+fn another_pace_of_a_server_that_joins_events_now_and_then_is_found() {
+    let [recorded, came, slow] =
+        [(100, 1), (100, 2), (160, 3)].map(|(ms, seed)| joined(ms, 30, &mut Random::new(Seed(seed), 0, 0)));
+    assert_eq!(failing(&recorded, &came, Measure::Events), []);
+    let told = failing(&recorded, &slow, Measure::Events);
+    assert_eq!(told[0].1, "the pace is too slow", "{told:?}");
 }

@@ -306,3 +306,40 @@ fn a_comment_that_changes_sides_with_an_event_under_a_rule_is_no_mistake() {
         }
     }
 }
+
+#[test]
+fn a_unit_that_is_lost_or_doubled_among_equal_ones_is_found_by_the_beat_of_its_timer() {
+    let (level, count, pulse) =
+        (every(250, 20, |_| "event: fuel\ndata: {\"l\":40}\n\n".to_owned()), counted(100, 50), heartbeats(1000, 5));
+    let recorded = merged(&[&level, &count, &pulse]);
+    let line_of = |ms: u64, text: &str| {
+        let is_write = |write: &(u64, String, _)| write.0 == ms && write.1.starts_with(text);
+        FIRST_WRITE + recorded.writes.iter().position(is_write).expect("a write")
+    };
+    for n in [0, 6, 12, 17] {
+        let (mut lost, mut twice) = (level.clone(), level.clone());
+        lost.remove(n);
+        twice.insert(n, level[n].clone());
+        let line = line_of(level[n].0, "event: fuel");
+        let found = [(line, "missing".to_owned())];
+        assert_eq!(failing(&recorded, &merged(&[&lost, &count, &pulse]), Measure::Chunks), found, "{n}");
+        let found = [(line, "one too many: it came again".to_owned())];
+        assert_eq!(failing(&recorded, &merged(&[&twice, &count, &pulse]), Measure::Chunks), found, "{n}");
+    }
+    for (period_ms, count_of, way) in [(175, 28, "fast"), (375, 13, "slow")] {
+        let other = every(period_ms, count_of, |_| level[0].1.clone());
+        let found = [(line_of(250, "event: fuel"), format!("the pace is too {way}"))];
+        assert_eq!(failing(&recorded, &merged(&[&other, &count, &pulse]), Measure::Chunks), found);
+    }
+}
+
+#[test]
+fn a_count_that_is_skipped_or_repeated_while_the_pace_goes_on_is_found() {
+    let (level, pulse) = (named("fuel", 250, 20), heartbeats(1000, 5));
+    let recorded = merged(&[&level, &pulse]);
+    let counts = |count: fn(u64) -> u64| every(250, 20, move |n| format!("event: fuel\ndata: {}\n\n", count(n)));
+    let skipped = counts(|n| n + u64::from(n >= 9));
+    assert_eq!(failing(&recorded, &merged(&[&skipped, &pulse]), Measure::Chunks)[0].1, "missing");
+    let repeated = counts(|n| n - u64::from(n >= 9));
+    assert_eq!(failing(&recorded, &merged(&[&repeated, &pulse]), Measure::Chunks)[0].1, "one too many: it came again");
+}
