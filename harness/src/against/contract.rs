@@ -37,6 +37,11 @@ pub(super) struct ContractExchange {
     pub(super) response: ResponseFacts,
 }
 
+/// Returns the requests of recordings.
+pub(super) fn requests(contracts: &[RecordingContract]) -> impl Iterator<Item = &ReplayRequest> {
+    contracts.iter().flat_map(|contract| &contract.exchanges).map(|exchange| &exchange.request)
+}
+
 impl RecordingContract {
     /// Reads a recording.
     ///

@@ -79,7 +79,9 @@ impl ResponseFacts {
             Fact::Recording(start) => self.framing = start.framing,
             // Passes over interim heads (1xx), except 101, the last head before another protocol.
             Fact::Head(head) if head.status >= 200 || head.status == 101 => {
-                let head = Head { minor_version: 1, status: head.status, headers: head.headers.clone() };
+                // Takes names in any case, as a person may write them.
+                let headers = head.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+                let head = Head { minor_version: 1, status: head.status, headers: headers.collect() };
                 self.head = Some(HeadFact { line: number, times, head, vary });
             }
             Fact::Write(write) => {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use onbeat_wire::Instant;
 
 use super::compare::CompareRules;
-use super::contract::RecordingContract;
+use super::contract::{RecordingContract, requests};
 use super::facts::{ResponseFacts, SeenResponse};
+use super::request::MoreHeaders;
 use super::results::PlayedExchange;
 use super::schedule::{PlannedExchange, Round};
 use crate::check::ExtraHeaders;
@@ -138,7 +139,8 @@ impl LabPlayer<'_> {
         let key = (planned.contract, recorded.connection, alone);
         let client = clients.clients.entry(key).or_insert_with(|| self.lab.client());
         let request = &recorded.request;
-        let ordinal = client.send_request(&request.method, request.in_lab(self.headers)).await;
+        let headers = MoreHeaders::of(self.headers, requests(self.contracts));
+        let ordinal = client.send_request(&request.method, request.in_lab(&headers)).await;
         clients.sent.insert(number, (key, ordinal));
     }
 }

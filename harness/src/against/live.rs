@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use super::accept::NextRecording;
 use super::cases::cases;
 use super::compare::CompareRules;
-use super::contract::RecordingContract;
+use super::contract::{RecordingContract, requests};
 use super::facts::{ResponseFacts, SeenResponse};
+use super::request::MoreHeaders;
 use super::results::{CheckResults, PlayedExchange, PlayedRound};
 use super::schedule::{PlannedExchange, Round, alone, rounds};
 use crate::check::{ExtraHeaders, Progress, look_for_stalls, too_fast};
@@ -190,7 +191,8 @@ impl RecordingCheck {
         let due = start + Duration::from_millis(planned.start_ms) / self.rules.times.scale;
         clock.sleep_until(due).await;
         let watched = self.watched(&recorded.response);
-        let request = recorded.request.to(self.connector.upstream(), &self.headers, watched);
+        let headers = MoreHeaders::of(&self.headers, requests(contracts));
+        let request = recorded.request.to(self.connector.upstream(), &headers, watched);
         let recorded_bytes: usize = recorded.response.writes.iter().map(|write| write.bytes.len()).sum();
         // Bounds the memory for a server that sends far more than recorded.
         let mut room = BYTES_FACTOR * recorded_bytes + BYTES_MORE;

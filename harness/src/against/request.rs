@@ -3,6 +3,8 @@
 #[cfg(feature = "live")]
 mod to_server;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use onbeat_wire::jsonl::Problem;
 use onbeat_wire::recording::{Body, RecordedRequest};
@@ -53,8 +55,8 @@ impl ReplayRequest {
 
     /// Returns the fields to send: the recorded fields, and further ones, which replace the recorded fields of the same names.
     /// Left out are the fields that the connection decides, and the secrets that the recorder left out.
-    pub(crate) fn fields(&self, more: &ExtraHeaders) -> Vec<(String, String)> {
-        let more: Vec<(String, String)> = more.pairs().collect();
+    fn fields(&self, more: &MoreHeaders) -> Vec<(String, String)> {
+        let more = more.of_request(self);
         let is_given = |name: &str| more.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
         let is_own =
             |name: &str| is_connection_field(name) || OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
@@ -65,11 +67,39 @@ impl ReplayRequest {
         });
         kept.cloned().chain(more.iter().cloned()).collect()
     }
+
+    fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The further headers of a check, and which requests they belong to.
+#[derive(Debug)]
+pub(super) struct MoreHeaders {
+    headers: Vec<(String, String)>,
+    /// The names of the headers that the recorder left out of some request, in lower case.
+    left_out: BTreeSet<String>,
+}
+
+impl MoreHeaders {
+    /// Returns the further headers of a check of these requests.
+    pub(super) fn of<'r>(more: &ExtraHeaders, requests: impl Iterator<Item = &'r ReplayRequest>) -> Self {
+        let left_out = requests.flat_map(|request| &request.masked).map(|name| name.to_ascii_lowercase()).collect();
+        Self { headers: more.pairs().collect(), left_out }
+    }
+
+    /// Returns the headers of a request. A header in place of a secret belongs to the requests that had the secret, and any other
+    /// header to all requests.
+    fn of_request(&self, request: &ReplayRequest) -> Vec<(String, String)> {
+        let belongs =
+            |name: &str| request.has_header(name) || !self.left_out.contains(name.to_ascii_lowercase().as_str());
+        self.headers.iter().filter(|(name, _)| belongs(name)).cloned().collect()
+    }
 }
 
 impl ReplayRequest {
     /// Returns the bytes of the request to an application in a lab: for the recorded host, unless another is given.
-    pub(super) fn in_lab(&self, more: &ExtraHeaders) -> Bytes {
+    pub(super) fn in_lab(&self, more: &MoreHeaders) -> Bytes {
         let fields = self.fields(more);
         let host = |fields: &[(String, String)]| {
             fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.clone())

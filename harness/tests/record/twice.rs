@@ -13,6 +13,7 @@ fn values_that_differ_are_proposed_and_the_first_answer_is_recorded() {
         read_head(&mut socket);
         let number = count.fetch_add(1, Ordering::Relaxed);
         // Tells a time in whole seconds, as OpenAI does.
+        #[expect(clippy::disallowed_methods, reason = "a server tells the machine's time")]
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_secs();
         let first = format!(
             "data: {{\"n\":{number},\"at\":\"2025-12-01T00:00:0{number}Z\",\"model\":\"m\",\"created\":{created}}}\n\n"

@@ -149,7 +149,9 @@ impl ExchangeTrial<'_, '_> {
             shorter.iter().partition(|e| self.is_missing_in_middle(**e));
         let left_out: Vec<usize> = at_end.into_iter().flat_map(|e| self.lines(e)).collect();
         self.skip(left_out, &Skipped::NoTime);
-        in_middle.into_iter().for_each(|e| self.missing_in_middle(e));
+        for e in in_middle {
+            self.missing_in_middle(e);
+        }
         for g in longer {
             if self.is_extra_in_middle(g) {
                 self.extra(g, before, true);

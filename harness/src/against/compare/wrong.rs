@@ -21,7 +21,7 @@ impl ExchangeTrial<'_, '_> {
         let (unit, got) = (&self.result.expected_units[e], &self.result.seen_units[g]);
         let difference = unit.difference(got, &vary(writes, unit)).unwrap_or_default();
         let is_told = !(difference.is_empty() || difference == ANOTHER_TEXT);
-        let agreed = self.agreement(unit, got, kind);
+        let (agreed, data_lines) = self.agreement(unit, got, kind);
         let is_cut = kind == BodyKind::EventStream
             && agreed.seen == got.bytes.len()
             && blank_line(&unit.bytes) == Some(agreed.expected);
@@ -29,6 +29,10 @@ impl ExchangeTrial<'_, '_> {
             Some(byte) => format!("not UTF-8 from byte {byte} on"),
             None if is_cut => "the blank line at the end is missing".to_owned(),
             None if is_other && !is_told => "something else came".to_owned(),
+            None if difference.is_empty() && data_lines[0] != data_lines[1] => {
+                format!("expected {} of data, got {}", lines(data_lines[0]), lines(data_lines[1]))
+            }
+            None if difference.is_empty() => format!("other bytes from byte {} on", agreed.seen),
             None => difference,
         };
         // Shows the seen values where values may vary, so that the first difference is the mistake.
@@ -45,13 +49,18 @@ impl ExchangeTrial<'_, '_> {
         self.found(line, Aspect::Bytes, &finding);
     }
 
-    /// Returns how far a seen unit agrees with an expected unit.
-    fn agreement(&self, unit: &Unit, got: &Unit, kind: BodyKind) -> Agreement {
-        let places = |unit: &Unit| ValuePlaces::find(&unit.bytes, kind, self.rules.measure);
+    /// Returns how far a seen unit agrees with an expected unit, and how many lines of data both have.
+    fn agreement(&self, unit: &Unit, got: &Unit, kind: BodyKind) -> (Agreement, [usize; 2]) {
+        let [places, got_places] = [unit, got].map(|unit| ValuePlaces::find(&unit.bytes, kind, self.rules.measure));
         let vary = vary(&self.exchange.response.writes, unit);
-        let expected = VaryingText { bytes: &unit.bytes, places: &places(unit), vary: &vary };
-        expected.agreement(&got.bytes, &places(got))
+        let expected = VaryingText { bytes: &unit.bytes, places: &places, vary: &vary };
+        (expected.agreement(&got.bytes, &got_places), [places.data_count(), got_places.data_count()])
     }
+}
+
+/// Returns a number of lines in words.
+fn lines(count: usize) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
 }
 
 /// Returns the first byte of a seen unit outside of UTF-8, if the expected unit is UTF-8.

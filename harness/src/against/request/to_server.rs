@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::ReplayRequest;
-use crate::check::ExtraHeaders;
+use super::{MoreHeaders, ReplayRequest};
 use crate::record::OneRequest;
 use crate::server_url::ServerUrl;
 
 impl ReplayRequest {
     /// Returns the request to a server, with further headers, which replace the recorded ones of the same names.
-    pub(in crate::against) fn to(&self, server: &ServerUrl, more: &ExtraHeaders, watched: Duration) -> OneRequest {
+    pub(in crate::against) fn to(&self, server: &ServerUrl, more: &MoreHeaders, watched: Duration) -> OneRequest {
         OneRequest {
             method: self.method.clone(),
             target: self.target_at(server),
@@ -35,6 +34,7 @@ mod tests {
     use onbeat_wire::recording::RawRequest;
 
     use super::*;
+    use crate::check::ExtraHeaders;
 
     fn request(text: &str) -> ReplayRequest {
         let recorded = RawRequest { text: text.to_owned() }.parts();
@@ -46,7 +46,9 @@ mod tests {
     fn sent(text: &str, url: &str, headers: &[&str]) -> (String, Vec<String>) {
         let headers: Vec<String> = headers.iter().map(|text| (*text).to_owned()).collect();
         let headers = ExtraHeaders::read_for_recordings(&headers).expect("headers");
-        let one = request(text).to(&ServerUrl::read(url).expect("a URL"), &headers, Duration::ZERO);
+        let request = request(text);
+        let headers = MoreHeaders::of(&headers, [&request].into_iter());
+        let one = request.to(&ServerUrl::read(url).expect("a URL"), &headers, Duration::ZERO);
         (one.target, one.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect())
     }
 
@@ -59,6 +61,23 @@ mod tests {
         assert_eq!(headers, ["Accept: text/event-stream", "x-room: 8", "authorization: Bearer a"]);
         assert_eq!(request(text).masked, ["Authorization"]);
         assert_eq!(request("GET /?token=xxx&a=x HTTP/1.1\r\nX-Flag: x\r\n\r\n").masked, ["?token"]);
+    }
+
+    #[test]
+    fn a_header_in_place_of_a_secret_is_sent_with_the_requests_that_had_the_secret() {
+        let [with, without] =
+            ["Cookie: xxxxxxxx\r\n", ""].map(|line| request(&format!("GET / HTTP/1.1\r\n{line}\r\n")));
+        let given = ["Cookie: sid=7".to_owned(), "X-Room: 8".to_owned()];
+        let given = ExtraHeaders::read_for_recordings(&given).expect("headers");
+        let names = |request: &ReplayRequest, all: &[&ReplayRequest]| -> Vec<String> {
+            let headers = MoreHeaders::of(&given, all.iter().copied());
+            let sent = request.to(&ServerUrl::read("a").expect("a URL"), &headers, Duration::ZERO);
+            sent.headers.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&with, &[&with, &without]), ["cookie", "x-room"]);
+        assert_eq!(names(&without, &[&with, &without]), ["x-room"]);
+        // Without any secret in its place a header belongs to all requests.
+        assert_eq!(names(&without, &[&without]), ["cookie", "x-room"]);
     }
 
     #[test]

@@ -227,3 +227,15 @@ fn events_that_begin_alike_are_shown_from_where_they_differ() {
         assert_eq!(shown(&finding.actual, actual_from), actual);
     }
 }
+
+#[test]
+fn a_text_in_other_lines_and_other_bytes_are_told() {
+    let told = |recorded: &str, came: &str| -> String {
+        let [recorded, came] = [recorded, came].map(|text| MadeUpResponse::events(&[(10, text)]));
+        failing(&recorded, &came, Measure::Chunks).remove(0).1
+    };
+    let one = "data: {\"a\": 1}\n\n";
+    assert_eq!(told(one, "data: {\"a\":\ndata: 1}\n\n"), "expected 1 line of data, got 2 lines");
+    assert_eq!(told("data: a\ndata: b\n\n", "data: a\n\n"), "expected 2 lines of data, got 1 line");
+    assert_eq!(told(one, "data:{\"a\": 1}\n\n"), "other bytes from byte 5 on");
+}
