@@ -1,5 +1,7 @@
 //! Alignment: finds the seen unit for each expected unit, so that a single mistake stays a single finding.
 
+use std::collections::BTreeSet;
+
 use super::facts::WriteFact;
 use super::unit::{Unit, UnitKind};
 use crate::judge::{Loosening, Step, UNIT, align as align_by_cost};
@@ -81,6 +83,12 @@ pub(super) fn align(
     is_behind_the_end: impl Fn(&Unit) -> bool,
 ) -> Vec<Aligned> {
     let [kinds, got_kinds] = [expected, got].map(|units| units.iter().map(&kind).collect::<Vec<UnitKind>>());
+    // Takes units of a new kind for units of a similar kind with a mistake, such as another name of a field.
+    let known: BTreeSet<&UnitKind> = kinds.iter().collect();
+    let is_other_kind = |e: usize, g: usize| {
+        let (wanted, came) = (&kinds[e], &got_kinds[g]);
+        wanted != came && (known.contains(came) || !came.resembles(wanted))
+    };
     let rules: Vec<Vec<Loosening>> = expected.iter().map(|unit| vary(writes, unit)).collect();
     let same = |e: usize, g: usize| expected[e].difference(&got[g], &rules[e]).is_none();
     // Aligns the required units alone: an optional unit may come anywhere, any number of times.
@@ -114,7 +122,7 @@ pub(super) fn align(
                 let far = u32::from(is_far(&expected[e], &got[g]));
                 match () {
                     () if same(e, g) => far,
-                    () if kinds[e] != got_kinds[g] => OTHER_KIND,
+                    () if is_other_kind(e, g) => OTHER_KIND,
                     () if expected[e].resembles(&got[g]) => SIMILAR + far,
                     () => WRONG + far,
                 }

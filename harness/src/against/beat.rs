@@ -29,7 +29,18 @@ pub(super) enum BeatMistake {
 
 /// Returns whether each gap between these times is about as long as the period.
 pub(super) fn is_steady(times: &[u64], period_ms: u64) -> bool {
-    times.windows(2).all(|pair| (pair[1] - pair[0]).abs_diff(period_ms) <= period_ms / 4)
+    let is_steady = |gap_ms: u64| gap_ms.abs_diff(period_ms) <= period_ms / 4;
+    times.windows(2).all(|pair| pair[1].checked_sub(pair[0]).is_some_and(is_steady))
+}
+
+/// Returns whether a single beat is lost before a unit: the gap is about two periods long, and the gaps beside are one.
+pub(super) fn is_hole(times: &[u64], at: usize, period_ms: u64) -> bool {
+    let is_about = |at: usize, wanted_ms: u64| {
+        let gap_ms = times[at].saturating_sub(times[at - 1]);
+        4 * gap_ms.abs_diff(wanted_ms) <= period_ms
+    };
+    let is_usual = |at: usize| at == 0 || at >= times.len() || is_about(at, period_ms);
+    period_ms >= PERIOD_MS_MIN && is_about(at, 2 * period_ms) && is_usual(at - 1) && is_usual(at + 1)
 }
 
 /// Returns the first mistake in the times of units with this period.
@@ -55,7 +66,7 @@ fn mistake_at(times: &[u64], at: usize, period_ms: u64) -> Option<BeatMistake> {
     let least = |range: std::ops::Range<usize>| range.map(late_ms).min();
     let before = least(at.saturating_sub(UNITS_BESIDE)..at)?;
     let after = least(at..times.len().min(at + UNITS_BESIDE))?;
-    let (gap_ms, period) = (times[at] - times[at - 1], period_ms as i64);
+    let (gap_ms, period) = (times[at].saturating_sub(times[at - 1]), period_ms as i64);
     let is_about = |moved: i64, by: i64| 4 * (moved - by).abs() <= period;
     // Knows that the beat goes on only from a further unit.
     let goes_on = at + 1 < times.len();

@@ -101,7 +101,7 @@ pub(super) fn hint(
 
 /// Returns a proposal to loosen values that differ in several lines, if nothing else is wrong with the lines.
 fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> {
-    let (mut count, mut proposed): (usize, Vec<Vary>) = (0, Vec::new());
+    let (mut count, mut shifted, mut proposed): (usize, usize, Vec<Vary>) = (0, 0, Vec::new());
     for step in &comparison.steps {
         let Aligned::Wrong(e, g) = *step else { continue };
         let (expected, seen) = (&comparison.expected_units[e], &comparison.seen_units[g]);
@@ -112,11 +112,18 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
             rule.place == *place && seen.values(place).iter().all(|value| rule.breach_in_place(value).is_none())
         };
         varying.retain(|vary| !rules.iter().any(|rule| allows(rule, &vary.place)));
-        // Takes keys that come and go, and values of other types, for mistakes.
-        if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any) {
+        // Takes keys that come and go, values of other types, and values that break a rule, for mistakes.
+        let has_rule = |vary: &Vary| rules.iter().any(|rule| rule.place == vary.place);
+        if varying.is_empty() || varying.iter().any(|vary| vary.rule == VaryRule::Any || has_rule(vary)) {
             return None;
         }
         count += 1;
+        // Recognises a write that is lost or doubled, behind which each value is that of a neighbour.
+        let neighbours = [e.checked_sub(1), Some(e + 1)].into_iter().flatten();
+        let mut neighbours = neighbours.filter_map(|at| comparison.expected_units.get(at));
+        let is_shifted =
+            |other: &Unit| varying.iter().all(|vary| other.values(&vary.place) == seen.values(&vary.place));
+        shifted += usize::from(neighbours.any(is_shifted));
         for vary in varying.into_iter().filter(|vary| vary.place != VaryPlace::Pointer(String::new())) {
             match proposed.iter_mut().find(|known| known.place == vary.place) {
                 // Takes the wider of two rules, which fits both lines.
@@ -126,7 +133,7 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
             }
         }
     }
-    if count < LINES_MIN || proposed.is_empty() || proposed.len() > VALUES_MAX {
+    if count < LINES_MIN || 2 * shifted >= count || proposed.is_empty() || proposed.len() > VALUES_MAX {
         return None;
     }
     Some(format!(

@@ -3,7 +3,7 @@
 //! Two timers of a server meet now and then, and either may be first: between a unit of a series and the rest of the stream
 //! no order holds but that of time. How many units of a series come depends on how long the stream lasts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onbeat_wire::recording::VaryPlace;
 
@@ -93,10 +93,17 @@ impl AllSeries {
     /// Notes the series of each unit that came. `is_same` tells whether a unit that came is a unit of the recording, values
     /// that may vary apart.
     pub(super) fn assign(&mut self, optional: &[usize], seen: &[Unit], is_same: impl Fn(usize, usize) -> bool) {
+        let seen_kinds: BTreeSet<UnitKind> = seen.iter().map(|unit| unit.kind(self.varying_type)).collect();
         let of = |(g, unit): (usize, &Unit)| {
             let kind = unit.kind(self.varying_type);
             let first = |series: &Series| series.units[0];
             let of_kind = self.list.iter().position(|series| self.kinds[first(series)] == kind);
+            // Takes events of a new kind for a series with a mistake in each event, if none of its own kind came.
+            let is_changed = |series: &Series| {
+                let of_series = &self.kinds[first(series)];
+                !seen_kinds.contains(of_series) && !self.kinds.contains(&kind) && kind.resembles(of_series)
+            };
+            let of_kind = of_kind.or_else(|| self.list.iter().position(is_changed));
             // Looks for a text that may vary, such as a date, where no recorded unit has such a text.
             let is_new = kind.is_comment && !self.kinds.contains(&kind);
             let varies = |series: &Series| self.kinds[first(series)].is_comment && is_same(first(series), g);

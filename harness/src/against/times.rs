@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use onbeat_wire::{Instant, whole_ms};
 
+use self::lost_beats::lost_beats;
 use self::planned_gaps::are_planned;
 use super::facts::ByteTimes;
 use crate::judge::Stalls;
 
+mod lost_beats;
 mod planned_gaps;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,9 @@ const INEXACT_MS: u64 = 60;
 
 /// The jitter of two machines makes a gap longer or shorter by no more, and the next gaps make up for it.
 const JITTER_MS: i64 = 50;
+
+/// The number of the end in place of a write: neither a write nor the head has it.
+pub(super) const END: usize = usize::MAX - 1;
 
 /// How times are judged.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +128,9 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
             gaps.iter().filter(near).for_each(|gap| explained[gap.at] = true);
             wrong.push(found);
         }
+    }
+    if wrong.is_empty() {
+        wrong.extend(lost_beats(&lines, rules));
     }
     let is_steady = is_steady(&lines, &usual_gaps(&lines, rules.tolerance));
     let part = |(part, of): (u32, u32)| if is_steady { rules.tolerance * part / of } else { rules.tolerance };

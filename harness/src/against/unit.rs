@@ -52,6 +52,17 @@ pub(super) struct UnitKind {
     is_empty: bool,
 }
 
+impl UnitKind {
+    /// Returns whether this may be the other kind with a mistake: events of the same type, of which JSON has some of the names.
+    pub(super) fn resembles(&self, other: &Self) -> bool {
+        let is_event = |kind: &Self| !kind.is_comment && !kind.is_empty;
+        let is_same_type = (&self.fields, &self.event_type, &self.object_type)
+            == (&other.fields, &other.event_type, &other.object_type);
+        let has_same_names = !self.event_type.is_empty() || self.names.iter().any(|name| other.names.contains(name));
+        is_event(self) && is_event(other) && is_same_type && has_same_names
+    }
+}
+
 /// Which types of units vary, and so tell no kinds apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct VaryingType {

@@ -163,11 +163,25 @@ impl ExchangeTrial<'_, '_> {
             self.wrong(*e, *g, kind, true);
         }
         for g in &extra[pairs..] {
-            self.extra(*g, before, false);
+            // Takes an extra unit of the kind of an optional one for the optional unit with a mistake.
+            match self.optional_of_kind(*g) {
+                Some(e) => self.wrong(e, *g, kind, false),
+                None => self.extra(*g, before, false),
+            }
         }
         for (number, e) in missing[pairs..].iter().enumerate() {
             self.missing(*e, is_trailing, number > 0 || pairs > 0 || self.is_broken_off());
         }
+    }
+
+    /// Returns an optional unit of the same kind as a unit that came, and that repeats no other unit.
+    fn optional_of_kind(&self, g: usize) -> Option<usize> {
+        let (units, all) = (&self.result.expected_units, &self.result.series);
+        if all.is_none() || (0..units.len()).any(|e| self.is_same(e, g)) {
+            return None;
+        }
+        let kind = all.kind(&self.result.seen_units[g]);
+        (0..units.len()).find(|e| may(&self.exchange.response.writes, &units[*e]) && all.kind(&units[*e]) == kind)
     }
 
     /// Returns whether a unit came after the end of an endless recording.

@@ -7,7 +7,7 @@ use onbeat_wire::How;
 use super::ExchangeTrial;
 use crate::against::align::Aligned;
 use crate::against::facts::{ByteTimes, EndFact};
-use crate::against::times::TimedLine;
+use crate::against::times::{END, TimedLine};
 use crate::judge::{Aspect, Finding, Skipped};
 
 impl ExchangeTrial<'_, '_> {
@@ -47,8 +47,7 @@ impl ExchangeTrial<'_, '_> {
                 self.move_end_behind_optional(due, came);
                 let due = self.moved_times(due);
                 let is_after_hole = matches!(self.result.steps.last(), Some(Aligned::Missing(_)));
-                // Gives the end a number that neither a write nor the head has.
-                let (line, write) = (expected.line, usize::MAX - 1);
+                let (line, write) = (expected.line, END);
                 let timed =
                     TimedLine { line, write, due, came, series: None, is_after_hole, is_joined_otherwise: false };
                 self.result.came.push(timed);

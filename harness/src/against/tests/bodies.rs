@@ -136,3 +136,17 @@ fn the_end_is_told_and_an_endless_stream_has_to_stay_open() {
     more.end.0 = 3400;
     assert_eq!(chunks(&endless, &more), []);
 }
+
+#[test]
+fn an_optional_write_with_a_mistake_is_told_at_its_line() {
+    let token = |text: &str, model: &str| format!("data: {{\"text\":\"{text}\",\"model\":\"{model}\"}}\n\n");
+    let notes = json!({"may": true, "vary": [{"pointer": "/text", "as": "string"}]});
+    let recorded = MadeUpResponse::events(&[(10, "data: start\n\n"), (20, &token("a", "x")), (30, "data: end\n\n")]);
+    let recorded = recorded.with(1, notes);
+    let came = |model: &str| {
+        let (one, two) = (token("b", model), token("c", model));
+        MadeUpResponse::events(&[(10, "data: start\n\n"), (20, &one), (25, &two), (30, "data: end\n\n")])
+    };
+    assert_eq!(chunks(&recorded, &came("x")), []);
+    assert_eq!(chunks(&recorded, &came("y")), [(FIRST_WRITE + 1, "/model: expected \"x\", got \"y\"".to_owned())]);
+}

@@ -132,3 +132,22 @@ fn writes_of_one_instant_in_another_order_are_told_as_timers_that_may_meet() {
     "data: 9\n\n".clone_into(&mut other.writes[0].1);
     assert_eq!(hinted(&events(a, b), &other), None);
 }
+
+#[test]
+fn a_lost_write_and_a_broken_rule_are_no_values_to_loosen() {
+    let deltas = |words: &[&str]| {
+        let write = |(n, word): (u64, &&str)| (100 * n, format!("data: {{\"delta\":\"{word}\",\"n\":{n}}}\n\n"));
+        let writes: Vec<(u64, String)> = (1..).zip(words).map(write).collect();
+        MadeUpResponse::events(&writes.iter().map(|(ms, text)| (*ms, text.as_str())).collect::<Vec<_>>())
+    };
+    let all = ["one", "two", "three", "four", "five", "six", "seven"];
+    assert_eq!(hinted(&deltas(&all), &deltas(&["one", "two", "four", "five", "six", "seven"])), None);
+    let others = ["un", "deux", "trois", "quatre", "cinq", "six", "sept"];
+    assert!(hinted(&deltas(&all), &deltas(&others)).expect("a hint").contains("/delta"));
+
+    let mut ruled = ticks(4, |n| n * 100);
+    ruled.wide = serde_json::json!({"vary": [{"pointer": "", "as": "regex", "pattern": "[1-4]"}]});
+    let mut came = ticks(4, |n| n * 100);
+    came.writes.iter_mut().for_each(|write| write.1 = write.1.replace("data: ", "data: 1"));
+    assert_eq!(hinted(&ruled, &came), None);
+}

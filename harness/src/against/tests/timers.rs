@@ -343,3 +343,13 @@ fn a_count_that_is_skipped_or_repeated_while_the_pace_goes_on_is_found() {
     let repeated = counts(|n| n - u64::from(n >= 9));
     assert_eq!(failing(&recorded, &merged(&[&repeated, &pulse]), Measure::Chunks)[0].1, "one too many: it came again");
 }
+
+#[test]
+fn a_field_with_another_name_in_each_event_of_a_timer_is_named_in_each_line() {
+    let of = |name: &'static str| every(100, 9, move |n| format!("event: cpu\ndata: {{\"{name}\":1,\"seq\":{n}}}\n\n"));
+    let other = named("net", 250, 3);
+    let recorded = merged(&[&of("load"), &other]);
+    let told = failing(&recorded, &merged(&[&of("v"), &other]), Measure::Chunks);
+    assert_eq!(told.len(), 9, "{told:?}");
+    assert!(told.iter().all(|(_, why)| why.contains("/load")), "{told:?}");
+}
