@@ -23,7 +23,7 @@ use onbeat_server::random::Seed;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-use self::duration::parse_duration;
+use self::duration::{parse_duration, parse_watched};
 use self::output::{Output, Stderr, tell};
 use crate::input;
 

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::{Instant, whole_ms};
 
-use super::{Exit, Format, Output, files, input, parse_count, parse_duration, tell, told_to_end};
+use super::{Exit, Format, Output, files, input, parse_count, parse_duration, parse_watched, tell, told_to_end};
 use crate::against::{Recordings, recording_case_ids};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
 use crate::judge::expectations::Expectations;
@@ -42,7 +42,7 @@ pub(super) struct CheckArguments {
     #[arg(long, requires = "against")]
     events: bool,
     /// How long to watch each response; without it as long as the recording lasts
-    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true, requires = "against")]
+    #[arg(long = "for", value_parser = parse_watched, value_name = "DURATION", allow_hyphen_values = true, requires = "against")]
     watched: Option<Duration>,
     /// Play the recordings of a folder one by one, instead of all at once
     #[arg(long, requires = "against")]

@@ -26,6 +26,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     Err(format!("{EXPECTED}, in whole milliseconds, from 0 to 36500d (a century)"))
 }
 
+/// Reads how long a response is watched, which is more than no time.
+pub(super) fn parse_watched(text: &str) -> Result<Duration, String> {
+    let watched = parse_duration(text)?;
+    if watched.is_zero() { Err(format!("{EXPECTED}, and longer than 0")) } else { Ok(watched) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +71,8 @@ mod tests {
             assert!(error.starts_with("expected a time like 250ms, 95s, 10m, 1h 30m or 7d"), "{wrong}: {error}");
             assert!(!error.contains("jiff") && error.len() < 120, "{wrong}: {error}");
         }
+        assert!(parse_watched("0ms").expect_err("no time").ends_with("and longer than 0"));
+        assert_eq!(parse_watched("1ms"), Ok(Duration::from_millis(1)));
         assert!(parse_duration("95").expect_err("no unit").ends_with("it has no unit"));
     }
 }

@@ -10,7 +10,7 @@ use onbeat_clock::{Clock, TokioClock};
 use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, files, parse_duration, tell, told_to_end};
+use super::{Exit, Output, files, parse_watched, tell, told_to_end};
 use crate::check::check_free;
 use crate::record::{
     Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, proposals, record_once,
@@ -35,7 +35,7 @@ pub(super) struct RecordArguments {
     #[arg(long = "data", short = 'd', value_name = "BODY", allow_hyphen_values = true)]
     body: Option<String>,
     /// How long to record; without it until the response ends, or Ctrl-C
-    #[arg(long = "for", value_parser = parse_duration, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(long = "for", value_parser = parse_watched, value_name = "DURATION", allow_hyphen_values = true)]
     watched: Option<Duration>,
     /// Write the recording to this file instead of stdout
     #[arg(long = "output", short = 'o', value_name = "FILE")]

@@ -29,7 +29,7 @@ impl RawRequest {
         let (method, target) = match words[..] {
             [method, target, version]
                 if is_plain(method)
-                    && !target.is_empty()
+                    && is_target(method, target)
                     && !has_controls(target)
                     && version.starts_with("HTTP/1.") =>
             {
@@ -63,6 +63,11 @@ impl RawRequest {
         content_length(&headers).map_err(wrong)?;
         Ok(RecordedRequest { method, target, headers })
     }
+}
+
+/// Returns whether a request with this method may have such a target (RFC 9112, 3.2).
+fn is_target(method: &str, target: &str) -> bool {
+    target.starts_with('/') || target == "*" || target.contains("://") || method == "CONNECT" && !target.is_empty()
 }
 
 fn problem(expected: std::fmt::Arguments<'_>) -> Problem {
@@ -101,6 +106,7 @@ mod tests {
             ("", "expected METHOD TARGET HTTP/1.1 as the first line, got \"\""),
             ("GET /a b HTTP/1.1\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
             ("GET / HTTP/2\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
+            ("GET a HTTP/1.1\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
             ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
             ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
             ("GET / HTTP/1.1\r\nA: b\r\n", "expected an empty line at the end of the head, got none"),

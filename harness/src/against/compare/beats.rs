@@ -5,10 +5,11 @@ use std::time::Duration;
 use onbeat_wire::printable::visible;
 
 use super::ExchangeTrial;
-use super::body::BESIDE_CAME;
+use super::body::{AGAIN, BESIDE_CAME};
 use crate::against::beat::{BeatMistake, beat_mistake, is_steady};
 use crate::against::body::BodyKind;
 use crate::against::series::Series;
+use crate::against::unit::Unit;
 use crate::judge::{Aspect, Finding};
 
 impl ExchangeTrial<'_, '_> {
@@ -29,7 +30,7 @@ impl ExchangeTrial<'_, '_> {
         let came: Vec<u64> = seen.iter().map(|g| self.came_ms(*g)).collect();
         let period_ms = self.period_ms(series);
         // Expects a beat only from a timer that kept the beat in the recording.
-        is_steady(&due, period_ms).then(|| beat_mistake(&came, period_ms)).flatten()
+        is_steady(&due, period_ms).then(|| beat_mistake(&came, period_ms, self.tolerance_ms())).flatten()
     }
 
     /// Returns whether the beat of a series has a mistake, which then stands for all missing, extra and untimely units.
@@ -37,7 +38,8 @@ impl ExchangeTrial<'_, '_> {
         series.is_some_and(|series| self.result.beats.get(series).is_some_and(Option::is_some))
     }
 
-    /// Judges the beats. A busy machine can leave a timer out, so that each mistake is in doubt until found at the same line again.
+    /// Judges the beats. A busy machine can leave a timer out, so that most mistakes are in doubt until found at the same line
+    /// again.
     pub(super) fn beats(&mut self, kind: BodyKind) {
         let joined = self.joined_events(kind, &self.result.steps);
         for series in 0..self.result.beats.len() {
@@ -45,41 +47,34 @@ impl ExchangeTrial<'_, '_> {
             let units = &self.result.series.series(series).units;
             let seen: Vec<usize> = self.seen_of(series).collect();
             let nearest = |ms: u64| units.iter().copied().min_by_key(|e| self.due_ms(*e).abs_diff(ms));
-            let (at, aspect, at_ms, [expected, actual], why) = match mistake {
-                BeatMistake::OtherPeriod { period_ms } => {
-                    let expected = self.period_ms(series);
-                    let way = if period_ms < expected { "fast" } else { "slow" };
-                    let expected =
-                        format!("{expected} ms since the line before, the median of {} such gaps", units.len() - 1);
-                    let texts = [expected, format!("{period_ms} ms, the median")];
-                    (
-                        units.first().copied(),
-                        Aspect::Time,
-                        self.came_ms(seen[0]),
-                        texts,
-                        format!("the pace is too {way}"),
-                    )
+            let text = |unit: &Unit| visible(&unit.bytes);
+            let (e, aspect, at_ms, [expected, actual], why) = match mistake {
+                BeatMistake::Faster { gap_ms } => {
+                    let expected = format!("{} ms since the line before", self.period_ms(series));
+                    let texts = [expected, format!("{gap_ms} ms, the mean of {} gaps", seen.len() - 1)];
+                    (units.first().copied(), Aspect::Time, self.came_ms(seen[0]), texts, "the pace is too fast")
                 }
                 BeatMistake::Lost { due_ms } => {
                     let e = nearest(due_ms);
-                    let unit = e.map(|e| visible(&self.result.expected_units[e].bytes)).unwrap_or_default();
-                    let texts = [unit, BESIDE_CAME.to_owned()];
-                    (e, Aspect::Presence, due_ms, texts, "missing".to_owned())
+                    let unit = e.map(|e| text(&self.result.expected_units[e])).unwrap_or_default();
+                    (e, Aspect::Presence, due_ms, [unit, BESIDE_CAME.to_owned()], "missing")
                 }
-                BeatMistake::Twice { at } => {
-                    let came_ms = self.came_ms(seen[at]);
-                    let unit = visible(&self.result.seen_units[seen[at]].bytes);
-                    let texts = ["no further write here".to_owned(), unit];
-                    (nearest(came_ms), Aspect::Bytes, came_ms, texts, "one too many: it came again".to_owned())
+                BeatMistake::Twice { at, due_ms, .. } => {
+                    let texts = ["no further write here".to_owned(), text(&self.result.seen_units[seen[at]])];
+                    (nearest(due_ms), Aspect::Presence, self.came_ms(seen[at]), texts, AGAIN)
                 }
             };
             // Leaves out a unit that came, without the blank line before the next one.
-            if at.is_some_and(|e| joined.iter().any(|joined| joined.has(e))) {
+            if e.is_some_and(|e| joined.iter().any(|joined| joined.has(e))) {
                 continue;
             }
-            let line = at.and_then(|e| self.lines(e).last().copied()).unwrap_or_default();
+            let line = e.and_then(|e| self.lines(e).last().copied()).unwrap_or_default();
             let finding = Finding::new(self.place(line), expected, actual, why).after(Duration::from_millis(at_ms));
-            self.doubt(line, aspect, &finding);
+            if matches!(mistake, BeatMistake::Twice { is_certain: true, .. }) {
+                self.found(line, aspect, &finding);
+            } else {
+                self.doubt(line, aspect, &finding);
+            }
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::judge::{Aspect, Finding, Skipped};
 /// What came in place of a missing unit.
 pub(super) const BESIDE_CAME: &str = "the lines before and behind it came";
 
+/// Why an extra unit is wrong that is like another one.
+pub(super) const AGAIN: &str = "one too many: it came again";
+
 /// The missing and extra units between two seen units.
 #[derive(Debug, Default)]
 struct Hole {
@@ -250,7 +253,7 @@ impl ExchangeTrial<'_, '_> {
         let near = repeated.or(before).map(|e| self.lines(e).last().copied().unwrap_or_default());
         let head = self.exchange.response.head.as_ref().map_or(1, |head| head.line);
         let (line, got) = (near.unwrap_or(head), &self.result.seen_units[g]);
-        let why = if repeated.is_some() { "one too many: it came again" } else { "one too many, behind this line" };
+        let why = if repeated.is_some() { AGAIN } else { "one too many, behind this line" };
         let finding = Finding::new(self.place(line), "no further write here", visible(&got.bytes), why);
         let finding =
             finding.after(Duration::from_millis(got.times.last_ms)).came_beside(&beside(&self.result.seen_units, g));
