@@ -326,6 +326,11 @@ fn a_unit_that_is_lost_or_doubled_among_equal_ones_is_found_by_the_beat_of_its_t
         let found = [(line, "one too many: it came again".to_owned())];
         assert_eq!(failing(&recorded, &merged(&[&twice, &count, &pulse]), Measure::Chunks), found, "{n}");
     }
+    let slower = every(375, 13, |_| level[0].1.clone());
+    let slow_pulse = every(1500, 3, |_| pulse[0].1.clone());
+    for came in [merged(&[&slower, &count, &pulse]), merged(&[&level, &count, &slow_pulse])] {
+        assert!(!failing(&recorded, &came, Measure::Chunks).is_empty(), "{came:?}");
+    }
     let faster = every(175, 28, |_| level[0].1.clone());
     let found = [(line_of(250, "event: fuel"), "the pace is too fast".to_owned())];
     assert_eq!(failing(&recorded, &merged(&[&faster, &count, &pulse]), Measure::Chunks), found);
