@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use onbeat_clock::{Clock, TokioClock};
 use onbeat_wire::{Part, Responses};
+use socket2::{Domain, Socket, Type};
 
 use self::served::Served;
 
@@ -275,4 +276,33 @@ fn garbage_does_not_disturb_anybody() {
     }
     assert_eq!(served.ask("/broadcast-text?msg=fine"), r#"{"ok":true,"sent":1,"clients":1}"#);
     assert_eq!(bystander.data(), "event: broadcast\n");
+}
+
+#[test]
+fn a_client_with_a_small_buffer_gets_all_bytes_before_a_reset() {
+    // Sends more than such a client takes without reading, and less than the machine holds.
+    let bytes = 16 * 1024;
+    let send = format!(r#"{{"send": "{}"}}"#, "x".repeat(bytes));
+    // Resets as a step, and when the test says so, long after the write.
+    for (path, last) in [("/step", r#"{"end": "reset"}"#), ("/told", r#"{"open": true}"#)] {
+        let server = onbeat::Server::start().wait().expect("a server");
+        let route = format!(r#"{{"path": "{path}", "steps": [{send}, {last}]}}"#);
+        server.route(&route).wait().expect("a route");
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        client.set_recv_buffer_size(4096).expect("a socket option");
+        client.connect(&server.addr().into()).expect("the server listens");
+        let mut client = TcpStream::from(client);
+        client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        write!(client, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("the server reads");
+        if path == "/told" {
+            let connection = server.connected(path, 1).wait().expect("a client").remove(0);
+            connection.reset().wait().expect("the client is there");
+        }
+        let mut read = Vec::new();
+        let ended = client.read_to_end(&mut read).map_err(|error| error.kind());
+        // Expects the whole chunk: the reset comes before the last chunk.
+        let is_whole = read.len() > bytes && read.ends_with(b"xxx\r\n");
+        assert!(is_whole, "{path}: {} bytes with the head, then {ended:?}", read.len());
+        assert_eq!(ended, Err(std::io::ErrorKind::ConnectionReset), "{path}");
+    }
 }
