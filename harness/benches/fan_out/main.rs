@@ -24,11 +24,16 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use mimalloc::MiMalloc;
 
 use crate::contender::{Contender, serve};
 use crate::crowd::Crowd;
 use crate::figures::{Column, FIGURES, Figures, median, medians};
 use crate::process::Process;
+
+// Serves both with the allocator of the program `onbeat`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Broadcasts that each wait until every client has the one before.
 const SINGLE: u32 = 20;
