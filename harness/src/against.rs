@@ -27,7 +27,10 @@
 //!        │
 //!  compare                      one exchange, held against the recording ──► evidence
 //!        │
+//!  narrowest_rules              the rules for what differs between two answers
+//!        │
 //!  accept    timeline    hint   the next recording; a drawing; the likeliest cause
+//!  propose                      the rules that two recordings of one request propose
 //!        │
 //!  schedule    watch_time       exchanges side by side, and how long each is watched
 //!        │
@@ -58,8 +61,10 @@ mod in_lab;
 mod lab_player;
 #[cfg(feature = "live")]
 mod live;
+mod narrowest_rules;
 mod own_rules;
 mod pieces;
+mod propose;
 mod request;
 mod results;
 mod schedule;
@@ -82,4 +87,5 @@ pub use self::files::Recordings;
 pub use self::in_lab::CheckAgainst;
 #[cfg(feature = "live")]
 pub use self::live::{CheckedRecordings, NotChecked, RecordingCheck, check_against};
+pub use self::propose::proposals;
 pub use self::times::TimeRules;

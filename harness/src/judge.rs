@@ -72,7 +72,7 @@ pub(crate) use self::compare::first_difference;
 pub(crate) use self::doubt::{ORDER_REPEATS_MAX, REPEATS_MAX};
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::exchange::{AfterAnswer, AnswerRules, ExpectedExchange};
-pub(crate) use self::loosening::Loosening;
+pub(crate) use self::loosening::{Loosening, is_timestamp, is_uuid};
 pub(crate) use self::milliseconds::float_ms;
 pub(crate) use self::observation::{Dispatched, Observation, Others, Recurring};
 pub(crate) use self::pace::{PATIENCE, Pace};

@@ -12,15 +12,8 @@
 //!  recording_file           a file, written line by line
 //!      │
 //!  once  proxy  in_lab      a single exchange, all exchanges through a proxy, and the exchanges of a lab
-//!      │
-//!  compared_text ── compared_pairs   the texts of two recordings of the same request, in pairs
-//!      │
-//!  compare                  the differences between the two
 //! ```
 
-mod compare;
-mod compared_pairs;
-mod compared_text;
 #[cfg(feature = "live")]
 mod connect;
 mod in_lab;
@@ -35,8 +28,6 @@ mod secrets;
 #[cfg(feature = "live")]
 mod tap;
 
-pub use self::compare::proposals;
-pub(crate) use self::compare::{is_uuid, varying_values};
 #[cfg(feature = "live")]
 pub use self::connect::{ConnectError, Connector};
 pub use self::in_lab::Recording;

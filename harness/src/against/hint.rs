@@ -5,16 +5,15 @@ use std::time::Duration;
 use onbeat_wire::How;
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Vary, VaryPlace, VaryRule};
-use serde_json::Value;
 
 use super::align::{Aligned, vary};
 use super::compare::{Comparison, ProxyChange};
 use super::contract::ContractExchange;
 use super::facts::{ResponseFacts, SeenResponse};
+use super::narrowest_rules::UnitDifference;
 use super::times::TimedLine;
 use super::unit::Unit;
 use crate::judge::{Hint, Loosening, NO_BUFFERING, NO_FLUSH, bursts, fields, float_ms};
-use crate::record::varying_values;
 
 /// A stream with fewer bursts, or a shorter one, says little about buffers.
 const BURSTS_MIN: usize = 3;
@@ -105,7 +104,10 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
     for step in &comparison.steps {
         let Aligned::Wrong(e, g) = *step else { continue };
         let (expected, seen) = (&comparison.expected_units[e], &comparison.seen_units[g]);
-        let mut varying = differences(expected, seen)?;
+        let UnitDifference { vary: mut varying, is_another_text } = UnitDifference::between(expected, seen);
+        if is_another_text || !expected.has_frame_of(seen) {
+            return None;
+        }
         // Leaves out what a rule of the recording allows already.
         let rules = vary(&response.writes, expected);
         let allows = |rule: &Loosening, place: &VaryPlace| {
@@ -141,23 +143,6 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
          recording: \"vary\":{}",
         to_json(&proposed)
     ))
-}
-
-/// Returns the values of the data and of the fields that differ, each with the narrowest rule; nothing if more differs.
-fn differences(expected: &Unit, seen: &Unit) -> Option<Vec<Vary>> {
-    let mut differences = Vec::new();
-    match [expected, seen].map(|unit| serde_json::from_str::<Value>(unit.data()?).ok()) {
-        [Some(wanted), Some(came)] => varying_values(&wanted, &came, "", &mut differences),
-        _ if expected.data() == seen.data() => {}
-        _ => return None,
-    }
-    for (name, wanted, came) in expected.other_fields(seen)? {
-        let mut of_field = Vec::new();
-        varying_values(&wanted, &came, "", &mut of_field);
-        let place = VaryPlace::Field(name.to_owned());
-        differences.extend(of_field.into_iter().map(|vary| Vary { place: place.clone(), ..vary }));
-    }
-    Some(differences)
 }
 
 const SHORT_WAIT: &str = "All is right but for a wait that is shorter than in the recording. If the server is not meant to wait for so long, a busy \

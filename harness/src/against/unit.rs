@@ -1,5 +1,7 @@
 //! The units of a body, compared one by one: blocks of an event stream, lines, or pieces.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use onbeat_wire::Decoder;
 use onbeat_wire::recording::VaryPlace;
@@ -47,9 +49,9 @@ pub(super) struct UnitKind {
     fields: Vec<String>,
     event_type: String,
     /// The names in the JSON object of the data, and the text of the value `type` there.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     object_type: String,
-    is_empty: bool,
+    pub(super) is_empty: bool,
 }
 
 impl UnitKind {
@@ -60,6 +62,12 @@ impl UnitKind {
             == (&other.fields, &other.event_type, &other.object_type);
         let has_same_names = !self.event_type.is_empty() || self.names.iter().any(|name| other.names.contains(name));
         is_event(self) && is_event(other) && is_same_type && has_same_names
+    }
+
+    /// Returns whether the JSON of this kind has some of the names of the other kind, and all else is the same.
+    pub(super) fn has_some_names_of(&self, other: &Self) -> bool {
+        let is_part = self.names.len() < other.names.len() && self.names.iter().all(|name| other.names.contains(name));
+        !self.names.is_empty() && is_part && *other == Self { names: other.names.clone(), ..self.clone() }
     }
 }
 
@@ -126,6 +134,10 @@ impl UnitText {
         }
     }
 
+    fn field_names(&self) -> Vec<String> {
+        self.fields.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns whether the unit is a comment, without an event.
     fn is_comment(&self) -> bool {
         !self.fields.is_empty() && self.fields.iter().all(|(name, _)| name.is_empty()) && !self.frame.contains("data")
@@ -177,7 +189,7 @@ impl Unit {
         UnitKind {
             is_comment: text.is_comment(),
             comment: comment.unwrap_or_default().to_owned(),
-            fields: text.fields.iter().map(|(name, _)| name.clone()).collect(),
+            fields: text.field_names(),
             event_type: event_type.unwrap_or_default().to_owned(),
             names: object.keys().cloned().collect(),
             object_type: object_type.unwrap_or_default().to_owned(),
@@ -188,6 +200,13 @@ impl Unit {
     /// Returns the data of an event, or the text of another unit.
     pub(super) fn data(&self) -> Option<&str> {
         self.text.as_ref().map(|text| text.data.as_str())
+    }
+
+    /// Returns the places of the fields apart from the data, each name once.
+    pub(super) fn field_places(&self) -> Vec<VaryPlace> {
+        let fields = self.text.iter().flat_map(|text| &text.fields);
+        let names: BTreeSet<&String> = fields.map(|(name, _)| name).collect();
+        names.into_iter().map(|name| VaryPlace::Field(name.clone())).collect()
     }
 
     /// Returns the values at a place where values may vary.
@@ -211,16 +230,10 @@ impl Unit {
         }
     }
 
-    /// Returns the fields with other values in a seen unit: the name, the expected and the seen value. Returns nothing if more
-    /// than values differ.
-    pub(super) fn other_fields(&self, got: &Self) -> Option<Vec<(&str, Value, Value)>> {
-        let (wanted, came) = (self.text.as_ref()?, got.text.as_ref()?);
-        let pairs = || wanted.fields.iter().zip(&came.fields);
-        let is_alike = wanted.frame == came.frame && wanted.fields.len() == came.fields.len();
-        (is_alike && pairs().all(|(one, other)| one.0 == other.0)).then(|| {
-            let other = pairs().filter(|(one, other)| one.1 != other.1);
-            other.map(|((name, value), (_, other))| (name.as_str(), value_of(value), value_of(other))).collect()
-        })
+    /// Returns whether a seen unit has the same fields, spaces and line ends, so that only values can differ.
+    pub(super) fn has_frame_of(&self, got: &Self) -> bool {
+        let frame = |unit: &Self| unit.text.as_ref().map(|text| (text.frame.clone(), text.field_names()));
+        self.text.is_some() && frame(self) == frame(got)
     }
 
     /// Returns how a seen unit differs from this unit; nothing if the seen unit conforms. The answer is empty if the bytes
@@ -230,10 +243,9 @@ impl Unit {
             return None;
         }
         let (Some(wanted), Some(came)) = (&self.text, &got.text) else { return Some(String::new()) };
-        let names = |text: &UnitText| text.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         // Compares the names of the fields before the values, whose pairs need the same names.
-        if names(wanted) != names(came) {
-            return Some(missing_field(&names(wanted), &names(came)));
+        if wanted.field_names() != came.field_names() {
+            return Some(missing_field(&wanted.field_names(), &came.field_names()));
         }
         if wanted.frame != came.frame {
             let without_cr = |text: &UnitText| text.frame.replace("\r\n", "\n").replace('\r', "\n");
@@ -277,11 +289,6 @@ impl Unit {
     pub(super) fn write_at(&self, at: usize) -> usize {
         (self.writes.0 + self.cuts.partition_point(|cut| *cut <= at)).min(self.writes.1)
     }
-}
-
-/// Returns a field as a value of JSON: a number where the text is a number.
-fn value_of(text: &str) -> Value {
-    text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Into::into)
 }
 
 fn missing_field(wanted: &[String], came: &[String]) -> String {

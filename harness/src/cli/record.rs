@@ -11,10 +11,9 @@ use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};
 use super::{Exit, Output, files, parse_watched, tell, told_to_end};
+use crate::against::proposals;
 use crate::check::check_free;
-use crate::record::{
-    Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, proposals, record_once,
-};
+use crate::record::{Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, record_once};
 use crate::server_url::ServerUrl;
 
 /// How long the printing may go on after the end of a proxy.

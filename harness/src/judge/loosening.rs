@@ -4,8 +4,6 @@ use onbeat_wire::recording::{NumberBounds, Vary, VaryPlace, VaryRule};
 use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
 
-use crate::record::is_uuid;
-
 /// The largest size of a compiled regular expression, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
@@ -102,8 +100,16 @@ fn whole(pattern: &str) -> Result<Regex, String> {
     })
 }
 
-fn is_timestamp(text: &str) -> bool {
+/// Returns whether a text is a timestamp (RFC 3339).
+pub(crate) fn is_timestamp(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok()
+}
+
+/// Returns whether a text is a UUID (RFC 9562, 4).
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let has_lengths = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]);
+    has_lengths && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_within(value: &Value, bounds: &NumberBounds) -> bool {

@@ -1,5 +1,5 @@
 use onbeat_wire::How;
-use onbeat_wire::recording::{ArrivalNotes, End, Exchange, Line, ResponseHead, Write};
+use onbeat_wire::recording::{ArrivalNotes, End, Exchange, Fact, Line, ResponseHead, Write};
 
 use super::*;
 
@@ -71,7 +71,8 @@ fn ids_types_and_comments_that_differ_are_proposed_as_well() {
         &stream("2026-11-26 16:06:05", "a-18", 2),
         &[
             r#"{"line":2,"vary":[{"pointer":"/n","as":"number"},{"field":"id","as":"string"}]}"#,
-            r#"{"line":3,"vary":[{"field":"","as":"string"}]}"#,
+            // Puts the rule into the line with the last byte of the comment's block.
+            r#"{"line":4,"vary":[{"field":"","as":"string"}]}"#,
         ],
     );
     let number = r#"{"line":2,"vary":[{"field":"id","as":"number"}]}"#;
@@ -155,4 +156,23 @@ fn lines_and_single_values_are_compared_as_well() {
     );
     let pretty = |value: &str| recording("application/json", "1", &["{\n \"a\":", value, "\n}\n"]);
     assert_proposed(&pretty("1"), &pretty("2"), &[r#"{"line":4,"vary":[{"pointer":"/a","as":"number"}]}"#]);
+}
+
+#[test]
+fn plain_text_in_other_pieces_is_the_same_text() {
+    let plain = |writes: &[&str]| recording("text/plain", "1", writes);
+    assert_proposed(&plain(&["One", " two", " three"]), &plain(&["One two", " three"]), &[]);
+    let other = r#"{"line":3,"text":[" two"," too"]}"#;
+    assert_proposed(&plain(&["One", " two", " three"]), &plain(&["One", " too", " three"]), &[other]);
+}
+
+#[test]
+fn ids_of_several_timers_are_compared_by_kind() {
+    let event = |kind: &str, id: u32| format!("event: {kind}\nid: {id}\ndata: {{\"{kind}\":1}}\n\n");
+    let stream = |kinds: [&str; 3]| {
+        let events: Vec<String> = (1..).zip(kinds).map(|(id, kind)| event(kind, id)).collect();
+        recording("text/event-stream", "1", &events.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let id = |line: u32| format!(r#"{{"line":{line},"vary":[{{"field":"id","as":"number"}}]}}"#);
+    assert_proposed(&stream(["tick", "news", "tick"]), &stream(["news", "tick", "tick"]), &[&id(2), &id(3)]);
 }
