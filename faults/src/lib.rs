@@ -9,11 +9,11 @@
 //!    │
 //!  fault ── values ── json                         a fault, and the form in JSON
 //!    │
-//!  step ── bytes ── one_fault ── all_faults        what a fault does to the bytes of a write, one fault at work, all in order
+//!  step ── altered_bytes ── one_fault ── all_faults   what a fault does to the bytes of a write, one fault at work, all in order
 //! ```
 
 mod all_faults;
-mod bytes;
+mod altered_bytes;
 mod fault;
 pub mod form;
 mod json;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use onbeat_server::script::Action;
 use onbeat_wire::How;
 
-use super::bytes::{with_bom, with_field, with_invalid_utf8, with_line_ends};
+use super::altered_bytes::{with_bom, with_field, with_invalid_utf8, with_line_ends};
 use super::step::{Step, Tally};
 use super::{AppliedFault, Batch, EventId, Fault, Kind, LineEndChange, Pieces, Place, ReconnectionTime};
 

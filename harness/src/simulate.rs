@@ -19,7 +19,7 @@ mod operation;
 mod play;
 mod resource;
 mod run;
-pub(crate) mod shrink;
+pub(crate) mod shrink_history;
 pub(crate) mod shrinking;
 pub(crate) mod timed_history;
 mod trace;
@@ -119,7 +119,7 @@ impl Simulator {
             let is_same = |violated: Violated| violated.0.invariant == violation.invariant;
             trace::check(history).is_ok() && self.play(history).is_err_and(is_same)
         };
-        let history = shrink::shrink(history, shows);
+        let history = shrink_history::shrink(history, shows);
         // Plays the shortest history again, which may violate the invariant in another way.
         let (violation, observations) =
             self.play(&history).err().map_or((violation.clone(), None), |violated| *violated);

@@ -11,13 +11,12 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::arrivals::Arrivals;
-use crate::connection::{Connection, Ending};
+use crate::connection::Connection;
+use crate::shutdown::end_all;
 use onbeat_clock::machine_pause;
 
 /// How long the loop pauses when the machine lacks a resource, such as file descriptors.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
-/// How long clients may take to receive the end of their streams.
-const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A source of connections.
 pub trait Listener: Send {
@@ -73,7 +72,8 @@ pub async fn accept<L, S>(
     }
     // Refuses new clients before waiting for the others to end.
     drop(listener);
-    connections.end().await;
+    let open = connections.open.values().map(|(_, connection)| &**connection);
+    end_all(open, connections.tasks).await;
 }
 
 fn concerns_one_connection(error: &io::Error) -> bool {
@@ -123,20 +123,6 @@ impl<F> Connections<F> {
         match ended {
             Ok(_) => tracing::debug!(number, connection = connection.ordinal(), "connection ended"),
             Err(error) => tracing::error!(number, %error, "connection task failed: this is a bug in onbeat"),
-        }
-    }
-
-    async fn end(mut self) {
-        tracing::info!(open = self.tasks.len(), "shutting down");
-        for (_, connection) in self.open.values() {
-            connection.end(Ending::InGoodOrder);
-        }
-        // Lets the streams write the last chunks meanwhile.
-        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        tokio::select! {
-            biased;
-            () = all_ended => {}
-            () = machine_pause(SHUTDOWN_TIME_MAX) => tracing::warn!("some clients did not take the end of their streams in time"),
         }
     }
 }

@@ -22,11 +22,11 @@
 //!                    │
 //!              router ── cors ── malformed     the endpoint for a request, and what is refused before
 //!                    │
-//!        service ── watched                   the progress of an answer, the end of a client
+//!     service ── watched_socket               the progress of an answer, the end of a client
 //!                    │
 //!                serving                      one connection, over any reader and writer
 //!                    │
-//!                 accept                      many connections, from any source
+//!            accept ── shutdown               many connections, from any source, and their end
 //!                    │
 //!      ready ── socket ── listener            connections from TCP, and the readiness probe
 //! ```
@@ -58,6 +58,7 @@ pub mod router;
 pub mod script;
 mod service;
 pub mod serving;
+mod shutdown;
 pub mod socket;
-mod watched;
+mod watched_socket;
 pub mod world;

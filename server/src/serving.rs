@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::{Connection, Ending};
 use crate::service::answer;
-use crate::watched::{Left, Watched, Written};
+use crate::watched_socket::{Left, Watched, Written};
 use onbeat_clock::machine_pause;
 
 /// How many bytes hyper buffers of a head. The bound of the guard is lower, but leaves out the separators.

@@ -16,7 +16,7 @@
 //!      │
 //!  unique_json ── jsonl     JSON with each key once; lines of JSON, and their problems
 //!      │
-//!  body ── ends             HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
+//!  body ── response_end     HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
 //!  connection_fields        HTTP/1.1: header fields of a single connection
 //!  header_bytes              HTTP/1.1: header fields as text, without a loss
@@ -32,7 +32,6 @@
 
 mod body;
 mod connection_fields;
-mod ends;
 mod event_decoder;
 mod event_encoder;
 mod header_bytes;
@@ -46,6 +45,7 @@ pub mod printable;
 pub mod recording;
 mod request;
 mod response;
+mod response_end;
 #[cfg(feature = "calendar")]
 mod timestamp;
 mod transcript;
@@ -55,7 +55,6 @@ mod utf_8;
 
 pub use self::body::{Framing, Malformed};
 pub use self::connection_fields::{CONNECTION_FIELDS, is_connection_field};
-pub use self::ends::{How, LeftHow};
 pub use self::event_decoder::{Decoder, Event, StreamItem};
 pub use self::event_encoder::{FieldText, Lines};
 pub use self::header_bytes::{header_bytes, header_text};
@@ -64,6 +63,7 @@ pub use self::instant::{Instant, TIME_MAX, TIME_MS_MAX, whole_ms};
 pub use self::json::stringify;
 pub use self::request::{RequestHead, RequestPart, Requests};
 pub use self::response::{Head, Part, Responses};
+pub use self::response_end::{How, LeftHow};
 #[cfg(feature = "calendar")]
 pub use self::timestamp::{Epoch, EpochError, Timestamp};
 pub use self::transcript::{Entry, Transcript, What};

@@ -1,19 +1,19 @@
 // Drives Onbeat from a test. In the order in which things happen:
 //
-//   time.js        real time, whatever a test has faked
-//   binary.js      finds the program
-//   process.js     runs it, and ends it with the test
-//   guard.js       a process in between, which outlives a test that is killed, to end the server
-//   start.js       all of that, from options
-//   connect.js     what a test holds in its hand: the clock, the faults, and the two below
-//   connections.js the connections, and the responses that a test writes to
-//   routing.js     the routes and channels that a test adds
-//   chunk.js       what a test sends
-//   options.js     refuses options that nobody knows
-//   control.js     one request to the control interface
-//   calls.js       the calls that have not been answered, and the lines of their callers
-//   error.js       what a refused request throws
-//   playwright.js  a fixture for Playwright
+//   time.js          real time, whatever a test has faked
+//   binary.js        finds the program
+//   process.js       runs it, and ends it with the test
+//   end-with-test.js a process in between, which outlives a test that is killed, to end the server
+//   start.js         all of that, from options
+//   connect.js       what a test holds in its hand: the clock, the faults, and the two below
+//   connections.js   the connections, and the responses that a test writes to
+//   routing.js       the routes and channels that a test adds
+//   chunk.js         what a test sends
+//   options.js       refuses options that nobody knows
+//   control.js       one request to the control interface
+//   calls.js         the calls that have not been answered, and the lines of their callers
+//   error.js         what a refused request throws
+//   playwright.js    a fixture for Playwright
 //
 // What the server answers is passed on as it comes, by the names that its own description has (/__onbeat/openapi.json).
 

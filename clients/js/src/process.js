@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { elapsed, expectTicks } from './time.js';
 
-const GUARD = fileURLToPath(new URL('guard.js', import.meta.url));
+const END_WITH_TEST = fileURLToPath(new URL('end-with-test.js', import.meta.url));
 const STDERR_CHARACTERS_MAX = 64 * 1024;
 
 /**
@@ -20,8 +20,11 @@ const STDERR_CHARACTERS_MAX = 64 * 1024;
  */
 export async function run(binary, args, env, timeout_ms) {
   await expectTicks();
-  // What NODE_OPTIONS asks for is meant for the test, not for the guard.
-  const child = spawn(process.execPath, [GUARD, binary, ...args], { env: { ...env, NODE_OPTIONS: '' }, stdio: 'pipe' });
+  // What NODE_OPTIONS asks for is meant for the test, not for the process in between.
+  const child = spawn(process.execPath, [END_WITH_TEST, binary, ...args], {
+    env: { ...env, NODE_OPTIONS: '' },
+    stdio: 'pipe',
+  });
   const ended = once(child, 'close');
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS_MAX)));
@@ -47,7 +50,7 @@ export async function run(binary, args, env, timeout_ms) {
 
   try {
     const url = await listening(child, ended, state, timeout_ms);
-    // A test that forgets to stop its server ends all the same; the guard then sees to the server.
+    // A test that forgets to stop its server ends all the same; the process in between then ends the server.
     hold(child, false);
     return { url, state, stop };
   } catch (error) {

@@ -13,7 +13,7 @@ use crate::lab::for_worlds::{EndedByLab, LabFailure, PanicNotes};
 use crate::lab::{Lab, LabOptions};
 use crate::player::ClientLog;
 use crate::simulate::Violation;
-use crate::simulate::shrink::change_request;
+use crate::simulate::shrink_history::change_request;
 use crate::simulate::shrinking::Shrinking;
 
 /// More attempts are not worth the wait.

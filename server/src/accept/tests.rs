@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_test::task::{self, Spawn};
 
 use super::*;
+use crate::connection::Ending;
+use crate::shutdown::SHUTDOWN_TIME_MAX;
 use onbeat_clock::{Clock, TokioClock};
 
 /// The result of an accept.
