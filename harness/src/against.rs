@@ -18,7 +18,9 @@
 //!        │
 //!  contract ── cases            a recording, read as a contract; each line is a case
 //!        │
-//!  align ── pieces ── series    pairs of expected and seen units; units that a timer sends beside the rest
+//!  align ── pieces              pairs of expected and seen units
+//!        │
+//!  series ── sequences          units that a timer sends beside the rest, and which units are aligned with each other
 //!        │
 //!  agreement                    how far a seen unit agrees except for values that may vary
 //!        │
@@ -68,6 +70,7 @@ mod propose;
 mod request;
 mod results;
 mod schedule;
+mod sequences;
 mod series;
 #[cfg(test)]
 mod tests;

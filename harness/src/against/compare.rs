@@ -26,7 +26,7 @@ use super::contract::{ContractExchange, RecordingContract};
 use super::exact_times::inexact_times;
 use super::facts::{HeadFact, SeenResponse};
 use super::head::{TO_PROXY, header_findings, status_finding};
-use super::series::AllSeries;
+use super::sequences::Sequences;
 use super::times::{TimeRules, TimedLine, WrongTime, wrong_times};
 use super::unit::Unit;
 use crate::judge::{Aspect, Case, Evidence, Finding, Skipped, Stalls, fields};
@@ -81,7 +81,7 @@ pub(super) struct Comparison<'c> {
     pub(super) expected_units: Vec<Unit>,
     pub(super) seen_units: Vec<Unit>,
     pub(super) steps: Vec<Aligned>,
-    series: AllSeries,
+    sequences: Sequences,
     /// For each series, the mistake in the beat.
     beats: Vec<Option<BeatMistake>>,
 }
@@ -104,7 +104,7 @@ pub(super) fn compare<'c>(
         expected_units: Vec::new(),
         seen_units: Vec::new(),
         steps: Vec::new(),
-        series: AllSeries::default(),
+        sequences: Sequences::default(),
         beats: Vec::new(),
     };
     let (rules, is_exact) = rules.of(contract);
@@ -276,7 +276,7 @@ impl ExchangeTrial<'_, '_> {
     /// is neither late nor early because of the rest of the stream.
     fn timed_sequences(&self) -> Vec<Vec<TimedLine>> {
         let Some((head, rest)) = self.result.came.split_first() else { return Vec::new() };
-        let series = (0..self.result.series.count()).map(Some);
+        let series = (0..self.result.sequences.series_count()).map(Some);
         let sequences = [None].into_iter().chain(series.filter(|series| !self.has_wrong_beat(*series)));
         let of = |sequence| rest.iter().filter(move |line| line.series == sequence);
         sequences.map(|sequence| [head].into_iter().chain(of(sequence)).copied().collect()).collect()

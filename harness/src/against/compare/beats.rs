@@ -15,11 +15,11 @@ use crate::judge::{Aspect, Finding};
 impl ExchangeTrial<'_, '_> {
     /// Looks for a mistake in the beat of each series of units that are all alike.
     pub(super) fn find_beats(&mut self) {
-        self.result.beats = (0..self.result.series.count()).map(|series| self.beat_mistake(series)).collect();
+        self.result.beats = (0..self.result.sequences.series_count()).map(|series| self.beat_mistake(series)).collect();
     }
 
     fn beat_mistake(&self, series: usize) -> Option<BeatMistake> {
-        let Series { units, is_after_silence, .. } = self.result.series.series(series);
+        let Series { units, is_after_silence, .. } = self.result.sequences.series(series);
         let seen: Vec<usize> = self.seen_of(series).collect();
         let first = *seen.first()?;
         let is_alike = units.iter().all(|e| self.is_same(*e, first)) && seen.iter().all(|g| self.is_same(units[0], *g));
@@ -44,7 +44,7 @@ impl ExchangeTrial<'_, '_> {
         let joined = self.joined_events(kind, &self.result.steps);
         for series in 0..self.result.beats.len() {
             let Some(mistake) = self.result.beats[series] else { continue };
-            let units = &self.result.series.series(series).units;
+            let units = &self.result.sequences.series(series).units;
             let seen: Vec<usize> = self.seen_of(series).collect();
             let nearest = |ms: u64| units.iter().copied().min_by_key(|e| self.due_ms(*e).abs_diff(ms));
             let text = |unit: &Unit| visible(&unit.bytes);

@@ -11,7 +11,7 @@ use crate::against::align::{Aligned, may, vary};
 use crate::against::body::{BodyKind, Measure};
 use crate::against::facts::HeadFact;
 use crate::against::pieces::pieces;
-use crate::against::series::AllSeries;
+use crate::against::sequences::Sequences;
 use crate::against::times::TimedLine;
 use crate::against::unit::{Unit, units};
 use crate::judge::{Aspect, Finding, Skipped};
@@ -42,14 +42,14 @@ impl ExchangeTrial<'_, '_> {
             BodyKind::Pieces => pieces(writes, &expected, &seen.facts.writes, measure),
             _ => units(&seen.facts.writes, kind, measure),
         };
-        // Looks for series only where units have kinds, and not in virtual time, where all timers keep a fixed order.
-        let has_series = matches!(kind, BodyKind::EventStream | BodyKind::Lines) && !self.is_exact;
-        let mut series = if has_series { AllSeries::find(writes, &expected) } else { AllSeries::default() };
+        // Looks for sequences only where units have kinds, and not in virtual time, where all timers keep a fixed order.
+        let has_kinds = matches!(kind, BodyKind::EventStream | BodyKind::Lines) && !self.is_exact;
+        let mut sequences = if has_kinds { Sequences::find(writes, &expected) } else { Sequences::default() };
         let optional: Vec<usize> = (0..expected.len()).filter(|e| may(writes, &expected[*e])).collect();
-        // Sets the units before the series, whose assignment compares the units.
+        // Sets the units before the sequences, whose assignment compares the units.
         (self.result.expected_units, self.result.seen_units) = (expected, got);
-        series.assign(&optional, &self.result.seen_units, |e, g| self.is_same(e, g));
-        self.result.series = series;
+        sequences.assign(&optional, &self.result.seen_units, |e, g| self.is_same(e, g));
+        self.result.sequences = sequences;
         self.find_beats();
         let (steps, in_doubt) = self.aligned();
         self.result.steps = steps;
@@ -82,7 +82,7 @@ impl ExchangeTrial<'_, '_> {
         let joined = self.joined_events(kind, &steps);
         let mut hole = Hole::default();
         // Notes for the rest of the stream, and for each series, whether a unit is missing, perhaps moved.
-        let mut has_missing = vec![false; self.result.series.count() + 1];
+        let mut has_missing = vec![false; self.result.sequences.series_count() + 1];
         for (at, step) in steps.iter().enumerate() {
             if let Some(joined) = joined.iter().find(|joined| step.seen() == Some(joined.unit)) {
                 self.hole(std::mem::take(&mut hole), kind, false);
@@ -128,7 +128,7 @@ impl ExchangeTrial<'_, '_> {
 
     /// Returns the number of the sequence with which a unit is timed: 0 for the stream, and from 1 on for a series.
     fn sequence(&self, e: usize) -> usize {
-        self.result.series.timed_apart(e).map_or(0, |series| series + 1)
+        self.result.sequences.timed_apart(e).map_or(0, |series| series + 1)
     }
 
     pub(super) fn is_same(&self, e: usize, g: usize) -> bool {
@@ -141,7 +141,7 @@ impl ExchangeTrial<'_, '_> {
         let Hole { mut missing, mut extra, before } = hole;
         // Accepts units behind the end of an endless recording, also before a late unit, and further units of a series.
         let is_beyond = |g: usize| self.is_beyond(&self.result.seen_units[g]);
-        let all = &self.result.series;
+        let all = &self.result.sequences;
         extra.retain(|g| !is_beyond(*g) && !self.has_wrong_beat(all.of_seen(*g)));
         missing.retain(|e| !self.has_wrong_beat(all.of_unit(*e)));
         let (longer, is_extra): (Vec<usize>, Vec<usize>) = extra.iter().partition(|g| self.is_of_longer_stream(**g));
@@ -179,7 +179,7 @@ impl ExchangeTrial<'_, '_> {
 
     /// Returns an optional unit of the same kind as a unit that came, and that repeats no other unit.
     fn optional_of_kind(&self, g: usize) -> Option<usize> {
-        let (units, all) = (&self.result.expected_units, &self.result.series);
+        let (units, all) = (&self.result.expected_units, &self.result.sequences);
         if all.is_none() || (0..units.len()).any(|e| self.is_same(e, g)) {
             return None;
         }
@@ -213,7 +213,7 @@ impl ExchangeTrial<'_, '_> {
 
     /// Notes the time of a unit.
     fn came(&mut self, e: usize, g: usize, is_after_hole: bool) {
-        let series = self.result.series.timed_apart(e);
+        let series = self.result.sequences.timed_apart(e);
         if series.is_none() {
             self.move_behind_optional(e, g);
         }

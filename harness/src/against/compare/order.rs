@@ -49,13 +49,13 @@ impl ExchangeTrial<'_, '_> {
         // Adds the lateness of the first unit, by which a unit due later may come first.
         let late_ms = self.came_ms(first.1).saturating_sub(self.due_ms(first.0));
         let slack_ms = self.rules.times.steady_slack_ms() + late_ms;
-        self.result.series.is_free(unit.0, other.0) && self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms
+        self.result.sequences.is_free(unit.0, other.0) && self.due_ms(then.0) <= self.due_ms(first.0) + slack_ms
     }
 
     /// Judges a moved unit. Two timers that meet come in either order, so that the order of one instant is in doubt until the
     /// order is the same each time.
     pub(super) fn moved(&mut self, e: usize, g: usize, steps: &[Aligned]) {
-        let is_one_kind = |other: usize| self.result.series.is_one_kind(e, other);
+        let is_one_kind = |other: usize| self.result.sequences.is_one_kind(e, other);
         let (missing, extra) = places(steps, e, g);
         let is_in_doubt = missing.zip(extra).is_some_and(|(missing, extra)| {
             let mut passed = passed(&steps[missing.min(extra)..missing.max(extra)]);
@@ -91,10 +91,10 @@ impl ExchangeTrial<'_, '_> {
     pub(super) fn order_of_series(&mut self) {
         let came: Vec<(usize, usize)> = passed(&self.result.steps).collect();
         let mut found = Vec::new();
-        for (e, g) in came.iter().filter(|(e, _)| self.result.series.of_unit(*e).is_some()) {
+        for (e, g) in came.iter().filter(|(e, _)| self.result.sequences.of_unit(*e).is_some()) {
             // Compares the recorded order of two units with the order in which the units came.
             let passes = |(other, came): &(usize, usize)| {
-                let has_order = !self.is_due_with(*e, *other) && !self.result.series.is_free(*e, *other);
+                let has_order = !self.is_due_with(*e, *other) && !self.result.sequences.is_free(*e, *other);
                 // Finds the passed unit merely late, if the unit that is due later came no sooner than due.
                 let later = (*e, *g).max((*other, *came));
                 let is_early = self.came_ms(later.1) + INSTANT_MS / 2 < self.due_ms(later.0);

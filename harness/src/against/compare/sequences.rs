@@ -3,14 +3,14 @@
 use super::ExchangeTrial;
 use super::shifts::insert_by_arrival;
 use crate::against::align::{Aligned, align};
-use crate::against::series::Sequence;
+use crate::against::sequences::Sequence;
 use crate::against::unit::{Unit, UnitKind};
 
 impl ExchangeTrial<'_, '_> {
     /// Aligns each sequence, and puts the steps into the order in which the units came. Returns as well the units whose order is
     /// in doubt.
     pub(super) fn aligned(&self) -> (Vec<Aligned>, Vec<(usize, usize)>) {
-        let (expected, got, all) = (&self.result.expected_units, &self.result.seen_units, &self.result.series);
+        let (expected, got, all) = (&self.result.expected_units, &self.result.seen_units, &self.result.sequences);
         let writes = &self.exchange.response.writes;
         if all.is_none() {
             return (align(writes, expected, got, |_| UnitKind::default(), |unit| self.is_beyond(unit)), Vec::new());
@@ -27,7 +27,7 @@ impl ExchangeTrial<'_, '_> {
         let mut steps = self.put_back(steps);
         // Aligns comments by themselves: beside events that are equal by their rules, a comment on the other side of an event
         // would put off all events up to the next comment.
-        for sequence in [Sequence::Comments].into_iter().chain((0..all.count()).map(Sequence::Series)) {
+        for sequence in [Sequence::Comments].into_iter().chain((0..all.series_count()).map(Sequence::Series)) {
             for step in steps_of(sequence) {
                 insert_by_arrival(&mut steps, step);
             }

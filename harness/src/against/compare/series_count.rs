@@ -7,7 +7,7 @@ use crate::against::series::Series;
 impl ExchangeTrial<'_, '_> {
     /// Returns whether an extra unit goes on with a series, in a stream that lasts longer than the recording.
     pub(super) fn is_of_longer_stream(&self, g: usize) -> bool {
-        let Some(series) = self.result.series.of_seen(g) else { return false };
+        let Some(series) = self.result.sequences.of_seen(g) else { return false };
         let (at_ms, period_ms) = (self.result.seen_units[g].times.last_ms, self.period_ms(series));
         let before_ms =
             self.times_before(series).filter(|(seen, _)| *seen < g).map(|(_, ms)| ms).last().unwrap_or_default();
@@ -19,10 +19,10 @@ impl ExchangeTrial<'_, '_> {
     /// Returns whether a missing unit of a series was not due, in a stream that ended sooner than the recording: the units
     /// that came leave no room for another one.
     pub(super) fn is_of_shorter_stream(&self, e: usize) -> bool {
-        let Some(series) = self.result.series.of_unit(e) else { return false };
+        let Some(series) = self.result.sequences.of_unit(e) else { return false };
         let period_ms = self.period_ms(series);
         let room_ms = period_ms + self.tolerance_ms().min(period_ms / 2);
-        let Series { units, is_after_silence, .. } = self.result.series.series(series);
+        let Series { units, is_after_silence, .. } = self.result.sequences.series(series);
         // Begins a period before the first unit, which may be due later than a period after the request.
         let mut before_ms = if *is_after_silence { 0 } else { self.due_ms(units[0]).saturating_sub(period_ms) };
         let end_ms = self.seen.facts.end.map_or(self.watched_ms, |end| end.at_ms);
@@ -32,12 +32,12 @@ impl ExchangeTrial<'_, '_> {
 
     /// Returns whether a missing unit is in the middle of its series: another unit that is due later came.
     pub(super) fn is_missing_in_middle(&self, e: usize) -> bool {
-        self.pairs_of(self.result.series.of_unit(e)).any(|(later, came)| later > e && !self.is_same(e, came))
+        self.pairs_of(self.result.sequences.of_unit(e)).any(|(later, came)| later > e && !self.is_same(e, came))
     }
 
     /// Returns whether an extra unit is in the middle of its series: another unit came behind.
     pub(super) fn is_extra_in_middle(&self, g: usize) -> bool {
-        self.pairs_of(self.result.series.of_seen(g)).any(|(due, later)| later > g && !self.is_same(due, g))
+        self.pairs_of(self.result.sequences.of_seen(g)).any(|(due, later)| later > g && !self.is_same(due, g))
     }
 
     /// Returns the right units of a series: expected and seen, by index.
@@ -46,12 +46,12 @@ impl ExchangeTrial<'_, '_> {
             Aligned::Same(e, g) => Some((e, g)),
             _ => None,
         });
-        right.filter(move |(e, _)| series.is_some() && self.result.series.of_unit(*e) == series)
+        right.filter(move |(e, _)| series.is_some() && self.result.sequences.of_unit(*e) == series)
     }
 
     /// Returns the seen units of a series, by index.
     pub(super) fn seen_of(&self, series: usize) -> impl Iterator<Item = usize> {
-        (0..self.result.seen_units.len()).filter(move |g| self.result.series.of_seen(*g) == Some(series))
+        (0..self.result.seen_units.len()).filter(move |g| self.result.sequences.of_seen(*g) == Some(series))
     }
 
     /// Returns the units that came, and when, from which a period of a series begins: the units of the series, or all units of
@@ -59,7 +59,7 @@ impl ExchangeTrial<'_, '_> {
     fn times_before(&self, series: usize) -> impl Iterator<Item = (usize, u64)> {
         let seen = (0..).zip(&self.result.seen_units);
         let begins = move |g| {
-            let of_all = &self.result.series;
+            let of_all = &self.result.sequences;
             of_all.series(series).is_after_silence || of_all.of_seen(g) == Some(series)
         };
         let of_series = seen.filter(move |(g, _)| begins(*g));
@@ -67,6 +67,6 @@ impl ExchangeTrial<'_, '_> {
     }
 
     pub(super) fn period_ms(&self, series: usize) -> u64 {
-        self.result.series.series(series).period_ms / u64::from(self.rules.times.scale)
+        self.result.sequences.series(series).period_ms / u64::from(self.rules.times.scale)
     }
 }

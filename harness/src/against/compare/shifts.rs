@@ -99,7 +99,7 @@ impl ExchangeTrial<'_, '_> {
             Aligned::Extra(g) => Some(&self.result.seen_units[g]).filter(|unit| !self.is_beyond(unit))?,
             Aligned::Same(..) | Aligned::Wrong(..) | Aligned::May(..) => return None,
         };
-        Some(self.result.series.kind(unit))
+        Some(self.result.sequences.kind(unit))
     }
 
     /// Returns by how much seen units differ from the times of expected units, all in all.
