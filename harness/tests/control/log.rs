@@ -67,6 +67,24 @@ fn a_log_is_replayed_to_the_byte() {
 }
 
 #[test]
+fn a_request_is_there_when_its_body_is_there() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"method": "POST", "path": "/slow", "body": "{{t_ms}}"}));
+    let mut client = served.connect();
+    client.expect("POST");
+    client.send(b"POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n1");
+    served.advance(5000);
+    client.send(b"2");
+    assert_eq!((client.head().status, client.data().as_str()), (200, "5000"));
+    let log = served.log();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    let slow = lines.filter(|line| line["kind"] == "request");
+    assert_eq!(slow.map(|line| line["t_ms"].clone()).collect::<Vec<_>>(), [5000]);
+    let (said, code) = replayed("slow-body", &log);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn whatever_http_can_do_is_replayed_to_the_byte() {
     let served = manual();
     served.fault(&json!({"path": "/sse-data", "kind": "cut", "from": {"ms": 3000}}));

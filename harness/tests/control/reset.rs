@@ -133,3 +133,27 @@ fn a_reset_does_not_wait_for_an_advance_which_is_told_that_its_time_has_not_pass
     assert!(driver.data().contains("\"field\":\"clock\",\"reason\":\"was reset"));
     assert_eq!(served.did("GET", "/clock", &Value::Null)["now_ms"], 0);
 }
+
+#[test]
+fn a_reset_leaves_a_connection_whose_long_answer_was_read_alone() {
+    let served = manual();
+    let mut reader = served.connect();
+    reader.get("/nothing");
+    assert_eq!(reader.head().status, 404);
+    reader.data();
+    reader.log();
+    assert_eq!(served.did("POST", "/reset", &json!({}))["ended"], 0);
+    assert_eq!(reader.control("GET", "/clock", &Value::Null).0, 200);
+}
+
+#[test]
+fn a_connection_with_a_long_answer_is_forgotten_once_the_client_has_left() {
+    let served = manual();
+    let mut reader = served.connect();
+    reader.get("/nothing");
+    reader.head();
+    reader.data();
+    reader.log();
+    drop(reader);
+    served.forgets_all_connections();
+}

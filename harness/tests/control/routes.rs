@@ -76,6 +76,15 @@ fn a_route_that_is_added_comes_first_until_it_is_deleted_or_the_server_is_reset(
 }
 
 #[test]
+fn a_route_that_is_added_comes_before_a_publishing_request_of_the_file() {
+    let served = with_routes("publish.toml", "[channel.news]\nhistory = 1\npublish = { path = \"/news\" }");
+    let publish = || served.connect().asked("POST", "/news", &[], "x").1;
+    assert_eq!(publish(), r#"{"id":"1","clients":0}"#);
+    served.did("POST", "/routes", &json!({"method": "POST", "path": "/news", "body": "route"}));
+    assert_eq!(publish(), "route");
+}
+
+#[test]
 fn a_reset_chooses_a_scenario_and_a_seed() {
     let text =
         "[[route]]\npath = \"/a\"\nbody = \"{{random 0 1}}\"\n[[scenario.offline.route]]\npath = \"/a\"\nstatus = 503";

@@ -95,18 +95,7 @@ impl Served {
     }
 
     pub(crate) fn log(&self) -> String {
-        let mut client = self.connect();
-        client.get("/__onbeat/log");
-        assert_eq!(client.head().status, 200);
-        // A read can end in the middle of a character, so the bytes are joined before they become text.
-        let mut log = Vec::new();
-        loop {
-            match client.part() {
-                Some(Part::Data(bytes)) => log.extend_from_slice(&bytes),
-                Some(Part::End) => return String::from_utf8(log).expect("a log is UTF-8"),
-                other => panic!("expected the rest of the log, got {other:?}"),
-            }
-        }
+        self.connect().log()
     }
 
     /// Asks until the hub has so many clients, since one that leaves is noticed soon, but not at once.
@@ -120,6 +109,12 @@ impl Served {
             }
         }
         panic!("expected {streams} streams, still {connections}");
+    }
+
+    /// Asks until no connection is known any more, since a client that leaves is noticed soon, but not at once.
+    pub(crate) fn forgets_all_connections(&self) {
+        let is_empty = || self.did("GET", "/connections", &Value::Null)["connections"] == json!([]);
+        assert!((0..10_000).any(|_| is_empty()), "a connection is still known");
     }
 
     /// Asks it to end, and returns the exit code.
@@ -213,6 +208,21 @@ impl Client {
             }
         }
         (head, String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The whole log.
+    pub(crate) fn log(&mut self) -> String {
+        self.get("/__onbeat/log");
+        assert_eq!(self.head().status, 200);
+        // Joins the bytes before they become text, since a read can end in the middle of a character.
+        let mut log = Vec::new();
+        loop {
+            match self.part() {
+                Some(Part::Data(bytes)) => log.extend_from_slice(&bytes),
+                Some(Part::End) => return String::from_utf8(log).expect("a log is UTF-8"),
+                other => panic!("expected the rest of the log, got {other:?}"),
+            }
+        }
     }
 
     /// The next part of a response; nothing at the end of the connection.

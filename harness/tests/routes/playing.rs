@@ -94,13 +94,16 @@ fn a_raw_body_is_played_event_by_event_line_by_line_or_in_pieces() {
 }
 
 #[test]
-fn a_recording_with_a_length_keeps_the_length() {
+fn a_recording_with_a_length_keeps_the_length_if_all_bytes_are_sent() {
     let text = r#"{"t_ms":0,"kind":"head","status":200,"headers":[["content-length","3"]]}
 {"t_ms":0,"kind":"write","text":"abc"}
 {"t_ms":0,"kind":"end","how":"complete"}
 "#;
     let folder = folder("length", &[("a.jsonl", text)]);
     assert!(played(&folder, "play = \"a.jsonl\"", "", 1).starts_with("0 200 content-length: 3;\n0 \"abc\"\n"));
+    // Leaves the length out where another number of bytes is sent.
+    let resumed = played(&folder, "play = \"a.jsonl\"\nafter = \"last-event-id\"", "Last-Event-ID: 1\r\n", 1);
+    assert!(resumed.starts_with("0 200 transfer-encoding: chunked;"), "{resumed}");
     let beaten = played(&folder, "play = \"a.jsonl\"\nheartbeat = { every_ms = 1 }", "", 1);
     assert!(beaten.starts_with("0 200 transfer-encoding: chunked;"), "{beaten}");
 }
