@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_fault_takes_no_room_from_a_spent_one() {
+        let faults = faults((0..FAULTS_MAX).map(|_| fault("/a", 1, Kind::Cut)));
+        meet(&faults, "/a");
+        let ids = || faults.reports().iter().map(|report| report.id).collect::<Vec<_>>();
+        let before = ids();
+        assert_eq!(faults.add(fault("/a", 1, Kind::Cut), |_| Err(TooMany)).expect_err("refused"), TooMany);
+        assert_eq!(ids(), before);
+    }
+
+    #[test]
     fn a_deleted_fault_is_told_to_those_it_struck() {
         let faults = faults([fault("/a", 9, Kind::Stall), fault("/a", 1, Kind::Cut)]);
         let applied = faults.meet("/a", 0, false);

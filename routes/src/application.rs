@@ -24,7 +24,7 @@ use crate::chunk::published;
 use crate::cors;
 use crate::event_fields::EventFields;
 use crate::fault_hook::FaultHook;
-use crate::model::{Model, Route, StepAction, Subscribe};
+use crate::model::{Model, Route, Step, StepAction, Subscribe};
 use crate::request::Request;
 use crate::response::Answer;
 use crate::steps::steps;
@@ -71,8 +71,10 @@ impl Routes {
     ///
     /// If [`ROUTES_MAX`](crate::ROUTES_MAX) routes have been added already.
     pub fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
-        self.declare_channels(&route);
-        self.table.add(route)
+        let channels = subscribed_channels(&route);
+        let id = self.table.add(route)?;
+        self.make_channels(channels);
+        Ok(id)
     }
 
     /// Replaces the routes added at run time by `routes`, of which the first comes first. Returns the ids of the old routes,
@@ -82,20 +84,16 @@ impl Routes {
     ///
     /// If there are more than [`ROUTES_MAX`](crate::ROUTES_MAX): the old routes stay.
     pub fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
-        for route in &routes {
-            self.declare_channels(route);
-        }
-        self.table.replace(routes)
+        let channels = routes.iter().flat_map(subscribed_channels).collect();
+        let ids = self.table.replace(routes)?;
+        self.make_channels(channels);
+        Ok(ids)
     }
 
-    /// Makes the channels of a route: an event can be published before the first client subscribes.
-    fn declare_channels(&self, route: &Route) {
-        let subscribed = route.responses.iter().flat_map(steps).filter_map(|step| match &step.action {
-            StepAction::Subscribe(Subscribe { channels, .. }) => Some(channels),
-            _ => None,
-        });
-        for name in subscribed.flatten() {
-            self.channels.named(name);
+    /// Makes the channels of routes that have been added: an event can be published before the first client subscribes.
+    fn make_channels(&self, names: Vec<String>) {
+        for name in names {
+            self.channels.named(&name);
         }
     }
 
@@ -264,4 +262,13 @@ impl Application for Routes {
     fn answer(self: Arc<Self>, context: RequestContext, head: Parts) -> BoxFuture<'static, Option<Response>> {
         self.respond(context, head).boxed()
     }
+}
+
+/// Returns the names of the channels that the responses of a route subscribe to.
+fn subscribed_channels(route: &Route) -> Vec<String> {
+    let of_step = |step: &Step| match &step.action {
+        StepAction::Subscribe(Subscribe { channels, .. }) => channels.clone(),
+        _ => Vec::new(),
+    };
+    route.responses.iter().flat_map(steps).flat_map(of_step).collect()
 }

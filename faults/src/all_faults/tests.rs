@@ -238,6 +238,23 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
 }
 
 #[test]
+fn a_stalled_response_ends_only_where_the_endpoint_breaks_it_off() {
+    for how in [How::Complete, How::Cut, How::Reset] {
+        let faults = Faults::default();
+        let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
+        faults.add(fault, |_| Ok(false)).expect("there is room");
+        let mut alterations = Alterations::default();
+        for applied in faults.meet("/", 0, false) {
+            alterations.add(applied, Tally::default(), Duration::ZERO);
+        }
+        alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
+        alterations.take_in(Duration::ZERO, Action::End(how));
+        let expected = if how == How::Complete { vec![] } else { vec![Action::End(how)] };
+        assert_eq!(all(&mut alterations), expected);
+    }
+}
+
+#[test]
 fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     let faults = Faults::default();
     let add = |alterations: &mut Alterations, kind| {

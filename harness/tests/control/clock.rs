@@ -191,6 +191,17 @@ fn a_reader_that_does_not_read_is_waited_for_a_second_and_no_more() {
 }
 
 #[test]
+fn an_advance_waits_no_longer_for_a_head_that_has_been_sent() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"path": "/late", "wait_ms": 100, "steps": [{"open": true}]}));
+    let mut client = served.connect();
+    client.get("/late");
+    served.did("POST", "/connections/wait", &json!({"path": "/late"}));
+    assert_eq!(served.advance(100)["held_up"], 0);
+    assert_eq!(client.head().status, 200);
+}
+
+#[test]
 fn an_advance_at_the_moment_of_a_shutdown_is_answered_or_refused_but_never_hangs() {
     for _ in 0..5 {
         let served = manual();

@@ -168,6 +168,7 @@ fn what_is_too_long_for_a_line_is_cut_and_replayed_all_the_same() {
     for request in [
         format!("{} /sse HTTP/1.1\r\nHost: x\r\n\r\n", long(23_000)),
         format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", long(20_000)),
+        format!("GET /sse?token={} HTTP/1.1\r\nHost: x\r\n\r\n", long(20_000)),
         format!("GET /sse HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", long(20_000)),
         format!("GET /sse HTTP/1.1\r\nHost: x\r\n{}: y\r\n\r\n", long(20_000)),
         format!("OPTIONS /sse HTTP/1.1\r\nHost: x\r\nAccess-Control-Request-Headers: {}\r\n\r\n", long(20_000)),
@@ -178,7 +179,7 @@ fn what_is_too_long_for_a_line_is_cut_and_replayed_all_the_same() {
         assert!([404, 431].contains(&client.head().status));
     }
     let log = served.log();
-    assert_eq!(log.matches(" bytes left out]").count(), 5);
+    assert_eq!(log.matches(" bytes left out]").count(), 6);
     assert!(log.lines().all(|line| line.len() < 20_000));
     let (said, code) = replayed("cut", &log);
     assert_eq!(code, Some(0), "{said}");

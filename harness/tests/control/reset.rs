@@ -128,7 +128,13 @@ fn a_reset_does_not_wait_for_those_who_do_not_read() {
 fn a_reset_does_not_wait_for_an_advance_which_is_told_that_its_time_has_not_passed() {
     let served = manual();
     let (crowd, mut driver) = crowd_and_driver(&served, 600_000_000);
+    // Waits for the end of the advance, and then finds another world.
+    let mut waiting = served.connect();
+    waiting.control_ahead("/faults", &json!({"path": "/sse", "kind": "stall"}));
+    served.did("GET", "/clock", &Value::Null);
     assert_eq!(served.did("POST", "/reset", &json!({}))["ended"], crowd.len());
+    assert_eq!(waiting.head().status, 201);
+    assert_eq!(served.did("GET", "/faults", &Value::Null)["faults"].as_array().map(Vec::len), Some(1));
     assert_eq!(driver.head().status, 409);
     assert!(driver.data().contains("\"field\":\"clock\",\"reason\":\"was reset"));
     assert_eq!(served.did("GET", "/clock", &Value::Null)["now_ms"], 0);

@@ -125,6 +125,14 @@ fn a_test_publishes_to_a_channel_when_enough_clients_have_subscribed() {
 }
 
 #[test]
+fn each_response_of_a_route_makes_its_channels() {
+    let served = manual();
+    let responses = json!([{"status": 503}, {"steps": [{"subscribe": "late"}]}]);
+    served.did("POST", "/routes", &json!({"path": "/feed", "response": responses}));
+    assert_eq!(served.did("POST", "/channels/late", &json!({"data": "x"}))["clients"], 0);
+}
+
+#[test]
 fn the_log_of_a_server_with_routes_is_replayed_to_the_byte() {
     let text = "[[route]]\nmethod = \"POST\"\npath = \"/chat\"\nmatch = { \"/stream\" = true }\n\
         steps = [{ wait_ms = 5, data = '{\"v\":{{random 0 1}},\"said\":{{json /prompt}}}', times = 3, every_ms = 10 }, { open = true }]\n\

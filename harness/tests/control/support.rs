@@ -157,9 +157,14 @@ impl Client {
 
     /// Asks for an advance whose answer is read later.
     pub(crate) fn advance_ahead(&mut self, ms: u64) {
+        self.control_ahead("/clock/advance", &json!({ "ms": ms }));
+    }
+
+    /// Posts a request for control whose answer is read later.
+    pub(crate) fn control_ahead(&mut self, path: &str, body: &Value) {
         self.expect("POST");
-        let body = json!({ "ms": ms }).to_string();
-        let head = "POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+        let body = body.to_string();
+        let head = format!("POST /__onbeat{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json");
         self.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onbeat::world_lab::WorldLab;
 
-use crate::support::{asked, play, seen, shown};
+use crate::support::{asked, play, play_beside_built_in, seen, shown};
 
 const NEWS: &str = r#"
     [[route]]
@@ -42,6 +42,18 @@ fn an_event_reaches_the_subscribers_of_its_channel_at_once() {
             body,
             [r#"0 ": hi\n\n""#, r#"20 "id: 1\ndata: line 1\ndata: line 2\n\n""#, "25 closed by the client"]
         );
+    });
+}
+
+#[test]
+fn a_publishing_request_has_preflights_beside_the_built_in_endpoints_too() {
+    play_beside_built_in(NEWS, async |lab| {
+        for (path, credentials) in [("/news", true), ("/sse", false)] {
+            let headers = "Origin: http://localhost:5173\r\nAccess-Control-Request-Method: POST\r\n";
+            let client = asked(lab, "OPTIONS", path, headers, "").await;
+            let shown = shown(&client.close().await.into_transcript());
+            assert_eq!(shown.contains("access-control-allow-credentials: true"), credentials, "{shown}");
+        }
     });
 }
 

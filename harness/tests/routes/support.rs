@@ -32,8 +32,22 @@ pub(crate) fn play_model<T>(
     scenario: Option<&'static str>,
     scene: impl AsyncFnOnce(&mut WorldLab) -> T,
 ) -> T {
+    play_in_world(model, scenario, false, scene)
+}
+
+/// Plays `scene` in a fresh world with the routes of a text, and with the built-in endpoints.
+pub(crate) fn play_beside_built_in<T>(text: &str, scene: impl AsyncFnOnce(&mut WorldLab) -> T) -> T {
+    play_in_world(model(text, Path::new("")), None, true, scene)
+}
+
+fn play_in_world<T>(
+    model: Model,
+    scenario: Option<&'static str>,
+    has_built_in: bool,
+    scene: impl AsyncFnOnce(&mut WorldLab) -> T,
+) -> T {
     let application = WorldServer::with_router(move |world| {
-        let routes = Routes::new(Arc::clone(&world), &model, scenario, false);
+        let routes = Routes::new(Arc::clone(&world), &model, scenario, has_built_in);
         router_with(world, None, Arc::new(routes))
     });
     let setup = Setup::new(Seed(42), "2025-12-01T00:00:00Z".parse().expect("a valid epoch"));

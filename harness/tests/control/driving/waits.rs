@@ -9,10 +9,7 @@ use crate::support::{Client, HEARTBEAT, manual};
 /// Asks to wait for clients; the answer is read later.
 fn waiting(served: &Served, form: &Value) -> Client {
     let mut client = served.connect();
-    client.expect("POST");
-    let body = form.to_string();
-    let head = "POST /__onbeat/connections/wait HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
-    client.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    client.control_ahead("/connections/wait", form);
     client
 }
 
@@ -161,6 +158,21 @@ fn nothing_waits_for_a_wait() {
     let (status, answer) = answer(&mut wait);
     assert_eq!((status, &answer["error"]["field"]), (409, &json!("server")), "{answer}");
     assert_eq!(served.exit_code(), Some(0));
+}
+
+#[test]
+fn a_reset_ends_a_wait_for_the_subscribers_of_a_channel() {
+    let served = manual();
+    add_route(&served, &json!({"path": "/feed", "steps": [{"subscribe": "news"}]}));
+    let mut wait = served.connect();
+    wait.control_ahead("/channels/news/wait", &json!({"timeout_ms": 600_000}));
+    // The wait has been taken in when this is answered.
+    served.did("GET", "/clock", &Value::Null);
+    served.did("POST", "/reset", &json!({}));
+    let (status, answer) = answer(&mut wait);
+    assert_eq!((status, &answer["error"]["field"]), (409, &json!("clients")), "{answer}");
+    let reason = answer["error"]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("the server was reset during the wait for 1 subscribed to news"), "{reason}");
 }
 
 #[test]
