@@ -71,6 +71,36 @@ fn a_fault_breaks_a_response_off() {
 }
 
 #[test]
+fn faults_of_a_route_and_of_the_world_each_strike_at_their_time() {
+    for (of_route_ms, of_world_ms) in [(5000, 1000), (1000, 5000)] {
+        let served = manual();
+        let cut = |ms: u64| json!({"kind": "cut", "from": {"ms": ms}});
+        let steps = json!([{"data": "x", "every_ms": 700, "times": 20}]);
+        served.did("POST", "/routes", &json!({"path": "/two", "steps": steps, "fault": cut(of_route_ms)}));
+        let mut of_world = cut(of_world_ms);
+        of_world["path"] = json!("/two");
+        served.fault(&of_world);
+        let mut client = served.stream("/two");
+        served.advance(8000);
+        assert_eq!(client.rest(), ["data: x\n\n"; 2]);
+        let first_ms = of_route_ms.min(of_world_ms);
+        let log = served.log();
+        assert!(log.contains(&format!(r#"{{"t_ms":{first_ms},"kind":"end""#)), "{log}");
+    }
+}
+
+#[test]
+fn an_answer_that_a_fault_alters_has_no_length() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"path": "/whole", "body": "hello"}));
+    served.fault(&json!({"path": "/whole", "kind": "duplicate"}));
+    let mut client = served.connect();
+    client.get("/whole");
+    assert_eq!(client.head().header("content-length"), None);
+    assert_eq!(client.rest(), ["hello", "hello", "."]);
+}
+
+#[test]
 fn a_fault_that_a_response_never_comes_to_is_met_but_does_not_fire() {
     let (writes, _, report) = played(json!({"kind": "cut", "from": {"byte": 100_000}}));
     assert_eq!((writes, &report["met"], &report["fired"]), (plain(), &json!(1), &json!(0)));

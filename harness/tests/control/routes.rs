@@ -125,11 +125,35 @@ fn a_test_publishes_to_a_channel_when_enough_clients_have_subscribed() {
 }
 
 #[test]
+fn an_event_that_was_published_before_any_client_came_is_replayed() {
+    let text = "[[route]]\npath = \"/feed\"\nsteps = [{ subscribe = \"news\", history = \"all\" }]\n[channel.news]\nhistory = 1";
+    let served = with_routes("before.toml", text);
+    assert_eq!(served.did("POST", "/channels/news", &json!({"data": "x"}))["clients"], 0);
+    assert_eq!(served.stream("/feed").next(1), ["id: 1\ndata: x\n\n"]);
+    let log = served.log();
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes/before.toml");
+    let (said, code) = super::log::replayed_with("before", &log, &["--routes", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn each_response_of_a_route_makes_its_channels() {
     let served = manual();
     let responses = json!([{"status": 503}, {"steps": [{"subscribe": "late"}]}]);
     served.did("POST", "/routes", &json!({"path": "/feed", "response": responses}));
     assert_eq!(served.did("POST", "/channels/late", &json!({"data": "x"}))["clients"], 0);
+    served.did("PUT", "/routes", &json!({"routes": [{"path": "/feed", "steps": [{"subscribe": "later"}]}]}));
+    assert_eq!(served.did("POST", "/channels/later", &json!({"data": "x"}))["clients"], 0);
+}
+
+#[test]
+fn a_publishing_request_that_a_fault_refuses_publishes_nothing() {
+    let served = with_routes("refused.toml", "[channel.news]\nhistory = 1\npublish = { path = \"/news\" }");
+    served.fault(&json!({"path": "/news", "kind": "status", "status": 503}));
+    let publish = || served.connect().asked("POST", "/news", &[], "x");
+    assert_eq!(publish().0.status, 503);
+    assert_eq!(publish().1, r#"{"id":"1","clients":0}"#);
+    assert_eq!(served.did("GET", "/channels", &Value::Null)["channels"][0]["events"], 1);
 }
 
 #[test]
