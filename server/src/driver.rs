@@ -134,6 +134,8 @@ impl<S: Source> Driver<S> {
             if let Some(action) = self.hooked.as_mut().and_then(|hooked| hooked.next()) {
                 return Poll::Ready(Ok(action));
             }
+            // Looks at the clock for the hook before the source does: all that falls due between the two looks is later.
+            let now = self.hooked.as_ref().map(|hooked| hooked.alarm.now());
             if let Poll::Ready((at, action)) = self.poll_source(is_ending, cx)? {
                 match &mut self.hooked {
                     Some(hooked) => hooked.take_in(at, action),
@@ -142,7 +144,8 @@ impl<S: Source> Driver<S> {
                 continue;
             }
             // Turns to the hook's own times only when the source has nothing due.
-            match self.hooked.as_mut().map_or(Poll::Pending, |hooked| hooked.poll_next(is_ending, cx)) {
+            let of_hook = self.hooked.as_mut().zip(now);
+            match of_hook.map_or(Poll::Pending, |(hooked, now)| hooked.poll_next(now, is_ending, cx)) {
                 Poll::Ready(Some(action)) => return Poll::Ready(Ok(action)),
                 // Asks the source again, which may be due at the deadline of the hook, and goes first.
                 Poll::Ready(None) => {}

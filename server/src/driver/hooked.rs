@@ -57,10 +57,10 @@ impl Hooked {
         self.hook.next(self.at)
     }
 
-    /// Waits for an action of the hook, while no action of the source is due. Returns `None` when the deadline of the hook has
-    /// come: an earlier action of the source goes first.
-    pub(super) fn poll_next(&mut self, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
-        self.at = self.alarm.now();
+    /// Waits for an action of the hook, while no action of the source is due up to `now`. Returns `None` when the deadline of
+    /// the hook has come: an earlier action of the source goes first.
+    pub(super) fn poll_next(&mut self, now: Instant, is_ending: bool, cx: &mut Context<'_>) -> Poll<Option<Action>> {
+        self.at = now;
         // Takes in all writes pushed so far before the time passes.
         self.take_in_pushed(Bound::Included(self.at));
         self.hook.pass_time(self.at);
