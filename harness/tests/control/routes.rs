@@ -125,6 +125,15 @@ fn a_test_publishes_to_a_channel_when_enough_clients_have_subscribed() {
 }
 
 #[test]
+fn an_event_with_an_id_of_its_own_is_counted_like_any_other() {
+    let served = with_routes("ids.toml", "[channel.news]\nhistory = 5");
+    let publish = |event: Value| served.did("POST", "/channels/news", &event)["id"].clone();
+    assert_eq!(publish(json!({"id": "own", "data": "a"})), "own");
+    assert_eq!(publish(json!({"data": "b"})), "2");
+    assert_eq!(served.did("GET", "/channels", &Value::Null)["channels"][0]["events"], 2);
+}
+
+#[test]
 fn an_event_that_was_published_before_any_client_came_is_replayed() {
     let text = "[[route]]\npath = \"/feed\"\nsteps = [{ subscribe = \"news\", history = \"all\" }]\n[channel.news]\nhistory = 1";
     let served = with_routes("before.toml", text);
