@@ -1,5 +1,6 @@
 //! Channels: publishing, history, and resuming.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use onbeat::world_lab::WorldLab;
@@ -42,6 +43,28 @@ fn an_event_reaches_the_subscribers_of_its_channel_at_once() {
             body,
             [r#"0 ": hi\n\n""#, r#"20 "id: 1\ndata: line 1\ndata: line 2\n\n""#, "25 closed by the client"]
         );
+    });
+}
+
+#[test]
+fn each_event_of_a_connection_has_random_values_of_its_own() {
+    let text = r#"
+        [[route]]
+        path = "/feed"
+        steps = [{ subscribe = "news" }]
+        [channel.news]
+        publish = { path = "/news", data = "{{uuid}}" }
+    "#;
+    play(text, async |lab| {
+        let feed = asked(lab, "GET", "/feed", "", "").await;
+        let mut publisher = lab.connect();
+        for _ in 0..3 {
+            publisher.send(b"POST /news HTTP/1.1\r\nHost: onbeat\r\nContent-Length: 0\r\n\r\n").await;
+            lab.settle().await;
+        }
+        let feed = seen(lab, feed, 1).await;
+        let events: BTreeSet<&str> = feed.lines().filter(|line| line.contains("data: ")).collect();
+        assert_eq!(events.len(), 3, "{feed}");
     });
 }
 

@@ -84,6 +84,17 @@ async fn of_several_routes_all_are_added_or_none() {
 }
 
 #[tokio::test]
+async fn several_routes_are_in_the_log_in_the_order_in_which_they_were_added() {
+    let server = Server::start().await.expect("a server");
+    let routes = r#"{"route": [{"path": "/same", "method": "GET", "body": "first"}, {"path": "/same", "method": "*", "body": "second"}]}"#;
+    // The first route comes first, and so is added last.
+    assert_eq!(server.route(routes).await.expect("room").len(), 2);
+    let log = server.log().await.expect("a server");
+    let places = ["second", "first"].map(|body| log.text().find(&format!("\"body\":\"{body}\"")).expect("a line"));
+    assert!(places[0] < places[1], "{}", log.text());
+}
+
+#[tokio::test]
 async fn the_built_in_streams_are_there_if_asked_for() {
     let server = Server::builder().built_in_streams().start().await.expect("a server");
     let mut client = EventClient::open(&server, "/sse").await;
