@@ -235,7 +235,7 @@ impl LogScheduler<'_> {
             LoggedAction::Route(form) => {
                 // Leaves out a route whose played file is gone; the comparison then tells the difference.
                 if let Ok(route) = read_route(form.clone(), self.folder.as_deref()) {
-                    let _ = self.routes.add(route);
+                    let _ = self.routes.add(vec![route]);
                 }
             }
             LoggedAction::DeleteRoutes(ids) => {

@@ -65,16 +65,17 @@ impl Routes {
         Self { world, table: RouteTable::new(model, scenario), channels, has_built_in }
     }
 
-    /// Adds a route before all others. Returns the id.
+    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids
+    /// in the order of `routes`.
     ///
     /// # Errors
     ///
-    /// If [`ROUTES_MAX`](crate::ROUTES_MAX) routes have been added already.
-    pub fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
-        let channels = subscribed_channels(&route);
-        let id = self.table.add(route)?;
+    /// If there would be more than [`ROUTES_MAX`](crate::ROUTES_MAX) routes added at run time: none is added.
+    pub fn add(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
+        let channels = routes.iter().flat_map(subscribed_channels).collect();
+        let ids = self.table.add(routes)?;
         self.make_channels(channels);
-        Ok(id)
+        Ok(ids)
     }
 
     /// Replaces the routes added at run time by `routes`, of which the first comes first. Returns the ids of the old routes,

@@ -111,20 +111,15 @@ impl RouteTable {
         no_match(&routes, request)
     }
 
-    /// Adds a route before all others. Returns the id.
-    pub(crate) fn add(&self, route: Route) -> Result<u64, TooManyRoutes> {
+    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids in
+    /// the order of `routes`. Adds all routes or none.
+    pub(crate) fn add(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
         let mut table = self.0.lock();
-        if table.rows.iter().filter(|row| row.origin == Origin::Added).count() >= ROUTES_MAX {
-            return Err(TooManyRoutes);
-        }
-        table.added += 1;
-        let id = table.added;
-        table.rows.insert(0, Row::new(id, Origin::Added, route));
-        Ok(id)
+        let before = table.rows.iter().filter(|row| row.origin == Origin::Added).count();
+        if before + routes.len() > ROUTES_MAX { Err(TooManyRoutes) } else { Ok(table.put_first(routes)) }
     }
 
-    /// Replaces the routes added at run time by `routes`, of which the first comes first, as if the last had been added
-    /// first. Returns the ids of the old routes, and of the new routes.
+    /// Replaces the routes added at run time by `routes`. Returns the ids of the old routes, and of the new routes.
     pub(crate) fn replace(&self, routes: Vec<Route>) -> Result<(Vec<u64>, Vec<u64>), TooManyRoutes> {
         if routes.len() > ROUTES_MAX {
             return Err(TooManyRoutes);
@@ -132,13 +127,7 @@ impl RouteTable {
         let mut table = self.0.lock();
         let old = table.rows.iter().filter(|row| row.origin == Origin::Added).map(|row| row.id).collect();
         table.rows.retain(|row| row.origin != Origin::Added);
-        let count = routes.len() as u64;
-        // Numbers the routes from the last to the first, as single additions would.
-        let ids: Vec<_> = (table.added + 1..=table.added + count).rev().collect();
-        table.added += count;
-        let rows: Vec<_> = ids.iter().zip(routes).map(|(id, route)| Row::new(*id, Origin::Added, route)).collect();
-        table.rows.splice(0..0, rows);
-        Ok((old, ids))
+        Ok((old, table.put_first(routes)))
     }
 
     /// Deletes the route with this id, or all routes added at run time. Returns the deleted routes.
@@ -154,6 +143,19 @@ impl RouteTable {
     /// Returns all routes, in the order in which they match.
     pub(crate) fn reports(&self) -> Vec<RouteReport> {
         self.0.lock().rows.iter().map(Row::report).collect()
+    }
+}
+
+impl Rows {
+    /// Puts added routes before all others. Returns the ids in the order of `routes`.
+    fn put_first(&mut self, routes: Vec<Route>) -> Vec<u64> {
+        let count = routes.len() as u64;
+        // Numbers the routes from the last to the first, as single additions would.
+        let ids: Vec<_> = (self.added + 1..=self.added + count).rev().collect();
+        self.added += count;
+        let rows: Vec<_> = ids.iter().zip(routes).map(|(id, route)| Row::new(*id, Origin::Added, route)).collect();
+        self.rows.splice(0..0, rows);
+        ids
     }
 }
 
@@ -217,8 +219,8 @@ mod tests {
     fn added_routes_come_before_those_of_the_scenario_and_these_before_those_of_the_file() {
         let table = table(Some("busy"));
         assert_eq!(answer(&table).as_deref(), Some("busy"));
-        assert_eq!(table.add(route("body = \"old\"")), Ok(4));
-        assert_eq!(table.add(route("body = \"new\"")), Ok(5));
+        assert_eq!(table.add(vec![route("body = \"old\"")]), Ok(vec![4]));
+        assert_eq!(table.add(vec![route("body = \"new\"")]), Ok(vec![5]));
         assert_eq!(answer(&table).as_deref(), Some("new"));
         let order = [
             (5, Origin::Added, 1),
@@ -234,7 +236,7 @@ mod tests {
     #[test]
     fn those_that_were_added_are_replaced_and_deleted_by_themselves() {
         let table = table(None);
-        table.add(route("body = \"old\"")).expect("there is room");
+        table.add(vec![route("body = \"old\"")]).expect("there is room");
         assert_eq!(
             table.replace(vec![route("body = \"first\""), route("body = \"second\"")]),
             Ok((vec![3], vec![5, 4]))
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!(answer(&table).as_deref(), Some("file 1"));
         // A route of the file goes only by its id.
         assert_eq!(table.delete(Some(1)).len(), 1);
-        assert_eq!((answer(&table), table.add(route("body = \"x\""))), (None, Ok(6)));
+        assert_eq!((answer(&table), table.add(vec![route("body = \"x\"")])), (None, Ok(vec![6])));
     }
 
     #[test]
@@ -256,9 +258,12 @@ mod tests {
         let many = |count| vec![route("body = \"x\""); count];
         assert_eq!(table.replace(many(ROUTES_MAX + 1)), Err(TooManyRoutes));
         assert_eq!(table.replace(many(ROUTES_MAX)).map(|(_, ids)| ids.len()), Ok(ROUTES_MAX));
-        assert_eq!(table.add(route("body = \"x\"")), Err(TooManyRoutes));
+        assert_eq!(table.add(many(1)), Err(TooManyRoutes));
         table.delete(Some(5));
-        assert!(table.add(route("body = \"x\"")).is_ok());
+        // A refusal adds no route, and takes no id.
+        assert_eq!(table.add(many(2)), Err(TooManyRoutes));
+        let next = ROUTES_MAX as u64 + 3;
+        assert_eq!(table.add(many(1)), Ok(vec![next]));
     }
 
     #[test]

@@ -26,25 +26,10 @@ impl Controller {
     ///
     /// If there are too many.
     pub async fn add_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
+        let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
         let (instance, _rest) = self.instance_at_rest().await;
-        let mut added = Vec::new();
-        for route in routes.into_iter().rev() {
-            let form = route.form.clone();
-            match instance.routes.add(route) {
-                Ok(id) => added.push((id, form)),
-                Err(error) => {
-                    // Takes the routes added so far back: a refused operation changes nothing.
-                    for (id, _) in added {
-                        instance.routes.delete(Some(id));
-                    }
-                    return Err(error.into());
-                }
-            }
-        }
-        let ids = added.iter().rev().map(|(id, _)| *id).collect();
-        for (id, form) in added {
-            note_added(&instance, id, form);
-        }
+        let ids = instance.routes.add(routes)?;
+        note_added(&instance, &ids, forms);
         Ok(ids)
     }
 
@@ -58,10 +43,7 @@ impl Controller {
         let (instance, _rest) = self.instance_at_rest().await;
         let (old, ids) = instance.routes.replace(routes)?;
         note_deleted(&instance, old);
-        // Notes the routes from the last to the first, the order in which a replay adds routes one by one.
-        for (id, form) in ids.iter().zip(forms).rev() {
-            note_added(&instance, *id, form);
-        }
+        note_added(&instance, &ids, forms);
         Ok(ids)
     }
 
@@ -86,8 +68,11 @@ impl Controller {
     }
 }
 
-fn note_added(instance: &Instance, id: u64, route: Value) {
-    instance.monitor.note(Exchange::default(), RouteAdded { id, route });
+/// Notes added routes from the last to the first, the order in which a replay adds routes one by one.
+fn note_added(instance: &Instance, ids: &[u64], forms: Vec<Value>) {
+    for (id, route) in ids.iter().zip(forms).rev() {
+        instance.monitor.note(Exchange::default(), RouteAdded { id: *id, route });
+    }
 }
 
 fn note_deleted(instance: &Instance, ids: Vec<u64>) {
