@@ -108,3 +108,47 @@ async fn read_body(mut body: Body, connection: &Arc<Connection>) -> Result<(Byte
 pub(crate) fn has_no_body(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+    use tokio::sync::oneshot;
+    use tokio::task::yield_now;
+    use tokio_test::task;
+
+    use super::*;
+    use crate::arrivals::Arrivals;
+
+    /// Reads a body in two pieces of these lengths. Returns the length of the whole, or the status of the refusal.
+    async fn read(pieces: [usize; 2]) -> Result<usize, StatusCode> {
+        let pieces = pieces.map(|length| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; length])));
+        let body = Body::from_stream(stream::iter(pieces));
+        let read = read_body(body, &Arc::new(Connection::unnumbered())).await;
+        read.map(|(bytes, _)| bytes.len()).map_err(|refusal| refusal.status())
+    }
+
+    #[tokio::test]
+    async fn a_body_has_at_most_so_many_bytes() {
+        assert_eq!(read([REQUEST_BODY_BYTES_MAX, 0]).await, Ok(REQUEST_BODY_BYTES_MAX));
+        assert_eq!(read([REQUEST_BODY_BYTES_MAX - 1, 1]).await, Ok(REQUEST_BODY_BYTES_MAX));
+        assert_eq!(read([REQUEST_BODY_BYTES_MAX + 1, 0]).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(read([REQUEST_BODY_BYTES_MAX, 1]).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+
+    #[tokio::test]
+    async fn a_control_request_waits_while_a_body_is_read() {
+        let arrivals = Arc::new(Arrivals::default());
+        let connection = Arc::new(Connection::among(Some(Arc::clone(&arrivals))));
+        let (rest, coming) = oneshot::channel::<Bytes>();
+        let mut reading = task::spawn(read_body(Body::from_stream(coming.into_stream()), &connection));
+        assert!(reading.poll().is_pending());
+        let mut control = task::spawn(arrivals.settle_last());
+        for _ in 0..10 {
+            assert!(control.poll().is_pending());
+            yield_now().await;
+        }
+        rest.send(Bytes::from_static(b"x")).expect("the body is being read");
+        assert!(reading.poll().is_ready());
+        control.await;
+    }
+}

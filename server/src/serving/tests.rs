@@ -181,19 +181,26 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_for
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_reads_gets_all_bytes_before_a_reset() {
-    let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
-    let large = Router::new().route(
-        "/",
-        get(async move || Body::from_stream(stream::iter([Ok::<_, Infallible>(megabyte)]).chain(stream::pending()))),
-    );
-    let mut test = ServingTest::start(large, 64, "GET / HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
-    test.connection.end(Ending::Reset);
-    let mut all = Vec::new();
-    test.client.read_to_end(&mut all).await.expect("a pipe knows no reset");
-    // Expects the end of the only chunk, which the reset leaves without the last chunk.
-    assert!(all.ends_with(b"xxx\r\n") && all.len() > 1024 * 1024, "{} bytes", all.len());
-    assert_eq!(test.over_at().await, 0);
+async fn a_client_that_reads_gets_all_bytes_before_any_end() {
+    for ending in [Ending::Cut, Ending::HalfClose, Ending::Reset] {
+        let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
+        let large = Router::new().route(
+            "/",
+            get(async move || {
+                Body::from_stream(stream::iter([Ok::<_, Infallible>(megabyte)]).chain(stream::pending()))
+            }),
+        );
+        let mut test = ServingTest::start(large, 64, "GET / HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+        test.connection.end(ending);
+        let mut all = Vec::new();
+        test.client.read_to_end(&mut all).await.expect("a pipe knows no reset");
+        // Expects the end of the only chunk, which none of the ends follows with the last chunk.
+        assert!(all.ends_with(b"xxx\r\n") && all.len() > 1024 * 1024, "{ending:?}: {} bytes", all.len());
+        assert_eq!(test.clock.now(), Instant::EPOCH, "{ending:?}");
+        if ending == Ending::Reset {
+            assert_eq!(test.over_at().await, 0);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
