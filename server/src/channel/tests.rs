@@ -126,6 +126,16 @@ fn a_later_subscriber_gets_the_history_from_the_named_event_on() {
 }
 
 #[test]
+fn of_several_events_with_one_id_the_newest_is_taken_for_the_last_that_a_client_has() {
+    let channel = Arc::new(Channel::with_history(8, 4));
+    for (id, text) in [("x", "a"), ("y", "b"), ("x", "c"), ("z", "d")] {
+        let event = Event::from([Bytes::from_static(text.as_bytes())]).with_id(Some(id.to_owned()));
+        channel.publish(Instant::EPOCH, event, |_| {});
+    }
+    assert_eq!(missed(&channel, &Beginning::Behind("x".to_owned())), ["d"]);
+}
+
+#[test]
 fn a_subscriber_with_a_history_to_take_has_a_whole_mailbox_beside() {
     let channel = Arc::new(Channel::with_history(2, 100));
     publish_numbered(&channel, 0..100);
