@@ -200,6 +200,7 @@ impl Entry {
     }
 
     fn strike(&mut self) -> AppliedFault {
+        // Uses up one strike, though the response may end before the fault acts.
         self.left -= 1;
         self.applied.counts.met.fetch_add(1, Ordering::Relaxed);
         self.applied.clone()

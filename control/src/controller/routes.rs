@@ -27,6 +27,7 @@ impl Controller {
     /// If there are too many.
     pub async fn add_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
         let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
+        // Keeps the rest until the lines are in the log, so that no request comes in between.
         let (instance, _rest) = self.instance_at_rest().await;
         let ids = instance.routes.add(routes)?;
         note_added(&instance, &ids, forms);
@@ -42,6 +43,7 @@ impl Controller {
         let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
         let (instance, _rest) = self.instance_at_rest().await;
         let (old, ids) = instance.routes.replace(routes)?;
+        // Notes the deleted routes first, the order in which a replay deletes and adds routes.
         note_deleted(&instance, old);
         note_added(&instance, &ids, forms);
         Ok(ids)
