@@ -4,6 +4,8 @@
 //! `vary` and writes with `may`.
 //!
 //! ```text
+//!  json_differences             the places where two JSON values differ
+//!        │
 //!  text                         texts, compared except for values that may vary
 //!        │
 //!  facts                        a response: recorded once, or seen now
@@ -60,6 +62,7 @@ mod files;
 mod head;
 mod hint;
 mod in_lab;
+mod json_differences;
 mod lab_player;
 #[cfg(feature = "live")]
 mod live;

@@ -134,7 +134,8 @@ impl<S: Source> Driver<S> {
             if let Some(action) = self.hooked.as_mut().and_then(|hooked| hooked.next()) {
                 return Poll::Ready(Ok(action));
             }
-            // Looks at the clock for the hook before the source does: all that falls due between the two looks is later.
+            // Reads the time for the hook before the source reads the time: a write that falls due in between is not passed
+            // over by the hook.
             let now = self.hooked.as_ref().map(|hooked| hooked.alarm.now());
             if let Poll::Ready((at, action)) = self.poll_source(is_ending, cx)? {
                 match &mut self.hooked {

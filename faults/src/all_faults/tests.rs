@@ -216,8 +216,8 @@ fn a_fault_fires_where_it_has_altered_something() {
     assert_eq!((report.left, report.met, report.fired), (0, 2, 1));
 }
 
-#[test]
-fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
+/// Returns the alterations of a response that is stalled from the beginning, and the faults of the world.
+fn stalled() -> (Faults, Alterations) {
     let faults = Faults::default();
     let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
     faults.add(fault, |_| Ok(false)).expect("there is room");
@@ -225,6 +225,12 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
     for applied in faults.meet("/", 0, false) {
         alterations.add(applied, Tally::default(), Duration::ZERO);
     }
+    (faults, alterations)
+}
+
+#[test]
+fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
+    let (faults, mut alterations) = stalled();
     assert_eq!(all(&mut alterations), []);
     assert!(alterations.is_stalled());
     let write = |alterations: &mut Alterations| {
@@ -240,13 +246,7 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
 #[test]
 fn a_stalled_response_ends_only_where_the_endpoint_breaks_it_off() {
     for how in [How::Complete, How::Cut, How::Reset] {
-        let faults = Faults::default();
-        let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind: Kind::Stall };
-        faults.add(fault, |_| Ok(false)).expect("there is room");
-        let mut alterations = Alterations::default();
-        for applied in faults.meet("/", 0, false) {
-            alterations.add(applied, Tally::default(), Duration::ZERO);
-        }
+        let (_faults, mut alterations) = stalled();
         alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
         alterations.take_in(Duration::ZERO, Action::End(how));
         let expected = if how == How::Complete { vec![] } else { vec![Action::End(how)] };

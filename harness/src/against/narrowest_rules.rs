@@ -3,6 +3,7 @@
 use onbeat_wire::recording::{NumberBounds, Vary, VaryPlace, VaryRule};
 use serde_json::{Number, Value};
 
+use super::json_differences::{JsonDifference, json_differences};
 use super::unit::Unit;
 use crate::judge::{is_timestamp, is_uuid};
 
@@ -11,7 +12,7 @@ use crate::judge::{is_timestamp, is_uuid};
 pub(super) struct UnitDifference {
     /// A rule for each value that differs: in the data, and in the fields that both units have.
     pub(super) vary: Vec<Vary>,
-    /// Whether the data differs, and neither is JSON nor has a rule that says more than that any text may come.
+    /// Whether the data differs as a whole: one of the texts is no JSON, and no rule narrower than any string fits both.
     pub(super) is_another_text: bool,
 }
 
@@ -39,7 +40,7 @@ impl UnitDifference {
         }
         if let [Ok(value), Ok(other)] = [text, other].map(serde_json::from_str::<Value>) {
             // Finds nothing in the same JSON in another spelling.
-            add_differences(&value, &other, "", &mut difference.vary);
+            difference.vary.extend(json_differences(&value, &other).into_iter().map(rule_at));
             return difference;
         }
         match text_rule(text, other) {
@@ -54,30 +55,11 @@ fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Adds the differing values, each with a rule for both values.
-fn add_differences(first: &Value, second: &Value, pointer: &str, vary: &mut Vec<Vary>) {
-    let at = |pointer: &str, rule| Vary { place: VaryPlace::Pointer(pointer.to_owned()), rule };
-    match (first, second) {
-        (Value::Object(fields), Value::Object(others)) => {
-            let more = others.keys().filter(|key| !fields.contains_key(*key));
-            for key in fields.keys().chain(more) {
-                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-                match (fields.get(key), others.get(key)) {
-                    (Some(value), Some(other)) => add_differences(value, other, &pointer, vary),
-                    // Allows any value for a key that is missing on one side: only `any` includes no value.
-                    _ => vary.push(at(&pointer, VaryRule::Any)),
-                }
-            }
-        }
-        // Compares items by place only if no item is added or missing, which would shift the others.
-        (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
-            for (index, (value, other)) in values.iter().zip(others).enumerate() {
-                add_differences(value, other, &format!("{pointer}/{index}"), vary);
-            }
-        }
-        _ if first == second => {}
-        _ => vary.push(at(pointer, rule(first, second))),
-    }
+/// Returns the narrowest rule for the values at a place. Only `any` allows a value to be missing.
+fn rule_at(difference: JsonDifference) -> Vary {
+    let JsonDifference { pointer, first, second } = difference;
+    let rule = first.zip(second).map_or(VaryRule::Any, |(first, second)| rule(first, second));
+    Vary { place: VaryPlace::Pointer(pointer), rule }
 }
 
 /// Returns the narrowest rule for two values.

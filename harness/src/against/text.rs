@@ -8,6 +8,7 @@ use onbeat_wire::recording::VaryPlace;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::json_differences::{JsonDifference, json_differences};
 use crate::judge::Loosening;
 
 /// The largest number of characters of a value in a message.
@@ -53,8 +54,7 @@ pub(super) fn text_difference(expected: &str, got: &str, vary: &[Loosening]) -> 
         blank(&mut before, pointer, vary.allows_absence());
         blank(&mut after, pointer, vary.allows_absence());
     }
-    let mut differences = Vec::new();
-    value_differences(&before, &after, "", &mut differences);
+    let mut differences: Vec<String> = json_differences(&before, &after).iter().map(told).collect();
     if !differences.is_empty() {
         let more = differences.len().saturating_sub(VALUES_MAX);
         differences.truncate(VALUES_MAX);
@@ -76,31 +76,16 @@ fn varying_differences(pointers: &[(&str, &Loosening)], before: &Value, after: &
     pointers.iter().filter_map(difference).collect()
 }
 
-/// Adds how two values differ, by pointer.
-fn value_differences(before: &Value, after: &Value, pointer: &str, differences: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(fields), Value::Object(others)) => {
-            let more = others.keys().filter(|key| !fields.contains_key(*key));
-            for key in fields.keys().chain(more) {
-                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-                match (fields.get(key), others.get(key)) {
-                    (Some(value), Some(other)) => value_differences(value, other, &pointer, differences),
-                    (Some(_), None) => differences.push(format!("{pointer} is missing")),
-                    (None, _) => differences.push(format!("{pointer} is not expected")),
-                }
-            }
-        }
-        // Compares arrays of the same length alone by element: an inserted element would move all others.
-        (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
-            for (index, (value, other)) in values.iter().zip(others).enumerate() {
-                value_differences(value, other, &format!("{pointer}/{index}"), differences);
-            }
-        }
-        _ if before == after => {}
-        _ => {
+/// Returns a difference in words.
+fn told(difference: &JsonDifference) -> String {
+    let pointer = &difference.pointer;
+    match (difference.first, difference.second) {
+        (Some(expected), Some(got)) => {
             let at = if pointer.is_empty() { String::new() } else { format!("{pointer}: ") };
-            differences.push(format!("{at}expected {}, got {}", shown(before), shown(after)));
+            format!("{at}expected {}, got {}", shown(expected), shown(got))
         }
+        (Some(_), None) => format!("{pointer} is missing"),
+        (None, _) => format!("{pointer} is not expected"),
     }
 }
 

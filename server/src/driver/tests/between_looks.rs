@@ -65,9 +65,9 @@ async fn what_happens_while_a_stream_looks_for_it_is_not_missed() {
 
 /// A clock that moves on by a second with each look, as a fast clock on a busy machine.
 #[derive(Debug, Default)]
-struct MovesOn(AtomicU64);
+struct MovingClock(AtomicU64);
 
-impl Clock for MovesOn {
+impl Clock for MovingClock {
     fn now(&self) -> Instant {
         Instant::EPOCH + Duration::from_secs(self.0.fetch_add(1, Ordering::Relaxed))
     }
@@ -131,7 +131,7 @@ fn what_falls_due_between_two_looks_goes_before_a_later_cut() {
             let cue = move |n| Cue { at: at(n), action: Action::Write(format!("{n}").into()) };
             (0..3).map(cue)
         };
-        let PolledBody { body, .. } = body_at(Arc::new(MovesOn::default()), script, false);
+        let PolledBody { body, .. } = body_at(Arc::new(MovingClock::default()), script, false);
         let cut_at = Instant::EPOCH + Duration::from_millis(1000 * first - 250);
         let hook = CutHook { cut_at, on_its_way: VecDeque::new() };
         let mut body = task::spawn(body.into_inner().with_hook(Box::new(hook)));
