@@ -204,8 +204,8 @@ test('a connection that is closed says how it ended', async () => {
   await feed.cut();
   await assert.rejects(client.end(), /terminated/);
   const reason = /^no connection 0 is open \(its response to GET \/feed\?id=a was cut off by the server at 300 ms\): GET/;
-  for (const refused of [feed.send('x'), feed.end(), onbeat.close(0, 'cut')]) {
-    await assert.rejects(refused, { status: 404, field: 'id', reason });
+  for (const call of [() => feed.send('x'), () => feed.end(), () => onbeat.close(0, 'cut')]) {
+    await assert.rejects(call, { status: 404, field: 'id', reason });
   }
 });
 
