@@ -1,5 +1,8 @@
 //! The connections: listed, waited for, written to and closed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
