@@ -141,7 +141,7 @@ async fn a_server_that_ends_is_done_with_who_is_only_heard_out_or_half_closed() 
     for half_closed in [false, true] {
         let sse = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", sse::STREAM.path);
         let sent = if half_closed { sse } else { last("GET /nowhere", "\r\nmore") };
-        let mut test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
+        let test = ServingTest::start(application(), PIPE_BYTES, &sent).await;
         if half_closed {
             test.connection.end(Ending::HalfClose);
         }

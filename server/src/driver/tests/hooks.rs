@@ -54,7 +54,9 @@ impl ResponseHook for NotingHook {
         None
     }
 
-    fn wrote(&mut self, _: &Bytes) {}
+    fn wrote(&mut self, _: &Bytes) {
+        self.noted.lock().push((0, "written"));
+    }
 
     fn ended(&mut self, how: How) {
         self.noted.lock().push((0, if how == How::Complete { "complete" } else { "not complete" }));
@@ -72,9 +74,9 @@ async fn a_hook_is_told_when_an_action_was_due_and_of_the_time_only_when_all_was
     polled.publish(["event: a\n", "data: 1\n\n"]);
     polled.until(31_000).await;
     assert_eq!(polled.due().len(), 4);
-    // The head comes first.
-    let times = [0, 0, 10_000, 10_000, 30_000];
-    let mut expected: Vec<_> = times.into_iter().flat_map(|ms| [(ms, "action"), (ms, "next")]).collect();
+    let head = [(0, "action"), (0, "next")];
+    let writes = [0, 10_000, 10_000, 30_000].map(|ms| [(ms, "action"), (ms, "next"), (0, "written")]);
+    let mut expected = [head.as_slice(), writes.as_flattened()].concat();
     expected.push((31_000, "time"));
     assert_eq!(*noted.lock(), expected);
     drop(polled);
@@ -152,4 +154,17 @@ async fn pushed_writes_go_by_their_times_however_late_the_body_is_polled() {
         writes.extend(polled.due());
     }
     assert_eq!(writes, ["5", "10", "a", "b", "15", "c"]);
+}
+
+#[test]
+fn both_hooks_of_a_chain_are_told_what_was_written_and_how_the_response_ended() {
+    let hooks = [NotingHook::default(), NotingHook::default()];
+    let noted = hooks.each_ref().map(|hook| Arc::clone(&hook.noted));
+    let [first, second] = hooks.map(Box::new);
+    let mut chain = Chain::new(first, second);
+    chain.wrote(&Bytes::from_static(b"a"));
+    chain.ended(How::Complete);
+    for noted in noted {
+        assert_eq!(*noted.lock(), [(0, "written"), (0, "complete")]);
+    }
 }
