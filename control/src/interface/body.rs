@@ -100,3 +100,36 @@ fn too_long(bytes_max: usize) -> Refusal {
     let reason = format!("expected at most {bytes_max} bytes");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Bytes;
+    use futures_util::{StreamExt, stream};
+    use tokio_test::task;
+
+    use super::*;
+
+    /// Returns a request whose body has the bytes, and then ends or stays under way.
+    fn posted(bytes: &'static [u8], ends: bool) -> Request {
+        let first = stream::iter([Ok::<_, Infallible>(Bytes::from_static(bytes))]);
+        let body = if ends { first.left_stream() } else { first.chain(stream::pending()).right_stream() };
+        let request = Request::post("/").header(CONTENT_TYPE, "application/json").header(TRANSFER_ENCODING, "chunked");
+        request.body(axum::body::Body::from_stream(body)).expect("a request")
+    }
+
+    #[tokio::test]
+    async fn all_bodies_that_are_read_share_a_bounded_memory() {
+        let memory = Arc::new(Semaphore::new(4));
+        let mut under_way = task::spawn(read(posted(b"123", false), 10, &memory));
+        assert!(under_way.poll().is_pending());
+        assert_eq!(memory.available_permits(), 1);
+        let refused = read(posted(b"12", true), 10, &memory).await.err().expect("no room for the body");
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        let body = read(posted(b"1", true), 10, &memory).await.ok().flatten().expect("room for the body");
+        assert_eq!((body.bytes(), memory.available_permits()), (b"1".as_slice(), 0));
+        drop((under_way, body));
+        assert_eq!(memory.available_permits(), 4);
+    }
+}

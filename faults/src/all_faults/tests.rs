@@ -254,15 +254,32 @@ fn a_stalled_response_ends_only_where_the_endpoint_breaks_it_off() {
     }
 }
 
+/// Adds a fault to a response under way.
+fn add_late(faults: &Faults, alterations: &mut Alterations, kind: Kind) {
+    let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
+    faults.add(fault, |_| Ok(false)).expect("there is room");
+    let applied = faults.meet("/", 0, false).pop().expect("it strikes");
+    alterations.add(applied, Tally::default(), Duration::ZERO);
+}
+
+#[test]
+fn a_fault_that_ends_a_response_is_held_up_by_no_fault_before() {
+    for kind in [Kind::Stall, Kind::Coalesce(Batch { writes: 2 })] {
+        for (ends, how) in [(Kind::End, How::Complete), (Kind::Cut, How::Cut), (Kind::Reset, How::Reset)] {
+            let (faults, mut alterations) = (Faults::default(), Alterations::default());
+            add_late(&faults, &mut alterations, kind.clone());
+            alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"x")));
+            assert_eq!(all(&mut alterations), []);
+            add_late(&faults, &mut alterations, ends);
+            assert_eq!(all(&mut alterations), [Action::End(how)], "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_on_its_way_meets_the_faults_that_there_were_when_it_came() {
     let faults = Faults::default();
-    let add = |alterations: &mut Alterations, kind| {
-        let fault = Fault { target: Target::Path("/".into()), times: 1, from: Place::Write(0), kind };
-        faults.add(fault, |_| Ok(false)).expect("there is room");
-        let applied = faults.meet("/", 0, false).pop().expect("it strikes");
-        alterations.add(applied, Tally::default(), Duration::ZERO);
-    };
+    let add = |alterations: &mut Alterations, kind| add_late(&faults, alterations, kind);
     let mut alterations = Alterations::default();
     add(&mut alterations, Kind::Split(Pieces { bytes: 1 }));
     add(&mut alterations, Kind::LineEnds(LineEndChange { ends: LineEnds::Crlf }));

@@ -293,6 +293,7 @@ fn a_stalled_client_is_noticed_when_it_leaves_and_goes_on_when_the_fault_is_dele
     assert_eq!(served.control("DELETE", "/faults/1", &Value::Null).0, 404);
     served.advance(30_000);
     assert_eq!(stays.there(), [HEARTBEAT]);
+    assert_eq!(served.did("GET", "/connections", &Value::Null)["connections"][0]["state"], "streaming");
 }
 
 #[test]

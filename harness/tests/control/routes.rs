@@ -7,11 +7,16 @@ use serde_json::{Value, json};
 use super::support::{Client, manual};
 use crate::served::Served;
 
-/// A server with this routes file and a manual clock.
-fn with_routes(name: &str, text: &str) -> Served {
+/// Returns the path of a file in the folder of these tests.
+fn path_of(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join(name);
+    folder.join(name)
+}
+
+/// A server with this routes file and a manual clock.
+fn with_routes(name: &str, text: &str) -> Served {
+    let file = path_of(name);
     std::fs::write(&file, format!("onbeat = 1\n{text}")).expect("a file");
     Served::start(&["--clock", "manual", "--routes", file.to_str().expect("UTF-8")])
 }
@@ -140,7 +145,7 @@ fn an_event_that_was_published_before_any_client_came_is_replayed() {
     assert_eq!(served.did("POST", "/channels/news", &json!({"data": "x"}))["clients"], 0);
     assert_eq!(served.stream("/feed").next(1), ["id: 1\ndata: x\n\n"]);
     let log = served.log();
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes/before.toml");
+    let file = path_of("before.toml");
     let (said, code) = super::log::replayed_with("before", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(0), "{said}");
 }
@@ -197,7 +202,7 @@ fn the_log_of_a_server_with_routes_is_replayed_to_the_byte() {
     chat.head();
     let log = served.log();
     assert!(!log.contains("hunter2"), "{log}");
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes").join("replayed.toml");
+    let file = path_of("replayed.toml");
     let (said, code) = super::log::replayed_with("routes", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}");
     let (said, code) = super::log::replayed("routes-missing", &log);
@@ -219,7 +224,7 @@ fn answers_without_a_body_are_complete_and_what_follows_on_their_connection_is_r
     assert_eq!(client.asked("GET", "/a", &[], "").1, "last");
     let log = served.log();
     assert_eq!(log.matches(r#""how":"complete""#).count(), 7, "{log}");
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes").join("refusals.toml");
+    let file = path_of("refusals.toml");
     let (said, code) = super::log::replayed_with("refusals", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}\n{log}");
 }
@@ -236,10 +241,8 @@ fn bodies_with_a_length_are_replayed_write_by_write_and_faults_at_their_head_in_
     };
     // Two writes of one instant, whose boundary the wire does not show.
     let whole = "{\"t_ms\":200,\"kind\":\"write\",\"text\":\"data\"}\n{\"t_ms\":200,\"kind\":\"write\",\"text\":\": 2\\n\\n\"}\n{\"t_ms\":200,\"kind\":\"end\",\"how\":\"complete\"}";
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("control-routes");
-    std::fs::create_dir_all(&folder).expect("a folder");
     for (name, end) in [("whole", whole), ("cut", "{\"t_ms\":200,\"kind\":\"end\",\"how\":\"cut\"}")] {
-        std::fs::write(folder.join(format!("{name}.jsonl")), recording(end)).expect("a file");
+        std::fs::write(path_of(&format!("{name}.jsonl")), recording(end)).expect("a file");
     }
     let fault = |kind: &str| {
         format!(
@@ -272,9 +275,45 @@ fn bodies_with_a_length_are_replayed_write_by_write_and_faults_at_their_head_in_
         ends.iter().any(|line| line.contains(&of) && line.contains("\"how\":\"cut\""))
     };
     assert!(cut(5) && cut(6), "{log}");
-    let file = folder.join("lengths.toml");
+    let file = path_of("lengths.toml");
     let (said, code) = super::log::replayed_with("lengths", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}\n{log}");
+}
+
+#[test]
+fn who_has_subscribed_is_there_when_a_request_publishes_at_once() {
+    let text = "[channel.news]\npublish = { path = \"/news\" }\n[[route]]\npath = \"/feed\"\nsteps = [{ subscribe = [\"news\"] }]";
+    let served = with_routes("subscribed.toml", text);
+    let mut publisher = served.connect();
+    let mut clients = move || publisher.asked("POST", "/news", &[], "x").1;
+    for round in 0..200 {
+        let mut client = served.connect();
+        client.get("/feed");
+        assert_eq!(clients(), r#"{"id":null,"clients":1}"#, "round {round}");
+        drop(client);
+        assert_eq!(clients(), r#"{"id":null,"clients":0}"#, "round {round}");
+    }
+}
+
+#[test]
+fn an_end_before_the_head_is_in_the_log_as_in_the_recording() {
+    for how in ["cut", "reset"] {
+        let recording = format!(
+            "{{\"kind\":\"recording\",\"format\":1,\"onbeat\":\"0.2.0\",\"from\":\"http://a/\",\"framing\":\"chunked\"}}\n\
+             {{\"t_ms\":0,\"kind\":\"request\",\"text\":\"GET / HTTP/1.1\\r\\n\\r\\n\"}}\n\
+             {{\"t_ms\":5,\"kind\":\"end\",\"how\":\"{how}\"}}\n"
+        );
+        let name = format!("headless-{how}");
+        std::fs::write(path_of(&format!("{name}.jsonl")), recording).expect("a file");
+        let text = format!("[[route]]\npath = \"/a\"\nplay = \"{name}.jsonl\"");
+        let served = with_routes(&format!("{name}.toml"), &text);
+        let _client = asked(&served, "GET", "/a", "");
+        served.did("POST", "/connections/wait", &json!({"path": "/a"}));
+        served.advance(5);
+        let log = served.log();
+        let end = format!("{{\"t_ms\":5,\"kind\":\"end\",\"connection\":0,\"request\":0,\"how\":\"{how}\"}}");
+        assert_eq!(log.lines().last(), Some(end.as_str()), "{log}");
+    }
 }
 
 #[test]

@@ -68,6 +68,17 @@ async fn no_time_passes_while_a_write_or_a_close_waits_for_a_client_that_does_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_about_to_be_closed_takes_no_more_writes() {
+    let (controller, _client) = unread(64).await;
+    controller.close(0, None, ClosedHow::Cut).await.expect("the connection is open");
+    let refused = controller.write(0, None, SentChunk::Raw(Bytes::from_static(b"x"))).await;
+    assert_eq!(
+        refused.expect_err("the response is about to be cut").to_string(),
+        "expected a connection that stays open; connection 0 is about to be closed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stalled_response_is_listed_as_stalled_though_its_client_does_not_read() {
     let (controller, _client) = unread(64).await;
     settle().await;

@@ -105,6 +105,11 @@ fn a_wait_in_vain_tells_how_the_request_was_answered() {
     );
     let told = reason(json!({"path": "/chat", "method": "GET", "timeout_ms": 0}));
     assert!(told.contains("GET /chat?token=xxx at 5 ms, was answered with 404"), "{told}");
+    // The first error status has its text told.
+    add_route(&served, &json!({"path": "/bad", "status": 400, "body": "no model"}));
+    assert_eq!(served.ask("/bad"), "no model");
+    let told = reason(json!({"path": "/bad", "timeout_ms": 0}));
+    assert!(told.contains("was answered with 400 (no model)"), "{told}");
 }
 
 #[test]
