@@ -138,6 +138,11 @@ impl NamedChannel {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use onbeat_server::channel::Event;
+    use onbeat_server::connection::Connection;
+    use onbeat_wire::Instant;
+
     use super::*;
     use crate::request::tests::request;
     use crate::testing::model;
@@ -181,6 +186,17 @@ mod tests {
         let reports: Vec<_> = channels.reports().into_iter().map(|report| (report.name, report.events)).collect();
         let expected = [("alerts", 0), ("new", 1), ("news", 2), ("quiet", 1)];
         assert_eq!(reports, expected.map(|(name, events)| (name.to_owned(), events)));
+    }
+
+    #[test]
+    fn a_client_that_takes_no_event_is_evicted_from_any_channel() {
+        let channels = Channels::new(2, &model("[channel.news]").channels);
+        for name in ["news", "made-later"] {
+            let log = channels.named(name).log();
+            let _subscription = log.subscribe(Arc::new(Connection::unnumbered()));
+            let publish = || log.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"data: 1\n\n")]), |_| ());
+            assert_eq!([publish().removed, publish().removed, publish().removed], [0, 0, 1], "{name}");
+        }
     }
 
     #[test]

@@ -57,8 +57,11 @@ pub(crate) fn has_heartbeats(response: &Response) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::testing::{cues, response};
+    use crate::request::tests::request;
+    use crate::testing::{cues, response, start};
 
     #[test]
     fn the_heartbeats_of_a_response_begin_with_its_head() {
@@ -83,6 +86,17 @@ mod tests {
             steps = [{ id = "1" }, { wait_ms = 100, subscribe = "news", heartbeat_ms = 10 }, { wait_ms = 50, id = "2" }]"#;
         assert_eq!(cues(keys, &[])[2..], ["100 Next", "100 every 10 ms", "150 id: 2\n\n"]);
         assert_eq!(cues(keys, &[("last-event-id", "2")])[1..], ["0 Behind(\"2\")", "0 every 10 ms"]);
+    }
+
+    #[test]
+    fn the_heartbeats_of_a_response_are_numbered_apart_from_its_content() {
+        let response =
+            response("heartbeat = { every_ms = 10, data = \"{{seq}} {{t_ms}}\" }\nsteps = [{ data = \"{{seq}}\" }]");
+        let values = HeartbeatValues::new(Arc::new(request("GET", "/a", &[], "")), start());
+        let heartbeat = response.heartbeat.as_ref().expect("the response has heartbeats");
+        let Action::Heartbeats(heartbeats) = values.begin(heartbeat) else { panic!("expected heartbeats") };
+        let made = [10, 20].map(|ms| (heartbeats.make)(Duration::from_millis(ms)));
+        assert_eq!(made, ["data: 1 1010\n\n", "data: 2 1020\n\n"]);
     }
 
     #[test]

@@ -41,3 +41,19 @@ fn requested_headers(request: &HeaderMap) -> Option<HeaderValue> {
     let list = lines.join(&b", "[..]);
     HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preflight_is_allowed_all_headers_that_it_asks_for() {
+        for (lines, allowed) in
+            [(&[][..], None), (&["x-a"], Some("x-a")), (&["x-a, x-b", "x-c"], Some("x-a, x-b, x-c"))]
+        {
+            let lines = lines.iter().map(|line| (ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(line)));
+            let requested = requested_headers(&lines.collect());
+            assert_eq!(requested.as_ref().map(HeaderValue::as_bytes), allowed.map(str::as_bytes));
+        }
+    }
+}

@@ -39,3 +39,23 @@ fn head_bytes(request: &Request) -> usize {
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
     target + headers.sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn a_head_of_16_kib_is_too_large_and_one_with_a_byte_less_is_not() {
+        let head = |bytes: usize| {
+            // Counts the names and the values, and the target.
+            let rest = "/sse".len() + "host".len() + "a".len() + "x-long".len();
+            let value = "x".repeat(bytes - rest);
+            Request::get("/sse").header(HOST, "a").header("x-long", value).body(Body::empty()).expect("a request")
+        };
+        let status = |bytes| malformed(&head(bytes)).map(|(status, _)| status);
+        assert_eq!(status(16 * 1024 - 1), None);
+        assert_eq!(status(16 * 1024), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+}

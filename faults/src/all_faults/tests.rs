@@ -216,6 +216,27 @@ fn a_fault_fires_where_it_has_altered_something() {
     assert_eq!((report.left, report.met, report.fired), (0, 2, 1));
 }
 
+#[test]
+fn a_fault_that_leaves_each_write_as_it_was_does_not_fire() {
+    // The writes of two bytes each, and whether the fault alters any of them.
+    for (kind, writes, fires) in [
+        (Kind::Split(Pieces { bytes: 2 }), 3, 0),
+        (Kind::Split(Pieces { bytes: 1 }), 1, 1),
+        (Kind::Coalesce(Batch { writes: 2 }), 1, 0),
+        (Kind::Coalesce(Batch { writes: 2 }), 2, 1),
+        (Kind::LineEnds(LineEndChange { ends: LineEnds::Cr }), 2, 0),
+    ] {
+        let (faults, mut alterations) = (Faults::default(), Alterations::default());
+        add_late(&faults, &mut alterations, kind.clone());
+        for _ in 0..writes {
+            alterations.take_in(Duration::ZERO, Action::Write(Bytes::from_static(b"xx")));
+        }
+        alterations.take_in(Duration::ZERO, Action::End(How::Complete));
+        all(&mut alterations);
+        assert_eq!(faults.reports()[0].fired, fires, "{kind:?}, {writes} writes");
+    }
+}
+
 /// Returns the alterations of a response that is stalled from the beginning, and the faults of the world.
 fn stalled() -> (Faults, Alterations) {
     let faults = Faults::default();

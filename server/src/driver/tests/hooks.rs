@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse as _;
 use parking_lot::Mutex;
 use tokio_test::task;
 
@@ -16,6 +19,8 @@ use onbeat_clock::TokioClock;
 /// A hook that alters no action, and notes each call with the time.
 #[derive(Default)]
 struct NotingHook {
+    /// Makes the change of the head.
+    head: Option<fn() -> HeadChange>,
     noted: Arc<Mutex<Vec<(u64, &'static str)>>>,
     on_its_way: VecDeque<Action>,
 }
@@ -28,7 +33,7 @@ impl NotingHook {
 
 impl ResponseHook for NotingHook {
     fn change_head(&mut self) -> HeadChange {
-        HeadChange::None
+        self.head.map_or(HeadChange::None, |change| change())
     }
 
     fn alters(&self) -> bool {
@@ -166,5 +171,42 @@ fn both_hooks_of_a_chain_are_told_what_was_written_and_how_the_response_ended() 
     chain.ended(How::Complete);
     for noted in noted {
         assert_eq!(*noted.lock(), [(0, "written"), (0, "complete")]);
+    }
+}
+
+#[test]
+fn the_second_hook_of_a_chain_gets_what_the_first_has_kept_before_the_time_passes() {
+    let second = NotingHook::default();
+    let noted = Arc::clone(&second.noted);
+    let mut chain = Chain::new(Box::new(NotingHook::default()), Box::new(second));
+    chain.take_in(Instant::EPOCH, Action::Flush);
+    assert!(noted.lock().is_empty());
+    chain.pass_time(Instant::EPOCH + Duration::from_millis(5));
+    assert_eq!(*noted.lock(), [(5, "action"), (5, "time")]);
+}
+
+#[test]
+fn both_hooks_of_a_chain_may_change_the_head_and_an_answer_goes_before_a_field() {
+    type MakeChange = fn() -> HeadChange;
+    let field: MakeChange = || HeadChange::Field(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let busy: MakeChange = || HeadChange::Answer(Box::new(StatusCode::SERVICE_UNAVAILABLE.into_response()));
+    let gone: MakeChange = || HeadChange::Answer(Box::new(StatusCode::GONE.into_response()));
+    for (first, second, expected) in [
+        (None, None, "none"),
+        (None, Some(field), "text/plain"),
+        (Some(field), None, "text/plain"),
+        (None, Some(busy), "503"),
+        (Some(busy), None, "503"),
+        (Some(busy), Some(field), "503"),
+        (Some(field), Some(busy), "503"),
+        (Some(busy), Some(gone), "410"),
+    ] {
+        let [first, second] = [first, second].map(|head| Box::new(NotingHook { head, ..NotingHook::default() }));
+        let change = match Chain::new(first, second).change_head() {
+            HeadChange::None => "none".to_owned(),
+            HeadChange::Answer(response) => response.status().as_str().to_owned(),
+            HeadChange::Field(_, value) => value.to_str().expect("ASCII").to_owned(),
+        };
+        assert_eq!(change, expected);
     }
 }
