@@ -1,6 +1,8 @@
 //! Tests the end of a connection, over a pipe and in paused time.
 
 use std::convert::Infallible;
+use std::io;
+use std::task::Context;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,7 +10,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use onbeat_wire::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::task::{JoinHandle, yield_now};
 use tokio_test::task;
 
@@ -57,6 +59,36 @@ impl ServingTest {
     async fn over_at(&mut self) -> u128 {
         (&mut self.serving).await.expect("no panic");
         self.clock.now().since_epoch().as_millis()
+    }
+}
+
+/// A pipe in which the bytes before a reset are never sent.
+struct Unsent {
+    io: DuplexStream,
+    connection: Arc<Connection>,
+}
+
+impl AsyncRead for Unsent {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Unsent {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.connection.ending() == Some(Ending::Reset) {
+            Poll::Pending
+        } else {
+            Pin::new(&mut self.io).poll_flush(cx)
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -179,6 +211,23 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_for
             assert_eq!(test.over_at().await, over_at, "{path}: {ending:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_bytes_wait_for_a_reset_counts_as_blocked() {
+    let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
+    let (io, mut client) = tokio::io::duplex(PIPE_BYTES);
+    let io = Unsent { io, connection: Arc::clone(&connection) };
+    let serving = tokio::spawn(serve(io, Arc::clone(&connection), application(), None));
+    let sse = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", sse::STREAM.path);
+    client.write_all(sse.as_bytes()).await.expect("the server reads");
+    settle().await;
+    assert!(!connection.is_blocked());
+    connection.end(Ending::Reset);
+    settle().await;
+    assert!(connection.is_blocked() && !serving.is_finished());
+    serving.await.expect("no panic");
+    assert_eq!(clock.now().since_epoch(), RESET_TIME_MAX);
 }
 
 #[tokio::test(start_paused = true)]
