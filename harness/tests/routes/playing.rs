@@ -106,6 +106,8 @@ fn a_recording_with_a_length_keeps_the_length_if_all_bytes_are_sent() {
     assert!(resumed.starts_with("0 200 transfer-encoding: chunked;"), "{resumed}");
     let beaten = played(&folder, "play = \"a.jsonl\"\nheartbeat = { every_ms = 1 }", "", 1);
     assert!(beaten.starts_with("0 200 transfer-encoding: chunked;"), "{beaten}");
+    let altered = played(&folder, "play = \"a.jsonl\"\nfault = { kind = \"duplicate\" }", "", 1);
+    assert_eq!(altered, "0 200 transfer-encoding: chunked;\n0 \"abc\"\n0 \"abc\"\n0 complete\n");
 }
 
 #[test]
