@@ -69,3 +69,29 @@ fn check_field(name: &str, text: Option<&str>, fits: fn(&str) -> bool, expected:
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_of_an_event_but_the_data_is_one_line() {
+        let text = |text: &str| Some(text.to_owned());
+        let none = EventFields::default();
+        for (fields, wrong) in [
+            (EventFields { comment: text("a\nb"), ..none.clone() }, Some("comment")),
+            (EventFields { event: text("a\rb"), ..none.clone() }, Some("event")),
+            (EventFields { id: text("a\nb"), ..none.clone() }, Some("id")),
+            (EventFields { id: text("a\0b"), ..none.clone() }, Some("id")),
+            (EventFields { event: text("a\0b"), data: text("a\nb\r\0"), ..none.clone() }, None),
+            (EventFields { comment: text(""), ..none.clone() }, None),
+            (EventFields { retry_ms: Some(0), ..none.clone() }, None),
+            (none, Some("body")),
+        ] {
+            let refused = SentChunk::Event(fields.clone()).check().err().map(|wrong| wrong.field);
+            assert_eq!(refused.as_deref(), wrong, "{fields:?}");
+        }
+        assert!(SentChunk::Raw(Bytes::new()).check().is_err());
+        assert!(SentChunk::Raw(Bytes::from_static(b"\n")).check().is_ok());
+    }
+}
