@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn the_random_values_of_heartbeats_are_not_those_of_the_content() {
+        let keys = "heartbeat = { every_ms = 10, data = \"{{uuid}}\" }\nsteps = [{ data = \"{{uuid}}\" }]";
+        let values = HeartbeatValues::new(Arc::new(request("GET", "/a", &[], "")), start());
+        let response = response(keys);
+        let heartbeat = response.heartbeat.as_ref().expect("the response has heartbeats");
+        let Action::Heartbeats(heartbeats) = values.begin(heartbeat) else { panic!("expected heartbeats") };
+        let made = (heartbeats.make)(Duration::from_millis(10));
+        let written = cues(keys, &[]).swap_remove(2);
+        assert!(written.starts_with("0 data: "), "{written}");
+        assert_ne!(written, format!("0 {}", String::from_utf8_lossy(&made)));
+    }
+
+    #[test]
     fn a_response_has_heartbeats_by_itself_or_by_a_step() {
         for (keys, has) in [
             ("body = \"x\"", false),

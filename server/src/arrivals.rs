@@ -187,6 +187,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_drives_waits_for_a_request_that_waits_for_another() {
+        let arrivals = Arc::new(Arrivals::default());
+        let [mut first, mut second] = [(); 2].map(|()| tokio_test::task::spawn(arrivals.settle()));
+        assert!(first.poll().is_pending() && second.poll().is_pending());
+        drop(first);
+        let mut drives = tokio_test::task::spawn(arrivals.settle_last());
+        for _ in 0..FEW {
+            assert!(drives.poll().is_pending());
+            yield_now().await;
+        }
+        drop(second);
+        assert!(rounds(drives, FEW).await < FEW);
+    }
+
+    #[tokio::test]
     async fn all_go_on_in_the_order_in_which_they_came() {
         for drives in [false, true] {
             let arrivals = Arc::new(Arrivals::default());

@@ -265,6 +265,14 @@ fn a_stalled_response_goes_on_when_the_fault_is_deleted() {
 }
 
 #[test]
+fn a_response_with_several_faults_is_stalled_if_one_of_them_stalls() {
+    let (faults, mut alterations) = stalled();
+    add_late(&faults, &mut alterations, Kind::Bom);
+    assert_eq!(all(&mut alterations), []);
+    assert!(alterations.is_stalled());
+}
+
+#[test]
 fn a_stalled_response_ends_only_where_the_endpoint_breaks_it_off() {
     for how in [How::Complete, How::Cut, How::Reset] {
         let (_faults, mut alterations) = stalled();

@@ -45,6 +45,16 @@ fn a_reset_world_is_as_a_fresh_one_to_the_byte() {
 }
 
 #[test]
+fn a_reset_without_a_seed_takes_the_seed_of_the_start() {
+    let served = manual();
+    let fresh = scene(&served, |_| ());
+    served.did("POST", "/reset", &json!({"seed": 7}));
+    assert_ne!(scene(&served, |_| ()), fresh);
+    served.did("POST", "/reset", &json!({}));
+    assert_eq!(scene(&served, |_| ()), fresh);
+}
+
+#[test]
 fn control_changes_no_byte_of_any_stream() {
     let plain = scene(&manual(), |_| ());
     let disturbed = scene(&manual(), |served| {

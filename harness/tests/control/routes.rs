@@ -72,6 +72,15 @@ fn a_route_that_is_added_comes_first_until_it_is_deleted_or_the_server_is_reset(
     assert_eq!(served.ask("/a"), "fourth");
     served.did("DELETE", "/routes", &Value::Null);
     assert_eq!(served.ask("/a"), "file");
+    // The log has what a replay repeats, in the order of a replay: the last route is added first.
+    let log = served.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let noted = lines.iter().filter_map(|line| match line["kind"].as_str() {
+        Some("route") => Some(line["id"].to_string()),
+        Some("routes-deleted") => Some(format!("-{}", line["ids"])),
+        _ => None,
+    });
+    assert_eq!(noted.collect::<Vec<_>>(), ["2", "3", "-[3,2]", "4", "5", "-[5]", "-[4]"]);
     served.did("POST", "/routes", &body("fifth"));
     served.did("POST", "/reset", &json!({}));
     assert_eq!(served.ask("/a"), "file");

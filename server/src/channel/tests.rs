@@ -51,6 +51,19 @@ fn a_member_that_leaves_is_counted_no_more() {
 }
 
 #[test]
+fn all_who_wait_for_the_next_member_are_woken_by_it() {
+    let channel = Arc::new(Channel::new(8));
+    let mut waits = [(); 2].map(|()| tokio_test::task::spawn(channel.next_subscribed()));
+    assert!(waits.iter_mut().all(|wait| wait.poll().is_pending()));
+    let _member = subscribe(&channel);
+    assert!(waits.iter_mut().all(|wait| wait.is_woken() && wait.poll().is_ready()));
+    // Waits from its call on, though it is polled only later.
+    let mut late = tokio_test::task::spawn(channel.next_subscribed());
+    let _other = subscribe(&channel);
+    assert!(late.poll().is_ready());
+}
+
+#[test]
 fn a_full_mailbox_evicts_its_member_with_the_event_that_does_not_fit() {
     let channel = Arc::new(Channel::new(2));
     let (mut reader, stuck) = (subscribe(&channel), subscribe(&channel));

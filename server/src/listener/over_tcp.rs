@@ -155,6 +155,18 @@ async fn several_addresses_have_one_port_and_each_is_listened_on() {
 }
 
 #[tokio::test]
+async fn a_port_that_is_taken_on_one_address_is_an_error_and_an_address_that_is_missing_is_not() {
+    let (_taken, addr) = listen();
+    let missing = SocketAddr::new("192.0.2.1".parse().expect("an address for documentation"), 0);
+    let free = "127.0.0.1:0".parse().expect("an address");
+    for taken in [&[addr][..], &[missing, addr], &[addr, missing]] {
+        assert!(Sockets::bind(taken).expect_err("the port is taken").is_taken(), "{taken:?}");
+    }
+    assert_eq!(Sockets::bind(&[missing, free]).expect("the other address is there").sockets.len(), 1);
+    assert!(Sockets::bind(&[missing]).expect_err("the machine lacks the address").is_of_another_machine());
+}
+
+#[tokio::test]
 async fn a_busy_address_keeps_no_other_waiting() {
     let (mut sockets, addrs) = listen_on_two();
     let _busy: Vec<_> = (0..10).map(|_| connect(addrs[0])).collect();

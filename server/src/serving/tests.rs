@@ -104,8 +104,8 @@ fn world(clock: impl Clock + 'static) -> Arc<World> {
     Arc::new(World::new(Arc::new(clock), Seed(42), epoch, Limits::default()))
 }
 
-/// Returns the seven endpoints, and three more: `/reads` reads the body of a request, `/waits` keeps a request without an
-/// answer, and the answer of `/endless` has no end.
+/// Returns the seven endpoints, and four more: `/reads` reads the body of a request, `/waits` keeps a request without an
+/// answer, the answer of `/long` has a megabyte at once, and that of `/endless` has no end.
 fn application() -> Router {
     let reads = post(async |body: Bytes| body.len().to_string());
     let waits = get(async |request: Request| {
@@ -115,7 +115,9 @@ fn application() -> Router {
     let pieces = || futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1024])));
     let endless = get(async move || Body::from_stream(pieces()));
     let world = crate::router::router(world(TokioClock::start()));
-    Router::new().route("/reads", reads).route("/waits", waits).route("/endless", endless).fallback_service(world)
+    let long = get(async || vec![b'x'; 1024 * 1024]);
+    let routes = Router::new().route("/reads", reads).route("/waits", waits).route("/long", long);
+    routes.route("/endless", endless).fallback_service(world)
 }
 
 /// Returns a request with `Connection: close`, these fields and this body.
@@ -228,6 +230,42 @@ async fn a_connection_whose_bytes_wait_for_a_reset_counts_as_blocked() {
     assert!(connection.is_blocked() && !serving.is_finished());
     serving.await.expect("no panic");
     assert_eq!(clock.now().since_epoch(), RESET_TIME_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_waits_once_for_what_the_client_does_not_read_and_for_what_is_not_sent() {
+    let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
+    let (io, mut client) = tokio::io::duplex(64);
+    let io = Unsent { io, connection: Arc::clone(&connection) };
+    let serving = tokio::spawn(serve(io, Arc::clone(&connection), application(), None));
+    client.write_all(b"GET /reset HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the server reads");
+    settle().await;
+    assert!(connection.is_blocked());
+    connection.end(Ending::Reset);
+    // Reads when most of the time is over: the rest is left for what is not sent.
+    clock.sleep_until(Instant::EPOCH + RESET_TIME_MAX * 3 / 4).await;
+    while let Some(Ok(1..)) = client.read(&mut [0; 1024]).now_or_never() {
+        settle().await;
+    }
+    assert!(!serving.is_finished());
+    serving.await.expect("no panic");
+    assert_eq!(clock.now().since_epoch(), RESET_TIME_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_sent_all_gets_a_long_answer_whole_behind_a_stream() {
+    let stream = format!("GET {} HTTP/1.1\r\nHost: onbeat\r\n\r\n", stream_text::STREAM.path);
+    let mut test = ServingTest::start(application(), PIPE_BYTES, &stream).await;
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+        test.client.read_buf(&mut bytes).await.expect("the server writes");
+    }
+    test.send(b"GET /long HTTP/1.1\r\nHost: onbeat\r\n\r\n").await;
+    test.client.shutdown().await.expect("a pipe");
+    settle().await;
+    bytes.clear();
+    test.client.read_to_end(&mut bytes).await.expect("a pipe");
+    assert!(bytes.len() > 1024 * 1024, "{} bytes", bytes.len());
 }
 
 #[tokio::test(start_paused = true)]

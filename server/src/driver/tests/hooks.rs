@@ -12,6 +12,7 @@ use tokio_test::task;
 
 use super::*;
 use crate::driver::chain::Chain;
+use crate::driver::hook::HookSlot;
 use crate::endpoints::sse;
 use crate::script::Cue;
 use onbeat_clock::TokioClock;
@@ -185,9 +186,18 @@ fn the_second_hook_of_a_chain_gets_what_the_first_has_kept_before_the_time_passe
     assert_eq!(*noted.lock(), [(5, "action"), (5, "time")]);
 }
 
+type MakeChange = fn() -> HeadChange;
+
+fn shown(change: HeadChange) -> String {
+    match change {
+        HeadChange::None => "none".to_owned(),
+        HeadChange::Answer(response) => response.status().as_str().to_owned(),
+        HeadChange::Field(_, value) => value.to_str().expect("ASCII").to_owned(),
+    }
+}
+
 #[test]
 fn both_hooks_of_a_chain_may_change_the_head_and_an_answer_goes_before_a_field() {
-    type MakeChange = fn() -> HeadChange;
     let field: MakeChange = || HeadChange::Field(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     let busy: MakeChange = || HeadChange::Answer(Box::new(StatusCode::SERVICE_UNAVAILABLE.into_response()));
     let gone: MakeChange = || HeadChange::Answer(Box::new(StatusCode::GONE.into_response()));
@@ -202,11 +212,10 @@ fn both_hooks_of_a_chain_may_change_the_head_and_an_answer_goes_before_a_field()
         (Some(busy), Some(gone), "410"),
     ] {
         let [first, second] = [first, second].map(|head| Box::new(NotingHook { head, ..NotingHook::default() }));
-        let change = match Chain::new(first, second).change_head() {
-            HeadChange::None => "none".to_owned(),
-            HeadChange::Answer(response) => response.status().as_str().to_owned(),
-            HeadChange::Field(_, value) => value.to_str().expect("ASCII").to_owned(),
-        };
-        assert_eq!(change, expected);
+        assert_eq!(shown(Chain::new(first, second).change_head()), expected);
     }
+    // Has the same order where the second hook comes first, and the first is put before.
+    let slot = HookSlot::new(Box::new(NotingHook { head: Some(gone), ..NotingHook::default() }));
+    slot.precede(Box::new(NotingHook { head: Some(busy), ..NotingHook::default() }));
+    assert_eq!(shown(slot.change_head()), "410");
 }
