@@ -176,6 +176,17 @@ fn both_hooks_of_a_chain_are_told_what_was_written_and_how_the_response_ended() 
 }
 
 #[test]
+fn a_chain_alters_if_one_of_its_hooks_does() {
+    let altering = |alters: bool| {
+        let pushed = alters.then_some((Instant::EPOCH, Bytes::from_static(b"a")));
+        Box::new(PushedHook { pushed: pushed.into_iter().collect(), on_its_way: VecDeque::new() })
+    };
+    for (first, second) in [(false, false), (true, false), (false, true)] {
+        assert_eq!(Chain::new(altering(first), altering(second)).alters(), first || second);
+    }
+}
+
+#[test]
 fn the_second_hook_of_a_chain_gets_what_the_first_has_kept_before_the_time_passes() {
     let second = NotingHook::default();
     let noted = Arc::clone(&second.noted);
