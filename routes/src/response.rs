@@ -171,3 +171,28 @@ fn content_type(value: &'static str) -> HeaderMap {
 fn later(at: Duration, wait: Duration) -> Duration {
     at.saturating_add(wait).min(LONGEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::request::tests::request;
+    use crate::testing::{response, start};
+
+    #[test]
+    fn a_response_without_steps_and_without_a_wait_is_due_at_once() {
+        for (keys, is_at_once) in [
+            ("body = \"x\"", true),
+            ("status = 503", true),
+            ("body = \"x\"\nwait_ms = 1", false),
+            ("status = 503\nwait_ms = 1", false),
+            ("steps = [{ data = \"x\" }]", false),
+        ] {
+            let request = Arc::new(request("GET", "/a", &[], ""));
+            let channels = Arc::new(Channels::new(1, &BTreeMap::new()));
+            let answer = Answer { response: response(keys), request, start: start(), channels };
+            assert_eq!(answer.is_at_once(), is_at_once, "{keys}");
+        }
+    }
+}
