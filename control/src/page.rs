@@ -113,3 +113,23 @@ impl File {
             .into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_knows_the_endpoints_of_a_server_that_has_them_and_no_others() {
+        let paths =
+            || STREAMS.iter().map(|stream| stream.path).chain(PUBLISHERS.iter().map(|publisher| publisher.path));
+        for has_built_in in [true, false] {
+            let module = find(&Method::GET, ENDPOINTS_PATH, has_built_in).expect("the module");
+            assert!(paths().all(|path| module.text.contains(&format!("{path:?}")) == has_built_in), "{}", module.text);
+        }
+        assert!(find(&Method::POST, ENDPOINTS_PATH, true).is_none());
+        assert_eq!(
+            find(&Method::HEAD, PAGE_PATH, true).map(|file| file.path),
+            find(&Method::GET, "/", true).map(|file| file.path)
+        );
+    }
+}

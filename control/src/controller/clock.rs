@@ -167,3 +167,30 @@ fn timers(clock: &ManualClock) -> TimersReport {
     });
     TimersReport { count, next_ms, pending: pending.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use onbeat_clock::Clock as _;
+    use tokio_test::task;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn all_timers_are_counted_and_the_first_thousand_are_listed() {
+        let clock = ManualClock::start();
+        let sleepers = (0..1001).map(|connection| {
+            let waiter = Waiter { connection, request: 7, path: "/feed".into(), socket: Arc::default() };
+            let due = Instant::EPOCH + Duration::from_millis(2000 - connection);
+            let mut sleeper = task::spawn(clock.turn_at(due, &Arc::new(waiter)));
+            assert!(sleeper.poll().is_pending());
+            sleeper
+        });
+        let _sleepers: Vec<_> = sleepers.collect();
+        let report = timers(&clock);
+        assert_eq!((report.count, report.pending.len(), report.next_ms), (1001, 1000, Some(1000)));
+        let first = TimerReport { connection: 1000, request: 7, path: "/feed".to_owned(), due_ms: 1000 };
+        assert_eq!(report.pending[0], first);
+    }
+}
