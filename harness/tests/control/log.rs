@@ -337,3 +337,20 @@ fn what_is_no_log_is_refused() {
         assert!(said.contains("failed to read"), "{said}");
     }
 }
+
+#[test]
+fn a_request_counts_when_it_has_come_whole() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"method": "POST", "path": "/slow", "body": "done"}));
+    let mut slow = served.connect();
+    slow.expect("POST");
+    slow.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+    served.ask("/send-heartbeat");
+    slow.send(b"cd");
+    assert_eq!(slow.head().status, 200);
+    let log = served.log();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let requests = lines.filter(|line| line["kind"] == "request");
+    let counted: Vec<_> = requests.map(|line| (line["connection"].clone(), line["target"].clone())).collect();
+    assert_eq!(counted, [(json!(0), json!("/send-heartbeat")), (json!(1), json!("/slow"))], "{log}");
+}

@@ -151,6 +151,17 @@ fn a_body_has_its_length_and_a_status_may_come_alone() {
 }
 
 #[test]
+fn a_body_with_a_fault_tells_no_length_and_ends_as_the_fault_says() {
+    for (kind, expected) in
+        [("end", "0 complete"), ("cut", "0 cut off by the server"), ("stall", "100 closed by the client")]
+    {
+        let text = format!("{FEED}body = \"hello\"\nfault = {{ kind = \"{kind}\", from = {{ byte = 2 }} }}");
+        let head = "0 200 content-type: text/plain; charset=utf-8; transfer-encoding: chunked;";
+        assert_eq!(got(&text, "/feed", 100), format!("{head}\n0 \"he\"\n{expected}\n"), "{kind}");
+    }
+}
+
+#[test]
 fn requests_get_one_response_after_another_and_the_last_again() {
     let text = format!("{FEED} response = [{{ status = 503 }}, {{ body = \"1\" }}, {{ body = \"2\" }}]");
     let statuses = play(&text, async |lab| {
