@@ -120,19 +120,47 @@ mod tests {
 
     #[test]
     fn the_values_are_those_of_another_implementation_of_the_rule() {
-        // The first value and the ninth, which is in the next block, times 2⁵³: by a ChaCha8 written from the RFC.
-        for (seed, connection, request, first, ninth) in [
-            (42, 0, 0, 3_136_797_389_566_453_u64, 4_203_756_084_755_732_u64),
-            (0x0123_4567_89ab_cdef, 1, 0, 8_286_617_422_861_624, 5_290_723_103_706_285),
-            (42, 0, 1, 8_631_820_361_894_143, 300_432_496_546_729),
-            (42, 7, 3, 5_698_187_254_884_451, 3_367_413_471_518_382),
-            (1, 1 << 40, 5, 7_707_414_997_985_189, 790_193_997_459_100),
-            (u64::MAX, u64::MAX, u32::MAX, 5_137_412_284_887_736, 6_122_285_972_500_491),
+        // The first value and the ninth, which is in the next block, times 2⁵³: by a ChaCha8 written from the RFC. Then the
+        // same of the values beside.
+        for (seed, connection, request, values, beside) in [
+            (
+                42,
+                0,
+                0,
+                [3_136_797_389_566_453_u64, 4_203_756_084_755_732_u64],
+                [925_348_425_425_894, 5_264_293_273_746_760],
+            ),
+            (
+                0x0123_4567_89ab_cdef,
+                1,
+                0,
+                [8_286_617_422_861_624, 5_290_723_103_706_285],
+                [3_854_390_582_534_847, 4_121_354_387_132_175],
+            ),
+            (42, 0, 1, [8_631_820_361_894_143, 300_432_496_546_729], [6_470_889_684_997_904, 4_174_077_904_036_436]),
+            (42, 7, 3, [5_698_187_254_884_451, 3_367_413_471_518_382], [7_105_586_987_316_743, 5_896_414_432_348_594]),
+            (
+                1,
+                1 << 40,
+                5,
+                [7_707_414_997_985_189, 790_193_997_459_100],
+                [3_611_202_643_579_228, 4_904_491_807_525_202],
+            ),
+            (
+                u64::MAX,
+                u64::MAX,
+                u32::MAX,
+                [5_137_412_284_887_736, 6_122_285_972_500_491],
+                [5_347_215_723_146_087, 2_380_140_165_206_228],
+            ),
         ] {
-            let mut random = Random::new(Seed(seed), connection, request);
-            let values: Vec<u64> = (0..9).map(|_| random.next_unit().to_bits()).collect();
-            let expected = [first, ninth].map(|value| unit(value << 11).to_bits());
-            assert_eq!([values[0], values[8]], expected, "seed {seed}, connection {connection}, request {request}");
+            let made = [Random::new, Random::beside].map(|random| {
+                let mut random = random(Seed(seed), connection, request);
+                let made: Vec<u64> = (0..9).map(|_| random.next_unit().to_bits()).collect();
+                [made[0], made[8]]
+            });
+            let expected = [values, beside].map(|values| values.map(|value| unit(value << 11).to_bits()));
+            assert_eq!(made, expected, "seed {seed}, connection {connection}, request {request}");
         }
     }
 }
