@@ -74,9 +74,17 @@ impl Sockets {
     ///
     /// If there are no addresses.
     pub fn bind(addrs: &[SocketAddr]) -> Result<Self, BindError> {
+        Self::bind_each(addrs, bind)
+    }
+
+    /// Listens on each address by `bind_one`.
+    fn bind_each(
+        addrs: &[SocketAddr],
+        bind_one: impl Fn(SocketAddr) -> Result<TcpListener, BindError>,
+    ) -> Result<Self, BindError> {
         let mut tries = 1;
         loop {
-            match Self::bind_once(addrs) {
+            match Self::bind_once(addrs, &bind_one) {
                 Err(error) if error.is_taken() && addrs.iter().all(|addr| addr.port() == 0) && tries < PORTS_MAX => {
                     tries += 1;
                 }
@@ -85,7 +93,10 @@ impl Sockets {
         }
     }
 
-    fn bind_once(addrs: &[SocketAddr]) -> Result<Self, BindError> {
+    fn bind_once(
+        addrs: &[SocketAddr],
+        bind_one: impl Fn(SocketAddr) -> Result<TcpListener, BindError>,
+    ) -> Result<Self, BindError> {
         let (mut sockets, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
         for addr in addrs {
             let mut addr = *addr;
@@ -93,7 +104,7 @@ impl Sockets {
             if let Some(chosen) = sockets.first().and_then(|first| first.local_addr().ok()) {
                 addr.set_port(chosen.port());
             }
-            match bind(addr) {
+            match bind_one(addr) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) if error.is_of_another_machine() => missing = Some(error),
                 Err(error) => return Err(error),

@@ -1,6 +1,7 @@
 //! Tests of the listener over real sockets, from a client's side.
 
-use std::io::{Read, Write};
+use std::cell::Cell;
+use std::io::{ErrorKind, Read, Write};
 use std::net;
 use std::time::Duration;
 
@@ -164,6 +165,25 @@ async fn a_port_that_is_taken_on_one_address_is_an_error_and_an_address_that_is_
     }
     assert_eq!(Sockets::bind(&[missing, free]).expect("the other address is there").sockets.len(), 1);
     assert!(Sockets::bind(&[missing]).expect_err("the machine lacks the address").is_of_another_machine());
+}
+
+#[tokio::test]
+async fn another_port_is_tried_only_where_the_machine_chooses() {
+    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    // The port of the first address, how often that port is taken on the second, the tries, and whether one succeeds.
+    for (port, taken, tries, succeeds) in
+        [(0, 0, 1, true), (0, 3, 4, true), (0, 99, PORTS_MAX, false), (1, 1, 1, false)]
+    {
+        let tried = Cell::new(0);
+        let sockets = Sockets::bind_each(&[SocketAddr::new(any.ip(), port), any], |addr| {
+            if addr.port() == port {
+                return bind(any);
+            }
+            tried.set(tried.get() + 1);
+            if tried.get() > taken { bind(any) } else { Err(BindError { addr, source: ErrorKind::AddrInUse.into() }) }
+        });
+        assert_eq!((sockets.is_ok(), tried.get()), (succeeds, tries), "taken {taken} times");
+    }
 }
 
 #[tokio::test]
