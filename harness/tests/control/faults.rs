@@ -273,6 +273,19 @@ fn a_fault_for_a_connection_strikes_the_response_under_way_or_its_next() {
 }
 
 #[test]
+fn a_body_of_a_known_length_that_a_fault_ends_early_is_complete() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"path": "/hello", "body": "hello"}));
+    for (kind, rest, how) in [("end", &["he", "."][..], "complete"), ("cut", &["he"], "cut")] {
+        served.fault(&json!({"path": "/hello", "kind": kind, "from": {"byte": 2}}));
+        assert_eq!(served.stream("/hello").rest(), rest, "{kind}");
+        let log = served.log();
+        let end = log.lines().rfind(|line| line.contains("\"kind\":\"end\"")).expect("an end");
+        assert!(end.ends_with(&format!("\"how\":\"{how}\"}}")), "{kind}: {end}");
+    }
+}
+
+#[test]
 fn a_stalled_client_is_noticed_when_it_leaves_and_goes_on_when_the_fault_is_deleted() {
     let served = manual();
     served.fault(&json!({"path": "/sse", "kind": "stall", "from": {"write": 1}, "times": 2}));
