@@ -56,3 +56,37 @@ fn fields(headers: Vec<(String, String)>, redaction: &Redaction) -> Vec<(String,
     });
     shown.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_the_greatest_length_are_shown_whole_and_longer_parts_are_cut() {
+        let of_request = |more: usize| {
+            let text = |bytes_max: usize| "x".repeat(bytes_max + more);
+            Request {
+                method: text(METHOD_BYTES_MAX),
+                target: text(TARGET_BYTES_MAX),
+                version: "HTTP/1.1".to_owned(),
+                headers: vec![(text(HEADER_NAME_BYTES_MAX), text(HEADER_VALUE_BYTES_MAX))],
+                body: Some(Body { bytes: text(BODY_BYTES_MAX).into(), is_cut: false }),
+            }
+        };
+        let shown = |request| shown(Fact::Request(request), &Redaction::default());
+        assert_eq!(shown(of_request(0)), Fact::Request(of_request(0)));
+
+        let Fact::Request(cut) = shown(of_request(1)) else { panic!("expected a request") };
+        let (name, value) = &cut.headers[0];
+        for (text, bytes_max) in [
+            (&cut.method, METHOD_BYTES_MAX),
+            (&cut.target, TARGET_BYTES_MAX),
+            (name, HEADER_NAME_BYTES_MAX),
+            (value, HEADER_VALUE_BYTES_MAX),
+        ] {
+            assert_eq!(*text, format!("{}…[1 bytes left out]", "x".repeat(bytes_max)));
+        }
+        let body = cut.body.expect("the body is cut, and not left out");
+        assert_eq!((body.bytes.len(), body.is_cut), (BODY_BYTES_MAX, true));
+    }
+}
