@@ -109,6 +109,7 @@ mod tests {
                 r#"{"key":{"a":["b",7,{"c":"d"}],"e":null},"f":"g"}"#,
                 Some(r#"{"key":{"a":["x",1,{"c":"x"}],"e":null},"f":"g"}"#),
             ),
+            (r#"{"key":{"key":1,"a":"b"},"a":"b"}"#, Some(r#"{"key":{"key":1,"a":"x"},"a":"b"}"#)),
             (r#"{"key":"cut in the mid"#, Some(r#"{"key":"xxxxxxxxxxxxxx"#)),
             (r#"{"key":"你"}"#, Some(r#"{"key":"xxx"}"#)),
             ("{\"key\":\"a\\", Some("{\"key\":\"xx")),

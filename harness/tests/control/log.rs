@@ -354,3 +354,16 @@ fn a_request_counts_when_it_has_come_whole() {
     let counted: Vec<_> = requests.map(|line| (line["connection"].clone(), line["target"].clone())).collect();
     assert_eq!(counted, [(json!(0), json!("/send-heartbeat")), (json!(1), json!("/slow"))], "{log}");
 }
+
+#[test]
+fn the_trailers_of_a_request_are_no_part_of_its_body() {
+    let served = manual();
+    served.did("POST", "/routes", &json!({"method": "POST", "path": "/taken", "body": "done"}));
+    let mut client = served.connect();
+    client.expect("POST");
+    client
+        .send(b"POST /taken HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-Sum: 7\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    let log = served.log();
+    assert!(log.contains(r#""body":{"text":"ab"}"#) && !log.contains("x-sum"), "{log}");
+}

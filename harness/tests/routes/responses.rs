@@ -130,6 +130,7 @@ fn a_body_has_its_length_and_a_status_may_come_alone() {
             r#"body = '{"n":{{json query.name}}}'"#,
             "0 200 content-type: application/json; content-length: 11;\n0 \"{\\\"n\\\":\\\"ann\\\"}\"\n",
         ),
+        ("body = '[1]'", "0 200 content-type: application/json; content-length: 3;\n0 \"[1]\"\n"),
         ("status = 204", "0 204\n"),
         ("status = 503\nretry_after_s = 1", "0 503 content-length: 0; retry-after: 1;\n"),
         (
