@@ -211,6 +211,21 @@ mod tests {
         log.lines().skip(1).map(str::to_owned).collect()
     }
 
+    #[test]
+    fn a_late_fault_begins_at_the_time_that_the_response_has_reached() {
+        let (monitor, _) = monitored();
+        let mut context = RequestContext::new(Arc::new(Connection::new(0)));
+        context.ordinal = 0;
+        let (head, ()) = axum::http::Request::new(()).into_parts();
+        let mut hook = Arc::clone(&monitor).request(&context, &head);
+        hook.change_head();
+        let (target, from) = (Target::Connection(0), Place::Ms(3000));
+        monitor.add_fault(Fault { target, times: 1, from, kind: Kind::Cut }).expect("there is room");
+        // The time of the fault has passed, so the fault acts before time passes again.
+        let cut = hook.next(context.at + Duration::from_millis(5000));
+        assert!(matches!(cut, Some(Action::End(How::Cut))), "{cut:?}");
+    }
+
     /// Returns the answer to a `GET` that this fault strikes.
     async fn answer(target: &str, kind: Option<Kind>) -> Response {
         let (monitor, router) = monitored();

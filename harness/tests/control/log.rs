@@ -367,3 +367,15 @@ fn the_trailers_of_a_request_are_no_part_of_its_body() {
     let log = served.log();
     assert!(log.contains(r#""body":{"text":"ab"}"#) && !log.contains("x-sum"), "{log}");
 }
+
+#[test]
+fn an_answer_without_a_body_is_complete_whatever_a_fault_does_to_bodies() {
+    for status in [204, 304] {
+        let served = manual();
+        served.did("POST", "/routes", &json!({"path": "/empty", "status": status}));
+        served.fault(&json!({"path": "/empty", "kind": "stall"}));
+        assert_eq!(served.stream_or_refusal("/empty").0, status);
+        let log = served.log();
+        assert!(log.contains(r#""how":"complete""#) && !log.contains(r#""how":"closed""#), "{log}");
+    }
+}
