@@ -91,28 +91,6 @@ fn all_who_have_joined_are_there_when_time_passes() {
 }
 
 #[test]
-fn all_who_have_joined_before_the_rest_of_an_advance_has_come_are_there_when_time_passes() {
-    let served = manual();
-    let mut asker = served.connect();
-    for round in 0..10 {
-        let mut driver = served.connect();
-        driver.expect("POST");
-        driver.send(
-            b"POST /__onbeat/clock/advance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-              Content-Length: 12\r\n\r\n{\"ms\":",
-        );
-        assert_eq!(clients(&mut asker), 0, "round {round}");
-        let crowd: Vec<_> = (0..50).map(|_| joins(&served)).collect();
-        driver.send(b"30000}");
-        assert_eq!(driver.head().status, 200);
-        let answer: serde_json::Value = serde_json::from_str(&driver.data()).expect("JSON");
-        assert_eq!(answer["due_count"], 50, "round {round}");
-        drop(crowd);
-        assert_eq!(clients(&mut asker), 0, "round {round}");
-    }
-}
-
-#[test]
 fn what_was_asked_for_before_time_passes_is_done_before() {
     let served = manual();
     let mut listener = served.listener();
