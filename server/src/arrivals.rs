@@ -96,6 +96,7 @@ impl Drop for HeldBack<'_> {
 #[cfg(test)]
 mod tests {
     use parking_lot::Mutex as StdMutex;
+    use tokio_test::task::Spawn;
 
     use super::*;
 
@@ -126,6 +127,14 @@ mod tests {
             () = counted => panic!("still held back after {rounds_max} rounds"),
         }
         rounds
+    }
+
+    /// Checks that a request is still held back when all other tasks have run a few times.
+    async fn stays_held_back(held: &mut Spawn<impl Future<Output = ()>>) {
+        for _ in 0..FEW {
+            assert!(held.poll().is_pending());
+            yield_now().await;
+        }
     }
 
     #[tokio::test]
@@ -178,10 +187,7 @@ mod tests {
         let mut asks = tokio_test::task::spawn(arrivals.settle());
         assert!(asks.poll().is_pending());
         let mut drives = tokio_test::task::spawn(arrivals.settle_last());
-        for _ in 0..FEW {
-            assert!(drives.poll().is_pending());
-            yield_now().await;
-        }
+        stays_held_back(&mut drives).await;
         drop(asks);
         assert!(rounds(drives, FEW).await < FEW);
     }
@@ -193,10 +199,7 @@ mod tests {
         assert!(first.poll().is_pending() && second.poll().is_pending());
         drop(first);
         let mut drives = tokio_test::task::spawn(arrivals.settle_last());
-        for _ in 0..FEW {
-            assert!(drives.poll().is_pending());
-            yield_now().await;
-        }
+        stays_held_back(&mut drives).await;
         drop(second);
         assert!(rounds(drives, FEW).await < FEW);
     }

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_head_of_16_kib_is_too_large_and_one_with_a_byte_less_is_not() {
         let head = |bytes: usize| {
-            // Counts the names and the values, and the target.
+            // Counts the target, and the names and values of the headers.
             let rest = "/sse".len() + "host".len() + "a".len() + "x-long".len();
             let value = "x".repeat(bytes - rest);
             Request::get("/sse").header(HOST, "a").header("x-long", value).body(Body::empty()).expect("a request")

@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn the_values_are_those_of_another_implementation_of_the_rule() {
-        // The first value and the ninth, which is in the next block, times 2⁵³: by a ChaCha8 written from the RFC. Then the
-        // same of the values beside.
+        // Lists the first value and the ninth, which is in the next block, times 2⁵³, of `Random::new` and of
+        // `Random::beside`: by a ChaCha8 written from the RFC.
         for (seed, connection, request, values, beside) in [
             (
                 42,

@@ -1,8 +1,5 @@
 //! The connections: listed, waited for, written to and closed.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,3 +229,6 @@ fn answered(ended: Option<&LiveExchange>) -> String {
         format!("; the last such request, {asked} at {since_ms} ms, {}", exchange.answer_in_words())
     })
 }
+
+#[cfg(test)]
+mod tests;

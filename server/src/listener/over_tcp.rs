@@ -170,7 +170,7 @@ async fn a_port_that_is_taken_on_one_address_is_an_error_and_an_address_that_is_
 #[tokio::test]
 async fn another_port_is_tried_only_where_the_machine_chooses() {
     let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    // The port of the first address, how often that port is taken on the second, the tries, and whether one succeeds.
+    // Lists the port of the first address, how often the port is taken on the second, the tries, and whether a try succeeds.
     for (port, taken, tries, succeeds) in
         [(0, 0, 1, true), (0, 3, 4, true), (0, 99, PORTS_MAX, false), (1, 1, 1, false)]
     {

@@ -238,7 +238,7 @@ async fn a_reset_waits_once_for_what_the_client_does_not_read_and_for_what_is_no
     let (io, mut client) = tokio::io::duplex(64);
     let io = Unsent { io, connection: Arc::clone(&connection) };
     let serving = tokio::spawn(serve(io, Arc::clone(&connection), application(), None));
-    client.write_all(b"GET /reset HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the server reads");
+    client.write_all(b"GET /nowhere HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the server reads");
     settle().await;
     assert!(connection.is_blocked());
     connection.end(Ending::Reset);

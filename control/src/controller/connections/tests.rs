@@ -1,4 +1,4 @@
-//! Tests what a client that does not read holds up, over a pipe and in paused time.
+//! Tests connections whose clients do not read, over a pipe and in paused time.
 
 use bytes::Bytes;
 use onbeat_clock::{Advance, Kind};
@@ -14,8 +14,8 @@ use super::*;
 use crate::controller::{RouteSettings, Settings};
 use crate::log::Redaction;
 
-/// Returns a controller whose world has a manual clock, and a client that has asked for `/sse` and does not read. The pipe
-/// holds `pipe_bytes` in one direction.
+/// Returns a controller with a manual clock, and a client of `/sse` that does not read. The pipe between client and server
+/// holds `pipe_bytes` in each direction.
 async fn unread(pipe_bytes: usize) -> (Arc<Controller>, DuplexStream) {
     let controller = Arc::new(Controller::new(Settings {
         clock: Kind::Manual,

@@ -225,7 +225,7 @@ fn both_hooks_of_a_chain_may_change_the_head_and_an_answer_goes_before_a_field()
         let [first, second] = [first, second].map(|head| Box::new(NotingHook { head, ..NotingHook::default() }));
         assert_eq!(shown(Chain::new(first, second).change_head()), expected);
     }
-    // Has the same order where the second hook comes first, and the first is put before.
+    // Puts the first hook before the second by the slot, which has the second already.
     let slot = HookSlot::new(Box::new(NotingHook { head: Some(gone), ..NotingHook::default() }));
     slot.precede(Box::new(NotingHook { head: Some(busy), ..NotingHook::default() }));
     assert_eq!(shown(slot.change_head()), "410");
