@@ -34,6 +34,9 @@ mod routes;
 mod unread;
 mod waiting;
 
+#[cfg(test)]
+mod over_tcp;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 

@@ -81,6 +81,21 @@ impl RouteSettings {
     }
 }
 
+#[cfg(test)]
+impl Settings {
+    /// Returns the settings of a server with a manual clock and the built-in endpoints.
+    pub(crate) fn manual() -> Self {
+        Self {
+            clock: Kind::Manual,
+            seed: Seed(42),
+            epoch: "2025-12-01T00:00:00Z".parse().expect("a valid epoch"),
+            limits: Limits::default(),
+            redaction: Redaction::default(),
+            routes: RouteSettings::default(),
+        }
+    }
+}
+
 /// Returns the folder of a file. A path without a folder has an empty parent.
 fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))

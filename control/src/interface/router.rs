@@ -105,23 +105,16 @@ impl FromRequestParts<Arc<Control>> for Name {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Method;
-    use onbeat_clock::Kind;
-    use onbeat_server::limits::Limits;
-    use onbeat_server::random::Seed;
     use onbeat_server::ready;
     use tower_service::Service;
 
     use super::*;
-    use crate::{Access, Redaction, RouteSettings, Settings};
+    use crate::{Access, Settings};
 
     /// Asks a new server; returns the status, the wrong field, and the allowed methods.
     async fn asked(method: &str, path: &str) -> (u16, String, Option<String>) {
-        let epoch = "2025-12-01T00:00:00Z".parse().expect("a valid epoch");
-        let (limits, redaction) = (Limits::default(), Redaction::default());
-        let routes = RouteSettings::default();
-        let settings = Settings { clock: Kind::Manual, seed: Seed(0), epoch, limits, redaction, routes };
         let access = Access::new(&[], "localhost", None, &[]).expect("nobody else reaches the server");
-        let mut router = crate::router(settings, access);
+        let mut router = crate::router(Settings::manual(), access);
         let request = Request::builder().method(method).uri(format!("{PREFIX}{path}")).header("host", "localhost");
         let response =
             router.call(request.body(Body::empty()).expect("a request")).await.expect("a router never fails");

@@ -1,30 +1,20 @@
 //! Tests connections whose clients do not read, over a pipe and in paused time.
 
 use bytes::Bytes;
-use onbeat_clock::{Advance, Kind};
+use onbeat_clock::Advance;
 use onbeat_faults::{Fault, Kind as FaultKind, Place, Target};
 use onbeat_server::connection::Connection;
-use onbeat_server::limits::Limits;
-use onbeat_server::random::Seed;
 use onbeat_server::serving::serve;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio_test::{assert_pending, task};
 
 use super::*;
-use crate::controller::{RouteSettings, Settings};
-use crate::log::Redaction;
+use crate::controller::Settings;
 
 /// Returns a controller with a manual clock, and a client of `/sse` that does not read. The pipe between client and server
 /// holds `pipe_bytes` in each direction.
 async fn unread(pipe_bytes: usize) -> (Arc<Controller>, DuplexStream) {
-    let controller = Arc::new(Controller::new(Settings {
-        clock: Kind::Manual,
-        seed: Seed(42),
-        epoch: "2025-12-01T00:00:00Z".parse().expect("a valid epoch"),
-        limits: Limits::default(),
-        redaction: Redaction::default(),
-        routes: RouteSettings::default(),
-    }));
+    let controller = Arc::new(Controller::new(Settings::manual()));
     let (io, mut client) = tokio::io::duplex(pipe_bytes);
     tokio::spawn(serve(io, Arc::new(Connection::unnumbered()), controller.router(), None));
     client.write_all(b"GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n").await.expect("the pipe has room in the end");
