@@ -90,6 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_clock_sees_the_numbers_of_the_connection_and_of_the_request() {
+        let context =
+            RequestContext { ordinal: 2, request: 3, ..RequestContext::new(Arc::new(Connection::unnumbered())) };
+        let waiter = context.waiter("/sse".to_owned());
+        assert_eq!((waiter.connection, waiter.request, &*waiter.path), (2, 3, "/sse"));
+    }
+
+    #[test]
     fn a_text_of_1024_bytes_is_kept_whole_and_a_longer_one_ends_in_an_ellipsis() {
         let whole = "x".repeat(KEPT_BYTES_MAX);
         assert_eq!(clipped(whole.clone()), whole);

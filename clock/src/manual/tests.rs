@@ -298,6 +298,25 @@ async fn patience_that_has_run_out_with_the_blocked_is_left_for_who_is_just_slow
 }
 
 #[tokio::test(start_paused = true)]
+async fn writes_to_a_client_that_reads_again_during_the_advance_are_counted() {
+    let clock = ManualClock::start();
+    let (stuck, fine) = (waiter(0), waiter(1));
+    stuck.socket.set_blocked(true);
+    let (unread, working) = (sleeper(&clock, 10, &stuck), sleeper(&clock, 20, &fine));
+    let (advanced, ()) = tokio::join!(clock.advance(Advance::By(ms(40))), async {
+        let mut turn = unread.await;
+        turn.count_write();
+        // Wakes only when the advance waits for the stuck client no longer.
+        let other = working.await;
+        drop(turn);
+        drop(other);
+    });
+    let advanced = advanced.expect("time goes on");
+    assert_eq!((advanced.due[0].writes, advanced.due[0].held_up), (1, true));
+    assert_eq!((advanced.writes, advanced.held_up), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn to_next_is_to_the_first_deadline_and_wakes_all_of_that_instant() {
     let clock = ManualClock::start();
     let all = [20, 10, 30, 10].map(|until| clock.turn_at(at(until), &waiter(until)));

@@ -58,6 +58,20 @@ async fn no_time_passes_while_a_write_or_a_close_waits_for_a_client_that_does_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_advance_goes_on_when_nobody_waits_for_the_answer() {
+    let (controller, _client) = unread(1024).await;
+    let chunk = SentChunk::Raw(Bytes::from_static(&[b'x'; 1024]));
+    let mut write = task::spawn(controller.write(0, None, chunk));
+    assert_pending!(write.poll());
+    let advance = || controller.advance(Advance::By(Duration::from_secs(1)));
+    let mut first = task::spawn(advance());
+    assert_pending!(first.poll());
+    drop(first);
+    write.await.expect("the response takes a write");
+    assert_eq!(advance().await.expect("the clock is manual").now_ms, 2000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_is_about_to_be_closed_takes_no_more_writes() {
     let (controller, _client) = unread(64).await;
     controller.close(0, None, ClosedHow::Cut).await.expect("the connection is open");
