@@ -60,6 +60,36 @@ fn what_is_written_before_a_head_that_is_due_later_follows_that_head() {
 }
 
 #[test]
+fn what_is_written_before_a_whole_answer_is_due_makes_a_stream_of_the_answer() {
+    let served = manual();
+    add_route(&served, &json!({"path": "/late", "wait_ms": 500, "body": "whole"}));
+    let mut client = served.connect();
+    for (pushed, expected) in [(false, &["whole", "."][..]), (true, &["pushed", "whole", "."])] {
+        client.get("/late");
+        served.did("POST", "/connections/wait", &json!({"path": "/late"}));
+        if pushed {
+            assert_eq!(write(&served, 0, &json!({"text": "pushed"}))["written"], false);
+        }
+        served.advance(500);
+        assert_eq!(client.head().header("content-length"), (!pushed).then_some("5"));
+        assert_eq!(client.rest(), expected);
+    }
+}
+
+#[test]
+fn what_is_written_in_the_instant_of_the_last_step_comes_though_the_client_reads_late() {
+    let served = manual();
+    // More than a socket takes, so that the last step waits for the client.
+    let steps = json!([{"send": "x".repeat(100_000), "times": 100}, {"wait_ms": 1000, "send": "last"}]);
+    add_route(&served, &json!({"path": "/large", "steps": steps}));
+    let mut client = served.stream("/large");
+    served.advance(1000);
+    assert_eq!(write(&served, 0, &json!({"text": "pushed"}))["written"], false);
+    let all = client.rest();
+    assert_eq!(all[all.len() - 3..], ["last", "pushed", "."]);
+}
+
+#[test]
 fn what_is_written_in_the_instant_of_a_step_follows_the_step() {
     let served = manual();
     let steps = json!([{"data": "{{seq}}", "times": 4, "every_ms": 1000}]);
