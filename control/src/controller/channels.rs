@@ -54,6 +54,7 @@ impl Controller {
         time_max: Duration,
     ) -> Result<ChannelReport, OperationError> {
         let instance = self.instance();
+        // Refuses an unknown name at once: no wait would help.
         instance.routes.channel(name)?;
         let awaited = format!("{at_least} subscribed to {name}");
         let too_late = || OperationError::NotSubscribed {

@@ -104,6 +104,7 @@ impl Controller {
     ) -> Result<Vec<ConnectionReport>, OperationError> {
         let instance = self.instance();
         let awaited = format!("{at_least} under way to {expected}");
+        // Looks again when the time is over, for a refusal that tells the clients of that moment.
         let too_late = || {
             let connections = instance.monitor.connections();
             OperationError::NotConnected {

@@ -82,9 +82,11 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let error = json!({ "error": { "field": self.field, "reason": self.reason } });
         let mut response = (self.status, Json(error)).into_response();
+        // Names the methods of the path, as a 405 must (RFC 9110, 15.5.6).
         if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             response.headers_mut().insert(ALLOW, allow);
         }
+        // Names the scheme of the token, as a 401 must (RFC 9110, 15.5.2).
         if self.status == StatusCode::UNAUTHORIZED {
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
