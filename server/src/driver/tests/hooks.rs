@@ -24,6 +24,8 @@ struct NotingHook {
     head: Option<fn() -> HeadChange>,
     noted: Arc<Mutex<Vec<(u64, &'static str)>>>,
     on_its_way: VecDeque<Action>,
+    /// Keeps so many actions back.
+    keeps: usize,
 }
 
 impl NotingHook {
@@ -51,6 +53,9 @@ impl ResponseHook for NotingHook {
     }
 
     fn next(&mut self, at: Instant) -> Option<Action> {
+        if self.on_its_way.len() <= self.keeps {
+            return None;
+        }
         let next = self.on_its_way.pop_front()?;
         self.note(at, "next");
         Some(next)
@@ -195,6 +200,17 @@ fn the_second_hook_of_a_chain_gets_what_the_first_has_kept_before_the_time_passe
     assert!(noted.lock().is_empty());
     chain.pass_time(Instant::EPOCH + Duration::from_millis(5));
     assert_eq!(*noted.lock(), [(5, "action"), (5, "time")]);
+}
+
+#[test]
+fn the_second_hook_of_a_chain_gets_the_next_action_when_that_hook_keeps_one_back() {
+    let mut chain =
+        Chain::new(Box::new(NotingHook::default()), Box::new(NotingHook { keeps: 1, ..NotingHook::default() }));
+    for action in [Action::Flush, Action::Write(Bytes::from_static(b"a"))] {
+        chain.take_in(Instant::EPOCH, action);
+    }
+    assert_eq!(chain.next(Instant::EPOCH), Some(Action::Flush));
+    assert_eq!(chain.next(Instant::EPOCH), None);
 }
 
 type MakeChange = fn() -> HeadChange;
