@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio_test::{assert_pending, assert_ready};
 
 use super::*;
+use crate::channel::Beginning;
 use crate::connection::BrokenOff;
 use crate::endpoints::sse;
 use crate::heartbeats::{Heartbeats, MakeHeartbeat};
-use crate::script::Cue;
+use crate::script::{Cue, Subscribing};
 use onbeat_clock::TokioClock;
 
 #[tokio::test(start_paused = true)]
@@ -68,6 +69,23 @@ async fn a_late_reader_gets_heartbeats_after_silence_where_there_was_silence() {
     polled.until(34).await;
     assert!(polled.body.is_woken());
     assert_eq!(polled.due(), ["beat 25"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reader_gets_the_history_as_of_the_time_of_the_subscription() {
+    let channel = Arc::new(Channel::with_history(2, 1));
+    channel.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"old")]), |_| {});
+    let script = move |_| {
+        let make: MakeHeartbeat = Box::new(|at| Bytes::from(format!("beat {}", at.as_millis())));
+        let every = Duration::from_millis(10);
+        let heartbeats = Heartbeats { every, after_silence: true, times: None, make };
+        let subscribing = Subscribing { channel: Arc::clone(&channel), beginning: Beginning::Oldest };
+        let (begin, subscribe) = (Action::Heartbeats(Arc::new(heartbeats)), Action::Subscribe(Box::new(subscribing)));
+        [(0, begin), (5, subscribe)].map(|(ms, action)| Cue { at: Duration::from_millis(ms), action }).into_iter()
+    };
+    let mut polled = body_at(Arc::new(TokioClock::start()), script, false);
+    polled.until(24).await;
+    assert_eq!(polled.due(), ["old", "beat 15"]);
 }
 
 #[tokio::test(start_paused = true)]
