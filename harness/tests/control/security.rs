@@ -181,6 +181,7 @@ fn what_is_no_json_of_a_bounded_size_is_refused() {
         ("application/x-www-form-urlencoded", "ms=1", (415, "content-type")),
         ("application/jsonp", "{\"ms\":1}", (415, "content-type")),
         ("application/json", "{\"ms\":1", (400, "ms")),
+        ("Application/JSON", "{\"ms\":1", (400, "ms")),
         ("application/json; charset=utf-8", &deep, (400, "ms")),
         ("application/json", &wide, (413, "body")),
     ] {

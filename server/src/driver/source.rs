@@ -109,18 +109,22 @@ impl<S: Script> ScriptSource<S> {
         Some(self.started + at)
     }
 
+    /// Returns whether a heartbeat goes before the next cue of the script.
+    fn is_heartbeat_next(&self) -> bool {
+        let script = self.next.as_ref().map(|cue| cue.at);
+        self.heartbeats.next_at().is_some_and(|at| script.is_none_or(|script| at < script))
+    }
+
     /// Takes the next heartbeat, if the heartbeat goes before the next cue of the script.
     fn take_heartbeat(&mut self) -> Option<Cue> {
-        let script = self.next.as_ref().map(|cue| cue.at);
-        self.heartbeats.next_at().filter(|at| script.is_none_or(|script| *at < script))?;
-        let (at, bytes) = self.heartbeats.take()?;
+        let (at, bytes) = if self.is_heartbeat_next() { self.heartbeats.take() } else { None }?;
         Some(Cue { at, action: Action::Write(bytes) })
     }
 
     /// Returns whether a complete end is next, and due at this time.
     fn is_end_next(&self, now: Instant) -> bool {
         let ends = |next: &Cue| next.action == Action::End(How::Complete) && self.started + next.at <= now;
-        self.subscriptions.is_empty() && self.next.as_ref().is_some_and(ends)
+        self.subscriptions.is_empty() && !self.is_heartbeat_next() && self.next.as_ref().is_some_and(ends)
     }
 
     /// Takes the next action that is due.

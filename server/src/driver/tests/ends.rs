@@ -10,6 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::*;
 use crate::connection::BrokenOff;
+use crate::heartbeats::{Heartbeats, MakeHeartbeat};
 use crate::script::{Cue, ResponseHead};
 use onbeat_clock::{Advance, ManualClock, TokioClock};
 
@@ -154,6 +155,29 @@ async fn a_script_without_a_body_is_complete_though_nobody_asks_for_the_end() {
         let ended = Arc::clone(&hook.ended);
         drop(body.into_inner().with_hook(Box::new(hook)));
         assert_eq!(*ended.lock(), [how], "{end_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_response_is_not_complete_with_an_event_or_a_heartbeat_left_that_was_due_before_the_end() {
+    for (joins, beats, how) in [(false, 0, How::Complete), (true, 0, How::Closed), (false, 2, How::Closed)] {
+        let script = move |_| {
+            let make: MakeHeartbeat = Box::new(|_| Bytes::from_static(b"beat"));
+            let every = Duration::from_millis(10);
+            let heartbeats = Heartbeats { every, after_silence: false, times: Some(beats), make };
+            let begin = (beats > 0).then(|| (0, Action::Heartbeats(Arc::new(heartbeats))));
+            let actions = begin.into_iter().chain([(25, Action::End(How::Complete))]);
+            actions.map(|(ms, action)| Cue { at: Duration::from_millis(ms), action })
+        };
+        let mut polled = body_at(Arc::new(TokioClock::start()), script, joins);
+        assert_pending!(polled.poll());
+        polled.until(15).await;
+        polled.publish(["a", "b"]);
+        polled.until(30).await;
+        let hook = ReplacingHook::default();
+        let ended = Arc::clone(&hook.ended);
+        drop(polled.body.into_inner().with_hook(Box::new(hook)));
+        assert_eq!(*ended.lock(), [how], "joins: {joins}, {beats} heartbeats");
     }
 }
 
