@@ -133,12 +133,13 @@ impl Player {
 
     /// Waits until so many responses in all have ended, or the connection has.
     pub async fn responses(&self, count: usize) {
-        self.shared.wait_for(|state| state.ended >= count).await;
+        // Waits for ends alone, since a long response has many writes.
+        self.shared.wait_for(&self.shared.ended, |state| state.ended >= count).await;
     }
 
     /// Waits until the log is `enough`, or [no more can come](Self::is_over).
     pub async fn until(&self, mut enough: impl FnMut(&ClientLog) -> bool) {
-        self.shared.wait_for(|state| enough(&state.log)).await;
+        self.shared.wait_for(&self.shared.arrived, |state| enough(&state.log)).await;
     }
 
     /// Waits as [`until`](Self::until) does, but no longer than `patience`; returns whether the log is `enough`.
@@ -223,12 +224,16 @@ async fn read(mut tap: Tap, shared: Arc<Shared>, mut bounds: Bounds, notice: imp
             .await
         };
         // Releases the lock before waking the waiting owners.
-        let is_over = {
+        let (has_ended, is_over) = {
             let mut state = shared.state.lock();
+            let ended = state.ended;
             state.take_in(at, arrival, &mut bounds);
-            state.is_over
+            (state.ended > ended, state.is_over)
         };
         shared.arrived.notify_waiters();
+        if has_ended || is_over {
+            shared.ended.notify_waiters();
+        }
         notice();
         if is_over {
             return;
@@ -242,16 +247,18 @@ struct Shared {
     state: Mutex<ClientState>,
     /// Wakes waiting owners at each arrival.
     arrived: Notify,
+    /// Wakes waiting owners at the end of each response, and of the connection.
+    ended: Notify,
     /// Wakes the reading task when the client reads on.
     resumed: AtomicWaker,
 }
 
 impl Shared {
-    /// Waits until the state is enough, or no more can come.
-    async fn wait_for(&self, mut is_enough: impl FnMut(&ClientState) -> bool) {
+    /// Waits until the state is enough, or no more can come; looks again after each `change`.
+    async fn wait_for(&self, change: &Notify, mut is_enough: impl FnMut(&ClientState) -> bool) {
         loop {
-            // Registers before looking at the state, so that an arrival in between is not missed.
-            let next = self.arrived.notified();
+            // Registers before looking at the state, so that a change in between is not missed.
+            let next = change.notified();
             {
                 let state = self.state.lock();
                 if state.is_over || is_enough(&state) {
