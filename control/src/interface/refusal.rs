@@ -3,12 +3,13 @@
 use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use onbeat_faults::form::WrongField;
+use onbeat_wire::printable::printable_lines;
 use serde_json::json;
 
 use super::Json;
 use crate::controller::OperationError;
 use crate::monitor::PushError;
-use onbeat_faults::form::WrongField;
 
 /// The answer to a refused request, which has changed no state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +81,9 @@ impl From<OperationError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let error = json!({ "error": { "field": self.field, "reason": self.reason } });
+        // Makes the request's own text printable, which clients show in their errors.
+        let [field, reason] = [&self.field, &self.reason].map(|text| printable_lines(text));
+        let error = json!({ "error": { "field": field, "reason": reason } });
         let mut response = (self.status, Json(error)).into_response();
         // Names the methods of the path, as a 405 must (RFC 9110, 15.5.6).
         if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {

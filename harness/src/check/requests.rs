@@ -28,11 +28,13 @@ pub(super) async fn perform(target: &mut impl Target, wanted: &ExpectedExchange,
     };
     let enough = |log: &ClientLog| {
         let Some(got) = log.first_exchange() else { return false };
-        // Stops after a wrong status, behind which there is no more to wait for.
-        let is_over = got.end.is_some() || got.head.is_some() && !response.has_status(got.status());
+        // Stops at a wrong status, behind which there is no more to wait for: the body may be a stream without end.
+        if got.head.is_some() && !response.has_status(got.status()) {
+            return true;
+        }
         match &response.body_start {
-            Some(start) => is_over || got.body().len() >= start.len(),
-            None => is_over && *then != AfterAnswer::Closed,
+            Some(start) => got.end.is_some() || got.body().len() >= start.len(),
+            None => got.end.is_some() && *then != AfterAnswer::Closed,
         }
     };
     client.until_within(patience, enough).await;

@@ -16,7 +16,8 @@ use super::Report;
 /// The remark on a case that holds although the list of known failures names the case.
 const STALE: &str = "it is listed as a known failure, but holds: delete it from the list";
 
-/// Returns the report with all text of the server made printable, so that every form can be read safely.
+/// Returns the report with all foreign text made printable, so that every form can be read safely: the text of the server, and
+/// the names of the recordings.
 fn printable_report(report: &Report) -> Report {
     let mut report = report.clone();
     let line = |text: &mut String| *text = printable(text, LINE_CHARS_MAX);
@@ -25,6 +26,8 @@ fn printable_report(report: &Report) -> Report {
         *trouble = printable(trouble, TEXT_CHARS_MAX);
     }
     for verdict in &mut report.verdicts {
+        line(&mut verdict.id);
+        verdict.clause = printable(&verdict.clause, TEXT_CHARS_MAX);
         verdict.reason.iter_mut().for_each(line);
         for finding in &mut verdict.findings {
             [&mut finding.place, &mut finding.why].into_iter().for_each(line);
@@ -33,6 +36,7 @@ fn printable_report(report: &Report) -> Report {
             }
         }
     }
+    report.timelines.iter_mut().for_each(|timeline| line(&mut timeline.name));
     // Includes the drawings, which repeat the writes of the server.
     let marks =
         report.timelines.iter_mut().flat_map(|timeline| timeline.expected.iter_mut().chain(&mut timeline.actual));
@@ -62,16 +66,16 @@ mod tests {
             why: hostile() + &"x".repeat(60_000),
             common_chars: [0, 0],
         };
-        let (clause, findings) = ("a clause, 你好 😀".to_owned(), vec![finding]);
+        let (clause, findings) = ("a clause, 你好 😀".to_owned() + HOSTILE, vec![finding]);
         let verdict = |outcome, reason| Verdict {
             clause: clause.clone(),
             reason,
             found: 1,
             findings: findings.clone(),
-            ..made_up::verdict("a.b", outcome)
+            ..made_up::verdict(&format!("a{HOSTILE}.b{HOSTILE}"), outcome)
         };
         let mark = || vec![Mark { t_ms: 1.0, text: hostile() }];
-        let timeline = Timeline { name: "ticks".into(), length_ms: 10.0, expected: mark(), actual: mark() };
+        let timeline = Timeline { name: hostile(), length_ms: 10.0, expected: mark(), actual: mark() };
         Report {
             target: hostile(),
             verdicts: vec![

@@ -1,5 +1,9 @@
 //! Which cases are judged, and what is said of a server that conforms, or differs.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::served::Served;
 use crate::support::{answering, onbeat, text, verdicts};
 
@@ -53,4 +57,34 @@ fn a_media_type_is_read_without_regard_to_case() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream\r\n\r\ndata: no such server\n\n";
     let output = onbeat(&["check", &answering(answer), "--only", "stream-text.status,stream-text.content-type"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+/// Starts a server that answers every request with a stream without an end; returns the URL.
+fn streaming_always() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    // Ends with the process of the test.
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.expect("a connection");
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                if matches!(socket.read(&mut request), Ok(1..)) {
+                    let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n");
+                }
+                // Keeps the stream open until the client leaves.
+                while matches!(socket.read(&mut request), Ok(1..)) {}
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_stream_in_place_of_a_refusal_is_a_wrong_status_and_takes_no_time() {
+    let output = onbeat(&["check", &streaming_always(), "--quick", "--only", "requests.malformed"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("expected  400") && told.contains("actual    200"), "{told}");
+    assert!(!told.contains("broken off"), "{told}");
 }

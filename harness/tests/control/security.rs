@@ -192,6 +192,10 @@ fn what_is_no_json_of_a_bounded_size_is_refused() {
         let headers = [JSON, header];
         assert_eq!(refused(&served, "POST", "/clock/advance", &headers, "{\"ms\":1}"), (415, field.into()));
     }
+    // What steers a terminal is told by its code.
+    let (_, answer) = served.control("POST", "/faults", &json!({"kind": "\u{9b}31m\u{202e}"}));
+    let reason = answer["error"]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("\\u{9b}31m\\u{202e}"), "{reason}");
     // What has no body needs no type.
     assert_eq!(refused(&served, "POST", "/clock/advance", &[], ""), (400, "ms".into()));
     assert_eq!(refused(&served, "POST", "/reset", &[], "{}"), (415, "content-type".into()));

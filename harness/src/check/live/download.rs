@@ -4,6 +4,7 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use onbeat_clock::Clock;
@@ -48,44 +49,54 @@ impl Download {
     }
 }
 
-/// Returns a client that sends additional headers, as an application may.
-pub(super) fn client(headers: &ExtraHeaders) -> reqwest::Client {
-    reqwest::Client::builder()
-        // Follows neither a redirect nor a proxy of the environment, which may lead to another server.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .http1_only()
-        // Keeps no idle connection, which a server may close at the instant of the next request.
-        .pool_max_idle_per_host(0)
-        .default_headers(headers.map())
-        .build()
-        .expect("a client without TLS asks nothing of the machine")
+/// An application that reads streams, with the user's headers in every request.
+#[derive(Debug)]
+pub(super) struct Application {
+    client: reqwest::Client,
+    headers: HeaderMap,
 }
 
-/// Asks for `url` as an application does, and reads the stream up to so many bytes.
-pub(super) async fn download(client: reqwest::Client, url: String, bytes_max: usize, download: &Mutex<Download>) {
-    let outcome = async {
-        let response = client.get(url).send().await.map_err(|error| with_causes(&error))?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("the status is {}", response.status()));
-        }
-        let (mut chunks, mut left) = (response.bytes_stream(), bytes_max);
-        while let Some(chunk) = chunks.next().await {
-            let bytes = chunk.map_err(|error| with_causes(&error))?;
-            left = left.saturating_sub(bytes.len());
-            if left == 0 {
-                break;
+impl Application {
+    pub(super) fn new(headers: &ExtraHeaders) -> Self {
+        let client = reqwest::Client::builder()
+            // Follows neither a redirect nor a proxy of the environment, which may lead to another server.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            // Keeps no idle connection, which a server may close at the instant of the next request.
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("a client without TLS asks nothing of the machine");
+        Self { client, headers: headers.map() }
+    }
+
+    /// Asks for `url`, and reads the stream up to so many bytes.
+    pub(super) async fn download(&self, url: String, bytes_max: usize, download: &Mutex<Download>) {
+        let outcome = async {
+            // Sends the headers with the request: of default headers reqwest keeps one a name.
+            let request = self.client.get(url).headers(self.headers.clone());
+            let response = request.send().await.map_err(|error| with_causes(&error))?;
+            if response.status() != StatusCode::OK {
+                return Err(format!("the status is {}", response.status()));
             }
-            let mut download = download.lock();
-            download.lines.read(&bytes);
-            download.chunks.push(bytes);
-        }
-        Ok(())
-    };
-    // Keeps the chunks before an error.
-    let outcome: Result<(), String> = outcome.await;
-    let mut download = download.lock();
-    (download.failed, download.is_over) = (outcome.err(), true);
+            let (mut chunks, mut left) = (response.bytes_stream(), bytes_max);
+            while let Some(chunk) = chunks.next().await {
+                let bytes = chunk.map_err(|error| with_causes(&error))?;
+                left = left.saturating_sub(bytes.len());
+                if left == 0 {
+                    break;
+                }
+                let mut download = download.lock();
+                download.lines.read(&bytes);
+                download.chunks.push(bytes);
+            }
+            Ok(())
+        };
+        // Keeps the chunks before an error.
+        let outcome: Result<(), String> = outcome.await;
+        let mut download = download.lock();
+        (download.failed, download.is_over) = (outcome.err(), true);
+    }
 }
 
 /// Returns an error with all causes, from the outermost to the innermost.
@@ -145,12 +156,33 @@ mod tests {
                 });
             }
         });
-        let client = client(&ExtraHeaders::default());
+        let application = Application::new(&ExtraHeaders::default());
         for _ in 0..2 {
             let got = Mutex::new(Download::default());
-            download(client.clone(), url.clone(), 1000, &got).await;
+            application.download(url.clone(), 1000, &got).await;
             assert_eq!(got.into_inner().failed, None);
         }
+    }
+
+    #[tokio::test]
+    async fn a_header_that_is_given_twice_is_sent_twice() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().expect("a connection");
+            let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
+            while !head.ends_with(b"\r\n\r\n") {
+                let read = socket.read(&mut buffer).expect("the client sends a head");
+                head.extend_from_slice(&buffer[..read]);
+            }
+            socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("the client reads");
+            String::from_utf8(head).expect("ASCII").to_lowercase()
+        });
+        let headers = ["X-A: 1", "x-a: 2"].map(str::to_owned);
+        let application = Application::new(&ExtraHeaders::read(&headers).expect("headers"));
+        application.download(url, 1000, &Mutex::default()).await;
+        let head = server.join().expect("no panic");
+        assert!(head.contains("x-a: 1\r\n") && head.contains("x-a: 2\r\n"), "{head}");
     }
 
     #[tokio::test]

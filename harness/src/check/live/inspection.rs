@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_clock::epoch_today;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::download;
+use super::download::Application;
 use super::target::Live;
 use super::{Progress, Remote};
 use crate::check::hint::Pulse;
@@ -23,7 +23,7 @@ pub(super) struct Inspection<'a> {
     pub(super) behind_proxy: bool,
     pub(super) live: &'a Live,
     pub(super) cases: &'a [Case],
-    pub(super) application: reqwest::Client,
+    pub(super) application: Application,
     pub(super) tag: Tag,
     findings: Mutex<Findings<'a>>,
 }
@@ -35,18 +35,27 @@ pub(super) struct Findings<'a> {
     pub(super) pulses: Vec<Pulse>,
     /// The number of parts that are done.
     parts: usize,
-    /// How long the check may take besides, since parts were repeated.
+    /// How long the check may take besides, since parts were repeated one after another.
     allowed: Duration,
+    /// The same for requests repeated side by side, of which the longest counts.
+    allowed_beside: Duration,
 }
 
 impl<'a> Inspection<'a> {
     pub(super) fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
-        let application = download::client(&remote.headers);
+        let application = Application::new(&remote.headers);
         // Makes a unique tag: two processes of a machine differ in their ids, two machines in the time.
         let now: String = epoch_today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
         let (evidence, timelines, pulses) = (Evidence::new(cases), Vec::new(), Vec::new());
-        let findings = Mutex::new(Findings { evidence, timelines, pulses, parts: 0, allowed: Duration::ZERO });
+        let findings = Mutex::new(Findings {
+            evidence,
+            timelines,
+            pulses,
+            parts: 0,
+            allowed: Duration::ZERO,
+            allowed_beside: Duration::ZERO,
+        });
         Self { behind_proxy, live, cases, application, tag, findings }
     }
 
@@ -74,6 +83,12 @@ impl<'a> Inspection<'a> {
         self.findings().allowed += time;
     }
 
+    /// Allows the check so much more time, since a request is repeated beside others.
+    pub(super) fn allow_beside(&self, time: Duration) {
+        let mut findings = self.findings();
+        findings.allowed_beside = findings.allowed_beside.max(time);
+    }
+
     /// Waits until a check of this length takes too long, even on a machine that was held up, and with repeated parts.
     pub(super) async fn overtime(&self, length: Duration) {
         let start = self.live.clock.now();
@@ -83,7 +98,11 @@ impl<'a> Inspection<'a> {
         let mut until = due;
         while self.live.clock.now() < until {
             self.live.clock.sleep_until(until).await;
-            until = due + self.findings().allowed + self.live.held_up(start, until).min(OVERTIME_MAX);
+            let allowed = {
+                let findings = self.findings();
+                findings.allowed + findings.allowed_beside
+            };
+            until = due + allowed + self.live.held_up(start, until).min(OVERTIME_MAX);
         }
     }
 

@@ -29,7 +29,7 @@ impl<'a> Inspection<'a> {
 
     /// Performs a request; again, if the answer failed at once, or did not come in time.
     async fn request(&self, request: &ExpectedExchange) -> Evidence<'a> {
-        let mut attempts = 0;
+        let (mut attempts, begun) = (0, self.live.clock.now());
         loop {
             attempts += 1;
             let start = self.live.clock.now();
@@ -41,6 +41,7 @@ impl<'a> Inspection<'a> {
             if evidence.is_clean() || attempts == ATTEMPTS || !soon && is_over {
                 return evidence;
             }
+            self.allow_beside(self.live.clock.now() - begun);
         }
     }
 }

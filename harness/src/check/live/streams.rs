@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 
-use super::download::{self, Download};
+use super::download::Download;
 use super::inspection::{Inspection, TICK};
 use crate::check::hint::Pulse;
 use crate::check::{LinesSeen, Noise, OtherClients, play};
@@ -42,7 +42,7 @@ impl Inspection<'_> {
         let url = format!("{}/{}", self.live.url, stream.name());
         let others = OtherClients { noise, ..OtherClients::default() };
         let download = Mutex::new(Download::counting(LinesSeen::beside(&others)));
-        let by_application = download::download(self.application.clone(), url, bounds.bytes_max, &download);
+        let by_application = self.application.download(url, bounds.bytes_max, &download);
         let raw = async {
             let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
             seen_raw(&seen);
