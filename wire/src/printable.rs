@@ -33,7 +33,10 @@ pub fn visible(bytes: &[u8]) -> String {
             }
         }
         // Shows bytes outside of UTF-8 one by one, so that different bytes look different.
-        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        for byte in chunk.invalid() {
+            line.push_str("\\x");
+            line.extend([byte >> 4, byte & 0xf].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        }
     }
     line
 }

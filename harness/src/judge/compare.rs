@@ -118,6 +118,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_hundred_thousand_unexpected_keys_few_are_listed() {
+        let keys: Vec<_> = (0..100_000).map(|key| format!("\"k{key}\":1")).collect();
+        let differences = compare("data: {}\n\n", &[], format!("data: {{{}}}\n\n", keys.join(",")).as_bytes(), Some(0));
+        let what: Vec<_> = differences.iter().map(|difference| &difference.what[..]).collect();
+        assert_eq!((what.len(), what[9]), (10, "k9 is not expected"));
+    }
+
+    #[test]
     fn a_write_may_vary_only_where_it_may() {
         use Aspect::{Bytes, Id, LineEnd, Number, Spelling, Timestamp};
         let good = "\"2026-01-01T12:00:00.123Z\"";

@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 use super::Aspect;
 use super::vary::{breach, number, vary_of};
 
+/// The number of unexpected keys that are listed.
+const UNEXPECTED_MAX: usize = 10;
+
 /// A JSON object in a text.
 pub(super) struct Object<'a> {
     /// The text before the object.
@@ -50,11 +53,10 @@ impl<'a> Object<'a> {
             };
             differences.extend(wrong.map(|(aspect, why)| (aspect, format!("{key}: {why}"))));
         }
-        for (key, _) in &got.entries {
-            if self.get(key).is_none() {
-                differences.push((Aspect::Bytes, format!("{key} is not expected")));
-            }
-        }
+        // Lists few of the keys, since a hostile object may have a hundred thousand.
+        let unexpected = got.entries.iter().map(|(key, _)| key).filter(|key| self.get(key).is_none());
+        let unexpected = unexpected.take(UNEXPECTED_MAX).map(|key| (Aspect::Bytes, format!("{key} is not expected")));
+        differences.extend(unexpected);
         differences
     }
 
