@@ -38,6 +38,9 @@ fn answering(answer: Vec<u8>) -> String {
     url
 }
 
+/// Finds all fixtures missing in a folder that has none.
+const VERIFY: &str = concat!("$ONBEAT fixtures verify --folder ", env!("CARGO_MANIFEST_DIR"));
+
 /// Commands that print results, and their exit codes.
 fn commands() -> Vec<(String, i32)> {
     let broken = answering(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_vec());
@@ -52,7 +55,7 @@ fn commands() -> Vec<(String, i32)> {
         ("$ONBEAT check --only sse.greeting --format jsonl".into(), 0),
         (format!("$ONBEAT check {broken}"), 1),
         (format!("$ONBEAT record {stream}"), 0),
-        ("$ONBEAT fixtures verify --folder /nowhere".into(), 1),
+        (VERIFY.into(), 1),
         ("$ONBEAT simulate --seeds 0..2".into(), 0),
         (format!("$ONBEAT simulate --again {}/tests/failed-histories.jsonl", env!("CARGO_MANIFEST_DIR")), 0),
         (format!("$ONBEAT replay --log {}/tests/log.jsonl", env!("CARGO_MANIFEST_DIR")), 0),
@@ -71,8 +74,8 @@ fn a_reader_that_leaves_changes_no_exit_code() {
 
 #[test]
 fn a_reader_that_leaves_is_told_nothing() {
-    for command in ["replay sse --for 100h", "fixtures verify --folder /nowhere", "--help"] {
-        let output = shell(&format!("$ONBEAT {command} | head -n 1"));
+    for command in ["$ONBEAT replay sse --for 100h", VERIFY, "$ONBEAT --help"] {
+        let output = shell(&format!("{command} | head -n 1"));
         assert_eq!((text(&output.stdout).lines().count(), text(&output.stderr)), (1, ""), "{command}");
     }
 }
@@ -95,6 +98,7 @@ fn a_stderr_that_takes_nothing_changes_no_exit_code() {
         ("$ONBEAT", 2),
         ("$ONBEAT replay nothing", 2),
         ("$ONBEAT replay --log /nowhere", 2),
+        ("$ONBEAT fixtures verify --folder /nowhere", 2),
         ("$ONBEAT replay >/dev/full", 2),
         ("$ONBEAT check http://127.0.0.1:1", 2),
         ("RUST_LOG=debug $ONBEAT simulate --seeds 0..2", 0),

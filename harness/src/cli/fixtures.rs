@@ -24,19 +24,23 @@ enum CorpusAction {
 }
 
 pub(super) fn run(arguments: &FixturesArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // Creates the folder first, so that an unusable path fails before the corpus is made.
-    if let CorpusAction::Write = arguments.action {
-        let folder = &arguments.folder;
-        std::fs::create_dir_all(folder).map_err(|error| format!("failed to create {}: {error}", folder.display()))?;
+    let folder = &arguments.folder;
+    // Looks at the folder first, so that an unusable path fails before the corpus is made.
+    match arguments.action {
+        CorpusAction::Write => std::fs::create_dir_all(folder)
+            .map_err(|error| format!("failed to create {}: {error}", folder.display()))?,
+        CorpusAction::Verify => {
+            std::fs::read_dir(folder).map_err(|error| format!("failed to read {}: {error}", folder.display()))?;
+        }
     }
     let corpus = fixtures::corpus()?;
     match arguments.action {
         CorpusAction::Write => {
-            fixtures::write(&corpus, &arguments.folder)?;
+            fixtures::write(&corpus, folder)?;
             Ok(Exit::Holds)
         }
         CorpusAction::Verify => {
-            let drifts = fixtures::verify(&corpus, &arguments.folder);
+            let drifts = fixtures::verify(&corpus, folder);
             for drift in &drifts {
                 out.line(drift);
             }
