@@ -49,14 +49,14 @@ impl Download {
     }
 }
 
-/// An application that reads streams, with the user's headers in every request.
+/// Reads streams as an application does, with the user's headers in every request.
 #[derive(Debug)]
-pub(super) struct Application {
+pub(super) struct Downloader {
     client: reqwest::Client,
     headers: HeaderMap,
 }
 
-impl Application {
+impl Downloader {
     pub(super) fn new(headers: &ExtraHeaders) -> Self {
         let client = reqwest::Client::builder()
             // Follows neither a redirect nor a proxy of the environment, which may lead to another server.
@@ -156,10 +156,10 @@ mod tests {
                 });
             }
         });
-        let application = Application::new(&ExtraHeaders::default());
+        let downloader = Downloader::new(&ExtraHeaders::default());
         for _ in 0..2 {
             let got = Mutex::new(Download::default());
-            application.download(url.clone(), 1000, &got).await;
+            downloader.download(url.clone(), 1000, &got).await;
             assert_eq!(got.into_inner().failed, None);
         }
     }
@@ -179,8 +179,8 @@ mod tests {
             String::from_utf8(head).expect("ASCII").to_lowercase()
         });
         let headers = ["X-A: 1", "x-a: 2"].map(str::to_owned);
-        let application = Application::new(&ExtraHeaders::read(&headers).expect("headers"));
-        application.download(url, 1000, &Mutex::default()).await;
+        let downloader = Downloader::new(&ExtraHeaders::read(&headers).expect("headers"));
+        downloader.download(url, 1000, &Mutex::default()).await;
         let head = server.join().expect("no panic");
         assert!(head.contains("x-a: 1\r\n") && head.contains("x-a: 2\r\n"), "{head}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onbeat_clock::epoch_today;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::download::Application;
+use super::download::Downloader;
 use super::target::Live;
 use super::{Progress, Remote};
 use crate::check::hint::Pulse;
@@ -23,7 +23,7 @@ pub(super) struct Inspection<'a> {
     pub(super) behind_proxy: bool,
     pub(super) live: &'a Live,
     pub(super) cases: &'a [Case],
-    pub(super) application: Application,
+    pub(super) downloader: Downloader,
     pub(super) tag: Tag,
     findings: Mutex<Findings<'a>>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Inspection<'a> {
     pub(super) fn new(remote: &Remote, behind_proxy: bool, live: &'a Live, cases: &'a [Case]) -> Self {
-        let application = Application::new(&remote.headers);
+        let downloader = Downloader::new(&remote.headers);
         // Makes a unique tag: two processes of a machine differ in their ids, two machines in the time.
         let now: String = epoch_today().to_string().chars().filter(char::is_ascii_digit).collect();
         let tag = Tag::new(format!("{MARK}{now}-{}-", std::process::id()));
@@ -56,7 +56,7 @@ impl<'a> Inspection<'a> {
             allowed: Duration::ZERO,
             allowed_beside: Duration::ZERO,
         });
-        Self { behind_proxy, live, cases, application, tag, findings }
+        Self { behind_proxy, live, cases, downloader, tag, findings }
     }
 
     pub(super) fn findings(&self) -> MutexGuard<'_, Findings<'a>> {

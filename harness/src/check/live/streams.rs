@@ -42,7 +42,7 @@ impl Inspection<'_> {
         let url = format!("{}/{}", self.live.url, stream.name());
         let others = OtherClients { noise, ..OtherClients::default() };
         let download = Mutex::new(Download::counting(LinesSeen::beside(&others)));
-        let by_application = self.application.download(url, bounds.bytes_max, &download);
+        let by_application = self.downloader.download(url, bounds.bytes_max, &download);
         let raw = async {
             let seen = play::play(&mut self.live.clone(), stream, &others, bounds).await;
             seen_raw(&seen);
