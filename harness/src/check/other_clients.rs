@@ -42,7 +42,7 @@ impl Default for OtherClients {
 impl OtherClients {
     /// Returns the logs of a scenario for the judge.
     pub(super) fn observation(self, logs: Vec<(String, ClientLog)>) -> Observation {
-        Observation { logs, dispatched: None, others: Box::new(self), recurring: Some(HEARTBEAT) }
+        Observation { logs, unconnected: None, dispatched: None, others: Box::new(self), recurring: Some(HEARTBEAT) }
     }
 
     /// Returns whether a client of `/sse` heard a message that no client of the scenario had sent.
@@ -119,7 +119,8 @@ mod tests {
     fn a_server_that_takes_no_connection_does_not_pass() {
         let golden = Golden::read();
         for scenario in golden.streams.iter().chain(&golden.scenes) {
-            let seen = OtherClients::default().observation(Vec::new());
+            let unconnected = scenario.clients().first().map(|name| (*name).to_owned());
+            let seen = Observation { unconnected, ..OtherClients::default().observation(Vec::new()) };
             let evidence = judge(&golden.cases, scenario, &seen, &Pace::exact(), &Stalls::default());
             assert!(!evidence.is_clean(), "{}", scenario.path);
         }

@@ -16,8 +16,8 @@ const HELD_UP_MAX: Duration = Duration::from_secs(20);
 /// The bounds of clients in virtual time.
 pub(super) const EXACT_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 };
 
-/// Plays the scenario beside other clients, with the tag of the check in the messages. A client that can't connect is
-/// missing in the observation, and so are all later lines.
+/// Plays the scenario beside other clients, with the tag of the check in the messages. A client that can't connect has no log in
+/// the observation, and neither have later clients.
 pub(super) async fn play(
     target: &mut impl Target,
     scenario: &Scenario,
@@ -27,7 +27,8 @@ pub(super) async fn play(
     let start = target.clock().now();
     let alone = scenario.clients().len() == 1;
     let patience = if alone { PATIENCE } else { target.pace().patience_for_effects() };
-    let mut scheduler = ScenarioScheduler { target, start, others, bounds, patience, clients: Vec::new() };
+    let mut scheduler =
+        ScenarioScheduler { target, start, others, bounds, patience, clients: Vec::new(), unconnected: None };
     for (_, line) in &scenario.lines {
         match &line.fact {
             Fact::RawRequest(_) | Fact::Leave(_) if scheduler.all_closed() => break,
@@ -80,6 +81,8 @@ struct ScenarioScheduler<'a, T> {
     patience: Duration,
     /// The clients in the order of appearance.
     clients: Vec<ScheduledClient>,
+    /// The client that could not connect.
+    unconnected: Option<String>,
 }
 
 struct ScheduledClient {
@@ -147,7 +150,10 @@ impl<T: Target> ScenarioScheduler<'_, T> {
     /// left.
     async fn request(&mut self, name: &str, request: String) -> bool {
         if self.known(name).is_none() {
-            let Ok(client) = self.target.connect(self.bounds).await else { return false };
+            let Ok(client) = self.target.connect(self.bounds).await else {
+                self.unconnected = Some(name.to_owned());
+                return false;
+            };
             let seen = LinesSeen::beside(self.others);
             let name = name.to_owned();
             self.clients.push(ScheduledClient { name, client, seen, expected: 0, heartbeats: 0, behind: false });
@@ -196,7 +202,7 @@ impl<T: Target> ScenarioScheduler<'_, T> {
         for ScheduledClient { name, client, .. } in self.clients {
             logs.push((name, client.close().await));
         }
-        self.others.clone().observation(logs)
+        Observation { unconnected: self.unconnected, ..self.others.clone().observation(logs) }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::player::{ClientLog, HttpExchange};
 pub(crate) struct Observation {
     /// The log of each client, in the order of appearance.
     pub(crate) logs: Vec<(String, ClientLog)>,
+    /// The client that could not connect, if any. The other clients without a log had no turn.
+    pub(crate) unconnected: Option<String>,
     /// The events that an application dispatched, if there was an application.
     pub(crate) dispatched: Option<Dispatched>,
     pub(crate) others: Box<dyn Others>,

@@ -34,8 +34,8 @@ pub(crate) fn judge<'a>(
     let log_of = |name: &str| seen.logs.iter().find(|(known, _)| known == name).map(|(_, log)| log);
     let of_client =
         |name: &str| (scenario.responses_of(name), log_of(name).map(ClientLog::answers).unwrap_or_default());
-    let clients: Vec<(Vec<ExpectedResponse>, Vec<HttpExchange>)> =
-        scenario.clients().into_iter().map(of_client).collect();
+    let names = scenario.clients();
+    let clients: Vec<(Vec<ExpectedResponse>, Vec<HttpExchange>)> = names.iter().copied().map(of_client).collect();
     // The requests of all clients come first: the time of a write may depend on a request of another client.
     let sent = clients.iter().flat_map(|(expected, got)| {
         expected.iter().zip(got).map(|(expected, got)| (expected.request.0, (expected.request.1.t_ms, got.sent)))
@@ -43,11 +43,11 @@ pub(crate) fn judge<'a>(
     let causes = sent.collect();
     let evidence = Evidence::new(cases);
     let mut trial = Trial { evidence, scenario, seen, pace, stalls, causes, gaps: BTreeMap::new() };
-    for (expected, got) in &clients {
+    for (name, (expected, got)) in names.iter().zip(&clients) {
         for (at, expected) in expected.iter().enumerate() {
             match got.get(at) {
                 Some(got) => trial.response(Comparison { expected, got }),
-                None if got.is_empty() => trial.never_connected(expected),
+                None if seen.unconnected.as_deref() == Some(*name) => trial.never_connected(expected),
                 None => trial.skip(expected, &Skipped::BrokeOff(scenario.path.clone())),
             }
         }
@@ -125,9 +125,9 @@ impl Trial<'_, '_> {
         self.skip(expected, &Skipped::NoConnection);
     }
 
-    /// Notes that the writes and the end can't be judged.
+    /// Notes that the lines not judged before can't be judged.
     fn skip(&mut self, expected: &ExpectedResponse, why: &Skipped) {
-        for (_, line) in expected.writes.iter().chain(&expected.end) {
+        for (_, line) in expected.head.iter().chain(&expected.writes).chain(&expected.end) {
             self.evidence.skipped(&line.notes.cases, why);
         }
     }

@@ -180,11 +180,15 @@ impl ExchangeTrial<'_, '_> {
     /// Returns an optional unit of the same kind as a unit that came, and that repeats no other unit.
     fn optional_of_kind(&self, g: usize) -> Option<usize> {
         let (units, all) = (&self.result.expected_units, &self.result.sequences);
-        if all.is_none() || (0..units.len()).any(|e| self.is_same(e, g)) {
+        if all.is_none() {
             return None;
         }
         let kind = all.kind(&self.result.seen_units[g]);
-        (0..units.len()).find(|e| may(&self.exchange.response.writes, &units[*e]) && all.kind(&units[*e]) == kind)
+        let is_optional = |e: &usize| may(&self.exchange.response.writes, &units[*e]);
+        let optional = (0..units.len()).find(|e| is_optional(e) && all.kind(&units[*e]) == kind)?;
+        // Looks for a repeated unit last: comparing takes long where thousands of units are too many.
+        let is_repeated = (0..units.len()).any(|e| self.is_same(e, g));
+        (!is_repeated).then_some(optional)
     }
 
     /// Returns whether a unit came after the end of an endless recording.

@@ -34,7 +34,15 @@ impl ExchangeTrial<'_, '_> {
             return self.found(expected.line, Aspect::End, &finding);
         }
         self.judged([expected.line]);
-        let Some(EndFact { at_ms, how, .. }) = got.filter(|_| !has_left) else { return };
+        let Some(EndFact { at_ms, how, .. }) = got.filter(|_| !has_left) else {
+            // Finds no end where the rest was not read, as of a response that goes on and on.
+            if let Some(trouble) = self.seen.trouble.clone().filter(|_| expected.how != How::Closed) {
+                let wanted = format!("{} after {due_ms} ms", expected.how);
+                let finding = Finding::new(place, wanted, "no end", trouble);
+                self.found(expected.line, Aspect::End, &finding);
+            }
+            return;
+        };
         let is_open = expected.how == How::Closed && at_ms >= due_ms;
         // Takes cut and reset for the same behind a proxy, which may close in another way, and in a lab.
         let breaks = |how| matches!(how, How::Cut | How::Reset);

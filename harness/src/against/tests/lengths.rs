@@ -1,8 +1,6 @@
 //! Answers of varying length: tokens that may come, and what follows them.
 
-use serde_json::json;
-
-use super::{MadeUpResponse, Measure, failing};
+use super::*;
 
 /// The time between two tokens.
 const GAP_MS: u64 = 50;
@@ -40,4 +38,23 @@ fn what_follows_the_tokens_is_late_or_early_against_the_last_of_them() {
     let mut early_end = answer(40, 40);
     early_end.end.0 += 500;
     assert_eq!(wrong(&early_end), [(7, "500 ms too late".to_owned())]);
+}
+
+#[test]
+fn a_response_that_goes_on_and_on_has_no_end() {
+    let may = serde_json::json!({"may": true});
+    let recorded = MadeUpResponse::events(&[(10, "data: a\n\n"), (20, "data: a\n\n")]).with(1, may);
+    let contract = recorded.contract();
+    let cases = cases(std::slice::from_ref(&contract));
+    let mut lines = recorded.lines();
+    lines.pop();
+    let seen = |trouble: Option<&str>| {
+        let (facts, trouble) = (ResponseFacts::of(&lines), trouble.map(str::to_owned));
+        let seen = SeenResponse { facts, began: Instant::EPOCH, trouble };
+        let exchange = (&contract, &contract.exchanges[0]);
+        let evidence = compare(&cases, exchange, (&seen, 1000), &rules(Measure::Chunks), &Stalls::default()).evidence;
+        evidence.failing()
+    };
+    assert_eq!(seen(Some("far more came")), ["a.jsonl:6"]);
+    assert_eq!(seen(None), ["a.jsonl:6"]);
 }

@@ -34,9 +34,10 @@ impl Inspection<'_> {
     /// Watches a stream, and calls `seen_raw` as soon as the raw client has seen all that comes.
     async fn watch(&self, stream: &Scenario, noise: Noise, seen_raw: impl FnOnce(&Observation)) -> Observation {
         let text: usize = stream.lines.iter().map(|(_, line)| line.written().len()).sum();
-        // Bounds the memory for a hostile stream; a conforming stream stays far below.
+        // Bounds the memory for a hostile stream; a conforming stream stays far below. Counts bytes, since each may be a chunk.
+        let bytes_max = 8 * text + (1 << 16);
         let bounds = match noise {
-            Noise::None => Bounds { bytes_max: 8 * text + (1 << 16), entries_max: 4 * stream.lines.len() + 64 },
+            Noise::None => Bounds { bytes_max, entries_max: bytes_max },
             Noise::OtherUsers | Noise::AllUsers => SSE_BOUNDS,
         };
         let url = format!("{}/{}", self.live.url, stream.name());

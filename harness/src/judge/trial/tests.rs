@@ -57,7 +57,7 @@ fn log(scenario: &Scenario) -> ClientLog {
 /// Returns the cases that fail for a client with this log, beside other users.
 fn failing(log: ClientLog, others: impl Others + 'static) -> Vec<String> {
     let (cases, logs) = (cases(), vec![(String::new(), log)]);
-    let seen = Observation { logs, dispatched: None, others: Box::new(others), recurring: None };
+    let seen = Observation { logs, unconnected: None, dispatched: None, others: Box::new(others), recurring: None };
     judge(&cases, &scenario(), &seen, &Pace::exact(), &Stalls::default()).failing()
 }
 
@@ -84,7 +84,7 @@ fn period_of_late(late_ms: u64, gap_ms: u64, held_up_ms: u64) -> (Outcome, Optio
     for start in (0..3).map(|gap| start + ms(gap * gap_ms) + ms(gap_ms - held_up_ms)) {
         stalls.stalled(start, start + ms(held_up_ms));
     }
-    let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+    let seen = Observation { logs, unconnected: None, dispatched: None, others: Box::new(()), recurring: None };
     let evidence = judge(&cases, &scenario(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
     let verdict = evidence.verdicts(|id| id == "pause", None).remove(2);
     (verdict.outcome, verdict.reason)
@@ -135,7 +135,7 @@ fn stamps_hold(advance_ms: u64, held_up_ms: u64, on_the_way_ms: u64) -> bool {
     let end = Instant::EPOCH + ms(last_ms);
     stalls.stalled(end, end + ms(on_the_way_ms));
     let cases = cases();
-    let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+    let seen = Observation { logs, unconnected: None, dispatched: None, others: Box::new(()), recurring: None };
     let wanted = Scenario::new("feed.jsonl", lines);
     let evidence = judge(&cases, &wanted, &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &stalls);
     !evidence.failing().contains(&"stamp".to_owned())
@@ -160,7 +160,7 @@ fn a_median_of_a_few_gaps_that_is_too_short_has_to_be_found_again() {
         let logs = logs(&scenario(), |line| {
             Instant::EPOCH + ms(line.t_ms) + if line.t_ms == 0 { Duration::ZERO } else { late(line) }
         });
-        let seen = Observation { logs, dispatched: None, others: Box::new(()), recurring: None };
+        let seen = Observation { logs, unconnected: None, dispatched: None, others: Box::new(()), recurring: None };
         judge(&cases, &scenario(), &seen, &Pace::real(NonZeroU32::MIN, ms(250)), &Stalls::default())
     };
     let mut evidence = watch();
@@ -169,6 +169,23 @@ fn a_median_of_a_few_gaps_that_is_too_short_has_to_be_found_again() {
     assert_eq!(evidence.failing(), ["pause"]);
     evidence.settle_doubts(Evidence::new(&cases));
     assert!(evidence.is_clean());
+}
+
+#[test]
+fn only_a_client_that_could_not_connect_accuses_the_server() {
+    let cases = cases();
+    let judged = |unconnected: Option<&str>| {
+        let unconnected = unconnected.map(str::to_owned);
+        let seen =
+            Observation { logs: Vec::new(), unconnected, dispatched: None, others: Box::new(()), recurring: None };
+        let evidence = judge(&cases, &scenario(), &seen, &Pace::exact(), &Stalls::default());
+        evidence.verdicts(|_| true, None).into_iter().map(|verdict| (verdict.outcome, verdict.reason))
+    };
+    let skipped = |why: &str| (Outcome::Skipped, Some(why.to_owned()));
+    assert!(judged(None).all(|verdict| verdict == skipped("the scene feed.jsonl broke off before")));
+    let mut verdicts = judged(Some(""));
+    assert_eq!(verdicts.next(), Some((Outcome::Fail, None)));
+    assert!(verdicts.all(|verdict| verdict == skipped("no connection")));
 }
 
 type Bug<'b> = &'b dyn Fn(&mut ClientLog);
