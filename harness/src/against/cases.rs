@@ -29,6 +29,20 @@ pub(super) fn cases(contracts: &[RecordingContract]) -> Vec<Case> {
     contracts.iter().flat_map(cases_of).collect()
 }
 
+/// Returns the cases of each recording, out of the cases of all.
+pub(super) fn by_recording<'c>(mut cases: &'c [Case], contracts: &[RecordingContract]) -> Vec<&'c [Case]> {
+    let of_contract = |contract: &RecordingContract| {
+        let responses = contract.exchanges.iter().map(|exchange| &exchange.response);
+        let lines = responses.map(|response| {
+            usize::from(response.head.is_some()) + response.writes.len() + usize::from(response.end.is_some())
+        });
+        let (of_contract, rest) = cases.split_at(lines.sum());
+        cases = rest;
+        of_contract
+    };
+    contracts.iter().map(of_contract).collect()
+}
+
 /// Returns the ids of the cases of recordings, in order.
 #[must_use]
 pub fn recording_case_ids(contracts: &[RecordingContract]) -> Vec<String> {
@@ -106,5 +120,25 @@ mod tests {
         assert_eq!(write_clause(2, &write("data: 2\n\n"), Some(&write("data: 1\n\n"))), "write 2: data: 2⏎⏎");
         let clause = write_clause(3, &write(&"x".repeat(99)), Some(&write("")));
         assert_eq!(clause, format!("write 3: {}…", "x".repeat(TEXT_CHARS_MAX)));
+    }
+    #[test]
+    fn the_cases_of_all_recordings_are_divided_by_recording() {
+        let recording = |name: &str, writes: usize| {
+            let mut lines = vec![
+                r#"{"kind":"recording","format":1,"onbeat":"0.2.0","from":"http://a/","framing":"chunked"}"#,
+                r#"{"t_ms":0,"kind":"request","text":"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}"#,
+                r#"{"t_ms":5,"kind":"head","status":200,"headers":[["content-type","text/event-stream"]]}"#,
+            ];
+            lines.extend(vec![r#"{"t_ms":9,"kind":"write","text":"data: 1\n\n"}"#; writes]);
+            lines.push(r#"{"t_ms":9,"kind":"end","how":"complete"}"#);
+            RecordingContract::read(name, &(lines.join("\n") + "\n")).expect("a recording")
+        };
+        let contracts = [recording("a.jsonl", 2), recording("b.jsonl", 0), recording("c.jsonl", 1)];
+        let cases = cases(&contracts);
+        let divided = by_recording(&cases, &contracts);
+        for (contract, (cases, count)) in contracts.iter().zip(divided.into_iter().zip([4, 2, 3])) {
+            assert_eq!(cases.len(), count, "{}", contract.name);
+            assert!(cases.iter().all(|case| case.id.starts_with(&contract.name)));
+        }
     }
 }

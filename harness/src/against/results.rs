@@ -4,6 +4,7 @@
 mod doubts;
 
 use super::accept::{AcceptedLine, NextRecording, accepted_exchange, next_recording};
+use super::cases::by_recording;
 use super::compare::{CompareRules, Comparison, compare};
 use super::contract::RecordingContract;
 use super::facts::SeenResponse;
@@ -38,9 +39,12 @@ impl<'c> PlayedRound<'c> {
         rules: &CompareRules,
         stalls: &Stalls,
     ) -> Self {
-        let compared = exchanges
-            .iter()
-            .map(|one| compare(cases, one.planned.of(contracts), (&one.seen, one.watched_ms), rules, stalls));
+        // Gives each comparison the cases of one recording: a folder may have thousands of each.
+        let of_recordings = by_recording(cases, contracts);
+        let compared = exchanges.iter().map(|one| {
+            let cases = of_recordings[one.planned.contract];
+            compare(cases, one.planned.of(contracts), (&one.seen, one.watched_ms), rules, stalls)
+        });
         let comparisons = compared.collect();
         Self { cases, exchanges, comparisons, in_lab: rules.in_lab }
     }
