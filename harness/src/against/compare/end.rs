@@ -35,7 +35,7 @@ impl ExchangeTrial<'_, '_> {
         }
         self.judged([expected.line]);
         let Some(EndFact { at_ms, how, .. }) = got.filter(|_| !has_left) else {
-            // Finds no end where the rest was not read, as of a response that goes on and on.
+            // Fails the end of a response that went on and on, so that the rest was not read.
             if let Some(trouble) = self.seen.trouble.clone().filter(|_| expected.how != How::Closed) {
                 let wanted = format!("{} after {due_ms} ms", expected.how);
                 let finding = Finding::new(place, wanted, "no end", trouble);
