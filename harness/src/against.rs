@@ -43,7 +43,7 @@
 //!  files                        the files of recordings
 //!        │
 //!  lab_player ── in_lab         an application in a lab, in virtual time
-//!      live                     a server over real sockets
+//!  room ── live                 a server over real sockets; how much of a response is read
 //! ```
 //!
 //! All but `files`, `lab_player`, `in_lab` and `live` is pure: lines go in, evidence comes out.
@@ -72,6 +72,8 @@ mod pieces;
 mod propose;
 mod request;
 mod results;
+#[cfg(feature = "live")]
+mod room;
 mod schedule;
 mod sequences;
 mod series;

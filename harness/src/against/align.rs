@@ -90,7 +90,7 @@ pub(super) fn align(
         wanted != came && (known.contains(came) || !came.resembles(wanted))
     };
     let rules: Vec<Vec<Loosening>> = expected.iter().map(|unit| vary(writes, unit)).collect();
-    let same = |e: usize, g: usize| expected[e].difference(&got[g], &rules[e]).is_none();
+    let same = |e: usize, g: usize| expected[e].is_same(&got[g], &rules[e]);
     // Aligns the required units alone: an optional unit may come anywhere, any number of times.
     let (optional, required): (Vec<usize>, Vec<usize>) = (0..expected.len()).partition(|e| may(writes, &expected[*e]));
     let may_be = |g: usize| optional.iter().copied().find(|e| same(*e, g));

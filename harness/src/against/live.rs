@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use onbeat_wire::recording::Fact;
 use onbeat_wire::{Instant, whole_ms};
 use tokio::task::JoinSet;
 
@@ -16,14 +15,12 @@ use super::contract::{RecordingContract, requests};
 use super::facts::{ResponseFacts, SeenResponse};
 use super::request::MoreHeaders;
 use super::results::{CheckResults, PlayedExchange, PlayedRound};
+use super::room::Room;
 use super::schedule::{PlannedExchange, Round, alone, rounds};
 use crate::check::{ExtraHeaders, Progress, look_for_stalls, too_fast};
 use crate::judge::{Case, Measured, NoSuchCase, ORDER_REPEATS_MAX, REPEATS_MAX, Report, Selection, SharedStalls};
 use crate::record::{ConnectError, Connector, RecordedLine, Secrets, record_once};
 
-/// A response may be so many times as long as the recording, and so many bytes longer.
-const BYTES_FACTOR: usize = 8;
-const BYTES_MORE: usize = 1 << 20;
 /// The time between two looks at the progress.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -193,16 +190,11 @@ impl RecordingCheck {
         let watched = self.watched(&recorded.response);
         let headers = MoreHeaders::of(&self.headers, requests(contracts));
         let request = recorded.request.to(self.connector.upstream(), &headers, watched);
-        let recorded_bytes: usize = recorded.response.writes.iter().map(|write| write.bytes.len()).sum();
-        // Bounds the memory for a server that sends far more than recorded.
-        let mut room = BYTES_FACTOR * recorded_bytes + BYTES_MORE;
+        let mut room = Room::of(&recorded.response);
         let mut lines: Vec<RecordedLine> = Vec::new();
         let mut is_too_much = false;
         let collect = |line: &RecordedLine| {
-            if let Fact::Write(write) = &line.fact {
-                is_too_much |= write.bytes.len() > room;
-                room = room.saturating_sub(write.bytes.len());
-            }
+            is_too_much |= !room.take(&line.fact);
             if !is_too_much {
                 lines.push(line.clone());
             }

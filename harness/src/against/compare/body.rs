@@ -133,7 +133,7 @@ impl ExchangeTrial<'_, '_> {
 
     pub(super) fn is_same(&self, e: usize, g: usize) -> bool {
         let unit = &self.result.expected_units[e];
-        unit.difference(&self.result.seen_units[g], &vary(&self.exchange.response.writes, unit)).is_none()
+        unit.is_same(&self.result.seen_units[g], &vary(&self.exchange.response.writes, unit))
     }
 
     /// Judges the missing and extra units between two seen units, or behind the last.
