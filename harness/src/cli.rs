@@ -34,9 +34,9 @@ pub enum Exit {
     Holds = 0,
     /// A server, or a file, does not conform.
     Differs = 1,
-    /// Wrong usage, or the harness itself failed.
+    /// Wrong usage, an unusable file or server, or a failure of the harness itself.
     Failed = 2,
-    /// A second SIGINT or SIGTERM ended a server before its clients had taken the end of their streams.
+    /// A second SIGINT, SIGTERM or SIGHUP ended a server before its clients had taken the end of their streams.
     Hurried = 130,
 }
 
@@ -56,7 +56,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT or SIGTERM
+    /// Serve your own routes, or the seven built-in endpoints, over TCP, until SIGINT, SIGTERM or SIGHUP
     Serve(serve::ServeArguments),
     /// Check files of your own routes, or print the JSON Schema of such files
     Routes(routes::RoutesArguments),

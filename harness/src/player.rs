@@ -6,7 +6,7 @@
 //!              reads        with times
 //! ```
 //!
-//! Four schedulers decide the time of each action: in the fixtures, the check, the simulation, and the replay of a log.
+//! A scheduler decides the time of each action: the fixtures, the check, the simulation, the replay of a log, or a test in a lab.
 
 mod action;
 mod client;

@@ -1,7 +1,7 @@
 //! A server of event streams in the process of a test, to test a *client*.
 //!
-//! The server serves streams over a real socket on this machine. The test decides on their time, bytes and faults. Methods
-//! have the names of the npm package `onbeat`.
+//! The server serves streams over a real socket on this machine. The test decides on their time, bytes and faults. Most
+//! methods have the names of the npm package `onbeat`.
 //!
 //! ```text
 //!  error ── reply              refusals; answers to come, to be awaited or waited for

@@ -104,21 +104,28 @@ fn with_scheme(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() || text.starts_with(['/', ':', '?', '#']) && text.parse::<Ipv6Addr>().is_err() {
         return Ok(None);
     }
-    // Refuses a lone port and a lone IPv6 address, for which a URL parser would take a host, and a host with a port.
+    // Refuses a lone port, which a URL parser takes for a host, and a lone IPv6 address, which it takes for a host with a port.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("expected a host before the port: write http://localhost:{text}"));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         return Err(format!("expected an IPv6 address in brackets, and a port: write http://[{text}]:3000"));
     }
-    let has_scheme = text.contains("://") || lower.starts_with("http:") || lower.starts_with("https:");
+    let has_scheme = scheme_length(text) > 0 || lower.starts_with("http:") || lower.starts_with("https:");
     Ok(Some(if has_scheme { text.to_owned() } else { format!("http://{text}") }))
+}
+
+/// Returns the length of the scheme and of `://` at the beginning of a text; 0 if there is no scheme.
+fn scheme_length(text: &str) -> usize {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    // Passes over a `://` in a query, behind a host.
+    scheme.filter(|scheme| !scheme.contains([':', '/', '?', '#', '@'])).map_or(0, |scheme| scheme.len() + 3)
 }
 
 /// Returns the text for an error message, without a password.
 pub(crate) fn without_userinfo(text: &str) -> String {
     // Looks for a password even in a text that is no URL.
-    let start = text.find("://").map_or(0, |at| at + 3);
+    let start = scheme_length(text);
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {
         Some(at) => format!("{}…{}", &text[..start], &text[start + at..]),
@@ -145,6 +152,7 @@ mod tests {
             ("localhost:80", "http://localhost", "localhost", 80),
             ("http-server:3000", "http://http-server:3000", "http-server", 3000),
             ("localhost:3000/api/", "http://localhost:3000/api", "localhost", 3000),
+            ("localhost:3000/api?to=http://there", "http://localhost:3000/api?to=http://there", "localhost", 3000),
             ("[::1]:3000", "http://[::1]:3000", "::1", 3000),
             ("http://[::1]:3000", "http://[::1]:3000", "::1", 3000),
             ("[::1]", "http://[::1]", "::1", 80),

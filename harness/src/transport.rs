@@ -20,10 +20,10 @@ pub use self::over_tcp::connect_tcp;
 
 /// How many bytes may be in flight in each direction, as in the buffers of a socket.
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
-/// How many bytes a client reads at a time.
-const READ_BYTES: usize = 4096;
+/// The least room for a read: with less room left, a client takes new memory.
+const ROOM_BYTES_MIN: usize = 4096;
 /// How many bytes of memory a client takes at a time, shared by several reads.
-const BUFFER_BYTES: usize = 4 * READ_BYTES;
+const BUFFER_BYTES: usize = 4 * ROOM_BYTES_MIN;
 
 /// Returns the ends of a connection in memory, with `window_bytes` of room in each direction: the end of the server, and
 /// the ends of the client behind a network.
@@ -183,7 +183,7 @@ impl Tap {
     /// Waits for the next bytes, or for the end; returns the time, and the arrival.
     pub async fn next(&mut self) -> (Instant, Arrival) {
         // Reserves only when the room is used up, so that several reads share an allocation.
-        if self.buffer.capacity() < READ_BYTES {
+        if self.buffer.capacity() < ROOM_BYTES_MIN {
             self.buffer.reserve(BUFFER_BYTES);
         }
         let read = self.pipe.read_buf(&mut self.buffer).await;

@@ -39,7 +39,7 @@ export function connections(base, json, within) {
         return live((await json('POST', 'connections/wait', form, answered(form))).connections);
       } catch (error) {
         if (!(error instanceof OnbeatError && error.status === 409 && error.field === 'path')) throw error;
-        throw withCaller(new Error(`${error.reason}. For the page that is ${base}${path}.`, { cause: error }), error.stack);
+        throw withCaller(new Error(`${error.reason}. The URL of that path is ${base}${path}.`, { cause: error }), error.stack);
       }
     },
 

@@ -13,14 +13,14 @@ import { expectTicks } from './time.js';
  */
 export function control({ url, token, help }) {
   /**
-   * The body of an answer, as text.
+   * An answer: its status, and its body as text.
    *
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @param {AbortSignal} [signal]
    */
-  function text(method, path, body, signal) {
+  function ask(method, path, body, signal) {
     const request = `${method} /__onbeat/${path}`;
     return noted({ url, request, body }, async () => {
       await expectTicks();
@@ -33,7 +33,7 @@ export function control({ url, token, help }) {
         const why = signal?.aborted ? 'it took too long' : error.message || error.code;
         throw new Error(`${method} ${target} was not answered: ${why}. ${help()}`, { cause: error });
       });
-      if (status >= 200 && status < 300) return text;
+      if (status >= 200 && status < 300) return { status, text };
 
       const refusal = parse(text)?.error;
       if (refusal?.field) throw new OnbeatError(request, status, refusal.field, refusal.reason);
@@ -42,17 +42,26 @@ export function control({ url, token, help }) {
   }
 
   /**
+   * The body of an answer, as text.
+   *
+   * @param {Parameters<typeof ask>} request
+   */
+  async function text(...request) {
+    return (await ask(...request)).text;
+  }
+
+  /**
    * The body of an answer, which is an object.
    *
-   * @param {Parameters<typeof text>} request
+   * @param {Parameters<typeof ask>} request
    * @returns {Promise<any>}
    */
   async function json(...request) {
-    const answer = await text(...request);
+    const { status, text } = await ask(...request);
     const [method, path] = request;
-    const object = parse(answer);
+    const object = parse(text);
     if (typeof object !== 'object' || object === null || (path === 'clock' && !('now_ms' in object))) {
-      throw foreign(method, `${url}/__onbeat/${path}`, 200, answer);
+      throw foreign(method, `${url}/__onbeat/${path}`, status, text);
     }
     return object;
   }

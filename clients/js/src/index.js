@@ -8,12 +8,14 @@
 //   connect.js       what a test holds in its hand: the clock, the faults, and the two below
 //   connections.js   the connections, and the responses that a test writes to
 //   routing.js       the routes and channels that a test adds
+//   world.js         refuses what belongs to a world that a reset has ended
 //   chunk.js         what a test sends
 //   options.js       refuses options that nobody knows
 //   control.js       one request to the control interface
 //   calls.js         the calls that have not been answered, and the lines of their callers
 //   error.js         what a refused request throws
 //   playwright.js    a fixture for Playwright
+//   index.cjs        the same for `require`
 //
 // What the server answers is passed on as it comes, by the names that its own description has (/__onbeat/openapi.json).
 

@@ -30,12 +30,12 @@ export async function run(binary, args, env, timeout_ms) {
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS_MAX)));
   child.stdin.on('error', () => {}); // it has ended already, which `ended` tells
 
-  const has = () => child.exitCode !== null || child.signalCode !== null;
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const told = () => (stderr.trim() ? `It wrote:\n${stderr.trimEnd()}` : 'It wrote nothing to stderr.');
   let stopping = false;
   /** What has become of the server. */
   const state = () => {
-    if (has()) return `The server has ended with code ${child.exitCode ?? child.signalCode}. ${told()}`;
+    if (hasEnded()) return `The server has ended with code ${child.exitCode ?? child.signalCode}. ${told()}`;
     return `The server ${stopping ? 'was told to stop' : 'runs'}. ${told()}`;
   };
 

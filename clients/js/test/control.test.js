@@ -69,7 +69,7 @@ test('connected says what is connected instead', async () => {
   await assert.rejects(onbeat.connected('/stream-text', { timeout_ms: 0 }), {
     message:
       'expected 1 under way to /stream-text within 0 ms, got 0; under way: GET /sse on connection 0. ' +
-      `For the page that is ${onbeat.url}/stream-text.`,
+      `The URL of that path is ${onbeat.url}/stream-text.`,
   });
   await response.body.cancel();
 });

@@ -169,7 +169,7 @@ test('only requests by the method that is waited for count', async () => {
   await assert.rejects(onbeat.connected('/sse', { method: 'POST', timeout_ms: 0 }), {
     message:
       'expected 1 under way to POST /sse within 0 ms, got 0; under way: GET /sse on connection 0. ' +
-      `For the page that is ${onbeat.url}/sse.`,
+      `The URL of that path is ${onbeat.url}/sse.`,
   });
   for (const method of ['no method', 'get', '*']) {
     await assert.rejects(onbeat.connected('/sse', { method }), { status: 400, field: 'method', reason: /^expected a method in upper case/ });
@@ -189,7 +189,7 @@ test('streams that differ by their query alone are told apart', async () => {
   await assert.rejects(onbeat.connected('/room?id=zzz', { timeout_ms: 0 }), {
     message:
       'expected 1 under way to /room?id=zzz within 0 ms, got 0; under way: GET /room?id=a on connection 0, ' +
-      `GET /room?id=b&token=xxx on connection 1. For the page that is ${onbeat.url}/room?id=zzz.`,
+      `GET /room?id=b&token=xxx on connection 1. The URL of that path is ${onbeat.url}/room?id=zzz.`,
   });
   await b.send('b');
   await clients[1].read('b');
@@ -214,7 +214,7 @@ test('a request that was answered at once is told when it is waited for', async 
   await assert.rejects(onbeat.connected('/chat', { method: 'POST', timeout_ms: 0 }), {
     message:
       'expected 1 under way to POST /chat within 0 ms, got 0; no response is under way; the last such request, ' +
-      `POST /chat at 0 ms, was answered with 404 (not found), and was complete at 0 ms. For the page that is ${onbeat.url}/chat.`,
+      `POST /chat at 0 ms, was answered with 404 (not found), and was complete at 0 ms. The URL of that path is ${onbeat.url}/chat.`,
   });
 });
 

@@ -20,7 +20,7 @@ pub(super) enum Cause {
     ClockStandsStill,
     /// Times are off by a common factor.
     OtherSpeed {
-        /// How many times as fast as was asked for the server's clock runs.
+        /// How many times as fast as expected the server's clock runs.
         factor: f64,
         /// The right `--scale`, if there is a right scale.
         scale: Option<NonZeroU32>,
@@ -128,7 +128,7 @@ fn other_speed(factor: f64, scale: Option<NonZeroU32>) -> String {
     )
 }
 
-/// Returns a factor with two digits, which are enough for a person.
+/// Returns a factor with at least two digits, which are enough for a person.
 fn rounded(factor: f64) -> String {
     if factor >= 9.95 { format!("{factor:.0}") } else { format!("{factor:.1}") }
 }

@@ -24,8 +24,8 @@ pub struct CheckContract {
 impl Lab {
     /// Begins to hold the application against the fixtures: the contract of the tutorial server, as `onbeat check` does. All
     /// scenarios are played one after another, in some minutes of virtual time; timestamps have to follow tokio's time. The
-    /// contract counts clients, so that no client of the test may be connected. All
-    /// clients of the check have left when the report comes.
+    /// contract counts clients: no client of the test may be connected. All clients of the check have left when the report
+    /// comes.
     ///
     /// ```
     /// # use axum::{Router, routing::get};

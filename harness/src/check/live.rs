@@ -13,6 +13,7 @@ mod streams;
 mod target;
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -60,6 +61,9 @@ pub enum Unreachable {
         /// The error of the connection.
         why: String,
     },
+    /// The check was told to end.
+    #[error("the check was told to end before there was a connection")]
+    ToldToEnd,
     /// The clock is too fast for a check in real time.
     #[error("{}", too_fast((*.0).into()).unwrap_or_default())]
     TooFast(NonZeroU32),
@@ -104,7 +108,12 @@ pub async fn check_live(
     if too_fast(remote.scale.into()).is_some() {
         return Err(Unreachable::TooFast(remote.scale));
     }
-    let live = reach(remote).await?;
+    let mut stop = pin!(stop);
+    let live = tokio::select! {
+        biased;
+        () = &mut stop => return Err(Unreachable::ToldToEnd),
+        live = reach(remote) => live?,
+    };
     // As a branch of the select below, the look-out would run after all work of the inspection, and take work for a stall.
     let mut watch = JoinSet::new();
     watch.spawn(look_for_stalls(live.clock.clone(), live.stalls.clone()));
@@ -116,8 +125,9 @@ pub async fn check_live(
         tokio::select! {
             biased;
             () = inspection.perform(&plan) => None,
-            why = trouble(&live) => Some(why),
-            () = stop => Some("the check was told to end before its time".to_owned()),
+            // Asks for the ending streams only if some are judged: the other cases say nothing about them.
+            why = trouble(&live), if !plan.streams.is_empty() => Some(why),
+            () = &mut stop => Some("the check was told to end before its time".to_owned()),
             () = inspection.overtime(plan.length) => Some(format!("the check was not over {OVERTIME_MAX:?} after its time, and was broken off")),
             () = probe(live.clone()) => unreachable!("probing has no end"),
             () = inspection.show(progress, plan.parts()) => unreachable!("showing progress has no end"),

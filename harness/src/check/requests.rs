@@ -18,8 +18,8 @@ pub(super) async fn perform(target: &mut impl Target, wanted: &ExpectedExchange,
     let mut client = target.connect(Bounds { bytes_max: 1 << 20, entries_max: 1 << 12 }).await.ok()?;
     let ExpectedExchange { request, response, then, .. } = wanted;
     client.act(Action::request(target.address(request))).await;
-    let observes = cases.iter().any(|case| wanted.cases.contains(&case.id) && case.tier == Tier::Observe);
     // Waits only briefly for a request that servers may answer differently.
+    let observes = cases.iter().any(|case| wanted.cases.contains(&case.id) && case.tier == Tier::Observe);
     let streams = response.body.as_ref().is_some_and(|body| body.len() > SHORT_BODY_BYTES_MAX);
     let patience = match (streams, observes) {
         (true, _) => PATIENCE_FOR_A_STREAM,

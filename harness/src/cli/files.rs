@@ -54,7 +54,7 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Returns where a path leads: to an existing file, or to a name in a folder.
-fn place(path: &Path) -> PathBuf {
+pub(super) fn place(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = || folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()));
     path.canonicalize().or_else(|_| new()).unwrap_or_else(|_| path.to_owned())

@@ -193,7 +193,10 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
     if let Some(path) = &arguments.output {
         out.line(format_args!("{}: {}", path.display(), described(&summary)));
     }
-    if arguments.twice {
+    // Records no second time for a reader of stdout that has left.
+    if arguments.twice && out.is_wanted() {
+        // Registers the signals before the pause, so that a signal in the pause ends the second recording.
+        let stop = told_to_end()?;
         // Waits for another second, so that a time in whole seconds differs as well.
         let clock = connector.clock();
         clock.sleep_until(summary.began + SECONDS_DIFFER).await;
@@ -202,7 +205,10 @@ async fn record(arguments: &RecordArguments, secrets: &Arc<Secrets>, out: &mut O
             second.push(line.clone());
             Ok(true)
         };
-        record_once(&connector, &request, secrets, told_to_end()?, collect).await?;
+        let (again, _) = record_once(&connector, &request, secrets, stop, collect).await?;
+        if again.end.is_none() {
+            return Err("nothing is proposed: the command was told to end before the second recording".into());
+        }
         propose(&first, &second, arguments.output.as_deref(), out);
     }
     Ok(Exit::Holds)

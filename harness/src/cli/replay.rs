@@ -53,9 +53,9 @@ pub(super) fn run(arguments: &ReplayArguments, out: &mut Output) -> Result<Exit,
 }
 
 fn replay_log(path: &Path, routes: Option<&Path>, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
+    // Reads the routes file first, so that problems there are told before a long log is read.
     let routes = routes.map(logged_routes).transpose()?;
     let wrong = |error| format!("failed to read {}: {error}", input::name(path));
-    // Reads the routes file first, so that problems there are told before a long log is read.
     let logged = LoggedWorld::parse(&input::read(path)?).map_err(wrong)?;
     let Replayed { requests, connections, writes, time, difference } = logged.replay(routes.as_ref()).map_err(wrong)?;
     match difference {

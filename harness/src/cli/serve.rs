@@ -158,7 +158,7 @@ pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, 
     })
 }
 
-/// Returns a wait for the first SIGINT or SIGTERM, and a wait for the second.
+/// Returns a wait for the first SIGINT, SIGTERM or SIGHUP, and a wait for the second.
 fn told_to_end_and_to_hurry() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let first = told_to_end()?;
     let (tell, told) = oneshot::channel();

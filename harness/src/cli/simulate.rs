@@ -32,7 +32,7 @@ pub(super) struct SimulateArguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Replay the histories in a trace, and nothing else; - is stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "lasts", "trace"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "jobs", "lasts", "trace"])]
     again: Option<PathBuf>,
 }
 

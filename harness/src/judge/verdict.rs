@@ -50,14 +50,6 @@ impl Measured {
         }
     }
 
-    /// Returns the words before the reason for which a server could not be judged.
-    pub(super) fn words_of_trouble(self) -> &'static str {
-        match self {
-            Self::Fixtures => "This is not the server of the contract, or it is badly broken:",
-            Self::Recordings => "The server could not be judged to the end:",
-        }
-    }
-
     /// Returns the contract in words.
     #[cfg(feature = "cli")]
     pub(super) fn words(self) -> &'static str {

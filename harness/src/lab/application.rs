@@ -84,7 +84,7 @@ impl Served {
         application.into_served()
     }
 
-    /// Serves a connection of `peer` until the connection ends, after `shutdown` with the present response. hyper drops the
+    /// Serves a connection of `peer` until it ends; from `shutdown` on, only until the present response ends. hyper drops the
     /// handler or the body as soon as the peer has left.
     pub(super) async fn serve(
         self,

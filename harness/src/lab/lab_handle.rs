@@ -66,7 +66,7 @@ impl Lab {
         self.settle().await;
     }
 
-    /// Waits until everything has happened that happens at this instant, blocking tasks included. All other methods do so.
+    /// Waits until everything has happened that happens at this instant, blocking tasks included. All other async methods do so.
     pub async fn settle(&self) {
         self.state.settle().await;
     }

@@ -139,7 +139,13 @@ impl LabState {
     /// Gives the test the whole patience again, from `time` on if that is later than now.
     pub(super) fn touch_until(&self, time: Duration) {
         self.steps.count();
-        *self.deadline.lock() = self.clock.now().max(Instant::EPOCH + time) + self.patience;
+        self.extend_patience(self.clock.now().max(Instant::EPOCH + time));
+    }
+
+    /// Gives the test the whole patience again from `time` on. Never shortens the patience: another task may be in an advance.
+    fn extend_patience(&self, time: Instant) {
+        let mut deadline = self.deadline.lock();
+        *deadline = (*deadline).max(time + self.patience);
     }
 
     /// Ends the test when the patience is over, in a task of its own: the test need not look at the time.
@@ -163,7 +169,7 @@ impl LabState {
     /// Notes that the test waits for something, until the return value is dropped, and gives the test the whole patience.
     pub(super) fn wait_for<'a>(&'a self, what: &'static str, of: &Arc<str>) -> WaitGuard<'a> {
         let since = self.clock.now();
-        *self.deadline.lock() = since + self.patience;
+        self.extend_patience(since);
         self.waits.begin(what, of, since)
     }
 
@@ -180,7 +186,10 @@ impl LabState {
         let host = host.ok_or_else(|| self.no_host(name))?;
         let number = self.next_socket();
         let (end, client, _) = transport::pipe(network.window_bytes);
-        self.serve(host, end, Peer::Socket { number, host: name.to_owned() });
+        // Drops the server's end after the shutdown, as for a client: the socket sees a close.
+        if !*self.shutdown.borrow() {
+            self.serve(host, end, Peer::Socket { number, host: name.to_owned() });
+        }
         Ok(if network.is_plain() {
             Socket::new(client)
         } else {

@@ -67,7 +67,7 @@ impl Watched {
     fn watch(&self, test: &str, is_over: &AtomicBool) {
         // Lets the clock tell the time of the runtime.
         let _context = self.runtime.enter();
-        let end = self.limit + GRACE.min(self.limit);
+        let end = self.limit.saturating_add(GRACE.min(self.limit));
         let (mut last, mut idle, mut all) = (None, Duration::ZERO, Duration::ZERO);
         while !is_over.load(Ordering::Acquire) {
             thread::park_timeout(PERIOD);
@@ -89,7 +89,7 @@ impl Watched {
                 self.tell(test, &gives_up);
             }
             // Sends the failure once, in the first period behind the limit.
-            if idle >= self.limit && idle < self.limit + PERIOD {
+            if idle >= self.limit && idle < self.limit.saturating_add(PERIOD) {
                 let _ = self.failures.send(LabFailure::Stuck(self.limit));
             }
             if idle >= end {

@@ -43,7 +43,11 @@ impl fmt::Display for ReplayDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, request, asked, place, logged, replayed } = self;
         let asked = printable(asked, LINE_CHARS_MAX);
-        writeln!(f, "connection {connection}, request {request} ({asked}) differs from its line {}", place + 1)?;
+        let part = place + 1;
+        writeln!(
+            f,
+            "connection {connection}, request {request} ({asked}): part {part} of the response differs, the head being 1"
+        )?;
         for (name, entry) in [("logged", logged), ("replayed", replayed)] {
             match entry {
                 Some(entry) => writeln!(f, "{name:>9} {}", clipped(entry.to_string(), TEXT_CHARS_MAX))?,

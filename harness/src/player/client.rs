@@ -310,12 +310,14 @@ impl ClientState {
                 self.read_on(at, bounds);
             }
             Arrival::End | Arrival::Reset => {
-                // Completes a body without a length by the end of the connection, which cuts any other response.
-                if let Some(part) = self.responses.close() {
-                    self.see(at, part);
-                } else if !self.responses.is_between() {
-                    let how = if arrival == Arrival::End { How::Cut } else { How::Reset };
-                    self.add(at, LogEntry::Saw(What::End(how)));
+                let is_between = self.responses.is_between();
+                let how = if arrival == Arrival::End { How::Cut } else { How::Reset };
+                // Completes a body without a length by the end of the connection, which cuts any other response. A reset
+                // completes no body.
+                match self.responses.close().filter(|_| how == How::Cut) {
+                    Some(part) => self.see(at, part),
+                    None if is_between => {}
+                    None => self.add(at, LogEntry::Saw(What::End(how))),
                 }
                 self.is_over = true;
                 self.add(at, LogEntry::ServerClosed);

@@ -63,7 +63,7 @@ impl Server {
                 // Adds the last requests, which mostly show a wrong path or a client that never came.
                 Err(error @ OperationError::NotConnected { .. }) => {
                     let requests = last_requests(&Log::read(&server)?);
-                    let advice = format!(". For the client that is {}. {requests}", server.url(target));
+                    let advice = format!(". The URL of that path is {}. {requests}", server.url(target));
                     Err(ServerError::from(error).and(&advice))
                 }
                 Err(error) => Err(error.into()),

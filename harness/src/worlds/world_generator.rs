@@ -6,8 +6,8 @@ use super::client_request::RequestSource;
 use super::world_history::{DrawnRequest, WorldHistory};
 use crate::simulate::{Draws, Link, Operation, OperationKind};
 
-/// The lengths of worlds, in milliseconds.
-const LENGTHS_MS: [u64; 5] = [2_000, 12_000, 35_000, 65_000, 300_000];
+/// The lengths of worlds below the greatest, in milliseconds.
+const LENGTHS_MS: [u64; 4] = [2_000, 12_000, 35_000, 65_000];
 /// How long a client waits before a return, in milliseconds: at once, or as browsers do.
 const RETURNS_MS: [u64; 4] = [0, 1, 3000, 5000];
 /// How many requests are a flood: more than the buffers of hyper and of a channel hold.
@@ -39,7 +39,8 @@ struct WorldGenerator<'a> {
 
 impl WorldGenerator<'_> {
     fn generate(&mut self, length_ms_max: u64) {
-        self.history.end_ms = self.draws.one_of(&LENGTHS_MS).min(length_ms_max);
+        let [a, b, c, d] = LENGTHS_MS;
+        self.history.end_ms = self.draws.one_of(&[a, b, c, d, length_ms_max]).min(length_ms_max);
         self.meetings = [self.time(0), self.time(0)];
         // Draws up to 5 clients, and in one world of 20 up to 16.
         let clients = if self.draws.chance(20) { 1 + self.draws.below(16) } else { 1 + self.draws.below(5) };

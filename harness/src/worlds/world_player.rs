@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use onbeat_wire::Instant;
 use onbeat_wire::LeftHow;
 
 use super::client_request::ClientRequest;
@@ -135,7 +134,7 @@ impl<'a> WorldPlayer<'a> {
     async fn wait_for(&self, operation: &WorldOperation) {
         let at = self.begin + Duration::from_millis(operation.at_ms);
         if operation.races && at > self.lab.now() {
-            self.lab.clock().sleep_until(Instant::EPOCH + at).await;
+            self.lab.sleep_until(at).await;
         } else if at > self.lab.now() {
             self.lab.advance_to(at).await;
         }

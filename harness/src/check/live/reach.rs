@@ -1,11 +1,12 @@
 //! Finds the server, and finds out whether the server has the streams of the contract.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use onbeat_clock::{Clock, TokioClock};
+use tokio::net::lookup_host;
 
 use super::target::Live;
 use super::{Remote, Unreachable};
@@ -40,8 +41,8 @@ pub(super) async fn reach(remote: &Remote) -> Result<Live, Unreachable> {
     let address =
         plain_http(&remote.url).map_err(|why| Unreachable::Url { url: without_userinfo(&remote.url), why })?;
     let unreachable = |why: String| Unreachable::Connect { url: address.with_port(), why };
-    let addrs: Vec<SocketAddr> = (address.host.as_str(), address.port)
-        .to_socket_addrs()
+    let addrs: Vec<SocketAddr> = lookup_host((address.host.as_str(), address.port))
+        .await
         .map_err(|error| unreachable(error.to_string()))?
         .collect();
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
@@ -84,7 +85,7 @@ pub(super) async fn trouble(live: &Live) -> String {
     }
     // Tells streams that fail alike once.
     why.dedup_by_key(|reason| reason.split_once(": ").map(|(_, reason)| reason.to_owned()));
-    why.join("; ")
+    format!("this is not the server of the contract, or it is badly broken: {}", why.join("; "))
 }
 
 /// Returns whether a head came that is not the head of an event stream, so that there is no more to wait for.

@@ -9,8 +9,9 @@ use super::inspection::Inspection;
 use crate::check::requests::perform;
 use crate::judge::{Evidence, ExpectedExchange};
 
-/// A request that failed is sent again so often, if the answer came soon: a reset may have overtaken the answer.
+/// The most attempts at a request: a reset may have overtaken an answer that failed soon, or no answer came in time.
 const ATTEMPTS: usize = 3;
+/// A whole answer that took longer was no accident.
 const SOON: Duration = Duration::from_secs(5);
 /// The number of requests at the same time.
 const SIDE_BY_SIDE: usize = 16;

@@ -56,7 +56,7 @@ impl Live {
     fn with_headers(&self, request: &str) -> String {
         let Some((line, rest)) = request.split_once("\r\n") else { return request.into() };
         // Shortens the filler, since additional headers must not push a request over the tested limit.
-        let line = if line.len() > LONG_LINE_MIN {
+        let line = if line.len() >= LONG_LINE_MIN {
             line.replacen(&FILLER.repeat(self.headers.len()), "", 1)
         } else {
             line.to_owned()

@@ -31,7 +31,7 @@ pub(super) fn check(
     let server =
         ServerUrl::read(url).map_err(|why| format!("failed to read the URL {:?}: {why}", without_userinfo(url)))?;
     let headers = ExtraHeaders::read_for_recordings(&arguments.headers)?;
-    // Finds unwritable recordings out before the check.
+    // Finds recordings out before the check that may not be written; a read-only folder shows at the end.
     if arguments.accept {
         files::check_writable(recordings.paths.iter().map(PathBuf::as_path))?;
     }
@@ -75,6 +75,7 @@ pub(super) fn accept(
     if report.trouble.is_some() {
         return Err("nothing is accepted: the check did not come to its end".into());
     }
+    // Goes on with the other files behind a failure, and tells all failures at the end.
     let mut failed = Vec::new();
     out.line("");
     let failing = recordings.failing_lines(report);
@@ -85,14 +86,16 @@ pub(super) fn accept(
             _ if count == 0 => out.line(format_args!("{shown}: unchanged")),
             Some(NextRecording { lines, left_out }) => {
                 let text: String = lines.iter().map(|line| to_json(line) + "\n").collect();
-                files::replace(path, &text)?;
+                if let Err(error) = files::replace(path, &text) {
+                    failed.push(error);
+                    continue;
+                }
                 let plural = if count == 1 { "line differed" } else { "lines differed" };
                 out.line(format_args!("{shown}: accepted what came; {count} {plural}"));
                 for rule in left_out {
                     out.line(format_args!("{shown}: left out a rule that what came breaks: {rule}"));
                 }
             }
-            // Goes on with the other files, and tells all failures at the end.
             None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
         }
     }

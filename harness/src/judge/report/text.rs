@@ -27,7 +27,7 @@ pub fn render(report: &Report) -> String {
     let report = &printable_report(report);
     let mut text = format!("onbeat check: {}\n", report.target);
     if let Some(trouble) = &report.trouble {
-        text += &format!("\n{BAD}{}{BAD:#}\n  {trouble}\n", report.by.words_of_trouble());
+        text += &format!("\n{BAD}The server could not be judged to the end:{BAD:#}\n  {trouble}\n");
         if report.is_empty() {
             return text;
         }
