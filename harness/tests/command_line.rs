@@ -92,6 +92,9 @@ fn wrong_usage_is_explained_and_exits_with_2() {
             assert_fails(&[&option[..], &[wrong]].concat(), &said);
         }
     }
+    assert_fails(&["check", "--scale", "2"], "required arguments were not provided");
+    assert_fails(&["check", "--tolerance", "1s"], "required arguments were not provided");
+    assert_fails(&["simulate", "--again", "-", "--jobs", "2"], "'--again <FILE>' cannot be used with '--jobs <N>'");
     assert_fails(&["check", "--scale", "4294967296"], "expected a whole number from 1 to 2^32 - 1");
     for wrong in ["5..5", "10..5", "18446744073709551615.."] {
         assert_fails(&["simulate", "--seeds", wrong], "expected a range with at least one seed, like 0..1000");

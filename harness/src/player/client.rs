@@ -370,3 +370,28 @@ impl ClientState {
         self.add(at, LogEntry::Saw(what));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_completes_no_body_and_the_end_of_the_connection_a_body_without_a_length() {
+        let (until_close, chunked) = ("", "transfer-encoding: chunked\r\n");
+        for (framing, arrival, how) in [
+            (until_close, Arrival::End, How::Complete),
+            (until_close, Arrival::Reset, How::Reset),
+            (chunked, Arrival::End, How::Cut),
+            (chunked, Arrival::Reset, How::Reset),
+        ] {
+            let mut state = ClientState::default();
+            state.act(Instant::EPOCH, Action::request("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+            let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n");
+            for arrival in [Arrival::Bytes(head.into()), arrival] {
+                state.take_in(Instant::EPOCH, arrival, &mut Bounds::NONE.clone());
+            }
+            let end = state.log.first_exchange().and_then(|exchange| exchange.end);
+            assert_eq!(end.map(|(_, how)| how), Some(how), "{framing:?}");
+        }
+    }
+}

@@ -177,12 +177,16 @@ mod tests {
     use crate::worlds::ClientRequest;
 
     fn histories(count: u64) -> impl Iterator<Item = WorldHistory> {
-        (0..count).map(|seed| {
+        histories_up_to(60_000, count)
+    }
+
+    fn histories_up_to(length_ms_max: u64, count: u64) -> impl Iterator<Item = WorldHistory> {
+        (0..count).map(move |seed| {
             let sources: [RequestSource; 2] = [
                 Box::new(|_| ClientRequest::get("/events")),
                 Box::new(|draws| ClientRequest::post("/events").body(draws.below(9).to_string())),
             ];
-            WorldHistory::draw(seed, &sources, 60_000)
+            WorldHistory::draw(seed, &sources, length_ms_max)
         })
     }
 
@@ -191,6 +195,14 @@ mod tests {
         for (history, again) in histories(200).zip(histories(200)) {
             assert_eq!(history, again);
             assert_eq!(WorldHistory::read(&history.write(), 2), Ok(history));
+        }
+    }
+
+    #[test]
+    fn some_histories_are_as_long_as_a_history_may_be() {
+        for length_ms_max in [1000, 300_000, 7_200_000] {
+            let longest = histories_up_to(length_ms_max, 40).map(|history| history.end_ms).max();
+            assert_eq!(longest, Some(length_ms_max));
         }
     }
 

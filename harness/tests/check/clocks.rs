@@ -89,7 +89,8 @@ fn a_check_that_is_told_to_end_reports_what_is_known_by_then() {
     assert!(told.success());
     let output = check.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("the check was told to end before its time"), "{}", text(&output.stdout));
+    let told = "The server could not be judged to the end:\n  the check was told to end before its time\n";
+    assert!(text(&output.stdout).contains(told), "{}", text(&output.stdout));
 }
 
 /// Returns what a server says of its connections.

@@ -56,6 +56,9 @@ fn what_cannot_be_read_or_written_is_told_before_the_first_connection() {
     assert!(twice.status.code() == Some(2) && text(&twice.stderr).contains("twice"), "{}", text(&twice.stderr));
     let itself = onbeat(&["check", &url, "--junit", &list, "--expect-failures", &list]);
     assert!(itself.status.code() == Some(2) && text(&itself.stderr).contains("another path"));
+    let spelt_otherwise = format!("{folder}/./list.txt");
+    let itself = onbeat(&["check", &url, "--junit", &spelt_otherwise, "--expect-failures", &list]);
+    assert!(itself.status.code() == Some(2) && text(&itself.stderr).contains("another path"));
     assert_eq!(connections.load(Ordering::SeqCst), 0);
     // A wrong file leaves a right one as it was, and a server that is not there leaves all.
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");

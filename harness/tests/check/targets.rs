@@ -26,6 +26,13 @@ fn what_is_no_such_server_is_told_at_once() {
     }
 }
 
+#[test]
+fn a_server_without_streams_can_be_asked_for_the_rest() {
+    let url = answering("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let output = onbeat(&["check", &url, "--only", "requests.malformed"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
 /// The head of an event stream in chunks.
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 

@@ -183,6 +183,15 @@ fn a_wait_for_an_event_ends_though_comments_come() {
 }
 
 #[test]
+fn an_action_beside_an_advance_leaves_the_advance_its_time() {
+    lab(ticker(), async |lab| {
+        let action = async { lab.get("/ticks").await };
+        tokio::join!(lab.advance(secs(86_400)), action);
+        assert_eq!(lab.now(), secs(86_400));
+    });
+}
+
+#[test]
 fn a_timer_beside_a_blocking_task_is_no_progress() {
     let app = Router::new().route(
         "/stuck",

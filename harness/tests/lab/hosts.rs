@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
-use onbeat::{lab, lab_with, ms, secs};
+use onbeat::{Network, lab, lab_with, ms, secs};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::applications::ticker;
@@ -48,6 +48,21 @@ fn a_client_of_the_tests_own_speaks_over_a_socket() {
             socket.read_buf(&mut seen).await.expect("received");
         }
         assert_eq!(lab.now(), ms(0));
+    });
+}
+
+#[test]
+fn a_socket_to_servers_that_are_shut_down_sees_the_end_at_each_read() {
+    lab(ticker(), async |lab| {
+        lab.shut_down().await;
+        for network in [Network::new(), Network::new().latency(ms(5))] {
+            let mut socket = lab.connect_over("onbeat", network).expect("the application");
+            // The server's end may be gone already.
+            let _ = socket.write_all(b"GET /ticks HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            for _ in 0..2 {
+                assert_eq!(socket.read(&mut [0; 9]).await.expect("the end"), 0);
+            }
+        }
     });
 }
 

@@ -1,6 +1,7 @@
 //! `--twice`: what differs between two answers is proposed as what may vary.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
@@ -33,4 +34,21 @@ fn values_that_differ_are_proposed_and_the_first_answer_is_recorded() {
     let output = onbeat(&["record", &url, "--twice"]);
     assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), format!("onbeat: {proposal}"));
     assert_eq!(writes(&lines(std::str::from_utf8(&output.stdout).expect("UTF-8"))).len(), 2);
+}
+
+#[test]
+fn a_reader_that_has_left_gets_no_second_recording() {
+    // Sends chunks as long as the reader is there.
+    let addr = server(|mut socket| {
+        read_head(&mut socket);
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let _ = socket.write_all(head).and_then(|()| (0..).try_for_each(|_| socket.write_all(b"1\r\na\r\n")));
+    });
+    let mut record = Command::new(env!("CARGO_BIN_EXE_onbeat"));
+    let record = record.args(["record", &format!("http://{addr}/"), "--twice"]).stdout(Stdio::piped()).spawn();
+    let mut record = record.expect("onbeat runs");
+    let mut line = String::new();
+    BufReader::new(record.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    assert!(line.starts_with("{\"kind\":\"recording\""), "{line}");
+    assert_eq!(record.wait().expect("it ends").code(), Some(0));
 }

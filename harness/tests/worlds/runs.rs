@@ -53,6 +53,12 @@ fn a_history_by_hand_may_have_garbage_and_a_shutdown() {
 }
 
 #[test]
+fn a_world_may_last_longer_than_a_test_may_wait() {
+    let explored = Worlds::new(ticker).get("/ticks").seeds(0..30).length(secs(3 * 3600)).run();
+    assert!(explored.lasted > secs(3 * 3600), "{explored:?}");
+}
+
+#[test]
 fn a_misspelt_path_is_no_green_test() {
     let message = message(&Worlds::new(ticker).get("/tics"));
     assert!(message.contains("expected an answer with success (2xx), got none to "), "{message}");
