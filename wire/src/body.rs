@@ -48,6 +48,8 @@ pub enum Malformed {
     ResponseLength(String),
     /// A chunk's size line can't be read.
     ChunkSize(String),
+    /// A trailer can't be read.
+    Trailer(String),
     /// A chunk is not followed by CR LF.
     ChunkEnd(String),
     /// More bytes came than were asked for.
@@ -64,7 +66,8 @@ impl fmt::Display for Malformed {
                 write!(f, "expected a request with one plain Content-Length or Transfer-Encoding: chunked, got {got}")
             }
             Self::ResponseLength(got) => write!(f, "expected a response with one plain Content-Length, got {got}"),
-            Self::ChunkSize(got) => write!(f, "expected a chunk size in hexadecimal and CR LF, got {got:?}"),
+            Self::ChunkSize(got) => write!(f, "expected a chunk size in hexadecimal and CR LF, got {got}"),
+            Self::Trailer(got) => write!(f, "expected a trailer and CR LF, got {got}"),
             Self::ChunkEnd(got) => write!(f, "expected CR LF after a chunk, got {got:?}"),
             Self::Unexpected(got) => write!(f, "expected nothing more, got {got:?}"),
         }
@@ -132,10 +135,11 @@ impl BodyDecoder {
                         BodyPart::Data(buffer.split_to(length).freeze())
                     }));
                 }
-                Self::ChunkSize => match line(buffer)? {
+                Self::ChunkSize => match line(buffer, Malformed::ChunkSize)? {
                     None => return Ok(None),
                     Some(line) => {
-                        let size = chunk_size(&line).ok_or_else(|| Malformed::ChunkSize(lossy(&line)))?;
+                        let size =
+                            chunk_size(&line).ok_or_else(|| Malformed::ChunkSize(format!("{:?}", lossy(&line))))?;
                         *self = if size == 0 { Self::Trailers } else { Self::Chunk(size) };
                     }
                 },
@@ -153,7 +157,7 @@ impl BodyDecoder {
                         return Ok(Some(BodyPart::Data(chunk)));
                     }
                 }
-                Self::Trailers => match line(buffer)? {
+                Self::Trailers => match line(buffer, Malformed::Trailer)? {
                     None => return Ok(None),
                     Some(line) if line.is_empty() => return Ok(Some(BodyPart::End)),
                     // Discards trailers, which no recording keeps.
@@ -169,8 +173,8 @@ impl BodyDecoder {
     }
 }
 
-/// Takes the next line out of the buffer, without CR LF.
-fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
+/// Takes the next line out of the buffer, without CR LF. A line that is too long is the error `too_long`, with what came.
+fn line(buffer: &mut BytesMut, too_long: fn(String) -> Malformed) -> Result<Option<Bytes>, Malformed> {
     // Bounds the search, so that a line without an end costs no more than the limit at each call.
     match buffer.windows(2).take(LINE_BYTES_MAX).position(|pair| pair == b"\r\n") {
         Some(end) => {
@@ -178,7 +182,9 @@ fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
             buffer.advance(2);
             Ok(Some(line))
         }
-        None if buffer.len() > LINE_BYTES_MAX => Err(Malformed::ChunkSize("an endless line".into())),
+        None if buffer.len() > LINE_BYTES_MAX => {
+            Err(too_long(format!("more than {LINE_BYTES_MAX} bytes without CR LF")))
+        }
         None => Ok(None),
     }
 }

@@ -113,9 +113,11 @@ impl Requests {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         let parsed = request.parse(&self.buffer).map_err(|error| Malformed::RequestHead(got(error, &self.buffer)))?;
-        let httparse::Status::Complete(length) = parsed else {
-            let too_long = self.buffer.len() > LINE_BYTES_MAX;
-            return if too_long { Err(Malformed::RequestHead("an endless one".into())) } else { Ok(None) };
+        let length = match parsed {
+            // Bounds the head itself, so that the limit does not depend on the pieces.
+            httparse::Status::Complete(length) if length <= LINE_BYTES_MAX => length,
+            httparse::Status::Partial if self.buffer.len() <= LINE_BYTES_MAX => return Ok(None),
+            _ => return Err(Malformed::RequestHead(format!("more than {LINE_BYTES_MAX} bytes"))),
         };
         let headers = request.headers.iter().map(|field| (field.name.to_ascii_lowercase(), header_text(field.value)));
         let head = RequestHead {
@@ -215,6 +217,18 @@ mod tests {
         }
         let endless = [b"GET /".to_vec(), vec![b'a'; LINE_BYTES_MAX]].concat();
         assert!(requests([&endless[..]]).is_err());
+    }
+
+    #[test]
+    fn a_head_has_the_same_limit_in_one_piece_and_in_several() {
+        for (more, is_read) in [(0, true), (1, false)] {
+            let (start, end) = ("GET /", " HTTP/1.1\r\n\r\n");
+            let target = "a".repeat(LINE_BYTES_MAX - start.len() - end.len() + more);
+            let head = format!("{start}{target}{end}\r\nGET / HTTP/1.1\r\n\r\n");
+            for pieces in [vec![head.as_bytes()], head.as_bytes().chunks(4096).collect()] {
+                assert_eq!(requests(pieces).map(|requests| requests.len()).ok(), is_read.then_some(2), "{more}");
+            }
+        }
     }
 
     proptest! {

@@ -124,6 +124,27 @@ fn a_folded_header_is_one_line_and_a_head_may_have_many_headers() {
 }
 
 #[test]
+fn a_head_and_a_trailer_have_the_same_limits_in_one_piece_and_in_several() {
+    let head = |length: usize| {
+        let (start, end) = ("HTTP/1.1 204 None\r\nA: ", "\r\n\r\n");
+        format!("{start}{}{end}", "a".repeat(length - start.len() - end.len()))
+    };
+    let trailer = |length: usize| {
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: {}\r\n\r\n", "a".repeat(length - 3))
+    };
+    for (text, told) in [
+        (head(LINE_BYTES_MAX), None),
+        (head(LINE_BYTES_MAX + 1), Some("expected a response head, got more than 65536 bytes")),
+        (trailer(LINE_BYTES_MAX - 1), None),
+        (trailer(LINE_BYTES_MAX), Some("expected a trailer and CR LF, got more than 65536 bytes without CR LF")),
+    ] {
+        for pieces in [vec![text.as_bytes()], text.as_bytes().chunks(4096).collect()] {
+            assert_eq!(parts(pieces).err().map(|error| error.to_string()).as_deref(), told);
+        }
+    }
+}
+
+#[test]
 fn the_framing_follows_the_last_coding_and_then_the_length() {
     use Framing::{Chunked, Close, Length};
     for (fields, framing) in [
