@@ -98,9 +98,10 @@ fn chars(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut chars = text.chars().peekable();
     std::iter::from_fn(move || {
         let char = chars.next()?;
-        // Looks at both neighbours, since a joiner is fine within an emoji and hidden elsewhere.
-        let is_printable = shows_itself(char) || joins_emoji(before, char, chars.peek().copied());
-        before = char;
+        // Looks at both neighbours, since a joiner is fine within an emoji and hidden elsewhere. An escape joins nothing.
+        let after = chars.peek().copied().filter(|after| shows_itself(*after));
+        let is_printable = shows_itself(char) || joins_emoji(before, char, after);
+        before = if is_printable { char } else { '\0' };
         Some((char, is_printable))
     })
 }
@@ -122,7 +123,7 @@ fn shows_itself(char: char) -> bool {
     !acts && u32::from(char) & 0xfffe != 0xfffe
 }
 
-/// Returns whether a character of no width joins its neighbours to an emoji, as in 👩‍💻, ❤️ and 1️⃣.
+/// Returns whether a character of no width joins its printed neighbours to an emoji, as in 👩‍💻, ❤️ and 1️⃣.
 fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
     let is_emoji = |char| matches!(char, '\u{203c}'..='\u{2bff}' | '\u{3030}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}');
     match char {
@@ -130,7 +131,7 @@ fn joins_emoji(before: char, char: char, after: Option<char>) -> bool {
         '\u{200d}' => (is_emoji(before) || before == '\u{fe0f}') && after.is_some_and(is_emoji),
         // Allows the selector behind a character with a coloured form.
         '\u{fe0f}' => {
-            is_emoji(before) && shows_itself(before)
+            is_emoji(before)
                 || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}')
                 || matches!(before, '©' | '®')
         }
@@ -167,6 +168,9 @@ mod tests {
             ("\u{fffe}\u{ffff}\u{fdd0}\u{1fffe}\u{10ffff}", "\\u{fffe}\\u{ffff}\\u{fdd0}\\u{1fffe}\\u{10ffff}"),
             ("\u{2028}\u{2029}\u{85}\t", "\\u{2028}\\u{2029}\\u{85}\\u{9}"),
             ("\u{e0041}\u{e007f}", "\\u{e0041}\\u{e007f}"),
+            ("\u{2060}\u{200d}😀", "\\u{2060}\\u{200d}😀"),
+            ("😀\u{200d}\u{2066}", "😀\\u{200d}\\u{2066}"),
+            ("a\u{fe0f}\u{200d}😀", "a\\u{fe0f}\\u{200d}😀"),
         ] {
             assert_eq!(visible(text.as_bytes()), shown);
             assert_eq!(printable_lines(text), shown);
