@@ -100,8 +100,10 @@ impl Decoder {
             // Ignores an ID with a NUL, and a reconnection time with anything but ASCII digits.
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.reconnection_time_ms = value.parse().ok();
-                return self.reconnection_time_ms.map(StreamItem::Retry);
+                // Saturates: digits alone can only be too large.
+                let time_ms = value.parse().unwrap_or(u64::MAX);
+                self.reconnection_time_ms = Some(time_ms);
+                return Some(StreamItem::Retry(time_ms));
             }
             "" => return Some(StreamItem::Comment(value.to_owned())),
             _ => {}
@@ -177,9 +179,13 @@ mod tests {
 
     #[test]
     fn only_digits_set_the_reconnection_time() {
-        for (stream, expected) in
-            [("retry: 5000\n", Some(5000)), ("retry: 5s\n", None), ("retry:\n", None), ("retry: +1\n", None)]
-        {
+        for (stream, expected) in [
+            ("retry: 5000\n", Some(5000)),
+            ("retry: 5s\n", None),
+            ("retry:\n", None),
+            ("retry: +1\n", None),
+            ("retry: 5000\nretry: 99999999999999999999\n", Some(u64::MAX)),
+        ] {
             let mut decoder = Decoder::default();
             decoder.push(stream.as_bytes());
             assert_eq!(decoder.reconnection_time_ms(), expected, "{stream:?}");
