@@ -39,6 +39,10 @@ impl RawRequest {
         };
         let mut headers: Vec<(String, String)> = Vec::new();
         for line in lines {
+            // Refuses a lone CR, behind which a server might read another header (RFC 9112, 2.2), also in a folded line.
+            if has_controls(line) {
+                return Err(problem(format_args!("a header without control characters, got {line:?}")));
+            }
             // Appends a line that begins with a space to the field before (RFC 9112, 5.2).
             if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), headers.last_mut()) {
                 *value += &format!(" {}", line.trim());
@@ -47,10 +51,6 @@ impl RawRequest {
             let Some((name, value)) = line.split_once(':').filter(|(name, _)| is_plain(name)) else {
                 return Err(problem(format_args!("header lines like Name: value, got {line:?}")));
             };
-            // Refuses a lone CR, behind which a server might read another header (RFC 9112, 2.2).
-            if has_controls(value) {
-                return Err(problem(format_args!("a header without control characters, got {line:?}")));
-            }
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         // Counts the line ends behind the last header: a head ends with an empty line.
@@ -109,6 +109,7 @@ mod tests {
             ("GET a HTTP/1.1\r\n\r\n", "expected METHOD TARGET HTTP/1.1"),
             ("GET / HTTP/1.1\r\nno header\r\n\r\n", "expected header lines like Name: value, got \"no header\""),
             ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "expected a header without control characters"),
+            ("GET / HTTP/1.1\r\nA: b\r\n c\rX: y\r\n\r\n", "expected a header without control characters"),
             ("GET / HTTP/1.1\r\nA: b\r\n", "expected an empty line at the end of the head, got none"),
             ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "expected one plain Content-Length"),
             ("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "(RFC 9112, 6.3), got Content-Length: x"),
