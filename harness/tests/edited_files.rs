@@ -86,9 +86,18 @@ fn a_wrong_log_is_refused_with_the_line_and_the_field() {
         (line(1, "\"mailbox\":1024", "\"mailbox\":0"), "line 1, field \"mailbox\": expected a whole number from 1"),
         (line(1, "2025-12-01T", "9999-12-31T"), "line 1, field \"epoch\": expected a time like"),
         (line(1, "manual", "wound up"), "line 1, field \"clock\": expected real, scaled or manual"),
-        (line(2, "\"t_ms\":0", "\"t_ms\":-1"), "line 2, field \"t_ms\": expected a whole number, got integer `-1`"),
-        (line(2, "\"t_ms\":0", "\"t_ms\":1.5"), "line 2, field \"t_ms\": expected a whole number, got floating point"),
-        (line(2, "\"t_ms\":0", "\"t_ms\":1e30"), "line 2, field \"t_ms\": expected a whole number, got floating point"),
+        (
+            line(2, "\"t_ms\":0", "\"t_ms\":-1"),
+            "line 2, field \"t_ms\": expected a whole number from 0 on, got integer `-1`",
+        ),
+        (
+            line(2, "\"t_ms\":0", "\"t_ms\":1.5"),
+            "line 2, field \"t_ms\": expected a whole number from 0 on, got floating point",
+        ),
+        (
+            line(2, "\"t_ms\":0", "\"t_ms\":1e30"),
+            "line 2, field \"t_ms\": expected a whole number from 0 on, got floating point",
+        ),
         (
             line(2, "\"t_ms\":0", "\"t_ms\":9999999999999999"),
             "line 2, field \"t_ms\": expected a whole number from 0 to 3155760000000, got 9999999999999999",
@@ -174,7 +183,11 @@ fn a_trace_that_was_edited_so_that_it_cannot_be_is_refused() {
         ("\"piece_bytes\":4096", "\"piece_bytes\":18446744073709551615", "field \"history.clients[0].piece_bytes\""),
         ("\"window_bytes\":65536", "\"window_bytes\":0", "field \"history.clients[0].window_bytes\""),
         ("\"latency_ms\":0", "\"latency_ms\":18446744073709551615", "field \"history.clients[0].latency_ms\""),
-        ("\"jitter_ms\":0", "\"jitter_ms\":-1", "field \"history.clients[0].jitter_ms\": expected a whole number, got"),
+        (
+            "\"jitter_ms\":0",
+            "\"jitter_ms\":-1",
+            "field \"history.clients[0].jitter_ms\": expected a whole number from 0 on, got",
+        ),
         (
             "\"again\":null",
             "\"again\":0",

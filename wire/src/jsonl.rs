@@ -67,8 +67,8 @@ impl Problem {
         Self { field: format!("{name}{dot}{}", self.field), ..self }
     }
 
-    /// Returns the problem with the nearest of these names, and of the names expected instead, if the field of the line is
-    /// unknown and some name is near.
+    /// Returns the problem, and adds the nearest key if the problem is an unknown key of the line: one of `names`, or of the
+    /// keys that the problem lists.
     #[must_use]
     pub fn with_nearest(self, names: &[&str]) -> Self {
         let Some((unknown, expected)) = self.why.strip_prefix("unknown field `").and_then(|why| why.split_once('`'))
@@ -195,14 +195,14 @@ fn why(error: &serde_json::Error) -> String {
     {
         return format!("expected {}, got {length}", in_json(expected));
     }
-    // Turns "invalid type: string "x", expected u64" into "expected a whole number, got string "x"".
+    // Turns "invalid type: string "x", expected u64" into "expected a whole number from 0 on, got string "x"".
     let out_of_range = text.strip_prefix("invalid value: ");
     let parts = text.strip_prefix("invalid type: ").or(out_of_range);
     match parts.and_then(|parts| parts.rsplit_once(", expected ")) {
         Some((got, number @ ("u8" | "u16" | "u32"))) if out_of_range.is_some() => {
             format!("expected a whole number from 0 to {}, got {got}", largest(number))
         }
-        Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number, got {got}"),
+        Some((got, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("expected a whole number from 0 on, got {got}"),
         Some((got, expected)) => format!("expected {}, got {}", in_json(expected), in_json(got)),
         None => text.to_owned(),
     }

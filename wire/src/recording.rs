@@ -33,18 +33,24 @@ pub use self::recorded_exchange::RecordedExchange;
 pub use self::recorded_request::RecordedRequest;
 pub use self::vary::{NumberBounds, Vary, VaryPlace, VaryRule};
 use crate::jsonl::Problem;
+use crate::printable::to_json;
 pub use crate::{Framing, How, LeftHow};
 
 /// The version of the form of a recording.
 pub const FORMAT: u32 = 1;
 
-/// Returns the problem of an exchange without an end, whose last line has this time.
+/// Returns the problem of an exchange without an end, whose last line has this time and these ordinals.
 #[must_use]
-pub fn missing_end(last_ms: u64) -> Problem {
-    let end = format_args!(r#"{{"t_ms":{last_ms},"kind":"end","how":"closed"}}"#);
+pub fn missing_end(last_ms: u64, exchange: Exchange) -> Problem {
+    let end = closing_line(last_ms, exchange);
     Problem::line(format_args!(
         "the end of the exchange behind this line, such as {end}: the recording breaks off here"
     ))
+}
+
+/// Returns the line that ends an exchange whose last line has this time and these ordinals.
+fn closing_line(last_ms: u64, exchange: Exchange) -> String {
+    to_json(&Line { exchange, ..Line::new(last_ms, End { how: How::Closed }) })
 }
 
 /// A line: a fact, and its time.

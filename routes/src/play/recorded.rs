@@ -65,7 +65,7 @@ fn exchange_cues(exchange: &RecordedExchange, lines: &[(usize, Line<PlayedNotes>
     }
     let Some(Cue { action: Action::End(_), .. }) = cues.last() else {
         let (number, last) = exchange.response.last().map_or(&lines[exchange.first], |at| &lines[*at]);
-        return Err(missing_end(last.t_ms).at(*number));
+        return Err(missing_end(last.t_ms, last.exchange).at(*number));
     };
     // Checks the length last, when all writes are known.
     head::check_length(&mut cues);

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::Deserialize;
 
 use super::recorded_exchange::RecordedExchange;
-use super::{Exchange, FORMAT, Fact, Line, Notes, RecordingStart};
+use super::{Exchange, FORMAT, Fact, Line, Notes, RecordingStart, closing_line};
 use crate::jsonl::{self, Problem, WrongLine};
 
 /// Which lines may come.
@@ -54,7 +54,7 @@ impl<N: Notes> Exchanges<N> {
             let read = Line::read(line).map_err(|problem| {
                 // Recognises a broken line by the missing line end, which a recorder always writes.
                 let is_broken_off = last == Some(number) && !text.ends_with('\n');
-                if is_broken_off { problem.with_hint_if_no_json(BROKEN_OFF) } else { problem }.at(number)
+                if is_broken_off { problem.with_hint_if_no_json(&broken_off(lines.last())) } else { problem }.at(number)
             })?;
             lines.push((number, read));
         }
@@ -74,7 +74,8 @@ impl<N: Notes> Exchanges<N> {
         let Division { start, list, .. } = division;
         // Looks for missing ends last: a file cut off between two lines has only good lines.
         for exchange in &list {
-            exchange.check_end().map_err(|problem| problem.at(lines[exchange.last()].0))?;
+            let (number, last) = &lines[exchange.last()];
+            exchange.check_end(last.exchange).map_err(|problem| problem.at(*number))?;
         }
         // Compares the framing for a single exchange: the first line may tell the framing of another exchange.
         if let (Some(framing), [only]) = (start.as_ref().and_then(|start| start.framing), list.as_slice()) {
@@ -88,9 +89,15 @@ impl<N: Notes> Exchanges<N> {
     }
 }
 
-/// What to do about a last line that breaks off.
-const BROKEN_OFF: &str = "; the last line is incomplete, as when the recorder was killed: put the end of the exchange in its \
-                          place, such as {\"t_ms\":9000,\"kind\":\"end\",\"how\":\"closed\"}, or record again";
+/// Returns what to do about a last line that breaks off, behind this line.
+fn broken_off<N>(before: Option<&(usize, Line<N>)>) -> String {
+    let (last_ms, exchange) = before.map(|(_, line)| (line.t_ms, line.exchange)).unwrap_or_default();
+    format!(
+        "; the last line is incomplete, as when the recorder was killed: put the end of the exchange in its place, such as {}, \
+         or record again",
+        closing_line(last_ms, exchange)
+    )
+}
 
 /// Checks that the first line begins a recording, or another file of such lines.
 fn check_first(line: &str, of: LinesOf) -> Result<(), Problem> {

@@ -14,7 +14,7 @@ use crate::jsonl::{self, Object, Problem};
 const COMMON_KEYS: [&str; 4] = ["t_ms", "kind", "connection", "request"];
 
 /// The statuses of HTTP, of three digits (RFC 9110, 15).
-const STATUSES: RangeInclusive<u64> = 100..=999;
+pub(super) const STATUSES: RangeInclusive<u64> = 100..=999;
 
 impl<N: Notes> Line<N> {
     /// Reads a line.
@@ -129,11 +129,12 @@ fn bytes(text: Option<String>, base64: Option<Bytes>) -> Result<Bytes, &'static 
     match (text, base64) {
         (Some(text), None) => Ok(text.into()),
         (None, Some(bytes)) => Ok(bytes),
-        _ => Err("expected either text or base64"),
+        (Some(_), Some(_)) => Err("expected either text or base64, got both"),
+        (None, None) => Err("expected either text or base64, got neither"),
     }
 }
 
-/// Reads a status. A status with more than three digits is told with the range of all statuses.
+/// Reads a status. A number that no `u16` holds is told with the range of all statuses; `RecordedExchange` checks the others.
 pub(super) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let status = u64::deserialize(deserializer)?;
     let (least, most) = (STATUSES.start(), STATUSES.end());

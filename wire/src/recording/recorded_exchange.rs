@@ -1,7 +1,8 @@
 //! One exchange of a recording: the request, and the lines of the response in their order.
 
+use super::read::STATUSES;
 use super::recorded_request::{RecordedRequest, has_controls, is_plain};
-use super::{End, Fact, ResponseHead, missing_end};
+use super::{End, Exchange, Fact, ResponseHead, missing_end};
 use crate::jsonl::{self, Problem};
 use crate::response::{has_no_body, told_body, told_framing};
 use crate::{Framing, How, TIME_MS_MAX};
@@ -114,9 +115,9 @@ impl RecordedExchange {
         Ok(())
     }
 
-    /// Checks that the response has ended, if it has begun.
-    pub(super) fn check_end(&self) -> Result<(), Problem> {
-        if self.status.is_some() && !self.has_ended { Err(missing_end(self.last_ms)) } else { Ok(()) }
+    /// Checks that the response has ended, if it has begun. The lines have these ordinals.
+    pub(super) fn check_end(&self, exchange: Exchange) -> Result<(), Problem> {
+        if self.status.is_some() && !self.has_ended { Err(missing_end(self.last_ms, exchange)) } else { Ok(()) }
     }
 
     /// Checks that a head of this exchange does not contradict the framing on the first line of the recording.
@@ -143,7 +144,7 @@ impl RecordedExchange {
 
 /// Checks the fields of a head.
 fn check_head(head: &ResponseHead) -> Result<(), Problem> {
-    jsonl::within("status", head.status.into(), 100..=999)?;
+    jsonl::within("status", head.status.into(), STATUSES)?;
     for (number, (name, value)) in head.headers.iter().enumerate() {
         let wrong = |expected| {
             Problem::field(format!("headers[{number}]"), format_args!("{expected}, got {name:?}: {value:?}"))

@@ -152,7 +152,7 @@ fn a_key_that_does_not_belong_in_a_recording_is_told() {
         (r#"{"t_ms":0,"kind":"end","how":"cut","body":{"text":""}}"#, "field \"body\": expected no such key"),
         (r#"{"t_ms":0,"kind":"end","how":"cut","first_ms":1}"#, "field \"first_ms\": expected no such key"),
         (r#"{"t_ms":0,"kind":"request","text":"","body":{"txt":""}}"#, "unknown field `txt`"),
-        (r#"{"t_ms":0,"kind":"request","text":"","body":{}}"#, "expected either text or base64"),
+        (r#"{"t_ms":0,"kind":"request","text":"","body":{}}"#, "expected either text or base64, got neither"),
         (r#"{"t_ms":0,"kind":"end","how":"cut","may":true}"#, "field \"may\": expected no such key"),
         (
             r#"{"t_ms":0,"kind":"request","text":"","vary":[{"pointer":"","as":"any"}]}"#,
@@ -212,7 +212,10 @@ fn a_wrong_line_is_told_by_its_field() {
         ("hello", "line 1: expected a JSON object, got hello"),
         ("{}", "line 1: missing field `t_ms`"),
         (r#"{"t_ms":1}"#, "line 1: missing field `kind`"),
-        (r#"{"t_ms":-1,"kind":"dropped"}"#, "line 1, field \"t_ms\": expected a whole number, got integer `-1`"),
+        (
+            r#"{"t_ms":-1,"kind":"dropped"}"#,
+            "line 1, field \"t_ms\": expected a whole number from 0 on, got integer `-1`",
+        ),
         (
             r#"{"t_ms":1,"kind":"tail"}"#,
             "field \"kind\": expected the kind of a line, such as head or write, got \"tail\"",
@@ -224,11 +227,11 @@ fn a_wrong_line_is_told_by_its_field() {
         (r#"{"t_ms":1,"kind":"dropped","cases":[]}"#, "unknown field `cases`, there are no fields"),
         (
             r#"{"t_ms":1,"kind":"end","how":"cut","request":"0"}"#,
-            "field \"request\": expected a whole number, got string",
+            "field \"request\": expected a whole number from 0 on, got string",
         ),
         (
             r#"{"t_ms":1,"kind":"head","status":1e9,"headers":[]}"#,
-            "field \"status\": expected a whole number, got floating",
+            "field \"status\": expected a whole number from 0 on, got floating",
         ),
         (
             r#"{"t_ms":1,"kind":"head","status":200,"headers":[["a",1]]}"#,
@@ -258,8 +261,8 @@ fn a_wrong_line_is_told_by_its_field() {
             r#"{"t_ms":8,"kind":"publish","channel":"a","chunk":["a"]}"#,
             "field \"chunk\": expected an object, got an array",
         ),
-        (r#"{"t_ms":1,"kind":"write"}"#, "line 1: expected either text or base64"),
-        (r#"{"t_ms":1,"kind":"write","text":"","base64":""}"#, "line 1: expected either text or base64"),
+        (r#"{"t_ms":1,"kind":"write"}"#, "line 1: expected either text or base64, got neither"),
+        (r#"{"t_ms":1,"kind":"write","text":"","base64":""}"#, "line 1: expected either text or base64, got both"),
         (r#"{"t_ms":1,"kind":"write","base64":"a b"}"#, "field \"base64\": expected bytes in base64"),
         (r#"{"t_ms":1,"kind":"write","test":""}"#, "unknown field `test`, expected `text` or `base64`"),
     ] {

@@ -145,7 +145,8 @@ impl TryFrom<Object<VaryKeys>> for Vary {
             }
             (None, Some(field), None) => VaryPlace::Field(field),
             (None, None, Some(header)) => VaryPlace::Header(header.to_ascii_lowercase()),
-            _ => return Err("expected one of pointer, field and header".into()),
+            (None, None, None) => return Err("expected one of pointer, field and header, got none".into()),
+            _ => return Err("expected one of pointer, field and header, got several".into()),
         };
         let [minimum, maximum, below] = [minimum, maximum, below].map(|bound| bound.and_then(|bound| bound.as_f64()));
         let bounds = NumberBounds { minimum, maximum, below, decimals_max };
@@ -243,8 +244,8 @@ mod tests {
     #[test]
     fn a_wrong_varying_value_is_refused_with_what_was_expected() {
         for (text, told) in [
-            (r#"{"as":"any"}"#, "expected one of pointer, field and header"),
-            (r#"{"pointer":"/a","header":"b","as":"any"}"#, "expected one of pointer, field and header"),
+            (r#"{"as":"any"}"#, "expected one of pointer, field and header, got none"),
+            (r#"{"pointer":"/a","header":"b","as":"any"}"#, "expected one of pointer, field and header, got several"),
             (r#"{"pointer":"id","as":"any"}"#, "expected a JSON pointer, which is empty or begins with /"),
             (r#"{"pointer":"/id","as":"uid"}"#, "unknown variant `uid`, expected one of `any`, `string`"),
             (r#"{"pointer":"/id"}"#, "missing field `as`"),

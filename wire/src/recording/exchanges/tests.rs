@@ -102,6 +102,19 @@ fn a_wrong_line_is_told_by_number_and_field() {
 }
 
 #[test]
+fn the_end_of_an_exchange_that_breaks_off_is_told_as_a_line_that_can_be_added() {
+    let on = |line: &str| line.replacen(r#"","#, r#"","connection":3,"request":1,"#, 1);
+    let told = |lines: &[&str]| read(lines, LinesOf::Recording).expect_err("no end");
+    let plain = told(&[START, REQUEST, HEAD, WRITE]);
+    assert!(plain.contains(r#"such as {"t_ms":2,"kind":"end","how":"closed"}: "#), "{plain}");
+    let (request, head, write) = (on(REQUEST), on(HEAD), on(WRITE));
+    let numbered = told(&[START, &request, &head, &write]);
+    let end = r#"{"t_ms":2,"kind":"end","connection":3,"request":1,"how":"closed"}"#;
+    assert!(numbered.contains(&format!("such as {end}: ")), "{numbered}");
+    assert_eq!(read(&[START, &request, &head, &write, end], LinesOf::Recording).err(), None);
+}
+
+#[test]
 fn equal_lengths_are_one_and_interim_heads_are_no_head() {
     let hints = HEAD.replace("200", "103");
     let lengths = HEAD.replace("[]", r#"[["content-length","1"],["Content-Length","1, 1"]]"#);
