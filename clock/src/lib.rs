@@ -38,7 +38,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the time now, which never runs backwards.
     fn now(&self) -> Instant;
 
-    /// Waits until `deadline`. Sleepers wake in the order of their deadlines.
+    /// Waits until `deadline`. On a paused or a manual clock sleepers wake in the order of their deadlines.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 
     /// Waits until `deadline` for a response. Returns a turn: a manual clock waits until the turn ends.
@@ -77,7 +77,7 @@ impl FromStr for Kind {
             ("real", _) => Ok(Self::Real),
             ("manual", _) => Ok(Self::Manual),
             (_, Some(speed)) => Ok(Self::Scaled(speed)),
-            _ => Err("expected real, manual, or scaled:N with a whole number N from 1 on".into()),
+            _ => Err(format!("expected real, manual, or scaled:N with a whole number N from 1 to {}", u32::MAX)),
         }
     }
 }

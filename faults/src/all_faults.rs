@@ -42,7 +42,7 @@ impl Alterations {
         let mut steps = Vec::new();
         alteration.look(since, &mut steps);
         self.at_work.push(alteration);
-        // Lets the end of a new fault pass all other faults unaltered.
+        // Lets the end that a new fault puts out pass all other faults unaltered.
         for step in steps {
             self.enter(Passing { step, since, until: 0 });
         }
@@ -114,7 +114,7 @@ impl Alterations {
         self.at_work.is_empty() && self.queues.iter().all(Queue::is_empty)
     }
 
-    /// Returns whether a fault keeps all actions back.
+    /// Returns whether a fault keeps writes and a complete end back.
     pub fn is_stalled(&self) -> bool {
         self.at_work.iter().any(Alteration::is_stalled)
     }

@@ -41,7 +41,8 @@ pub enum Place {
     Write(u64),
     /// After so many bytes of the body.
     Byte(u64),
-    /// So many milliseconds after the receipt of the request, with the next write.
+    /// So many milliseconds after the receipt of the request: a fault that breaks off acts at this time, any other with the next
+    /// write.
     Ms(u64),
 }
 

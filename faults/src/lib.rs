@@ -1,8 +1,8 @@
 //! Faults: alterations of responses, between the script of a response and its driver.
 //!
 //! A [`Fault`] strikes the responses to the next requests for a path, or the responses on one connection. [`Faults`] has the
-//! faults of a world: which responses each alters, and how often. No module uses HTTP, tasks or a clock, and each uses only
-//! earlier modules:
+//! faults of a world: which responses each alters, and how often. No module has tasks or a clock, and only `fault` and `values`
+//! know HTTP: the statuses and headers that a fault sets. Each row uses only earlier rows:
 //!
 //! ```text
 //!  form                                            JSON, read field by field

@@ -97,7 +97,7 @@ impl Alteration {
         is_due.then_some(Duration::from_millis(*ms))
     }
 
-    /// Returns whether the fault keeps all actions back until the deletion of the fault.
+    /// Returns whether the fault keeps writes and a complete end back until the deletion of the fault.
     pub(super) fn is_stalled(&self) -> bool {
         self.over && self.applied.fault.kind == Kind::Stall && !self.applied.is_deleted()
     }

@@ -19,11 +19,12 @@
 //!  body ── response_end     HTTP/1.1: the bodies of messages out of raw bytes; how responses end, and how clients leave
 //!      │
 //!  connection_fields        HTTP/1.1: header fields of a single connection
-//!  header_bytes              HTTP/1.1: header fields as text, without a loss
 //!      │
-//!  recording                exchanges as lines of JSON: written, and read
+//!  header_bytes             HTTP/1.1: header fields as text, without a loss
 //!      │
 //!  request    response      HTTP/1.1: heads, bodies and ends out of raw bytes
+//!      │
+//!  recording                exchanges as lines of JSON: written, and read
 //!      │
 //!  transcript               the parts of responses that a client saw, with times
 //! ```

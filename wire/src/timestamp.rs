@@ -25,8 +25,8 @@ impl Epoch {
         Timestamp(self.0.saturating_add(after).unwrap_or(jiff::Timestamp::MAX))
     }
 
-    /// Rounds to a millisecond: time values of ECMAScript are whole milliseconds (ECMA-262, 21.4.1.1).
-    fn rounded(timestamp: jiff::Timestamp) -> Self {
+    /// Cuts fractions below a millisecond off: time values of ECMAScript are whole milliseconds (ECMA-262, 21.4.1.1).
+    fn floored(timestamp: jiff::Timestamp) -> Self {
         let whole = jiff::TimestampRound::new().smallest(Unit::Millisecond).mode(jiff::RoundMode::Floor);
         Self(timestamp.round(whole).unwrap_or(timestamp))
     }
@@ -92,7 +92,7 @@ impl EpochProblem {
 impl From<SystemTime> for Epoch {
     /// Cuts fractions below a millisecond off.
     fn from(time: SystemTime) -> Self {
-        Self::rounded(time.try_into().unwrap_or(jiff::Timestamp::MAX))
+        Self::floored(time.try_into().unwrap_or(jiff::Timestamp::MAX))
     }
 }
 
@@ -104,7 +104,7 @@ impl FromStr for Epoch {
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| EpochError(EpochProblem::of(text)))?;
         // Compares the rounded time, which is the epoch.
         let [first, last] = [FIRST, LAST].map(|end| end.parse::<jiff::Timestamp>().expect("a timestamp"));
-        let epoch = Self::rounded(timestamp);
+        let epoch = Self::floored(timestamp);
         if (first..=last).contains(&epoch.0) { Ok(epoch) } else { Err(EpochError(EpochProblem::Range)) }
     }
 }
