@@ -65,7 +65,10 @@ fn once() -> u64 {
 
 fn path<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
     let example = sse_data::STREAM.path;
-    let expected = format!("a path like \"{example}\", without a query or *, and not of the control interface");
+    let expected = format!(
+        "a path like \"{example}\", of at most {PATH_BYTES_MAX} visible ASCII characters, without a query or *, and not of the \
+         control interface"
+    );
     fitting(json, &expected, |value| {
         let path = value.as_str()?;
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
@@ -146,7 +149,10 @@ impl FaultForm {
             Some(PlaceForm { write: Some(write), byte: None, ms: None }) => Place::Write(write),
             Some(PlaceForm { write: None, byte: Some(byte), ms: None }) => Place::Byte(byte),
             Some(PlaceForm { write: None, byte: None, ms: Some(ms) }) => Place::Ms(ms),
-            Some(_) => return Err(WrongField::new("from", "expected one of write, byte and ms")),
+            Some(PlaceForm { write: None, byte: None, ms: None }) => {
+                return Err(WrongField::new("from", "expected one of write, byte and ms, got none"));
+            }
+            Some(_) => return Err(WrongField::new("from", "expected one of write, byte and ms, got several")),
             None => Place::Write(0),
         };
         Ok(Fault { target, times, from, kind })
@@ -264,6 +270,11 @@ mod tests {
             (
                 r#"{"path":"/a","kind":"cut","from":{"byte":1,"x":1}}"#,
                 "from.x: is not known here; expected write, byte, ms",
+            ),
+            (r#"{"path":"/a","kind":"cut","from":{}}"#, "from: expected one of write, byte and ms, got none"),
+            (
+                r#"{"path":"/a","kind":"cut","from":{"byte":1,"ms":1}}"#,
+                "from: expected one of write, byte and ms, got several",
             ),
             (
                 r#"{"connection":-1,"kind":"cut"}"#,
