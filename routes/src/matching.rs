@@ -1,7 +1,7 @@
 //! Whether a route matches a request, and why not.
 
 use axum::http::Method;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::glob;
 use crate::model::{Condition, PathPattern, Route};
@@ -50,7 +50,7 @@ impl Condition {
 fn text_fits(expected: &Value, text: &str) -> bool {
     match expected {
         Value::String(pattern) => glob::fits(pattern, text),
-        Value::Number(number) => text.trim().parse::<f64>().is_ok_and(|sent| number.as_f64() == Some(sent)),
+        Value::Number(number) => number_in(text.trim()).is_some_and(|sent| is_same_number(number, &sent)),
         Value::Bool(expected) => text.parse() == Ok(*expected),
         _ => false,
     }
@@ -60,8 +60,7 @@ fn text_fits(expected: &Value, text: &str) -> bool {
 fn fits(expected: &Value, value: &Value) -> bool {
     match (expected, value) {
         (Value::String(pattern), Value::String(text)) => glob::fits(pattern, text),
-        // Takes `1` and `1.0` for the same number, though `serde_json` keeps both apart.
-        (Value::Number(expected), Value::Number(number)) => expected == number || expected.as_f64() == number.as_f64(),
+        (Value::Number(expected), Value::Number(number)) => is_same_number(expected, number),
         (Value::Array(expected), Value::Array(values)) => {
             expected.len() == values.len() && expected.iter().zip(values).all(|(expected, value)| fits(expected, value))
         }
@@ -72,6 +71,18 @@ fn fits(expected: &Value, value: &Value) -> bool {
         }
         _ => expected == value,
     }
+}
+
+/// Returns whether two numbers have the same value, such as `1` and `1.0`, which `serde_json` keeps apart.
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    // Compares two whole numbers as they are: as floats, different numbers above 2^53 would be equal.
+    if one.is_f64() || other.is_f64() { one.as_f64() == other.as_f64() } else { one == other }
+}
+
+/// Returns the number in a text.
+fn number_in(text: &str) -> Option<Number> {
+    let whole = text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from));
+    whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))
 }
 
 impl Route {
@@ -145,6 +156,7 @@ mod tests {
             (json!(1.5), json!(1.5), true),
             (json!(1), json!(2), false),
             (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_993_u64), true),
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64), false),
             (json!(true), json!(true), true),
             (json!(true), json!("true"), false),
             (json!(null), json!(null), true),
@@ -157,6 +169,22 @@ mod tests {
             (json!({}), json!([]), false),
         ] {
             assert_eq!(fits(&expected, &value), is, "{expected} {value}");
+        }
+    }
+
+    #[test]
+    fn a_text_fits_a_number_by_its_value() {
+        for (expected, text, is) in [
+            (json!(1), "1", true),
+            (json!(1), " 1.0 ", true),
+            (json!(-1), "-1", true),
+            (json!(1.5), "15e-1", true),
+            (json!(1), "2", false),
+            (json!(1), "one", false),
+            (json!(9_007_199_254_740_993_u64), "9007199254740993", true),
+            (json!(9_007_199_254_740_993_u64), "9007199254740992", false),
+        ] {
+            assert_eq!(text_fits(&expected, text), is, "{expected} {text}");
         }
     }
 
