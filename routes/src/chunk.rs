@@ -29,32 +29,30 @@ impl Values {
 
     /// Returns the text of a template for the time `at` since the request.
     pub(crate) fn text(&mut self, template: &Template, at: Duration) -> String {
+        self.count(template.uses_seq());
         template.render(&mut self.moment(at))
     }
 
     /// Returns the bytes of a chunk for the time `at` since the request.
     pub(crate) fn chunk(&mut self, chunk: &Chunk, at: Duration) -> Bytes {
-        // Counts before rendering: the first chunk with `seq` is number 1, and a chunk without `seq` takes no number.
-        self.seq += u64::from(uses_seq(chunk));
         match chunk {
-            Chunk::Event(form) => fields(form, &mut self.moment(at)).encode(),
+            Chunk::Event(form) => {
+                self.count(form.templates().into_iter().flatten().any(Template::uses_seq));
+                fields(form, &mut self.moment(at)).encode()
+            }
             Chunk::Text(template) => self.text(template, at).into(),
             Chunk::Bytes(bytes) => bytes.clone(),
         }
     }
 
+    /// Counts a chunk before its rendering: the first chunk with `seq` is number 1, and a chunk without `seq` takes no number.
+    fn count(&mut self, uses_seq: bool) {
+        self.seq += u64::from(uses_seq);
+    }
+
     fn moment(&mut self, at: Duration) -> Moment<'_> {
         let Self { request, start, random, seq } = self;
         Moment { request, now: start.timestamp(at), t_ms: (start.at + at).as_millis(), seq: *seq, random }
-    }
-}
-
-/// Returns whether a chunk has a number among the numbered chunks of the response.
-fn uses_seq(chunk: &Chunk) -> bool {
-    match chunk {
-        Chunk::Event(form) => form.templates().into_iter().flatten().any(Template::uses_seq),
-        Chunk::Text(template) => template.uses_seq(),
-        Chunk::Bytes(_) => false,
     }
 }
 
@@ -98,6 +96,7 @@ mod tests {
             (EventFields { data: text(""), ..EventFields::default() }, "data:\n\n"),
             (EventFields { data: text("a\nb\r\nc"), ..EventFields::default() }, "data: a\ndata: b\ndata: c\n\n"),
             (EventFields { comment: text(""), ..EventFields::default() }, ":\n\n"),
+            (EventFields { comment: text("a\r\nb\n\rc"), ..EventFields::default() }, ": a\n: b\n:\n: c\n\n"),
             (EventFields { comment: text("a\nb"), ..EventFields::default() }, ": a\n: b\n\n"),
             (EventFields { id: text("1\ndata: x"), ..EventFields::default() }, "id: 1\n\n"),
             (EventFields { event: text("e\rdata: x"), ..EventFields::default() }, "event: e\n\n"),

@@ -26,8 +26,10 @@ impl EventFields {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut lines = Lines::new();
-        // Writes the comment first, and one comment for each line: a line break in a comment would begin a field.
-        for line in self.comment.iter().flat_map(|comment| comment.split(['\r', '\n'])) {
+        // Writes the comment first, and one comment for each line: a line break in a comment would begin a field. CR LF is one
+        // break.
+        let comment = self.comment.as_ref().map(|comment| comment.replace("\r\n", "\n"));
+        for line in comment.iter().flat_map(|comment| comment.split(['\r', '\n'])) {
             lines = lines.comment(first_line(line));
         }
         if let Some(event) = &self.event {

@@ -8,9 +8,8 @@ use onbeat_server::script::{Action, Start};
 use parking_lot::Mutex;
 
 use crate::chunk::Values;
-use crate::model::{Chunk, Heartbeat, Response, StepAction, Subscribe};
+use crate::model::{Chunk, Heartbeat};
 use crate::request::Request;
-use crate::steps::steps;
 
 /// The values of the placeholders in all heartbeats of one response, apart from the values of the content.
 #[derive(Clone)]
@@ -47,12 +46,6 @@ impl HeartbeatValues {
             Mutex::new(Values::new(Arc::clone(&self.request), self.start, random))
         })
     }
-}
-
-/// Returns whether a response, or a subscription there, has heartbeats.
-pub(crate) fn has_heartbeats(response: &Response) -> bool {
-    let has = |action: &StepAction| matches!(action, StepAction::Subscribe(Subscribe { heartbeat: Some(_), .. }));
-    response.heartbeat.is_some() || steps(response).iter().any(|step| has(&step.action))
 }
 
 #[cfg(test)]
@@ -110,17 +103,5 @@ mod tests {
         let written = cues(keys, &[]).swap_remove(2);
         assert!(written.starts_with("0 data: "), "{written}");
         assert_ne!(written, format!("0 {}", String::from_utf8_lossy(&made)));
-    }
-
-    #[test]
-    fn a_response_has_heartbeats_by_itself_or_by_a_step() {
-        for (keys, has) in [
-            ("body = \"x\"", false),
-            ("steps = [{ subscribe = \"news\" }]", false),
-            ("steps = [{ data = \"x\" }, { subscribe = \"news\", heartbeat_ms = 1 }]", true),
-            ("steps = [{ data = \"x\" }]\nheartbeat = { every_ms = 1 }", true),
-        ] {
-            assert_eq!(has_heartbeats(&response(keys)), has, "{keys}");
-        }
     }
 }

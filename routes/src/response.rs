@@ -11,7 +11,7 @@ use onbeat_wire::How;
 
 use crate::channels::Channels;
 use crate::chunk::Values;
-use crate::heartbeats::{HeartbeatValues, has_heartbeats};
+use crate::heartbeats::HeartbeatValues;
 use crate::model::{Content, Response};
 use crate::play::Played;
 use crate::request::Request;
@@ -86,7 +86,7 @@ impl Answer {
             Some(Action::Head(head)) => {
                 let ResponseHead { status, mut headers } = *head;
                 // Drops the recorded length wherever the played body may differ from the recorded body.
-                let changes_length = has_heartbeats(&self.response) || self.last_event_id().is_some();
+                let changes_length = self.response.heartbeat.is_some() || self.last_event_id().is_some();
                 if changes_length || !self.response.faults.is_empty() {
                     headers.remove(CONTENT_LENGTH);
                 }
@@ -178,7 +178,12 @@ mod tests {
 
     use super::*;
     use crate::request::tests::request;
-    use crate::testing::{response, start};
+    use crate::testing::{cues, response, start};
+
+    #[test]
+    fn a_text_that_counts_is_the_first_chunk() {
+        assert_eq!(cues("body = \"{{seq}} {{seq}}\"", &[]), ["0 200", "0 1 1", "0 Complete"]);
+    }
 
     #[test]
     fn a_response_without_steps_and_without_a_wait_is_due_at_once() {

@@ -114,6 +114,10 @@ fn headers(table: &Table<'_>, problems: &mut Problems) -> Vec<(HeaderName, Templ
             continue;
         }
         let Some(value) = template(node, problems) else { continue };
+        if value.uses_seq() {
+            problems.add(&node.place, "expected a header without {{seq}}, which counts the chunks of a body");
+            continue;
+        }
         // Checks the text with its placeholders; their values are checked when the head is sent.
         if let NodeValue::Plain(serde_json::Value::String(text)) = &node.content
             && HeaderValue::from_str(text).is_err()
