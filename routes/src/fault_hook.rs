@@ -22,12 +22,19 @@ impl FaultHook {
         let mut hook = Self { head: HeadChange::None, alterations: Alterations::default(), started };
         // Keeps the last change of the head in the list.
         for fault in faults {
+            let has_answer = matches!(hook.head, HeadChange::Answer(_));
             match fault.kind.head_change() {
                 HeadChange::None => {
                     hook.alterations.add(AppliedFault::of(Arc::clone(fault)), Tally::default(), Duration::ZERO);
                 }
+                // Leaves out a field that was meant for the response of the route.
+                HeadChange::Field(..) if has_answer => {}
                 change => hook.head = change,
             }
+        }
+        // Applies a status alone, as among the faults of a world: without a response of the route nothing is left to alter.
+        if matches!(hook.head, HeadChange::Answer(_)) {
+            hook.alterations = Alterations::default();
         }
         hook
     }
@@ -63,4 +70,34 @@ impl ResponseHook for FaultHook {
     fn wrote(&mut self, _: &Bytes) {}
 
     fn ended(&mut self, _: How) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_status_comes_alone() {
+        let (status, field) =
+            (json!({"kind": "status", "status": 503}), json!({"kind": "content-type", "content_type": "text/html"}));
+        let (cut, other) = (json!({"kind": "cut"}), json!({"kind": "status", "status": 504}));
+        for (faults, expected) in [
+            (vec![&status, &field, &cut], (Some(503), None, false)),
+            (vec![&cut, &field, &status], (Some(503), None, false)),
+            (vec![&status, &other], (Some(504), None, false)),
+            (vec![&field, &cut], (None, Some("text/html"), true)),
+        ] {
+            let fault = |fault: &Value| Arc::new(Fault::of_route(fault.clone(), "/a").expect("a fault"));
+            let faults: Vec<_> = faults.into_iter().map(fault).collect();
+            let mut hook = FaultHook::new(&faults, Instant::EPOCH);
+            let (status, field) = match hook.change_head() {
+                HeadChange::Answer(answer) => (Some(answer.status().as_u16()), None),
+                HeadChange::Field(_, value) => (None, value.to_str().ok().map(str::to_owned)),
+                HeadChange::None => (None, None),
+            };
+            assert_eq!((status, field.as_deref(), hook.alters()), expected, "{faults:?}");
+        }
+    }
 }
