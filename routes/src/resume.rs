@@ -41,7 +41,13 @@ pub(crate) fn resumed(make: impl Fn() -> AnyScript, last_event_id: Option<&str>)
     let Some(id) = last_event_id.filter(|id| !id.is_empty()) else { return make() };
     let (mut script, mut seen, mut first_at, mut subscriptions) = (make(), Seen::default(), None, Vec::new());
     for _ in 0..CUES_MAX {
-        let Some(cue) = script.next() else { break };
+        let Some(cue) = script.next() else {
+            // Ends the search at the end of the script as well: the client has seen every write.
+            if seen.ends_with_cr {
+                return behind(subscriptions, None, script, first_at.unwrap_or_default());
+            }
+            break;
+        };
         match &cue.action {
             Action::Write(bytes) => {
                 // Keeps the time of the very first write: the rest of the script moves there.
@@ -114,6 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::cues;
 
     fn script(writes: &[String]) -> AnyScript {
         let at = |number: usize| Duration::from_millis(100 + 50 * number as u64);
@@ -169,6 +176,15 @@ mod tests {
         let left: Vec<_> = resumed(subscribed, Some("2")).collect();
         assert!(matches!(left[..], [Cue { action: Action::Subscribe(_), .. }, Cue { action: Action::End(_), .. }]));
         assert!(left.iter().all(|cue| cue.at == Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_client_that_has_seen_every_write_of_an_open_response_gets_none_again() {
+        for text in [r"id: 1\ndata: a\n\n", r"id: 1\rdata: a\r\r"] {
+            let keys = format!("after = \"last-event-id\"\nsteps = [{{ send = \"{text}\" }}, {{ open = true }}]");
+            assert_eq!(cues(&keys, &[("last-event-id", "1")]), ["0 200"], "{text}");
+            assert_eq!(cues(&keys, &[("last-event-id", "2")]).len(), 2, "{text}");
+        }
     }
 
     #[test]
