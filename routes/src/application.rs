@@ -148,10 +148,11 @@ impl Routes {
     pub fn publish(&self, channel: &str, event: EventFields) -> Result<Published, NoSuchChannel> {
         let channel = self.channels.find(channel)?;
         // Counts an event with an ID of its own as well, so that a number tells the position among all events.
-        let (_, number) = channel.count();
-        let id = event.id.clone().or(number);
-        let bytes = EventFields { id: id.clone(), ..event }.encode();
-        Ok(self.send(&channel, bytes, id))
+        Ok(channel.publish_next(|_, number| {
+            let id = event.id.clone().or(number);
+            let bytes = EventFields { id: id.clone(), ..event }.encode();
+            self.send(&channel, bytes, id)
+        }))
     }
 
     /// Sends bytes to the subscribers of a channel, now, as an event with this ID.
@@ -161,12 +162,12 @@ impl Routes {
     /// If there is no such channel.
     pub fn publish_bytes(&self, channel: &str, bytes: Bytes, id: Option<String>) -> Result<Published, NoSuchChannel> {
         let channel = self.channels.find(channel)?;
-        channel.count();
-        Ok(self.send(&channel, bytes, id))
+        Ok(channel.publish_next(|_, _| self.send(&channel, bytes, id)))
     }
 
     fn send(&self, channel: &NamedChannel, bytes: Bytes, id: Option<String>) -> Published {
-        let event = Event::from([bytes.clone()]).with_id(id.clone());
+        // Publishes no empty write, for which a request without a body may ask: no chunk is empty (RFC 9112, 7.1).
+        let event = if bytes.is_empty() { Event::from([]) } else { Event::from([bytes.clone()]) }.with_id(id.clone());
         let Delivery { clients, filling, .. } = self.world.publish_to(&channel.log(), self.world.clock().now(), event);
         Published { id, clients, filling, bytes }
     }
@@ -232,12 +233,13 @@ impl Routes {
         let Start { epoch, at, seed, connection, request: number } = self.start(&context);
         with_head_change(&context, async {
             let publish = channel.publish().expect("the channel was found by its request");
-            let (seq, id) = channel.count();
-            let mut random = Random::new(seed, connection, number);
-            let (request, now, t_ms) = (&*request, epoch.at(at), at.as_millis());
-            let mut moment = Moment { request, now, t_ms, seq, random: &mut random };
-            let (bytes, id) = published(&publish.event, &mut moment, id);
-            let answer = self.send(&channel, bytes, id);
+            let answer = channel.publish_next(|seq, id| {
+                let mut random = Random::new(seed, connection, number);
+                let (request, now, t_ms) = (&*request, epoch.at(at), at.as_millis());
+                let mut moment = Moment { request, now, t_ms, seq, random: &mut random };
+                let (bytes, id) = published(&publish.event, &mut moment, id);
+                self.send(&channel, bytes, id)
+            });
             if answer.filling {
                 // Lets the subscribers read first: a burst of events must not run ahead of the readers.
                 tokio::task::yield_now().await;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use onbeat_server::channel::Channel;
 use parking_lot::Mutex;
@@ -24,7 +23,8 @@ pub(crate) struct Channels {
 pub(crate) struct NamedChannel {
     form: ChannelForm,
     log: Arc<Channel>,
-    published: AtomicU64,
+    /// How many events were published.
+    published: Mutex<u64>,
 }
 
 /// There is no channel with this name.
@@ -106,7 +106,7 @@ impl Channels {
 impl NamedChannel {
     fn new(mailbox_events_max: u64, form: ChannelForm) -> Self {
         let log = Arc::new(Channel::with_history(mailbox_events_max, form.history));
-        Self { form, log, published: AtomicU64::new(0) }
+        Self { form, log, published: Mutex::new(0) }
     }
 
     /// Returns the log of the events.
@@ -119,18 +119,20 @@ impl NamedChannel {
         self.form.publish.as_ref()
     }
 
-    /// Counts an event. Returns the number of the event, from 1, and the ID for an event without an ID, if the channel has a
-    /// history: a client could not resume behind an event without an ID.
-    pub(crate) fn count(&self) -> (u64, Option<String>) {
-        let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        (number, (self.form.history > 0).then(|| number.to_string()))
+    /// Counts an event, and publishes the event under the same lock: events come in the order of their numbers. `publish` gets
+    /// the number, from 1, and the ID for an event without an ID, if the channel has a history: a client could not resume behind
+    /// an event without an ID.
+    pub(crate) fn publish_next<T>(&self, publish: impl FnOnce(u64, Option<String>) -> T) -> T {
+        let mut published = self.published.lock();
+        *published += 1;
+        publish(*published, (self.form.history > 0).then(|| published.to_string()))
     }
 
     pub(crate) fn report(&self, name: &str) -> ChannelReport {
         ChannelReport {
             name: name.to_owned(),
             subscribers: self.log.subscribers(),
-            events: self.published.load(Ordering::Relaxed),
+            events: *self.published.lock(),
             kept: self.log.kept(),
         }
     }
@@ -180,12 +182,28 @@ mod tests {
     #[test]
     fn events_are_counted_and_numbered_where_they_are_kept() {
         let channels = channels();
-        let count = |name: &str| channels.named(name).count();
+        let count = |name: &str| channels.named(name).publish_next(|number, id| (number, id));
         assert_eq!((count("news"), count("news")), ((1, Some("1".into())), (2, Some("2".into()))));
         assert_eq!((count("quiet"), count("new")), ((1, None), (1, None)));
         let reports: Vec<_> = channels.reports().into_iter().map(|report| (report.name, report.events)).collect();
         let expected = [("alerts", 0), ("new", 1), ("news", 2), ("quiet", 1)];
         assert_eq!(reports, expected.map(|(name, events)| (name.to_owned(), events)));
+    }
+
+    #[test]
+    fn events_of_several_publishers_come_in_the_order_of_their_numbers() {
+        let channel = channels().named("news");
+        let come = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        channel.publish_next(|number, _| come.lock().push(number));
+                    }
+                });
+            }
+        });
+        assert!(come.into_inner().into_iter().eq(1..=4000));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::connection::{BrokenOff, Connection, Ending};
 /// The divisor of a full mailbox: from an eighth of the limit on, a mailbox counts as filling.
 const FILLING: u64 = 8;
 
-/// The writes of one event, one or more, and the ID by which a client resumes.
+/// The writes of one event, and the ID by which a client resumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     writes: Box<[Bytes]>,

@@ -47,6 +47,26 @@ fn an_event_reaches_the_subscribers_of_its_channel_at_once() {
 }
 
 #[test]
+fn an_event_without_bytes_is_no_write() {
+    let text = r#"
+        [[route]]
+        path = "/feed"
+        steps = [{ subscribe = "raw" }]
+        [channel.raw]
+        publish = { path = "/raw", send = "{{body}}" }
+    "#;
+    play(text, async |lab| {
+        let feed = asked(lab, "GET", "/feed", "", "").await;
+        for body in ["", "a", ""] {
+            let answer = publish(lab, "POST", "/raw", body).await;
+            assert!(answer.ends_with(r#"\"clients\":1}""#), "{answer}");
+        }
+        let feed = seen(lab, feed, 1).await;
+        assert_eq!(feed.lines().skip(1).collect::<Vec<_>>(), [r#"0 "a""#, "1 closed by the client"]);
+    });
+}
+
+#[test]
 fn each_event_of_a_connection_has_random_values_of_its_own() {
     let text = r#"
         [[route]]
