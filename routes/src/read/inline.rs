@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use onbeat_wire::UniqueJson;
+
 use super::file::{FILE_KEYS, ROUTES_MAX, VERSION, add_toml_errors, check_reached, document, model};
 use super::input::{Folder, PlayedFiles};
 use super::node::{Lines, Node, Place};
@@ -62,8 +64,13 @@ fn tree(text: &str, problems: &mut Problems) -> Option<Node> {
     let lines = Lines::new(text);
     // Tells the forms apart by the brace, with which no TOML document begins.
     if text.trim_start().starts_with('{') {
-        return match serde_json::from_str(text) {
-            Ok(value) => Some(Node::of_json(value, Place::default())),
+        return match serde_json::from_str::<UniqueJson>(text).map(UniqueJson::into_value) {
+            Ok(Ok(value)) => Some(Node::of_json(value, Place::default())),
+            Ok(Err(path)) => {
+                let what = "expected once in an object, got twice: delete one of the two";
+                problems.add(&Place { path, ..Place::default() }, what);
+                None
+            }
             Err(error) => {
                 problems
                     .add(&Place { line: Some(error.line()), ..Place::default() }, format!("expected JSON: {error}"));
@@ -119,6 +126,7 @@ mod tests {
             ("{\"path\":\n", "routes:2: expected JSON"),
             ("[channel.news]\nhistory = 3", "routes:1: channel: expected routes alone"),
             (r#"{"path":"/a","bdy":"x"}"#, "routes: expected a known key, got bdy"),
+            (r#"{"path":"/a","body":"x","body":"y"}"#, "routes: body: expected once in an object, got twice"),
             ("onbeat = 2\n[[route]]\npath = \"/a\"\nstatus = 204", "routes:1: onbeat: expected"),
         ] {
             let problems = problems(text);
