@@ -6,17 +6,12 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// The headers open to every page without being exposed (Fetch, 4.4).
+/// The headers open to every page without being exposed (Fetch, 2.2.2).
 const SAFE: [&str; 7] =
     ["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
-
-/// Returns whether a request is a preflight (Fetch, 4.8).
-pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
 
 /// Answers a preflight: allows the asked method and all asked headers.
 pub(crate) fn preflight(request: &HeaderMap) -> Response {
@@ -69,19 +64,6 @@ mod tests {
 
     fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
         headers.get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
-    }
-
-    #[test]
-    fn a_preflight_is_options_with_an_origin_and_a_method() {
-        for (method, headers, is) in [
-            ("OPTIONS", &[PAGE, ASKED][..], true),
-            ("OPTIONS", &[PAGE], false),
-            ("OPTIONS", &[ASKED], false),
-            ("GET", &[PAGE, ASKED], false),
-        ] {
-            let head = head(method, "/a", headers);
-            assert_eq!(is_preflight(&head.method, &head.headers), is, "{method} {headers:?}");
-        }
     }
 
     #[test]

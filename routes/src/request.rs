@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method};
 use bytes::Bytes;
 use onbeat_server::query::decode;
 use serde_json::Value;
-
-use crate::cors;
 
 /// A part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +83,11 @@ impl Request {
         &self.method
     }
 
-    /// Returns whether the request is a preflight: a browser asks whether a page may send another request.
+    /// Returns whether the request is a preflight: a browser asks whether a page may send another request (Fetch, 4.8).
     #[must_use]
     pub(crate) fn is_preflight(&self) -> bool {
-        cors::is_preflight(&self.method, &self.headers)
+        let has = |name| self.headers.contains_key(name);
+        self.method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
     /// Returns the path, as the client has sent it.
@@ -192,6 +192,19 @@ pub(crate) mod tests {
         assert_eq!(request.text(&RequestPart::Body).as_deref(), Some(body));
         for name in ["", "methods", "query", "query.", "header.", "header.a b", "n"] {
             assert_eq!(RequestPart::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_options_with_an_origin_and_a_method() {
+        let (page, asked) = (("origin", "http://localhost:5173"), ("access-control-request-method", "PUT"));
+        for (method, headers, is) in [
+            ("OPTIONS", &[page, asked][..], true),
+            ("OPTIONS", &[page], false),
+            ("OPTIONS", &[asked], false),
+            ("GET", &[page, asked], false),
+        ] {
+            assert_eq!(request(method, "/a", headers, "").is_preflight(), is, "{method} {headers:?}");
         }
     }
 
