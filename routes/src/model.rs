@@ -194,9 +194,9 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Whether each write begins the period again, so that a heartbeat comes after silence alone.
     pub after_silence: bool,
-    /// How often; nothing for ever.
+    /// How many times; without an end if there is no number.
     pub times: Option<u64>,
-    /// The part.
+    /// The chunk.
     pub chunk: Chunk,
 }
 

@@ -3,15 +3,12 @@
 use std::fmt;
 
 use axum::http::Method;
-use serde_json::Value;
+use onbeat_faults::form::shown;
 
 use crate::matching::Mismatch;
 use crate::model::{Condition, Route};
 use crate::nearest_name::nearest;
 use crate::request::{Request, RequestPart};
-
-/// How many characters are shown of a value.
-const SHOWN_CHARS_MAX: usize = 80;
 
 /// Returns the text of a 404: the nearest route, and the reason why this route does not match.
 pub(crate) fn no_match(routes: &[&Route], request: &Request) -> String {
@@ -64,30 +61,25 @@ impl fmt::Display for Mismatch {
             Self::Path => f.write_str("its path differs"),
             Self::Method => f.write_str("its method differs"),
             Self::NoJson(Condition { part, expected }) => {
-                write!(f, "it expects {} at {part}, and the body is no JSON", shown(expected))
+                write!(f, "it expects {} at {part}, and the body is no JSON", shown(&expected.to_string()))
             }
             Self::Condition(Condition { part, expected }, None) => {
-                write!(f, "it expects {} at {part}, and the request has none", shown(expected))
+                write!(f, "it expects {} at {part}, and the request has none", shown(&expected.to_string()))
             }
             Self::Condition(Condition { part, expected }, Some(value)) => {
-                write!(f, "it expects {} at {part}, and the request has {}", shown(expected), shown(value))
+                write!(
+                    f,
+                    "it expects {} at {part}, and the request has {}",
+                    shown(&expected.to_string()),
+                    shown(&value.to_string())
+                )
             }
         }
     }
 }
 
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= SHOWN_CHARS_MAX {
-        return text;
-    }
-    text.chars().take(SHOWN_CHARS_MAX).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::request::tests::request;
     use crate::testing::model;
@@ -136,6 +128,8 @@ mod tests {
         }
         let text = no_match(&[], &request("GET", "/a", &[], ""));
         assert_eq!(text, "no route matches GET /a: there is no route\n");
-        assert_eq!(shown(&json!("x".repeat(100))), format!("\"{}…", "x".repeat(79)));
+        let long = format!(r#"{{"model":"{}"}}"#, "x".repeat(100));
+        let text = no_match(&routes, &request("POST", "/chat", &[], &long));
+        assert!(text.ends_with(&format!("the request has \"{}…\n", "x".repeat(59))), "{text}");
     }
 }

@@ -15,9 +15,9 @@ use crate::request::Request;
 /// The most routes that are added at run time.
 pub const ROUTES_MAX: usize = 10_000;
 
-/// The limit of [`ROUTES_MAX`] routes added at run time is reached.
+/// There would be more than [`ROUTES_MAX`] routes added at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are {ROUTES_MAX} routes that were added, and no more are kept")]
+#[error("at most {ROUTES_MAX} routes can be added at run time")]
 pub struct TooManyRoutes;
 
 /// The routes of a world, of which the first match answers: routes added at run time, the newest first, then the routes of

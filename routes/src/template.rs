@@ -15,6 +15,9 @@ use crate::request::{Request, RequestPart};
 const NAMES: [&str; 7] = ["now", "t_ms", "seq", "random", "uuid", "pick", "json"];
 /// The parts of a request, as a message lists them.
 const PARTS: [&str; 6] = ["method", "path", "body", "query.NAME", "header.NAME", "/pointer"];
+/// The words of `random`, as a message tells them.
+const RANDOM: &str = "random FROM TO or random FROM TO DECIMALS, with FROM at most TO, both from -1e15 to 1e15, DECIMALS from 0 \
+                      to 15, and with DECIMALS 0 a whole number from FROM to TO";
 /// The most decimal places of a random number.
 const DECIMALS_MAX: u32 = 15;
 
@@ -118,7 +121,7 @@ impl Template {
         self.pieces.iter().map(text).collect()
     }
 
-    /// Returns whether the text has a number among the texts of its response.
+    /// Returns whether the text has the placeholder `{{seq}}`.
     #[must_use]
     pub fn uses_seq(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Seq))
@@ -204,9 +207,7 @@ fn piece(inside: &str) -> Result<Piece, TemplateError> {
         ["t_ms"] => Ok(Piece::TimeMs),
         ["seq"] => Ok(Piece::Seq),
         ["uuid"] => Ok(Piece::Uuid),
-        ["random", ref bounds @ ..] => {
-            random_of(bounds).ok_or_else(|| wrong("random FROM TO, two finite numbers, or random FROM TO DECIMALS"))
-        }
+        ["random", ref bounds @ ..] => random_of(bounds).ok_or_else(|| wrong(RANDOM)),
         ["pick", ref choices @ ..] if !choices.is_empty() => {
             Ok(Piece::Pick(choices.iter().map(ToString::to_string).collect()))
         }
@@ -219,6 +220,9 @@ fn piece(inside: &str) -> Result<Piece, TemplateError> {
             RequestPart::named(name).map(Piece::Part).ok_or_else(|| wrong("a part"))
         }
         [name] if name.starts_with('/') => Err(wrong("a JSON pointer with ~0 for ~ and ~1 for /")),
+        [name, _, ..] if NAMES.contains(&name) || RequestPart::named(name).is_some() => {
+            Err(wrong(&format!("{name} alone, without further words")))
+        }
         [name, ..] => {
             let expected = nearest(name, known()).map_or_else(
                 || format!("one of {}", known().join(", ")),
@@ -357,28 +361,19 @@ mod tests {
         for (text, said) in [
             ("{{nwo}}", "expected a placeholder, such as {{now}}, got {{nwo}}"),
             ("{{randm 1 2}}", "expected a placeholder, such as {{random}}, got {{randm 1 2}}"),
-            (
-                "{{random 1}}",
-                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 1}}",
-            ),
-            (
-                "{{random 2 1}}",
-                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 2 1}}",
-            ),
-            (
-                "{{random 0 NaN}}",
-                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0 NaN}}",
-            ),
             ("{{/a~2}}", "expected a JSON pointer with ~0 for ~ and ~1 for /, got {{/a~2}}"),
+            ("{{uuid 4}}", "expected uuid alone, without further words, got {{uuid 4}}"),
+            ("{{query.a b}}", "expected query.a alone, without further words, got {{query.a b}}"),
             ("{{pick}}", "expected pick and one word or more, got {{pick}}"),
             ("{{pick \"a}}", "expected quotes that end, got {{pick \"a}}"),
-            (
-                "{{random 0.2 0.8 0}}",
-                "expected random FROM TO, two finite numbers, or random FROM TO DECIMALS, got {{random 0.2 0.8 0}}",
-            ),
             ("a {{now", r"expected a placeholder that ends with }} (a literal {{ is written \{{), got {{now"),
         ] {
             assert_eq!(Template::parse(text).expect_err(text).to_string(), said);
+        }
+        for text in ["{{random 1}}", "{{random 2 1}}", "{{random 0 NaN}}", "{{random 0.2 0.8 0}}", "{{random 0 1 16}}"]
+        {
+            let told = Template::parse(text).expect_err(text).to_string();
+            assert_eq!(told, format!("expected {RANDOM}, got {text}"));
         }
         for text in ["{{}}", "{{json}}", "{{json x}}", "{{json /~}}", "{{now now}}", "{{query.}}"] {
             assert!(Template::parse(text).is_err(), "{text}");

@@ -67,7 +67,7 @@ fn a_program_gets_an_object_for_each_file_with_the_problems_of_the_file() {
     let wrong = b"onbeat = 1\n[[route]]\npath = \"a\"\nstatus = 99\n";
     let folder = folder_with_recording("jsonl", &[("wrong.toml", wrong), ("good.toml", GOOD)]);
     let lines = "{\"file\":\"wrong.toml\",\"problems\":[\
-        {\"line\":3,\"field\":\"route[0].path\",\"problem\":\"expected a path like /v1/chat, in ASCII, without a query, got \\\"a\\\"\"},\
+        {\"line\":3,\"field\":\"route[0].path\",\"problem\":\"expected a path like /v1/chat, of at most 2048 visible ASCII characters, without a query, got \\\"a\\\"\"},\
         {\"line\":4,\"field\":\"route[0].status\",\"problem\":\"expected a whole number from 200 to 599, got 99\"}]}\n\
         {\"file\":\"good.toml\",\"routes\":2,\"responses\":3,\"channels\":1,\"scenarios\":1}\n";
     assert_prints(&folder, &["routes", "check", "wrong.toml", "good.toml", "--format", "jsonl"], 2, lines, "");

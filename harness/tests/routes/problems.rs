@@ -84,6 +84,7 @@ fn every_problem_has_its_line_and_what_was_expected() {
         "onbeat = 1\n[channel]\nnews = 1\nother = { histroy = 5, publish = \"/news\" }",
         "onbeat = 1\n[channel.news]\nhistory = -1\npublish = { path = \"/news\", method = \"*\", status = 99, data = \"a\", send = \"b\" }",
         "onbeat = 1\n[scenario]\noffline = []\n[scenarios.x]",
+        "onbeat = 1\n[[route]]\npath = \"/a\"\nstatus = 200\nheaders = { x = \"{{seq}}\" }\n[channel.\"a.b\"]\npublish = { path = \"/a\", method = \"GET\" }\n[channel.c]\npublish = { path = \"/c\", method = \"post\" }",
     ];
     let told = files.map(|text| format!("{}\n{}\n", text.replace('\n', "\n    ").trim_end(), problems(text)));
     assert_snapshot!("routes-problems", told.map(|told| format!("    {told}")).join("\n"));

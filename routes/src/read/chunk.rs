@@ -1,6 +1,7 @@
 //! Reads one part of a body: an event by its fields, text, or bytes.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use onbeat_faults::form::INTEGER_MAX;
 
 use super::problems::Problems;
 use super::table::Table;
@@ -11,8 +12,6 @@ use crate::template::Template;
 pub(super) const EVENT_KEYS: [&str; 5] = ["event", "id", "retry", "comment", "data"];
 /// The keys of a chunk.
 pub(super) const CHUNK_KEYS: [&str; 7] = ["event", "id", "retry", "comment", "data", "send", "send_b64"];
-/// The most milliseconds that every JSON has exactly.
-const RETRY_MS_MAX: u64 = (1 << 53) - 1;
 
 /// Reads a chunk, if there are keys of a chunk.
 pub(super) fn chunk(table: &Table<'_>, problems: &mut Problems) -> Option<Chunk> {
@@ -41,7 +40,7 @@ pub(super) fn chunk(table: &Table<'_>, problems: &mut Problems) -> Option<Chunk>
             comment: table.template("comment", problems),
             event: one_line("event", table, problems),
             id: one_line("id", table, problems),
-            retry_ms: table.whole("retry", 0..=RETRY_MS_MAX, problems),
+            retry_ms: table.whole("retry", 0..=INTEGER_MAX, problems),
             data: table.template("data", problems),
         })),
     }

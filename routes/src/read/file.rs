@@ -10,7 +10,7 @@ use toml::de::DeTable;
 
 use super::chunk::{CHUNK_KEYS, chunk};
 use super::input::{Folder, PlayedFiles, text_in};
-use super::node::{Lines, Node, Place};
+use super::node::{Lines, Node, NodeValue, Place};
 use super::problems::Problems;
 use super::route::{ReadRoute, named_method, path, route};
 use super::step::channel_name;
@@ -58,7 +58,7 @@ pub fn read_text(name: &str, text: &str, folder: &Path) -> Result<Model, Problem
         Err(errors) => {
             // Gives JSON a message of its own: as TOML, JSON has an error in nearly every line.
             if text.trim_start().starts_with('{') {
-                let what = "expected TOML, got JSON, which is the form of routes in the control interface alone";
+                let what = "expected TOML, got JSON, which is for routes in the control interface and in programs";
                 problems.add(&Place { line: Some(1), ..Place::default() }, what);
             } else {
                 add_toml_errors(&errors, text, &lines, &mut problems);
@@ -127,14 +127,17 @@ pub fn read_routes(form: Value, folder: Option<&Path>) -> Result<Vec<Route>, Pro
     let node = Node::of_json(form, Place::default());
     let table = Table::read(&node, &["routes"], &mut problems);
     let (files, mut routes) = (below(folder), Vec::new());
-    match table.as_ref().and_then(|table| table.get("routes")).map(|node| &node.content) {
-        Some(super::node::NodeValue::Array(items)) if items.len() <= ROUTES_MAX => {
-            routes.extend(items.iter().filter_map(|node| route(node, &files, &mut problems)).map(|read| read.route));
-        }
-        Some(_) => {
-            problems.add(&node.place.key("routes"), format!("expected an array with at most {ROUTES_MAX} routes"));
-        }
-        None => problems.add(&node.place, "expected routes, an array of routes, but it is missing"),
+    match table.as_ref().map(|table| table.get("routes")) {
+        Some(Some(node)) => match &node.content {
+            NodeValue::Array(items) if items.len() <= ROUTES_MAX => {
+                routes
+                    .extend(items.iter().filter_map(|node| route(node, &files, &mut problems)).map(|read| read.route));
+            }
+            _ => problems.add(&node.place, format!("expected an array with at most {ROUTES_MAX} routes, got {node}")),
+        },
+        Some(None) => problems.add(&node.place, "expected routes, an array of routes, but it is missing"),
+        // Adds nothing: the reading of the table has told the problem.
+        None => {}
     }
     if problems.is_empty() { Ok(routes) } else { Err(problems) }
 }
@@ -234,11 +237,10 @@ fn channel(node: &Node, problems: &mut Problems) -> Option<ChannelForm> {
 fn publish(node: &Node, problems: &mut Problems) -> Option<Publish> {
     let table = Table::read(node, &[&PUBLISH_KEYS[..], &CHUNK_KEYS].concat(), problems)?;
     let method = match table.get("method") {
-        Some(node) if node.as_text() == Some("*") => {
-            problems.add(&node.place, "expected a single method, such as POST, got *");
-            None
+        Some(node) => {
+            let expected = "a single method in upper case, such as POST";
+            table.text("method", problems).and_then(|name| named_method(name, expected, node, problems))
         }
-        Some(node) => table.text("method", problems).and_then(|name| named_method(name, node, problems)),
         None => Some(axum::http::Method::POST),
     };
     let path = path("path", &table, problems);
@@ -267,7 +269,7 @@ fn check_publishing(
     let publishers: Vec<_> =
         channels.iter().filter_map(|(name, channel)| Some((name, channel.publish.as_ref()?))).collect();
     for (number, (name, Publish { method, path, .. })) in publishers.iter().enumerate() {
-        let node = table.get("channel").map(|node| node.below(&format!("{name}.publish")));
+        let node = table.get("channel").and_then(|node| node.get(name)?.get("publish"));
         let place = node.map_or(table.place, |node| &node.place);
         // Finds a route that takes the request under all conditions; a route with conditions takes only some requests.
         let is_taken =

@@ -66,15 +66,16 @@ fn method(table: &Table<'_>, problems: &mut Problems) -> Option<Method> {
     let Some(node) = table.get("method") else { return Some(Method::GET) };
     match table.text("method", problems)? {
         "*" => None,
-        name => named_method(name, node, problems),
+        name => named_method(name, "a method in upper case, such as POST, or * for any", node, problems),
     }
 }
 
-/// Reads the name of a method.
-pub(super) fn named_method(name: &str, node: &Node, problems: &mut Problems) -> Option<Method> {
-    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_uppercase());
+/// Reads the name of a method, or tells what was `expected`.
+pub(super) fn named_method(name: &str, expected: &str, node: &Node, problems: &mut Problems) -> Option<Method> {
+    // Refuses the asterisk, of which HTTP would allow a name.
+    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name != "*" && name == name.to_uppercase());
     if method.is_none() {
-        problems.add(&node.place, format!("expected a method in upper case, such as POST, or * for any, got {node}"));
+        problems.add(&node.place, format!("expected {expected}, got {node}"));
     }
     method
 }
@@ -88,7 +89,8 @@ pub(super) fn path(key: &str, table: &Table<'_>, problems: &mut Problems) -> Opt
     let path = table.text(key, problems)?;
     let is_printable = path.bytes().all(|byte| byte.is_ascii_graphic());
     if !path.starts_with('/') || !is_printable || path.contains(['?', '#']) || path.len() > PATH_BYTES_MAX {
-        let expected = "a path like /v1/chat, in ASCII, without a query";
+        let expected =
+            format!("a path like /v1/chat, of at most {PATH_BYTES_MAX} visible ASCII characters, without a query");
         problems.add(&node.place, format!("expected {expected}, got {node}"));
         return None;
     }

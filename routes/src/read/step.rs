@@ -38,7 +38,7 @@ pub(super) fn step(node: &Node, problems: &mut Problems) -> Option<Step> {
     {
         let fits = if of_subscription { table.has("subscribe") } else { kinds[0] };
         if let Some(node) = table.get(name).filter(|_| !fits) {
-            let needed = if of_subscription { "subscribe" } else { "a chunk, such as data or send" };
+            let needed = if of_subscription { "subscribe" } else { "a chunk, such as data or send," };
             problems.add(&node.place, format!("expected {needed} beside this key"));
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use onbeat_faults::form;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use serde_json::json;
 
-use super::{Problems, read_route, read_text};
+use super::{Problems, read_route, read_routes, read_text};
 use crate::model::{Content, Model};
 
 /// A file with almost every key of the form. Where the order of keys matters, the keys are sorted, as those of JSON are.
@@ -89,6 +90,21 @@ fn a_route_reads_back_from_the_form_in_which_it_is_listed() {
     for route in model.routes {
         let again = read_route(route.form.clone(), Some(&folder)).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(format!("{again:?}"), format!("{route:?}"));
+    }
+}
+
+#[test]
+fn a_form_without_routes_has_one_problem_with_what_came() {
+    for (form, told) in [
+        (json!({}), "expected routes, an array of routes, but it is missing"),
+        (json!({"routes": 5}), "routes: expected an array with at most 10000 routes, got 5"),
+        (
+            json!({"routes": vec![0; 10_001]}),
+            "routes: expected an array with at most 10000 routes, got an array of 10001",
+        ),
+        (json!([]), "expected a table, got an array of 0"),
+    ] {
+        assert_eq!(read_routes(form, None).expect_err(told).to_string(), told);
     }
 }
 
