@@ -1,6 +1,7 @@
-//! Redacts the secrets in a log: the values of headers and of query parameters.
+//! Redacts the secrets in a log: the values of headers, query parameters, form fields and JSON keys.
 //!
-//! An `x` replaces each byte of a value. The length stays, since a request that was too long must be too long in a replay.
+//! An `x` replaces each byte of a text, and a `1` each digit of a number. The length stays, since a request that was too long
+//! must be too long in a replay.
 
 use std::borrow::Cow;
 
@@ -32,7 +33,7 @@ const NO_SECRETS: [&str; 1] = ["accesscontrolallowcredentials"];
 /// Names of values that decide the answer. A log without these values could not be replayed.
 const NEEDED: [&str; 3] = ["accesscontrolrequestheaders", "connection", "msg"];
 
-/// The names of the headers and query parameters with secrets.
+/// The names of the headers, query parameters, form fields and JSON keys with secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Redaction {
     /// The names beside the usual names, in plain form.
@@ -90,39 +91,40 @@ impl Redaction {
     pub fn url<'a>(&self, url: Cow<'a, str>) -> Cow<'a, str> {
         let Some((before, after)) = url.split_once('?') else { return url };
         let (query, fragment) = after.split_at(after.find('#').unwrap_or(after.len()));
-        if !query.split('&').any(|pair| self.is_secret(pair)) {
+        let hidden = self.pairs(query.as_bytes());
+        if hidden == query.as_bytes() {
             return url;
         }
-        // Changes only the values of secrets: all other parts of the query stay as sent.
-        let pairs: Vec<Cow<'_, str>> = query.split('&').map(|pair| self.pair(pair)).collect();
-        Cow::Owned(format!("{before}?{}{fragment}", pairs.join("&")))
+        Cow::Owned(format!("{before}?{}{fragment}", String::from_utf8_lossy(&hidden)))
     }
 
-    /// Returns the body of a request with the secrets of forms and of JSON replaced.
+    /// Returns the body of a request with the secrets of forms and of JSON replaced. The body may have been cut, even within a
+    /// character.
     #[must_use]
     pub fn body(&self, content_type: &str, body: Bytes) -> Bytes {
-        let Ok(text) = std::str::from_utf8(&body) else { return body };
-        // Reads a form as a query. JSON under the type of forms, as `curl -d` sends by default, is read as JSON.
-        if content_type.to_ascii_lowercase().contains("x-www-form-urlencoded") && !text.trim_start().starts_with('{') {
-            let form = format!("?{text}");
-            return self.url(form.into())[1..].to_owned().into();
+        let is_form = content_type.to_ascii_lowercase().contains("x-www-form-urlencoded");
+        // Reads JSON under the type of forms, as `curl -d` sends by default, as JSON.
+        if is_form && !body.trim_ascii_start().starts_with(b"{") {
+            return self.pairs(&body).into();
         }
-        secret_json::hide(text, |name| self.covers(name)).map_or_else(|| body.clone(), Bytes::from)
+        secret_json::hide(&body, |name| self.covers(name)).map_or(body, Bytes::from)
     }
 
-    fn pair<'a>(&self, pair: &'a str) -> Cow<'a, str> {
-        match pair.split_once('=').filter(|_| self.is_secret(pair)) {
-            Some((name, value)) => Cow::Owned(format!("{name}={}", "x".repeat(value.len()))),
-            None => Cow::Borrowed(pair),
+    /// Returns the pairs of a query or of a form with the values of secrets replaced. All other bytes stay as sent.
+    fn pairs(&self, text: &[u8]) -> Vec<u8> {
+        let mut hidden = text.to_vec();
+        for pair in hidden.split_mut(|byte| *byte == b'&') {
+            let name_bytes = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = pair.split_at_mut(name_bytes);
+            if self.covers(&query::decode(&String::from_utf8_lossy(name))) {
+                // Keeps the `=`.
+                value.iter_mut().skip(1).for_each(|byte| *byte = b'x');
+            }
         }
+        hidden
     }
 
-    /// Returns whether this pair of a query has a secret value.
-    fn is_secret(&self, pair: &str) -> bool {
-        pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && self.covers(&query::decode(name)))
-    }
-
-    /// Returns whether the values of a header or a query parameter with this name are secrets.
+    /// Returns whether the values with this name are secrets.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
         let covers_part = |part: &str| {
@@ -179,6 +181,27 @@ mod tests {
             ("access-control-allow-credentials", "true", "true"),
         ] {
             assert_eq!(redaction.header(name, value.into()), logged, "{name}");
+        }
+    }
+
+    #[test]
+    fn bodies_have_no_secrets_whatever_their_bytes() {
+        let redaction = Redaction::default();
+        for (content_type, body, logged) in [
+            // Ends within a character, as a body that was cut.
+            (
+                "application/json",
+                &b"{\"token\":\"abc\",\"a\":\"\xe4\xbd"[..],
+                &b"{\"token\":\"xxx\",\"a\":\"\xe4\xbd"[..],
+            ),
+            ("application/json", b"{\"token\":\"\xe4\xbd", b"{\"token\":\"xx"),
+            // Latin-1.
+            ("application/json", b"{\"a\":\"\xfc\",\"key\":12}", b"{\"a\":\"\xfc\",\"key\":11}"),
+            ("application/x-www-form-urlencoded", b"a=\xfc&password=a#b&c=d", b"a=\xfc&password=xxx&c=d"),
+            ("application/x-www-form-urlencoded", b" {\"key\":\"a&b\"}", b" {\"key\":\"xxx\"}"),
+            ("application/octet-stream", b"\xff\0\"a\":", b"\xff\0\"a\":"),
+        ] {
+            assert_eq!(redaction.body(content_type, Bytes::from_static(body)), logged, "{}", body.escape_ascii());
         }
     }
 

@@ -1,15 +1,15 @@
-//! Replaces secrets in JSON: the values of keys with secret names. The text may have been cut.
+//! Replaces secrets in JSON: the values of keys with secret names. The text may have been cut, even within a character.
 
 /// Returns the text with the values of secret keys replaced; nothing if there are none. All values within the value of a
 /// secret key are replaced.
-pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<String> {
+pub(super) fn hide(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
     let mut hidden: Option<Vec<u8>> = None;
     let mut tokens = Tokens { text, next: 0 };
     let mut depth = 0_usize;
     // Keeps the depth of the secret key whose value is being read.
     let mut secret: Option<usize> = None;
     while let Some((start, end)) = tokens.next_token() {
-        match text.as_bytes()[start] {
+        match text[start] {
             // Ends the value of a secret key with the next comma, or the next closing mark, at the depth of the key.
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {
@@ -19,16 +19,16 @@ pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<Strin
             b',' => secret = secret.filter(|at| *at < depth),
             b':' => {}
             b'"' if tokens.is_at_colon() => {
-                let name: Option<String> = serde_json::from_str(&text[start..end]).ok();
+                let name: Option<String> = serde_json::from_slice(&text[start..end]).ok();
                 if secret.is_none() && name.is_some_and(|name| is_secret(&name)) {
                     secret = Some(depth);
                 }
             }
             first if secret.is_some() => {
-                let bytes = hidden.get_or_insert_with(|| text.as_bytes().to_vec());
+                let bytes = hidden.get_or_insert_with(|| text.to_vec());
                 let is_string = first == b'"';
                 // Keeps the quotes; a string that was cut has no closing quote.
-                let is_whole = is_string && end - start >= 2 && text.as_bytes()[end - 1] == b'"';
+                let is_whole = is_string && end - start >= 2 && text[end - 1] == b'"';
                 for byte in &mut bytes[start + usize::from(is_string)..end - usize::from(is_whole)] {
                     match byte {
                         _ if is_string => *byte = b'x',
@@ -41,12 +41,12 @@ pub(super) fn hide(text: &str, is_secret: impl Fn(&str) -> bool) -> Option<Strin
             _ => {}
         }
     }
-    hidden.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    hidden
 }
 
 /// The tokens of a JSON text: strings, marks, and other values.
 struct Tokens<'t> {
-    text: &'t str,
+    text: &'t [u8],
     next: usize,
 }
 
@@ -54,7 +54,7 @@ impl Tokens<'_> {
     /// Returns the bounds of the next token.
     fn next_token(&mut self) -> Option<(usize, usize)> {
         let start = self.skip_space();
-        let bytes = self.text.as_bytes();
+        let bytes = self.text;
         self.next = match *bytes.get(start)? {
             b'"' => {
                 let mut end = start + 1;
@@ -75,11 +75,11 @@ impl Tokens<'_> {
     }
 
     fn is_at_colon(&self) -> bool {
-        self.text.as_bytes().get(self.skip_space()) == Some(&b':')
+        self.text.get(self.skip_space()) == Some(&b':')
     }
 
     fn skip_space(&self) -> usize {
-        let rest = &self.text.as_bytes()[self.next..];
+        let rest = &self.text[self.next..];
         self.next + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
     }
 }
@@ -95,7 +95,8 @@ mod tests {
     use super::*;
 
     fn hidden(text: &str) -> Option<String> {
-        hide(text, |name| name == "key")
+        let hidden = hide(text.as_bytes(), |name| name == "key")?;
+        Some(String::from_utf8(hidden).expect("whole strings and digits were replaced"))
     }
 
     #[test]
