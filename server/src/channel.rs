@@ -96,8 +96,8 @@ struct Subscriber {
     connection: Arc<Connection>,
     /// The number of the newest entry that the subscriber has taken.
     taken: AtomicU64,
-    /// How many events of the history there were to take, in addition to a full mailbox.
-    missed: u64,
+    /// The number of the newest entry when the client subscribed. Older events come in addition to a full mailbox.
+    joined: u64,
 }
 
 impl Channel {
@@ -137,15 +137,14 @@ impl Channel {
         let joined = subscribers.last().number;
         let order = subscribers.subscribed;
         subscribers.subscribed += 1;
-        let (taken, missed) = (AtomicU64::new(place.number), joined - place.number);
-        let subscriber = Arc::new(Subscriber { connection, taken, missed });
+        let subscriber = Arc::new(Subscriber { connection, taken: AtomicU64::new(place.number), joined });
         subscribers.by_order.insert(order, Arc::clone(&subscriber));
         // Releases the lock before waking a test that waits for subscribers.
         drop(subscribers);
         self.subscribed.notify_waiters();
         // Counts the entry at the place as written, so that the first event is the entry behind.
         let written = place.event.writes.len();
-        Subscription { channel: Arc::clone(self), order, subscriber, at, joined, place, written }
+        Subscription { channel: Arc::clone(self), order, subscriber, at, place, written }
     }
 
     /// Appends an event of the time `at`, in one step for all subscribers; calls `before_waking` with the connection of each
@@ -155,8 +154,7 @@ impl Channel {
         let before = subscribers.by_order.len();
         let (last, mut filling) = (subscribers.last().number, false);
         subscribers.by_order.retain(|_, subscriber| {
-            // Leaves events of the history out, which come in addition to a full mailbox.
-            let behind = (last - subscriber.taken.load(Ordering::Acquire)).saturating_sub(subscriber.missed);
+            let behind = last - subscriber.taken.load(Ordering::Acquire).max(subscriber.joined);
             let full = behind >= self.mailbox_events_max;
             filling |= behind >= self.mailbox_events_max / FILLING;
             if full {
@@ -273,8 +271,6 @@ pub struct Subscription {
     subscriber: Arc<Subscriber>,
     /// When the client subscribed.
     at: Instant,
-    /// The number of the newest entry at that time.
-    joined: u64,
     /// The newest entry taken.
     place: Arc<Entry>,
     /// How many writes of this entry [`Subscription::go_on`] has returned.
@@ -304,7 +300,7 @@ impl Subscription {
     /// Returns whether the oldest event not taken yet is from the history.
     #[must_use]
     pub fn is_missed(&self) -> bool {
-        self.place.number < self.joined
+        self.place.number < self.subscriber.joined
     }
 
     /// Takes the oldest event; [`Subscription::go_on`] then returns the writes.

@@ -152,10 +152,14 @@ fn of_several_events_with_one_id_the_newest_is_taken_for_the_last_that_a_client_
 fn a_subscriber_with_a_history_to_take_has_a_whole_mailbox_beside() {
     let channel = Arc::new(Channel::with_history(2, 100));
     publish_numbered(&channel, 0..100);
-    let late = channel.subscribe_from(&Beginning::Oldest, Arc::new(Connection::new(0)), Instant::EPOCH);
-    let publish = || publish(&channel, "more");
-    assert_eq!([publish(), publish(), publish()], [(1, 0, 1), (1, 0, 1), (0, 1, 0)]);
-    drop(late);
+    for reads in [false, true] {
+        let mut late = channel.subscribe_from(&Beginning::Oldest, Arc::new(Connection::new(0)), Instant::EPOCH);
+        if reads {
+            assert_eq!(read(&mut late).len(), 100);
+        }
+        let publish = || publish(&channel, "more");
+        assert_eq!([publish(), publish(), publish()], [(1, 0, 1), (1, 0, 1), (0, 1, 0)], "{reads}");
+    }
 }
 
 #[test]
