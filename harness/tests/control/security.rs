@@ -99,6 +99,7 @@ fn a_page_of_another_origin_is_refused_unless_it_is_named() {
         assert_eq!((head.status / 100, head.header("access-control-allow-origin")), (2, None));
     }
     let (head, _) = from("http://localhost:5173", "OPTIONS");
+    assert_eq!(head.header("access-control-allow-methods"), Some("GET, POST, PUT, DELETE"));
     assert_eq!(head.header("access-control-allow-headers"), Some("authorization, content-type"));
     let simple = [("Sec-Fetch-Site", "cross-site"), ("Content-Type", "text/plain")];
     assert_eq!(refused(&served, "POST", "/reset", &simple, "{}"), (403, "origin".into()));

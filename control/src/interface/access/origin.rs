@@ -26,7 +26,7 @@ pub(in crate::interface) fn preflight(request: &HeaderMap, named: Option<&Header
     if let Some(origin) = named {
         let headers = response.headers_mut();
         let_read(headers, origin.clone());
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE"));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         // Grants access to the local network, for which Chrome asks from public pages.
