@@ -155,7 +155,7 @@ impl<S: Script> ScriptSource<S> {
                 }
                 Action::Subscribe(subscribing) => {
                     let Subscribing { channel, beginning } = &*subscribing;
-                    // Subscribes as of the due time, however late the poll.
+                    // Dates the history by the due time, however late the poll. A late poll misses events that no history keeps.
                     let connection = Arc::clone(self.alarm.connection());
                     self.subscriptions.push(channel.subscribe_from(beginning, connection, scripted));
                     continue;
@@ -181,8 +181,9 @@ impl<S: Script> ScriptSource<S> {
 /// Returns the subscription with the oldest event, if the event goes before an action of the script at this time.
 fn next_event(subscriptions: &mut [Subscription], scripted: Option<Instant>) -> Option<&mut Subscription> {
     let with_events = subscriptions.iter_mut().filter_map(|subscription| Some((subscription.oldest()?, subscription)));
-    // Takes the earlier subscription if events happened at the same instant.
-    let (happened, subscription) = with_events.min_by_key(|(happened, _)| *happened)?;
+    // Takes, of events of the same instant, the history first, and then the event of the earlier subscription.
+    let (happened, subscription) =
+        with_events.min_by_key(|(happened, subscription)| (*happened, !subscription.is_missed()))?;
     // Puts the history before the script, and other events behind an action of the same instant.
     let goes_first = subscription.is_missed() || scripted.is_none_or(|scripted| happened < scripted);
     goes_first.then_some(subscription)

@@ -89,6 +89,25 @@ async fn a_late_reader_gets_the_history_as_of_the_time_of_the_subscription() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_one_instant_the_history_goes_before_an_event_of_an_earlier_subscription() {
+    let history = Arc::new(Channel::with_history(2, 1));
+    history.publish(Instant::EPOCH, Event::from([Bytes::from_static(b"old")]), |_| {});
+    for reads_in_time in [true, false] {
+        let script = |_| {
+            let subscribing = Subscribing { channel: Arc::clone(&history), beginning: Beginning::Oldest };
+            let action = Action::Subscribe(Box::new(subscribing));
+            [Cue { at: Duration::from_millis(10), action }].into_iter()
+        };
+        let mut polled = body_at(Arc::new(TokioClock::start()), script, true);
+        polled.until(10).await;
+        let mut writes = if reads_in_time { polled.due() } else { Vec::new() };
+        polled.publish(["event: a\n", "data: 1\n\n"]);
+        writes.extend(polled.due());
+        assert_eq!(writes, ["old", "event: a\n", "data: 1\n\n"], "{reads_in_time}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ending_stream_first_hands_over_what_is_due() {
     let mut polled = body_of(sse::script, true);
     polled.due();
