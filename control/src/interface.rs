@@ -102,8 +102,8 @@ impl Control {
 async fn show_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let file = page::find(method, path, !control.controller.settings().routes.alone);
-    // Lets a route of the world come before the page, but not before the files below the prefix.
-    let file = file.filter(|file| file.path != path || !control.controller.takes_get(path));
+    // Lets a route of the world come before the page at `/`. No route comes before the files below the prefix.
+    let file = file.filter(|_| path != "/" || !control.controller.takes_get(path));
     let Some(file) = file else { return next.run(request).await };
     // Asks for no token: the page itself asks people for the token.
     match control.access.host(request.uri(), request.headers()) {

@@ -100,7 +100,8 @@ fn a_route_for_the_path_of_the_page_comes_first_and_the_page_stays_where_no_rout
     // A route that is added comes first from then on.
     posted.did("POST", "/routes", &serde_json::json!({"path": "/", "body": "added"}));
     assert_eq!(asked(&posted, "GET", "/", &[]).1, "added");
-    for served in [&own, &posted] {
+    let below = with_routes("below", "[[route]]\npath = \"/*/*/*\"\nbody = \"below\"\n");
+    for served in [&own, &posted, &below] {
         assert_eq!(asked(served, "GET", "/__onbeat/page/page.js", &[]).1, text("/__onbeat/page/page.js"));
     }
 }
