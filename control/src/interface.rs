@@ -89,12 +89,18 @@ pub fn router(settings: Settings, access: Access) -> Router {
 }
 
 impl Control {
-    /// Counts a long answer among the answers that no client has read yet.
-    fn bounded(&self, answer: Response, connection: Option<&Arc<Connection>>) -> Result<Response, Refusal> {
+    /// Counts a long answer among the answers that no client has read yet. `is_done` tells that the request may have changed
+    /// something.
+    fn bounded(
+        &self,
+        answer: Response,
+        is_done: bool,
+        connection: Option<&Arc<Connection>>,
+    ) -> Result<Response, Refusal> {
         // Counts a fixed size for an answer without a length: only the log has none.
         let length = answer.body().size_hint().exact();
         let bytes = length.map_or(LOG_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
-        if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, connection) }
+        if bytes <= SHORT_BYTES_MAX { Ok(answer) } else { self.unread.admit(answer, bytes, is_done, connection) }
     }
 }
 
@@ -128,8 +134,9 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         return finish(access::preflight(request.headers(), from.as_ref()));
     }
     let connection = RequestContext::connection_of(&request);
+    let is_done = !request.method().is_safe();
     let answer = match control.access.token(request.headers()) {
-        Ok(()) => control.bounded(next.run(request).await, connection.as_ref()),
+        Ok(()) => control.bounded(next.run(request).await, is_done, connection.as_ref()),
         Err(refusal) => Err(refusal),
     };
     // Lets a page of a named origin read refusals as well.

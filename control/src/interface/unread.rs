@@ -51,21 +51,26 @@ impl Default for Unread {
 }
 
 impl Unread {
-    /// Returns the answer in pieces. The answer holds `bytes` bytes of memory until the end.
+    /// Returns the answer in pieces. The answer holds `bytes` bytes of memory until the end. The answer to an operation that
+    /// `is_done` is never refused.
     pub(super) fn admit(
         &self,
         answer: Response,
         bytes: usize,
+        is_done: bool,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Response, Refusal> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let share = Arc::clone(&self.memory).try_acquire_many_owned(bytes).map_err(|_| {
+        // Admits an answer that is longer than the limit if no other answer is unread.
+        let bytes = u32::try_from(bytes.min(UNREAD_BYTES_MAX)).expect("all answers are below 4 GiB");
+        let share = Arc::clone(&self.memory).try_acquire_many_owned(bytes).ok();
+        // Refuses nothing that is done: a refusal says that nothing has changed.
+        if share.is_none() && !is_done {
             let reason = format!(
                 "expected at most {UNREAD_BYTES_MAX} bytes of answers that nobody has read yet: \
                  read them, close their connections, or reset the server"
             );
-            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason)
-        })?;
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason));
+        }
         // Lists the connection, except under another server, where no connection is known.
         let number = connection.map(|connection| self.carriers.add(connection));
         let listed = number.map(|number| Listed { number, carriers: Arc::clone(&self.carriers) });
@@ -107,7 +112,7 @@ impl Drop for Listed {
 struct PiecewiseBody {
     body: Body,
     rest: Bytes,
-    _share: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
     _listed: Option<Listed>,
 }
 
@@ -136,5 +141,47 @@ impl HttpBody for PiecewiseBody {
             Some(bytes) => SizeHint::with_exact(bytes + self.rest.len() as u64),
             None => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::extract::Request;
+    use tower_service::Service;
+
+    use super::*;
+    use crate::{Access, PREFIX, Settings};
+
+    async fn asked(router: &mut Router, method: &str, path: &str, json: String) -> Response {
+        let request = Request::builder().method(method).uri(format!("{PREFIX}{path}")).header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Body::from(json));
+        router.call(request.expect("a request")).await.expect("a router never fails")
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_is_done_is_answered_however_much_is_unread() {
+        let access = Access::new(&[], "localhost", None, &[]).expect("nobody else reaches the server");
+        let mut router = crate::router(Settings::manual(), access);
+        let route = format!(r#"{{"path":"/","body":"{}"}}"#, "x".repeat(SHORT_BYTES_MAX));
+        assert_eq!(asked(&mut router, "POST", "/routes", route).await.status(), StatusCode::CREATED);
+        let mut unread = Vec::new();
+        for _ in 0..UNREAD_BYTES_MAX / LOG_BYTES {
+            unread.push(asked(&mut router, "GET", "/log", String::new()).await);
+        }
+        assert!(unread.iter().all(|answer| answer.status() == StatusCode::OK));
+        for (method, status) in [("GET", StatusCode::TOO_MANY_REQUESTS), ("DELETE", StatusCode::OK)] {
+            assert_eq!(asked(&mut router, method, "/routes", String::new()).await.status(), status, "{method}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_longer_than_all_may_be_is_sent_alone() {
+        let unread = Unread::default();
+        let admit = |bytes| unread.admit(Response::default(), bytes, false, None);
+        let longest = admit(2 * UNREAD_BYTES_MAX).expect("nothing else is unread");
+        assert!(admit(1).is_err());
+        drop(longest);
+        assert!(admit(1).is_ok());
     }
 }
