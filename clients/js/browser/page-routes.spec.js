@@ -55,6 +55,48 @@ path = "/only-here"
 steps = [{ open = true }]
 `;
 
+const CONDITIONS = `
+[[route]]
+method = "POST"
+path = "/whole"
+match = { "/" = { a = [1] } }
+steps = [{ data = "met" }]
+
+[[route]]
+path = "/star"
+match = { "query.q" = 'a\\**' }
+steps = [{ data = "met" }]
+
+[[route]]
+method = "POST"
+path = "/chat"
+match = { "/model" = "a" }
+steps = [{ data = "one" }]
+`;
+
+const BROKEN = `
+[[route]]
+path = "/broken"
+steps = [{ retry = 1 }, { id = "1", data = "behind {{header.last-event-id}}" }, { send = "id: 2\\n" }, { open = true }]
+
+[[route]]
+path = "/plain"
+
+[[route.response]]
+steps = [{ retry = 1 }, { data = "first" }, { wait_ms = 10, end = "cut" }]
+
+[[route.response]]
+steps = [{ end = "reset" }]
+
+[[route.response]]
+steps = [{ data = "again" }, { open = true }]
+
+[[route]]
+path = "/lines"
+headers = { content-type = "application/x-ndjson" }
+steps = [{ send = "1\\n" }, { wait_ms = 10, end = "cut" }]
+`;
+
 test('these are listed in place of the built-in streams', async ({ page, serve }) => {
   const url = await serve({ routes: await routesFile(OWN) });
   const complaints = await visit(page, url);
@@ -112,6 +154,44 @@ test('a request with a body is sent as the route wants it, and its answer is rea
   await expect(chat.events).toHaveCount(4);
   await expect(chat.events.first()).toContainText('it expects "gpt-*" at /model');
   await expect(article).toContainText('the answer was 404');
+});
+
+test('a request meets the conditions of the route that is first now', async ({ page, serve }) => {
+  const url = await serve({ routes: await routesFile(CONDITIONS) });
+  await visit(page, url);
+  for (const name of ['POST /whole', '/star']) {
+    await panel(page, name).connect.click();
+    await expect(panel(page, name).events).toHaveText([/met$/]);
+  }
+  const name = 'POST /chat';
+  const article = page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) });
+  await expect(article.getByLabel('Body')).toHaveValue('{"model":"a"}');
+  const other = await connect(url);
+  await other.route({ method: 'POST', path: '/chat', match: { '/model': 'b' }, steps: [{ data: 'other' }] });
+  await expect(article.getByLabel('Body')).toHaveValue('{"model":"b"}');
+  await panel(page, name).connect.click();
+  await expect(panel(page, name).events).toHaveText([/other$/]);
+});
+
+test('a stream comes back behind the last event that was complete, even if it could not be reached', async ({ page, serve }) => {
+  const url = await serve({ routes: await routesFile(BROKEN) });
+  await visit(page, url);
+  const broken = panel(page, '/broken');
+  await broken.connect.click();
+  await expect(broken.events).toHaveText([/id 1behind $/]);
+  await button(page, 'Cut connection 0').click();
+  await expect(broken.events).toHaveText([/id 1behind 1$/, /id 1behind $/]);
+  const plain = panel(page, '/plain');
+  await plain.connect.click();
+  await expect(plain.events).toHaveText([/first$/]);
+  await button(page, '+1 s').click();
+  await expect(plain.events).toHaveText([/again$/, /first$/]);
+  // A break ends what is no event stream: nothing is asked for again.
+  const lines = panel(page, '/lines');
+  await lines.connect.click();
+  await expect(lines.events).toHaveText([/line1$/]);
+  await button(page, '+1 s').click();
+  await expect(lines.state).toHaveText('closed');
 });
 
 test('what is no event stream is read line by line', async ({ page, serve }) => {

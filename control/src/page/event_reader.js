@@ -4,10 +4,18 @@ export class EventReader {
   #rest = '';
   #data = [];
   #type = '';
+  #id;
   #isStart = true;
-  lastEventId = '';
+  /** The ID of the last event that was complete. */
+  lastEventId;
   /** The reconnection time that the stream asks for, in milliseconds; nothing before it asks. */
   retryMs;
+
+  /** Reads on behind the event with this ID. */
+  constructor(lastEventId) {
+    this.#id = lastEventId;
+    this.lastEventId = lastEventId;
+  }
 
   /** Takes the next piece. Returns the events that are complete. */
   push(text) {
@@ -28,12 +36,13 @@ export class EventReader {
     const [name, value] = field(line);
     if (name === 'data') this.#data.push(value);
     if (name === 'event') this.#type = value;
-    if (name === 'id' && !value.includes('\0')) this.lastEventId = value;
+    if (name === 'id' && !value.includes('\0')) this.#id = value;
     if (name === 'retry' && /^\d+$/.test(value)) this.retryMs = Number(value);
     return [];
   }
 
   #dispatch() {
+    this.lastEventId = this.#id;
     const [type, data] = [this.#type || 'message', this.#data.splice(0)];
     this.#type = '';
     return data.length === 0 ? [] : [{ type, data: data.join('\n'), lastEventId: this.lastEventId }];

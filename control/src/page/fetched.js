@@ -13,6 +13,8 @@ export class FetchedStream extends EventTarget {
   #request;
   #hear;
   #isRepeated;
+  /** Whether the last response with a head was an event stream. */
+  #isStream = false;
   #lastEventId = '';
   #retryMs = 1000;
   #abort = new AbortController();
@@ -34,28 +36,24 @@ export class FetchedStream extends EventTarget {
   }
 
   async #run() {
-    const isStream = await this.#receive().catch(() => {
-      this.reason = 'the connection broke off';
-      return this.#lastEventId !== '' || this.readyState === OPEN;
-    });
+    await this.#receive().catch(() => (this.reason = 'the connection broke off'));
     if (this.readyState === CLOSED) return;
-    const isRepeated = isStream && this.#request.method === 'GET' && this.#isRepeated();
+    const isRepeated = this.#isStream && this.#request.method === 'GET' && this.#isRepeated();
     this.readyState = isRepeated ? CONNECTING : CLOSED;
     if (isRepeated) this.#timer = setTimeout(() => this.#run(), this.#retryMs);
     this.dispatchEvent(new Event('error'));
   }
 
-  /** Receives one response. Returns whether it was an event stream. */
+  /** Receives one response. */
   async #receive() {
     const { path, ...init } = this.#request;
     const resumed = this.#lastEventId === '' ? {} : { 'Last-Event-ID': this.#lastEventId };
     const response = await receive(path, { ...init, headers: { ...init.headers, ...resumed }, signal: this.#abort.signal });
-    const isStream = response.ok && /^text\/event-stream\b/.test(response.headers.get('Content-Type') ?? '');
+    this.#isStream = response.ok && /^text\/event-stream\b/.test(response.headers.get('Content-Type') ?? '');
     this.reason = response.ok ? 'the response has ended' : `the answer was ${response.status} ${response.statusText}`.trim();
     this.readyState = OPEN;
     this.dispatchEvent(new Event('open'));
-    await this.#read(response, isStream ? this.#events() : this.#lines());
-    return isStream;
+    await this.#read(response, this.#isStream ? this.#events() : this.#lines());
   }
 
   async #read(response, take) {
@@ -66,8 +64,7 @@ export class FetchedStream extends EventTarget {
   }
 
   #events() {
-    const reader = new EventReader();
-    reader.lastEventId = this.#lastEventId;
+    const reader = new EventReader(this.#lastEventId);
     return (text) => {
       if (text === null) return;
       for (const event of reader.push(text)) this.#hear(event);

@@ -25,6 +25,7 @@ export class Panels {
     this.#shown = shown;
     const known = new Map(this.streams.filter(({ isOwn }) => isOwn).map((stream) => [stream.name, stream]));
     const own = requests.map((request) => known.get(request.name) ?? new Stream(request, this.#world));
+    for (const [index, stream] of own.entries()) stream.takeOver(requests[index]);
     const kept = this.streams.filter((stream) => !stream.isOwn || own.includes(stream));
     for (const stream of this.streams.filter((stream) => !kept.includes(stream))) stream.remove();
     this.streams.splice(0, Infinity, ...this.streams.filter(({ isOwn }) => !isOwn), ...own);

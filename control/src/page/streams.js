@@ -71,6 +71,13 @@ export class Stream {
     this.#find('.fields').hidden = path.closest('label').hidden && text.closest('label').hidden;
   }
 
+  /** Takes over the request that the route matches now. */
+  takeOver(request) {
+    if (JSON.stringify(request) === JSON.stringify(this.#request)) return;
+    this.#request = request;
+    this.#offer();
+  }
+
   /** Puts the panel behind those that were placed before. */
   place() {
     byId('sending').before(this.#panel);
