@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
-/// How often the runtime looks at the sockets, while new bytes always arrive, before a held-back request goes on.
+/// How often the runtime looks at the sockets before a held-back request goes on, though bytes still arrive, or an earlier
+/// request is not whole.
 const LOOKS_MAX: usize = 1000;
 
 /// The arrivals at a server.
@@ -47,13 +48,14 @@ impl Arrivals {
         self.look(|_| true).await;
     }
 
-    /// Holds a control request back until all earlier requests to the world go on.
+    /// Holds a control request back until all earlier requests to the world go on, for [`LOOKS_MAX`] looks at most.
     pub async fn settle_last(self: &Arc<Self>) {
         let _alone = self.driving.lock().await;
         self.look(|arrivals| arrivals.held.load(Ordering::Relaxed) == 0).await;
     }
 
-    /// Holds control requests back until dropped: a request to the world has not been read to the end.
+    /// Holds control requests back until dropped, for [`LOOKS_MAX`] looks at most: a request to the world has not been read to
+    /// the end.
     pub(crate) fn hold_back(&self) -> HeldBack<'_> {
         HeldBack::new(&self.held)
     }

@@ -153,7 +153,7 @@ impl Connection {
         self.turns.open();
     }
 
-    /// Stops to serve: no clock waits for the connection any more.
+    /// Stops serving: no clock waits for the connection any more.
     pub(crate) fn stop_serving(&self) {
         self.task.set_served(false);
         self.turns.close();

@@ -20,13 +20,13 @@
 //!                    │
 //!                entrance ── respond          counts every request, and calls the interceptor; plays a script
 //!                    │
-//!              router ── cors ── malformed     the endpoint for a request, and what is refused before
+//!       cors ── malformed ── router           what is refused before, and the endpoint for a request
 //!                    │
 //!     service ── watched_socket               the progress of an answer, the end of a client
 //!                    │
 //!                serving                      one connection, over any reader and writer
 //!                    │
-//!            accept ── shutdown               many connections, from any source, and their end
+//!          shutdown ── accept                 many connections, from any source, and their end
 //!                    │
 //!      ready ── socket ── listener            connections from TCP, and the readiness probe
 //! ```

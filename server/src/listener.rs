@@ -68,12 +68,13 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// If the port is taken on one address, or the machine has none of the addresses.
+    /// If the port is taken or not permitted on one address, or the machine has none of the addresses.
     ///
     /// # Panics
     ///
     /// If there are no addresses.
     pub fn bind(addrs: &[SocketAddr]) -> Result<Self, BindError> {
+        assert!(!addrs.is_empty(), "no address was given");
         Self::bind_each(addrs, bind)
     }
 

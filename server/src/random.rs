@@ -10,7 +10,7 @@
 //! - the keystream is read as little-endian `u64`s. A value in [0, 1) is `(x >> 11) × 2⁻⁵³`, and a whole number below `n` is
 //!   `(x × n) >> 64`.
 //!
-//! No client can change the values that another client gets.
+//! No later client changes the values of an earlier client.
 
 use std::fmt;
 

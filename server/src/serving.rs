@@ -19,7 +19,8 @@ use crate::service::answer;
 use crate::watched_socket::{Left, Watched, Written};
 use onbeat_clock::machine_pause;
 
-/// How many bytes hyper buffers of a head. The bound of the guard is lower, but leaves out the separators.
+/// How many bytes hyper buffers of a head. The bound in `malformed` is lower, but leaves out the
+/// separators.
 const HYPER_BUFFER_BYTES_MAX: usize = 24 * 1024;
 /// How many fields a head may have. The reference bounds only their size.
 const HEADERS_MAX: usize = 1024;

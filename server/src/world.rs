@@ -56,8 +56,8 @@ impl World {
         &self.broadcasts
     }
 
-    /// Sends an event of the time `at` to every subscriber of the broadcasts. A manual clock waits until all clients have got
-    /// the event.
+    /// Sends an event of the time `at` to every subscriber of the broadcasts. A manual clock lets no time pass until the event
+    /// is on the socket of each client that reads.
     #[expect(clippy::must_use_candidate, reason = "an event is published for its effect")]
     pub fn publish(&self, at: Instant, event: Event) -> Delivery {
         self.publish_to(&self.broadcasts, at, event)

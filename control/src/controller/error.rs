@@ -26,7 +26,7 @@ pub enum OperationError {
     #[error(transparent)]
     TooManyRoutes(#[from] TooManyRoutes),
     /// No route has this id.
-    #[error("no route {0} is there")]
+    #[error("there is no route {0}")]
     NoRoute(u64),
     /// No scenario has this name.
     #[error(transparent)]

@@ -58,7 +58,7 @@ impl From<OperationError> for Refusal {
             E::NoScenario(_) => (StatusCode::BAD_REQUEST, "scenario", ""),
             E::WrongTime(_) => (StatusCode::BAD_REQUEST, "ms", ""),
             E::EndOfTime { .. } => (StatusCode::BAD_REQUEST, "ms", ": reset the server"),
-            E::NoRoute(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/routes lists those that are"),
+            E::NoRoute(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/routes lists those that there are"),
             E::NoFault(_) => (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/faults lists those that there are"),
             E::NoConnection(_) | E::Push(PushError::NotOpen(_)) => {
                 (StatusCode::NOT_FOUND, "id", ": GET /__onbeat/connections lists those that are")

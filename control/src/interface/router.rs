@@ -84,7 +84,10 @@ impl FromRequestParts<Arc<Control>> for Id {
         // Asks for digits alone, since `u64` would also take a plus sign.
         let is_plain = id.bytes().all(|byte| byte.is_ascii_digit());
         let number = id.parse().ok().filter(|_| is_plain).map(Self);
-        number.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "id", format!("expected a whole number, got {id}")))
+        number.ok_or_else(|| {
+            let reason = format!("expected a whole number from 0 to {}, got {id}", u64::MAX);
+            Refusal::new(StatusCode::NOT_FOUND, "id", reason)
+        })
     }
 }
 

@@ -25,13 +25,15 @@ pub enum PushError {
     #[error(transparent)]
     OtherRequest(#[from] OtherRequest),
     /// The response has ended.
-    #[error("expected a response under way on connection {connection}; that to request {request}, {asked}, {end}")]
+    #[error(
+        "expected a response under way on connection {connection}; the response to request {request}, {asked}, {end}"
+    )]
     Over {
         /// The ordinal of the connection.
         connection: u64,
         /// The ordinal of the request.
         request: u32,
-        /// The method and the path of the request.
+        /// The method and the target of the request.
         asked: String,
         /// The end of the response, in words.
         end: String,

@@ -120,6 +120,6 @@ function next(timers) {
 function told({ advanced_ms, now_ms, due_count, writes, held_up }) {
   const passed = `${milliseconds(advanced_ms)} passed, it is ${milliseconds(now_ms)}: `;
   const due = due_count === 0 ? 'nothing was due.' : `${count(due_count, 'timer')} fell due, with ${count(writes, 'write')}.`;
-  const stuck = held_up === 0 ? '' : ` ${count(held_up, 'connection')} did not read, and was not waited for.`;
+  const stuck = held_up === 0 ? '' : ` ${count(held_up, 'connection')} did not read: the advance waited no longer.`;
   return passed + due + stuck;
 }

@@ -8,7 +8,7 @@ const shownMax = 50;
 const ways = [
   ['end', 'End', 'in good order, with the last chunk'],
   ['cut', 'Cut', 'in the middle, with FIN'],
-  ['reset', 'Reset', 'at once, with RST'],
+  ['reset', 'Reset', 'in the middle, with RST'],
   ['half', 'Half-close', 'in the middle, on the side of the server alone'],
 ];
 

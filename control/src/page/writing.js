@@ -28,5 +28,5 @@ export function prepareWriting(changed) {
 /** What became of a write. */
 function told({ id, bytes, written }) {
   const what = `${count(bytes, 'byte')} to connection ${id}`;
-  return written ? `${what}: written.` : `${what}: held back by a fault, or until its client reads.`;
+  return written ? `${what}: written.` : `${what}: held back by a fault, or until its client reads or its head is due.`;
 }

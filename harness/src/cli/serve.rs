@@ -48,7 +48,8 @@ pub(super) struct ServeArguments {
     /// A name by which control may be asked for without a token, like `host.docker.internal`; may be repeated
     #[arg(long, value_name = "NAME")]
     control_host: Vec<String>,
-    /// A header or query parameter whose values the log leaves out, beside the usual ones; may be repeated
+    /// A header, query parameter, field of a form or key of JSON whose values the log leaves out, beside the usual ones; may be
+    /// repeated
     #[arg(long, value_name = "NAME")]
     redact: Vec<String>,
     /// The seed of the random values

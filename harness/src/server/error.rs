@@ -88,7 +88,7 @@ impl From<OperationError> for ServerError {
             E::Wrong(_) | E::WrongTime(_) | E::Routes(_) => (WrongValue, "", ""),
             E::NoScenario(_) => (WrongValue, "scenario: ", ""),
             E::EndOfTime { .. } => (WrongValue, "", ": reset the server with Server::reset"),
-            E::NoRoute(_) => (NotThere, "", ": Server::routes lists those that are"),
+            E::NoRoute(_) => (NotThere, "", ": Server::routes lists those that there are"),
             E::NoFault(_) => (NotThere, "", ": Server::faults lists those that there are"),
             E::NoConnection(_) | E::Push(PushError::NotOpen(_)) => {
                 (NotThere, "", ": Server::connections lists those that are")

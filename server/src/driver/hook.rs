@@ -1,7 +1,7 @@
 //! The hook of a response: a transformation between source and driver, such as fault injection and a log.
 //!
 //! A hook has neither tasks nor a clock. Actions go in, each with the time at which the action was due, and actions come
-//! out. [`crate::interceptor`] has the order of all calls.
+//! out. [`crate::interceptor`] has the order of the calls; `alters` and `deadline` may be asked at any time.
 
 use std::ops::Bound;
 use std::sync::Arc;
