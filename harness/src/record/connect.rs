@@ -116,11 +116,7 @@ impl Connector {
         // Tries all addresses, since a server may listen on a single address of a name such as localhost.
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for addr in addrs {
-            let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            // Sets the size before connecting, when the window of TCP is agreed on.
-            socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-            socket.set_nodelay(true)?;
-            match socket.connect(addr).await {
+            match connected(addr).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,
             }
@@ -131,6 +127,15 @@ impl Connector {
     fn tcp_error(&self, why: String) -> ConnectError {
         ConnectError::Tcp { url: self.upstream.with_port(), why }
     }
+}
+
+/// Connects to one address, for which the machine may lack the family.
+async fn connected(addr: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Sets the size before connecting, when the window of TCP is agreed on.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    socket.set_nodelay(true)?;
+    socket.connect(addr).await
 }
 
 /// Bytes out of a connection, or the end.

@@ -127,8 +127,8 @@ impl Proxy {
         // Closes the channel, at which each client's task ends the recordings.
         drop(stopping);
         while clients.join_next().await.is_some() {}
-        // Ignores a receiver that is gone: no command waits for the end then.
-        let _ = self.news.send(News::Over).await;
+        // Drops the news if nobody takes any: the end of the proxy waits for no reader.
+        self.tell(News::Over);
     }
 
     /// Serves one client until one of the two sides has ended the connection.

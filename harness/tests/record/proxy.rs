@@ -80,6 +80,25 @@ fn a_connection_carries_one_exchange_after_another_each_in_a_file() {
 }
 
 #[test]
+fn a_file_has_the_place_of_the_first_byte_of_its_request() {
+    let (accepted, told) = mpsc::channel::<()>();
+    let proxied = Proxied::start(server(move |mut socket| {
+        accepted.send(()).expect("the test waits");
+        read_head(&mut socket);
+        socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
+    }));
+    let mut listener = proxied.connect();
+    listener.write_all(b"GET /feed HTTP/1.1\r\n").expect("a reader");
+    // The proxy connects when the first bytes have come.
+    told.recv().expect("a connection");
+    let mut publisher = proxied.connect();
+    publisher.write_all(b"POST /say HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
+    proxied.recording("0002-POST-say.jsonl: 204");
+    listener.write_all(b"Host: a\r\n\r\n").expect("a reader");
+    proxied.recording("0001-GET-feed.jsonl: 204");
+}
+
+#[test]
 fn responses_without_a_body_are_passed_on_and_recorded() {
     let addr = server(|mut socket| {
         for answer in [
@@ -147,6 +166,29 @@ fn bytes_that_are_no_http_are_passed_on_and_end_the_recording() {
     assert_eq!(read_to_end(&mut client), Ok(bytes.to_vec()));
     let recorded = proxied.recording("0001-GET.jsonl: 200, 1 write, cut off by the server");
     assert_eq!(writes(&recorded), [b"a"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn behind_bytes_that_are_no_http_all_is_passed_on_and_nothing_recorded() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nName : value\r\nContent-Length: 0\r\n\r\n";
+    const REQUESTS: usize = 40;
+    let proxied = Proxied::start(server(|mut socket| {
+        for _ in 0..REQUESTS {
+            read_head(&mut socket);
+            socket.write_all(ANSWER).expect("a reader");
+        }
+    }));
+    let mut client = proxied.connect();
+    for _ in 0..REQUESTS {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("a reader");
+        assert_eq!(read_exact(&mut client, ANSWER.len()), ANSWER);
+    }
+    drop(client);
+    let folder = proxied.folder.clone();
+    let (code, told) = proxied.end("-TERM");
+    let files = std::fs::read_dir(folder).expect("the folder of the recordings").count();
+    assert_eq!((code, told.lines().count(), files), (Some(0), 1, 1), "{told}");
 }
 
 #[test]

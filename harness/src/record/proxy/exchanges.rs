@@ -46,13 +46,23 @@ impl<'p> Exchanges<'p> {
         }
     }
 
+    /// Begins the next exchange, with the first byte of the request: returns the time and the ordinal.
+    pub(super) fn begin(&self) -> (Instant, u64) {
+        self.proxy.store.begin(&**self.proxy.connector.clock())
+    }
+
     /// Takes in the head of a request, as it is sent to the server.
-    pub(super) fn request(&mut self, at: Instant, method: &str, target: &str, head: &str) {
+    pub(super) fn request(&mut self, (at, ordinal): (Instant, u64), method: &str, target: &str, head: &str) {
+        // Records nothing behind bytes that the recorder can't read: no answer would be found.
+        if self.is_opaque {
+            return;
+        }
         let upstream = self.proxy.connector.upstream();
         self.tap.expect(method);
         let lines =
             ExchangeLines::new(Arc::clone(&self.proxy.secrets), at, &upstream.url_of(target), head).on_timeline();
-        self.open.push_back(OpenExchange { lines, file: self.proxy.store.file(method, target), has_failed: false });
+        let file = self.proxy.store.file(ordinal, method, target);
+        self.open.push_back(OpenExchange { lines, file, has_failed: false });
     }
 
     /// Takes in bytes of the body of the last request.

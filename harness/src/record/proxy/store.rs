@@ -3,7 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use onbeat_clock::Clock;
+use onbeat_wire::Instant;
+use parking_lot::Mutex;
 
 use crate::record::recording_file::RecordingFile;
 
@@ -15,7 +18,7 @@ const PATH_CHARS_MAX: usize = 80;
 pub(super) struct Store {
     folder: PathBuf,
     /// The ordinal of the next recording, from 1.
-    next: AtomicU64,
+    next: Mutex<u64>,
 }
 
 impl Store {
@@ -34,12 +37,20 @@ impl Store {
         // Finds out before the first client whether files can be made at all.
         let probe = folder.join(".onbeat-record");
         File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), next: AtomicU64::new(last + 1) })
+        Ok(Self { folder: folder.to_owned(), next: Mutex::new(last + 1) })
     }
 
-    /// Returns the file for the next exchange.
-    pub(super) fn file(&self, method: &str, target: &str) -> RecordingFile {
-        let ordinal = self.next.fetch_add(1, Ordering::Relaxed);
+    /// Begins the next exchange: returns the time and the ordinal, which are taken together, so that the order of the files is that
+    /// of `at_ms`.
+    pub(super) fn begin(&self, clock: &dyn Clock) -> (Instant, u64) {
+        let mut next = self.next.lock();
+        let begun = (clock.now(), *next);
+        *next += 1;
+        begun
+    }
+
+    /// Returns the file for an exchange.
+    pub(super) fn file(&self, ordinal: u64, method: &str, target: &str) -> RecordingFile {
         RecordingFile::new_at(self.folder.join(name(ordinal, method, target)))
     }
 }

@@ -23,8 +23,8 @@ pub(super) struct Upload<'a, 'p> {
     clock: &'a dyn Clock,
     requests: Requests,
     buffer: BytesMut,
-    /// When the first byte of the next request came.
-    first: Option<Instant>,
+    /// When the first byte of the next request came, and the ordinal of its exchange.
+    first: Option<(Instant, u64)>,
 }
 
 /// How the requests of a connection ended.
@@ -52,9 +52,12 @@ impl<'a, 'p> Upload<'a, 'p> {
 
     /// Waits until the client sends bytes.
     pub(super) async fn first_bytes(&mut self, client: &mut (impl AsyncRead + Unpin)) -> Result<(), UploadEnd> {
-        let (at, received) = receive(client, &mut self.buffer, self.clock).await;
-        self.first = Some(at);
-        ended(&received).map_or(Ok(()), Err)
+        let (_, received) = receive(client, &mut self.buffer, self.clock).await;
+        if let Some(ended) = ended(&received) {
+            return Err(ended);
+        }
+        self.first = Some(self.exchanges.lock().begin());
+        Ok(())
     }
 
     /// Passes requests on until one side ends. The next bytes are read when the server has taken the last.
@@ -88,13 +91,14 @@ impl<'a, 'p> Upload<'a, 'p> {
             while self.exchanges.lock().open() >= PIPELINED_MAX {
                 answered.notified().await;
             }
-            let (at, received) = receive(client, &mut self.buffer, self.clock).await;
+            let (_, received) = receive(client, &mut self.buffer, self.clock).await;
             if let Some(ended) = ended(&received) {
                 return ended;
             }
-            // Notes the time of the next request's first byte, unless a request is under way.
-            if self.requests.is_between() {
-                self.first = Some(at);
+            // Notes the first byte of the next request, unless a request, or another protocol, is under way.
+            let exchanges = self.exchanges.lock();
+            if self.requests.is_between() && !exchanges.is_switched() {
+                self.first = Some(exchanges.begin());
             }
         }
     }
@@ -131,9 +135,10 @@ impl<'a, 'p> Upload<'a, 'p> {
             });
         }
         let (target, bytes) = rewritten(head, self.upstream);
-        let at = self.first.take().unwrap_or_else(|| self.clock.now());
+        let mut exchanges = self.exchanges.lock();
+        let first = self.first.take().unwrap_or_else(|| exchanges.begin());
         // Opens the exchange before the bytes are sent, so that the answer finds the exchange.
-        self.exchanges.lock().request(at, &head.method, &target, &header_text(&bytes));
+        exchanges.request(first, &head.method, &target, &header_text(&bytes));
         out.extend_from_slice(&bytes);
         Ok(())
     }
