@@ -8,6 +8,7 @@ use onbeat_wire::recording::Fact;
 use super::align::Aligned;
 use super::compare::Comparison;
 use super::contract::{ContractExchange, RecordingContract};
+use super::request::is_masked;
 use super::unit::Unit;
 use crate::record::RecordedLine;
 
@@ -29,18 +30,21 @@ pub struct NextRecording {
 
 /// Returns the next recording, out of the lines of each exchange: all by time, behind the line that begins the recording.
 pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<AcceptedLine>>) -> NextRecording {
-    let is_single = exchanges.len() == 1;
     // Takes out the first line of each exchange before sorting: the next recording begins with a single such line.
     let (starts, mut lines): (Vec<AcceptedLine>, Vec<AcceptedLine>) =
         exchanges.into_iter().flatten().partition(|one| matches!(one.line.fact, Fact::Recording(_)));
     lines.sort_by_key(|one| (one.line.t_ms, one.place));
+    // Tells a framing only if all exchanges have the same; else the heads tell the framings.
+    let mut framings =
+        starts.iter().map(|one| if let Fact::Recording(start) = &one.line.fact { start.framing } else { None });
+    let framing = framings.next().flatten();
+    let framing = framing.filter(|_| framings.all(|other| other == framing));
     let old = &contract.lines[0].1;
     let mut first = starts.into_iter().next().map_or_else(|| old.clone(), |one| one.line);
     if let (Fact::Recording(start), Fact::Recording(old)) = (&mut first.fact, &old.fact) {
         // Keeps the time on the timeline of the proxy, which a replay lacks.
         start.at_ms = old.at_ms;
-        // Takes over the framing of a single exchange; several exchanges have framings in the heads.
-        start.framing = if is_single { start.framing } else { old.framing };
+        start.framing = framing;
     }
     first.exchange = old.exchange;
     first.notes.vary.clone_from(&old.notes.vary);
@@ -48,16 +52,21 @@ pub(super) fn next_recording(contract: &RecordingContract, exchanges: Vec<Vec<Ac
 }
 
 /// Returns the lines without the rules that the values of these lines break: the next check would refuse such rules.
-fn without_broken_rules(name: &str, lines: Vec<RecordedLine>) -> NextRecording {
-    let numbered: Vec<(usize, RecordedLine)> = (1..).zip(lines.iter().cloned()).collect();
-    let mut lines = lines;
-    let wrong = RecordingContract::new(name, numbered).map(|contract| contract.wrong_rules()).unwrap_or_default();
-    // Removes from the back, so that the indices of the other rules stay right.
-    for rule in wrong.iter().rev() {
-        lines[rule.line - 1].notes.vary.remove(rule.index);
+fn without_broken_rules(name: &str, mut lines: Vec<RecordedLine>) -> NextRecording {
+    let mut left_out = Vec::new();
+    // Looks again after each removal: a rule of the first line then holds for lines whose own rule is gone.
+    loop {
+        let numbered: Vec<(usize, RecordedLine)> = (1..).zip(lines.iter().cloned()).collect();
+        let wrong = RecordingContract::new(name, numbered).map(|contract| contract.wrong_rules()).unwrap_or_default();
+        if wrong.is_empty() {
+            return NextRecording { lines, left_out };
+        }
+        // Removes from the back, so that the indices of the other rules stay right.
+        for rule in wrong.iter().rev() {
+            lines[rule.line - 1].notes.vary.remove(rule.index);
+        }
+        left_out.extend(wrong.into_iter().map(|rule| rule.problem.at(rule.line).to_string()));
     }
-    let left_out = wrong.into_iter().map(|rule| rule.problem.at(rule.line).to_string()).collect();
-    NextRecording { lines, left_out }
 }
 
 /// Returns the lines of a replayed exchange, with `vary` and `may` of the old lines. An old line with `may` stays, even if the
@@ -93,6 +102,14 @@ pub(super) fn accepted_exchange(
                 place = old_head.map_or(place, |head| head.line);
                 line.notes.vary =
                     old_head.and_then(|head| old(head.line)).map(|head| head.notes.vary.clone()).unwrap_or_default();
+                // Leaves out again what the recorder left out, also by a name of `--redact`, which the check does not know.
+                let was_left_out = |name: &str| {
+                    let mut headers = old_head.into_iter().flat_map(|head| &head.head.headers);
+                    headers.any(|(known, value)| known == name && is_masked(known, value))
+                };
+                for (_, value) in head.headers.iter_mut().filter(|(name, _)| was_left_out(name)) {
+                    *value = "x".repeat(value.len());
+                }
             }
             Fact::Write(_) => {
                 write += 1;

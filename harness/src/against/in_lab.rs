@@ -92,8 +92,8 @@ impl CheckAgainst {
         self
     }
 
-    /// Sends a header with every request, in place of a recorded one: for what the recorder left out, such as
-    /// `authorization`.
+    /// Sends a header in place of a recorded one. A header that the recorder left out, such as `authorization`, is sent with the
+    /// requests that had it, and any other header with all requests.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.headers.push(format!("{name}: {}", value.as_ref()));
         self
@@ -119,8 +119,8 @@ impl CheckAgainst {
         Self { watched: Some(watched), ..self }
     }
 
-    /// Writes what comes into the recordings in which something differs: they keep `vary` and `may`. The report has what
-    /// differed.
+    /// Writes what comes into the recordings in which something differs: they keep `vary` and `may`, without the rules that what
+    /// comes breaks. The report has what differed.
     ///
     /// ```
     /// # use axum::{Router, routing::get};
@@ -182,7 +182,8 @@ fn accept(recordings: &Recordings, report: &Report, accepted: Vec<Option<NextRec
             _ if count == 0 => {}
             Some(next) => failed.extend(Recording::new(next.lines).save(path).err().map(|error| error.to_string())),
             None => failed.push(format!(
-                "{} stays as it was: expected whole exchanges to accept, and not each response came to its end",
+                "{} stays as it was: expected each response to come to its end, got one that did not; check without `accept` to \
+                 see which",
                 path.display()
             )),
         }

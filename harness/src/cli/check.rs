@@ -47,8 +47,8 @@ pub(super) struct CheckArguments {
     /// Play the recordings of a folder one by one, instead of all at once
     #[arg(long, requires = "against")]
     one_by_one: bool,
-    /// Write what comes into the recordings, which keep `vary` and `may`
-    #[arg(long, requires = "against", conflicts_with_all = ["only", "skip", "quick", "watched", "events", "behind_proxy", "expect_failures", "write_expect_failures"])]
+    /// Write what comes into the recordings, which keep `may`, and the rules of `vary` that hold
+    #[arg(long, requires = "against", conflicts_with_all = ["only", "skip", "quick", "watched", "events", "behind_proxy", "scale", "expect_failures", "write_expect_failures"])]
     accept: bool,
     /// Trust the root certificates in this PEM file instead of the system's
     #[arg(long, value_name = "FILE", requires = "against")]

@@ -245,6 +245,9 @@ fn another_pace_is_found_and_a_scale_explains_it() {
     assert!(text(&output.stdout).contains("too fast") || text(&output.stdout).contains("too early"));
     let output = check(&format!("http://{}", faster.addr), &path, &["--scale", "4"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    // The times of a faster server are none of the recording.
+    let refused = check(&format!("http://{}", faster.addr), &path, &["--scale", "4", "--accept"]);
+    assert!(refused.status.code() == Some(2) && text(&refused.stderr).contains("cannot be used with"));
 }
 
 #[test]

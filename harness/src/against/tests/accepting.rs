@@ -1,10 +1,13 @@
 //! What came is accepted with the notes of the old lines.
 
 use onbeat_wire::printable::to_json;
+use onbeat_wire::recording::Framing;
 use serde_json::json;
 
 use super::super::accept::{accepted_exchange, next_recording};
-use super::{MadeUpResponse, Measure, cases, compared, failing, rules};
+use super::{
+    Instant, MadeUpResponse, Measure, RecordedLine, ResponseFacts, SeenResponse, Stalls, cases, compare, failing, rules,
+};
 use crate::against::RecordingContract;
 
 /// Returns the recording after what came was accepted.
@@ -14,11 +17,21 @@ fn accepted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> String {
 
 /// Returns the same, with the rules that are left out.
 fn accepted_without_rules(recorded: &MadeUpResponse, came: &MadeUpResponse) -> (String, Vec<String>) {
-    let contract = recorded.contract();
+    accepted_texts(&recorded.text(), &[&came.text()])
+}
+
+/// Returns the recording after what came for each of its exchanges was accepted, and the rules that are left out.
+fn accepted_texts(recorded: &str, came: &[&str]) -> (String, Vec<String>) {
+    let contract = RecordingContract::read("a.jsonl", recorded).expect("a recording");
     let cases = cases(std::slice::from_ref(&contract));
-    let with = compared(&cases, &contract, came, &rules(Measure::Chunks));
-    let lines = accepted_exchange((&contract, &contract.exchanges[0]), &came.lines(), &with);
-    let next = next_recording(&contract, vec![lines]);
+    let accepted = contract.exchanges.iter().zip(came).map(|(exchange, came)| {
+        let lines: Vec<RecordedLine> = came.lines().map(|line| RecordedLine::read(line).expect("a line")).collect();
+        let seen = SeenResponse { facts: ResponseFacts::of(&lines), began: Instant::EPOCH, trouble: None };
+        let rules = rules(Measure::Chunks);
+        let with = compare(&cases, (&contract, exchange), (&seen, 9000), &rules, &Stalls::default());
+        accepted_exchange((&contract, exchange), &lines, &with)
+    });
+    let next = next_recording(&contract, accepted.collect());
     let text = next.lines.iter().map(|line| to_json(line) + "\n").collect();
     (text, next.left_out)
 }
@@ -83,6 +96,56 @@ fn a_rule_that_what_came_breaks_is_not_kept() {
     assert_eq!(left_out.len(), 1);
     assert!(left_out[0].starts_with("line 4, field \"vary[1]\": ") && left_out[0].contains("x1"), "{left_out:?}");
     RecordingContract::read("a.jsonl", &text).expect("a recording");
+}
+
+#[test]
+fn a_rule_of_the_first_line_is_not_kept_either_where_it_holds_for_a_line_whose_own_rule_is_broken() {
+    let number = json!({"vary": [{"pointer": "/id", "as": "number"}]});
+    let mut recorded = MadeUpResponse::events(&[(10, "data: {\"id\":1}\n\n")]).with(0, number);
+    recorded.wide = json!({"vary": [{"pointer": "/id", "as": "uuid"}]});
+    let came = MadeUpResponse::events(&[(10, "data: {\"id\":\"abc\"}\n\n")]);
+    let (text, left_out) = accepted_without_rules(&recorded, &came);
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    RecordingContract::read("a.jsonl", &text).expect("a recording");
+}
+
+#[test]
+fn a_header_that_the_recorder_left_out_is_not_written_when_it_comes() {
+    let text = |etag: &str| {
+        let headers = format!(r#"["etag","{etag}"],["x-room","secret-7"],["content-type""#);
+        MadeUpResponse::events(&[(10, "data: 1\n\n")]).text().replacen(r#"["content-type""#, &headers, 1)
+    };
+    let recorded = text("a").replace("secret-7", "xxxxxxxx");
+    let accepted = accepted_texts(&recorded, &[&text("b")]).0;
+    assert!(accepted.contains(r#"[["etag","b"],["x-room","xxxxxxxx"],"#), "{accepted}");
+}
+
+#[test]
+fn another_framing_of_one_exchange_among_several_is_accepted() {
+    let start = |framing: &str| {
+        let start = json!({"kind": "recording", "format": 1, "onbeat": "", "from": "", "framing": framing});
+        format!("{start}\n")
+    };
+    let exchange = |connection: u64, from_ms: u64, header: [&str; 2]| -> String {
+        let lines = [
+            json!({"kind": "request", "text": "GET / HTTP/1.1\r\n\r\n"}),
+            json!({"kind": "head", "status": 200, "headers": [header]}),
+            json!({"kind": "write", "text": "ab"}),
+            json!({"kind": "end", "how": "complete"}),
+        ];
+        let lines = (from_ms..).zip(lines).map(|(t_ms, mut line)| {
+            (line["t_ms"], line["connection"], line["request"]) = (t_ms.into(), connection.into(), 0.into());
+            format!("{line}\n")
+        });
+        lines.collect()
+    };
+    let (chunked, length) = (["transfer-encoding", "chunked"], ["content-length", "2"]);
+    let recorded = start("chunked") + &exchange(0, 0, chunked) + &exchange(1, 10, chunked);
+    let came = [start("chunked") + &exchange(0, 0, chunked), start("length") + &exchange(1, 0, length)];
+    let (text, _) = accepted_texts(&recorded, &came.each_ref().map(String::as_str));
+    let contract = RecordingContract::read("a.jsonl", &text).expect("a recording");
+    let framings: Vec<_> = contract.exchanges.iter().map(|exchange| exchange.response.framing).collect();
+    assert_eq!(framings, [Some(Framing::Chunked), Some(Framing::Length)], "{text}");
 }
 
 #[test]

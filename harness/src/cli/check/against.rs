@@ -96,7 +96,9 @@ pub(super) fn accept(
                     out.line(format_args!("{shown}: left out a rule that what came breaks: {rule}"));
                 }
             }
-            None => failed.push(format!("{shown} stays as it was: not each response came to its end")),
+            None => failed.push(format!(
+                "{shown} stays as it was: expected each response to come to its end, got one that did not: see the report"
+            )),
         }
     }
     if failed.is_empty() { Ok(Exit::Holds) } else { Err(failed.join("\n").into()) }
