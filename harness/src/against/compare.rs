@@ -69,7 +69,7 @@ pub(super) enum ProxyChange {
 /// The result of a comparison.
 pub(super) struct Comparison<'c> {
     pub(super) evidence: Evidence<'c>,
-    /// The seen lines, each with the time in the recording and now.
+    /// The seen lines, each with the time when due and now, both on the clock of the check.
     pub(super) came: Vec<TimedLine>,
     /// The lines that came too early, and whether other times are wrong.
     pub(super) early_lines: Vec<usize>,
@@ -251,6 +251,9 @@ impl ExchangeTrial<'_, '_> {
 
     /// Judges the times of the seen lines.
     fn times(&mut self, stalls: &Stalls) {
+        for line in &mut self.result.came {
+            *line = line.scaled(self.rules.times.scale);
+        }
         let mut wrong = if self.is_exact {
             inexact_times(&self.result.came)
         } else {

@@ -65,11 +65,13 @@ pub(super) fn hint(
     }
     let (was, is) = (fields::coding(&wanted.head), fields::coding(&got.head));
     if was != is {
+        let told =
+            |coding: Option<String>| coding.map_or_else(|| "without a coding".into(), |coding| format!("as {coding}"));
         let text = format!(
-            "The body is encoded as {}, and in the recording as {}. Send the header 'Accept-Encoding' with --header as the \
-             recorded request has it, or record anew with 'Accept-Encoding: identity'.",
-            is.as_deref().unwrap_or("it is"),
-            was.as_deref().unwrap_or("it is")
+            "The body comes {}, and in the recording {}, for the same 'Accept-Encoding', unless --header gives another one. If \
+             the server may choose, accept what comes with `--accept`, or record anew with 'Accept-Encoding: identity'.",
+            told(is),
+            told(was)
         );
         return Some(Hint { text, explains_all: false });
     }
@@ -128,8 +130,15 @@ fn varying(response: &ResponseFacts, comparison: &Comparison) -> Option<String> 
         shifted += usize::from(neighbours.any(is_shifted));
         for vary in varying.into_iter().filter(|vary| vary.place != VaryPlace::Pointer(String::new())) {
             match proposed.iter_mut().find(|known| known.place == vary.place) {
-                // Takes the wider of two rules, which fits both lines.
-                Some(known) if known.rule != vary.rule => known.rule = VaryRule::String,
+                Some(known) if known.rule != vary.rule => {
+                    // Takes a number in one line and a text in the other for a mistake: no rule but `any` fits both.
+                    let is_number = |rule: &VaryRule| matches!(rule, VaryRule::Number(_));
+                    if is_number(&known.rule) != is_number(&vary.rule) && matches!(vary.place, VaryPlace::Pointer(_)) {
+                        return None;
+                    }
+                    // Takes the wider of two rules, which fits both lines.
+                    known.rule = VaryRule::String;
+                }
                 Some(_) => {}
                 None => proposed.push(vary),
             }
@@ -172,7 +181,7 @@ fn buffered(lines: &[TimedLine], first_ms: u64, last_ms: u64) -> String {
     };
     let due_ms = lines.last().map_or(0, |line| line.due.last_ms);
     format!(
-        "{span}, though the recording has them from {:.1} s to {:.1} s. Their bytes are right. Something between the server \
+        "{span}, though they were due from {:.1} s to {:.1} s. Their bytes are right. Something between the server \
          and the check buffers: have a proxy pass on each write at once {NO_BUFFERING}, or check the server itself. {NO_FLUSH}",
         float_ms(first_ms) / 1000.0,
         float_ms(due_ms) / 1000.0

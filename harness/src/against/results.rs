@@ -27,7 +27,7 @@ pub(super) struct PlayedRound<'c> {
     cases: &'c [Case],
     exchanges: Vec<PlayedExchange>,
     comparisons: Vec<Comparison<'c>>,
-    in_lab: bool,
+    rules: CompareRules,
 }
 
 impl<'c> PlayedRound<'c> {
@@ -46,7 +46,7 @@ impl<'c> PlayedRound<'c> {
             compare(cases, one.planned.of(contracts), (&one.seen, one.watched_ms), rules, stalls)
         });
         let comparisons = compared.collect();
-        Self { cases, exchanges, comparisons, in_lab: rules.in_lab }
+        Self { cases, exchanges, comparisons, rules: *rules }
     }
 
     /// Returns the evidence on all exchanges.
@@ -87,10 +87,10 @@ impl<'c> CheckResults<'c> {
         for (one, comparison) in played.exchanges.iter().zip(&played.comparisons) {
             let (contract, exchange) = one.planned.of(contracts);
             if !comparison.evidence.is_clean() {
-                let hint = hint(exchange, &one.seen, comparison, played.in_lab);
+                let hint = hint(exchange, &one.seen, comparison, played.rules.in_lab);
                 self.hints.push(hint.map(|hint| Hint { text: format!("{}: {}", contract.name, hint.text), ..hint }));
             }
-            self.timelines.push(timeline(contract, one.planned.exchange, comparison));
+            self.timelines.push(timeline(contract, one.planned.exchange, comparison, played.rules.times.scale));
             let facts = &one.seen.facts;
             if one.seen.trouble.is_none() && facts.head.is_some() && facts.end.is_some() {
                 let lines = accepted_exchange((contract, exchange), &one.lines, comparison);

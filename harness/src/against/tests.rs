@@ -11,6 +11,7 @@ mod mutations;
 mod reasons;
 #[cfg(feature = "live")]
 mod right_servers;
+mod scaled;
 mod timers;
 mod wrong_recordings;
 

@@ -77,6 +77,15 @@ pub(super) struct TimedLine {
     pub(super) is_joined_otherwise: bool,
 }
 
+impl TimedLine {
+    /// Returns the line as due on a server whose time runs `scale` times as fast as in the recording.
+    pub(super) fn scaled(self, scale: u32) -> Self {
+        let scaled = |ms: u64| ms / u64::from(scale);
+        let due = ByteTimes { first_ms: scaled(self.due.first_ms), last_ms: scaled(self.due.last_ms) };
+        Self { due, ..self }
+    }
+}
+
 /// A line that came at a wrong time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WrongTime {
@@ -106,22 +115,14 @@ impl TimedGap {
 
 /// Returns the lines that came at a wrong time. The head comes first; the request began at `began`.
 pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules, stalls: &Stalls) -> Vec<WrongTime> {
-    let scaled = |ms: u64| ms / u64::from(rules.scale);
-    let lines: Vec<TimedLine> = lines
-        .iter()
-        .map(|line| {
-            let due = ByteTimes { first_ms: scaled(line.due.first_ms), last_ms: scaled(line.due.last_ms) };
-            TimedLine { due, ..*line }
-        })
-        .collect();
     let at = |ms| began + Duration::from_millis(ms);
     let held_up = |from_ms: u64, to_ms: u64| whole_ms(stalls.within(at(from_ms), at(to_ms)));
     // A write waits for its turn on the processor, and not for all that other writes wait for.
     let excused = |from_ms: u64, to_ms: u64| whole_ms(stalls.longest(at(from_ms), at(to_ms)));
     let mut wrong = Vec::new();
     let mut explained = vec![false; lines.len()];
-    for gaps in kinds_of_gaps(&lines) {
-        if let Some(found) = wrong_pace(&lines, &gaps, &held_up) {
+    for gaps in kinds_of_gaps(lines) {
+        if let Some(found) = wrong_pace(lines, &gaps, &held_up) {
             // The pace explains each gap of the kind, except a gap that is wrong by itself.
             let median = median_off(&gaps);
             let near = |gap: &&TimedGap| gap.off_ms().abs_diff(median) <= whole_ms(rules.tolerance);
@@ -130,16 +131,16 @@ pub(super) fn wrong_times(lines: &[TimedLine], began: Instant, rules: TimeRules,
         }
     }
     if wrong.is_empty() {
-        wrong.extend(lost_beats(&lines, rules));
+        wrong.extend(lost_beats(lines, rules));
     }
-    let is_steady = is_steady(&lines, &usual_gaps(&lines, rules.tolerance));
+    let is_steady = is_steady(lines, &usual_gaps(lines, rules.tolerance));
     let part = |(part, of): (u32, u32)| if is_steady { rules.tolerance * part / of } else { rules.tolerance };
-    let (slack, usual) = (part(STEADY), usual_gaps(&lines, part(HELD_UP)));
+    let (slack, usual) = (part(STEADY), usual_gaps(lines, part(HELD_UP)));
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| !explained[*at]) {
         let before = at.checked_sub(1).map(|before| lines[before]);
         wrong.extend(late(*line, before, rules, &excused));
         let is_held_back = at == 1 || line.is_joined_otherwise;
-        wrong.extend(early(&lines, at, usual[at], if is_held_back { rules.tolerance } else { slack }));
+        wrong.extend(early(lines, at, usual[at], if is_held_back { rules.tolerance } else { slack }));
     }
     // Single gaps may be too short to tell. Nothing explains a response in much less than the recorded time.
     if wrong.is_empty() {

@@ -8,6 +8,9 @@ impl PlayedRound<'_> {
     /// Settles the doubts by another play of the round.
     pub(in crate::against) fn settle_doubts(&mut self, again: Self) {
         for (comparison, again) in self.comparisons.iter_mut().zip(again.comparisons) {
+            // Notes what the other play found, since hints have to know.
+            comparison.has_other_findings |= again.has_other_findings;
+            comparison.proxy_change = comparison.proxy_change.max(again.proxy_change);
             comparison.evidence.take_over_certain(&again.evidence);
             comparison.evidence.settle_doubts(again.evidence);
         }

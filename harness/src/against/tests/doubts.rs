@@ -2,9 +2,9 @@
 
 use super::{MadeUpResponse, Measure, cases, rules};
 use crate::against::contract::RecordingContract;
-use crate::against::results::{PlayedExchange, PlayedRound};
+use crate::against::results::{CheckResults, PlayedExchange, PlayedRound};
 use crate::against::schedule::PlannedExchange;
-use crate::judge::{Case, Stalls};
+use crate::judge::{Case, Selection, Stalls};
 
 /// The time by which a response is late.
 const LATE_MS: u64 = 400;
@@ -51,6 +51,27 @@ fn failing_after(alone: MadeUpResponse) -> Vec<String> {
     assert_eq!(round.recordings_in_doubt().into_iter().collect::<Vec<_>>(), [0, 1]);
     round.settle_doubts_alone(played(&contracts, &cases, &[(1, alone)]));
     round.evidence().failing()
+}
+
+#[test]
+fn a_mistake_that_another_play_shows_leaves_no_hint_that_all_is_right() {
+    let ticks = |count: u64, pause_ms: u64| {
+        let at_ms = |n: u64| n * 1000 + if n > 4 { pause_ms } else { 0 };
+        let writes: Vec<(u64, String)> = (1..=count).map(|n| (at_ms(n), format!("data: {n}\n\n"))).collect();
+        MadeUpResponse::events(&writes.iter().map(|(ms, text)| (*ms, text.as_str())).collect::<Vec<_>>())
+    };
+    let contracts = [ticks(9, 400).contract()];
+    let cases = cases(&contracts);
+    let hinted = |again: MadeUpResponse| {
+        let mut round = played(&contracts, &cases, &[(0, ticks(9, 0))]);
+        round.settle_doubts(played(&contracts, &cases, &[(0, again)]));
+        let mut results = CheckResults::new(&cases, &contracts);
+        results.add(&contracts, &round);
+        results.report(&contracts, String::new(), &Selection::default(), None).0.hint.map(|hint| hint.text)
+    };
+    let told = hinted(ticks(9, 0)).expect("a hint");
+    assert!(told.contains("a wait that is shorter"), "{told}");
+    assert_eq!(hinted(ticks(10, 0)), None);
 }
 
 #[test]
