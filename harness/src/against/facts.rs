@@ -70,7 +70,8 @@ impl ResponseFacts {
         self.end.is_some_and(|end| matches!(end.how, How::Cut | How::Reset))
     }
 
-    /// Takes in a line of the exchange, whose request was at `start_ms`. `vary` holds for the whole recording.
+    /// Takes in a line of the exchange, whose request was at `start_ms`. `vary` has the rules for the line: its own, and those
+    /// of the first line.
     pub(super) fn add(&mut self, number: usize, line: &RecordedLine, start_ms: u64, vary: Vec<Loosening>) {
         let after = |ms: u64| ms.saturating_sub(start_ms);
         let first_ms = after(line.notes.first_ms.unwrap_or(line.t_ms));
@@ -108,11 +109,4 @@ impl ResponseFacts {
         let last = self.writes.last().map(|write| write.times.last_ms);
         [head, last, self.end.map(|end| end.at_ms)].into_iter().flatten().max().unwrap_or_default()
     }
-}
-
-/// Returns the values of a header, joined as one list.
-pub(super) fn joined(head: &Head, name: &str) -> Option<String> {
-    let values: Vec<&str> =
-        head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
 }

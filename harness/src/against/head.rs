@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use onbeat_wire::recording::VaryPlace;
 use onbeat_wire::{Head, is_connection_field};
 
-use super::facts::{HeadFact, joined};
+use super::facts::HeadFact;
 use super::request::is_masked;
 use crate::judge::{Finding, fields};
 
@@ -30,15 +30,18 @@ pub(super) fn header_findings<'h>(
 ) -> Vec<(&'h str, Finding)> {
     let names: BTreeSet<&str> = expected.head.headers.iter().map(|(name, _)| name.as_str()).collect();
     // Leaves out the headers that `Connection` names as well: each connection has its own (RFC 9110, 7.6.1).
-    let of_connection = joined(&expected.head, "connection").unwrap_or_default().to_ascii_lowercase();
+    let of_connection = fields::value(&expected.head, "connection").unwrap_or_default().to_ascii_lowercase();
     let is_named = |name: &str| of_connection.split(',').any(|named| named.trim() == name);
-    let is_left_out = |name: &str| is_connection_field(name) || is_named(name) || UNJUDGED.contains(&name);
+    // Leaves out the coding as well, which is judged with the body: `identity` and no header mean the same.
+    let is_left_out = |name: &str| {
+        name == "content-encoding" || is_connection_field(name) || is_named(name) || UNJUDGED.contains(&name)
+    };
     let is_judged = |name: &&str| !(is_left_out(name) || behind_proxy && *name == TO_PROXY);
     let mut findings = Vec::new();
     for name in names.into_iter().filter(is_judged) {
         let rule = expected.vary.iter().find(|vary| vary.place == VaryPlace::Header(name.to_owned()));
-        let wanted = joined(&expected.head, name).unwrap_or_default();
-        let came = joined(got, name);
+        let wanted = fields::value(&expected.head, name).unwrap_or_default();
+        let came = fields::value(got, name);
         let why = match (rule, &came) {
             (Some(rule), None) if rule.allows_absence() => continue,
             (Some(rule), Some(came)) => match rule.breach_of_text(came) {
@@ -62,6 +65,13 @@ mod tests {
     use super::super::facts::ByteTimes;
     use super::*;
     use crate::judge::made_up::head;
+
+    #[test]
+    fn a_coding_is_left_to_the_body() {
+        let recorded = head(&[("content-encoding", "gzip"), ("x-a", "1")]);
+        let expected = HeadFact { line: 3, times: ByteTimes::default(), head: recorded, vary: Vec::new() };
+        assert_eq!(header_findings("a:3", &expected, &head(&[("x-a", "1")]), false).len(), 0);
+    }
 
     #[test]
     fn the_headers_of_a_connection_are_not_compared() {

@@ -73,7 +73,7 @@ fn rule(first: &Value, second: &Value) -> VaryRule {
             } else if both(is_uuid) {
                 VaryRule::Uuid
             } else {
-                VaryRule::String
+                text_and_timestamp(first, second).unwrap_or(VaryRule::String)
             }
         }
         _ => VaryRule::Any,
@@ -85,10 +85,7 @@ pub(super) fn text_rule(first: &str, second: &str) -> VaryRule {
     let value = |text: &str| text.parse::<Number>().map_or_else(|_| Value::from(text), Value::from);
     match (value(first), value(second)) {
         (first @ Value::Number(_), second @ Value::Number(_)) => rule(&first, &second),
-        _ => match rule(&first.into(), &second.into()) {
-            VaryRule::String => text_and_timestamp(first, second).unwrap_or(VaryRule::String),
-            narrower => narrower,
-        },
+        _ => rule(&first.into(), &second.into()),
     }
 }
 

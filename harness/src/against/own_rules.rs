@@ -12,10 +12,10 @@ use onbeat_wire::recording::{Fact, VaryPlace};
 use serde_json::Value;
 
 use super::body::{BodyKind, Measure};
-use super::facts::{ResponseFacts, joined};
+use super::facts::ResponseFacts;
 use super::request::has_mask;
 use super::unit::{Unit, units};
-use crate::judge::Loosening;
+use crate::judge::{Loosening, fields};
 use crate::record::RecordedLine;
 
 /// The fields of an event apart from the data; a comment has no name. Parsers ignore all others (WHATWG HTML, 9.2.6).
@@ -137,7 +137,7 @@ impl<'r> RecordedValues<'r> {
             |line: &usize| of_line.map_or_else(|| !self.has_own_rule(*line, place), |of_line| of_line == *line);
         if let VaryPlace::Header(name) = place {
             let heads = self.heads.iter().filter(|(line, _)| is_meant(line));
-            return heads.filter_map(|(_, head)| joined(head, name)).map(Value::from).collect();
+            return heads.filter_map(|(_, head)| fields::value(head, name)).map(Value::from).collect();
         }
         if let Some(line) = of_line {
             let units = self.of_line.get(&line).into_iter().flatten().map(|at| &self.units[*at].0);

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use self::pairs::Pairs;
 use super::body::{BodyKind, Measure};
-use super::facts::{HeadFact, ResponseFacts, WriteFact, joined};
+use super::facts::{HeadFact, ResponseFacts, WriteFact};
 use super::narrowest_rules::{UnitDifference, text_rule};
 use super::pieces::pieces;
 use super::unit::{Unit, UnitKind, VaryingType, units};
+use crate::judge::fields;
 use crate::record::RecordedLine;
 
 /// A difference between two recordings, at a line of the first.
@@ -77,7 +78,7 @@ fn head_differences(head: &HeadFact, other: &HeadFact) -> Vec<ProposedDifference
     let names: BTreeSet<&String> = head.headers.iter().chain(&other.headers).map(|(name, _)| name).collect();
     // Skips the date, which differs each second.
     for name in names.into_iter().filter(|name| *name != "date") {
-        let rule = match [head, other].map(|head| joined(head, name)) {
+        let rule = match [head, other].map(|head| fields::value(head, name)) {
             [Some(value), Some(other)] if value == other => continue,
             [Some(value), Some(other)] => text_rule(&value, &other),
             _ => VaryRule::Any,

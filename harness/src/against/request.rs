@@ -122,11 +122,14 @@ impl ReplayRequest {
 
 /// Returns the path and the query of a target, without a scheme and a host.
 fn origin_form(target: &str) -> String {
-    // Takes only a short word before `://` for a scheme, since a query may have a URL as well.
-    let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| scheme.len() <= "https".len()) else {
+    // Takes a target with a path for no URL, since a path and a query may have a URL as well.
+    let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
         return target.to_owned();
     };
-    rest.find(['/', '?']).map_or_else(|| "/".to_owned(), |at| rest[at..].to_owned())
+    match rest.find(['/', '?']).map(|at| &rest[at..]) {
+        Some(path) if path.starts_with('/') => path.to_owned(),
+        query => format!("/{}", query.unwrap_or_default()),
+    }
 }
 
 /// Returns whether the recorder may have left out a secret within a text.

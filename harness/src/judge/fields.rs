@@ -6,7 +6,7 @@ use onbeat_wire::Head;
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// Returns the value of a field, whose name is in lower case. Several lines of one name are one list (RFC 9110, 5.3).
-fn value(head: &Head, name: &str) -> Option<String> {
+pub(crate) fn value(head: &Head, name: &str) -> Option<String> {
     let lines: Vec<&str> =
         head.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))

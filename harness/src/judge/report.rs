@@ -25,6 +25,9 @@ fn printable_report(report: &Report) -> Report {
     if let Some(trouble) = &mut report.trouble {
         *trouble = printable(trouble, TEXT_CHARS_MAX);
     }
+    if let Some(hint) = &mut report.hint {
+        hint.text = printable(&hint.text, TEXT_CHARS_MAX);
+    }
     for verdict in &mut report.verdicts {
         line(&mut verdict.id);
         verdict.clause = printable(&verdict.clause, TEXT_CHARS_MAX);
@@ -50,7 +53,7 @@ mod tests {
 
     use super::junit::Made;
     use super::*;
-    use crate::judge::{Finding, Mark, Measured, Outcome, Timeline, Verdict, made_up};
+    use crate::judge::{Finding, Hint, Mark, Measured, Outcome, Timeline, Verdict, made_up};
 
     /// What steers a terminal, turns a line around, or makes XML ill-formed.
     const HOSTILE: &str = "\x1b]52;c;aGk=\x07\u{9b}31m\u{202e}\u{200b}\u{fffe}\u{ffff}\0\u{feff}";
@@ -85,7 +88,7 @@ mod tests {
             ],
             timelines: vec![timeline],
             trouble: None,
-            hint: None,
+            hint: Some(Hint { text: hostile(), explains_all: false }),
             by: Measured::Fixtures,
         }
     }

@@ -57,6 +57,16 @@ fn a_header_that_differs_is_proposed_with_the_narrowest_rule() {
 }
 
 #[test]
+fn a_text_that_ends_in_a_timestamp_is_proposed_as_that_in_json_too() {
+    let stream = |second: u64| {
+        let data = format!(r#"{{"m":"ping 2025-12-01T00:00:0{second}Z"}}"#);
+        recording("text/event-stream", "1", &[&format!("data: {data}\n\n")])
+    };
+    let vary = r#"{"line":2,"vary":[{"pointer":"/m","as":"text-and-timestamp","text":"ping "}]}"#;
+    assert_proposed(&stream(1), &stream(2), &[vary]);
+}
+
+#[test]
 fn ids_types_and_comments_that_differ_are_proposed_as_well() {
     let stream = |ping: &str, id: &str, n: u8| {
         let event = format!("id: {id}\r\nevent: tick\r\ndata: {{\"n\":{n}}}\r\n\r\n");

@@ -88,6 +88,9 @@ mod tests {
             ("/chat?a=1", "localhost:3000/chat", "/chat?a=1"),
             ("http://old/chat", "localhost:3000", "/chat"),
             ("http://old", "localhost:3000", "/"),
+            ("http://old?a=1", "localhost:3000", "/?a=1"),
+            ("/http://example.com/feed", "localhost:3000", "/http://example.com/feed"),
+            ("/feed?of=http://example.com/", "localhost:3000", "/feed?of=http://example.com/"),
             ("*", "localhost:3000/api", "*"),
         ] {
             assert_eq!(sent(&format!("GET {target} HTTP/1.1\r\n\r\n"), url, &[]).0, expected, "{target} {url}");
