@@ -46,7 +46,7 @@
 //!  room ── live                 a server over real sockets; how much of a response is read
 //! ```
 //!
-//! All but `files`, `lab_player`, `in_lab` and `live` is pure: lines go in, evidence comes out.
+//! All but `files`, `lab_player`, `in_lab` and `live` are pure: lines go in, evidence comes out.
 
 mod accept;
 mod agreement;

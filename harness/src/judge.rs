@@ -4,6 +4,7 @@
 //!   milliseconds                 times, as reports show them
 //!        │
 //!   case, loosening, vary        the clauses, and the values that may differ
+//!   selection, expectations      which cases are judged, and which are known to fail
 //!        │
 //!   scenario, exchange           what is expected: lines of a recording, or a single request
 //!   observation                  what was seen, and what other users may have caused
@@ -12,14 +13,14 @@
 //!        │
 //!   responses, pieces            requests, heads, writes and ends, in pairs of expected and got
 //!        │
-//!   compare, fields, align       JSON values, header fields and writes, each compared by rules
+//!   object, compare, fields, align  JSON values, header fields and writes, each compared by rules
 //!   pace, stalls, buffering      times, on clocks and machines of every kind, and behind proxies
 //!        │
 //!   trial                        one scenario being judged: head, writes, times, values, events, end
 //!        │
-//!   evidence ── doubt ── skipped  findings, what to watch again, and why a case is not judged
+//!   evidence ── finding ── doubt ── skipped  findings, what to watch again, and why a case is not judged
 //!        │
-//!   verdict ── report            the outcome of each case, in the forms in which people and programs read
+//!   verdict ── timeline ── report  the outcome of each case, and drawings, in the forms in which people and programs read
 //! ```
 //!
 //! The judge knows no server, no stream and no socket. Logs of clients go in, evidence comes out.

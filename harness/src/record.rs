@@ -8,6 +8,7 @@
 //!  secrets                  values kept off the disk
 //!      │
 //!  lines ── tap             the lines of an exchange, and parts out of raw bytes
+//!  lab_exchange             one exchange of a client in a lab, as lines
 //!      │
 //!  recording_file           a file, written line by line
 //!      │

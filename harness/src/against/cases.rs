@@ -87,8 +87,8 @@ fn head_clause(head: &Head) -> String {
 fn write_clause(number: usize, write: &WriteFact, before: Option<&WriteFact>) -> String {
     // Begins shortly before the first byte in which a long write differs from the write before: many events begin alike.
     let same = before.and_then(|before| first_difference(&before.bytes, &write.bytes)).unwrap_or_default();
-    let is_usual = same + COMMON_CHARS_SHOWN > TEXT_CHARS_MAX && write.bytes.len() > TEXT_CHARS_MAX;
-    let start = if is_usual { same - same.min(COMMON_CHARS_SHOWN) } else { 0 };
+    let differs_late = same + COMMON_CHARS_SHOWN > TEXT_CHARS_MAX && write.bytes.len() > TEXT_CHARS_MAX;
+    let start = if differs_late { same - same.min(COMMON_CHARS_SHOWN) } else { 0 };
     // Begins with a whole character: a byte within a character begins with the bits 10.
     let start = start + write.bytes[start..].iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
     // Cuts the bytes before printing: a character of UTF-8 has 4 bytes at most.
@@ -96,7 +96,7 @@ fn write_clause(number: usize, write: &WriteFact, before: Option<&WriteFact>) ->
     let text = visible(&bytes[..bytes.len().min(4 * TEXT_CHARS_MAX)]);
     let shown: String = text.chars().take(TEXT_CHARS_MAX).collect();
     let less = if start > 0 { "…" } else { "" };
-    let more = if shown.len() < text.len() { "…" } else { "" };
+    let more = if shown.len() < text.len() || bytes.len() > 4 * TEXT_CHARS_MAX { "…" } else { "" };
     let may = if write.may { ", which may come" } else { "" };
     format!("write {number}{may}: {less}{shown}{more}")
 }
@@ -120,7 +120,10 @@ mod tests {
         assert_eq!(write_clause(2, &write("data: 2\n\n"), Some(&write("data: 1\n\n"))), "write 2: data: 2⏎⏎");
         let clause = write_clause(3, &write(&"x".repeat(99)), Some(&write("")));
         assert_eq!(clause, format!("write 3: {}…", "x".repeat(TEXT_CHARS_MAX)));
+        let clause = write_clause(4, &write(&"😀".repeat(TEXT_CHARS_MAX + 1)), None);
+        assert_eq!(clause, format!("write 4: {}…", "😀".repeat(TEXT_CHARS_MAX)));
     }
+
     #[test]
     fn the_cases_of_all_recordings_are_divided_by_recording() {
         let recording = |name: &str, writes: usize| {

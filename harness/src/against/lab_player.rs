@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use onbeat_wire::Instant;
+use onbeat_wire::{Instant, whole_ms};
 
 use super::compare::CompareRules;
 use super::contract::{RecordingContract, requests};
@@ -19,7 +19,7 @@ use crate::record::LabExchange;
 pub(super) struct LabPlayer<'p> {
     pub(super) lab: &'p Lab,
     pub(super) contracts: &'p [RecordingContract],
-    /// Additional headers for every request.
+    /// Further headers: in place of what the recorder left out, or else for all requests.
     pub(super) headers: &'p ExtraHeaders,
     pub(super) rules: CompareRules,
     /// How long each response is watched, if that was asked for.
@@ -177,8 +177,4 @@ fn played(planned: PlannedExchange, watched_ms: u64, client: &Client, ordinal: u
     let failed = client.failure(ordinal).map(|why| format!("the application failed: {why}"));
     let trouble = if facts.head.is_none() { failed.or(broken) } else { broken };
     PlayedExchange { planned, seen: SeenResponse { facts, began, trouble }, lines, watched_ms }
-}
-
-fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

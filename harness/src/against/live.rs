@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct RecordingCheck {
     /// Connects to the server.
     pub connector: Connector,
-    /// Additional headers for every request.
+    /// Further headers: in place of what the recorder left out, or else for all requests.
     pub headers: ExtraHeaders,
     /// The cases that are judged.
     pub cases: Selection,

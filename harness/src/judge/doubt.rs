@@ -18,7 +18,8 @@ const LATE_FEW: usize = 4;
 const LATE_PART_MAX: usize = 4;
 
 impl Evidence<'_> {
-    /// Returns whether to watch a scenario of so many writes again: a case is undecided, or a few writes are late.
+    /// Returns whether to watch a scenario of so many writes again: a case is undecided, or findings at a few
+    /// places are in doubt.
     pub(crate) fn is_in_doubt(&self, writes: usize) -> bool {
         let few = 1..=(writes / LATE_PART_MAX).max(LATE_FEW);
         self.is_undecided() || few.contains(&self.places_in_doubt())
@@ -65,10 +66,10 @@ impl Evidence<'_> {
         self.by_id.values().any(|(_, record)| record.skipped == Some(Skipped::MachineTooBusy))
     }
 
-    /// Returns the number of places at which a required case was found late.
+    /// Returns the number of places with a finding in doubt against a required case.
     fn places_in_doubt(&self) -> usize {
-        let late = self.required().flat_map(|(_, record)| &record.findings_in_doubt);
-        late.map(|one| one.finding.place.as_str()).collect::<BTreeSet<_>>().len()
+        let in_doubt = self.required().flat_map(|(_, record)| &record.findings_in_doubt);
+        in_doubt.map(|one| one.finding.place.as_str()).collect::<BTreeSet<_>>().len()
     }
 }
 

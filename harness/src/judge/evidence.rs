@@ -12,7 +12,7 @@ const FINDINGS_MAX: usize = 20;
 #[derive(Clone, Debug)]
 pub(super) struct FindingInDoubt {
     pub(super) finding: Finding,
-    /// Whether the order is in doubt, and not a time.
+    /// Whether the order is in doubt, and not a time or a unit.
     pub(super) is_order: bool,
 }
 

@@ -91,7 +91,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// Whether a server that takes `gap` for a period of 50 ms, with these hiccups, keeps it.
+    /// Returns whether a server whose gaps take `gap` ms, apart from these hiccups, keeps the period.
     fn keeps(period: u64, gap: u64, count: usize, hiccups: &[u64]) -> bool {
         let pace = Pace::real(NonZeroU32::MIN, ms(250));
         let mut gaps: Vec<_> = (0..count).map(|n| ms(gap + hiccups.get(n).unwrap_or(&0))).collect();

@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use onbeat_wire::Instant;
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::{Exchange, Fact};
+use onbeat_wire::{Instant, whole_ms};
 
 use super::RecordedLine;
 use super::lab_exchange::LabExchange;
@@ -59,7 +59,7 @@ impl Recording {
         let mut lines: Vec<(u64, u64, RecordedLine)> = Vec::new();
         for (connection, exchange) in exchanges {
             let later = exchange.began - start;
-            let later_ms = u64::try_from(later.as_millis()).unwrap_or(u64::MAX);
+            let later_ms = whole_ms(later);
             let key = Exchange { connection: Some(connection), request: u32::try_from(exchange.ordinal).ok() };
             let orders = orders(&exchange);
             for (mut line, order) in exchange.lines.into_iter().zip(orders) {

@@ -6,8 +6,7 @@ use bytes::{Bytes, BytesMut};
 use onbeat_wire::recording::Framing;
 use onbeat_wire::{How, Instant, Part, RequestPart, Requests, header_text};
 
-use super::lines::TappedPart;
-use super::lines::{ExchangeLines, RecordedLine};
+use super::lines::{ExchangeLines, RecordedLine, TappedPart};
 use super::secrets::{self, Secrets};
 use crate::lab::OrderedLog;
 use crate::player::{Action, ClientLog, HttpExchange, LogEntry};

@@ -121,7 +121,7 @@ pub async fn record_once(
             exchange.end(at, how, &mut lines);
         }
         for line in &lines {
-            // Ends without the remaining lines when the reader of stdout has left.
+            // Ends without the remaining lines when no more are wanted.
             if !write(line).map_err(RecordError::Write)? {
                 return Ok((exchange.summary().clone(), None));
             }

@@ -21,7 +21,8 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTABLE: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// Returns the report as a table: one line for each case that holds, and a number for all cases that were left out.
+/// Returns the report as a table: a row for each case, or for several lines of a recording that hold; and, by reason, the cases
+/// that were not judged.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let report = &printable_report(report);
