@@ -201,8 +201,11 @@ mod tests {
     #[test]
     fn some_histories_are_as_long_as_a_history_may_be() {
         for length_ms_max in [1000, 300_000, 7_200_000] {
-            let longest = histories_up_to(length_ms_max, 40).map(|history| history.end_ms).max();
-            assert_eq!(longest, Some(length_ms_max));
+            let has_jump = |history: &WorldHistory| {
+                history.operations.iter().any(|operation| matches!(operation.kind, OperationKind::Jump { .. }))
+            };
+            let histories = histories_up_to(length_ms_max, 40).filter(|history| !has_jump(history));
+            assert_eq!(histories.map(|history| history.end_ms).max(), Some(length_ms_max));
         }
     }
 
