@@ -61,8 +61,8 @@ pub(super) fn beat_mistake(times: &[u64], period_ms: u64, tolerance_ms: u64) -> 
     if 5 * (last - first) < 4 * period_ms * gaps {
         return Some(BeatMistake::Faster { gap_ms: (last - first) / gaps });
     }
-    // Looks for a single mistake only where the others keep the pace: all in all the units take one and a half
-    // periods more or less at most.
+    // Looks for a single mistake only where the others keep the pace: all in all the units take one and a half periods
+    // more or less at most.
     if (last - first).abs_diff(gaps * period_ms) * 2 > 3 * period_ms {
         return None;
     }

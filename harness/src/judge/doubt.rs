@@ -18,8 +18,8 @@ const LATE_FEW: usize = 4;
 const LATE_PART_MAX: usize = 4;
 
 impl Evidence<'_> {
-    /// Returns whether to watch a scenario of so many writes again: a case is undecided, or findings at a few
-    /// places are in doubt.
+    /// Returns whether to watch a scenario of so many writes again: a case is undecided, or findings at a few places
+    /// are in doubt.
     pub(crate) fn is_in_doubt(&self, writes: usize) -> bool {
         let few = 1..=(writes / LATE_PART_MAX).max(LATE_FEW);
         self.is_undecided() || few.contains(&self.places_in_doubt())
