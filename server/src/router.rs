@@ -60,14 +60,12 @@ fn with_entrance(entrance: Entrance) -> Router {
         .layer(middleware::from_fn(only_reading))
         .layer(middleware::from_fn(cors::allow_any_origin));
     if let Some(application) = &entrance.application {
-        router = router
-            .layer(middleware::from_fn_with_state(entrance.clone(), hold_left_over))
-            .layer(middleware::from_fn_with_state(Arc::clone(application), answer_by_application));
+        router = router.layer(middleware::from_fn_with_state(Arc::clone(application), answer_by_application));
     }
     router
         .layer(middleware::from_fn(malformed::refuse_malformed))
         .layer(middleware::from_fn_with_state(entrance.clone(), enter))
-        .layer(middleware::from_fn_with_state(entrance, hold_not_taken))
+        .layer(middleware::from_fn_with_state(entrance, answer_at_once))
 }
 
 /// Returns whether a stream has this path.
@@ -76,25 +74,14 @@ fn is_stream(path: &str) -> bool {
     STREAMS.iter().any(|stream| stream.path == path)
 }
 
-/// Holds a request that no application takes.
-async fn hold_not_taken(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
-    hold(entrance, false, request, next).await
-}
-
-/// Holds a request that the application takes, and leaves to the built-in endpoints. The application itself holds the requests
-/// that it answers.
-async fn hold_left_over(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
-    hold(entrance, true, request, next).await
-}
-
-/// Holds a request for an answer other than a stream, until the server has taken in all arrived bytes: a request that the
-/// application takes, or else one that no application takes.
-async fn hold(entrance: Entrance, takes: bool, request: Request, next: Next) -> Response {
+/// Holds a request for an answer other than a stream, until the server has taken in all arrived bytes. An application holds
+/// its requests by itself.
+async fn answer_at_once(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
     let is_stream = *request.method() == Method::GET && is_stream(request.uri().path());
     let (head, body) = request.into_parts();
     let is_taken = entrance.application.is_some_and(|application| application.takes(&head));
     let request = Request::from_parts(head, body);
-    match RequestContext::connection_of(&request).filter(|_| !is_stream && is_taken == takes) {
+    match RequestContext::connection_of(&request).filter(|_| !is_stream && !is_taken) {
         Some(connection) => at_once(&entrance.world, &connection, next.run(request)).await,
         None => next.run(request).await,
     }

@@ -54,20 +54,6 @@ fn who_has_joined_hears_what_is_sent_by_a_head_too() {
 }
 
 #[test]
-fn who_has_joined_hears_what_a_route_leaves_to_a_built_in_endpoint() {
-    let served = manual();
-    let mine = json!({"path": "/send-heartbeat", "match": {"query.msg": "mine"}, "body": "x"});
-    served.did("POST", "/routes", &mine);
-    let mut asker = served.connect();
-    for round in 0..200 {
-        let client = joins(&served);
-        assert_eq!(clients(&mut asker), 1, "round {round}");
-        drop(client);
-        assert_eq!(clients(&mut asker), 0, "round {round}");
-    }
-}
-
-#[test]
 fn who_has_left_is_counted_no_more_by_whoever_asks_at_once() {
     let served = manual();
     for round in 0..200 {
