@@ -134,8 +134,11 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
         return finish(access::preflight(request.headers(), from.as_ref()));
     }
     let connection = RequestContext::connection_of(&request);
-    let is_done = !request.method().is_safe();
-    let answer = match control.access.token(request.headers()) {
+    let path = request.uri().path();
+    let is_done = !request.method().is_safe() && path != "/connections/wait";
+    // Refuses a change of routes before it is done: routes alone have answers as long as a client likes.
+    let has_room = if is_done && path.starts_with("/routes") { control.unread.room() } else { Ok(()) };
+    let answer = match control.access.token(request.headers()).and(has_room) {
         Ok(()) => control.bounded(next.run(request).await, is_done, connection.as_ref()),
         Err(refusal) => Err(refusal),
     };

@@ -124,8 +124,11 @@ fn scheme_length(text: &str) -> usize {
 
 /// Returns the text for an error message, without a password.
 pub(crate) fn without_userinfo(text: &str) -> String {
-    // Looks for a password even in a text that is no URL.
-    let start = scheme_length(text);
+    // Looks for a password even in a text that is no URL, and behind any number of slashes, as a URL parser does.
+    let lower = text.to_ascii_lowercase();
+    let scheme = ["http:", "https:"].into_iter().find(|scheme| lower.starts_with(scheme));
+    let scheme = scheme.map_or_else(|| scheme_length(text), str::len);
+    let start = text.len() - text[scheme..].trim_start_matches(['/', '\\']).len();
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {
         Some(at) => format!("{}…{}", &text[..start], &text[start + at..]),
@@ -201,6 +204,8 @@ mod tests {
         for (text, shown) in [
             ("http://me:secret@localhost/a@b", "http://…@localhost/a@b"),
             ("me:se@cret@localhost", "…@localhost"),
+            ("http:/me:secret@localhost", "http:/…@localhost"),
+            ("HTTPS:///me:secret@localhost", "HTTPS:///…@localhost"),
             ("me:secret@localhost/to?url=http://there", "…@localhost/to?url=http://there"),
             ("http://localhost/a@b", "http://localhost/a@b"),
             ("localhost:port", "localhost:port"),

@@ -65,8 +65,8 @@ impl Routes {
         Self { world, table: RouteTable::new(model, scenario), channels, has_built_in }
     }
 
-    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids
-    /// in the order of `routes`.
+    /// Adds routes before all others: the first of `routes` matches first. Returns the ids in the order of `routes`; the first
+    /// has the highest.
     ///
     /// # Errors
     ///

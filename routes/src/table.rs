@@ -111,8 +111,8 @@ impl RouteTable {
         no_match(&routes, request)
     }
 
-    /// Adds routes before all others, of which the first comes first, as if the last had been added first. Returns the ids in
-    /// the order of `routes`. Adds all routes or none.
+    /// Adds routes before all others: the first of `routes` matches first. Returns the ids in the order of `routes`; the first
+    /// has the highest. Adds all routes or none.
     pub(crate) fn add(&self, routes: Vec<Route>) -> Result<Vec<u64>, TooManyRoutes> {
         let mut table = self.0.lock();
         let before = table.rows.iter().filter(|row| row.origin == Origin::Added).count();

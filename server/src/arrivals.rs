@@ -48,7 +48,7 @@ impl Arrivals {
         self.look(|_| true).await;
     }
 
-    /// Holds a control request back until all earlier requests to the world go on, for [`LOOKS_MAX`] looks at most.
+    /// Holds a control request back until all earlier requests to the world go on, for a bounded number of looks.
     pub async fn settle_last(self: &Arc<Self>) {
         let _alone = self.driving.lock().await;
         self.look(|arrivals| arrivals.held.load(Ordering::Relaxed) == 0).await;

@@ -1,7 +1,7 @@
 //! The seam for watching or changing the exchanges of a world, such as a request log or fault injection.
 //!
-//! A server has at most one interceptor: see [`crate::router::intercepted_router`]. For each request that has come whole the
-//! server calls, in this order:
+//! A server has at most one interceptor: see [`crate::router::intercepted_router`]. For each request, once the
+//! body has come if an application takes the request, the server calls, in this order:
 //!
 //! 1. [`Interceptor::request`], as soon as the request has its ordinals. The interceptor returns the hook of the response.
 //! 2. [`ResponseHook::change_head`], before an endpoint answers. A request that the router refuses by itself, as malformed

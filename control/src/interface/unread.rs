@@ -51,8 +51,13 @@ impl Default for Unread {
 }
 
 impl Unread {
+    /// Refuses an operation before it is done, if no more may be unread.
+    pub(super) fn room(&self) -> Result<(), Refusal> {
+        if self.memory.available_permits() > 0 { Ok(()) } else { Err(full()) }
+    }
+
     /// Returns the answer in pieces. The answer holds `bytes` bytes of memory until the end. The answer to an operation that
-    /// `is_done` is never refused.
+    /// `is_done` is never refused, and takes what memory is left.
     pub(super) fn admit(
         &self,
         answer: Response,
@@ -60,16 +65,13 @@ impl Unread {
         is_done: bool,
         connection: Option<&Arc<Connection>>,
     ) -> Result<Response, Refusal> {
-        // Admits an answer that is longer than the limit if no other answer is unread.
-        let bytes = u32::try_from(bytes.min(UNREAD_BYTES_MAX)).expect("all answers are below 4 GiB");
+        // Admits an answer that is longer than the limit if no other answer is unread. Refuses nothing that is done: a refusal
+        // says that nothing has changed.
+        let most = if is_done { self.memory.available_permits() } else { UNREAD_BYTES_MAX };
+        let bytes = u32::try_from(bytes.min(most)).expect("the limit is below 4 GiB");
         let share = Arc::clone(&self.memory).try_acquire_many_owned(bytes).ok();
-        // Refuses nothing that is done: a refusal says that nothing has changed.
         if share.is_none() && !is_done {
-            let reason = format!(
-                "expected at most {UNREAD_BYTES_MAX} bytes of answers that nobody has read yet: \
-                 read them, close their connections, or reset the server"
-            );
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason));
+            return Err(full());
         }
         // Lists the connection, except under another server, where no connection is known.
         let number = connection.map(|connection| self.carriers.add(connection));
@@ -84,6 +86,14 @@ impl Unread {
         let others = connections.values().filter(|connection| !kept.is_some_and(|kept| Arc::ptr_eq(kept, connection)));
         others.for_each(|connection| connection.end(Ending::BreakOff(BrokenOff::AnswerNotRead)));
     }
+}
+
+fn full() -> Refusal {
+    let reason = format!(
+        "expected at most {UNREAD_BYTES_MAX} bytes of answers that nobody has read yet: read them, close their connections, or \
+         reset the server"
+    );
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "answer", reason)
 }
 
 impl Carriers {
@@ -160,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_operation_that_is_done_is_answered_however_much_is_unread() {
+    async fn a_change_of_routes_needs_room_for_its_answer_and_what_is_done_is_answered() {
         let access = Access::new(&[], "localhost", None, &[]).expect("nobody else reaches the server");
         let mut router = crate::router(Settings::manual(), access);
         let route = format!(r#"{{"path":"/","body":"{}"}}"#, "x".repeat(SHORT_BYTES_MAX));
@@ -170,9 +180,13 @@ mod tests {
             unread.push(asked(&mut router, "GET", "/log", String::new()).await);
         }
         assert!(unread.iter().all(|answer| answer.status() == StatusCode::OK));
-        for (method, status) in [("GET", StatusCode::TOO_MANY_REQUESTS), ("DELETE", StatusCode::OK)] {
-            assert_eq!(asked(&mut router, method, "/routes", String::new()).await.status(), status, "{method}");
+        // Routes have answers as long as a client likes, and are refused before anything changes.
+        for method in ["GET", "DELETE"] {
+            let answer = asked(&mut router, method, "/routes", String::new()).await;
+            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{method}");
         }
+        unread.pop();
+        assert_eq!(asked(&mut router, "DELETE", "/routes", String::new()).await.status(), StatusCode::OK);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Cuts the long parts of a line. A mark tells how many bytes were left out.
 //!
-//! A replay restores the length with other bytes. Only a refused request has a target or a value so long, and the refusal
-//! depends on the length alone. A name so long decides no built-in answer.
+//! A replay restores the length with other bytes. Of requests, only a refused one has a target or a value so long, and the
+//! refusal depends on the length alone. A name so long decides no built-in answer. The head of a response may have such a value.
 
 use std::borrow::Cow;
 

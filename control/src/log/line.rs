@@ -9,7 +9,7 @@ use super::redaction::Redaction;
 
 /// The longest known method has 16 bytes.
 const METHOD_BYTES_MAX: usize = 64;
-/// A request with 16 KiB of target and headers is refused: targets and values are cut in refused requests alone.
+/// A request with 16 KiB of target and headers is refused: of requests, only refused ones have targets and values cut.
 const TARGET_BYTES_MAX: usize = 16 * 1024;
 const HEADER_NAME_BYTES_MAX: usize = 256;
 const HEADER_VALUE_BYTES_MAX: usize = 16 * 1024;

@@ -103,10 +103,9 @@ impl Redaction {
     #[must_use]
     pub fn body(&self, content_type: &str, body: Bytes) -> Bytes {
         let is_form = content_type.to_ascii_lowercase().contains("x-www-form-urlencoded");
-        // Reads JSON under the type of forms, as `curl -d` sends by default, as JSON.
-        if is_form && !body.trim_ascii_start().starts_with(b"{") {
-            return self.pairs(&body).into();
-        }
+        // Reads a form as JSON as well: `curl -d` sends everything under the type of forms by default.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        let body = if is_form && !is_object { self.pairs(&body).into() } else { body };
         secret_json::hide(&body, |name| self.covers(name)).map_or(body, Bytes::from)
     }
 
@@ -199,6 +198,11 @@ mod tests {
             ("application/json", b"{\"a\":\"\xfc\",\"key\":12}", b"{\"a\":\"\xfc\",\"key\":11}"),
             ("application/x-www-form-urlencoded", b"a=\xfc&password=a#b&c=d", b"a=\xfc&password=xxx&c=d"),
             ("application/x-www-form-urlencoded", b" {\"key\":\"a&b\"}", b" {\"key\":\"xxx\"}"),
+            // `curl -d` sends JSON under the type of forms.
+            ("application/x-www-form-urlencoded", b"[{\"token\":\"a=b\"}]", b"[{\"token\":\"xxx\"}]"),
+            // Names that are no text of JSON.
+            ("application/json", b"{\"f\xfcr_token\":\"abc\"}", b"{\"f\xfcr_token\":\"xxx\"}"),
+            ("application/json", b"{\"a\ttoken\":\"abc\"}", b"{\"a\ttoken\":\"xxx\"}"),
             ("application/octet-stream", b"\xff\0\"a\":", b"\xff\0\"a\":"),
         ] {
             assert_eq!(redaction.body(content_type, Bytes::from_static(body)), logged, "{}", body.escape_ascii());

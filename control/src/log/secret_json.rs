@@ -19,8 +19,10 @@ pub(super) fn hide(text: &[u8], is_secret: impl Fn(&str) -> bool) -> Option<Vec<
             b',' => secret = secret.filter(|at| *at < depth),
             b':' => {}
             b'"' if tokens.is_at_colon() => {
-                let name: Option<String> = serde_json::from_slice(&text[start..end]).ok();
-                if secret.is_none() && name.is_some_and(|name| is_secret(&name)) {
+                // Takes a name that is no text of JSON as it stands between the quotes.
+                let as_it_stands = |_| String::from_utf8_lossy(&text[start + 1..end - 1]).into_owned();
+                let name: String = serde_json::from_slice(&text[start..end]).unwrap_or_else(as_it_stands);
+                if secret.is_none() && is_secret(&name) {
                     secret = Some(depth);
                 }
             }

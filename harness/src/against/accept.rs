@@ -8,7 +8,7 @@ use onbeat_wire::recording::Fact;
 use super::align::Aligned;
 use super::compare::Comparison;
 use super::contract::{ContractExchange, RecordingContract};
-use super::request::is_masked;
+use super::request::{MASK_MIN, is_masked};
 use super::unit::Unit;
 use crate::record::RecordedLine;
 
@@ -108,7 +108,8 @@ pub(super) fn accepted_exchange(
                     headers.any(|(known, value)| known == name && is_masked(known, value))
                 };
                 for (_, value) in head.headers.iter_mut().filter(|(name, _)| was_left_out(name)) {
-                    *value = "x".repeat(value.len());
+                    // Puts in at least so many that the next check knows what was left out.
+                    *value = "x".repeat(value.len().max(MASK_MIN));
                 }
             }
             Fact::Write(_) => {

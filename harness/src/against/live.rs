@@ -59,6 +59,9 @@ pub enum NotChecked {
     /// The selection is wrong.
     #[error(transparent)]
     NoSuchCase(#[from] NoSuchCase),
+    /// The check was told to end.
+    #[error("the check was told to end before there was a connection")]
+    ToldToEnd,
     /// The clock of the server is too fast for a check in real time.
     #[error("{0}")]
     TooFast(String),
@@ -69,7 +72,7 @@ pub enum NotChecked {
 ///
 /// # Errors
 ///
-/// If no server listens there, the selection names no case, or the clock of the server is too fast.
+/// If no server listens there, `stop` is ready before there is a connection, the selection names no case, or the clock of the server is too fast.
 pub async fn check_against(
     check: &RecordingCheck,
     contracts: &[RecordingContract],
@@ -80,7 +83,12 @@ pub async fn check_against(
     check.cases.among(&cases, Measured::Recordings)?;
     too_fast(check.rules.times.scale).map_or(Ok(()), |why| Err(NotChecked::TooFast(why)))?;
     // Connects once before the first round, so that a wrong address is an error, and not a finding in each line.
-    check.connector.try_out().await?;
+    let mut stop = pin!(stop);
+    tokio::select! {
+        biased;
+        () = &mut stop => return Err(NotChecked::ToldToEnd),
+        tried = check.connector.try_out() => tried?,
+    }
     let stalls = SharedStalls::default();
     // Looks for stalls of the machine until the set is dropped, which aborts the task.
     let mut watch = JoinSet::new();
@@ -112,7 +120,7 @@ pub async fn check_against(
         tokio::select! {
             biased;
             () = work => None,
-            () = stop => Some("the check was told to end before its time".to_owned()),
+            () = &mut stop => Some("the check was told to end before its time".to_owned()),
             () = shown => unreachable!("showing progress has no end"),
         }
     };

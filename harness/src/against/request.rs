@@ -16,7 +16,7 @@ use crate::record::Secrets;
 /// Fields that the address of the server decides, or the framing of the body.
 const OWN_FIELDS: [&str; 3] = ["host", "content-length", "expect"];
 /// A value of so many `x` and nothing else is a secret that the recorder left out.
-const MASK_MIN: usize = 4;
+pub(super) const MASK_MIN: usize = 4;
 
 /// The request of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -96,7 +96,8 @@ pub(crate) fn too_fast(scale: u32) -> Option<String> {
 ///
 /// # Errors
 ///
-/// If the URL is wrong, no server listens there, or the selection names no case.
+/// If the URL is wrong, no server listens there, `stop` is ready before there is a connection, the clock is too fast, or the
+/// selection names no case.
 pub async fn check_live(
     remote: &Remote,
     scope: &Scope,

@@ -56,7 +56,8 @@ pub(super) struct CheckArguments {
     /// Leave out what a proxy between the check and the server may change, such as chunks and connections
     #[arg(long, requires = "url")]
     behind_proxy: bool,
-    /// Send this header with every request, as `Name: value`; once for each header
+    /// Send this header with every request, or, in place of one that a recording left out, with the requests that had it, as
+    /// `Name: value`; once for each header
     #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "url")]
     headers: Vec<String>,
     /// How late an event may be

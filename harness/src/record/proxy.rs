@@ -127,8 +127,14 @@ impl Proxy {
         // Closes the channel, at which each client's task ends the recordings.
         drop(stopping);
         while clients.join_next().await.is_some() {}
-        // Drops the news if nobody takes any: the end of the proxy waits for no reader.
-        self.tell(News::Over);
+        // Waits for a slow reader, but for no reader that takes nothing.
+        let clock = self.connector.clock();
+        tokio::select! {
+            biased;
+            // Ignores a receiver that is gone: no command waits for the end then.
+            _ = self.news.send(News::Over) => {}
+            () = clock.sleep_until(clock.now() + LINGER_TIME_MAX) => {}
+        }
     }
 
     /// Serves one client until one of the two sides has ended the connection.
@@ -207,7 +213,7 @@ impl Proxy {
                 }
             }
             // Passes on the answers to earlier requests, and tells the server that no other request follows.
-            UploadEnd::Refused(refusal) if exchanges.lock().open() > 0 => {
+            UploadEnd::Refused(refusal) if exchanges.lock().awaits_answer() => {
                 self.tell(News::Trouble(refusal.why));
                 let _ = to_server.shutdown().await;
                 download.await.into()

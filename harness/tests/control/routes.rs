@@ -225,7 +225,7 @@ fn the_log_of_a_server_with_routes_is_replayed_to_the_byte() {
 #[test]
 fn answers_without_a_body_are_complete_and_what_follows_on_their_connection_is_replayed() {
     let text = "[[route]]\npath = \"/a\"\nresponse = [{ status = 503 }, { status = 429, retry_after_s = 1 }, { status = 204 }, \
-        { status = 304 }, { body = \"\" }, { steps = [{ end = \"complete\" }] }, { body = \"last\" }]";
+        { status = 304 }, { body = \"\" }, { steps = [{ end = \"complete\" }] }, { body = \"last\", headers = { Set-Cookie = \"id=hunter2\" } }]";
     let served = with_routes("refusals.toml", text);
     let mut client = served.connect();
     let statuses: Vec<u16> = (0..6).map(|_| client.asked("GET", "/a", &[], "").0.status).collect();
@@ -233,6 +233,7 @@ fn answers_without_a_body_are_complete_and_what_follows_on_their_connection_is_r
     assert_eq!(client.asked("GET", "/a", &[], "").1, "last");
     let log = served.log();
     assert_eq!(log.matches(r#""how":"complete""#).count(), 7, "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
     let file = path_of("refusals.toml");
     let (said, code) = super::log::replayed_with("refusals", &log, &["--routes", file.to_str().expect("UTF-8")]);
     assert!(said.ends_with("the same to the byte\n") && code == Some(0), "{said}\n{log}");

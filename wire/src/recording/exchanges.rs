@@ -91,12 +91,15 @@ impl<N: Notes> Exchanges<N> {
 
 /// Returns what to do about a last line that breaks off, behind this line.
 fn broken_off<N>(before: Option<&(usize, Line<N>)>) -> String {
-    let (last_ms, exchange) = before.map(|(_, line)| (line.t_ms, line.exchange)).unwrap_or_default();
-    format!(
-        "; the last line is incomplete, as when the recorder was killed: put the end of the exchange in its place, such as {}, \
-         or record again",
-        closing_line(last_ms, exchange)
-    )
+    // Proposes no end behind an end, or behind the first line, where no exchange is known to be under way.
+    let under_way = before.filter(|(_, line)| !matches!(line.fact, Fact::Recording(_) | Fact::End(_)));
+    let advice = under_way.map_or_else(
+        || "delete it".to_owned(),
+        |(_, line)| {
+            format!("put the end of the exchange in its place, such as {}", closing_line(line.t_ms, line.exchange))
+        },
+    );
+    format!("; the last line is incomplete, as when the recorder was killed: {advice}, or record again")
 }
 
 /// Checks that the first line begins a recording, or another file of such lines.

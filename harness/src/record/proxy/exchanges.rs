@@ -22,6 +22,8 @@ pub(super) struct Exchanges<'p> {
     answered: Arc<Notify>,
     /// Whether the bytes from the server are no longer decoded: another protocol, or no HTTP.
     is_opaque: bool,
+    /// Whether a request came behind such bytes: nobody can tell whether the request has been answered.
+    has_unread_request: bool,
     /// Whether both sides have switched to another protocol.
     is_switched: bool,
 }
@@ -42,6 +44,7 @@ impl<'p> Exchanges<'p> {
             open: VecDeque::new(),
             answered: Arc::default(),
             is_opaque: false,
+            has_unread_request: false,
             is_switched: false,
         }
     }
@@ -55,6 +58,7 @@ impl<'p> Exchanges<'p> {
     pub(super) fn request(&mut self, (at, ordinal): (Instant, u64), method: &str, target: &str, head: &str) {
         // Records nothing behind bytes that the recorder can't read: no answer would be found.
         if self.is_opaque {
+            self.has_unread_request = true;
             return;
         }
         let upstream = self.proxy.connector.upstream();
@@ -89,9 +93,14 @@ impl<'p> Exchanges<'p> {
         &self.answered
     }
 
-    /// Returns whether a request waits for the head of its response.
+    /// Returns whether a request waits for its response, or may do so.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.has_unread_request || !self.open.is_empty()
+    }
+
+    /// Returns whether a request waits for the head of its response, or may do so.
     pub(super) fn awaits_head(&self) -> bool {
-        self.open.iter().any(|exchange| !exchange.lines.has_head())
+        self.has_unread_request || self.open.iter().any(|exchange| !exchange.lines.has_head())
     }
 
     /// Returns whether both sides have switched to another protocol.

@@ -115,6 +115,19 @@ fn the_end_of_an_exchange_that_breaks_off_is_told_as_a_line_that_can_be_added() 
 }
 
 #[test]
+fn a_last_line_that_breaks_off_is_to_be_replaced_by_an_end_only_within_an_exchange() {
+    let told = |lines: &[&str]| {
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>() + "{\"t_ms\":";
+        Exchanges::<ArrivalNotes>::read(&text, LinesOf::Recording).expect_err("half a line").to_string()
+    };
+    let within = told(&[START, REQUEST, HEAD]);
+    assert!(within.contains(r#"in its place, such as {"t_ms":1,"kind":"end","how":"closed"}, or"#), "{within}");
+    for outside in [told(&[START]), told(&[START, REQUEST, HEAD, END])] {
+        assert!(outside.ends_with("when the recorder was killed: delete it, or record again"), "{outside}");
+    }
+}
+
+#[test]
 fn equal_lengths_are_one_and_interim_heads_are_no_head() {
     let hints = HEAD.replace("200", "103");
     let lengths = HEAD.replace("[]", r#"[["content-length","1"],["Content-Length","1, 1"]]"#);
