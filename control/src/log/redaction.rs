@@ -1,4 +1,5 @@
-//! Redacts the secrets in a log: the values of headers, query parameters, form fields and JSON keys.
+//! Redacts the secrets in a log: the values of headers, query parameters, fields of URL-encoded forms, and
+//! JSON keys.
 //!
 //! An `x` replaces each byte of a text, and a `1` each digit of a number. The length stays, since a request that was too long
 //! must be too long in a replay.
@@ -33,7 +34,7 @@ const NO_SECRETS: [&str; 1] = ["accesscontrolallowcredentials"];
 /// Names of values that decide the answer. A log without these values could not be replayed.
 const NEEDED: [&str; 3] = ["accesscontrolrequestheaders", "connection", "msg"];
 
-/// The names of the headers, query parameters, form fields and JSON keys with secrets.
+/// The names of the headers, query parameters, fields of URL-encoded forms, and JSON keys with secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Redaction {
     /// The names beside the usual names, in plain form.

@@ -1,10 +1,7 @@
 //! The parts of a lab that random worlds take.
 
-use std::time::Duration;
+use onbeat_wire::LeftHow;
 
-use onbeat_wire::{Instant, LeftHow};
-
-use super::Lab;
 use super::client::Client;
 use super::response::Response;
 use crate::player::Action;
@@ -13,14 +10,6 @@ pub(crate) use super::failure::LabFailure;
 pub(crate) use super::panics::{PanicNotes, quietly};
 pub(crate) use super::request_parts::RequestParts;
 pub(crate) use super::run::EndedByLab;
-
-impl Lab {
-    /// Sleeps until so long after the beginning, without a wait for what is due then.
-    pub(crate) async fn sleep_until(&self, time: Duration) {
-        self.state.touch_until(time);
-        self.state.clock.sleep_until(Instant::EPOCH + time).await;
-    }
-}
 
 impl Client {
     /// Acts, without a wait for what follows. If the application does not take in all bytes at this instant, the client gives

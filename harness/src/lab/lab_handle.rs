@@ -60,10 +60,15 @@ impl Lab {
     /// If `time` is no whole number of milliseconds, in which paused time moves.
     pub async fn advance_to(&self, time: Duration) {
         assert!(time.subsec_nanos().is_multiple_of(1_000_000), "expected whole milliseconds, got {time:?}");
+        self.sleep_until(time).await;
+        self.settle().await;
+    }
+
+    /// Sleeps until so long after the beginning, without a wait for what is due then.
+    pub(crate) async fn sleep_until(&self, time: Duration) {
         // Extends the patience up to the end of the sleep, since an advance is no wait.
         self.state.touch_until(time);
         self.state.clock.sleep_until(Instant::EPOCH + time).await;
-        self.settle().await;
     }
 
     /// Waits until everything has happened that happens at this instant, blocking tasks included. All other async methods do so.
