@@ -6,6 +6,8 @@ use onbeat_wire::recording::Vary;
 use super::Tag;
 use crate::judge::{Observation, Others, Recurring};
 use crate::player::ClientLog;
+#[cfg(feature = "live")]
+use crate::player::HttpExchange;
 
 /// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.
 pub(super) const HEARTBEAT: Recurring = Recurring { request: "GET /sse ", write: "heartbeat:\n\n", period_ms: 30_000 };
@@ -51,8 +53,20 @@ impl OtherClients {
         let pieces = seen.logs.iter().flat_map(|(_, log)| log.answers()).flat_map(|response| response.pieces());
         let is_known = |piece: &[u8]| scenario.lines.iter().any(|(_, line)| seen.conforms(line, piece));
         // Leaves out messages with the tag of the check, which come from the scenario, right or wrong.
-        let mut messages = pieces.filter(|piece| has_message(&piece.bytes) && !self.tag.is_in(&piece.bytes));
+        let mut messages = pieces.filter(|piece| self.is_message(&piece.bytes));
         messages.any(|piece| !is_known(&piece.bytes))
+    }
+
+    /// Returns whether a client of `/sse` heard a message while the check sent none but its looks.
+    #[cfg(feature = "live")]
+    pub(super) fn are_in(&self, log: &ClientLog) -> bool {
+        log.answers().iter().flat_map(HttpExchange::pieces).any(|piece| self.is_message(&piece.bytes))
+    }
+
+    /// Returns whether a piece is a message of other users.
+    #[cfg(feature = "live")]
+    fn is_message(&self, piece: &[u8]) -> bool {
+        has_message(piece) && !self.tag.is_in(piece)
     }
 }
 

@@ -6,6 +6,7 @@ mod from_lab;
 mod headers;
 mod known_failures;
 mod lateness;
+mod other_clients;
 mod proxies;
 mod reports;
 #[path = "../lab/scripted.rs"]

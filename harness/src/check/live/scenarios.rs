@@ -3,23 +3,28 @@
 //! Other clients come and go, and are counted; the events of other clients reach every client of `/sse`. A scenario is
 //! therefore judged twice: strictly, as if no other client had come or gone, and tolerantly, without the findings that
 //! other clients explain. If only the strict judgement fails, the scenario is played again. If each attempt fails, other
-//! clients are an explanation only when known to be there: a message was heard, or clients come while the check has none.
+//! clients are an explanation only when known to be there: a message of others was heard, in the scenario or after an
+//! attempt, or clients come after an attempt.
 
 use super::inspection::{Inspection, TICK};
 use super::target::Live;
 use crate::check::{Noise, OtherClients, Target, play};
 use crate::judge::{Evidence, Observation, PATIENCE, Scenario};
-use crate::player::{Action, Bounds, ClientLog};
+use crate::player::{Action, Bounds, ClientLog, Player};
 
 /// The bounds of a client of a scenario.
 const SCENARIO_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 13 };
 /// The most attempts at a scenario.
 const ATTEMPTS: u64 = 3;
-/// How often the check looks for other clients, a tick or more apart: clients that spoil every attempt come within so
-/// many looks.
-const LOOKS: usize = 20;
-/// The longest pause before another attempt, in ticks: two checks that began together then go on out of step.
-const PAUSE_TICKS_MAX: u64 = 15;
+/// How often the check looks for other clients after the last attempt, a tick or more apart: clients that spoil every
+/// attempt come within so many looks.
+const LOOKS: u64 = 20;
+/// The fewest looks between two attempts, and how many more there may be: two checks that began together then go on out
+/// of step.
+const LOOKS_BETWEEN: u64 = 5;
+const MORE_LOOKS_MAX: u64 = 15;
+/// The request of a client that hears the messages of all users.
+const LISTEN: &str = "GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n";
 /// How many looks it takes until a proxy notices a client's leaving: the first write to the client is answered by a
 /// reset, and the second fails. Each look writes to all clients.
 const LOOKS_UNTIL_NOTICED: usize = 2;
@@ -36,31 +41,34 @@ struct Attempt<'a> {
     disturbed: bool,
 }
 
+impl Attempt<'_> {
+    /// Returns whether other clients, or a disturbance, may explain the failure.
+    fn fails_by_others(&self) -> bool {
+        !self.strict.is_clean() && (self.tolerant.is_clean() || self.disturbed)
+    }
+}
+
 impl<'a> Inspection<'a> {
     /// Plays a scenario until the server conforms, or only the server explains the failure.
     pub(super) async fn scenario(&self, scenario: &Scenario) {
-        let mut attempts: Vec<Attempt> = Vec::new();
-        for number in 0..ATTEMPTS {
+        let (mut attempts, mut others) = (Vec::new(), false);
+        for number in 1..=ATTEMPTS {
             let start = self.live.clock.now();
-            if number > 0 {
-                let pause = TICK * u32::try_from(self.tag.number(number, PAUSE_TICKS_MAX)).unwrap_or_default();
-                self.live.clock.sleep_until(start + pause).await;
-            }
             let attempt = self.attempt(scenario).await;
-            if number > 0 {
-                self.allow(self.live.clock.now() - start);
-            }
-            // Plays again only if other clients, or a disturbance, may explain the failure.
-            let again = !attempt.strict.is_clean() && (attempt.tolerant.is_clean() || attempt.disturbed);
+            // Allows time for all that a scenario takes beyond the first attempt.
+            let planned = if number == 1 { self.live.clock.now() } else { start };
+            let again = attempt.fails_by_others();
+            others |= attempt.heard;
             attempts.push(attempt);
+            if again {
+                let between = LOOKS_BETWEEN + self.tag.number(number, MORE_LOOKS_MAX);
+                others |= self.others_come(if number < ATTEMPTS { between } else { LOOKS }).await;
+            }
+            self.allow(self.live.clock.now() - planned);
             if !again {
                 break;
             }
         }
-        // Looks for other clients only after several attempts. The looks take time as well.
-        let start = self.live.clock.now();
-        let others = attempts.len() > 1 && (attempts.iter().any(|attempt| attempt.heard) || self.others_come().await);
-        self.allow(self.live.clock.now() - start);
         let Some(evidence) = outcome(attempts, others) else { return };
         let again = async || self.attempt(scenario).await.strict;
         self.finished([self.watch_again(scenario, evidence, again).await]);
@@ -84,18 +92,37 @@ impl<'a> Inspection<'a> {
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
 
-    /// Returns whether clients of `/sse` come while the check has none. Lingering clients of the check only become fewer.
-    async fn others_come(&self) -> bool {
-        let mut before = self.clients().await;
-        for _ in 0..LOOKS {
+    /// Returns whether other users show up while the check plays no scenario: a client of `/sse` hears a message of others,
+    /// as two checks that go in step hear each other's looks, or clients come. Lingering clients of the check only become
+    /// fewer.
+    async fn others_come(&self, looks: u64) -> bool {
+        let listener = self.listen().await;
+        let (mut come, mut before) = (false, self.look().await);
+        for _ in 0..looks {
             self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
-            let now = self.clients().await;
-            if now > before {
-                return true;
-            }
+            let now = self.look().await;
+            come |= now > before;
             before = now;
         }
-        false
+        if let Some(listener) = listener {
+            // Waits for the bytes under way, and then for the server to notice that the client has left.
+            self.live.catch_up().await;
+            come |= self.others().are_in(&listener.close().await);
+            self.live.settle().await;
+        }
+        come
+    }
+
+    /// Returns a client of `/sse`, if the server takes one.
+    async fn listen(&self) -> Option<Player> {
+        let mut live: Live = self.live.clone();
+        let mut client = live.connect(SCENARIO_BOUNDS).await.ok()?;
+        client.act(Action::request(live.address(LISTEN))).await;
+        let is_greeted = |log: &ClientLog| log.first_exchange().is_some_and(|exchange| !exchange.writes.is_empty());
+        client.until_within(PATIENCE, is_greeted).await;
+        // Lets the server count the client before the first look.
+        self.live.settle().await;
+        Some(client)
     }
 
     /// Plays a scenario that is too long to be judged as if no other client came or went.

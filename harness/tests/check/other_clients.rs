@@ -1,0 +1,93 @@
+//! A server with other clients beside the check.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use crate::served::Served;
+use crate::support::{onbeat, verdicts};
+
+const SCALE: &str = "100";
+
+/// Another client of a server: every time the check sends a broadcast without a message, the other client has just joined,
+/// and leaves after the response.
+#[derive(Clone, Copy)]
+struct Other {
+    server: SocketAddr,
+    /// Whether the other client also sends a message each time the check looks for others, as a second check does that goes
+    /// in step.
+    looks: bool,
+}
+
+impl Other {
+    /// Passes all connections on to the server; returns the URL.
+    fn beside(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        // Ends with the process of the test.
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let client = socket.expect("a connection");
+                thread::spawn(move || self.pass_on(client));
+            }
+        });
+        url
+    }
+
+    fn pass_on(self, mut client: TcpStream) {
+        let mut server = TcpStream::connect(self.server).expect("the server listens");
+        let (mut answers, mut back) = (server.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
+        thread::spawn(move || {
+            // Either side may leave in the middle.
+            let _ = std::io::copy(&mut answers, &mut back);
+            let _ = back.shutdown(Shutdown::Both);
+        });
+        let mut joined = Vec::new();
+        let mut bytes = vec![0; 1 << 16];
+        while let Ok(count @ 1..) = client.read(&mut bytes) {
+            let request = String::from_utf8_lossy(&bytes[..count]);
+            if request.starts_with("GET /broadcast-text HTTP") {
+                joined.push(self.ask("/sse", "连接成功"));
+            }
+            if self.looks && request.contains("look") {
+                drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
+            }
+            if server.write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
+        let _ = server.shutdown(Shutdown::Both);
+    }
+
+    /// Sends a request, and returns the connection when the answer has this text.
+    fn ask(self, target: &str, awaited: &str) -> TcpStream {
+        let mut socket = TcpStream::connect(self.server).expect("the server listens");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("a request");
+        let (mut answer, mut bytes) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&answer).contains(awaited) {
+            let count = socket.read(&mut bytes).expect("an answer");
+            answer.extend_from_slice(&bytes[..count]);
+        }
+        socket
+    }
+}
+
+/// Returns the cases that fail of a server beside another client.
+fn failed(looks: bool) -> Vec<String> {
+    let served = Served::start(&["--clock", &format!("scaled:{SCALE}")]);
+    let url = Other { server: served.addr, looks }.beside();
+    let output =
+        onbeat(&["check", &url, "--scale", SCALE, "--tolerance", "5s", "--only", "fan-out.*", "--format", "jsonl"]);
+    verdicts(&output).into_iter().filter(|(_, verdict)| verdict == "fail").map(|(id, _)| id).collect()
+}
+
+#[test]
+fn another_check_that_goes_in_step_explains_a_wrong_number_of_clients() {
+    assert_eq!(failed(true), Vec::<String>::new());
+}
+
+#[test]
+fn a_number_of_clients_that_nobody_explains_is_wrong() {
+    assert_eq!(failed(false), ["fan-out.count"]);
+}
