@@ -15,7 +15,9 @@ pub use self::json::to_json;
 pub const LINE_CHARS_MAX: usize = 300;
 /// The number of characters shown of a longer text, such as an error or a body.
 pub const TEXT_CHARS_MAX: usize = 2000;
-/// The room for the mark of [`clipped`], in characters.
+/// The beginning of the mark that [`clipped`] puts at the end of a text.
+pub const CLIPPED: &str = "… (";
+/// The room for the whole mark, in characters.
 const MARK_CHARS_MAX: usize = 40;
 
 /// Returns `bytes` on one line: LF as ⏎, CR as ␍, unprintable characters as escapes, and bytes that are not
@@ -88,7 +90,7 @@ fn clipped_with(mut text: String, chars_max: usize, left_out: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(kept) {
         text.truncate(end);
     }
-    let _ = write!(text, "… ({} characters more)", count - kept + left_out);
+    let _ = write!(text, "{CLIPPED}{} characters more)", count - kept + left_out);
     text
 }
 

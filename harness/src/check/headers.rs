@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue};
 use onbeat_wire::is_connection_field;
+use onbeat_wire::printable::CLIPPED;
 
 /// The fields that frame a request. The check and the recorder set them, and the fields of a single connection.
 const FRAMING: [&str; 2] = ["content-length", "expect"];
@@ -83,11 +84,19 @@ impl ExtraHeaders {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     }
 
-    /// Replaces every secret in a text.
+    /// Replaces every secret in a text, and the beginning of a secret before the place where the text was clipped.
     pub(crate) fn hide(&self, text: &mut String) {
         for secret in self.secrets() {
             if text.contains(&secret) {
                 *text = text.replace(&secret, HIDDEN);
+            }
+            let starts: Vec<&str> =
+                secret.char_indices().skip(SECRET_CHARS_MIN).map(|(start, _)| &secret[..start]).collect();
+            for end in [Some(text.len()), text.rfind(CLIPPED)].into_iter().flatten() {
+                let clipped = starts.iter().rfind(|start| text[..end].ends_with(**start) && !is_scheme(start));
+                if let Some(start) = clipped {
+                    text.replace_range(end - start.len()..end, HIDDEN);
+                }
             }
         }
     }
@@ -106,13 +115,18 @@ impl ExtraHeaders {
                 });
                 parts.chain([value.clone()]).collect::<Vec<_>>()
             })
-            .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && secret != "Bearer" && secret != "Digest")
+            .filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN && !is_scheme(secret))
             .collect();
         // Hides longer secrets first: a part hidden before would leave the rest of the secret in the text.
         secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         secrets
     }
+}
+
+/// Returns whether a text is a scheme of `Authorization`, which is no secret.
+fn is_scheme(text: &str) -> bool {
+    ["Bearer", "Digest"].contains(&text.trim_end())
 }
 
 /// The headers in the forms of a check over real sockets.
@@ -165,6 +179,8 @@ fn field(text: &str, reserved: &[&str]) -> Result<(HeaderName, HeaderValue), Wro
 
 #[cfg(test)]
 mod tests {
+    use onbeat_wire::printable::clipped;
+
     use super::*;
 
     fn read(texts: &[&str]) -> Result<ExtraHeaders, WrongHeader> {
@@ -210,5 +226,28 @@ mod tests {
         headers.hide(&mut text);
         assert_eq!(text, "got [hidden] ([hidden]), a=1, [hidden], acme-corp, Bearer");
         assert!(!format!("{headers:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn a_secret_that_was_clipped_is_hidden() {
+        let headers = read(&["Authorization: Bearer open-sesame"]).expect("headers");
+        for (text, told) in [
+            ("got open-sesam", "got [hidden]"),
+            ("got open-s", "got [hidden]"),
+            ("got open-", "got open-"),
+            ("got Bearer open-s", "got [hidden]"),
+            ("got open-sesa… (7 characters more)", "got [hidden]… (7 characters more)"),
+            ("got open-sesa and more", "got open-sesa and more"),
+        ] {
+            let mut hidden = text.to_owned();
+            headers.hide(&mut hidden);
+            assert_eq!(hidden, told, "{text}");
+        }
+        // Any length that is left of a secret.
+        for kept in 0..40 {
+            let mut text = clipped(format!("{}open-sesame, and more", "a".repeat(50)), 80 - kept);
+            headers.hide(&mut text);
+            assert!(!text.contains("open-s"), "{text}");
+        }
     }
 }
