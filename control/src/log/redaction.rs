@@ -12,22 +12,60 @@ use onbeat_server::query;
 use super::secret_json;
 
 /// Names of secrets. Case, hyphens, underscores and dots do not count: `X-Api-Key` is `xapikey`.
-const NAMES: [&str; 13] =
-    ["auth", "bearer", "code", "jwt", "key", "otp", "pass", "passwd", "pwd", "session", "sid", "sig", "ticket"];
+const NAMES: [&str; 15] = [
+    "bearer",
+    "code",
+    "connectsid",
+    "hmac",
+    "key",
+    "otp",
+    "pass",
+    "passwd",
+    "pin",
+    "pwd",
+    "session",
+    "sid",
+    "sig",
+    "ticket",
+    "xsession",
+];
 /// Ends of names of secrets, such as `access_token`.
-const ENDS: [&str; 12] = [
+const ENDS: [&str; 35] = [
+    "accesscode",
     "accesskey",
+    "accesskeyid",
     "apikey",
+    "assertion",
+    "auth",
+    "authentication",
+    "authkey",
     "authorization",
+    "codeverifier",
     "cookie",
     "credential",
     "credentials",
+    "creds",
+    "csrf",
+    "encryptionkey",
+    "functionskey",
+    "idtokenhint",
     "jwt",
+    "otpcode",
+    "passcode",
+    "passphrase",
     "password",
+    "passwordconfirm",
+    "passwordconfirmation",
+    "privatekey",
     "secret",
+    "secretkey",
+    "sessid",
     "sessionid",
     "signature",
+    "signature256",
+    "subscriptionkey",
     "token",
+    "xsrf",
 ];
 /// Names that end like those of secrets, and name none.
 const NO_SECRETS: [&str; 1] = ["accesscontrolallowcredentials"];
@@ -162,6 +200,10 @@ mod tests {
                 "/feed?api-key=k&apiKey=kk&sig=s&x_room=7&code=1&jwt=e.y.J",
                 "/feed?api-key=x&apiKey=xx&sig=x&x_room=x&code=x&jwt=xxxxx",
             ),
+            (
+                "/feed?AWSAccessKeyId=a&passphrase=b&xsrf=c&connect.sid=d",
+                "/feed?AWSAccessKeyId=x&passphrase=x&xsrf=x&connect.sid=x",
+            ),
             ("/feed?max_tokens=5&monkey=1&postcode=9&author=me", "/feed?max_tokens=5&monkey=1&postcode=9&author=me"),
             ("http://a/b?session=1#token=2", "http://a/b?session=x#token=2"),
         ] {
@@ -174,6 +216,9 @@ mod tests {
             ("set-cookie", "a=b", "xxx"),
             ("x-api-key", "k", "x"),
             ("x-csrf-token", "t", "x"),
+            ("x-auth-key", "k", "x"),
+            ("x-hub-signature-256", "s", "x"),
+            ("ocp-apim-subscription-key", "k", "x"),
             ("x-room", "7", "x"),
             ("referer", "http://localhost:5173/?token=abc&x=1", "http://localhost:5173/?token=xxx&x=1"),
             ("accept", "text/event-stream", "text/event-stream"),
