@@ -46,8 +46,10 @@ pub struct LoggedWorld {
     scenario: Option<String>,
     /// The latest time of a line, and the number of the line.
     end: (Duration, usize),
-    /// The most that a replay may cost, as the [`Meter`] counts.
-    cost_max: u64,
+    /// The most bytes that the clients of a replay may read.
+    read_bytes_max: u64,
+    /// How many bytes the lines leave out.
+    left_out_bytes: usize,
 }
 
 /// The time of an action, the number of the line, and the action.
@@ -133,7 +135,7 @@ impl LoggedWorld {
         let setup = self.setup;
         let observed: Arc<OnceLock<Observed>> = Arc::default();
         let slot = Arc::clone(&observed);
-        let meter = Meter::new(self.cost_max);
+        let meter = Meter::new(self.read_bytes_max);
         let metered = Arc::clone(&meter);
         let application = WorldServer::with_router(move |world| {
             let clock = MeteredClock { clock: Arc::clone(world.clock()), meter: Arc::clone(&metered) };

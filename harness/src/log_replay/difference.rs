@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, clipped, printable};
-use onbeat_wire::{Entry, How, What};
+use onbeat_wire::{Entry, How, Instant, What};
 
 use super::{LoggedAnswer, LoggedWorld};
 use crate::player::{ClientLog, HttpExchange};
@@ -112,7 +112,15 @@ impl LoggedWorld {
             !logged.get(*place).zip(came.get(*place)).is_some_and(|(a, b)| self.is_same(a, b, is_chunked))
         };
         let place = (0..logged.len().max(came.len())).find(differs)?;
-        Some((place, logged.get(place).cloned(), came.get(place).cloned()))
+        let (logged, came) = (logged.get(place).cloned(), came.get(place).cloned());
+        // Leaves out what is missing at the last instant: a log may end early, in the middle of an instant.
+        let ends_early = is_open && logged.is_none() && came.as_ref().is_some_and(|entry| entry.at >= self.last_at());
+        (!ends_early).then_some((place, logged, came))
+    }
+
+    /// Returns the latest time of the log.
+    fn last_at(&self) -> Instant {
+        Instant::EPOCH + self.end.0
     }
 
     fn is_same(&self, logged: &Entry, replayed: &Entry, is_chunked: bool) -> bool {

@@ -1,6 +1,5 @@
 //! Reads the log of a served world, as `GET /__onbeat/log` returns the log.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use onbeat_control::restore;
@@ -23,8 +22,10 @@ use crate::world_lab::{Overdue, Setup};
 /// The version of the log that can be read.
 const VERSION: u32 = 1;
 
-/// The greatest cost of a replay beyond twice the length of the log: in a replay a client that did not read gets more.
-const COST: u64 = 2 * 1024 * 1024;
+/// The most bytes that clients read beyond twice the length of the log: in a replay a client that did not read gets more.
+const MORE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// The most bytes that all lines together leave out: a replay puts other bytes in their place, and holds them all.
+const LEFT_OUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A log that can't be read, or can't be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,7 @@ impl LoggedWorld {
         }
         // Sets the bounds when all lines are known.
         logged.setup.deadline = logged.end.0 + Duration::from_secs(60);
-        logged.cost_max = COST + 2 * text.len() as u64;
+        logged.read_bytes_max = MORE_BYTES_MAX + 2 * text.len() as u64;
         Ok(logged)
     }
 
@@ -109,7 +110,8 @@ impl LoggedWorld {
             routes: routes.clone(),
             scenario: scenario.clone(),
             end: (Duration::ZERO, 1),
-            cost_max: COST,
+            read_bytes_max: MORE_BYTES_MAX,
+            left_out_bytes: 0,
         })
     }
 
@@ -123,7 +125,7 @@ impl LoggedWorld {
             Fact::Request(request) => Some(self.request(exchange, &request)?),
             Fact::Head(ResponseHead { status, headers }) => {
                 jsonl::within("status", status.into(), 100..=999)?;
-                let headers = all_whole(&headers)?;
+                let headers = self.all_whole(&headers)?;
                 let answer = self.answer(exchange)?;
                 // Takes the version out of the request, since the log has none in a head.
                 let head = Head { minor_version: u8::from(answer.is_chunked), status, headers };
@@ -193,7 +195,7 @@ impl LoggedWorld {
             Some(body) => &body.bytes[..],
             None => &[],
         };
-        let (method, target, headers) = (whole(method)?, whole(target)?, all_whole(headers)?);
+        let (method, target, headers) = (self.whole(method)?, self.whole(target)?, self.all_whole(headers)?);
         let is_token =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let is_value = |text: &str| !text.contains(['\r', '\n', '\0']);
@@ -224,6 +226,23 @@ impl LoggedWorld {
         let answer = self.answers.get_mut(&(connection, request));
         answer.ok_or_else(|| Problem::line(format_args!("request {request} of connection {connection} before it")))
     }
+
+    /// Returns a part of a request or a head in the full length, which the log may have cut.
+    fn whole(&mut self, text: &str) -> Result<String, Problem> {
+        let whole = restore(text).map_err(Problem::line)?;
+        self.left_out_bytes += whole.len().saturating_sub(text.len());
+        // Bounds the sum as well: a line of a hundred bytes may leave out thousands.
+        if self.left_out_bytes > LEFT_OUT_BYTES_MAX {
+            return Err(Problem::line(format_args!(
+                "at most {LEFT_OUT_BYTES_MAX} bytes left out in all lines together, got more"
+            )));
+        }
+        Ok(whole.into_owned())
+    }
+
+    fn all_whole(&mut self, headers: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+        headers.iter().map(|(name, value)| Ok((self.whole(name)?, self.whole(value)?))).collect()
+    }
 }
 
 fn connection(exchange: Exchange) -> Result<u64, Problem> {
@@ -232,13 +251,4 @@ fn connection(exchange: Exchange) -> Result<u64, Problem> {
 
 fn ordinals(exchange: Exchange) -> Result<(u64, u32), Problem> {
     Ok((connection(exchange)?, exchange.request.ok_or_else(|| Problem::missing("request"))?))
-}
-
-/// Returns a part of a request or a head in the full length, which the log may have cut.
-fn whole(text: &str) -> Result<String, Problem> {
-    restore(text).map(Cow::into_owned).map_err(Problem::line)
-}
-
-fn all_whole(headers: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
-    headers.iter().map(|(name, value)| Ok((whole(name)?, whole(value)?))).collect()
 }

@@ -13,31 +13,40 @@ use onbeat_wire::Instant;
 use tokio::io::{AsyncRead, DuplexStream, Join, ReadBuf, ReadHalf, WriteHalf, join, split};
 use tokio::sync::Notify;
 
-/// The cost of a wait; reading a byte costs 1.
-const WAIT_COST: u64 = 16;
+/// The most waits of the server: a second's work. A stalled stream waits for each heartbeat, and leaves no line of any.
+const WAITS_MAX: u64 = 700_000;
 
-/// Counts the bytes read by clients and the waits of the server, up to a limit.
+/// Counts the bytes read by clients and the waits of the server, each up to a limit.
 #[derive(Debug)]
 pub(super) struct Meter {
-    limit: u64,
-    spent: AtomicU64,
+    bytes: Count,
+    waits: Count,
     passed: Notify,
 }
 
+/// A count up to a limit.
+#[derive(Debug)]
+struct Count {
+    limit: u64,
+    spent: AtomicU64,
+}
+
 impl Meter {
-    pub(super) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, spent: AtomicU64::new(0), passed: Notify::new() })
+    /// Allows clients to read so many bytes.
+    pub(super) fn new(bytes_max: u64) -> Arc<Self> {
+        let count = |limit| Count { limit, spent: AtomicU64::new(0) };
+        Arc::new(Self { bytes: count(bytes_max), waits: count(WAITS_MAX), passed: Notify::new() })
     }
 
-    /// Waits until the limit is passed.
+    /// Waits until a limit is passed.
     pub(super) async fn passed(&self) {
         self.passed.notified().await;
     }
 
-    fn spend(&self, cost: u64) {
-        let before = self.spent.fetch_add(cost, Ordering::Relaxed);
+    fn spend(&self, count: &Count, more: u64) {
+        let before = count.spent.fetch_add(more, Ordering::Relaxed);
         // Notifies once, at the step over the limit; the permit waits for a later listener.
-        if before <= self.limit && before + cost > self.limit {
+        if before <= count.limit && before + more > count.limit {
             self.passed.notify_one();
         }
     }
@@ -56,7 +65,7 @@ impl Clock for MeteredClock {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        self.meter.spend(WAIT_COST);
+        self.meter.spend(&self.meter.waits, 1);
         self.clock.sleep_until(deadline)
     }
 }
@@ -77,7 +86,7 @@ impl AsyncRead for MeteredReader {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.pipe).poll_read(cx, buf);
-        self.meter.spend((buf.filled().len() - before) as u64);
+        self.meter.spend(&self.meter.bytes, (buf.filled().len() - before) as u64);
         read
     }
 }
