@@ -11,6 +11,9 @@ use super::altered_bytes::{with_bom, with_field, with_invalid_utf8, with_line_en
 use super::step::{Step, Tally};
 use super::{AppliedFault, Batch, EventId, Fault, Kind, LineEndChange, Pieces, Place, ReconnectionTime};
 
+/// The most bytes that are kept back: writes of so many bytes are joined at once, however few they are.
+const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// One fault at work on one response.
 #[derive(Debug)]
 pub(super) struct Alteration {
@@ -143,7 +146,8 @@ impl Alteration {
             }
             Kind::Coalesce(Batch { writes }) => {
                 self.kept.push(bytes);
-                if self.kept.len() >= *writes {
+                let kept_bytes: usize = self.kept.iter().map(Bytes::len).sum();
+                if self.kept.len() >= *writes || kept_bytes >= KEPT_BYTES_MAX {
                     self.let_go(out);
                 }
             }

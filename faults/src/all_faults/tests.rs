@@ -184,6 +184,17 @@ fn the_next_instant_is_the_first_that_is_left() {
 }
 
 #[test]
+fn no_more_than_so_many_bytes_are_kept_back() {
+    let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))];
+    let (mut alterations, _) = met(&Faults::default(), &kinds, Tally::default(), Duration::ZERO);
+    let write = Bytes::from(vec![b'x'; 1024 * 1024]);
+    alterations.take_in(Duration::ZERO, Action::Write(write.clone()));
+    assert_eq!(all(&mut alterations), []);
+    alterations.take_in(Duration::ZERO, Action::Write(write.clone()));
+    assert_eq!(all(&mut alterations), [Action::Write([&write[..], &write].concat().into())]);
+}
+
+#[test]
 fn what_a_fault_has_kept_back_is_written_as_soon_as_the_fault_is_deleted() {
     let faults = Faults::default();
     let kinds = [(Place::Write(0), Kind::Coalesce(Batch { writes: 9 }))];
