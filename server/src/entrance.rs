@@ -10,16 +10,16 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body as _;
 use onbeat_wire::How;
 
 use crate::application::Application;
+use crate::body::{BodyRoom, GrowingBody, TooLong};
 use crate::connection::Connection;
 use crate::context::{RequestContext, clipped, plain_path};
 use crate::driver::{Driver, HookSlot};
 use crate::interceptor::Interceptor;
-use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::world::World;
 
 /// A world, the interceptor of the exchanges there, and the application before the built-in endpoints.
@@ -28,17 +28,18 @@ pub(crate) struct Entrance {
     pub(crate) world: Arc<World>,
     pub(crate) interceptor: Option<Arc<dyn Interceptor>>,
     pub(crate) application: Option<Arc<dyn Application>>,
+    pub(crate) bodies: BodyRoom,
 }
 
 /// Counts a request, and plays the answer through the hook of the interceptor.
 pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
-    let Entrance { world, interceptor, application } = entrance;
+    let Entrance { world, interceptor, application, bodies } = entrance;
     // Counts each request under another server as a connection of its own.
     let connection = RequestContext::connection_of(&request).unwrap_or_else(|| Arc::new(world.next_connection()));
     let (head, body) = request.into_parts();
     // Reads the body only for the application; the built-in endpoints need none.
     let is_read = application.is_some_and(|application| application.takes(&head));
-    let read = if is_read { read_body(body, &connection).await } else { Ok((Bytes::new(), body)) };
+    let read = if is_read { read_body(body, bodies.body(), &connection).await } else { Ok((Bytes::new(), body)) };
     let (bytes, body) = match read {
         Ok(read) => read,
         Err(refusal) => return *refusal,
@@ -83,25 +84,29 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
 }
 
 /// Reads the body of a request. Returns the bytes, and the empty rest.
-async fn read_body(mut body: Body, connection: &Arc<Connection>) -> Result<(Bytes, Body), Box<Response>> {
+async fn read_body(
+    mut body: Body,
+    mut read: GrowingBody,
+    connection: &Arc<Connection>,
+) -> Result<(Bytes, Body), Box<Response>> {
     let refuse = |status, reason: String| Err(Box::new((status, reason + "\n").into_response()));
     // Keeps the connection open for a client that sends its last byte and then FIN, and holds later control requests back.
     let _open = connection.hold_open();
     let _held = connection.arrivals().map(|arrivals| arrivals.hold_back());
-    let mut bytes = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let data = match frame {
             Ok(frame) => frame.into_data().unwrap_or_default(),
             Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("the body failed to be read: {error}")),
         };
-        // Refuses the body before keeping more than the limit.
-        if bytes.len() + data.len() > REQUEST_BODY_BYTES_MAX {
-            let reason = format!("expected a body of at most {REQUEST_BODY_BYTES_MAX} bytes");
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, reason);
+        if let Err(why) = read.push(&data) {
+            let status = match why {
+                TooLong::Alone => StatusCode::PAYLOAD_TOO_LARGE,
+                TooLong::Together => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            return refuse(status, why.to_string());
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok((bytes.freeze(), Body::empty()))
+    Ok((read.freeze(), Body::empty()))
 }
 
 /// Returns whether a response with this status never has a body (RFC 9110, 15.3.5 and 15.4.5).
@@ -118,21 +123,14 @@ mod tests {
 
     use super::*;
     use crate::arrivals::Arrivals;
-
-    /// Reads a body in two pieces of these lengths. Returns the length of the whole, or the status of the refusal.
-    async fn read(pieces: [usize; 2]) -> Result<usize, StatusCode> {
-        let pieces = pieces.map(|length| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; length])));
-        let body = Body::from_stream(stream::iter(pieces));
-        let read = read_body(body, &Arc::new(Connection::unnumbered())).await;
-        read.map(|(bytes, _)| bytes.len()).map_err(|refusal| refusal.status())
-    }
+    use crate::limits::REQUEST_BODY_BYTES_MAX;
 
     #[tokio::test]
-    async fn a_body_has_at_most_so_many_bytes() {
-        assert_eq!(read([REQUEST_BODY_BYTES_MAX, 0]).await, Ok(REQUEST_BODY_BYTES_MAX));
-        assert_eq!(read([REQUEST_BODY_BYTES_MAX - 1, 1]).await, Ok(REQUEST_BODY_BYTES_MAX));
-        assert_eq!(read([REQUEST_BODY_BYTES_MAX + 1, 0]).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
-        assert_eq!(read([REQUEST_BODY_BYTES_MAX, 1]).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+    async fn a_body_that_is_too_long_is_refused() {
+        let pieces = [REQUEST_BODY_BYTES_MAX, 1].map(|length| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; length])));
+        let body = Body::from_stream(stream::iter(pieces));
+        let refusal = read_body(body, BodyRoom::default().body(), &Arc::new(Connection::unnumbered())).await;
+        assert_eq!(refusal.expect_err("too long").status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
@@ -140,7 +138,8 @@ mod tests {
         let arrivals = Arc::new(Arrivals::default());
         let connection = Arc::new(Connection::among(Some(Arc::clone(&arrivals))));
         let (rest, coming) = oneshot::channel::<Bytes>();
-        let mut reading = task::spawn(read_body(Body::from_stream(coming.into_stream()), &connection));
+        let body = Body::from_stream(coming.into_stream());
+        let mut reading = task::spawn(read_body(body, BodyRoom::default().body(), &connection));
         assert!(reading.poll().is_pending());
         let mut control = task::spawn(arrivals.settle_last());
         for _ in 0..10 {

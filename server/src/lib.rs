@@ -38,6 +38,7 @@
 pub mod accept;
 pub mod application;
 pub mod arrivals;
+mod body;
 pub mod channel;
 pub mod connection;
 pub mod context;

@@ -21,3 +21,5 @@ impl Default for Limits {
 
 /// The most bytes of a request's body that an application gets.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most bytes of the bodies of all requests together that an application gets.
+pub const REQUEST_BODIES_BYTES_MAX: usize = 16 * REQUEST_BODY_BYTES_MAX;
