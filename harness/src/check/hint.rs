@@ -248,6 +248,10 @@ mod tests {
         for scale in [1, 2, 10, 100] {
             assert_eq!(proposed(scale, scale), None, "{scale}");
         }
+        // A check takes no greater scale than 1000.
+        for server in (1000..3000).step_by(100) {
+            assert!(proposed(server, 1).is_none_or(|scale| scale <= 1000), "{server}");
+        }
     }
 
     #[test]

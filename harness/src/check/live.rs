@@ -81,7 +81,7 @@ pub trait Progress {
 }
 
 /// With a faster clock heartbeats come less than 30 ms apart, and hide the expected lines of a scenario.
-const SCALE_MAX: u32 = 1000;
+pub(super) const SCALE_MAX: u32 = 1000;
 
 /// Returns the message about a clock that is too fast for a check in real time.
 pub(crate) fn too_fast(scale: u32) -> Option<String> {

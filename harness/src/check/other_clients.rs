@@ -57,9 +57,16 @@ impl OtherClients {
         messages.any(|piece| !is_known(&piece.bytes))
     }
 
-    /// Returns whether a client of `/sse` heard a message while the check sent none but its looks.
+    /// Returns whether a client of `/sse` heard others while the check sent nothing.
     #[cfg(feature = "live")]
     pub(super) fn are_in(&self, log: &ClientLog) -> bool {
+        log.answers().iter().flat_map(HttpExchange::pieces).any(|piece| is_comment(&piece.bytes))
+            || self.have_messages_in(log)
+    }
+
+    /// Returns whether a client of `/sse` heard a message of others.
+    #[cfg(feature = "live")]
+    pub(super) fn have_messages_in(&self, log: &ClientLog) -> bool {
         log.answers().iter().flat_map(HttpExchange::pieces).any(|piece| self.is_message(&piece.bytes))
     }
 
@@ -99,7 +106,14 @@ impl Others for OtherClients {
 
 /// Returns whether a piece is a part of an event for all clients of `/sse`.
 fn is_event(piece: &[u8]) -> bool {
-    has_message(piece) || [&b":"[..], b"event: broadcast", b"event: heartbeat"].contains(&piece.trim_ascii_end())
+    has_message(piece)
+        || is_comment(piece)
+        || [&b"event: broadcast"[..], b"event: heartbeat"].contains(&piece.trim_ascii_end())
+}
+
+/// Returns whether a piece is the comment that is sent to all clients of `/sse` in place of a message.
+fn is_comment(piece: &[u8]) -> bool {
+    piece.trim_ascii_end() == b":"
 }
 
 /// Returns whether a piece is the data of an event for all clients of `/sse`.

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::served::Served;
@@ -9,32 +11,51 @@ use crate::support::{onbeat, verdicts};
 
 const SCALE: &str = "100";
 
-/// Another client of a server: every time the check sends a broadcast without a message, the other client has just joined,
-/// and leaves after the response.
-#[derive(Clone, Copy)]
-struct Other {
-    server: SocketAddr,
-    /// Whether the other client also sends a message each time the check looks for others, as a second check does that goes
-    /// in step.
-    looks: bool,
+/// What the other clients do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// A client joins before each broadcast without a message, and leaves after the response.
+    Join,
+    /// The same; and a message is sent each time the check looks for others, as a second check does that goes in step.
+    JoinAndLook,
+    /// One of many clients leaves before each broadcast without a message.
+    Leave,
+    /// A comment is sent to all before each broadcast without a message, and then whenever a client joins, until the next scene.
+    Comment,
 }
 
-impl Other {
-    /// Passes all connections on to the server; returns the URL.
-    fn beside(self) -> String {
+/// Other clients of a server, which see what the check sends.
+#[derive(Clone)]
+struct Others {
+    server: SocketAddr,
+    deed: Deed,
+    /// The clients that leave one by one.
+    leaving: Arc<Mutex<Vec<TcpStream>>>,
+    /// Whether the scene of the broadcasts without a message is played.
+    is_played: Arc<AtomicBool>,
+}
+
+impl Others {
+    /// Passes all connections of the check on to the server; returns the URL.
+    fn of(server: SocketAddr, deed: Deed) -> String {
+        let others = Self { server, deed, leaving: Arc::default(), is_played: Arc::default() };
+        if deed == Deed::Leave {
+            let clients = (0..100).map(|_| others.ask("/sse", "连接成功"));
+            others.leaving.lock().expect("no panic").extend(clients);
+        }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         // Ends with the process of the test.
         thread::spawn(move || {
             for socket in listener.incoming() {
-                let client = socket.expect("a connection");
-                thread::spawn(move || self.pass_on(client));
+                let (others, client) = (others.clone(), socket.expect("a connection"));
+                thread::spawn(move || others.pass_on(client));
             }
         });
         url
     }
 
-    fn pass_on(self, mut client: TcpStream) {
+    fn pass_on(&self, mut client: TcpStream) {
         let mut server = TcpStream::connect(self.server).expect("the server listens");
         let (mut answers, mut back) = (server.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
         thread::spawn(move || {
@@ -45,22 +66,38 @@ impl Other {
         let mut joined = Vec::new();
         let mut bytes = vec![0; 1 << 16];
         while let Ok(count @ 1..) = client.read(&mut bytes) {
-            let request = String::from_utf8_lossy(&bytes[..count]);
-            if request.starts_with("GET /broadcast-text HTTP") {
-                joined.push(self.ask("/sse", "连接成功"));
+            let request = String::from_utf8_lossy(&bytes[..count]).into_owned();
+            if request.contains("msg=onbeat-") && !request.contains("look") {
+                self.is_played.store(false, Ordering::SeqCst);
             }
-            if self.looks && request.contains("look") {
-                drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
+            if request.starts_with("GET /broadcast-text HTTP") {
+                self.is_played.store(true, Ordering::SeqCst);
+                match self.deed {
+                    Deed::Join | Deed::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
+                    Deed::Leave => drop(self.leaving.lock().expect("no panic").pop()),
+                    Deed::Comment => self.send("/send-heartbeat"),
+                }
+            }
+            if self.deed == Deed::JoinAndLook && request.contains("look") {
+                self.send("/send-heartbeat?msg=onbeat-2-look");
             }
             if server.write_all(&bytes[..count]).is_err() {
                 break;
+            }
+            let is_played = self.is_played.load(Ordering::SeqCst);
+            if self.deed == Deed::Comment && is_played && request.starts_with("GET /sse HTTP") {
+                self.send("/send-heartbeat");
             }
         }
         let _ = server.shutdown(Shutdown::Both);
     }
 
+    fn send(&self, target: &str) {
+        drop(self.ask(target, "\"ok\":true"));
+    }
+
     /// Sends a request, and returns the connection when the answer has this text.
-    fn ask(self, target: &str, awaited: &str) -> TcpStream {
+    fn ask(&self, target: &str, awaited: &str) -> TcpStream {
         let mut socket = TcpStream::connect(self.server).expect("the server listens");
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         socket.write_all(request.as_bytes()).expect("a request");
@@ -73,10 +110,10 @@ impl Other {
     }
 }
 
-/// Returns the cases that fail of a server beside another client.
-fn failed(looks: bool) -> Vec<String> {
+/// Returns the cases that fail of a server beside other clients.
+fn failed(deed: Deed) -> Vec<String> {
     let served = Served::start(&["--clock", &format!("scaled:{SCALE}")]);
-    let url = Other { server: served.addr, looks }.beside();
+    let url = Others::of(served.addr, deed);
     let output =
         onbeat(&["check", &url, "--scale", SCALE, "--tolerance", "5s", "--only", "fan-out.*", "--format", "jsonl"]);
     verdicts(&output).into_iter().filter(|(_, verdict)| verdict == "fail").map(|(id, _)| id).collect()
@@ -84,10 +121,20 @@ fn failed(looks: bool) -> Vec<String> {
 
 #[test]
 fn another_check_that_goes_in_step_explains_a_wrong_number_of_clients() {
-    assert_eq!(failed(true), Vec::<String>::new());
+    assert_eq!(failed(Deed::JoinAndLook), Vec::<String>::new());
+}
+
+#[test]
+fn clients_that_were_there_before_and_leave_explain_a_wrong_number_of_clients() {
+    assert_eq!(failed(Deed::Leave), Vec::<String>::new());
+}
+
+#[test]
+fn comments_of_others_are_no_mistake() {
+    assert_eq!(failed(Deed::Comment), Vec::<String>::new());
 }
 
 #[test]
 fn a_number_of_clients_that_nobody_explains_is_wrong() {
-    assert_eq!(failed(false), ["fan-out.count"]);
+    assert_eq!(failed(Deed::Join), ["fan-out.count"]);
 }

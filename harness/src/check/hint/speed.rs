@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Pulse;
+use crate::check::live::SCALE_MAX;
 
 /// A clock runs at another speed if the streams take less than 0.8, or more than 1.25, of the expected time.
 const FACTOR_MIN: f64 = 1.25;
@@ -95,7 +96,7 @@ pub(super) fn scale_of(speed: f64) -> Option<NonZeroU32> {
     // Prefers a round scale, with which people start servers.
     let near = round.into_iter().find(|round| (speed / round - 1.0).abs() <= 0.1).unwrap_or(speed);
     let whole = near.round();
-    let fits = (whole - near).abs() <= 0.1 * near && (1.0..=1e6).contains(&whole);
+    let fits = (whole - near).abs() <= 0.1 * near && (1.0..=f64::from(SCALE_MAX)).contains(&whole);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, positive and small")]
     let scale = NonZeroU32::new(whole as u32);
     scale.filter(|_| fits)

@@ -90,13 +90,15 @@ impl Inspection<'_> {
 
     /// Performs the parts that the clients of `/sse` notice, one after another; at last watches `/sse` itself.
     async fn noticed(&self, plan: &Plan<'_>) {
+        // Counts the clients before the check has any.
+        let at_first = if plan.short.is_empty() { None } else { self.clients().await };
         if !plan.noticed.is_empty() {
             self.requests(&plan.noticed).await;
             self.live.settle().await;
         }
         // Plays one after another: counts are right only while no other part has clients of `/sse`.
         for scenario in &plan.short {
-            self.scenario(scenario).await;
+            self.scenario(scenario, at_first).await;
         }
         let sse = plan.sse.iter().map(|stream| self.stream(stream, Noise::AllUsers).boxed_local());
         let mut lanes: Vec<LocalBoxFuture<()>> = sse.collect();

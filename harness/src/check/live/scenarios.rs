@@ -3,8 +3,8 @@
 //! Other clients come and go, and are counted; the events of other clients reach every client of `/sse`. A scenario is
 //! therefore judged twice: strictly, as if no other client had come or gone, and tolerantly, without the findings that
 //! other clients explain. If only the strict judgement fails, the scenario is played again. If each attempt fails, other
-//! clients are an explanation only when known to be there: a message of others was heard, in the scenario or after an
-//! attempt, or clients come after an attempt.
+//! clients are an explanation only when known to be there: a message of others was heard in the scenario, or others show up
+//! after an attempt.
 
 use super::inspection::{Inspection, TICK};
 use super::target::Live;
@@ -13,16 +13,16 @@ use crate::judge::{Evidence, Observation, PATIENCE, Scenario};
 use crate::player::{Action, Bounds, ClientLog, Player};
 
 /// The bounds of a client of a scenario.
-const SCENARIO_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, entries_max: 1 << 13 };
+const SCENARIO_BOUNDS: Bounds = Bounds { bytes_max: 1 << 24, entries_max: 1 << 15 };
 /// The most attempts at a scenario.
 const ATTEMPTS: u64 = 3;
-/// How often the check looks for other clients after the last attempt, a tick or more apart: clients that spoil every
-/// attempt come within so many looks.
-const LOOKS: u64 = 20;
-/// The fewest looks between two attempts, and how many more there may be: two checks that began together then go on out
+/// How many ticks the check listens to others after the last attempt, and then looks at the number of clients: clients that
+/// spoil every attempt show up within so many.
+const TICKS_AT_LAST: u64 = 20;
+/// The fewest such ticks between two attempts, and how many more there may be: two checks that began together then go on out
 /// of step.
-const LOOKS_BETWEEN: u64 = 5;
-const MORE_LOOKS_MAX: u64 = 15;
+const TICKS_BETWEEN: u64 = 5;
+const MORE_TICKS_MAX: u64 = 15;
 /// The request of a client that hears the messages of all users.
 const LISTEN: &str = "GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n";
 /// How many looks it takes until a proxy notices a client's leaving: the first write to the client is answered by a
@@ -41,16 +41,22 @@ struct Attempt<'a> {
     disturbed: bool,
 }
 
-impl Attempt<'_> {
-    /// Returns whether other clients, or a disturbance, may explain the failure.
+impl<'a> Attempt<'a> {
+    /// Returns whether other clients, or a disturbance, may explain the failure. Late writes are no such failure.
     fn fails_by_others(&self) -> bool {
-        !self.strict.is_clean() && (self.tolerant.is_clean() || self.disturbed)
+        self.strict.has_certain() && (!self.tolerant.has_certain() || self.disturbed)
+    }
+
+    /// Returns the evidence, if it is known whether there are others.
+    fn evidence(self, others: bool) -> Evidence<'a> {
+        if others && self.fails_by_others() { self.tolerant } else { self.strict }
     }
 }
 
 impl<'a> Inspection<'a> {
-    /// Plays a scenario until the server conforms, or only the server explains the failure.
-    pub(super) async fn scenario(&self, scenario: &Scenario) {
+    /// Plays a scenario until the server conforms, or only the server explains the failure. `at_first` is the number of clients
+    /// before the check had any.
+    pub(super) async fn scenario(&self, scenario: &Scenario, at_first: Option<u64>) {
         let (mut attempts, mut others) = (Vec::new(), false);
         for number in 1..=ATTEMPTS {
             let start = self.live.clock.now();
@@ -60,9 +66,10 @@ impl<'a> Inspection<'a> {
             let again = attempt.fails_by_others();
             others |= attempt.heard;
             attempts.push(attempt);
-            if again {
-                let between = LOOKS_BETWEEN + self.tag.number(number, MORE_LOOKS_MAX);
-                others |= self.others_come(if number < ATTEMPTS { between } else { LOOKS }).await;
+            // Listens no more after the last attempt where others are known already.
+            if again && (number < ATTEMPTS || !others) {
+                let between = TICKS_BETWEEN + self.tag.number(number, MORE_TICKS_MAX);
+                others |= self.others_show_up(at_first, if number < ATTEMPTS { between } else { TICKS_AT_LAST }).await;
             }
             self.allow(self.live.clock.now() - planned);
             if !again {
@@ -70,7 +77,11 @@ impl<'a> Inspection<'a> {
             }
         }
         let Some(evidence) = outcome(attempts, others) else { return };
-        let again = async || self.attempt(scenario).await.strict;
+        let again = async || {
+            let attempt = self.attempt(scenario).await;
+            let others = others || attempt.heard;
+            attempt.evidence(others)
+        };
         self.finished([self.watch_again(scenario, evidence, again).await]);
     }
 
@@ -92,25 +103,39 @@ impl<'a> Inspection<'a> {
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
 
-    /// Returns whether other users show up while the check plays no scenario: a client of `/sse` hears a message of others,
-    /// as two checks that go in step hear each other's looks, or clients come. Lingering clients of the check only become
-    /// fewer.
-    async fn others_come(&self, looks: u64) -> bool {
+    /// Returns whether other users show up while the check plays no scenario: a client of `/sse` hears others, clients come, or
+    /// clients that were there before the check have left.
+    async fn others_show_up(&self, at_first: Option<u64>, ticks: u64) -> bool {
+        // Lets the server notice that the clients of the scenario have left.
+        self.live.settle().await;
+        let alone = self.clients().await;
+        let mut shown = alone.is_some() && alone < at_first;
         let listener = self.listen().await;
-        let (mut come, mut before) = (false, self.look().await);
-        for _ in 0..looks {
-            self.live.clock.sleep_until(self.live.clock.now() + TICK).await;
+        // Hears comments only while the check sends nothing itself: a wrong server may send a comment with each message.
+        self.pause(ticks).await;
+        if let Some(listener) = &listener {
+            shown |= self.others().are_in(&listener.log());
+        }
+        // Hears the looks of another check, also of a check that goes in step.
+        let mut before = self.look().await;
+        for _ in 0..ticks {
+            self.pause(1).await;
             let now = self.look().await;
-            come |= now > before;
+            shown |= now > before;
             before = now;
         }
         if let Some(listener) = listener {
             // Waits for the bytes under way, and then for the server to notice that the client has left.
             self.live.catch_up().await;
-            come |= self.others().are_in(&listener.close().await);
+            shown |= self.others().have_messages_in(&listener.close().await);
             self.live.settle().await;
         }
-        come
+        shown
+    }
+
+    async fn pause(&self, ticks: u64) {
+        let pause = TICK * u32::try_from(ticks).unwrap_or_default();
+        self.live.clock.sleep_until(self.live.clock.now() + pause).await;
     }
 
     /// Returns a client of `/sse`, if the server takes one.
@@ -142,7 +167,7 @@ impl<'a> Inspection<'a> {
     }
 
     /// Returns how many clients of `/sse` the server has, if the server says so. Other checks hear the message.
-    async fn clients(&self) -> Option<u64> {
+    pub(super) async fn clients(&self) -> Option<u64> {
         // Looks several times behind a proxy, which keeps connections of clients that have left.
         if self.behind_proxy {
             for _ in 0..LOOKS_UNTIL_NOTICED {
@@ -172,10 +197,10 @@ fn clients_in(answer: &[u8]) -> Option<u64> {
 /// Returns the evidence after all attempts; `others` tells whether other clients are known to come and go.
 fn outcome(mut attempts: Vec<Attempt>, others: bool) -> Option<Evidence> {
     // Takes the first attempt without unexplained findings, if other clients are known to come and go.
-    let explained = attempts.iter().position(|attempt| attempt.tolerant.is_clean());
+    let explained = attempts.iter().position(|attempt| !attempt.tolerant.has_certain());
     let last = attempts.last()?;
     match explained {
-        Some(at) if !last.strict.is_clean() && others => Some(attempts.swap_remove(at).tolerant),
+        Some(at) if last.strict.has_certain() && others => Some(attempts.swap_remove(at).tolerant),
         _ => attempts.pop().map(|last| last.strict),
     }
 }
