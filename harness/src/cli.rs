@@ -7,6 +7,7 @@ mod check;
 mod duration;
 mod files;
 mod fixtures;
+mod open_files;
 mod output;
 mod record;
 mod replay;

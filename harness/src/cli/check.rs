@@ -12,7 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use onbeat_clock::{Clock, TokioClock, epoch_today};
 use onbeat_wire::{Instant, whole_ms};
 
-use super::{Exit, Format, Output, files, input, parse_count, parse_duration, parse_watched, tell, told_to_end};
+use super::{
+    Exit, Format, Output, files, input, open_files, parse_count, parse_duration, parse_watched, tell, told_to_end,
+};
 use crate::against::{Recordings, recording_case_ids};
 use crate::check::{ExtraHeaders, Progress, Remote, Scope, case_ids, check_embedded, check_live};
 use crate::judge::expectations::Expectations;
@@ -103,13 +105,9 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
         None => (case_ids(), Measured::Fixtures),
     };
     let known = arguments.expect_failures.as_deref().map(|path| known_failures(path, &ids, by)).transpose()?;
-    files::check_writable(arguments.files())?;
-    // Keeps the list of known failures from being overwritten by a result.
-    if let Some(list) = arguments.expect_failures.as_deref()
-        && arguments.files().any(|path| files::place(path) == files::place(list))
-    {
-        return Err(format!("{} is the list of known failures: write to another path", list.display()).into());
-    }
+    let recorded = recordings.iter().flat_map(|recordings| &recordings.paths).map(PathBuf::as_path);
+    let read: Vec<&Path> = recorded.chain(arguments.expect_failures.as_deref()).collect();
+    files::check_writable(arguments.files(), &read)?;
     let (clock, began) = (TokioClock::start(), epoch_today());
     let (mut report, accepted) = match &recordings {
         Some(recordings) => against::check(arguments, recordings)?,
@@ -195,6 +193,7 @@ fn report(arguments: &CheckArguments) -> Result<Report, Box<dyn Error>> {
         return Ok(check_embedded(&WorldServer::embedded(), &scope)?);
     };
     let headers = ExtraHeaders::read(&arguments.headers)?;
+    open_files::raise_for_check()?;
     let remote = Remote { url: url.clone(), headers, tolerance, scale };
     let bar = Bar::new();
     // Runs on a single thread, so that a busy machine holds up the watch for stalls together with the clients.

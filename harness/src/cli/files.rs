@@ -6,21 +6,27 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Checks that a file can be written to each of these different paths. Changes no file.
+/// Checks that a file can be written to each of these different paths, and that the command reads none of the files. Changes no
+/// file.
 ///
 /// # Errors
 ///
-/// If a folder is missing, a path leads to a folder, the file may not be written, or two paths are the same.
-pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
-    let mut known: Vec<PathBuf> = Vec::new();
+/// If a folder is missing, a path leads to a folder, the file may not be written, two paths are the same, or a path is among the
+/// `read` ones.
+pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>, read: &[&Path]) -> Result<(), String> {
+    let mut known: Vec<&Path> = Vec::new();
     for path in paths {
         open(path).map_err(|error| unwritable(path, &error))?;
-        let place = place(path);
         // Allows two outputs to one pipe or device, such as `/dev/null`.
-        if known.contains(&place) && !is_special(path) {
-            return Err(format!("expected a path of its own for each file, got {} twice", path.display()));
+        if !is_special(path) {
+            if known.iter().any(|other| is_same(path, other)) {
+                return Err(format!("expected a path of its own for each file, got {} twice", path.display()));
+            }
+            if read.iter().any(|other| is_same(path, other)) {
+                return Err(format!("{} is read by this command: write to another path", path.display()));
+            }
         }
-        known.push(place);
+        known.push(path);
     }
     Ok(())
 }
@@ -53,8 +59,26 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
     })
 }
 
+/// Returns whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    place(one) == place(other) || is_same_content(one, other)
+}
+
+/// Returns whether two existing files are one under two names.
+#[cfg(unix)]
+fn is_same_content(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
+    identity(one).ok().zip(identity(other).ok()).is_some_and(|(one, other)| one == other)
+}
+
+#[cfg(not(unix))]
+fn is_same_content(_: &Path, _: &Path) -> bool {
+    false
+}
+
 /// Returns where a path leads: to an existing file, or to a name in a folder.
-pub(super) fn place(path: &Path) -> PathBuf {
+fn place(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = || folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()));
     path.canonicalize().or_else(|_| new()).unwrap_or_else(|_| path.to_owned())
@@ -95,15 +119,22 @@ mod tests {
         fs::create_dir_all(&folder).expect("a folder");
         let (old, new) = (folder.join("old"), folder.join("new"));
         fs::write(&old, "a report").expect("a file");
-        assert_eq!(check_writable([old.as_path(), &new]), Ok(()));
+        assert_eq!(check_writable([old.as_path(), &new], &[]), Ok(()));
         assert_eq!(fs::read_to_string(&old).expect("it is there"), "a report");
         assert!(!new.exists());
         for twice in [[&old, &old], [&old, &folder.join(".").join("old")], [&new, &folder.join(".").join("new")]] {
-            assert!(check_writable(twice.map(PathBuf::as_path)).is_err_and(|error| error.contains("twice")));
+            assert!(check_writable(twice.map(PathBuf::as_path), &[]).is_err_and(|error| error.contains("twice")));
         }
-        assert_eq!(check_writable([Path::new("/dev/null"), Path::new("/dev/null")]), Ok(()));
+        assert_eq!(check_writable([Path::new("/dev/null"), Path::new("/dev/null")], &[]), Ok(()));
+        let link = folder.join("link");
+        fs::hard_link(&old, &link).expect("a second name");
+        for read in [&old, &folder.join(".").join("old"), &link] {
+            let refused = check_writable([new.as_path(), &old], &[read.as_path()]);
+            assert!(refused.is_err_and(|error| error.contains("old is read by this command")), "{}", read.display());
+        }
+        assert_eq!(check_writable([Path::new("/dev/null")], &[Path::new("/dev/null")]), Ok(()));
         let missing = folder.join("missing").join("report");
-        let errors = [&folder, &missing, &old.join("report")].map(|path| check_writable([path.as_path()]));
+        let errors = [&folder, &missing, &old.join("report")].map(|path| check_writable([path.as_path()], &[]));
         assert!(errors.iter().all(|error| error.as_ref().is_err_and(|error| error.starts_with("failed to write "))));
         assert!(errors[1].as_ref().is_err_and(|error| error.contains("create the folder")));
         fs::remove_dir_all(&folder).expect("it is there");

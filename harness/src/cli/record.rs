@@ -10,7 +10,7 @@ use onbeat_clock::{Clock, TokioClock};
 use onbeat_server::listener::Sockets;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, files, parse_watched, tell, told_to_end};
+use super::{Exit, Output, files, open_files, parse_watched, tell, told_to_end};
 use crate::against::proposals;
 use crate::check::check_free;
 use crate::record::{Connector, News, OneRequest, Proxy, RecordedLine, RecordingFile, Secrets, Summary, record_once};
@@ -82,16 +82,15 @@ pub(super) fn run(arguments: &RecordArguments, out: &mut Output) -> Result<Exit,
     // Serves as a proxy; clap demands all three options or none.
     if let RecordArguments { listen: Some(listen), to: Some(to), dir: Some(dir), .. } = arguments {
         let connector = connector(ServerUrl::read(to).map_err(wrong_url)?, arguments)?;
-        // Raises the limit on open files: each client takes three file descriptors, and the soft limit is often just 1024.
-        if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-            tracing::warn!(%error, "the limit on open files stays as it is");
-        }
+        open_files::raise();
         let (proxy, news) = Proxy::new(connector, secrets, dir)?;
         return tokio::runtime::Runtime::new()?.block_on(serve(listen, &proxy, news, out));
     }
     // Refuses the same headers as a check: a recording with a wrong framing could not be played again.
     arguments.headers.iter().try_for_each(|(name, _)| check_free(name))?;
-    files::check_writable(arguments.output.as_deref())?;
+    let body = arguments.body.as_deref().and_then(|body| body.strip_prefix('@')).map(Path::new);
+    let read: Vec<&Path> = arguments.cacert.as_deref().into_iter().chain(body).collect();
+    files::check_writable(arguments.output.as_deref(), &read)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(record(arguments, &secrets, out));
     runtime.shutdown_background();

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::addr::{self, Addr};
-use super::{Exit, Output, parse_count, parse_seed, routes, told_to_end};
+use super::{Exit, Output, open_files, parse_count, parse_seed, routes, told_to_end};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArguments {
@@ -129,10 +129,7 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
-    // Raises the limit on open files, since each client takes a file descriptor and the soft limit is often just 1024.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit on open files stays as it is");
-    }
+    open_files::raise();
     let (settings, access) = (arguments.settings()?, arguments.access()?);
     let limits = settings.limits;
     // Counts arrivals only with a manual clock, whose single thread can tell which bytes have arrived.

@@ -56,7 +56,8 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 
 pub(super) fn run(arguments: &SimulateArguments, out: &mut Output) -> Result<Exit, Box<dyn Error>> {
     // Finds an unwritable path out first, since a simulation may take hours.
-    files::check_writable(arguments.trace.as_deref())?;
+    let read: Vec<&Path> = arguments.again.as_deref().into_iter().collect();
+    files::check_writable(arguments.trace.as_deref(), &read)?;
     let simulator = Simulator::new(WorldServer::embedded());
     if let Some(path) = &arguments.again {
         return again(&simulator, path, out);

@@ -176,6 +176,21 @@ fn reports_and_known_failures_are_those_of_every_check() {
 }
 
 #[test]
+fn a_report_does_not_replace_a_recording() {
+    let folder = folder("against-same-file");
+    let path = recorded(&answering(GOOD), &folder, &[]);
+    let before = std::fs::read(&path).expect("the recording");
+    for option in ["--junit", "--html"] {
+        for against in [&path, &folder] {
+            let output = check(&answering(GOOD), against, &[option, utf8(&path)]);
+            assert_eq!(output.status.code(), Some(2), "{option}");
+            assert!(text(&output.stderr).contains("is read by this command: write to another path"), "{output:?}");
+        }
+    }
+    assert_eq!(std::fs::read(&path).expect("the recording"), before);
+}
+
+#[test]
 fn a_secret_is_sent_again_and_a_missing_one_is_asked_for() {
     let folder = folder("against-secret");
     let path = recorded(&answering(GOOD), &folder, &["-H", "Authorization: Bearer sesame-open"]);

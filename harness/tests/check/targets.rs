@@ -1,6 +1,7 @@
 //! What is no server of the contract, and what sends anything at all.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::support::{answering, onbeat, text};
 
@@ -69,6 +70,14 @@ fn no_stream_makes_the_check_panic_or_hang() {
             scope.spawn(|| check(answer));
         }
     });
+}
+
+#[test]
+fn a_lack_of_sockets_is_no_fault_of_the_server() {
+    let script = format!("ulimit -n 64; exec {} check 127.0.0.1:9", env!("CARGO_BIN_EXE_onbeat"));
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("at least 128 open files, got 64: raise it (ulimit -n 128)"), "{output:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use onbeat_clock::TokioClock;
 use onbeat_wire::printable::to_json;
 
-use super::{Bar, CheckArguments, Exit, Output, files, told_to_end};
+use super::{Bar, CheckArguments, Exit, Output, files, open_files, told_to_end};
 use crate::against::{CompareRules, Measure, NextRecording, RecordingCheck, Recordings, TimeRules, check_against};
 use crate::check::ExtraHeaders;
 use crate::judge::{Report, Selection};
@@ -33,12 +33,9 @@ pub(super) fn check(
     let headers = ExtraHeaders::read_for_recordings(&arguments.headers)?;
     // Finds recordings out before the check that may not be written; a read-only folder shows at the end.
     if arguments.accept {
-        files::check_writable(recordings.paths.iter().map(PathBuf::as_path))?;
+        files::check_writable(recordings.paths.iter().map(PathBuf::as_path), &[])?;
     }
-    // Raises the limit on open files, since each client takes file descriptors and the soft limit is often just 1024.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit on open files stays as it is");
-    }
+    open_files::raise_for_check()?;
     let measure = match (events, behind_proxy) {
         (true, _) => Measure::Events,
         (false, true) => Measure::Bytes,
