@@ -46,7 +46,7 @@ else
     say "there is no Rust $oldest, and none can be had: this step is left out"
 fi
 say "dependencies"
-cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
+cargo deny --locked --all-features --log-level error check --hide-inclusion-graph bans licenses sources
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --document-private-items
 cargo test --locked --workspace --all-features --doc
