@@ -13,14 +13,14 @@ const SCALE: &str = "100";
 
 /// What the other clients do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum Behaviour {
     /// A client joins before each broadcast without a message, and leaves after the response.
     Join,
     /// The same; and a message is sent each time the check looks for others, as a second check does that goes in step.
     JoinAndLook,
     /// One of many clients leaves before each broadcast without a message.
     Leave,
-    /// A comment is sent to all before each broadcast without a message, and then whenever a client joins, until the next scene.
+    /// A comment is sent to all before each broadcast without a message, and then whenever a client joins, until the next scenario.
     Comment,
 }
 
@@ -28,18 +28,18 @@ enum Deed {
 #[derive(Clone)]
 struct Others {
     server: SocketAddr,
-    deed: Deed,
+    behaviour: Behaviour,
     /// The clients that leave one by one.
     leaving: Arc<Mutex<Vec<TcpStream>>>,
-    /// Whether the scene of the broadcasts without a message is played.
+    /// Whether the scenario of the broadcasts without a message is played.
     is_played: Arc<AtomicBool>,
 }
 
 impl Others {
     /// Passes all connections of the check on to the server; returns the URL.
-    fn of(server: SocketAddr, deed: Deed) -> String {
-        let others = Self { server, deed, leaving: Arc::default(), is_played: Arc::default() };
-        if deed == Deed::Leave {
+    fn of(server: SocketAddr, behaviour: Behaviour) -> String {
+        let others = Self { server, behaviour, leaving: Arc::default(), is_played: Arc::default() };
+        if behaviour == Behaviour::Leave {
             let clients = (0..100).map(|_| others.ask("/sse", "连接成功"));
             others.leaving.lock().expect("no panic").extend(clients);
         }
@@ -72,20 +72,20 @@ impl Others {
             }
             if request.starts_with("GET /broadcast-text HTTP") {
                 self.is_played.store(true, Ordering::SeqCst);
-                match self.deed {
-                    Deed::Join | Deed::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
-                    Deed::Leave => drop(self.leaving.lock().expect("no panic").pop()),
-                    Deed::Comment => self.send("/send-heartbeat"),
+                match self.behaviour {
+                    Behaviour::Join | Behaviour::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
+                    Behaviour::Leave => drop(self.leaving.lock().expect("no panic").pop()),
+                    Behaviour::Comment => self.send("/send-heartbeat"),
                 }
             }
-            if self.deed == Deed::JoinAndLook && request.contains("look") {
+            if self.behaviour == Behaviour::JoinAndLook && request.contains("look") {
                 self.send("/send-heartbeat?msg=onbeat-2-look");
             }
             if server.write_all(&bytes[..count]).is_err() {
                 break;
             }
             let is_played = self.is_played.load(Ordering::SeqCst);
-            if self.deed == Deed::Comment && is_played && request.starts_with("GET /sse HTTP") {
+            if self.behaviour == Behaviour::Comment && is_played && request.starts_with("GET /sse HTTP") {
                 self.send("/send-heartbeat");
             }
         }
@@ -111,9 +111,9 @@ impl Others {
 }
 
 /// Returns the cases that fail of a server beside other clients.
-fn failed(deed: Deed) -> Vec<String> {
+fn failed(behaviour: Behaviour) -> Vec<String> {
     let served = Served::start(&["--clock", &format!("scaled:{SCALE}")]);
-    let url = Others::of(served.addr, deed);
+    let url = Others::of(served.addr, behaviour);
     let output =
         onbeat(&["check", &url, "--scale", SCALE, "--tolerance", "5s", "--only", "fan-out.*", "--format", "jsonl"]);
     verdicts(&output).into_iter().filter(|(_, verdict)| verdict == "fail").map(|(id, _)| id).collect()
@@ -121,20 +121,20 @@ fn failed(deed: Deed) -> Vec<String> {
 
 #[test]
 fn another_check_that_goes_in_step_explains_a_wrong_number_of_clients() {
-    assert_eq!(failed(Deed::JoinAndLook), Vec::<String>::new());
+    assert_eq!(failed(Behaviour::JoinAndLook), Vec::<String>::new());
 }
 
 #[test]
 fn clients_that_were_there_before_and_leave_explain_a_wrong_number_of_clients() {
-    assert_eq!(failed(Deed::Leave), Vec::<String>::new());
+    assert_eq!(failed(Behaviour::Leave), Vec::<String>::new());
 }
 
 #[test]
 fn comments_of_others_are_no_mistake() {
-    assert_eq!(failed(Deed::Comment), Vec::<String>::new());
+    assert_eq!(failed(Behaviour::Comment), Vec::<String>::new());
 }
 
 #[test]
 fn a_number_of_clients_that_nobody_explains_is_wrong() {
-    assert_eq!(failed(Deed::Join), ["fan-out.count"]);
+    assert_eq!(failed(Behaviour::Join), ["fan-out.count"]);
 }
