@@ -84,7 +84,11 @@ fn a_wrong_log_is_refused_with_the_line_and_the_field() {
         (LOG.lines().skip(1).map(|line| format!("{line}\n")).collect(), "line 1, field \"kind\": expected log"),
         (line(1, "\"seed\":\"7\"", "\"seed\":\"x\""), "line 1, field \"seed\": expected a whole number from 0"),
         (line(1, "\"mailbox\":1024", "\"mailbox\":0"), "line 1, field \"mailbox\": expected a whole number from 1"),
-        (line(1, "2025-12-01T", "9999-12-31T"), "line 1, field \"epoch\": expected a time like"),
+        (
+            line(1, "2025-12-01T", "9999-12-31T"),
+            "line 1, field \"epoch\": expected a time like 2025-12-01T00:00:00Z (RFC 3339), from 0000-01-01T00:00:00Z to \
+             9899-01-01T00:00:00Z; it is not in this range",
+        ),
         (line(1, "manual", "wound up"), "line 1, field \"clock\": expected real, scaled or manual"),
         (
             line(2, "\"t_ms\":0", "\"t_ms\":-1"),

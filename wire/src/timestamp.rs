@@ -38,7 +38,7 @@ const LAST: &str = "9899-01-01T00:00:00Z";
 
 /// An epoch can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a time like 2025-12-01T00:00:00Z (RFC 3339), from {FIRST} to {LAST}{}", self.why())]
+#[error("expected {}", self.expected())]
 pub struct EpochError(EpochProblem);
 
 /// The problem of an epoch.
@@ -55,6 +55,12 @@ enum EpochProblem {
 }
 
 impl EpochError {
+    /// Returns what was expected, and why the text is not that.
+    #[must_use]
+    pub fn expected(self) -> String {
+        format!("a time like 2025-12-01T00:00:00Z (RFC 3339), from {FIRST} to {LAST}{}", self.why())
+    }
+
     fn why(self) -> &'static str {
         match self.0 {
             EpochProblem::Form => "",

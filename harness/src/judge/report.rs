@@ -13,8 +13,8 @@ use onbeat_wire::printable::{LINE_CHARS_MAX, TEXT_CHARS_MAX, printable};
 
 use super::Report;
 
-/// The remark on a case that holds although the list of known failures names the case.
-const STALE: &str = "it is listed as a known failure, but holds: delete it from the list";
+/// The remark on a case that does not fail although the list of known failures names the case.
+const STALE: &str = "it is listed as a known failure, but does not fail: delete it from the list";
 
 /// Returns the report with all foreign text made printable, so that every form can be read safely: the text of the server, and
 /// the names of the recordings.

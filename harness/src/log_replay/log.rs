@@ -13,7 +13,7 @@ use onbeat_wire::recording::{
     Close, End, Exchange, Fact, FaultAdded, FaultsDeleted, Line, LogStart, NoNotes, Push, Request, ResponseHead,
     RouteAdded, RoutesDeleted, Write,
 };
-use onbeat_wire::{Entry, Epoch, Head, How, Instant, TIME_MAX, What, header_bytes};
+use onbeat_wire::{Entry, Epoch, EpochError, Head, How, Instant, TIME_MAX, What, header_bytes};
 
 use super::{Answers, LoggedAction, LoggedAnswer, LoggedWorld};
 use crate::player::Action;
@@ -96,7 +96,7 @@ impl LoggedWorld {
         let expected = format_args!("version {VERSION}, got {version}: use the onbeat that wrote it");
         ensure(*version == VERSION, "version", expected)?;
         let seed = seed.parse().map(Seed).map_err(|_| Problem::field("seed", "a whole number from 0 to 2^64 - 1"))?;
-        let epoch: Epoch = epoch.parse().map_err(|_| Problem::field("epoch", "a time like 2025-12-01T00:00:00Z"))?;
+        let epoch: Epoch = epoch.parse().map_err(|error: EpochError| Problem::field("epoch", error.expected()))?;
         ensure(["real", "scaled", "manual"].contains(&clock.as_str()), "clock", "real, scaled or manual")?;
         jsonl::within("mailbox", *mailbox, 1..=u64::MAX)?;
         let mut setup = Setup::new(seed, epoch);

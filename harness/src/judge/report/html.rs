@@ -233,7 +233,7 @@ mod tests {
         let verdicts = outcomes.map(|(id, outcome)| verdict(id, outcome)).to_vec();
         let page = render(&Report { verdicts: verdicts.clone(), ..report() });
         assert!(page.contains("<h1 class=\"bad\">Does not fit the list of known failures</h1>"));
-        assert!(page.contains("It is listed as a known failure, but holds") && !page.contains("What fails"));
+        assert!(page.contains("It is listed as a known failure, but does not fail") && !page.contains("What fails"));
         let page = render(&Report { verdicts: verdicts[..2].to_vec(), ..report() });
         assert!(page.contains("<h1 class=\"notable\">Conforms but for 1 known failure</h1>"));
     }
