@@ -1,6 +1,11 @@
 //! Other clients of the server during a check: how many there are, and which events of other clients may be heard.
 
+#[cfg(feature = "live")]
+use std::time::Duration;
+
 use onbeat_wire::Event;
+#[cfg(feature = "live")]
+use onbeat_wire::Instant;
 use onbeat_wire::recording::Vary;
 
 use super::Tag;
@@ -11,6 +16,10 @@ use crate::player::HttpExchange;
 
 /// The heartbeat of `/sse`. The machine decides how long a scenario takes, so that more may fall due than a fixture has.
 pub(super) const HEARTBEAT: Recurring = Recurring { request: "GET /sse ", write: "heartbeat:\n\n", period_ms: 30_000 };
+
+/// What is sent to all clients comes to two of them within this time, however busy the machine is: the check reads both.
+#[cfg(feature = "live")]
+const AT_ONCE_MAX: Duration = Duration::from_millis(20);
 
 /// The events that a client of `/sse` may hear besides the events of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +66,20 @@ impl OtherClients {
         messages.any(|piece| !is_known(&piece.bytes))
     }
 
-    /// Returns whether a client of `/sse` heard others while the check sent nothing.
+    /// Returns whether two clients of `/sse` heard others from `start` on, while the check sent nothing: messages, or comments
+    /// that came to both at once. A wrong server that sends comments by a timer of each client sends them at different times.
     #[cfg(feature = "live")]
-    pub(super) fn are_in(&self, log: &ClientLog) -> bool {
-        log.answers().iter().flat_map(HttpExchange::pieces).any(|piece| is_comment(&piece.bytes))
-            || self.have_messages_in(log)
+    pub(super) fn are_in(&self, one: &ClientLog, other: &ClientLog, start: Instant) -> bool {
+        let comments = |log: &ClientLog| {
+            let pieces = log.answers().iter().flat_map(HttpExchange::pieces).collect::<Vec<_>>();
+            let comments = pieces.into_iter().filter(|piece| is_comment(&piece.bytes) && piece.at >= start);
+            comments.map(|piece| piece.at).collect::<Vec<_>>()
+        };
+        let (heard, others) = (comments(one), comments(other));
+        let is_shared =
+            |at: &&Instant| others.iter().any(|other| (**at).max(*other) - (**at).min(*other) <= AT_ONCE_MAX);
+        let shared = heard.iter().filter(is_shared).count();
+        (shared > 0 && 2 * shared >= heard.len()) || self.have_messages_in(one)
     }
 
     /// Returns whether a client of `/sse` heard a message of others.
@@ -126,9 +144,48 @@ fn has_message(piece: &[u8]) -> bool {
 mod tests {
     use onbeat_wire::recording::{Fact, RawRequest};
 
+    #[cfg(feature = "live")]
+    use onbeat_wire::{Head, What};
+
     use super::*;
     use crate::fixtures::read_back::Golden;
     use crate::judge::{Pace, Stalls, judge};
+    #[cfg(feature = "live")]
+    use crate::player::{Action, LogEntry};
+
+    /// The log of a client of `/sse` that hears these writes, each so many ms after the start.
+    #[cfg(feature = "live")]
+    fn log(writes: &[(u64, &str)]) -> ClientLog {
+        let at = |ms| Instant::EPOCH + Duration::from_millis(ms);
+        let head =
+            Head { minor_version: 1, status: 200, headers: vec![("content-type".into(), "text/event-stream".into())] };
+        let asked = (at(0), LogEntry::Did(Action::request("GET /sse HTTP/1.1\r\n\r\n")));
+        let came = writes.iter().map(|(ms, text)| (at(*ms), LogEntry::Saw(What::Write(text.to_string().into()))));
+        let entries = [asked, (at(0), LogEntry::Saw(What::Head(head)))].into_iter().chain(came).collect();
+        ClientLog { entries }
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn others_are_heard_by_messages_and_by_comments_that_come_to_two_clients_at_once() {
+        let own = OtherClients { tag: Tag::new("onbeat-1-".into()), ..OtherClients::default() };
+        let (look, other_look) = ("data: {\"msg\":\"onbeat-1-look\"}\n\n", "data: {\"msg\":\"onbeat-2-look\"}\n\n");
+        for (one, other, are_heard) in [
+            (&[][..], &[][..], false),
+            (&[(100, look)], &[(100, look)], false),
+            (&[(100, other_look)], &[], true),
+            // A ping of others, and one that was held up.
+            (&[(100, ":\n\n")], &[(110, ":\n\n")], true),
+            (&[(100, ":\n\n"), (900, ":\n\n")], &[(100, ":\n\n"), (990, ":\n\n")], true),
+            // A timer of each client, and a comment for each client that joins.
+            (&[(100, ":\n\n"), (600, ":\n\n")], &[(400, ":\n\n"), (900, ":\n\n")], false),
+            (&[(5, ":\n\n")], &[(5, ":\n\n")], false),
+            (&[(100, ": keep-alive\n\n")], &[(100, ": keep-alive\n\n")], false),
+        ] {
+            let start = Instant::EPOCH + Duration::from_millis(10);
+            assert_eq!(own.are_in(&log(one), &log(other), start), are_heard, "{one:?} {other:?}");
+        }
+    }
 
     #[test]
     fn the_heartbeat_is_that_of_the_fixture() {

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -20,8 +19,6 @@ enum Behaviour {
     JoinAndLook,
     /// One of many clients leaves before each broadcast without a message.
     Leave,
-    /// A comment is sent to all before each broadcast without a message, and then whenever a client joins, until the next scenario.
-    Comment,
 }
 
 /// Other clients of a server, which see what the check sends.
@@ -31,14 +28,12 @@ struct Others {
     behaviour: Behaviour,
     /// The clients that leave one by one.
     leaving: Arc<Mutex<Vec<TcpStream>>>,
-    /// Whether the scenario of the broadcasts without a message is played.
-    is_played: Arc<AtomicBool>,
 }
 
 impl Others {
     /// Passes all connections of the check on to the server; returns the URL.
     fn of(server: SocketAddr, behaviour: Behaviour) -> String {
-        let others = Self { server, behaviour, leaving: Arc::default(), is_played: Arc::default() };
+        let others = Self { server, behaviour, leaving: Arc::default() };
         if behaviour == Behaviour::Leave {
             let clients = (0..100).map(|_| others.ask("/sse", "连接成功"));
             others.leaving.lock().expect("no panic").extend(clients);
@@ -67,33 +62,20 @@ impl Others {
         let mut bytes = vec![0; 1 << 16];
         while let Ok(count @ 1..) = client.read(&mut bytes) {
             let request = String::from_utf8_lossy(&bytes[..count]).into_owned();
-            if request.contains("msg=onbeat-") && !request.contains("look") {
-                self.is_played.store(false, Ordering::SeqCst);
-            }
             if request.starts_with("GET /broadcast-text HTTP") {
-                self.is_played.store(true, Ordering::SeqCst);
                 match self.behaviour {
                     Behaviour::Join | Behaviour::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
                     Behaviour::Leave => drop(self.leaving.lock().expect("no panic").pop()),
-                    Behaviour::Comment => self.send("/send-heartbeat"),
                 }
             }
             if self.behaviour == Behaviour::JoinAndLook && request.contains("look") {
-                self.send("/send-heartbeat?msg=onbeat-2-look");
+                drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
             }
             if server.write_all(&bytes[..count]).is_err() {
                 break;
             }
-            let is_played = self.is_played.load(Ordering::SeqCst);
-            if self.behaviour == Behaviour::Comment && is_played && request.starts_with("GET /sse HTTP") {
-                self.send("/send-heartbeat");
-            }
         }
         let _ = server.shutdown(Shutdown::Both);
-    }
-
-    fn send(&self, target: &str) {
-        drop(self.ask(target, "\"ok\":true"));
     }
 
     /// Sends a request, and returns the connection when the answer has this text.
@@ -127,11 +109,6 @@ fn another_check_that_goes_in_step_explains_a_wrong_number_of_clients() {
 #[test]
 fn clients_that_were_there_before_and_leave_explain_a_wrong_number_of_clients() {
     assert_eq!(failed(Behaviour::Leave), Vec::<String>::new());
-}
-
-#[test]
-fn comments_of_others_are_no_mistake() {
-    assert_eq!(failed(Behaviour::Comment), Vec::<String>::new());
 }
 
 #[test]

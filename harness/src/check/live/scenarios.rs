@@ -103,18 +103,20 @@ impl<'a> Inspection<'a> {
         Attempt { strict, tolerant, heard, disturbed: company || held_up }
     }
 
-    /// Returns whether other users show up while the check plays no scenario: a client of `/sse` hears others, clients come, or
+    /// Returns whether other users show up while the check plays no scenario: clients of `/sse` hear others, clients come, or
     /// clients that were there before the check have left.
     async fn others_show_up(&self, at_first: Option<u64>, ticks: u64) -> bool {
         // Lets the server notice that the clients of the scenario have left.
         self.live.settle().await;
         let alone = self.clients().await;
         let mut shown = alone.is_some() && alone < at_first;
-        let listener = self.listen().await;
+        // Joins twice, one after the other: what others send comes to both at once, and what a timer sends does not.
+        let listeners = (self.listen().await, self.listen().await);
         // Hears comments only while the check sends nothing itself: a wrong server may send a comment with each message.
+        let start = self.live.clock.now();
         self.pause(ticks).await;
-        if let Some(listener) = &listener {
-            shown |= self.others().are_in(&listener.log());
+        if let (Some(one), Some(other)) = &listeners {
+            shown |= self.others().are_in(&one.log(), &other.log(), start);
         }
         // Hears the looks of another check, also of a check that goes in step.
         let mut before = self.look().await;
@@ -124,12 +126,12 @@ impl<'a> Inspection<'a> {
             shown |= now > before;
             before = now;
         }
-        if let Some(listener) = listener {
-            // Waits for the bytes under way, and then for the server to notice that the client has left.
-            self.live.catch_up().await;
+        // Waits for the bytes under way, and then for the server to notice that the clients have left.
+        self.live.catch_up().await;
+        for listener in [listeners.0, listeners.1].into_iter().flatten() {
             shown |= self.others().have_messages_in(&listener.close().await);
-            self.live.settle().await;
         }
+        self.live.settle().await;
         shown
     }
 
