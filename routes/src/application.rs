@@ -172,9 +172,9 @@ impl Routes {
         Published { id, clients, filling, bytes }
     }
 
-    /// Returns the start of a response, now.
+    /// Returns the start of the response to a request.
     fn start(&self, context: &RequestContext) -> Start {
-        self.world.start(&context.connection, context.request)
+        Start { at: context.at, ..self.world.start(&context.connection, context.request) }
     }
 
     /// Answers a request, unless the built-in endpoints are to answer.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Body as _;
 use onbeat_wire::How;
+use parking_lot::Mutex;
 
 use crate::application::Application;
 use crate::body::{BodyRoom, GrowingBody, TooLong};
@@ -29,11 +30,23 @@ pub(crate) struct Entrance {
     pub(crate) interceptor: Option<Arc<dyn Interceptor>>,
     pub(crate) application: Option<Arc<dyn Application>>,
     pub(crate) bodies: BodyRoom,
+    /// Held from the count of a request until the interceptor has seen the request, so that both have one order.
+    pub(crate) admission: Arc<Mutex<()>>,
+}
+
+impl Entrance {
+    pub(crate) fn new(
+        world: Arc<World>,
+        interceptor: Option<Arc<dyn Interceptor>>,
+        application: Option<Arc<dyn Application>>,
+    ) -> Self {
+        Self { world, interceptor, application, bodies: BodyRoom::default(), admission: Arc::default() }
+    }
 }
 
 /// Counts a request, and plays the answer through the hook of the interceptor.
 pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
-    let Entrance { world, interceptor, application, bodies } = entrance;
+    let Entrance { world, interceptor, application, bodies, admission } = entrance;
     // Counts each request under another server as a connection of its own.
     let connection = RequestContext::connection_of(&request).unwrap_or_else(|| Arc::new(world.next_connection()));
     let (head, body) = request.into_parts();
@@ -44,18 +57,24 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
         Ok(read) => read,
         Err(refusal) => return *refusal,
     };
-    let mut request = Request::from_parts(head, body);
     // Counts the request only now: a request begins, and takes an ordinal, when all bytes have come.
-    let (ordinal, number) = world.admit(&connection);
-    let at = world.clock().now();
-    let mut context = RequestContext { ordinal, request: number, at, body: bytes, ..RequestContext::new(connection) };
+    let context = {
+        let _order = admission.lock();
+        let (ordinal, number) = world.admit(&connection);
+        let at = world.clock().now();
+        let mut context =
+            RequestContext { ordinal, request: number, at, body: bytes, ..RequestContext::new(connection) };
+        if let Some(interceptor) = &interceptor {
+            context.hook = HookSlot::new(Arc::clone(interceptor).request(&context, &head));
+        }
+        context
+    };
     let Some(interceptor) = interceptor else {
+        let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(context);
         return next.run(request).await;
     };
 
-    let (head, body) = request.into_parts();
-    context.hook = HookSlot::new(Arc::clone(&interceptor).request(&context, &head));
     let waiter = context.waiter(clipped(plain_path(head.uri.path())));
     let is_head_request = head.method == Method::HEAD;
     let mut request = Request::from_parts(head, body);
@@ -77,7 +96,7 @@ pub(crate) async fn enter(State(entrance): State<Entrance>, request: Request, ne
             hook.ended(How::Complete);
             body
         }
-        Some(hook) => Body::new(Driver::of_body(body, hook, world.clock(), waiter, context.connection, at)),
+        Some(hook) => Body::new(Driver::of_body(body, hook, world.clock(), waiter, context.connection, context.at)),
         None => body,
     };
     Response::from_parts(head, body)

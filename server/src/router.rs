@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
 use crate::application::{Application, answer_by_application};
-use crate::body::BodyRoom;
 use crate::context::{RequestContext, plain_path};
 use crate::endpoints::{PUBLISHERS, Publisher, STREAMS, Stream};
 use crate::entrance::{Entrance, enter};
@@ -28,12 +27,12 @@ use crate::{cors, malformed};
 /// Served by [`crate::serving::serve`], a client that leaves is noticed at once, and a client that is evicted is cut off at
 /// once. Another server may notice the first at the next write, and do the second when the client reads again.
 pub fn router(world: Arc<World>) -> Router {
-    with_entrance(Entrance { world, interceptor: None, application: None, bodies: BodyRoom::default() })
+    with_entrance(Entrance::new(world, None, None))
 }
 
 /// Returns the same application, in which `interceptor` sees every exchange.
 pub fn intercepted_router(world: Arc<World>, interceptor: Arc<dyn Interceptor>) -> Router {
-    with_entrance(Entrance { world, interceptor: Some(interceptor), application: None, bodies: BodyRoom::default() })
+    with_entrance(Entrance::new(world, Some(interceptor), None))
 }
 
 /// Returns the same application, in which `application` answers before the built-in endpoints.
@@ -42,7 +41,7 @@ pub fn router_with(
     interceptor: Option<Arc<dyn Interceptor>>,
     application: Arc<dyn Application>,
 ) -> Router {
-    with_entrance(Entrance { world, interceptor, application: Some(application), bodies: BodyRoom::default() })
+    with_entrance(Entrance::new(world, interceptor, Some(application)))
 }
 
 fn with_entrance(entrance: Entrance) -> Router {

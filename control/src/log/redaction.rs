@@ -12,34 +12,45 @@ use onbeat_server::query;
 use super::secret_json;
 
 /// Names of secrets. Case, hyphens, underscores and dots do not count: `X-Api-Key` is `xapikey`.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 23] = [
+    "auth",
     "bearer",
     "code",
     "connectsid",
+    "cvc",
+    "cvv",
     "hmac",
     "key",
+    "oauth",
     "otp",
     "pass",
     "passwd",
     "pin",
+    "psw",
+    "pswd",
     "pwd",
     "session",
     "sid",
     "sig",
+    "ssn",
     "ticket",
+    "xauth",
     "xsession",
 ];
 /// Ends of names of secrets, such as `access_token`.
-const ENDS: [&str; 35] = [
+const ENDS: [&str; 50] = [
     "accesscode",
     "accesskey",
     "accesskeyid",
+    "accountkey",
     "apikey",
     "assertion",
-    "auth",
+    "authcode",
     "authentication",
     "authkey",
     "authorization",
+    "authorizationcode",
+    "cardnumber",
     "codeverifier",
     "cookie",
     "credential",
@@ -50,21 +61,33 @@ const ENDS: [&str; 35] = [
     "functionskey",
     "idtokenhint",
     "jwt",
+    "masterkey",
+    "mfacode",
+    "oauthverifier",
+    "onetimecode",
     "otpcode",
     "passcode",
     "passphrase",
     "password",
     "passwordconfirm",
     "passwordconfirmation",
+    "passwordhash",
     "privatekey",
+    "recoverycode",
+    "samlresponse",
     "secret",
     "secretkey",
+    "servicekey",
     "sessid",
     "sessionid",
+    "sessionkey",
     "signature",
-    "signature256",
+    "signingkey",
     "subscriptionkey",
     "token",
+    "totp",
+    "userpass",
+    "verificationcode",
     "xsrf",
 ];
 /// Names that end like those of secrets, and name none.
@@ -167,7 +190,9 @@ impl Redaction {
     pub fn covers(&self, name: &str) -> bool {
         let covers_part = |part: &str| {
             let part = plain(part);
-            let is_usual = NAMES.contains(&&*part) || ENDS.iter().any(|end| part.ends_with(end));
+            // Numbers count names: password1, signature-256.
+            let usual = part.trim_end_matches(|char: char| char.is_ascii_digit());
+            let is_usual = NAMES.contains(&usual) || ENDS.iter().any(|end| usual.ends_with(end));
             is_usual && !NO_SECRETS.contains(&&*part) || self.names.contains(&part)
         };
         // Looks within brackets as well: frameworks write nested values as user[token], and lists as token[].
@@ -218,6 +243,8 @@ mod tests {
             ("x-csrf-token", "t", "x"),
             ("x-auth-key", "k", "x"),
             ("x-hub-signature-256", "s", "x"),
+            ("password2", "p", "x"),
+            ("x-is-auth", "1", "1"),
             ("ocp-apim-subscription-key", "k", "x"),
             ("x-room", "7", "x"),
             ("referer", "http://localhost:5173/?token=abc&x=1", "http://localhost:5173/?token=xxx&x=1"),

@@ -106,7 +106,8 @@ pub(super) fn run(arguments: &CheckArguments, out: &mut Output) -> Result<Exit, 
     };
     let known = arguments.expect_failures.as_deref().map(|path| known_failures(path, &ids, by)).transpose()?;
     let recorded = recordings.iter().flat_map(|recordings| &recordings.paths).map(PathBuf::as_path);
-    let read: Vec<&Path> = recorded.chain(arguments.expect_failures.as_deref()).collect();
+    let read: Vec<&Path> =
+        recorded.chain(arguments.expect_failures.as_deref()).chain(arguments.cacert.as_deref()).collect();
     files::check_writable(arguments.files(), &read)?;
     let (clock, began) = (TokioClock::start(), epoch_today());
     let (mut report, accepted) = match &recordings {

@@ -3,7 +3,7 @@
 //! A command checks the paths before the work begins. An older file stays until the end.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Checks that a file can be written to each of these different paths, and that the command reads none of the files. Changes no
@@ -49,10 +49,12 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
     // Follows a link, so that the link stays and leads to the new text.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // Takes a name of its own, and no file that is there.
+    name.push(format!(".{}.new", std::process::id()));
     // Writes beside the file, since only a rename within a file system is one step.
     let new = path.with_file_name(name);
-    let replaced = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
+    let mut file = File::create_new(&new).map_err(|error| unwritable(&path, &error))?;
+    let replaced = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&new, &path));
     replaced.map_err(|error| {
         let _ = fs::remove_file(&new);
         unwritable(&path, &error)

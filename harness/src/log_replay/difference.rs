@@ -95,7 +95,7 @@ impl LoggedWorld {
         // Joins writes without chunks, whose boundaries are lost on the wire.
         let is_chunked = answer.is_chunked && !has_length(&came);
         if !is_chunked {
-            (logged, came) = (joined(logged), joined(came));
+            (logged, came) = (self.joined(logged), self.joined(came));
         }
         let left_at = logged.pop_if(|last| matches!(last.what, What::End(How::Closed))).map(|end| end.at);
         if !self.is_exact && (is_open || left_at.is_some()) {
@@ -103,6 +103,9 @@ impl LoggedWorld {
             came.pop_if(|last| matches!(last.what, What::End(_)));
             came.truncate(logged.len());
             logged.truncate(came.len());
+            if !is_chunked {
+                cut_to_common_length(&mut logged, &mut came);
+            }
         } else if let Some(left_at) = left_at {
             // Drops writes of the instant of leaving: in the lab a client sees all of the instant.
             let till_then = came.iter().take_while(|entry| entry.at < left_at).count();
@@ -114,8 +117,29 @@ impl LoggedWorld {
         let place = (0..logged.len().max(came.len())).find(differs)?;
         let (logged, came) = (logged.get(place).cloned(), came.get(place).cloned());
         // Leaves out what is missing at the last instant: a log may end early, in the middle of an instant.
-        let ends_early = is_open && logged.is_none() && came.as_ref().is_some_and(|entry| entry.at >= self.last_at());
-        (!ends_early).then_some((place, logged, came))
+        let is_last = came.as_ref().is_some_and(|entry| entry.at >= self.last_at());
+        let goes_on = match (&logged, &came) {
+            (None, _) => true,
+            (Some(logged), Some(came)) => !is_chunked && is_beginning(logged, came),
+            _ => false,
+        };
+        (!(is_open && is_last && goes_on)).then_some((place, logged, came))
+    }
+
+    /// Joins the writes of an instant: without chunks only times separate writes, and without exact times nothing does.
+    fn joined(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match (joined.last_mut(), &entry.what) {
+                (Some(Entry { at, what: What::Write(before) }), What::Write(bytes))
+                    if !self.is_exact || *at == entry.at =>
+                {
+                    *before = [&before[..], &bytes[..]].concat().into();
+                }
+                _ => joined.push(entry),
+            }
+        }
+        joined
     }
 
     /// Returns the latest time of the log.
@@ -159,16 +183,21 @@ fn has_length(came: &[Entry]) -> bool {
     came.iter().any(|entry| matches!(&entry.what, What::Head(head) if head.header("content-length").is_some()))
 }
 
-/// Joins the writes of an instant: without chunks only times separate writes.
-fn joined(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        match (joined.last_mut(), &entry.what) {
-            (Some(Entry { at, what: What::Write(before) }), What::Write(bytes)) if *at == entry.at => {
-                *before = [&before[..], &bytes[..]].concat().into();
-            }
-            _ => joined.push(entry),
-        }
+/// Returns whether both entries are writes of one time, and the first is the beginning of the second.
+fn is_beginning(one: &Entry, other: &Entry) -> bool {
+    match (&one.what, &other.what) {
+        (What::Write(beginning), What::Write(whole)) => one.at == other.at && whole.starts_with(beginning),
+        _ => false,
     }
-    joined
+}
+
+/// Cuts the last writes of both to the length of the shorter one, if they stand at the same place.
+fn cut_to_common_length(logged: &mut [Entry], came: &mut [Entry]) {
+    if let (Some(Entry { what: What::Write(one), .. }), Some(Entry { what: What::Write(other), .. })) =
+        (logged.last_mut(), came.last_mut())
+    {
+        let length = one.len().min(other.len());
+        one.truncate(length);
+        other.truncate(length);
+    }
 }

@@ -52,7 +52,8 @@ pub enum LogError {
     /// Far more happens than the log tells.
     #[error(
         "line {line}, field \"t_ms\": expected a time until which the log tells what happens; until then its streams \
-         write far more than it has lines for: lines are missing, or the time was changed"
+         write or wait far more than it has lines for: lines are missing, the time was changed, or a replay of so long a \
+         silence, or of so much that nobody read, is too much work"
     )]
     Unaccounted {
         /// The line whose time is never reached, from 1.

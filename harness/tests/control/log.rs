@@ -238,27 +238,6 @@ fn the_first_difference_is_told() {
 }
 
 #[test]
-fn a_log_of_real_time_is_replayed_too() {
-    let served = Served::start(&["--clock", "scaled:1000", "--control", "--seed", "7"]);
-    let mut client = served.stream("/sse-data");
-    assert_eq!(client.rest().last().map(String::as_str), Some("."));
-    let (said, code) = replayed("real", &served.log());
-    assert_eq!(code, Some(0), "{said}");
-}
-
-#[test]
-fn how_much_is_seen_by_who_leaves_in_real_time_is_up_to_the_machine() {
-    let served = Served::start(&["--clock", "scaled:100", "--control"]);
-    for number in 0..20 {
-        let mut leaver = served.stream("/stream-text");
-        (0..number).for_each(|_| drop(leaver.data()));
-    }
-    let _stays = served.stream("/stream-text");
-    let (said, code) = replayed("left", &served.log());
-    assert_eq!(code, Some(0), "{said}");
-}
-
-#[test]
 fn how_much_is_seen_at_the_instant_of_leaving_is_up_to_the_machine() {
     let served = manual();
     let mut leaver = served.stream("/sse-data");

@@ -8,6 +8,7 @@ mod closing;
 mod driving;
 mod faults;
 mod log;
+mod log_of_real_time;
 mod openapi;
 mod page;
 mod ready;
