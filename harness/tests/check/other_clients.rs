@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -19,6 +20,8 @@ enum Behaviour {
     JoinAndLook,
     /// One of many clients leaves before each broadcast without a message.
     Leave,
+    /// Many clients join before the first broadcast without a message, and one leaves each time the check looks for others.
+    JoinOnce,
 }
 
 /// Other clients of a server, which see what the check sends.
@@ -28,15 +31,15 @@ struct Others {
     behaviour: Behaviour,
     /// The clients that leave one by one.
     leaving: Arc<Mutex<Vec<TcpStream>>>,
+    has_joined: Arc<AtomicBool>,
 }
 
 impl Others {
     /// Passes all connections of the check on to the server; returns the URL.
     fn of(server: SocketAddr, behaviour: Behaviour) -> String {
-        let others = Self { server, behaviour, leaving: Arc::default() };
+        let others = Self { server, behaviour, leaving: Arc::default(), has_joined: Arc::default() };
         if behaviour == Behaviour::Leave {
-            let clients = (0..100).map(|_| others.ask("/sse", "连接成功"));
-            others.leaving.lock().expect("no panic").extend(clients);
+            others.join();
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -65,17 +68,33 @@ impl Others {
             if request.starts_with("GET /broadcast-text HTTP") {
                 match self.behaviour {
                     Behaviour::Join | Behaviour::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
-                    Behaviour::Leave => drop(self.leaving.lock().expect("no panic").pop()),
+                    Behaviour::Leave => self.leave(),
+                    Behaviour::JoinOnce if self.has_joined.swap(true, Ordering::SeqCst) => self.leave(),
+                    Behaviour::JoinOnce => self.join(),
                 }
             }
             if self.behaviour == Behaviour::JoinAndLook && request.contains("look") {
                 drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
+            }
+            if self.behaviour == Behaviour::JoinOnce && request.contains("look") {
+                self.leave();
             }
             if server.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }
         let _ = server.shutdown(Shutdown::Both);
+    }
+
+    /// Lets many clients join.
+    fn join(&self) {
+        let clients: Vec<TcpStream> = (0..200).map(|_| self.ask("/sse", "连接成功")).collect();
+        self.leaving.lock().expect("no panic").extend(clients);
+    }
+
+    /// Lets one of the clients leave.
+    fn leave(&self) {
+        drop(self.leaving.lock().expect("no panic").pop());
     }
 
     /// Sends a request, and returns the connection when the answer has this text.
@@ -109,6 +128,11 @@ fn another_check_that_goes_in_step_explains_a_wrong_number_of_clients() {
 #[test]
 fn clients_that_were_there_before_and_leave_explain_a_wrong_number_of_clients() {
     assert_eq!(failed(Behaviour::Leave), Vec::<String>::new());
+}
+
+#[test]
+fn clients_that_join_during_the_check_and_leave_explain_a_wrong_number_of_clients() {
+    assert_eq!(failed(Behaviour::JoinOnce), Vec::<String>::new());
 }
 
 #[test]
