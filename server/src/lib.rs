@@ -18,7 +18,7 @@
 //!                    │
 //!      application                            where a crate can answer requests
 //!                    │
-//!                entrance ── respond          counts every request, and calls the interceptor; plays a script
+//!       body ── entrance ── respond          reads and counts every request, and calls the interceptor; plays a script
 //!                    │
 //!       cors ── malformed ── router           what is refused before, and the endpoint for a request
 //!                    │

@@ -69,7 +69,7 @@ impl OtherClients {
     /// Returns whether two clients of `/sse` heard others from `start` on, while the check sent nothing: messages, or comments
     /// that came to both at once. A wrong server that sends comments by a timer of each client sends them at different times.
     #[cfg(feature = "live")]
-    pub(super) fn are_in(&self, one: &ClientLog, other: &ClientLog, start: Instant) -> bool {
+    pub(super) fn are_heard_by(&self, one: &ClientLog, other: &ClientLog, start: Instant) -> bool {
         let comments = |log: &ClientLog| {
             let pieces = log.answers().iter().flat_map(HttpExchange::pieces).collect::<Vec<_>>();
             let comments = pieces.into_iter().filter(|piece| is_comment(&piece.bytes) && piece.at >= start);
@@ -183,7 +183,7 @@ mod tests {
             (&[(100, ": keep-alive\n\n")], &[(100, ": keep-alive\n\n")], false),
         ] {
             let start = Instant::EPOCH + Duration::from_millis(10);
-            assert_eq!(own.are_in(&log(one), &log(other), start), are_heard, "{one:?} {other:?}");
+            assert_eq!(own.are_heard_by(&log(one), &log(other), start), are_heard, "{one:?} {other:?}");
         }
     }
 

@@ -119,7 +119,7 @@ impl<'a> Inspection<'a> {
         let start = self.live.clock.now();
         self.pause(ticks).await;
         if let (Some(one), Some(other)) = &listeners {
-            shown |= self.others().are_in(&one.log(), &other.log(), start);
+            shown |= self.others().are_heard_by(&one.log(), &other.log(), start);
         }
         // Hears the looks of another check, also of a check that goes in step.
         let joined = [&listeners.0, &listeners.1].into_iter().flatten().count() as u64;
