@@ -1,6 +1,7 @@
 //! The check of a server over TCP, in real time.
 
 mod again;
+mod client_numbers;
 mod download;
 mod giving_up;
 mod inspection;

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -22,6 +22,8 @@ enum Behaviour {
     Leave,
     /// Many clients join before the first broadcast without a message, and one leaves each time the check looks for others.
     JoinOnce,
+    /// The same, and one leaves at every eighth look.
+    JoinOnceAndLinger,
 }
 
 /// Other clients of a server, which see what the check sends.
@@ -32,12 +34,14 @@ struct Others {
     /// The clients that leave one by one.
     leaving: Arc<Mutex<Vec<TcpStream>>>,
     has_joined: Arc<AtomicBool>,
+    looks: Arc<AtomicUsize>,
 }
 
 impl Others {
     /// Passes all connections of the check on to the server; returns the URL.
     fn of(server: SocketAddr, behaviour: Behaviour) -> String {
-        let others = Self { server, behaviour, leaving: Arc::default(), has_joined: Arc::default() };
+        let others =
+            Self { server, behaviour, leaving: Arc::default(), has_joined: Arc::default(), looks: Arc::default() };
         if behaviour == Behaviour::Leave {
             others.join();
         }
@@ -69,14 +73,19 @@ impl Others {
                 match self.behaviour {
                     Behaviour::Join | Behaviour::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
                     Behaviour::Leave => self.leave(),
-                    Behaviour::JoinOnce if self.has_joined.swap(true, Ordering::SeqCst) => self.leave(),
-                    Behaviour::JoinOnce => self.join(),
+                    _ if self.has_joined.swap(true, Ordering::SeqCst) => self.leave(),
+                    Behaviour::JoinOnce | Behaviour::JoinOnceAndLinger => self.join(),
                 }
             }
             if self.behaviour == Behaviour::JoinAndLook && request.contains("look") {
                 drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
             }
-            if self.behaviour == Behaviour::JoinOnce && request.contains("look") {
+            let period = match self.behaviour {
+                Behaviour::JoinOnce => 1,
+                Behaviour::JoinOnceAndLinger => 8,
+                _ => usize::MAX,
+            };
+            if request.contains("look") && self.looks.fetch_add(1, Ordering::SeqCst) % period == period - 1 {
                 self.leave();
             }
             if server.write_all(&bytes[..count]).is_err() {
@@ -133,6 +142,11 @@ fn clients_that_were_there_before_and_leave_explain_a_wrong_number_of_clients() 
 #[test]
 fn clients_that_join_during_the_check_and_leave_explain_a_wrong_number_of_clients() {
     assert_eq!(failed(Behaviour::JoinOnce), Vec::<String>::new());
+}
+
+#[test]
+fn clients_that_leave_now_and_then_explain_a_wrong_number_of_clients() {
+    assert_eq!(failed(Behaviour::JoinOnceAndLinger), Vec::<String>::new());
 }
 
 #[test]

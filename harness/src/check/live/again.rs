@@ -9,7 +9,7 @@ impl<'a> Inspection<'a> {
         &self,
         scenario: &Scenario,
         mut evidence: Evidence<'a>,
-        watch: impl AsyncFn() -> Evidence<'a>,
+        mut watch: impl AsyncFnMut() -> Evidence<'a>,
     ) -> Evidence<'a> {
         for _ in 0..REPEATS_MAX {
             if !evidence.is_in_doubt(scenario.writes()) {

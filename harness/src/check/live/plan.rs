@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
+use super::client_numbers::ClientNumbers;
 use super::inspection::Inspection;
 use super::target::SETTLING;
 use crate::check::{Noise, Target};
@@ -92,13 +93,15 @@ impl Inspection<'_> {
     async fn noticed(&self, plan: &Plan<'_>) {
         // Counts the clients before the check has any.
         let at_first = if plan.short.is_empty() { None } else { self.clients().await };
+        let mut numbers = ClientNumbers::new(at_first);
         if !plan.noticed.is_empty() {
             self.requests(&plan.noticed).await;
+            numbers.joined(plan.noticed.len());
             self.live.settle().await;
         }
         // Plays one after another: counts are right only while no other part has clients of `/sse`.
         for scenario in &plan.short {
-            self.scenario(scenario, at_first).await;
+            self.scenario(scenario, &mut numbers).await;
         }
         let sse = plan.sse.iter().map(|stream| self.stream(stream, Noise::AllUsers).boxed_local());
         let mut lanes: Vec<LocalBoxFuture<()>> = sse.collect();

@@ -6,6 +6,7 @@
 //! clients are an explanation only when known to be there: a message of others was heard in the scenario, or others show up
 //! after an attempt.
 
+use super::client_numbers::ClientNumbers;
 use super::inspection::{Inspection, TICK};
 use super::target::Live;
 use crate::check::{Noise, OtherClients, Target, play};
@@ -18,11 +19,13 @@ const SCENARIO_BOUNDS: Bounds = Bounds { bytes_max: 1 << 24, entries_max: 1 << 1
 const ATTEMPTS: u64 = 3;
 /// How many ticks the check listens to others after the last attempt, and then looks at the number of clients: clients that
 /// spoil every attempt show up within so many.
-const TICKS_AT_LAST: u64 = 20;
+const TICKS_AT_LAST: u64 = 30;
 /// The fewest such ticks between two attempts, and how many more there may be: two checks that began together then go on out
 /// of step.
 const TICKS_BETWEEN: u64 = 5;
 const MORE_TICKS_MAX: u64 = 15;
+/// The most ticks for which the check looks on while clients leave.
+const TICKS_MAX: u64 = 200;
 /// The request of a client that hears the messages of all users.
 const LISTEN: &str = "GET /sse HTTP/1.1\r\nHost: onbeat\r\n\r\n";
 /// How many looks it takes until a proxy notices a client's leaving: the first write to the client is answered by a
@@ -54,13 +57,12 @@ impl<'a> Attempt<'a> {
 }
 
 impl<'a> Inspection<'a> {
-    /// Plays a scenario until the server conforms, or only the server explains the failure. `at_first` is the number of clients
-    /// before the check had any.
-    pub(super) async fn scenario(&self, scenario: &Scenario, at_first: Option<u64>) {
-        let (mut attempts, mut others, mut left) = (Vec::new(), false, 0);
+    /// Plays a scenario until the server conforms, or only the server explains the failure.
+    pub(super) async fn scenario(&self, scenario: &Scenario, numbers: &mut ClientNumbers) {
+        let (mut attempts, mut others) = (Vec::new(), false);
         for number in 1..=ATTEMPTS {
             let start = self.live.clock.now();
-            let attempt = self.attempt(scenario).await;
+            let attempt = self.attempt(scenario, numbers).await;
             // Allows time for all that a scenario takes beyond the first attempt.
             let planned = if number == 1 { self.live.clock.now() } else { start };
             let again = attempt.fails_by_others();
@@ -70,9 +72,7 @@ impl<'a> Inspection<'a> {
             if again && (number < ATTEMPTS || !others) {
                 let between = TICKS_BETWEEN + self.tag.number(number, MORE_TICKS_MAX);
                 let ticks = if number < ATTEMPTS { between } else { TICKS_AT_LAST };
-                others |= self.others_show_up(at_first, ticks, &mut left).await;
-                // A wrong server may lose the clients of the check late; more than those are clients of others.
-                others |= left > number * scenario.clients().len() as u64;
+                others |= self.others_show_up(ticks, numbers).await;
             }
             self.allow(self.live.clock.now() - planned);
             if !again {
@@ -81,14 +81,15 @@ impl<'a> Inspection<'a> {
         }
         let Some(evidence) = outcome(attempts, others) else { return };
         let again = async || {
-            let attempt = self.attempt(scenario).await;
+            let attempt = self.attempt(scenario, numbers).await;
             let others = others || attempt.heard;
             attempt.evidence(others)
         };
         self.finished([self.watch_again(scenario, evidence, again).await]);
     }
 
-    async fn attempt(&self, scenario: &Scenario) -> Attempt<'a> {
+    async fn attempt(&self, scenario: &Scenario, numbers: &mut ClientNumbers) -> Attempt<'a> {
+        numbers.joined(scenario.clients().len());
         let start = self.live.clock.now();
         let before = self.clients().await;
         let mut seen = self.play(scenario).await;
@@ -107,14 +108,16 @@ impl<'a> Inspection<'a> {
     }
 
     /// Returns whether other users show up while the check plays no scenario: clients of `/sse` hear others, clients come, or
-    /// clients that were there before the check have left. Adds the clients that leave meanwhile to `left`.
-    async fn others_show_up(&self, at_first: Option<u64>, ticks: u64, left: &mut u64) -> bool {
+    /// the numbers of clients tell others. Looks on until so many ticks have passed without a change.
+    async fn others_show_up(&self, ticks: u64, numbers: &mut ClientNumbers) -> bool {
         // Lets the server notice that the clients of the scenario have left.
         self.live.settle().await;
         let alone = self.clients().await;
-        let mut shown = alone.is_some() && alone < at_first;
+        let mut shown = numbers.tell_others(alone);
         // Joins twice, one after the other: what others send comes to both at once, and what a timer sends does not.
         let listeners = (self.listen().await, self.listen().await);
+        let joined = [&listeners.0, &listeners.1].into_iter().flatten().count();
+        numbers.joined(joined);
         // Hears comments only while the check sends nothing itself: a wrong server may send a comment with each message.
         let start = self.live.clock.now();
         self.pause(ticks).await;
@@ -122,14 +125,21 @@ impl<'a> Inspection<'a> {
             shown |= self.others().are_heard_by(&one.log(), &other.log(), start);
         }
         // Hears the looks of another check, also of a check that goes in step.
-        let joined = [&listeners.0, &listeners.1].into_iter().flatten().count() as u64;
         let mut before = self.look().await;
-        *left += (alone.unwrap_or_default() + joined).saturating_sub(before.unwrap_or(u64::MAX));
-        for _ in 0..ticks {
+        numbers.changed(alone.map(|alone| alone + joined as u64), before);
+        let mut until = ticks;
+        for tick in 1..=TICKS_MAX {
+            // Looks no more where others are known.
+            if shown || numbers.have_others_left() || tick > until {
+                break;
+            }
             self.pause(1).await;
             let now = self.look().await;
+            if now != before {
+                until = tick + ticks;
+            }
             shown |= now > before;
-            *left += before.unwrap_or_default().saturating_sub(now.unwrap_or(u64::MAX));
+            numbers.changed(before, now);
             before = now;
         }
         // Waits for the bytes under way, and then for the server to notice that the clients have left.
@@ -138,7 +148,7 @@ impl<'a> Inspection<'a> {
             shown |= self.others().have_messages_in(&listener.close().await);
         }
         self.live.settle().await;
-        shown
+        shown || numbers.have_others_left()
     }
 
     async fn pause(&self, ticks: u64) {
