@@ -22,7 +22,7 @@ enum Behaviour {
     Leave,
     /// Many clients join before the first broadcast without a message, and one leaves each time the check looks for others.
     JoinOnce,
-    /// The same, and one leaves at every eighth look.
+    /// Many clients join before the first broadcast without a message, and one leaves at every eighth look.
     JoinOnceAndLinger,
 }
 

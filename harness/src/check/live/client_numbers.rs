@@ -27,13 +27,13 @@ impl ClientNumbers {
         self.left += before.unwrap_or_default().saturating_sub(now.unwrap_or(u64::MAX));
     }
 
-    /// Returns whether more clients have left than the check has had: a wrong server may lose those of the check late.
+    /// Returns whether more clients have left than the check has had: a wrong server may lose the clients of the check late.
     pub(super) fn have_others_left(&self) -> bool {
         self.left > self.own
     }
 
     /// Returns whether other clients have come or gone, by the number of clients while the check has none: a wrong server may
-    /// count those of the check that have left.
+    /// still count clients of the check that have left.
     pub(super) fn tell_others(&self, now: Option<u64>) -> bool {
         let (Some(at_first), Some(now)) = (self.at_first, now) else { return false };
         now < at_first || now > at_first.saturating_add(self.own)
