@@ -276,10 +276,12 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_waits_for_an_exchange_is_woken_when_the_exchange_is_in_the_table() {
         let (table, connection) = (ConnectionTable::default(), Arc::new(Connection::new(0)));
-        let mut next = tokio_test::task::spawn(table.next_begun());
-        assert!(next.poll().is_pending());
-        table.add(&connection, LiveExchange::of_test(&connection, 0));
-        assert!(next.is_woken() && next.poll().is_ready());
+        for request in [0, 1] {
+            let mut next = tokio_test::task::spawn(table.next_begun());
+            assert!(next.poll().is_pending());
+            table.add(&connection, LiveExchange::of_test(&connection, request));
+            assert!(next.is_woken() && next.poll().is_ready(), "request {request}");
+        }
     }
 
     #[test]

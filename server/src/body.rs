@@ -91,13 +91,14 @@ impl Drop for GrowingBody {
 mod tests {
     use super::*;
 
-    /// Reads a body in two pieces of these lengths.
+    /// Reads a body in two pieces of these lengths, and gives the room back.
     fn read(pieces: [usize; 2]) -> Result<usize, TooLong> {
-        let mut body = BodyRoom::default().body();
-        for length in pieces {
-            body.push(&vec![b'x'; length])?;
-        }
-        Ok(body.freeze().len())
+        let room = BodyRoom::default();
+        let mut body = room.body();
+        let pushed = pieces.into_iter().try_for_each(|length| body.push(&vec![b'x'; length]));
+        let read = pushed.map(|()| body.freeze().len());
+        assert_eq!(room.0.load(Ordering::Acquire), 0);
+        read
     }
 
     #[test]

@@ -42,6 +42,17 @@ async fn a_dropped_server_frees_the_port_and_cuts_its_streams_at_once() {
     assert_eq!(refused.kind(), ServerErrorKind::Stopped);
 }
 
+#[tokio::test]
+async fn the_thread_of_a_server_ends_with_the_drop() {
+    // Drops several servers: a thread that nobody waited for could end fast enough now and then.
+    for server in join_all((0..10).map(|_| Server::start())).await {
+        let server = server.expect("a server");
+        let addr = server.addr();
+        drop(server);
+        TcpListener::bind(addr).expect("the port is free");
+    }
+}
+
 #[test]
 fn a_server_is_dropped_in_the_middle_of_an_advance() {
     let server = Server::start().wait().expect("a server");

@@ -216,7 +216,7 @@ async fn a_client_that_does_not_read_keeps_a_connection_open_that_is_cut_and_for
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_whose_bytes_wait_for_a_reset_counts_as_blocked() {
+async fn a_connection_whose_bytes_wait_for_a_reset_counts_as_blocked_and_keeps_its_turns() {
     let (clock, connection) = (TokioClock::start(), Arc::new(Connection::unnumbered()));
     let (io, mut client) = tokio::io::duplex(PIPE_BYTES);
     let io = Unsent { io, connection: Arc::clone(&connection) };
@@ -225,11 +225,15 @@ async fn a_connection_whose_bytes_wait_for_a_reset_counts_as_blocked() {
     client.write_all(sse.as_bytes()).await.expect("the server reads");
     settle().await;
     assert!(!connection.is_blocked());
+    let manual = ManualClock::start();
+    connection.turns().expect(manual.turn(connection.socket_state()).expect("nobody holds up the clock"));
     connection.end(Ending::Reset);
     settle().await;
     assert!(connection.is_blocked() && !serving.is_finished());
+    assert_eq!(manual.awaited(), 1);
     serving.await.expect("no panic");
     assert_eq!(clock.now().since_epoch(), RESET_TIME_MAX);
+    assert_eq!(manual.awaited(), 0);
 }
 
 #[tokio::test(start_paused = true)]
