@@ -37,9 +37,11 @@ struct Others {
     behaviour: Behaviour,
     /// The clients that leave one by one.
     leaving: Arc<Mutex<Vec<TcpStream>>>,
+    /// Whether the many clients have joined.
     has_joined: Arc<AtomicBool>,
     /// How many clients of `/sse` the check has had.
     clients_of_check: Arc<AtomicUsize>,
+    /// How many times the check has looked for others.
     looks: Arc<AtomicUsize>,
 }
 
@@ -69,6 +71,7 @@ impl Others {
         url
     }
 
+    /// Passes a connection of the check on to the server; the other clients act before each request goes on.
     fn pass_on(&self, mut client: TcpStream) {
         let mut server = TcpStream::connect(self.server).expect("the server listens");
         let (mut answers, mut back) = (server.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
@@ -77,6 +80,7 @@ impl Others {
             let _ = std::io::copy(&mut answers, &mut back);
             let _ = back.shutdown(Shutdown::Both);
         });
+        // Keeps the clients that leave after the response.
         let mut joined = Vec::new();
         let mut bytes = vec![0; 1 << 16];
         while let Ok(count @ 1..) = client.read(&mut bytes) {
@@ -85,29 +89,38 @@ impl Others {
                 self.clients_of_check.fetch_add(1, Ordering::SeqCst);
             }
             if request.starts_with("GET /broadcast-text HTTP") {
-                match self.behaviour {
-                    Behaviour::Join | Behaviour::JoinAndLook => joined.push(self.ask("/sse", "连接成功")),
-                    Behaviour::JoinOnce if !self.has_joined.swap(true, Ordering::SeqCst) => self.join(MANY),
-                    Behaviour::JoinAgain => self.join(self.clients_of_check.load(Ordering::SeqCst)),
-                    Behaviour::Leave | Behaviour::JoinOnce => self.leave(),
-                }
+                joined.extend(self.act_before_broadcast());
             }
-            if self.behaviour == Behaviour::JoinAndLook && request.contains("look") {
-                drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true"));
-            }
-            let period = match self.behaviour {
-                Behaviour::JoinOnce => 1,
-                Behaviour::JoinAgain => 3,
-                _ => usize::MAX,
-            };
-            if request.contains("look") && self.looks.fetch_add(1, Ordering::SeqCst) % period == period - 1 {
-                self.leave();
+            if request.contains("look") {
+                self.act_at_look();
             }
             if server.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }
         let _ = server.shutdown(Shutdown::Both);
+    }
+
+    /// Lets clients join or leave before a broadcast without a message; returns a client that leaves after the response.
+    fn act_before_broadcast(&self) -> Option<TcpStream> {
+        match self.behaviour {
+            Behaviour::Join | Behaviour::JoinAndLook => return Some(self.ask("/sse", "连接成功")),
+            Behaviour::JoinOnce if !self.has_joined.swap(true, Ordering::SeqCst) => self.join(MANY),
+            Behaviour::JoinAgain => self.join(self.clients_of_check.load(Ordering::SeqCst)),
+            Behaviour::Leave | Behaviour::JoinOnce => self.leave(),
+        }
+        None
+    }
+
+    /// Lets clients act when the check looks for others.
+    fn act_at_look(&self) {
+        let is_third = self.looks.fetch_add(1, Ordering::SeqCst) % 3 == 2;
+        match self.behaviour {
+            Behaviour::JoinAndLook => drop(self.ask("/send-heartbeat?msg=onbeat-2-look", "\"ok\":true")),
+            Behaviour::JoinOnce => self.leave(),
+            Behaviour::JoinAgain if is_third => self.leave(),
+            Behaviour::Join | Behaviour::Leave | Behaviour::JoinAgain => {}
+        }
     }
 
     /// Lets clients join until there are so many.

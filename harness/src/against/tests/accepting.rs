@@ -1,4 +1,4 @@
-//! What came is accepted with the notes of the old lines.
+//! Tests that a recording accepts a new response, and keeps the notes of the old lines.
 
 use onbeat_wire::printable::to_json;
 use onbeat_wire::recording::Framing;
@@ -10,17 +10,17 @@ use super::{
 };
 use crate::against::RecordingContract;
 
-/// Returns the recording after what came was accepted.
+/// Returns the recording after a new response was accepted.
 fn accepted(recorded: &MadeUpResponse, came: &MadeUpResponse) -> String {
     accepted_without_rules(recorded, came).0
 }
 
-/// Returns the same, with the rules that are left out.
+/// Returns the recording after a new response was accepted, and the rules that are left out.
 fn accepted_without_rules(recorded: &MadeUpResponse, came: &MadeUpResponse) -> (String, Vec<String>) {
     accepted_texts(&recorded.text(), &[&came.text()])
 }
 
-/// Returns the recording after what came for each of its exchanges was accepted, and the rules that are left out.
+/// Returns the recording after a new response for each exchange was accepted, and the rules that are left out.
 fn accepted_texts(recorded: &str, came: &[&str]) -> (String, Vec<String>) {
     let contract = RecordingContract::read("a.jsonl", recorded).expect("a recording");
     let cases = cases(std::slice::from_ref(&contract));
@@ -68,7 +68,7 @@ fn notes_stay_on_the_lines_that_came_for_the_old_ones() {
         ]
     );
     assert!(text.starts_with(r#"{"kind":"recording""#) && text.contains(r#""vary":[{"header":"etag","as":"any"}]"#));
-    // What was accepted holds from now on.
+    // Judges the new response by the new recording: the response passes from now on.
     RecordingContract::read("a.jsonl", &text).expect("a recording");
     let mut next = came.clone();
     next.writes = lines_of(&text);
