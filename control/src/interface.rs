@@ -41,6 +41,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method};
@@ -150,17 +151,17 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
     response
 }
 
-/// An answer in JSON.
+/// A short answer in JSON. [`Unread::long_json`] makes answers of any length.
 struct Json<T>(T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        text("application/json", serde_json::to_string(&self.0).expect("answers are plain data"))
+        json(serde_json::to_vec(&self.0).expect("answers are plain data"))
     }
 }
 
-fn text(content_type: &'static str, body: String) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+fn json(text: impl Into<Body>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text.into()).into_response()
 }
 
 /// Adds the headers of all answers: an answer holds for the moment only, and depends on the origin of the client.

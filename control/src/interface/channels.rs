@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::Response;
 use onbeat_faults::form::{Nothing, within};
 use onbeat_routes::{ChannelReport, Published};
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,8 @@ pub(super) struct ChannelsAnswer {
     channels: Vec<ChannelReport>,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<ChannelsAnswer> {
-    Json(ChannelsAnswer { channels: control.controller.channels() })
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Result<Response, Refusal> {
+    control.unread.long_json(&ChannelsAnswer { channels: control.controller.channels() })
 }
 
 /// Publishes an event, or bytes, now.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::Response;
 use onbeat_faults::form::{Nothing, fitting, whole};
 use onbeat_wire::recording::ClosedHow;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,8 +19,8 @@ pub(super) struct ConnectionsAnswer {
     pub(super) connections: Vec<ConnectionReport>,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<ConnectionsAnswer> {
-    Json(ConnectionsAnswer { connections: control.controller.connections() })
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Result<Response, Refusal> {
+    control.unread.long_json(&ConnectionsAnswer { connections: control.controller.connections() })
 }
 
 /// The form of a request to close a connection.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::Response;
 use onbeat_faults::form::{self, fitting, within};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -64,10 +65,10 @@ fn method<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error
 pub(super) async fn wait(
     State(control): State<Arc<Control>>,
     ControlRequest { form, connection, open: _open }: ControlRequest<WaitForm>,
-) -> Result<Json<ConnectionsAnswer>, Refusal> {
+) -> Result<Response, Refusal> {
     let WaitForm { path, method, at_least, timeout_ms } = form;
     let expected = ExpectedRequest::read(method.as_deref(), &path)?;
     let connected = control.controller.connected(&expected, at_least, Duration::from_millis(timeout_ms));
     let connections = wait_until_end(connected, connection.as_deref()).await?;
-    Ok(Json(ConnectionsAnswer { connections }))
+    control.unread.long_json(&ConnectionsAnswer { connections })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use onbeat_faults::form::Nothing;
 use onbeat_faults::{Fault, Report};
 use serde::Serialize;
@@ -19,8 +20,8 @@ pub(super) struct FaultsAnswer {
     faults: Vec<Report>,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<FaultsAnswer> {
-    Json(FaultsAnswer { faults: control.controller.faults() })
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Result<Response, Refusal> {
+    control.unread.long_json(&FaultsAnswer { faults: control.controller.faults() })
 }
 
 pub(super) async fn post(

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::request::ControlRequest;
-use super::{Control, OPENAPI, channels, clock, connections, driving, faults, log, reset, routes, text};
+use super::{Control, OPENAPI, channels, clock, connections, driving, faults, json, log, reset, routes};
 use crate::PREFIX;
 use onbeat_faults::form::Nothing;
 
@@ -36,7 +36,7 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Control>>); 16] {
         ("/channels/{name}", post(channels::publish)),
         ("/channels/{name}/wait", post(channels::wait)),
         ("/log", get(log::get)),
-        ("/openapi.json", get(async |_: ControlRequest<Nothing>| text("application/json", OPENAPI.to_owned()))),
+        ("/openapi.json", get(async |_: ControlRequest<Nothing>| json(OPENAPI))),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use onbeat_faults::form::Nothing;
 use onbeat_routes::{RouteReport, read_route, read_routes};
 use serde::Serialize;
@@ -33,8 +34,8 @@ pub(super) struct ReplacedAnswer {
     ids: Vec<u64>,
 }
 
-pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Json<RoutesAnswer> {
-    Json(RoutesAnswer { routes: control.controller.routes() })
+pub(super) async fn get(State(control): State<Arc<Control>>, _: ControlRequest<Nothing>) -> Result<Response, Refusal> {
+    control.unread.long_json(&RoutesAnswer { routes: control.controller.routes() })
 }
 
 /// Adds a route before all others.

@@ -4,6 +4,7 @@
 //! do not count.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,8 +16,10 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use onbeat_server::connection::{BrokenOff, Connection, Ending};
 use parking_lot::Mutex;
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::json;
 use super::refusal::Refusal;
 
 /// The most bytes of a short answer.
@@ -54,6 +57,19 @@ impl Unread {
     /// Refuses an operation before it is done, if no more may be unread.
     pub(super) fn room(&self) -> Result<(), Refusal> {
         if self.memory.available_permits() > 0 { Ok(()) } else { Err(full()) }
+    }
+
+    /// Returns an answer of any length. An answer that is too long is refused before the whole answer is written, so that many
+    /// refusals cost little time.
+    pub(super) fn long_json(&self, answer: &(impl Serialize + ?Sized)) -> Result<Response, Refusal> {
+        let left = self.memory.available_permits();
+        // Writes an answer that is longer than the limit if no other answer is unread, as `admit` admits that answer.
+        let bytes_max = if left == UNREAD_BYTES_MAX { usize::MAX } else { left.max(SHORT_BYTES_MAX) };
+        let mut text = BoundedText { bytes: Vec::new(), bytes_max };
+        match serde_json::to_writer(&mut text, answer) {
+            Ok(()) => Ok(json(text.bytes)),
+            Err(_) => Err(full()),
+        }
     }
 
     /// Returns the answer in pieces. The answer holds `bytes` bytes of memory until the end. The answer to an operation that
@@ -103,6 +119,26 @@ impl Carriers {
         let number = state.admitted;
         state.open.insert(number, Arc::clone(connection));
         number
+    }
+}
+
+/// The text of an answer. Fails to take a byte too many.
+struct BoundedText {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl io::Write for BoundedText {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if more.len() > self.bytes_max - self.bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -156,8 +192,11 @@ impl HttpBody for PiecewiseBody {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use axum::Router;
     use axum::extract::Request;
+    use serde::Serializer;
     use tower_service::Service;
 
     use super::*;
@@ -187,6 +226,37 @@ mod tests {
         }
         unread.pop();
         assert_eq!(asked(&mut router, "DELETE", "/routes", String::new()).await.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn an_answer_for_which_there_is_no_room_is_not_written_to_the_end() {
+        /// An item that counts how many times items are written.
+        struct Item<'a>(&'a Cell<usize>);
+        impl Serialize for Item<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.set(self.0.get() + 1);
+                serializer.serialize_str(&"x".repeat(1021))
+            }
+        }
+        let written = Cell::new(0);
+        // An item takes 1 KiB, with the quotes and a comma.
+        let items: Vec<_> = (0..=UNREAD_BYTES_MAX / 1024).map(|_| Item(&written)).collect();
+        let unread = Unread::default();
+        assert!(unread.long_json(&items).is_ok(), "nothing else is unread");
+        assert_eq!(written.replace(0), items.len());
+        let left = 100 * 1024;
+        let held =
+            unread.admit(Response::default(), UNREAD_BYTES_MAX - left, false, None).expect("nothing else is unread");
+        let refusal = unread.long_json(&items).expect_err("no room for the whole answer");
+        assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(written.replace(0), 100);
+        assert!(unread.long_json(&items[..99]).is_ok());
+        // What is short is answered at any time.
+        let rest = unread.admit(Response::default(), left, false, None).expect("room for the rest");
+        assert!(unread.long_json(&items[..31]).is_ok());
+        assert!(unread.long_json(&items[..32]).is_err());
+        drop((held, rest));
+        assert!(unread.long_json(&items).is_ok());
     }
 
     #[test]
