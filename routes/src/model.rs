@@ -38,7 +38,7 @@ pub struct Route {
     /// The responses, at least one: the first request gets the first. The last response repeats.
     pub responses: Vec<Response>,
     /// The route in the form of JSON, as the control interface lists routes.
-    pub form: Value,
+    pub form: Arc<Value>,
 }
 
 /// The path of a route: exact, or with `*` for any characters within a segment.

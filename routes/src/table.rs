@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use axum::http::request::Parts;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::model::{Model, Response, Route};
@@ -62,7 +62,12 @@ pub struct RouteReport {
     /// How many requests the route has answered.
     pub requests: u64,
     /// The route, in the form in which routes are added.
-    pub route: Value,
+    #[serde(serialize_with = "write_form")]
+    pub route: Arc<Value>,
+}
+
+fn write_form<S: Serializer>(form: &Arc<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    form.serialize(serializer)
 }
 
 impl RouteTable {
@@ -168,7 +173,7 @@ impl Row {
 
     fn report(&self) -> RouteReport {
         let Self { id, origin, route, requests, .. } = self;
-        RouteReport { id: *id, origin: *origin, requests: *requests, route: route.form.clone() }
+        RouteReport { id: *id, origin: *origin, requests: *requests, route: Arc::clone(&route.form) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The routes: listed, added, replaced and deleted.
 
+use std::sync::Arc;
+
 use onbeat_routes::{Route, RouteReport};
 use onbeat_wire::recording::{Exchange, RouteAdded, RoutesDeleted};
 use serde_json::Value;
@@ -26,7 +28,7 @@ impl Controller {
     ///
     /// If there are too many.
     pub async fn add_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
-        let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
+        let forms: Vec<_> = routes.iter().map(|route| Arc::clone(&route.form)).collect();
         // Keeps the rest until the lines are in the log, so that no request comes in between.
         let (instance, _rest) = self.instance_at_rest().await;
         let ids = instance.routes.add(routes)?;
@@ -40,7 +42,7 @@ impl Controller {
     ///
     /// If there are too many.
     pub async fn replace_routes(&self, routes: Vec<Route>) -> Result<Vec<u64>, OperationError> {
-        let forms: Vec<_> = routes.iter().map(|route| route.form.clone()).collect();
+        let forms: Vec<_> = routes.iter().map(|route| Arc::clone(&route.form)).collect();
         let (instance, _rest) = self.instance_at_rest().await;
         let (old, ids) = instance.routes.replace(routes)?;
         // Notes the deleted routes first, the order in which a replay deletes and adds routes.
@@ -71,9 +73,9 @@ impl Controller {
 }
 
 /// Notes added routes from the last to the first, the order in which a replay adds routes one by one.
-fn note_added(instance: &Instance, ids: &[u64], forms: Vec<Value>) {
+fn note_added(instance: &Instance, ids: &[u64], forms: Vec<Arc<Value>>) {
     for (id, route) in ids.iter().zip(forms).rev() {
-        instance.monitor.note(Exchange::default(), RouteAdded { id: *id, route });
+        instance.monitor.note(Exchange::default(), RouteAdded { id: *id, route: Arc::unwrap_or_clone(route) });
     }
 }
 

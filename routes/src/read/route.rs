@@ -57,7 +57,7 @@ pub(super) fn route<'a>(node: &'a Node, files: &PlayedFiles<'_>, problems: &mut 
         add(node, response(&table, name, files, problems));
     }
     let (method, conditions) = (method(&table, problems), conditions(&table, problems));
-    let route = Route { method, path: path?, conditions, responses, form: node.to_json() };
+    let route = Route { method, path: path?, conditions, responses, form: node.to_json().into() };
     Some(ReadRoute { route, place: &node.place, channels })
 }
 

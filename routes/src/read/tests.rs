@@ -4,7 +4,7 @@ use std::sync::Arc;
 use onbeat_faults::form;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Problems, read_route, read_routes, read_text};
 use crate::model::{Content, Model};
@@ -88,7 +88,8 @@ fn a_route_reads_back_from_the_form_in_which_it_is_listed() {
     let model = read(GOOD).unwrap_or_else(|problems| panic!("{problems}"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for route in model.routes {
-        let again = read_route(route.form.clone(), Some(&folder)).unwrap_or_else(|problems| panic!("{problems}"));
+        let again =
+            read_route(Value::clone(&route.form), Some(&folder)).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(format!("{again:?}"), format!("{route:?}"));
     }
 }
