@@ -151,7 +151,7 @@ async fn admit(State(control): State<Arc<Control>>, request: Request, next: Next
     response
 }
 
-/// A short answer in JSON. [`Unread::long_json`] makes answers of any length.
+/// An answer in JSON: a short answer, or the answer to an operation that is done. [`Unread::long_json`] makes all others.
 struct Json<T>(T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -160,6 +160,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// Returns an answer with this JSON text.
 fn json(text: impl Into<Body>) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text.into()).into_response()
 }

@@ -66,6 +66,7 @@ pub struct RouteReport {
     pub route: Arc<Value>,
 }
 
+/// Writes a shared form as the form itself.
 fn write_form<S: Serializer>(form: &Arc<Value>, serializer: S) -> Result<S::Ok, S::Error> {
     form.serialize(serializer)
 }

@@ -59,7 +59,7 @@ impl Unread {
         if self.memory.available_permits() > 0 { Ok(()) } else { Err(full()) }
     }
 
-    /// Returns an answer of any length. An answer that is too long is refused before the whole answer is written, so that many
+    /// Returns an answer in JSON, of any length. Refuses an answer that is too long before the whole answer is written, so that
     /// refusals cost little time.
     pub(super) fn long_json(&self, answer: &(impl Serialize + ?Sized)) -> Result<Response, Refusal> {
         let left = self.memory.available_permits();
@@ -68,6 +68,7 @@ impl Unread {
         let mut text = BoundedText { bytes: Vec::new(), bytes_max };
         match serde_json::to_writer(&mut text, answer) {
             Ok(()) => Ok(json(text.bytes)),
+            // Blames the room alone: answers are plain data, which can always be written.
             Err(_) => Err(full()),
         }
     }
@@ -122,7 +123,7 @@ impl Carriers {
     }
 }
 
-/// The text of an answer. Fails to take a byte too many.
+/// The text of an answer, of at most `bytes_max` bytes: a write beyond the limit fails.
 struct BoundedText {
     bytes: Vec<u8>,
     bytes_max: usize,
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_answer_for_which_there_is_no_room_is_not_written_to_the_end() {
-        /// An item that counts how many times items are written.
+        /// An item that adds to the number of items written.
         struct Item<'a>(&'a Cell<usize>);
         impl Serialize for Item<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
