@@ -252,6 +252,8 @@ mod tests {
         assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(written.replace(0), 100);
         assert!(unread.long_json(&items[..99]).is_ok());
+        let has_room = |bytes: usize| unread.long_json(&"x".repeat(bytes - 2)).is_ok();
+        assert!(has_room(left) && !has_room(left + 1));
         // What is short is answered at any time.
         let rest = unread.admit(Response::default(), left, false, None).expect("room for the rest");
         assert!(unread.long_json(&items[..31]).is_ok());
